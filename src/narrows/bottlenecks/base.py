@@ -1,0 +1,53 @@
+"""What every bottleneck is, and the one that costs nothing."""
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["Bottleneck", "Code", "Free"]
+
+
+class Code(NamedTuple):
+    """What a bottleneck makes of the encoder's output."""
+
+    z: Tensor  # (B, n_out, *spatial), what the decoder reads
+    cost: Tensor  # (B,), in nats, already weighted: added to the loss as it is
+    info: dict[str, Tensor]  # for logs only: active units, perplexity, ...
+
+
+class Bottleneck(nn.Module, ABC):
+    """Reads ``n_in`` numbers per code unit and gives ``n_out``; features on axis 1."""
+
+    n_in: int
+    n_out: int
+    term: str = ""  # the name of its cost in the logs; empty when it has none
+    settles: bool = True  # False: the cost is not comparable between epochs, kept out of early stopping
+    has_prior: bool = False
+
+    @abstractmethod
+    def forward(self, h: Tensor, progress: float = 1.0) -> Code:
+        """Return the code: random in training mode, deterministic in eval mode, like dropout."""
+
+    def sample(self, shape: tuple[int, ...], generator: torch.Generator | None = None) -> Tensor:
+        """Return codes drawn from the prior, of the given shape (B, n_out, *spatial)."""
+        raise TypeError(f"{type(self).__name__} has no prior to sample from. Use a VAE.")
+
+
+class Free(Bottleneck):
+    """The code is the encoder's output and costs nothing: the plain autoencoder.
+
+    Examples
+    --------
+    >>> Free(3)(torch.ones(2, 3)).z.shape
+    torch.Size([2, 3])
+    """
+
+    def __init__(self, size: int):
+        super().__init__()
+        self.n_in = self.n_out = size
+
+    def forward(self, h: Tensor, progress: float = 1.0) -> Code:
+        """Return ``h`` as it is."""
+        return Code(h, h.new_zeros(len(h)), {})

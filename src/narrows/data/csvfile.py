@@ -1,0 +1,159 @@
+"""Text tables: separator, header, encoding and shape found from the file itself."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from narrows.errors import InputError
+
+__all__ = ["TextTable", "read_text_table"]
+
+SEPARATORS = (",", ";", "\t", "|")
+ACCEPTED = "a text table with a header line and one row per line"
+MAGIC = {
+    b"PK\x03\x04": "a zip or Excel file",
+    b"PAR1": "a Parquet file",
+    b"\x1f\x8b": "a gzip file",
+    b"\x93NUMPY": "an npy file",
+    b"%PDF": "a PDF file",
+    b"\x89PNG": "a PNG image",
+    b"\xff\xd8\xff": "a JPEG image",
+}
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """A table of text cells, its decimal mark, and what was found on the way."""
+
+    frame: pl.DataFrame
+    decimal_comma: bool
+    notes: tuple[str, ...]
+
+
+def read_text_table(path: Path) -> TextTable:
+    """Read a text table; every cell stays text, empty cells are null.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     _ = (file := Path(folder, "a.csv")).write_text("x;y\\n1,5;red\\n2;blue\\n")
+    ...     table = read_text_table(file)
+    >>> table.frame.columns, table.decimal_comma, table.frame["x"].to_list()
+    (['x', 'y'], True, ['1,5', '2'])
+    """
+    data, notes = _utf8(path.read_bytes(), path.name)
+    sample = _sample(data)
+    separator = _separator(sample, "\t" if path.suffix.lower() in (".tsv", ".tab") else ",")
+    first = next(csv.reader([sample[0]] if '"' not in sample[0] else sample, delimiter=separator))
+    has_header = not all(_is_number(cell) for cell in first)
+    names = _names(first, path.name) if has_header else [f"c{i}" for i in range(len(first))]
+    if not has_header:
+        notes.append(f"{path.name!r} has no header line: the columns are called c0 to c{len(first) - 1}")
+    blank = _check_shape(data, separator, len(names), path.name)
+    try:
+        frame = pl.read_csv(
+            data, separator=separator, has_header=has_header, new_columns=names, infer_schema=False
+        )  # fmt: skip
+    except pl.exceptions.PolarsError as error:
+        raise InputError(f"{path.name!r} cannot be read ({str(error).splitlines()[0]})", ACCEPTED) from error
+    if len(blank):
+        keep = np.ones(len(frame), bool)
+        keep[blank - has_header] = False
+        frame = frame.filter(pl.Series(keep))
+    if frame.is_empty():
+        raise InputError(f"{path.name!r} has a header and no rows", ACCEPTED, "add rows below the header")
+    return TextTable(frame, separator == ";", tuple(notes))
+
+
+def _utf8(data: bytes, name: str) -> tuple[bytes, list[str]]:
+    """UTF-8 bytes with plain line ends, whatever came; binary content is refused."""
+    if not data.strip():
+        raise InputError(f"{name!r} is empty ({len(data)} bytes)", ACCEPTED, "check the path")
+    for magic, what in MAGIC.items():
+        if data.startswith(magic):
+            raise InputError(f"{name!r} is {what}, not text", ACCEPTED, "give it its own ending, or export it as CSV")
+    notes = []
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        try:
+            data = data.decode("utf-16").encode()
+        except UnicodeDecodeError as error:
+            raise InputError(f"{name!r} is binary, not text", ACCEPTED, "export it as CSV") from error
+        notes.append(f"{name!r} is UTF-16: read as such")
+    data = data.removeprefix(b"\xef\xbb\xbf")
+    control = np.isin(np.frombuffer(data[: 1 << 20], np.uint8), [i for i in range(32) if i not in (9, 10, 12, 13, 27)])
+    if control.mean() > 0.001 or b"\x00" in data:
+        raise InputError(f"{name!r} is binary, not text", ACCEPTED, "export it as CSV")
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        notes.append(f"{name!r} is not UTF-8 (byte {error.start}): read as latin-1")
+        data = data.decode("latin-1").encode()
+    data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return data.strip(b"\n") + b"\n", notes
+
+
+def _sample(data: bytes) -> list[str]:
+    return data[: 1 << 18].decode("utf-8", errors="ignore").splitlines()[:200]
+
+
+def _separator(sample: list[str], default: str) -> str:
+    """The separator that gives the most rows as many fields as the header has, more than one."""
+    best, best_score = default, (0.0, 0)
+    for separator in (default, *(s for s in SEPARATORS if s != default)):
+        counts = Counter(len(row) for row in csv.reader(sample, delimiter=separator) if row)
+        header = len(next(csv.reader(sample, delimiter=separator)))
+        score = (counts[header] / counts.total(), header)
+        if header > 1 and score > best_score:
+            best, best_score = separator, score
+    return best
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell.strip().replace(",", "."))
+    except ValueError:
+        return False
+    return True
+
+
+def _names(first: list[str], name: str) -> list[str]:
+    names = [cell.strip() for cell in first]
+    names = [cell or f"unnamed_{i}" for i, cell in enumerate(names)]
+    twice = [cell for cell, count in Counter(names).items() if count > 1]
+    if twice:
+        came = f"{name!r} has columns of the same name: {', '.join(map(repr, twice))}"
+        raise InputError(came, "one name per column", "rename the columns in the header")
+    return names
+
+
+def _check_shape(data: bytes, separator: str, width: int, name: str) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+    """Line numbers (from 0) of blank lines to pass over; a row of another width is refused."""
+    chars = np.frombuffer(data, np.uint8)
+    outside = np.bitwise_xor.accumulate(chars == ord('"')) == 0
+    ends = np.flatnonzero((chars == 10) & outside)
+    marks = np.flatnonzero((chars == ord(separator)) & outside)
+    fields = np.diff(np.searchsorted(marks, ends), prepend=0) + 1
+    blank = np.diff(ends, prepend=-1) == 1
+    wrong = (fields != width) & ~blank
+    if not wrong.any() and bool(outside[-1]):
+        return np.flatnonzero(blank) if width > 1 else np.empty(0, np.intp)
+    reader = csv.reader(io.StringIO(data.decode()), delimiter=separator)
+    blank_rows = []
+    for number, row in enumerate(reader):
+        if len(row) not in (0, width):
+            raise InputError(
+                f"{name!r}, line {reader.line_num} has {len(row)} values and the header has {width}",
+                "as many values in every line",
+                "correct the line, or put quotes around text with separators",
+            )
+        if not row and width > 1:
+            blank_rows.append(number)
+    return np.asarray(blank_rows, np.intp)

@@ -1,0 +1,142 @@
+"""Rows held in memory, indexed as tensors; nothing is done per sample."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Tensor
+
+__all__ = ["Batch", "Pairs"]
+
+_FULL = {torch.uint8: 255.0, torch.uint16: 65535.0}
+
+
+class Batch(NamedTuple):
+    """Some rows as tensors, rows first, features on axis 1."""
+
+    x: Tensor
+    target: Tensor
+    cond: Tensor | None = None
+    weight: Tensor | None = None
+
+    def to(self, device: torch.device) -> "Batch":
+        """Return the batch on a device; a target that is the input stays the input."""
+        x = self.x.to(device, non_blocking=True)
+        target = x if self.target is self.x else self.target.to(device, non_blocking=True)
+        others = (None if t is None else t.to(device, non_blocking=True) for t in (self.cond, self.weight))
+        return Batch(x, target, *others)
+
+
+class Pairs:
+    """Rows of (x, target, cond, weight); ``target=None`` means the input itself.
+
+    Dense rows stay in their own type until the batch: uint8 and uint16 become [0, 1] there. Sparse rows turn dense there.
+
+    Parameters
+    ----------
+    x, target, cond, weight : array, tensor or sparse matrix
+        Rows first, features on axis 1; ``weight`` multiplies the nats of every value.
+    dtype : torch.dtype
+        The type of the batches.
+    transform : callable, optional
+        Applied to every batch of targets before corruption, e.g. a fresh binarisation; it must be given a model that
+        reconstructs its input, and then x is the transformed target.
+
+    Examples
+    --------
+    >>> pairs = Pairs(np.arange(6, dtype=np.uint8).reshape(3, 2) * 51)
+    >>> [batch.x.tolist() for batch in pairs.batches(2)][1][0][1]
+    1.0
+    """
+
+    def __init__(
+        self,
+        x: Any,
+        target: Any = None,
+        cond: Any = None,
+        weight: Any = None,
+        *,
+        dtype: torch.dtype = torch.float32,
+        transform: Callable[[Tensor], Tensor] | None = None,
+    ):
+        self.columns = [_rows(column) for column in (x, target, cond, weight)]
+        self.dtype, self.transform = dtype, transform
+
+    def __len__(self) -> int:
+        return int(self.columns[0].shape[0])
+
+    @property
+    def shapes(self) -> tuple[tuple[int, ...], tuple[int, ...], int]:
+        """The shape of one input, the shape of one target, the columns of the condition."""
+        x, target, cond, _ = self.columns
+        return tuple(x.shape[1:]), tuple((x if target is None else target).shape[1:]), 0 if cond is None else cond.shape[1]
+
+    def take(self, index: np.ndarray) -> "Pairs":
+        """Return the rows at ``index``."""
+        rows = torch.as_tensor(np.asarray(index))
+        chosen = [None if c is None else (c[index] if sp.issparse(c) else c[rows]) for c in self.columns]
+        return Pairs(*chosen, dtype=self.dtype, transform=self.transform)
+
+    def to(self, device: torch.device) -> "Pairs":
+        """Return the rows on a device, in their own types; sparse rows stay where they are."""
+        moved = [c if c is None or sp.issparse(c) else c.to(device) for c in self.columns]
+        return Pairs(*moved, dtype=self.dtype, transform=self.transform)
+
+    def order(self, generator: torch.Generator | None) -> Tensor:
+        """Return the rows in order, or shuffled when a generator is given."""
+        return torch.arange(len(self)) if generator is None else torch.randperm(len(self), generator=generator)
+
+    def batches(self, size: int, generator: torch.Generator | None = None) -> Iterator[Batch]:
+        """Yield batches of ``size`` rows, the last one smaller; shuffled when a generator is given."""
+        for rows in self.order(generator).split(size):
+            yield self.batch(rows if generator is not None else slice(int(rows[0]), int(rows[-1]) + 1))
+
+    def batch(self, rows: "Tensor | slice") -> Batch:
+        """Return the rows at these positions as one batch."""
+        x, target, cond, weight = (_dense(column, rows, self.dtype) for column in self.columns)
+        if self.transform is not None:
+            target = self.transform(x if target is None else target)
+            x = target if self.columns[1] is None else x
+        return Batch(x, x if target is None else target, cond, weight)  # type: ignore[arg-type]
+
+    def fingerprint(self) -> str:
+        """Return a hash of the shapes, types and values."""
+        digest = hashlib.sha256()
+        for column in self.columns:
+            if column is None:
+                continue
+            dense = column.data if sp.issparse(column) else column.cpu().numpy()
+            digest.update(repr((tuple(column.shape), str(dense.dtype))).encode())
+            digest.update(np.ascontiguousarray(dense).data)
+        return digest.hexdigest()
+
+
+def _rows(column: Any) -> Any:
+    """Return a tensor or a CSR matrix; numpy rows are shared, not copied, unless they are read-only."""
+    if column is None or isinstance(column, Tensor):
+        return column
+    if sp.issparse(column):
+        return column.tocsr()
+    array = np.asarray(column)
+    return torch.from_numpy(array if array.flags.writeable and not _backwards(array) else array.copy())
+
+
+def _backwards(array: np.ndarray) -> bool:
+    return any(stride < 0 for stride in array.strides)
+
+
+def _dense(column: Any, rows: "Tensor | slice", dtype: torch.dtype) -> Tensor | None:
+    if column is None:
+        return None
+    if sp.issparse(column):
+        index = rows if isinstance(rows, slice) else rows.numpy()
+        return torch.from_numpy(column[index].toarray()).to(dtype)
+    if isinstance(rows, slice) or column.device.type == "cpu":
+        chosen = column[rows]
+    else:
+        chosen = column[rows.to(column.device)]
+    full = _FULL.get(chosen.dtype)
+    return chosen.to(dtype) if full is None else chosen.to(dtype).div_(full)

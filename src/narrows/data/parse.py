@@ -1,0 +1,165 @@
+"""Text cells to numbers, booleans and dates: what a column of a text file holds."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import polars as pl
+
+from narrows.errors import InputError
+
+__all__ = ["MISSING", "Parsed", "as_type", "infer"]
+
+MISSING = ("", "na", "n/a", "nan", "null", "none", "?", "-", "#n/a")
+DATES = ("%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y")
+TIMES = ("%H:%M:%S%.f", "%H:%M", "%H:%M:%S%.f%#z")
+DATE_LIKE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T]\d{1,2}:\d\d.*)?")
+DECIMAL_COMMA = r"^[+-]?\d*,\d+(?:[eE][+-]?\d+)?$"
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """A typed column, the date format it was read with, and what there is to say about it."""
+
+    series: pl.Series
+    format: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+def infer(text: pl.Series, decimal_comma: bool = False) -> Parsed:
+    """Find the type of a column of text: whole numbers, numbers, booleans, dates, times, or text.
+
+    Examples
+    --------
+    >>> infer(pl.Series("a", ["1", "2", None])).series.dtype, infer(pl.Series("a", ["007", "010"])).series.dtype
+    (Int64, String)
+    >>> infer(pl.Series("a", ["31.12.2024"])).series.to_list()
+    [datetime.date(2024, 12, 31)]
+    """
+    stripped = text.str.strip_chars()
+    missing = _missing(stripped)
+    known = stripped.filter(~missing)
+    if known.is_empty():
+        return Parsed(pl.Series(text.name, [None] * len(text), dtype=pl.Null))
+    if known.str.contains(r"^[+-]?0\d").any():
+        return Parsed(_text(text), notes=_zeros_note(known))
+    numbers = _numbers(stripped, missing, decimal_comma)
+    share = numbers.is_not_null().sum() / len(known)
+    if share == 1.0:
+        return Parsed(numbers, notes=_token_note(stripped, missing))
+    truth = _booleans(stripped)
+    if truth.null_count() == missing.sum():
+        return Parsed(truth, notes=_token_note(stripped, missing))
+    dates = _dates(stripped.set(missing, None), len(known))
+    if dates is not None:
+        return dates
+    if share >= 0.8:
+        row = int((numbers.is_null() & ~missing).arg_true()[0])
+        said = f"{text.name!r} is {share:.1%} numbers, but row {row} holds {text[row]!r}: the column is read as text"
+        return Parsed(_text(text), notes=(said,))
+    return Parsed(_text(text))
+
+
+def as_type(text: pl.Series, dtype: pl.DataType, format: str | None = None, decimal_comma: bool = False) -> pl.Series:
+    """Read a column of text as the type it had at fit; a cell that is not of it raises InputError with row and value.
+
+    Examples
+    --------
+    >>> as_type(pl.Series("a", ["1", "NA"]), pl.Float64()).to_list()
+    [1.0, None]
+    """
+    stripped = text.str.strip_chars()
+    missing = _missing(stripped)
+    if dtype == pl.Boolean:
+        found, wanted = _booleans(stripped), "true or false"
+    elif dtype.is_temporal():
+        found, wanted = _as_temporal(stripped.set(missing, None), format), "a date or time, as at fit"
+    else:
+        found, wanted = _numbers(stripped, missing, decimal_comma), "a number, as at fit"
+    wrong = (found.is_null() & ~missing).arg_true()
+    if len(wrong):
+        row = int(wrong[0])
+        came = f"column {text.name!r}, row {row} holds {text[row]!r} ({len(wrong)} such in all)"
+        raise InputError(came, wanted, "correct the cell, or leave it empty")
+    return found.alias(text.name)
+
+
+def _missing(stripped: pl.Series) -> pl.Series:
+    return stripped.is_null() | stripped.str.to_lowercase().is_in(MISSING).fill_null(True)
+
+
+def _text(text: pl.Series) -> pl.Series:
+    return text.set(text.str.strip_chars() == "", None)
+
+
+def _numbers(stripped: pl.Series, missing: pl.Series, decimal_comma: bool) -> pl.Series:
+    """Parse numbers (null where a cell is none): Int64 if every number is written as a whole one."""
+    known = stripped.set(missing, None)
+    if decimal_comma and not known.str.contains(".", literal=True).any():
+        swapped = known.str.replace(",", ".", literal=True)
+        known = known.zip_with(~known.str.contains(DECIMAL_COMMA).fill_null(False), swapped)
+    if known.str.contains(r"^[+-]?\d+$").all():
+        whole = known.cast(pl.Int64, strict=False)
+        return whole if whole.null_count() == known.null_count() else _nothing(stripped)
+    return known.cast(pl.Float64, strict=False)
+
+
+def _nothing(like: pl.Series) -> pl.Series:
+    return pl.Series(like.name, [None] * len(like), dtype=pl.Float64)
+
+
+def _booleans(stripped: pl.Series) -> pl.Series:
+    low = stripped.str.to_lowercase()
+    return (low == "true").set(~low.is_in(["true", "false"]).fill_null(False), None)
+
+
+def _dates(known: pl.Series, n: int) -> Parsed | None:
+    """Try the date formats; two that both fit but differ leave the column as text, with a note."""
+    if not DATE_LIKE.fullmatch(known.drop_nulls()[0]):
+        return None
+    fits = []
+    for day in DATES:
+        for full in (day, *(f"{day}{gap}{time}" for gap in " T" for time in TIMES)):
+            found = _temporal(known, full)
+            if found.len() - found.null_count() == n:
+                fits.append(Parsed(found, full))
+                break
+    distinct = [fit for fit in fits[1:] if not fit.series.equals(fits[0].series)]
+    if distinct:
+        said = f"{known.name!r} holds dates that read both as day/month and month/day: write them as 2024-01-31"
+        return Parsed(known, notes=(said,))
+    return fits[0] if fits else None
+
+
+def _temporal(text: pl.Series, format: str) -> pl.Series:
+    if "%H" not in format:
+        return text.str.to_date(format, strict=False)
+    found = text.str.to_datetime(format, strict=False, time_unit="us")
+    return found
+
+
+def _as_temporal(text: pl.Series, format: str | None) -> pl.Series:
+    if format is not None:
+        found = _temporal(text, format)
+        if found.null_count() == text.null_count():
+            return found
+    known = text.len() - text.null_count()
+    parsed = _dates(text, known) if known else None
+    good = parsed is not None and parsed.series.dtype.is_temporal()
+    if good and parsed is not None:
+        return parsed.series
+    return _temporal(text, format or "%Y-%m-%d")
+
+
+def _zeros_note(known: pl.Series) -> tuple[str, ...]:
+    example = known.filter(known.str.contains(r"^[+-]?0\d"))[0]
+    return (f"{known.name!r} holds leading zeros ({example!r}): the column is read as text",)
+
+
+def _token_note(stripped: pl.Series, missing: pl.Series) -> tuple[str, ...]:
+    tokens = stripped.filter(missing & stripped.is_not_null() & (stripped != ""))
+    if tokens.is_empty():
+        return ()
+    written = " and ".join(repr(token) for token in tokens.unique().sort().to_list())
+    return (f"{stripped.name!r}: {written} read as missing in {len(tokens)} rows",)

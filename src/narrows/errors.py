@@ -1,0 +1,31 @@
+"""What goes wrong through the user's input, said in one message."""
+
+__all__ = ["ArtefactError", "InputError"]
+
+
+class InputError(ValueError):
+    """The user's input is wrong: what came, what is accepted, what to type.
+
+    Parameters
+    ----------
+    came : str
+        What was found, with names and numbers.
+    accepted : str
+        What would be accepted instead.
+    hint : str
+        What to type or to change.
+
+    Examples
+    --------
+    >>> print(InputError("'x.csv' is empty (0 bytes)", "a table with a header and rows", "check the path"))
+    'x.csv' is empty (0 bytes). Accepted: a table with a header and rows. Try: check the path.
+    """
+
+    def __init__(self, came: str, accepted: str = "", hint: str = ""):
+        self.came, self.accepted, self.hint = came, accepted, hint
+        parts = [came, f"Accepted: {accepted}" if accepted else "", f"Try: {hint}" if hint else ""]
+        super().__init__(" ".join(f"{part.rstrip('.')}." for part in parts if part))
+
+
+class ArtefactError(InputError):
+    """A saved model is missing, foreign, newer, truncated or altered."""

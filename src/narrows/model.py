@@ -1,0 +1,117 @@
+"""The one model of the package: six slots, no subclasses."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, final
+
+import torch
+from torch import Tensor, nn
+
+from narrows.bottlenecks import Bottleneck, Code
+from narrows.corruption import Corruption
+from narrows.data.pairs import Batch
+from narrows.likelihood import Pricing
+from narrows.penalties import Penalty
+
+__all__ = ["Maps", "Model", "Step"]
+
+Maps = tuple[Tensor, ...]
+
+
+class Step(NamedTuple):
+    """Everything one forward pass produced, for the penalties to read."""
+
+    x: Tensor  # what the encoder saw
+    cond: Tensor | None
+    code: Code
+    params: Tensor  # the decoder's numbers
+    target: Tensor
+
+
+def attach(x: Tensor, cond: Tensor | None) -> Tensor:
+    """Append the condition (B, n_cond) to the features of every position of ``x`` (B, C, *spatial)."""
+    if cond is None:
+        return x
+    maps = cond.to(x.dtype).reshape(*cond.shape, *[1] * (x.ndim - 2)).expand(-1, -1, *x.shape[2:])
+    return torch.cat([x, maps], 1)
+
+
+@final
+class Model(nn.Module):
+    """encoder, bottleneck, decoder, likelihood, corruption, penalties.
+
+    loss(row) = -log p(target | params) + cost of the code + penalties, in nats per row; every term is weighted where it is
+    defined, so that the terms add up to the loss.
+
+    Examples
+    --------
+    >>> from narrows.bottlenecks import Free
+    >>> from narrows.likelihood import Gaussian
+    >>> from narrows.networks import Dense, Sizes
+    >>> encoder, decoder = Dense((8,)).build(Sizes((4,), (4,), code_in=2, code_out=2, out=4))
+    >>> model = Model(encoder, Free(2), decoder, Gaussian())
+    >>> x = torch.rand(5, 4)
+    >>> sorted(model(Batch(x, x))), model.reconstruct(x).shape
+    (['reconstruction'], torch.Size([5, 4]))
+    """
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        bottleneck: Bottleneck,
+        decoder: nn.Module,
+        likelihood: Pricing,
+        *,
+        corruption: Corruption | None = None,
+        penalties: Sequence[Penalty] = (),
+    ):
+        super().__init__()
+        self.encoder, self.bottleneck, self.decoder, self.likelihood = encoder, bottleneck, decoder, likelihood
+        self.corruption, self.penalties = corruption, tuple(penalties)
+
+    def features(self, x: Tensor, cond: Tensor | None = None) -> Tensor:
+        """Return the encoder's last output, before the bottleneck."""
+        deepest: Tensor = self.encoder(attach(x, cond))[-1]
+        return deepest
+
+    def encode(self, x: Tensor, cond: Tensor | None = None, progress: float = 1.0) -> tuple[Code, Maps]:
+        """Return the code of ``x`` (B, C, *spatial) and the maps that the decoder also reads."""
+        *skips, h = self.encoder(attach(x, cond))
+        code: Code = self.bottleneck(h, progress)
+        return code, tuple(skips)
+
+    def decode(self, z: Tensor, skips: Maps = (), cond: Tensor | None = None) -> Tensor:
+        """Return the likelihood's parameters for codes ``z``."""
+        params: Tensor = self.decoder(attach(z, cond), skips)
+        return params
+
+    def reconstruct(self, x: Tensor, cond: Tensor | None = None) -> Tensor:
+        """Return the expected target of ``x``."""
+        code, skips = self.encode(x, cond)
+        return self.likelihood.mean(self.decode(code.z, skips, cond))
+
+    def forward(self, batch: Batch, progress: float = 1.0) -> dict[str, Tensor]:
+        """Return the terms of the training loss of every row, ``{name: (B,)}``; the loss is their sum."""
+        x = batch.x if self.corruption is None else self.corruption(batch.x)
+        step, terms = self._step(batch._replace(x=x), progress)
+        for penalty in self.penalties:
+            terms[penalty.name] = penalty(self, step)
+        return terms
+
+    def nats(self, batch: Batch) -> Tensor:
+        """Return the loss of every row, (B,), without corruption and penalties: what a row costs once trained."""
+        _, terms = self._step(batch, 1.0)
+        return torch.stack(list(terms.values())).sum(0)
+
+    def settled(self, terms: dict[str, float]) -> float:
+        """Return the sum of the terms that are comparable between epochs."""
+        moving = {penalty.name for penalty in self.penalties if not penalty.settles}
+        moving |= set() if self.bottleneck.settles else {self.bottleneck.term}
+        return sum(value for name, value in terms.items() if name not in moving)
+
+    def _step(self, batch: Batch, progress: float) -> tuple[Step, dict[str, Tensor]]:
+        code, skips = self.encode(batch.x, batch.cond, progress)
+        params = self.decode(code.z, skips, batch.cond)
+        terms = {"reconstruction": self.likelihood.nats(params, batch.target, batch.weight)}
+        if self.bottleneck.term:
+            terms[self.bottleneck.term] = code.cost
+        return Step(batch.x, batch.cond, code, params, batch.target), terms

@@ -1,0 +1,8 @@
+"""Networks: frozen specs that build an encoder and a decoder, sized by asking the two ends."""
+
+from narrows.networks.base import Network, Sizes
+from narrows.networks.conv import Conv
+from narrows.networks.dense import Dense
+from narrows.networks.linear import Linear
+
+__all__ = ["Conv", "Dense", "Linear", "Network", "Sizes"]

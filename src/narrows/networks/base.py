@@ -1,0 +1,35 @@
+"""What every network spec is, and the sizes that it is built for."""
+
+from typing import ClassVar, NamedTuple
+
+from torch import nn
+
+from narrows.params import Part
+
+__all__ = ["Network", "Sizes"]
+
+
+class Sizes(NamedTuple):
+    """The numbers at the two ends of a network; shapes are (C, *spatial), without the batch."""
+
+    shape: tuple[int, ...]  # of the input
+    target: tuple[int, ...]  # of the target
+    code_in: int  # numbers that the bottleneck reads per code unit
+    code_out: int  # numbers that it gives to the decoder
+    out: int  # channels that the likelihood wants
+    n_cond: int = 0  # columns of the condition, appended to x and to z
+
+
+class Network(Part):
+    """A frozen spec of an encoder and a decoder.
+
+    The encoder maps (B, C, *spatial) to a tuple of feature maps, deepest last, all but the last being skips; the decoder maps
+    (z, skips) to (B, out, *spatial of the target).
+    """
+
+    kind: ClassVar[str] = "network"
+    skips: ClassVar[bool] = False  # True: the decoder reads encoder maps, so a code alone cannot be decoded
+
+    def build(self, sizes: Sizes) -> tuple[nn.Module, nn.Module]:
+        """Return (encoder, decoder) for data of these sizes; every module is born whole."""
+        raise TypeError(f"{type(self).__name__} defines no network")

@@ -1,0 +1,94 @@
+"""Fully connected encoder and decoder."""
+
+import math
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from narrows.networks.base import Network, Sizes
+from narrows.networks.parts import Activation, activation
+from narrows.params import param, part
+
+__all__ = ["Dense"]
+
+
+@part("dense")
+class Dense(Network):
+    """Layers of the given widths down to the code, mirrored up again unless ``decoder`` says otherwise.
+
+    Without widths they follow the data: three layers, the first twice as wide as a row but from 64 to 1000.
+
+    Examples
+    --------
+    >>> encoder, decoder = Dense((8, 4), activation="relu").build(Sizes((6,), (6,), code_in=2, code_out=2, out=6))
+    >>> encoder.layers
+    Sequential(
+      (0): Linear(in_features=6, out_features=8, bias=True)
+      (1): ReLU()
+      (2): Linear(in_features=8, out_features=4, bias=True)
+      (3): ReLU()
+      (4): Linear(in_features=4, out_features=2, bias=True)
+    )
+    """
+
+    widths: tuple[int, ...] | None = param(None, "units of the encoder's layers; none: by the data")
+    decoder: tuple[int, ...] | None = param(None, "units of the decoder's layers; none: the encoder's, mirrored")
+    activation: Activation = param("silu", "between the layers")
+    output: Activation = param("identity", "after the decoder's last layer")
+    code: Activation = param("identity", "after the encoder's last layer")
+
+    def build(self, sizes: Sizes) -> tuple[nn.Module, nn.Module]:
+        """Return encoder and decoder for rows of these sizes."""
+        down = default_widths(math.prod(sizes.shape)) if self.widths is None else self.widths
+        up = down[::-1] if self.decoder is None else self.decoder
+        features = (sizes.shape[0] + sizes.n_cond) * math.prod(sizes.shape[1:])
+        shape = (sizes.out, *sizes.target[1:])
+        encoder = mlp((features, *down, sizes.code_in), self.activation, self.code)
+        decoder = mlp((sizes.code_out + sizes.n_cond, *up, math.prod(shape)), self.activation, self.output)
+        return DenseEncoder(encoder), DenseDecoder(decoder, shape)
+
+
+def default_widths(features: int) -> tuple[int, int, int]:
+    """Return three widths for rows of so many values.
+
+    Examples
+    --------
+    >>> default_widths(10), default_widths(784)
+    ((64, 32, 16), (1000, 500, 250))
+    """
+    first = min(1000, max(64, 2 * features))
+    return first, first // 2, first // 4
+
+
+def mlp(widths: tuple[int, ...], between: Activation, last: Activation) -> nn.Sequential:
+    """Return linear layers of these widths with activations between them and after the last."""
+    layers: list[nn.Module] = []
+    for n_in, n_out in pairwise(widths):
+        layers += [nn.Linear(n_in, n_out), *activation(between)]
+    layers = layers[: len(layers) - len(activation(between))] + activation(last)
+    return nn.Sequential(*layers)
+
+
+class DenseEncoder(nn.Module):
+    """Reads a row of any shape, (B, C, *spatial)."""
+
+    def __init__(self, layers: nn.Sequential):
+        super().__init__()
+        self.layers = layers
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Return the code as the only map."""
+        return (self.layers(x.flatten(1)),)
+
+
+class DenseDecoder(nn.Module):
+    """Gives (B, out, *spatial)."""
+
+    def __init__(self, layers: nn.Sequential, shape: tuple[int, ...]):
+        super().__init__()
+        self.layers, self.shape = layers, shape
+
+    def forward(self, z: Tensor, skips: tuple[Tensor, ...] = ()) -> Tensor:
+        """Return the likelihood's numbers."""
+        out: Tensor = self.layers(z)
+        return out.unflatten(1, self.shape)

@@ -1,0 +1,132 @@
+"""Curves: the loss over epochs, the error over the length of the code."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from narrows.errors import InputError
+from narrows.report.style import (
+    CLASSES,
+    GREY,
+    INK,
+    MODEL,
+    OTHER,
+    QUIET,
+    Array,
+    canvas,
+    fonts,
+    legend,
+    number,
+    panel,
+    plain,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["loss_curves", "spectrum"]
+
+History = Sequence[Mapping[str, Any]]
+
+
+def loss_curves(history: History) -> "Figure":
+    """Draw the loss and its terms over the epochs.
+
+    Parameters
+    ----------
+    history : sequence of mapping
+        One mapping per epoch: ``{"epoch": 1, "train": {"reconstruction": 90.0, "kl": 12.0}, "valid": {...}}``, in nats
+        per row. The terms of a part add up to its loss. The best epoch is that of the smallest held-out loss, or
+        training loss where nothing was held out.
+
+    Examples
+    --------
+    >>> figure = loss_curves([{"epoch": 1, "train": {"reconstruction": 3.0, "kl": 1.0}}])
+    """
+    if not history:
+        raise InputError("A history without epochs", "one mapping per epoch")
+    epochs = np.array([row.get("epoch", index + 1) for index, row in enumerate(history)])
+    judge = "valid" if any(row.get("valid") for row in history) else "train"
+    names = list(dict.fromkeys(name for row in history for name in row.get(judge) or {}))
+    loss = total(history, judge)
+    if not np.isfinite(loss).any():
+        raise InputError("A history without a finite loss", "numbers under 'train' or 'valid'")
+    best = int(np.nanargmin(np.where(np.isfinite(loss), loss, np.nan)))
+    whose = "held-out rows" if judge == "valid" else "training rows"
+    title = f"Best at epoch {epochs[best]} of {epochs[-1]}: {number(loss[best], 4)} nats per row on the {whose}"
+    panels = 2 if len(names) > 1 else 1
+    figure = canvas(4.6 * panels + 0.4, 3.4, title)
+    grid = figure.add_gridspec(1, panels)
+    axes = panel(figure, grid[0], "Loss", "epoch", "nats per row")
+    lines = {"training": (epochs, total(history, "train"), GREY), "held out": (epochs, total(history, "valid"), MODEL)}
+    _lines(axes, lines)
+    axes.plot(epochs[best], loss[best], "o", color=OTHER, markersize=6, zorder=5)
+    if panels == 2:
+        axes = panel(figure, grid[1], f"Terms that add up to the loss, {whose}", "epoch", "nats per row")
+        terms = {name: np.array([(row.get(judge) or {}).get(name, np.nan) for row in history]) for name in names}
+        colours = (CLASSES * (1 + len(names) // len(CLASSES)))[: len(names)]
+        _lines(axes, {name: (epochs, terms[name], tint) for name, tint in zip(names, colours, strict=True)})
+    return figure
+
+
+def total(history: History, part: str) -> Array:
+    """Sum of the terms of one part in every epoch; NaN where it was not measured.
+
+    Examples
+    --------
+    >>> total([{"train": {"reconstruction": 3.0, "kl": 1.0}}, {}], "train")
+    array([ 4., nan])
+    """
+    return np.array([sum(map(float, row[part].values())) if row.get(part) else np.nan for row in history])
+
+
+def spectrum(dimensions: Sequence[int], errors: Sequence[float], point: tuple[int, float], name: str) -> "Figure":
+    """Draw the error of PCA over the numbers it keeps, and the one point of the model.
+
+    Parameters
+    ----------
+    dimensions, errors : sequence
+        Numbers per row that PCA keeps, ascending, and its mean squared errors.
+    point : tuple of int and float
+        Numbers per row and mean squared error of the model.
+    name : str
+        What the model is called.
+
+    Examples
+    --------
+    >>> figure = spectrum([1, 2, 4, 8], [4.0, 3.0, 2.0, 1.0], (2, 1.9), "autoencoder")
+    """
+    enough = [size for size, error in zip(dimensions, errors, strict=True) if error <= point[1]]
+    needs = f"PCA needs {enough[0]}" if enough else f"PCA does not get there with {dimensions[-1]}"
+    figure = canvas(5.6, 3.4, f"For the error of the {name} with {point[0]} numbers per row, {needs}")
+    axes = panel(figure, x="numbers per row", y="mean squared error")
+    if min(errors) > 0 and point[1] > 0:
+        axes.set_yscale("log")
+    axes.plot(dimensions, errors, "o-", color=GREY, markersize=3, linewidth=1.4)
+    axes.axhline(point[1], color=MODEL, linewidth=0.7, linestyle=(0, (4, 4)))
+    axes.plot(*point, "o", color=MODEL, markersize=8, zorder=3)
+    for label, at, tint in ((name, point, MODEL), ("PCA", (dimensions[-1], errors[-1]), QUIET)):
+        style = {"color": tint, "fontsize": 9, "fontfamily": fonts(), "ha": "center"}
+        axes.annotate(plain(label), at, xytext=(0, 8), textcoords="offset points", **style)
+    return figure
+
+
+def _lines(axes: "Axes", lines: Mapping[str, tuple[Array, Array, str]]) -> None:
+    """Draw lines over whole epochs, on a logarithmic scale where they span much."""
+    from matplotlib.ticker import MaxNLocator
+
+    handles, labels = [], []
+    for label, (epochs, values, colour) in lines.items():
+        if np.isfinite(values).any():
+            dot = "o" if len(epochs) < 3 else ""
+            handles += axes.plot(epochs, values, color=colour, linewidth=1.6, marker=dot, markersize=4)
+            labels.append(label)
+    seen = np.concatenate([values[np.isfinite(values)] for _, values, _ in lines.values()])
+    if seen.min() > 0 and seen.max() > 30 * seen.min():
+        axes.set_yscale("log")
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.spines["left"].set_bounds(None, None)
+    axes.yaxis.label.set_color(INK if axes.get_yscale() == "log" else QUIET)
+    legend(axes, handles, labels)

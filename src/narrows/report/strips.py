@@ -1,0 +1,176 @@
+"""Pictures side by side: reconstructions and first-layer filters."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from narrows import metrics
+from narrows.errors import InputError
+from narrows.report.style import (
+    DIVERGING,
+    INK,
+    QUIET,
+    SEQUENTIAL,
+    Array,
+    bare,
+    brief,
+    canvas,
+    colormap,
+    fonts,
+    number,
+    panel,
+    plain,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["filters", "reconstructions"]
+
+
+def reconstructions(
+    originals: Array,
+    results: Array,
+    *,
+    titles: Sequence[str] = ("original", "reconstruction"),
+    middle: Array | None = None,
+) -> "Figure":
+    """Draw up to 12 images in rows: the originals, what the model saw if that differs, the results.
+
+    Parameters
+    ----------
+    originals, results : ndarray
+        Images, ``(n, H, W)`` or ``(n, C, H, W)``, floats in [0, 1]. The originals are the truth: the mean squared
+        error of every other row of pictures against them is written beside it.
+    titles : sequence of str
+        Names of the rows of pictures, from above.
+    middle : ndarray, optional
+        Images between the two, for example the noisy ones.
+
+    Examples
+    --------
+    >>> images = np.random.default_rng(0).random((5, 8, 8))
+    >>> figure = reconstructions(images, images / 2, titles=("clean", "cleaned"))
+    """
+    rows = [originals, results] if middle is None else [originals, middle, results]
+    names = [titles[0], "input", titles[1]] if len(titles) < len(rows) else list(titles)
+    if len(names) != len(rows) or len({len(row) for row in rows}) > 1 or not len(originals):
+        raise InputError(f"{len(names)} titles for rows of {[len(row) for row in rows]} images", "as many of each")
+    most = 12 if np.shape(originals)[-1] <= 64 else 6
+    pictures = [_colour(row[:most]) for row in rows]
+    errors = [metrics.mse(pictures[0], each) if each.shape == pictures[0].shape else None for each in pictures]
+    last = (
+        "" if errors[-1] is None else f": mean squared error {number(errors[-1])} over these {len(pictures[0])} images"
+    )
+    strips = [_mosaic(each, len(each)) for each in pictures]
+    high = sum(strip.shape[0] / strip.shape[1] for strip in strips)
+    width = 10.0 if len(pictures[0]) > 4 else 6.0
+    figure = canvas(
+        width, 0.6 + 0.1 * len(rows) + (width - 1.4) * high, f"{names[0]} and {names[-1]}{last}".capitalize()
+    )
+    grid = figure.add_gridspec(len(rows), 1, height_ratios=[strip.shape[0] / strip.shape[1] for strip in strips])
+    for place, strip, name, error in zip(grid, strips, names, errors, strict=True):
+        axes = bare(panel(figure, place))
+        axes.imshow(strip)
+        label = f"{brief(name)}\nMSE {number(error)}" if error else brief(name)
+        axes.set_ylabel(plain(label), rotation=0, ha="right", va="center", color=INK, fontsize=9, fontfamily=fonts())
+    return figure
+
+
+def filters(weights: Array, image_shape: Sequence[int] | None, *, names: Sequence[str] | None = None) -> "Figure":
+    """Draw what the units of a first layer look for.
+
+    Parameters
+    ----------
+    weights : ndarray
+        One row of weights per unit, ``(n_units, n_values)`` or ``(n_units, C, H, W)``.
+    image_shape : sequence of int, optional
+        ``(H, W)`` or ``(C, H, W)``: the 64 filters of largest norm as pictures on one scale. None for a table: a heat
+        map of the absolute weights of the 30 strongest units over the 30 heaviest columns.
+    names : sequence of str, optional
+        Names of a table's columns.
+
+    Examples
+    --------
+    >>> figure = filters(np.random.default_rng(0).normal(size=(10, 12)), (3, 4))
+    """
+    rows = np.nan_to_num(np.asarray(weights, np.float64).reshape(len(weights), -1))
+    norms = np.linalg.norm(rows, axis=1)
+    order = np.argsort(-norms, kind="stable")
+    silent = int((norms < 0.01 * norms.max()).sum())
+    said = f"; {silent} units of {len(rows)} hear almost nothing" if silent else ""
+    if image_shape is None:
+        return _heat(rows[order[:30]], order[:30], names, said)
+    return _filter_grid(rows[order[:64]].reshape(-1, *image_shape), len(rows), said)
+
+
+def _filter_grid(shown: Array, units: int, said: str) -> "Figure":
+    """Filters as pictures with one diverging scale; three channels as colours around grey."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
+    top = float(np.abs(shown).max()) or 1.0
+    scale = ScalarMappable(Normalize(-top, top), colormap(DIVERGING))
+    colour = shown.ndim == 4 and shown.shape[1] == 3
+    single = shown if shown.ndim == 3 else shown.mean(axis=1)
+    pictures = _colour(0.5 + shown / (2 * top)) if colour else scale.to_rgba(single)[..., :3]
+    across = int(np.ceil(np.sqrt(len(shown) * shown.shape[-2] / shown.shape[-1] * 2)))
+    mosaic = _mosaic(pictures, min(across, len(shown)))
+    which = f"The {len(shown)} strongest of {units} filters" if units > len(shown) else f"All {units} filters"
+    figure = canvas(8, 0.7 + 6.8 * mosaic.shape[0] / mosaic.shape[1], f"{which}, strongest first{said}")
+    axes = bare(panel(figure))
+    axes.imshow(mosaic)
+    if not colour:
+        bar = figure.colorbar(scale, ax=axes, shrink=0.7, pad=0.02, aspect=25, ticks=[-top, 0, top], label="weight")
+        bar.ax.set_yticklabels([number(-top, 2), "0", number(top, 2)])
+        bar.outline.set_visible(False)
+        bar.ax.tick_params(colors=QUIET, labelsize=8, length=0, labelfontfamily=fonts())
+        bar.ax.yaxis.label.set(color=QUIET, fontsize=8.5, fontfamily=fonts())
+    return figure
+
+
+def _heat(rows: Array, units: Array, names: Sequence[str] | None, said: str) -> "Figure":
+    """Absolute weights of some units over the heaviest columns."""
+    size = np.abs(rows)
+    total = size.sum(axis=0)
+    columns = np.argsort(-total, kind="stable")[:30]
+    labels = [str(column) for column in range(len(total))] if names is None else list(names)
+    share = total[columns[: max(1, len(total) // 10)]].sum() / (total.sum() or 1.0)
+    finding = (
+        f"A tenth of the columns carries {share:.0%} of the weight" if len(total) >= 20 else "Weight of each column"
+    )
+    figure = canvas(9, 1.5 + 0.16 * len(rows), f"{finding}{said}")
+    axes = panel(figure, x="column, heaviest first", y="unit, strongest first")
+    image = axes.imshow(size[:, columns], aspect="auto", cmap=colormap(("#ffffff", *SEQUENTIAL)), vmin=0)
+    axes.set_xticks(range(len(columns)), [plain(brief(labels[column], 18)) for column in columns], rotation=60)
+    axes.set_xticklabels(axes.get_xticklabels(), ha="right", rotation_mode="anchor", fontfamily=fonts())
+    axes.set_yticks(range(len(units)), [str(unit) for unit in units], fontfamily=fonts(), fontsize=7)
+    bar = figure.colorbar(image, ax=axes, pad=0.02, aspect=25, shrink=0.8, label="absolute weight")
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(colors=QUIET, labelsize=8, length=0, labelfontfamily=fonts())
+    bar.ax.yaxis.label.set(color=QUIET, fontsize=8.5, fontfamily=fonts())
+    return figure
+
+
+def _colour(images: Array) -> Array:
+    """Images of any number of channels as (n, H, W, 3) in [0, 1]."""
+    images = np.clip(np.nan_to_num(np.asarray(images, np.float64)), 0, 1)
+    if images.ndim not in (3, 4):
+        raise InputError(f"Images of shape {images.shape}", "(n, H, W) or (n, C, H, W)")
+    if images.ndim == 4 and images.shape[1] in (3, 4):
+        return np.moveaxis(images[:, :3], 1, -1)
+    grey = images if images.ndim == 3 else images.mean(axis=1)
+    return np.repeat(grey[..., None], 3, axis=-1)
+
+
+def _mosaic(pictures: Array, across: int) -> Array:
+    """One picture of many, so many side by side, with white between them."""
+    n, height, width, _ = pictures.shape
+    gap = max(1, width // 14)
+    down = -(-n // across)
+    sheet = np.ones((down * (height + gap) - gap, across * (width + gap) - gap, 3))
+    for index, picture in enumerate(pictures):
+        top, left = index // across * (height + gap), index % across * (width + gap)
+        sheet[top : top + height, left : left + width] = picture
+    return sheet

@@ -1,0 +1,150 @@
+"""How every figure looks, and how it is written."""
+
+import os
+import tempfile
+import textwrap
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+
+__all__ = ["save"]
+
+Array = NDArray[Any]
+
+INK, QUIET, RULE = "#1d2733", "#667483", "#dce1e7"
+MODEL, OTHER, GREY = "#0072B2", "#D55E00", "#9aa5b1"
+CLASSES = (  # safe for the colour-blind: Okabe and Ito's, then three of Paul Tol's
+    *("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#4a4a4a"),
+    *("#882255", "#999933", "#AA4499", "#6a3d9a", "#8c564b"),
+)
+SEQUENTIAL = ("#c6dbef", "#6baed6", "#2171b5", "#08306b")
+DIVERGING = ("#0b4f80", "#5aa5d6", "#ffffff", "#e8935a", "#a03c00")
+
+
+def save(figure: "Figure", path: Path | str) -> Path:
+    """Write a figure as a PNG of 150 dots per inch, whole or not at all.
+
+    Parameters
+    ----------
+    figure : Figure
+        What to write.
+    path : Path or str
+        Where; its folder exists.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Examples
+    --------
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(canvas(2, 1, "title"), Path(folder) / "figure.png").read_bytes()[1:4]
+    b'PNG'
+    """
+    path = Path(path)
+    handle, draft = tempfile.mkstemp(suffix=".png", prefix=f".{path.stem}-", dir=path.parent)
+    os.close(handle)
+    try:
+        figure.savefig(draft, dpi=150, metadata={"Software": None})
+        os.chmod(draft, 0o644)
+        os.replace(draft, path)
+    finally:
+        Path(draft).unlink(missing_ok=True)
+    return path
+
+
+def canvas(width: float, height: float, title: str) -> "Figure":
+    """Empty figure of a size in inches, with its finding above at the left."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+    lines = "\n".join(textwrap.wrap(plain(title), max(20, int(width * 11.5))))
+    figure.suptitle(lines, x=0.012, ha="left", fontsize=11, fontweight="bold", color=INK, fontfamily=fonts())
+    return figure
+
+
+def panel(figure: "Figure | SubFigure", place: Any = 111, title: str = "", x: str = "", y: str = "") -> "Axes":
+    """Quiet axes: two thin spines, small grey numbers, a title at the left."""
+    axes: Axes = figure.add_subplot(place)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_color(RULE)
+    axes.tick_params(colors=QUIET, labelsize=8, length=3, width=0.6, color=RULE, labelfontfamily=fonts())
+    axes.set_title(plain(title), loc="left", fontsize=9, color=INK, fontfamily=fonts())
+    axes.set_xlabel(plain(x), fontsize=8.5, color=QUIET, fontfamily=fonts())
+    axes.set_ylabel(plain(y), fontsize=8.5, color=QUIET, fontfamily=fonts())
+    return axes
+
+
+def bare(axes: "Axes") -> "Axes":
+    """Axes without ticks and spines, for pictures."""
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    return axes
+
+
+def legend(holder: "Axes | Figure", handles: list[Any], labels: list[str], title: str = "") -> None:
+    """Small legend outside at the right of a figure, or inside axes."""
+    from matplotlib.figure import Figure
+
+    place = "outside right upper" if isinstance(holder, Figure) else "best"
+    names = [plain(f" {label}" if label.startswith("_") else label) for label in labels]
+    box = holder.legend(handles, names, loc=place, frameon=False, title=title, handletextpad=0.4, labelcolor=INK)
+    box.get_title().set(fontsize=8.5, color=QUIET, fontfamily=fonts())
+    for text in box.get_texts():
+        text.set(fontsize=8.5, fontfamily=fonts())
+
+
+@cache
+def fonts() -> list[str]:
+    """Sans-serif fonts of this computer, the nicest first."""
+    from matplotlib.font_manager import fontManager
+
+    known = set(fontManager.get_font_names())
+    return [name for name in ("Inter", "Helvetica Neue", "Arial", "Liberation Sans", "DejaVu Sans") if name in known]
+
+
+def plain(text: object) -> str:
+    """Text in which a dollar is a dollar, not the start of a formula."""
+    return str(text).replace("$", r"\$")
+
+
+def brief(text: object, width: int = 24) -> str:
+    """Long names, cut in the middle."""
+    name = str(text)
+    return name if len(name) <= width else f"{name[: width - 8]}…{name[-7:]}"
+
+
+def number(value: float, digits: int = 3) -> str:
+    """Format a number with so many significant digits, large ones in groups of three.
+
+    Examples
+    --------
+    >>> number(0.0037712), number(12345.6), number(float("nan")), number(0.0)
+    ('0.00377', '12 346', 'not a number', '0')
+    """
+    if not np.isfinite(value):
+        return "not a number" if np.isnan(value) else "infinity" if value > 0 else "-infinity"
+    if (value == int(value) and abs(value) < 1e15) or abs(value) >= 10**digits:
+        return f"{value:,.0f}".replace(",", " ") if abs(value) < 1e15 else f"{value:.{digits}g}"
+    return f"{value:#.{digits}g}".rstrip(".")
+
+
+def colormap(colours: tuple[str, ...]) -> Any:
+    """Colour map through some colours."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("narrows", colours)

@@ -1,0 +1,60 @@
+"""A setting that changes while training is a function of progress in [0, 1]."""
+
+import math
+from typing import ClassVar
+
+from narrows.params import Part, param, part
+
+__all__ = ["Cosine", "Ramp", "Schedule", "at"]
+
+
+class Schedule(Part):
+    """A number as a function of training progress in [0, 1]."""
+
+    kind: ClassVar[str] = "schedule"
+
+    def __call__(self, progress: float) -> float:
+        """Return the value at ``progress``."""
+        raise TypeError(f"{type(self).__name__} defines no value")
+
+
+@part("ramp")
+class Ramp(Schedule):
+    """From ``start`` to ``end``, linearly, over the first ``until`` of training; then ``end``.
+
+    Examples
+    --------
+    >>> Ramp(0, 4, until=0.5)(0.25)
+    2.0
+    """
+
+    start: float = param(0.0, "value at the beginning")
+    end: float = param(1.0, "value from `until` on")
+    until: float = param(0.2, "share of training over which it changes", gt=0, le=1)
+
+    def __call__(self, progress: float) -> float:
+        """Return the value at ``progress``."""
+        return self.start + (self.end - self.start) * min(progress / self.until, 1.0)
+
+
+@part("cosine")
+class Cosine(Schedule):
+    """From ``start`` to ``end`` along half a cosine over the whole of training.
+
+    Examples
+    --------
+    >>> round(Cosine(1, 0)(0.5), 6)
+    0.5
+    """
+
+    start: float = param(1.0, "value at the beginning")
+    end: float = param(0.0, "value at the end")
+
+    def __call__(self, progress: float) -> float:
+        """Return the value at ``progress``."""
+        return self.end + (self.start - self.end) * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
+
+
+def at(value: "float | Schedule", progress: float) -> float:
+    """Return a number as it is and a schedule at ``progress``."""
+    return value(progress) if isinstance(value, Schedule) else value

@@ -1,0 +1,220 @@
+"""The one training loop. It yields; it does not call back, and it knows no model."""
+
+import copy
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from narrows.data.pairs import Pairs
+from narrows.errors import InputError
+from narrows.model import Model
+from narrows.training.runtime import Runtime, mixed, seeded
+
+__all__ = ["Epoch", "State", "evaluate", "train"]
+
+Plan = Literal["cosine", "constant", "linear"]
+_LOOK = 64  # steps between two looks at whether the loss is finite: a look waits for the device
+_PATIENCE = 3  # how often training may go back before it gives up
+
+
+@dataclass
+class State:
+    """Where training stands after an epoch: all that going on exactly needs, as random numbers follow from the seed."""
+
+    epoch: int = 0
+    model: dict[str, Tensor] = field(default_factory=dict)
+    optimizer: dict[str, Any] = field(default_factory=dict)
+    slower: float = 1.0  # what the learning rate is multiplied with after going back
+    returns: int = 0
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one pass over the rows gave: nats per row, term by term; the loss is the sum of the terms."""
+
+    number: int
+    train: dict[str, float]
+    valid: dict[str, float]
+    rows_per_second: float
+    seconds: float
+    lr: float
+    message: str = ""
+
+
+def train(
+    model: Model,
+    pairs: Pairs,
+    valid: Pairs | None = None,
+    *,
+    epochs: int = 20,
+    batch_size: int = 256,
+    lr: float = 1e-3,
+    weight_decay: float = 0.0,
+    schedule: Plan = "cosine",
+    warm_up: float = 0.05,
+    clip: float | None = None,
+    seed: int = 0,
+    state: State | None = None,
+    runtime: Runtime | None = None,
+) -> Iterator[Epoch]:
+    """Fit ``model`` in place, handing over after every epoch. To stop early, stop iterating.
+
+    ``state`` is filled in before every epoch is handed over; given back later it goes on from there, bit for bit.
+
+    Examples
+    --------
+    >>> from narrows.bottlenecks import Free
+    >>> from narrows.likelihood import Gaussian
+    >>> from narrows.networks import Linear, Sizes
+    >>> encoder, decoder = Linear().build(Sizes((4,), (4,), code_in=2, code_out=2, out=4))
+    >>> rows = Pairs(torch.rand(64, 4))
+    >>> [epoch.number for epoch in train(Model(encoder, Free(2), decoder, Gaussian()), rows, epochs=2)]
+    [1, 2]
+    """
+    runtime, state = runtime or Runtime("cpu"), state or State()
+    net = runtime.wrap(model)
+    pairs, valid = pairs.to(runtime.where), valid and valid.to(runtime.where)
+    decay = torch.optim.AdamW if weight_decay else torch.optim.Adam
+    optimizer = decay(model.parameters(), lr, weight_decay=weight_decay, fused=runtime.where.type in ("cpu", "cuda"))
+    if state.epoch:
+        restore(model, optimizer, state)
+    per_epoch = math.ceil(len(pairs) / batch_size)
+    rate = Rate(lr, epochs * per_epoch, warm_up, schedule)
+    while state.epoch < epochs:
+        remember(model, optimizer, state)
+        started = time.perf_counter()
+        number = state.epoch + 1
+        with seeded(mixed(seed, number, runtime.rank)):
+            means = one_epoch(net, model, optimizer, pairs, batch_size, rate, state, clip, seed, runtime)
+        if means is None:
+            yield go_back(model, optimizer, state, number, rate)
+            continue
+        took = time.perf_counter() - started
+        state.epoch = number
+        held = evaluate(model, valid, batch_size=batch_size, seed=seed, runtime=runtime)
+        seconds = time.perf_counter() - started
+        yield Epoch(number, means, held, len(pairs) / took, seconds, rate(number * per_epoch - 1) * state.slower)
+
+
+def one_epoch(
+    net: Any,
+    model: Model,
+    optimizer: torch.optim.Optimizer,
+    pairs: Pairs,
+    batch_size: int,
+    rate: "Rate",
+    state: State,
+    clip: float | None,
+    seed: int,
+    runtime: Runtime,
+) -> dict[str, float] | None:
+    """Pass over the rows once and return the mean of every term, or None when the loss is no longer finite."""
+    model.train()
+    parameters = list(model.parameters())
+    shuffle = torch.Generator().manual_seed(mixed(seed, state.epoch + 1))
+    order = pairs.order(shuffle)
+    sums: dict[str, Tensor] = {}
+    step = state.epoch * math.ceil(len(pairs) / batch_size)
+    for rows in order.split(batch_size):
+        mine = runtime.share(rows)
+        counts = 1.0 if runtime.world == 1 or runtime.rank < len(rows) else 0.0
+        for group in optimizer.param_groups:
+            group["lr"] = rate(step) * state.slower
+        with runtime.autocast():
+            terms: dict[str, Tensor] = net(pairs.batch(mine), rate.progress(step))
+        totals = {name: term.float().sum() * counts for name, term in terms.items()}
+        loss = torch.stack(list(totals.values())).sum() * (runtime.world / len(rows))
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        if clip is not None:
+            torch.nn.utils.clip_grad_norm_(parameters, clip)
+        optimizer.step()
+        for name, total in totals.items():
+            sums[name] = sums[name] + total.detach() if name in sums else total.detach()
+        step += 1
+        if step % _LOOK == 0 and not _finite(sums, runtime):
+            return None
+    return _means(sums, len(pairs), runtime) if _finite(sums, runtime) else None
+
+
+@torch.no_grad()
+def evaluate(
+    model: Model, pairs: Pairs | None, *, batch_size: int = 256, seed: int = 0, runtime: Runtime | None = None
+) -> dict[str, float]:
+    """Return the same terms on rows that the model does not learn from, at the end of every schedule, with fixed noise."""
+    runtime = runtime or Runtime("cpu")
+    sums: dict[str, Tensor] = {}
+    model.eval()
+    with seeded(mixed(seed, 0)):
+        for batch in pairs.batches(max(batch_size, 1024)) if pairs is not None else ():
+            for name, term in model(batch.to(runtime.where), 1.0).items():
+                sums[name] = sums.get(name, torch.zeros((), device=term.device)) + term.sum()
+    # Every rank holds all the validation rows and computes the same numbers: there is nothing to add up between them.
+    return {name: float(total) / len(pairs) for name, total in sums.items()} if pairs is not None else {}
+
+
+@dataclass(frozen=True)
+class Rate:
+    """The learning rate: a linear warm-up over a share of all steps, then down to zero, or constant."""
+
+    peak: float
+    steps: int
+    warm_up: float
+    plan: Plan
+
+    def progress(self, step: int) -> float:
+        """The share of training that is over."""
+        return step / max(1, self.steps)
+
+    def __call__(self, step: int) -> float:
+        """Return the rate of a step."""
+        rising = min(1000, int(self.warm_up * self.steps))
+        if step < rising:
+            return self.peak * (step + 1) / (rising + 1)
+        done = (step - rising) / max(1, self.steps - rising)
+        falling = {"constant": 1.0, "linear": 1 - done, "cosine": 0.5 + 0.5 * math.cos(math.pi * done)}
+        return self.peak * falling[self.plan]
+
+
+def remember(model: Model, optimizer: torch.optim.Optimizer, state: State) -> None:
+    """Copy the weights and the optimiser's memory into ``state``."""
+    state.model = {name: value.detach().clone() for name, value in model.state_dict().items()}
+    state.optimizer = copy.deepcopy(optimizer.state_dict())
+
+
+def restore(model: Model, optimizer: torch.optim.Optimizer, state: State) -> None:
+    """Put ``state`` back into the model and the optimiser."""
+    model.load_state_dict(state.model)
+    if state.optimizer["state"]:
+        optimizer.load_state_dict(copy.deepcopy(state.optimizer))
+
+
+def go_back(model: Model, optimizer: torch.optim.Optimizer, state: State, number: int, rate: Rate) -> Epoch:
+    """Return to the last good state at half the learning rate, or give up."""
+    state.returns += 1
+    if state.returns > _PATIENCE:
+        raise InputError(
+            f"The loss stopped being finite {state.returns} times, last in epoch {number} at a learning rate of "
+            f"{rate.peak * state.slower:.3g}",
+            "data in a moderate range, e.g. standardised",
+            f"lr={rate.peak / 10:g}, or clip=1.0",
+        )
+    state.slower /= 2
+    restore(model, optimizer, state)
+    optimizer.state.clear() if not state.optimizer["state"] else None
+    message = f"epoch {number}: the loss was no longer finite; back to the last good state, learning rate halved"
+    return Epoch(number, {}, {}, 0.0, 0.0, rate.peak * state.slower, message)
+
+
+def _finite(sums: dict[str, Tensor], runtime: Runtime) -> bool:
+    total = runtime.total(torch.stack([value.detach() for value in sums.values()]).sum())
+    return math.isfinite(float(total))
+
+
+def _means(sums: dict[str, Tensor], rows: int, runtime: Runtime) -> dict[str, float]:
+    return {name: float(runtime.total(total.clone())) / rows for name, total in sums.items()}
