@@ -203,7 +203,7 @@ def _differences(truth: Array, result: Array) -> Iterator[Floats]:
 
 
 def _residual_and_total(truth: Array, result: Array) -> tuple[Floats, Floats]:
-    """Sums of squares of each column: what the result leaves, and around the column's mean."""
+    """Add up squares in each column: what the result leaves, and around the column's mean."""
     left = sum((np.einsum("nd,nd->d", gap, gap) for gap in _differences(truth, result)), np.zeros(1))
     rows = _flat(np.atleast_1d(truth))
     mean = np.broadcast_to(rows.mean(axis=0, dtype=np.float64), rows.shape)

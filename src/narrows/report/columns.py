@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from narrows import metrics
-from narrows.report.style import GREY, MODEL, Array, brief, canvas, number, panel
+from narrows.report.style import GREY, MODEL, QUIET, Array, brief, canvas, fonts, number, panel
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,17 +36,18 @@ def reconstructed_columns(original: Array, reconstructed: Array, names: Sequence
     finding = "No column varies"
     if len(known):
         named = names[int(np.nanargmin(r2))]
-        finding = f"Half of the {len(known)} columns come back with R² of {number(np.median(known), 2)} or more"
+        finding = f"Median R² {number(np.median(known), 2)} over {len(known)} columns"
         finding += f"; worst: {brief(named)} ({number(known.min(), 2)})"
     across = min(3, len(shown))
     down = -(-len(shown) // across)
     figure = canvas(3.0 * across + 0.2, 0.7 + 2.6 * down, finding)
-    figure.supxlabel("value in the data", fontsize=8.5, color="#667483")
-    figure.supylabel("reconstructed value", fontsize=8.5, color="#667483")
+    figure.supxlabel("value in the data", fontsize=8.5, color=QUIET, fontfamily=fonts())
+    figure.supylabel("reconstructed value", fontsize=8.5, color=QUIET, fontfamily=fonts())
     rows = np.linspace(0, len(original) - 1, min(2000, len(original))).astype(int)
-    for place, column in zip(figure.add_gridspec(down, across), shown, strict=False):
+    grid = figure.add_gridspec(down, across)
+    for place, column in enumerate(shown):
         fit = f"R² {number(r2[column], 2)}" if np.isfinite(r2[column]) else "constant"
-        axes = panel(figure, place, f"{brief(names[column])}   {fit}")
+        axes = panel(figure, grid[place], f"{brief(names[column])}   {fit}")
         seen, back = original[rows, column], reconstructed[rows, column]
         axes.axline((float(np.mean(seen)), float(np.mean(seen))), slope=1, color=GREY, linewidth=0.8, zorder=1)
         axes.scatter(seen, back, s=7, color=MODEL, alpha=0.35, linewidths=0, zorder=2)

@@ -9,7 +9,6 @@ from narrows.errors import InputError
 from narrows.report.style import (
     CLASSES,
     GREY,
-    INK,
     MODEL,
     OTHER,
     QUIET,
@@ -63,6 +62,8 @@ def loss_curves(history: History) -> "Figure":
     lines = {"training": (epochs, total(history, "train"), GREY), "held out": (epochs, total(history, "valid"), MODEL)}
     _lines(axes, lines)
     axes.plot(epochs[best], loss[best], "o", color=OTHER, markersize=6, zorder=5)
+    note = axes.annotate("best", (epochs[best], loss[best]), xytext=(0, 8), textcoords="offset points", ha="center")
+    note.set(color=OTHER, fontsize=8.5, fontfamily=fonts())
     if panels == 2:
         axes = panel(figure, grid[1], f"Terms that add up to the loss, {whose}", "epoch", "nats per row")
         terms = {name: np.array([(row.get(judge) or {}).get(name, np.nan) for row in history]) for name in names}
@@ -104,12 +105,13 @@ def spectrum(dimensions: Sequence[int], errors: Sequence[float], point: tuple[in
     axes = panel(figure, x="numbers per row", y="mean squared error")
     if min(errors) > 0 and point[1] > 0:
         axes.set_yscale("log")
+        axes.set_ylabel("mean squared error, log scale")
     axes.plot(dimensions, errors, "o-", color=GREY, markersize=3, linewidth=1.4)
     axes.axhline(point[1], color=MODEL, linewidth=0.7, linestyle=(0, (4, 4)))
     axes.plot(*point, "o", color=MODEL, markersize=8, zorder=3)
     for label, at, tint in ((name, point, MODEL), ("PCA", (dimensions[-1], errors[-1]), QUIET)):
-        style = {"color": tint, "fontsize": 9, "fontfamily": fonts(), "ha": "center"}
-        axes.annotate(plain(label), at, xytext=(0, 8), textcoords="offset points", **style)
+        text = axes.annotate(plain(label), at, xytext=(0, 8), textcoords="offset points", ha="center")
+        text.set(color=tint, fontsize=9, fontfamily=fonts())
     return figure
 
 
@@ -126,7 +128,6 @@ def _lines(axes: "Axes", lines: Mapping[str, tuple[Array, Array, str]]) -> None:
     seen = np.concatenate([values[np.isfinite(values)] for _, values, _ in lines.values()])
     if seen.min() > 0 and seen.max() > 30 * seen.min():
         axes.set_yscale("log")
+        axes.set_ylabel(f"{axes.get_ylabel()}, log scale")
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    axes.spines["left"].set_bounds(None, None)
-    axes.yaxis.label.set_color(INK if axes.get_yscale() == "log" else QUIET)
     legend(axes, handles, labels)

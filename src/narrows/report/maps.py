@@ -18,6 +18,7 @@ from narrows.report.style import (
     legend,
     number,
     panel,
+    percent,
     plain,
 )
 
@@ -59,9 +60,10 @@ def code_map(codes: Array, labels: Array | None = None, class_names: Sequence[st
     codes, labels = _sample(codes, labels)
     points, axis_names = project(codes, 2)
     ink = _ink(points, codes, labels, class_names)
-    figure = canvas(7.4 if ink.entries else 6.2, 5.6, f"{len(codes)} codes of {codes.shape[1]} numbers{ink.said}")
+    figure = canvas(7.4 if ink.entries else 6.2, 5.6, f"{_count(codes)}{ink.said}")
     axes = panel(figure, x=axis_names[0], y=axis_names[1])
     axes.scatter(points[:, 0], points[:, 1], s=_size(len(points)), c=ink.colours, linewidths=0, alpha=0.75)
+    axes.tick_params(labelleft=codes.shape[1] > 1, left=codes.shape[1] > 1)
     _name_groups(axes, points, ink)
     _key(figure, ink)
     return figure
@@ -82,17 +84,25 @@ def code_map_3d(codes: Array, labels: Array | None = None, class_names: Sequence
     codes, labels = _sample(codes, labels)
     points, axis_names = project(codes, 3)
     ink = _ink(points, codes, labels, class_names)
-    figure = canvas(11.5, 4.2, f"{len(codes)} codes of {codes.shape[1]} numbers from three sides{ink.said}")
+    figure = canvas(11.5, 4.0, f"{_count(codes)} from three sides{ink.said}")
     for place, turn in enumerate((-60, 0, 60)):
         axes: Any = figure.add_subplot(1, 3, place + 1, projection="3d")
+        short = [name.replace("principal ", "").replace(" of the variance", "") for name in axis_names]
         axes.view_init(elev=18, azim=turn)
         axes.scatter(*points.T, s=_size(len(points)), c=ink.colours, linewidths=0, alpha=0.7)
-        for axis, name in zip((axes.xaxis, axes.yaxis, axes.zaxis), axis_names, strict=True):
+        for axis, name in zip((axes.xaxis, axes.yaxis, axes.zaxis), short, strict=True):
             axis.set_pane_color("#f5f7f9")
             axis.set_tick_params(labelsize=7, colors=QUIET, labelfontfamily=fonts(), pad=-2)
-            axis.set_label_text(plain(name), fontsize=8, color=QUIET, fontfamily=fonts())
+            axis.set_label_text(
+                name,
+                fontsize=8,
+                color=QUIET,
+                fontfamily=fonts(),
+            )
             axis.line.set_color(GREY)
         axes.locator_params(nbins=4)
+        axes.grid(False)
+        axes.set_box_aspect(None, zoom=0.92)
     _key(figure, ink)
     return figure
 
@@ -122,7 +132,7 @@ def project(codes: Array, k: int) -> tuple[Array, list[str]]:
     pca = PCA(kept, random_state=0).fit(codes)
     points = np.pad(pca.transform(codes), ((0, 0), (0, k - kept)))
     shares = [*np.nan_to_num(pca.explained_variance_ratio_), *[0.0] * (k - kept)]
-    return points, [f"principal component {i + 1} ({share:.0%} of the variance)" for i, share in enumerate(shares)]
+    return points, [f"principal component {i + 1} ({percent(share)} of the variance)" for i, share in enumerate(shares)]
 
 
 def _sample(codes: Array, labels: Array | None) -> tuple[Array, Array | None]:
@@ -145,8 +155,9 @@ def _ink(points: Array, codes: Array, labels: Array | None, class_names: Sequenc
         return Ink(
             _shade(labels), {}, None, f", darker for larger values ({number(values[0])} to {number(values[-1])})"
         )
-    named = class_names is not None and labels.dtype.kind in "iub" and max(values, default=0) < len(class_names)
-    names = [str(class_names[int(value)]) if class_names and named else str(value) for value in values]
+    names = [str(value) for value in values]
+    if class_names is not None and labels.dtype.kind in "iub" and set(map(int, values)) <= set(range(len(class_names))):
+        names = [str(class_names[int(value)]) for value in values]
     common = np.argsort(-np.bincount(groups), kind="stable")[: len(CLASSES)]
     tint = np.full(len(values), GREY, dtype=object)
     tint[np.sort(common)] = CLASSES[: len(common)]
@@ -162,7 +173,12 @@ def _neighbours(codes: Array, labels: Array) -> str:
     if len(codes) < 3:
         return ""
     nearest = NearestNeighbors(n_neighbors=1).fit(codes).kneighbors(return_distance=False)[:, 0]
-    return f": the nearest other code is of the same class for {np.mean(labels[nearest] == labels):.0%}"
+    return f": the nearest other code is of the same class for {percent(np.mean(labels[nearest] == labels))}"
+
+
+def _count(codes: Array) -> str:
+    """How many codes of what length, in words."""
+    return f"{len(codes)} codes of {codes.shape[1]} number{'s' if codes.shape[1] > 1 else ''}"
 
 
 def _shade(values: Array) -> Array:
@@ -184,8 +200,8 @@ def _name_groups(axes: "Axes", points: Array, ink: Ink) -> None:
         return
     for group, (name, colour) in enumerate(ink.entries.items()):
         x, y = np.median(points[ink.groups == group], axis=0)
-        text = axes.text(x, y, plain(name), ha="center", va="center", fontsize=10, color=colour, fontweight="bold")
-        text.set(fontfamily=fonts(), path_effects=[withStroke(linewidth=3, foreground="white")])
+        text = axes.text(x, y, plain(name), ha="center", va="center", fontsize=12, color=colour, fontweight="bold")
+        text.set(fontfamily=fonts(), zorder=5, path_effects=[withStroke(linewidth=4, foreground="white")])
 
 
 def _key(figure: "Figure", ink: Ink) -> None:

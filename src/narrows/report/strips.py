@@ -20,6 +20,7 @@ from narrows.report.style import (
     fonts,
     number,
     panel,
+    percent,
     plain,
 )
 
@@ -70,8 +71,8 @@ def reconstructions(
         width, 0.6 + 0.1 * len(rows) + (width - 1.4) * high, f"{names[0]} and {names[-1]}{last}".capitalize()
     )
     grid = figure.add_gridspec(len(rows), 1, height_ratios=[strip.shape[0] / strip.shape[1] for strip in strips])
-    for place, strip, name, error in zip(grid, strips, names, errors, strict=True):
-        axes = bare(panel(figure, place))
+    for place, strip, name, error in zip(range(len(rows)), strips, names, errors, strict=True):
+        axes = bare(panel(figure, grid[place]))
         axes.imshow(strip)
         label = f"{brief(name)}\nMSE {number(error)}" if error else brief(name)
         axes.set_ylabel(plain(label), rotation=0, ha="right", va="center", color=INK, fontsize=9, fontfamily=fonts())
@@ -106,7 +107,7 @@ def filters(weights: Array, image_shape: Sequence[int] | None, *, names: Sequenc
 
 
 def _filter_grid(shown: Array, units: int, said: str) -> "Figure":
-    """Filters as pictures with one diverging scale; three channels as colours around grey."""
+    """Draw filters as pictures with one diverging scale; three channels as colours around grey."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
 
@@ -114,9 +115,9 @@ def _filter_grid(shown: Array, units: int, said: str) -> "Figure":
     scale = ScalarMappable(Normalize(-top, top), colormap(DIVERGING))
     colour = shown.ndim == 4 and shown.shape[1] == 3
     single = shown if shown.ndim == 3 else shown.mean(axis=1)
-    pictures = _colour(0.5 + shown / (2 * top)) if colour else scale.to_rgba(single)[..., :3]
-    across = int(np.ceil(np.sqrt(len(shown) * shown.shape[-2] / shown.shape[-1] * 2)))
-    mosaic = _mosaic(pictures, min(across, len(shown)))
+    tints = colormap(DIVERGING)(0.5 + single / (2 * top))[..., :3]
+    pictures = _colour(0.5 + shown / (2 * top)) if colour else tints
+    mosaic = _mosaic(pictures, min(16 if len(shown) > 32 else 8, len(shown)), 0.92)
     which = f"The {len(shown)} strongest of {units} filters" if units > len(shown) else f"All {units} filters"
     figure = canvas(8, 0.7 + 6.8 * mosaic.shape[0] / mosaic.shape[1], f"{which}, strongest first{said}")
     axes = bare(panel(figure))
@@ -138,7 +139,9 @@ def _heat(rows: Array, units: Array, names: Sequence[str] | None, said: str) -> 
     labels = [str(column) for column in range(len(total))] if names is None else list(names)
     share = total[columns[: max(1, len(total) // 10)]].sum() / (total.sum() or 1.0)
     finding = (
-        f"A tenth of the columns carries {share:.0%} of the weight" if len(total) >= 20 else "Weight of each column"
+        f"A tenth of the columns carries {percent(share)} of the weight"
+        if len(total) >= 20
+        else "Weight of each column"
     )
     figure = canvas(9, 1.5 + 0.16 * len(rows), f"{finding}{said}")
     axes = panel(figure, x="column, heaviest first", y="unit, strongest first")
@@ -164,12 +167,12 @@ def _colour(images: Array) -> Array:
     return np.repeat(grey[..., None], 3, axis=-1)
 
 
-def _mosaic(pictures: Array, across: int) -> Array:
-    """One picture of many, so many side by side, with white between them."""
+def _mosaic(pictures: Array, across: int, ground: float = 1.0) -> Array:
+    """One picture of many, so many side by side, on a ground of one grey."""
     n, height, width, _ = pictures.shape
     gap = max(1, width // 14)
     down = -(-n // across)
-    sheet = np.ones((down * (height + gap) - gap, across * (width + gap) - gap, 3))
+    sheet = np.full((down * (height + gap) - gap, across * (width + gap) - gap, 3), ground)
     for index, picture in enumerate(pictures):
         top, left = index // across * (height + gap), index % across * (width + gap)
         sheet[top : top + height, left : left + width] = picture

@@ -65,10 +65,12 @@ def canvas(width: float, height: float, title: str) -> "Figure":
     """Empty figure of a size in inches, with its finding above at the left."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
+    layout = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1)
+    figure = Figure(figsize=(width, height), layout=layout, facecolor="white")
     FigureCanvasAgg(figure)
-    lines = "\n".join(textwrap.wrap(plain(title), max(20, int(width * 11.5))))
+    lines = "\n".join(textwrap.wrap(plain(title), max(20, int(width * 12.3))))
     figure.suptitle(lines, x=0.012, ha="left", fontsize=11, fontweight="bold", color=INK, fontfamily=fonts())
     return figure
 
@@ -80,7 +82,7 @@ def panel(figure: "Figure | SubFigure", place: Any = 111, title: str = "", x: st
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):
         axes.spines[side].set_color(RULE)
-    axes.tick_params(colors=QUIET, labelsize=8, length=3, width=0.6, color=RULE, labelfontfamily=fonts())
+    axes.tick_params(which="both", colors=QUIET, labelsize=8, length=3, width=0.6, color=RULE, labelfontfamily=fonts())
     axes.set_title(plain(title), loc="left", fontsize=9, color=INK, fontfamily=fonts())
     axes.set_xlabel(plain(x), fontsize=8.5, color=QUIET, fontfamily=fonts())
     axes.set_ylabel(plain(y), fontsize=8.5, color=QUIET, fontfamily=fonts())
@@ -100,12 +102,14 @@ def legend(holder: "Axes | Figure", handles: list[Any], labels: list[str], title
     """Small legend outside at the right of a figure, or inside axes."""
     from matplotlib.figure import Figure
 
-    place = "outside right upper" if isinstance(holder, Figure) else "best"
     names = [plain(f" {label}" if label.startswith("_") else label) for label in labels]
-    box = holder.legend(handles, names, loc=place, frameon=False, title=title, handletextpad=0.4, labelcolor=INK)
+    if isinstance(holder, Figure):
+        box = holder.legend(handles, names, loc="outside right upper", frameon=False, title=title)
+    else:
+        box = holder.legend(handles, names, loc="best", frameon=False, title=title)
     box.get_title().set(fontsize=8.5, color=QUIET, fontfamily=fonts())
     for text in box.get_texts():
-        text.set(fontsize=8.5, fontfamily=fonts())
+        text.set(fontsize=8.5, color=INK, fontfamily=fonts())
 
 
 @cache
@@ -133,14 +137,26 @@ def number(value: float, digits: int = 3) -> str:
 
     Examples
     --------
-    >>> number(0.0037712), number(12345.6), number(float("nan")), number(0.0)
-    ('0.00377', '12 346', 'not a number', '0')
+    >>> number(0.0037712), number(12345.6), number(999.7), number(float("nan")), number(0.0)
+    ('0.00377', '12 346', '1 000', 'not a number', '0')
     """
     if not np.isfinite(value):
         return "not a number" if np.isnan(value) else "infinity" if value > 0 else "-infinity"
-    if (value == int(value) and abs(value) < 1e15) or abs(value) >= 10**digits:
-        return f"{value:,.0f}".replace(",", " ") if abs(value) < 1e15 else f"{value:.{digits}g}"
+    size = abs(float(f"{value:.{digits}g}"))
+    if size < 1e15 and (value == int(value) or size >= 10**digits):
+        return f"{value:,.0f}".replace(",", " ")
     return f"{value:#.{digits}g}".rstrip(".")
+
+
+def percent(share: float) -> str:
+    """Share in percent.
+
+    Examples
+    --------
+    >>> percent(0.976)
+    '98 %'
+    """
+    return f"{100 * share:.0f} %"
 
 
 def colormap(colours: tuple[str, ...]) -> Any:

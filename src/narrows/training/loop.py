@@ -64,7 +64,7 @@ def train(
 ) -> Iterator[Epoch]:
     """Fit ``model`` in place, handing over after every epoch. To stop early, stop iterating.
 
-    ``state`` is filled in before every epoch is handed over; given back later it goes on from there, bit for bit.
+    ``state`` is filled in before an epoch is handed over; given back later, training goes on from there, bit for bit.
 
     Examples
     --------
@@ -83,10 +83,11 @@ def train(
     optimizer = decay(model.parameters(), lr, weight_decay=weight_decay, fused=runtime.where.type in ("cpu", "cuda"))
     if state.epoch:
         restore(model, optimizer, state)
+    else:
+        remember(model, optimizer, state)
     per_epoch = math.ceil(len(pairs) / batch_size)
     rate = Rate(lr, epochs * per_epoch, warm_up, schedule)
     while state.epoch < epochs:
-        remember(model, optimizer, state)
         started = time.perf_counter()
         number = state.epoch + 1
         with seeded(mixed(seed, number, runtime.rank)):
@@ -97,6 +98,7 @@ def train(
         took = time.perf_counter() - started
         state.epoch = number
         held = evaluate(model, valid, batch_size=batch_size, seed=seed, runtime=runtime)
+        remember(model, optimizer, state)
         seconds = time.perf_counter() - started
         yield Epoch(number, means, held, len(pairs) / took, seconds, rate(number * per_epoch - 1) * state.slower)
 

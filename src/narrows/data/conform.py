@@ -1,0 +1,98 @@
+"""Columns at apply: given the type they had at fit, or refused by name, row and value."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from narrows.errors import InputError
+
+from .columns import CategoryColumn, Column, ConstantColumn
+from .parse import as_type
+
+__all__ = ["conform", "require_finite"]
+
+
+def conform(series: pl.Series, column: Column, decimal_comma: bool = False) -> pl.Series:
+    """Give a series the type family of a fitted column; a cell that does not fit raises InputError.
+
+    Examples
+    --------
+    >>> from narrows.data.columns import NumberColumn
+    >>> column = NumberColumn.fit(pl.Series("a", [1.0, 2.0]))
+    >>> conform(pl.Series("a", ["3", "4"]), column).to_list()
+    [3, 4]
+    >>> conform(pl.Series("a", ["3", "four"]), column)
+    Traceback (most recent call last):
+    narrows.errors.InputError: column 'a', row 1 holds 'four' (1 such in all). Accepted: a number, as at fit. ...
+    """
+    have, want = series.dtype, column.type
+    if want == pl.Null or have == pl.Null:
+        return series
+    if isinstance(column, CategoryColumn) or want == pl.String:
+        return _text(series)
+    if isinstance(column, ConstantColumn) and have.base_type() == want.base_type():
+        return series
+    if have in (pl.String, pl.Categorical, pl.Enum):
+        if isinstance(column, ConstantColumn):
+            return series
+        return as_type(series.cast(pl.String), want, getattr(column, "format", None), decimal_comma)
+    if want == pl.Boolean and have != pl.Boolean:
+        return _boolean(series)
+    if want.is_temporal():
+        return _temporal(series, want)
+    if have.is_temporal() or not (have.is_numeric() or have == pl.Boolean):
+        raise _wrong(series, "a number, as at fit")
+    return _whole(series) if want.is_integer() else series
+
+
+def require_finite(frame: pl.DataFrame) -> None:
+    """Refuse infinite values, naming the first column and row that hold one.
+
+    Examples
+    --------
+    >>> require_finite(pl.DataFrame({"a": [1.0, float("inf")]}))
+    Traceback (most recent call last):
+    narrows.errors.InputError: column 'a' holds infinite values (1 in all), the first in row 1. Accepted: ...
+    """
+    for series in frame:
+        if series.dtype.is_float() and (infinite := series.is_infinite().fill_null(False)).any():
+            raise InputError(
+                f"column {series.name!r} holds infinite values ({infinite.sum()} in all), "
+                f"the first in row {int(infinite.arg_true()[0])}",
+                "finite numbers, or empty cells",
+                "empty the cells, or replace them by a number",
+            )
+
+
+def _wrong(series: pl.Series, wanted: str, row: int | None = None) -> InputError:
+    at = int(series.is_not_null().arg_true()[0]) if row is None else row
+    came = f"column {series.name!r}, row {at} holds {series[at]!r}, of type {series.dtype}"
+    return InputError(came, wanted, "convert the column")
+
+
+def _text(series: pl.Series) -> pl.Series:
+    if series.dtype.is_nested() or series.dtype in (pl.Object, pl.Binary):
+        raise _wrong(series, "text, as at fit")
+    return series.cast(pl.String)
+
+
+def _boolean(series: pl.Series) -> pl.Series:
+    if not series.dtype.is_numeric():
+        raise _wrong(series, "true or false, as at fit")
+    odd = (~series.is_in([0, 1])).fill_null(False).arg_true()
+    if len(odd):
+        raise _wrong(series, "true or false, as at fit", int(odd[0]))
+    return series.cast(pl.Boolean)
+
+
+def _temporal(series: pl.Series, want: pl.DataType) -> pl.Series:
+    dated = (pl.Date, pl.Datetime)
+    alike = series.dtype.base_type() == want.base_type() or (series.dtype in dated and want in dated)
+    if not alike:
+        raise _wrong(series, f"{want}, as at fit")
+    return series.cast(want)
+
+
+def _whole(series: pl.Series) -> pl.Series:
+    """Integers stay exact; floats at apply, in a column of integers at fit, keep their fractions."""
+    return series

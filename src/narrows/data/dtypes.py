@@ -1,0 +1,78 @@
+"""Column types as text, and the whole numbers they can hold."""
+
+from __future__ import annotations
+
+import re
+
+import polars as pl
+
+__all__ = ["dtype_name", "limits", "named_dtype"]
+
+SAFE = 2**61
+"""Whole numbers up to here are moved by an origin without overflow."""
+
+DAY = 86_400
+YEARS = (-719_162 * DAY, 2_932_897 * DAY - 1)
+"""Seconds from 1970 to the years 1 and 9999."""
+
+UNITS = {"ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
+
+
+def dtype_name(dtype: pl.DataType) -> str:
+    """Write a polars type as text.
+
+    Examples
+    --------
+    >>> dtype_name(pl.Int8()), dtype_name(pl.Datetime("us", "UTC")), dtype_name(pl.Decimal(10, 2))
+    ('Int8', 'Datetime[us,UTC]', 'Decimal[10,2]')
+    """
+    if isinstance(dtype, pl.Datetime):
+        return f"Datetime[{dtype.time_unit},{dtype.time_zone or ''}]"
+    if isinstance(dtype, pl.Duration):
+        return f"Duration[{dtype.time_unit}]"
+    if isinstance(dtype, pl.Decimal):
+        return f"Decimal[{dtype.precision},{dtype.scale}]"
+    return dtype.base_type().__name__
+
+
+def named_dtype(name: str) -> pl.DataType:
+    """Read what ``dtype_name`` wrote.
+
+    Examples
+    --------
+    >>> named_dtype("Datetime[ns,]")
+    Datetime(time_unit='ns', time_zone=None)
+    """
+    found = re.fullmatch(r"(\w+)(?:\[(.*)\])?", name)
+    if found is None or not hasattr(pl, found[1]):
+        raise KeyError(f"the column type {name!r}")
+    if found[2] is None:
+        dtype: pl.DataType = pl.String() if found[1] == "Enum" else getattr(pl, found[1])()
+        return dtype
+    arguments = [int(part) if part.isdigit() else part or None for part in found[2].split(",")]
+    with_arguments: pl.DataType = getattr(pl, found[1])(*arguments)
+    return with_arguments
+
+
+def limits(dtype: pl.DataType) -> tuple[int, int]:
+    """The smallest and largest whole number a type holds, within 2**61; dates stay in the years 1 to 9999.
+
+    Examples
+    --------
+    >>> limits(pl.Boolean()), limits(pl.UInt8())
+    ((0, 1), (0, 255))
+    """
+    if dtype == pl.Boolean:
+        return 0, 1
+    if dtype == pl.Date:
+        return YEARS[0] // DAY, YEARS[1] // DAY
+    if dtype == pl.Time:
+        return 0, DAY * UNITS["ns"] - 1
+    if isinstance(dtype, pl.Datetime):
+        unit = UNITS[dtype.time_unit]
+        return max(-SAFE, YEARS[0] * unit), min(SAFE, YEARS[1] * unit)
+    if dtype.is_integer() and dtype not in (pl.Int128, pl.UInt128):
+        low = int(pl.select(dtype.min()).item())
+        high = int(pl.select(dtype.max()).item())
+        return max(-SAFE, low), min(SAFE, high)
+    return -SAFE, SAFE

@@ -1,0 +1,167 @@
+"""The schema of a table: which columns become which numbers, and the way back to a frame."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
+
+import numpy as np
+import polars as pl
+from numpy.typing import ArrayLike, NDArray
+
+from narrows.errors import InputError
+
+from .columns import CategoryColumn, Column, ConstantColumn, column_from_json, plain
+from .conform import conform, require_finite
+from .files import replacing, write_array
+from .schema import Schema
+
+if TYPE_CHECKING:
+    from .source import Source
+    from .tables import TableSource
+
+__all__ = ["TableSchema"]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class TableSchema(Schema):
+    """Columns to float64 and back: medians, standardised numbers, one-hot categories, constants.
+
+    Parameters
+    ----------
+    columns : tuple of Column
+        The columns that come back at decode, in their original order.
+    left_out : tuple of str
+        Columns that neither go in nor come back: identifiers first, then free text.
+    id_name : str
+        The identifier column, ``"row"`` where there is none.
+    array : bool
+        The table was an array: ``write`` gives an ``.npy`` file.
+
+    Examples
+    --------
+    >>> from narrows.data import read
+    >>> source = read(pl.DataFrame({"size": [1.0, 3.0, 5.0], "colour": ["red", "blue", "red"]}))
+    >>> schema = source.fit_schema()
+    >>> schema.feature_names, schema.encode(source).round(2)[0].tolist()
+    (('size', 'colour=blue', 'colour=red'), [-1.22, 0.0, 1.0])
+    >>> schema.decode(schema.encode(source)).equals(source.frame)
+    True
+    """
+
+    kind: ClassVar[str] = "table"
+    columns: tuple[Column, ...]
+    left_out: tuple[str, ...] = ()
+    id_name: str = "row"
+    array: bool = False
+
+    @classmethod
+    def build(
+        cls,
+        columns: Sequence[Column],
+        left_out: Sequence[str] = (),
+        id_name: str = "row",
+        array: bool = False,
+        notes: Sequence[str] = (),
+    ) -> Self:
+        """Put columns together; the shape and the feature names follow from them."""
+        features = tuple(name for column in columns for name in column.features)
+        return cls(
+            shape=(len(features),),
+            feature_names=features,
+            notes=tuple(notes),
+            columns=tuple(columns),
+            left_out=tuple(left_out),
+            id_name=id_name,
+            array=array,
+        )
+
+    def conform(self, frame: pl.DataFrame, decimal_comma: bool = False) -> pl.DataFrame:
+        """Give the columns of ``frame`` the types of the fit; missing columns and wrong cells raise InputError."""
+        missing = [column.name for column in self.columns if column.name not in frame.columns]
+        if missing:
+            listed = ", ".join(map(repr, missing[:10])) + (", ..." if len(missing) > 10 else "")
+            raise InputError(
+                f"{len(missing)} of the {len(self.columns)} columns of the fit are missing: {listed}",
+                f"the columns of the fit in any order; came: {', '.join(map(repr, frame.columns[:10]))}",
+                "add or rename the columns",
+            )
+        changed = [conform(frame[column.name], column, decimal_comma) for column in self.columns]
+        return frame.with_columns(changed)
+
+    def encode(self, source: Source) -> NDArray[np.float64]:
+        """Encode rows as float64, shape ``(n, d)``; missing columns, wrong or infinite cells raise InputError."""
+        frame = self._frame(source)
+        require_finite(frame.select(column.name for column in self.columns))
+        out = np.empty((len(frame), self.shape[0]))
+        start = 0
+        for column in self.columns:
+            stop = start + len(column.features)
+            out[:, start:stop] = column.encode(frame[column.name])
+            start = stop
+        return out
+
+    def warnings(self, source: Source) -> tuple[str, ...]:
+        """Count unseen categories and changed constants by column, and name the columns that are passed over."""
+        frame = self._frame(source)
+        said = []
+        for column in self.columns:
+            if isinstance(column, CategoryColumn) and len(odd := column.unseen(frame[column.name])):
+                shown = ", ".join(map(repr, odd.unique().sort().to_list()[:3]))
+                said.append(f"{column.name!r}: {len(odd)} rows hold values not seen at fit ({shown}): encoded as zeros")
+            if isinstance(column, ConstantColumn) and column.value is not None:
+                changed = int((plain(frame[column.name]).drop_nulls() != column.value).sum())
+                if changed:
+                    said.append(f"{column.name!r} was {column.value!r} in every row at fit; {changed} rows differ: unused")
+        known = {column.name for column in self.columns} | set(self.left_out)
+        extra = [name for name in frame.columns if name not in known]
+        if extra:
+            said.append(f"{len(extra)} columns were not there at fit and are not used: {', '.join(map(repr, extra[:10]))}")
+        return tuple(said)
+
+    def decode(self, values: ArrayLike) -> pl.DataFrame:
+        """Turn numbers, shape ``(n, d)``, into a frame with the columns, order and types of the fit."""
+        encoded = np.asarray(values, np.float64)
+        if encoded.ndim != 2 or encoded.shape[1] != self.shape[0]:
+            raise InputError(f"values of shape {encoded.shape}", f"shape (n, {self.shape[0]})")
+        out, start = [], 0
+        for column in self.columns:
+            stop = start + len(column.features)
+            out.append(column.decode(encoded[:, start:stop]))
+            start = stop
+        return pl.DataFrame(out)
+
+    def write(self, values: ArrayLike, folder: Path, stem: str, ids: NDArray[np.str_], id_name: str) -> list[Path]:
+        """Write ``stem.csv``, identifiers first; ``stem.npy`` where the table was an array."""
+        frame = self.decode(values)
+        if self.array:
+            return [write_array(frame.to_numpy(), folder / f"{stem}.npy")]
+        while id_name in frame.columns:
+            id_name += "_"
+        path = folder / f"{stem}.csv"
+        with replacing(path) as file:
+            frame.insert_column(0, pl.Series(id_name, ids.tolist(), dtype=pl.String)).write_csv(file)
+        return [path]
+
+    def to_json(self) -> dict[str, Any]:
+        """Describe the schema by JSON values only."""
+        return {
+            "kind": self.kind,
+            "columns": [column.to_json() for column in self.columns],
+            "left_out": list(self.left_out),
+            "id_name": self.id_name,
+            "array": self.array,
+            "notes": list(self.notes),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Rebuild the schema from ``to_json``."""
+        columns = [column_from_json(column) for column in data["columns"]]
+        return cls.build(columns, data["left_out"], data["id_name"], data["array"], data["notes"])
+
+    def _frame(self, source: Source) -> pl.DataFrame:
+        self.require_kind(source, self.kind)
+        return self.conform(cast("TableSource", source).frame)

@@ -1,0 +1,180 @@
+"""Tables: frames and columns, with the identifiers found and named."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from narrows.errors import InputError
+
+from .columns import CategoryColumn, Column, ConstantColumn, NumberColumn, WholeColumn
+from .conform import require_finite
+from .dtypes import SAFE
+from .source import Source, digest, row_numbers
+from .table_schema import TableSchema
+
+__all__ = ["TableSource", "table_source"]
+
+ID_NAME = re.compile(r"(^|[^A-Za-z])(id|ids|idx|index|key|no|nr|number|uuid|guid|rowid|unnamed_\d+)$", re.IGNORECASE)
+ID_CAMEL = re.compile(r"[a-z](Id|ID|Idx|Index|Key|No|Nr|Number|Uuid|UUID|Guid|GUID)$")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class TableSource(Source):
+    """A table as a polars frame, identifier columns included.
+
+    Parameters
+    ----------
+    frame : polars.DataFrame, shape (n, columns)
+        All columns as they came.
+    id_columns : tuple of str
+        Columns that name rows; they are never features.
+    formats : mapping of str to str
+        How the dates of a text file were written, by column.
+    array : bool
+        The table is an array with columns called c0, c1, ...
+
+    Examples
+    --------
+    >>> source = table_source(pl.DataFrame({"customer_id": [7, 3], "x": [1.0, 2.0]}), "shop")
+    >>> source.id_name, source.ids.tolist(), source.fit_schema().feature_names
+    ('customer_id', ['7', '3'], ('x',))
+    """
+
+    kind: ClassVar[str] = "table"
+    frame: pl.DataFrame
+    id_columns: tuple[str, ...] = ()
+    formats: Mapping[str, str] = field(default_factory=dict)
+    array: bool = False
+
+    def take(self, index: NDArray[Any]) -> Self:
+        """Keep the rows at ``index``, in that order."""
+        rows = np.arange(len(self))[index]
+        return replace(self, frame=self.frame[rows], ids=self.ids[rows], labels=self.label_rows(rows))
+
+    def fingerprint(self) -> str:
+        """Hash names, types and cells."""
+        parts: list[str | NDArray[Any]] = []
+        for series in self.frame:
+            parts += [series.name, str(series.dtype), series.is_null().to_numpy()]
+            if series.dtype.is_numeric() and not series.dtype.is_decimal():
+                parts.append(series.fill_null(0).to_numpy())
+            elif series.dtype.is_temporal() or series.dtype == pl.Boolean:
+                parts.append(series.to_physical().cast(pl.Int64).fill_null(0).to_numpy())
+            else:
+                parts += [str(cell) for cell in series.to_list()]
+        return digest(self.kind, *parts)
+
+    def fit_schema(self) -> TableSchema:
+        """Learn medians, means, scales and levels; infinite cells and a table without features raise InputError."""
+        self.require_rows()
+        features = self.frame.drop(self.id_columns)
+        require_finite(features)
+        columns: list[Column] = []
+        left_out, notes = list(self.id_columns), []
+        for series in features:
+            column, note = self._fit_column(series)
+            notes += [note] if note else []
+            if column is None:
+                left_out.append(series.name)
+            else:
+                columns.append(column)
+        if not any(column.features for column in columns):
+            raise InputError(f"{self.name!r} has no column to learn from: {'; '.join((*self.notes, *notes))}", "a column of numbers, dates, booleans or categories that varies", "add such a column")
+        return TableSchema.build(columns, left_out, self.id_name if self.id_columns else "row", self.array, notes)
+
+    def _fit_column(self, series: pl.Series) -> tuple[Column | None, str]:
+        """The column's way to numbers, or None; and what there is to say."""
+        name, dtype = series.name, series.dtype
+        if dtype.is_float():
+            series = series.fill_nan(None)
+        if dtype.is_nested() or dtype in (pl.Object, pl.Binary):
+            return None, f"{name!r} is left out: cells of type {dtype} are not numbers, text or dates"
+        distinct, missing = series.drop_nulls().n_unique(), series.null_count()
+        if distinct == 0:
+            return ConstantColumn.fit(series), f"{name!r} is left out: every value is missing; it comes back empty"
+        if distinct == 1:
+            kept = f" (and {missing} missing)" if missing else ""
+            said = f"{name!r} is left out: one value, {series.drop_nulls()[0]!r}{kept}; it comes back at decode"
+            return ConstantColumn.fit(series), said
+        if dtype in (pl.String, pl.Categorical, pl.Enum):
+            if distinct > (most := max(20, min(256, len(series) // 5))):
+                return None, f"{name!r} is left out: {distinct} different texts in {len(series)} rows (at most {most})"
+            held = f"{name!r}: missing in {missing} rows, a level of its own" if missing else ""
+            return CategoryColumn.fit(series), held
+        imputed = f"{name!r}: missing in {missing} rows, filled with the median" if missing else ""
+        if dtype.is_float() or dtype.is_decimal():
+            return NumberColumn.fit(series), imputed
+        whole = series.to_physical()
+        if dtype.is_integer() and max(abs(int(whole.min())), abs(int(whole.max()))) > SAFE:  # type: ignore[arg-type]
+            return NumberColumn.fit(series), f"{name!r} holds whole numbers beyond 2**61: kept to 15 digits"
+        return WholeColumn.fit(series, self.formats.get(name)), imputed
+
+
+def table_source(
+    frame: pl.DataFrame,
+    name: str,
+    *,
+    notes: Sequence[str] = (),
+    formats: Mapping[str, str] | None = None,
+    like: TableSchema | None = None,
+    ids: pl.Series | None = None,
+    array: bool = False,
+) -> TableSource:
+    """Find the identifiers of a frame; with ``like``, they are those of the fit. An empty frame raises InputError.
+
+    Examples
+    --------
+    >>> table_source(pl.DataFrame({"index": [0, 1, 2], "x": [5, 6, 5]}), "t").notes
+    ("'index' names the rows (whole numbers counting from 0): an identifier, not a feature",)
+    """
+    if frame.width == 0 or frame.is_empty():
+        raise InputError(f"{name!r} has {len(frame)} rows and {frame.width} columns", "at least one of each")
+    found: dict[str, str] = {}
+    if like is not None:
+        found = {n: "as at fit" for n in (like.id_name, *like.left_out) if n in frame.columns and n in like.left_out}
+        found = found if like.id_name in found else {}
+    elif not array and ids is None:
+        found = _identifiers(frame)
+    said = list(notes)
+    for number, (column, why) in enumerate(found.items() if like is None else ()):
+        role = "names the rows" if number == 0 else "is left out"
+        said.append(f"{column!r} {role} ({why}): an identifier, not a feature")
+    id_columns = tuple(found) if like is None else tuple(found)[:1]
+    keys = ids if ids is not None else frame[id_columns[0]] if id_columns else None
+    names = row_numbers(len(frame)) if keys is None else np.asarray(keys.cast(pl.String).fill_null("").to_list(), np.str_)
+    return TableSource(
+        name=name,
+        ids=names,
+        id_name="row" if keys is None else keys.name,
+        notes=tuple(said),
+        frame=frame,
+        id_columns=id_columns,
+        formats=formats or {},
+        array=array,
+    )
+
+
+def _identifiers(frame: pl.DataFrame) -> dict[str, str]:
+    """Columns that name rows, and why."""
+    found = {}
+    for series in frame:
+        if series.null_count() or len(series) < 2:
+            continue
+        named = bool(ID_NAME.search(series.name) or ID_CAMEL.search(series.name))
+        if series.dtype in (pl.String, pl.Categorical, pl.Enum) and series.n_unique() == len(series):
+            found[series.name] = "text, different in every row"
+        elif series.dtype.is_integer():
+            start = series[0]
+            counts = start in (0, 1) and series.equals(pl.Series(np.arange(start, start + len(series))).cast(series.dtype))
+            if counts and frame.width > 1:
+                found[series.name] = f"whole numbers counting from {start}"
+            elif named and series.n_unique() == len(series):
+                found[series.name] = "whole numbers, different in every row, and its name"
+    return found

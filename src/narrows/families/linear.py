@@ -1,0 +1,81 @@
+"""Linear autoencoder, started at its optimum: the principal subspace (Baldi & Hornik 1989)."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from narrows.bottlenecks import Free
+from narrows.data.pairs import Pairs
+from narrows.estimator import Estimator, Problem
+from narrows.model import Model
+from narrows.networks import Linear, Network
+from narrows.params import param
+
+__all__ = ["LinearAutoEncoder"]
+
+_MOST = 100_000  # rows that the exact start looks at
+
+
+class LinearAutoEncoder(Estimator):
+    """One matrix down and one up; with ``start="exact"`` and the Gaussian likelihood it equals PCA, without training.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.decomposition import PCA
+    >>> X = load_digits().data / 16
+    >>> ours = LinearAutoEncoder(latent_dim=10).fit(X).reconstruct(X)
+    >>> pca = PCA(10).fit(X)
+    >>> bool(abs(ours - pca.inverse_transform(pca.transform(X))).max() < 1e-5)
+    True
+    """
+
+    epochs: int | None = param(0, "passes over the rows after the start; the exact start needs none", ge=0)
+    start: Literal["exact", "random"] = param("exact", "the optimum in closed form, or random weights")
+
+    def chosen_network(self, shape: tuple[int, ...]) -> Network:
+        """Return the linear network."""
+        return Linear()
+
+    def build(self, problem: Problem) -> Model:
+        """Return two matrices around a free code."""
+        return problem.model(Linear(), Free(self.latent_dim))
+
+    def prepare(self, model: Model, pairs: Pairs) -> None:
+        """Write the principal axes into the weights, largest variance first."""
+        if self.start == "random" or pairs.shapes[0] != pairs.shapes[1]:
+            return
+        mean, axes = principal_axes(pairs, self.latent_dim)
+        encoder, decoder, k = model.encoder.matrix, model.decoder.matrix, len(axes)
+        with torch.no_grad():
+            for tensor in (encoder.weight, encoder.bias, decoder.weight):  # type: ignore[union-attr]
+                tensor.zero_()  # type: ignore[operator, union-attr]
+            encoder.weight[:k], encoder.bias[:k] = axes, -axes @ mean  # type: ignore[index, operator, union-attr]
+            decoder.weight[:, :k], decoder.bias[:] = axes.T, mean  # type: ignore[index, operator, union-attr]
+
+
+def principal_axes(pairs: Pairs, k: int) -> tuple[Tensor, Tensor]:
+    """Return the mean row (d,) and the first ``k`` principal axes (k, d), in float64, signs fixed as scikit-learn's.
+
+    Rows are read in batches. When a row is longer than there are rows, the axes come from the rows' own products.
+    """
+    sample = pairs if len(pairs) <= _MOST else pairs.take(torch.randperm(len(pairs))[:_MOST].sort().values.numpy())
+    sample = Pairs(*sample.columns, dtype=torch.float64)
+    n, first = len(sample), next(sample.batches(1)).x
+    d = first[0].numel()
+    total = first.new_zeros(d)
+    for batch in sample.batches(4096):
+        total += batch.x.flatten(1).sum(0)
+    mean = total / n
+    if n < d:
+        rows = torch.cat([batch.x.flatten(1) for batch in sample.batches(4096)]) - mean
+        axes = torch.linalg.svd(rows, full_matrices=False).Vh[: min(k, max(1, n - 1))]
+    else:
+        scatter = first.new_zeros(d, d)
+        for batch in sample.batches(4096):
+            rows = batch.x.flatten(1) - mean
+            scatter.addmm_(rows.T, rows)
+        axes = torch.linalg.eigh(scatter).eigenvectors.flip(1).T[: min(k, d)]
+    largest = axes.gather(1, axes.abs().argmax(1, keepdim=True))
+    return mean, axes * largest.sign()

@@ -1,0 +1,151 @@
+"""One page that opens offline, and the same facts as JSON."""
+
+import json
+import math
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from narrows.report import parts
+from narrows.report.stylesheet import CSS
+
+__all__ = ["render", "write_report"]
+
+Figures = Sequence[tuple[str, str, Path | str]]
+
+
+def render(report: Mapping[str, Any], figures: Figures = ()) -> str:
+    """Write the page of a report: one string of HTML that needs nothing else.
+
+    Parameters
+    ----------
+    report : mapping
+        ``task``, ``verdict``, ``metrics``, ``baselines``, ``data``, ``family``, ``params``, ``changed``, ``seconds``,
+        ``versions``, ``warnings``, ``model``, ``compression``; what is missing is left out.
+    figures : sequence of tuple
+        Title, caption and PNG file of each figure.
+
+    Examples
+    --------
+    >>> page = render({"verdict": {"text": "It beats PCA.", "outcome": "wins"}})
+    >>> "<h1>It beats PCA.</h1>" in page, "<script" in page
+    (True, False)
+    """
+    data = report.get("data") or {}
+    name = " / ".join(str(each) for each in (report.get("task"), data.get("name"), report.get("family")) if each)
+    crumbs = "".join(f"<span>{parts.esc(each)}</span>" for each in name.split(" / ") if each)
+    sections = (
+        parts.verdict_part(report),
+        parts.warnings_part(report),
+        parts.facts_part(report),
+        parts.metrics_part(report),
+        parts.figures_part(figures),
+        _data(data),
+        _settings(report),
+    )
+    return f"""<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
+<title>Narrows report: {parts.esc(name or "run")}</title><style>{CSS}</style></head>
+<body><header><b>Narrows</b>{crumbs}</header>
+<main>{"".join(sections)}</main>
+<footer>Written by Narrows. The same facts, for programs, are in report.json beside this page.</footer></body>
+</html>
+"""
+
+
+def write_report(report: Mapping[str, Any], figures: Figures, folder: Path | str) -> None:
+    """Write ``report.json`` and ``report.html`` into a folder, each whole or not at all.
+
+    Parameters
+    ----------
+    report : mapping
+        As for `render`. Numbers that are not finite become null.
+    figures : sequence of tuple
+        Title, caption and PNG file of each figure.
+    folder : Path or str
+        Where; made if missing.
+
+    Examples
+    --------
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_report({"task": "reduce", "metrics": {"mse": {"value": float("nan")}}}, [], folder)
+    ...     json.loads((Path(folder) / "report.json").read_text(encoding="utf-8"))["metrics"]
+    {'mse': {'value': None}}
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    facts = jsonable(report)
+    _write(
+        folder / "report.json", json.dumps(facts, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    )
+    _write(folder / "report.html", render(facts, figures))
+
+
+def jsonable(value: Any) -> Any:
+    """Plain JSON of dicts, sequences, numpy values and paths; numbers that are not finite become None.
+
+    Examples
+    --------
+    >>> jsonable({"a": (1, float("inf")), "b": Path("x")})
+    {'a': [1, None], 'b': 'x'}
+    """
+    if isinstance(value, Mapping):
+        return {str(key): jsonable(each) for key, each in value.items()}
+    if hasattr(value, "tolist"):  # numpy scalars and arrays
+        return jsonable(value.tolist())
+    if isinstance(value, list | tuple):
+        return [jsonable(each) for each in value]
+    if isinstance(value, set | frozenset):
+        return sorted(map(str, value))
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, bool | int | str) else str(value)
+
+
+def _data(data: Mapping[str, Any]) -> str:
+    """Write what came in, what was used, and what was left out and why."""
+    names = {"name": "data", "rows": "rows that came in", "used": "rows learnt from", "held_out": "rows held out"}
+    known = [
+        (names.get(key, key), data[key]) for key in (*names, *sorted(set(data) - {*names, "notes"})) if key in data
+    ]
+    notes = "".join(f"<li>{parts.esc(note)}</li>" for note in data.get("notes") or [])
+    cards = [parts.card("Counts", parts.listing(known)), parts.card("Notes", f"<ul>{notes}</ul>" if notes else "")]
+    return parts.section("Data", "What came in, what was used, and what was left out.", cards)
+
+
+def _settings(report: Mapping[str, Any]) -> str:
+    """Write the model, its parameters with the changed ones first and bold, the seconds and the versions."""
+    params, changed = report.get("params") or {}, list(report.get("changed") or [])
+    order = sorted(params, key=lambda name: (name not in changed, name))
+    model = [(key.replace("_", " "), value) for key, value in (report.get("model") or {}).items()]
+    packed = [
+        (key.replace("_", " "), parts.size(value) if key.startswith("bytes") and value is not None else value)
+        for key, value in (report.get("compression") or {}).items()
+    ]
+    cards = [
+        parts.card("Model", parts.listing(model)),
+        parts.card("Compression", parts.listing(packed)),
+        parts.card("Seconds", parts.listing((report.get("seconds") or {}).items())),
+        parts.card("Versions", parts.listing((report.get("versions") or {}).items())),
+        parts.card(
+            f"Parameters of {report.get('family') or 'the model'}",
+            parts.listing([(n, params[n]) for n in order], changed),
+        ),
+    ]
+    lead = "Bold parameters differ from their defaults." if set(changed) & set(params) else ""
+    return parts.section("Settings", lead, cards)
+
+
+def _write(path: Path, text: str) -> None:
+    """Replace a text file in one step."""
+    handle, draft = tempfile.mkstemp(prefix=f".{path.stem}-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        os.chmod(draft, 0o644)
+        os.replace(draft, path)
+    finally:
+        Path(draft).unlink(missing_ok=True)

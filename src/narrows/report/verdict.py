@@ -1,0 +1,117 @@
+"""One honest sentence on whether the autoencoder beats the simple competitor."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from narrows.report.style import number
+
+__all__ = ["verdict"]
+
+
+def verdict(
+    name: str,
+    value: float,
+    baseline_name: str,
+    baseline_value: float,
+    *,
+    metric: str,
+    better: str = "lower",
+    rows: int,
+    difference: NDArray[Any] | None = None,
+) -> dict[str, str]:
+    """Compare a model with its competitor on the same rows.
+
+    Parameters
+    ----------
+    name, baseline_name : str
+        What the two are called in the sentence.
+    value, baseline_value : float
+        Their metric.
+    metric : str
+        What is measured, on which rows.
+    better : {"lower", "higher"}
+        Which values are better.
+    rows : int
+        How many rows were measured.
+    difference : ndarray, optional
+        Measure of the model minus that of the competitor for each row. The two are level when its mean is within two
+        standard errors of zero.
+
+    Returns
+    -------
+    dict
+        ``{"text": ..., "outcome": "wins" | "loses" | "even" | "none"}``. Below a difference of 1 % they are level too.
+
+    Examples
+    --------
+    >>> verdict("The autoencoder", 0.0038, "PCA", 0.0088, metric="held-out mean squared error", rows=10000)["text"]
+    'The autoencoder beats PCA: held-out mean squared error 0.00380 against 0.00880 (57 % lower, 10 000 rows).'
+    """
+    if better not in ("lower", "higher"):
+        raise ValueError(f"better={better!r}: 'lower' or 'higher'")
+    counted = f"{number(rows)} row{'' if rows == 1 else 's'}"
+    if not np.isfinite([value, baseline_value]).all():
+        text = (
+            f"{name} cannot be compared with {baseline_name}: {metric} {number(value)} against {number(baseline_value)}"
+        )
+        return {"text": f"{text} ({counted}).", "outcome": "none"}
+    noise = _noise(difference)
+    ahead = value < baseline_value if better == "lower" else value > baseline_value
+    if noise or abs(value - baseline_value) < 0.01 * abs(baseline_value) or value == baseline_value:
+        outcome, verb = "even", "is level with"
+        remark = noise or ("equal" if value == baseline_value else f"{change(value, baseline_value)}, below 1 %")
+    else:
+        outcome, verb = ("wins", "beats") if ahead else ("loses", "loses to")
+        remark = change(value, baseline_value)
+    seen, other = together(value, baseline_value)
+    return {
+        "text": f"{name} {verb} {baseline_name}: {metric} {seen} against {other} ({remark}, {counted}).",
+        "outcome": outcome,
+    }
+
+
+def change(value: float, reference: float) -> str:
+    """How much a value is above or below a reference: in percent where both are positive.
+
+    Examples
+    --------
+    >>> change(0.0038, 0.0088), change(30.0, 2.0), change(-103.2, -100.0)
+    ('57 % lower', '15 times as high', '3.20 lower')
+    """
+    way = "lower" if value < reference else "higher"
+    if min(value, reference) <= 0:
+        return f"{number(abs(value - reference))} {way}"
+    share = 100 * abs(value / reference - 1)
+    if share >= 500:
+        return f"{number(value / reference)} times as high"
+    return f"{share:.0f} % {way}" if share >= 10 or share == 0 else f"{number(share, 2)} % {way}"
+
+
+def together(value: float, other: float) -> tuple[str, str]:
+    """Two numbers with as many digits as tell them apart, three at least.
+
+    Examples
+    --------
+    >>> together(0.0038, 0.0088), together(0.123456, 0.123459)
+    (('0.00380', '0.00880'), ('0.123456', '0.123459'))
+    """
+    for digits in range(3, 7):
+        pair = number(value, digits), number(other, digits)
+        if pair[0] != pair[1]:
+            break
+    return pair
+
+
+def _noise(difference: NDArray[Any] | None) -> str:
+    """Why the rows leave open which of the two is better; empty when they do not."""
+    if difference is None:
+        return ""
+    gaps = np.asarray(difference, np.float64).ravel()
+    if len(gaps) < 2:
+        return "too few rows to tell"
+    if not np.isfinite(gaps).all():
+        return "rows without a finite error"
+    error = gaps.std(ddof=1) / np.sqrt(len(gaps))
+    return "the difference is within its noise" if abs(gaps.mean()) < 2 * error else ""

@@ -1,0 +1,73 @@
+"""Resume state on disk: replaced after every epoch, whole or not at all, read without running any code."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from narrows.errors import ArtefactError, InputError
+from narrows.files import whole
+
+__all__ = ["Checkpoint", "write_history"]
+
+_FILE = "resume.pt"
+
+
+class Checkpoint:
+    """The resume state of one fit in a folder, tied to its settings and data by ``signature``."""
+
+    def __init__(self, folder: "str | Path", signature: dict[str, str]):
+        self.folder, self.signature = Path(folder), signature
+
+    @property
+    def path(self) -> Path:
+        """The file itself."""
+        return self.folder / _FILE
+
+    def load(self) -> dict[str, Any] | None:
+        """Return what ``save`` wrote, None when there is nothing, an error when it belongs to another fit."""
+        if not self.path.exists():
+            return None
+        try:
+            saved: dict[str, Any] = torch.load(self.path, map_location="cpu", weights_only=True)
+            theirs = dict(saved["signature"])
+        except Exception as error:  # noqa: BLE001 - whatever a broken file makes of the reader
+            raise ArtefactError(f"{self.path} cannot be read ({type(error).__name__})", "", "another folder, or --overwrite") from None
+        changed = sorted(key for key in self.signature if theirs.get(key) != self.signature[key])
+        if changed:
+            raise InputError(
+                f"{self.folder} holds an unfinished fit with other settings: {', '.join(changed)} changed",
+                "the same data and settings when a fit goes on",
+                "another folder, or --overwrite",
+            )
+        return saved
+
+    def save(self, content: dict[str, Any]) -> None:
+        """Replace the resume state and ``history.csv``."""
+        with whole(self.path) as temporary:
+            torch.save({"signature": self.signature, **content}, temporary)
+        write_history(self.folder / "history.csv", content["history"])
+
+    def clear(self) -> None:
+        """Remove the resume state of a finished fit."""
+        self.path.unlink(missing_ok=True)
+
+
+def write_history(path: "str | Path", history: list[dict[str, Any]]) -> None:
+    """Write one row per epoch: every term while training and on the held-out rows, in nats per row."""
+    rows = [
+        {
+            "epoch": epoch["epoch"],
+            **{f"train_{name}": value for name, value in epoch["train"].items()},
+            **{f"valid_{name}": value for name, value in epoch["valid"].items()},
+            "rows_per_second": round(epoch["rows_per_second"]),
+            "seconds": round(epoch["seconds"], 3),
+            "lr": epoch["lr"],
+        }
+        for epoch in history
+    ]
+    with whole(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]) if rows else ["epoch"])
+        writer.writeheader()
+        writer.writerows(rows)

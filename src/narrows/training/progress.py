@@ -1,0 +1,131 @@
+"""What a person sees of a fit: a bar on a terminal, a line now and then elsewhere, TensorBoard events when asked."""
+
+import sys
+import time
+from typing import Any, Protocol
+
+__all__ = ["Listener", "listeners"]
+
+
+class Listener(Protocol):
+    """Told of every epoch; closed at the end."""
+
+    def epoch(self, entry: dict[str, Any]) -> None:
+        """Take one row of the history."""
+
+    def say(self, message: str) -> None:
+        """Take a sentence."""
+
+    def close(self) -> None:
+        """End."""
+
+
+def listeners(verbose: bool, tensorboard: str | None, epochs: int, done: int) -> list[Listener]:
+    """Return who is to be told."""
+    found: list[Listener] = []
+    if verbose:
+        found.append(Bar(epochs, done) if sys.stderr.isatty() else Lines(epochs))
+    if tensorboard:
+        found.append(Events(tensorboard))
+    return found
+
+
+def terms(entry: dict[str, Any]) -> str:
+    """Return the loss and its terms in words, held-out rows first where there are any.
+
+    Examples
+    --------
+    >>> terms({"train": {"reconstruction": 2.0, "kl": 1.0}, "valid": {}})
+    'train 3.00 (reconstruction 2.00 + kl 1.00)'
+    """
+    words = []
+    for part in ("valid", "train"):
+        values = entry[part]
+        if values:
+            each = " + ".join(f"{name} {value:.2f}" for name, value in values.items())
+            words.append(f"{part} {sum(values.values()):.2f}" + (f" ({each})" if len(values) > 1 else ""))
+    return ", ".join(words)
+
+
+class Lines:
+    """At most one line every few seconds, and the last one."""
+
+    def __init__(self, epochs: int):
+        self.epochs, self.last = epochs, 0.0
+
+    def epoch(self, entry: dict[str, Any]) -> None:
+        """Write a line when the last one is old enough."""
+        now = time.monotonic()
+        if now - self.last > 5 or entry["epoch"] == self.epochs:
+            self.last = now
+            speed = f"{entry['rows_per_second']:,.0f} rows/s"
+            self.say(f"epoch {entry['epoch']}/{self.epochs}  {terms(entry)}  nats per row, {speed}")
+
+    def say(self, message: str) -> None:
+        """Write a line."""
+        sys.stderr.write(message + "\n")
+        sys.stderr.flush()
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+class Bar:
+    """A progress bar with loss terms, rows per second and time left."""
+
+    def __init__(self, epochs: int, done: int):
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self.progress = Progress(
+            TextColumn("epoch {task.completed:.0f}/{task.total:.0f}"),
+            BarColumn(bar_width=24),
+            TimeRemainingColumn(compact=True),
+            TextColumn("{task.description}"),
+            console=Console(stderr=True),
+        )
+        self.progress.start()
+        self.task = self.progress.add_task("starting", total=epochs, completed=done)
+
+    def epoch(self, entry: dict[str, Any]) -> None:
+        """Move on."""
+        words = f"{terms(entry)} nats per row, {entry['rows_per_second']:,.0f} rows/s"
+        self.progress.update(self.task, completed=entry["epoch"], description=words)
+
+    def say(self, message: str) -> None:
+        """Write a line above the bar."""
+        self.progress.console.print(message)
+
+    def close(self) -> None:
+        """Leave the bar as it stands."""
+        self.progress.stop()
+
+
+class Events:
+    """TensorBoard events: one scalar per term, for training and held-out rows."""
+
+    def __init__(self, folder: str):
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError as error:
+            from narrows.errors import InputError
+
+            raise InputError("TensorBoard is not installed", "", "pip install 'narrows[track]'") from error
+        self.writer: Any = SummaryWriter(folder)
+
+    def epoch(self, entry: dict[str, Any]) -> None:
+        """Write the scalars of one epoch."""
+        for part in ("train", "valid"):
+            for name, value in entry[part].items():
+                self.writer.add_scalar(f"{name}/{part}", value, entry["epoch"])
+            if entry[part]:
+                self.writer.add_scalar(f"loss/{part}", sum(entry[part].values()), entry["epoch"])
+        self.writer.add_scalar("rows per second", entry["rows_per_second"], entry["epoch"])
+
+    def say(self, message: str) -> None:
+        """Keep the sentence as text."""
+        self.writer.add_text("messages", message)
+
+    def close(self) -> None:
+        """Write what is left."""
+        self.writer.close()
