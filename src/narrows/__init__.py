@@ -1,0 +1,44 @@
+"""Narrows: the autoencoder toolkit. Names are imported when they are first used."""
+
+from importlib import import_module
+from typing import Any
+
+from narrows._version import __version__
+
+_PLACES = {
+    "families": "AutoEncoder:autoencoder DenoisingAutoEncoder:denoising LinearAutoEncoder:linear VAE:vae",
+    "tasks": "Denoiser:denoise Reducer:reduce",
+    "": "Bernoulli:likelihood Categorical:likelihood Gaussian:likelihood Laplace:likelihood Multinomial:likelihood "
+    "GaussianNoise:corruption Mask:corruption SaltPepper:corruption Swap:corruption L1:penalties Contractive:penalties "
+    "Cosine:schedule Ramp:schedule Conv:networks Dense:networks Linear:networks Model:model Pairs:data Problem:estimator "
+    "Estimator:estimator InputError:errors ArtefactError:errors read:data check:data train:training",
+}
+_HOME = {
+    name: ".".join(filter(None, ("narrows", folder, module)))
+    for folder, text in _PLACES.items()
+    for name, _, module in (word.partition(":") for word in text.split())
+}
+
+__all__ = sorted([*_HOME, "__version__", "load", "report"])  # type: ignore[misc]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'narrows' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+def load(folder: Any, parts: Any = ()) -> Any:
+    """Return the fitted family or task that ``save`` or ``narrows fit`` wrote to ``folder``."""
+    import_module("narrows.families")
+    import_module("narrows.tasks")
+    return import_module("narrows.artefact").load(folder, parts)
+
+
+def report(fitted: Any, X: Any, folder: Any) -> Any:
+    """Write report.html and report.json on how a fitted task does on rows ``X``, and return the report."""
+    return import_module("narrows.report.make").report(fitted, X, folder)

@@ -76,7 +76,7 @@ class ArraySchema(Schema):
         return cls(shape=tuple(shape), image_shape=image, dtype=dtype, layout=layout)
 
     def encode(self, source: Source) -> NDArray[Any]:
-        """The values as they are, shape ``(n, *shape)``; another shape or type raises InputError."""
+        """Give the values as they are, shape ``(n, *shape)``; another shape or type raises InputError."""
         self.require_kind(source, "array", "images", "table")
         values = _values(source)
         fitted = np.dtype(self.dtype)
@@ -95,7 +95,7 @@ class ArraySchema(Schema):
         return ()
 
     def decode(self, values: ArrayLike) -> NDArray[Any]:
-        """The original type and layout; uint8 and uint16 come back from [0, 1] floats."""
+        """Restore the original type and layout; uint8 and uint16 come back from [0, 1] floats."""
         out = to_dtype(values, np.dtype(self.dtype)).reshape(-1, *self.shape)
         if self.layout == "nhw":
             return out[:, 0]
@@ -116,12 +116,12 @@ class ArraySchema(Schema):
 
 
 def _values(source: Source) -> NDArray[Any]:
-    """The numbers of an array, of images, or of an array that was read as a table."""
+    """Give the numbers of an array, of images, or of an array that was read as a table."""
     from .tables import TableSource
 
     if isinstance(source, TableSource):
         return source.frame.to_numpy() if source.array else np.empty((len(source), 0))
-    return cast("NDArray[Any]", cast("ArraySource", source).values)
+    return cast("ArraySource", source).values
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -146,7 +146,7 @@ class SparseSchema(Schema):
     dtype: str
 
     def encode(self, source: Source) -> Any:
-        """The rows as a ``csr_matrix``, shape ``(n, d)``; another width raises InputError."""
+        """Give the rows as a ``csr_matrix``, shape ``(n, d)``; another width raises InputError."""
         self.require_kind(source, "sparse")
         values = cast("SparseSource", source).values
         if values.shape[1:] != self.shape:
@@ -159,7 +159,7 @@ class SparseSchema(Schema):
         return ()
 
     def decode(self, values: ArrayLike) -> NDArray[Any]:
-        """The values as a dense array; integers come back as float64, because results are expectations."""
+        """Give the values as a dense array; integers come back as float64, because results are expectations."""
         dtype = np.dtype(self.dtype)
         return np.asarray(values).astype(dtype if dtype.kind == "f" else np.float64)
 

@@ -94,7 +94,9 @@ class SparseSource(Source):
     def fingerprint(self) -> str:
         """Hash the shape and the stored values."""
         held = self.values
-        return digest(self.kind, str(held.shape), held.data, held.indices.astype(np.int64), held.indptr.astype(np.int64))
+        return digest(
+            self.kind, str(held.shape), held.data, held.indices.astype(np.int64), held.indptr.astype(np.int64)
+        )
 
     def fit_schema(self) -> SparseSchema:
         """Remember type and width; missing or infinite values raise InputError."""
@@ -159,12 +161,15 @@ def require_numbers(values: NDArray[Any], name: str) -> None:
     Traceback (most recent call last):
     narrows.errors.InputError: 'a' holds 1 missing or infinite values, the first at [0, 1]. Accepted: finite numbers.
     """
-    if values.dtype.kind != "f" or bool(np.isfinite(values.sum(dtype=np.float64))):
-        return
+    with np.errstate(all="ignore"):
+        if values.dtype.kind != "f" or bool(np.isfinite(values.sum(dtype=np.float64))):
+            return
     wrong = ~np.isfinite(values)
     if wrong.any():
         at = [int(i) for i in np.unravel_index(int(wrong.argmax()), values.shape)]
-        raise InputError(f"{name!r} holds {int(wrong.sum())} missing or infinite values, the first at {at}", "finite numbers")
+        raise InputError(
+            f"{name!r} holds {int(wrong.sum())} missing or infinite values, the first at {at}", "finite numbers"
+        )
 
 
 def _require_dense(values: NDArray[Any], name: str) -> None:

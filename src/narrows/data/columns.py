@@ -1,4 +1,4 @@
-"""One column of a table, to numbers and back: numbers, whole numbers and dates, categories, constants."""
+"""One column of a table, to numbers and back: numbers, whole numbers, dates and times."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from narrows.errors import InputError
 
 from .dtypes import dtype_name, limits, named_dtype
 
-__all__ = ["COLUMNS", "CategoryColumn", "Column", "ConstantColumn", "NumberColumn", "WholeColumn", "column_from_json"]
+__all__ = ["Column", "Floats", "NumberColumn", "WholeColumn"]
 
 Floats = NDArray[np.float64]
 WIDE = 2**50
@@ -55,7 +55,12 @@ class Column(ABC):
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Rebuild the column from ``to_json``."""
-        return cls(**{key: tuple(v) if isinstance(v, list) else v for key, v in data.items() if key != "kind"})
+        fields: Any = {key: tuple(v) if isinstance(v, list) else v for key, v in data.items() if key != "kind"}
+        return cls(**fields)
+
+
+def _median(values: Floats) -> float:
+    return float(np.median(values[~np.isnan(values)]))
 
 
 def _moments(values: Floats, name: str) -> tuple[float, float]:
@@ -91,7 +96,7 @@ class NumberColumn(Column):
     def fit(cls, series: pl.Series) -> Self:
         """Learn median, mean and scale from a series of numbers with at least one value."""
         values = series.cast(pl.Float64).to_numpy()
-        median = float(np.nanmedian(values))
+        median = _median(values)
         mean, scale = _moments(np.where(np.isnan(values), median, values), series.name)
         return cls(name=series.name, dtype=dtype_name(series.dtype), median=median, mean=mean, scale=scale)
 
@@ -137,7 +142,7 @@ class WholeColumn(Column):
         whole = _physical(series)
         origin = round(float(whole.cast(pl.Float64).mean()))  # type: ignore[arg-type]
         offset = (whole - origin).cast(pl.Float64).to_numpy()
-        median = float(np.nanmedian(offset))
+        median = _median(offset)
         filled = np.where(np.isnan(offset), median, offset)
         mean, scale = _moments(filled, series.name)
         if np.abs(filled).max() >= WIDE:
@@ -147,7 +152,9 @@ class WholeColumn(Column):
 
     def encode(self, series: pl.Series) -> Floats:
         """Impute and standardise, shape ``(n, 1)``."""
-        offset = (_physical(series) - self.origin).cast(pl.Float64).to_numpy()
+        floats = series.dtype.is_float() or series.dtype.is_decimal()
+        whole = series.cast(pl.Float64) if floats else _physical(series)
+        offset = (whole - self.origin).cast(pl.Float64).to_numpy()
         out = (np.where(np.isnan(offset), self.median, offset) - self.mean) / self.scale
         return np.asarray(out[:, None], np.float64)
 
@@ -164,111 +171,3 @@ class WholeColumn(Column):
 
 def _physical(series: pl.Series) -> pl.Series:
     return series.to_physical().cast(pl.Int64)
-
-
-@dataclass(frozen=True, kw_only=True)
-class CategoryColumn(Column):
-    """Text with few distinct values: one encoded column per level, and one for missing where that occurs at fit.
-
-    Examples
-    --------
-    >>> column = CategoryColumn.fit(pl.Series("colour", ["red", "blue", None]))
-    >>> column.features, column.encode(pl.Series("colour", ["red", "green"])).tolist()
-    (('colour=blue', 'colour=red', 'colour=missing'), [[0.0, 1.0, 0.0], [0.0, 0.0, 0.0]])
-    """
-
-    kind: ClassVar[str] = "category"
-    levels: tuple[str, ...]
-    missing: bool
-    enum: tuple[str, ...] | None = None
-
-    @classmethod
-    def fit(cls, series: pl.Series) -> Self:
-        """Learn the levels, in alphabetical order."""
-        levels = tuple(sorted(series.drop_nulls().cast(pl.String).unique().to_list()))
-        enum = tuple(series.dtype.categories.to_list()) if isinstance(series.dtype, pl.Enum) else None
-        kind = dtype_name(series.dtype)
-        return cls(name=series.name, dtype=kind, levels=levels, missing=series.null_count() > 0, enum=enum)
-
-    @property
-    def features(self) -> tuple[str, ...]:
-        """``name=level`` for each level, and ``name=missing`` last."""
-        return tuple(f"{self.name}={level}" for level in (*self.levels, *(("missing",) if self.missing else ())))
-
-    def encode(self, series: pl.Series) -> Floats:
-        """One-hot, shape ``(n, levels)``; a level that was not seen at fit is all zeros."""
-        codes = series.cast(pl.String).cast(pl.Enum(self.levels), strict=False).to_physical().cast(pl.Int64)
-        if self.missing:
-            codes = codes.set(series.is_null(), len(self.levels))
-        out = np.zeros((len(series), len(self.features)))
-        known = codes.is_not_null().to_numpy()
-        out[np.flatnonzero(known), codes.drop_nulls().to_numpy()] = 1.0
-        return out
-
-    def decode(self, values: Floats) -> pl.Series:
-        """The level of the largest value in each row."""
-        dtype = pl.Enum(self.enum) if self.enum is not None else self.type
-        names = pl.Series(self.name, [*self.levels, None] if self.missing else list(self.levels), dtype=pl.String)
-        return names.gather(pl.Series(values.argmax(axis=1), dtype=pl.UInt32)).cast(dtype)
-
-    def unseen(self, series: pl.Series) -> pl.Series:
-        """The values that ``encode`` knows no level for."""
-        text = series.cast(pl.String)
-        return text.filter((~text.is_in(self.levels)).fill_null(not self.missing))
-
-
-@dataclass(frozen=True, kw_only=True)
-class ConstantColumn(Column):
-    """A column of one value, or of none: it is left out and comes back at decode.
-
-    Examples
-    --------
-    >>> column = ConstantColumn.fit(pl.Series("a", [7, 7]))
-    >>> column.features, column.decode(np.zeros((3, 0))).to_list()
-    ((), [7, 7, 7])
-    """
-
-    kind: ClassVar[str] = "constant"
-    value: str | float | int | None
-    enum: tuple[str, ...] | None = None
-
-    @classmethod
-    def fit(cls, series: pl.Series) -> Self:
-        """Remember the one value."""
-        known = series.drop_nulls()
-        enum = tuple(series.dtype.categories.to_list()) if isinstance(series.dtype, pl.Enum) else None
-        value = None if known.is_empty() else plain(known).item(0)
-        return cls(name=series.name, dtype=dtype_name(series.dtype), value=value, enum=enum)
-
-    @property
-    def features(self) -> tuple[str, ...]:
-        """No encoded columns."""
-        return ()
-
-    def encode(self, series: pl.Series) -> Floats:
-        """Nothing, shape ``(n, 0)``."""
-        return np.zeros((len(series), 0))
-
-    def decode(self, values: Floats) -> pl.Series:
-        """The value, once per row."""
-        dtype = pl.Enum(self.enum) if self.enum is not None else self.type
-        held = [self.value] * len(values)
-        base = pl.Series(self.name, held) if self.value is not None else pl.Series(self.name, held, dtype=pl.Null)
-        return base.cast(dtype)
-
-
-def plain(series: pl.Series) -> pl.Series:
-    """A series as JSON-able cells: text, float64, or whole numbers for integers, booleans and dates."""
-    if series.dtype in (pl.String, pl.Categorical, pl.Enum):
-        return series.cast(pl.String)
-    return series.cast(pl.Float64) if series.dtype.is_float() or series.dtype.is_decimal() else series.to_physical().cast(pl.Int64)
-
-
-COLUMNS: dict[str, type[Column]] = {
-    found.kind: found for found in (NumberColumn, WholeColumn, CategoryColumn, ConstantColumn)
-}  # fmt: skip
-
-
-def column_from_json(data: Mapping[str, Any]) -> Column:
-    """Rebuild any column from its ``to_json``."""
-    return COLUMNS[data["kind"]].from_json(data)

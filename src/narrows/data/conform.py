@@ -6,7 +6,8 @@ import polars as pl
 
 from narrows.errors import InputError
 
-from .columns import CategoryColumn, Column, ConstantColumn
+from .columns import Column
+from .levels import CategoryColumn, ConstantColumn
 from .parse import as_type
 
 __all__ = ["conform", "require_finite"]
@@ -20,7 +21,7 @@ def conform(series: pl.Series, column: Column, decimal_comma: bool = False) -> p
     >>> from narrows.data.columns import NumberColumn
     >>> column = NumberColumn.fit(pl.Series("a", [1.0, 2.0]))
     >>> conform(pl.Series("a", ["3", "4"]), column).to_list()
-    [3, 4]
+    [3.0, 4.0]
     >>> conform(pl.Series("a", ["3", "four"]), column)
     Traceback (most recent call last):
     narrows.errors.InputError: column 'a', row 1 holds 'four' (1 such in all). Accepted: a number, as at fit. ...
@@ -30,11 +31,9 @@ def conform(series: pl.Series, column: Column, decimal_comma: bool = False) -> p
         return series
     if isinstance(column, CategoryColumn) or want == pl.String:
         return _text(series)
-    if isinstance(column, ConstantColumn) and have.base_type() == want.base_type():
-        return series
+    if isinstance(column, ConstantColumn):
+        return _loosely(series, want, decimal_comma)
     if have in (pl.String, pl.Categorical, pl.Enum):
-        if isinstance(column, ConstantColumn):
-            return series
         return as_type(series.cast(pl.String), want, getattr(column, "format", None), decimal_comma)
     if want == pl.Boolean and have != pl.Boolean:
         return _boolean(series)
@@ -42,7 +41,7 @@ def conform(series: pl.Series, column: Column, decimal_comma: bool = False) -> p
         return _temporal(series, want)
     if have.is_temporal() or not (have.is_numeric() or have == pl.Boolean):
         raise _wrong(series, "a number, as at fit")
-    return _whole(series) if want.is_integer() else series
+    return series
 
 
 def require_finite(frame: pl.DataFrame) -> None:
@@ -93,6 +92,11 @@ def _temporal(series: pl.Series, want: pl.DataType) -> pl.Series:
     return series.cast(want)
 
 
-def _whole(series: pl.Series) -> pl.Series:
-    """Integers stay exact; floats at apply, in a column of integers at fit, keep their fractions."""
-    return series
+def _loosely(series: pl.Series, want: pl.DataType, decimal_comma: bool) -> pl.Series:
+    """Read text as the type of a constant where that works: its values are compared, and not used."""
+    if series.dtype != pl.String:
+        return series
+    try:
+        return as_type(series, want, None, decimal_comma)
+    except InputError:
+        return series

@@ -38,32 +38,28 @@ class TextTable:
 
 
 def read_text_table(path: Path) -> TextTable:
-    """Read a text table; every cell stays text, empty cells are null.
+    r"""Read a text table; every cell stays text, empty cells are null.
 
     Examples
     --------
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
-    ...     _ = (file := Path(folder, "a.csv")).write_text("x;y\\n1,5;red\\n2;blue\\n")
+    ...     _ = (file := Path(folder, "a.csv")).write_text("x;y\n1,5;red\n2;blue\n")
     ...     table = read_text_table(file)
     >>> table.frame.columns, table.decimal_comma, table.frame["x"].to_list()
     (['x', 'y'], True, ['1,5', '2'])
     """
     data, notes = _utf8(path.read_bytes(), path.name)
-    sample = _sample(data)
-    separator = _separator(sample, "\t" if path.suffix.lower() in (".tsv", ".tab") else ",")
-    first = next(csv.reader([sample[0]] if '"' not in sample[0] else sample, delimiter=separator))
-    has_header = not all(_is_number(cell) for cell in first)
-    names = _names(first, path.name) if has_header else [f"c{i}" for i in range(len(first))]
-    if not has_header:
-        notes.append(f"{path.name!r} has no header line: the columns are called c0 to c{len(first) - 1}")
-    blank = _check_shape(data, separator, len(names), path.name)
     try:
+        names, separator, has_header = _header(data, path)
+        blank = _check_shape(data, separator, len(names), path.name)
         frame = pl.read_csv(
             data, separator=separator, has_header=has_header, new_columns=names, infer_schema=False
         )  # fmt: skip
-    except pl.exceptions.PolarsError as error:
+    except (csv.Error, pl.exceptions.PolarsError) as error:
         raise InputError(f"{path.name!r} cannot be read ({str(error).splitlines()[0]})", ACCEPTED) from error
+    if not has_header:
+        notes.append(f"{path.name!r} has no header line: the columns are called c0 to c{len(names) - 1}")
     if len(blank):
         keep = np.ones(len(frame), bool)
         keep[blank - has_header] = False
@@ -71,6 +67,17 @@ def read_text_table(path: Path) -> TextTable:
     if frame.is_empty():
         raise InputError(f"{path.name!r} has a header and no rows", ACCEPTED, "add rows below the header")
     return TextTable(frame, separator == ";", tuple(notes))
+
+
+def _header(data: bytes, path: Path) -> tuple[list[str], str, bool]:
+    """Find the column names, the separator, and whether the names are in the file."""
+    sample = _sample(data)
+    separator = _separator(sample, "\t" if path.suffix.lower() in (".tsv", ".tab") else ",")
+    first = next(csv.reader(sample, delimiter=separator))
+    counted = first == [str(i) for i in range(len(first))] and len(first) > 1
+    if counted or not all(_is_number(cell) for cell in first):
+        return _names(first, path.name), separator, True
+    return [f"c{i}" for i in range(len(first))], separator, False
 
 
 def _utf8(data: bytes, name: str) -> tuple[bytes, list[str]]:
@@ -105,7 +112,7 @@ def _sample(data: bytes) -> list[str]:
 
 
 def _separator(sample: list[str], default: str) -> str:
-    """The separator that gives the most rows as many fields as the header has, more than one."""
+    """Find the separator that gives the most rows as many fields as the header has, more than one."""
     best, best_score = default, (0.0, 0)
     for separator in (default, *(s for s in SEPARATORS if s != default)):
         counts = Counter(len(row) for row in csv.reader(sample, delimiter=separator) if row)

@@ -55,7 +55,7 @@ def named_dtype(name: str) -> pl.DataType:
 
 
 def limits(dtype: pl.DataType) -> tuple[int, int]:
-    """The smallest and largest whole number a type holds, within 2**61; dates stay in the years 1 to 9999.
+    """Give the smallest and largest whole number a type holds, within 2**61; dates stay in the years 1 to 9999.
 
     Examples
     --------
@@ -72,7 +72,7 @@ def limits(dtype: pl.DataType) -> tuple[int, int]:
         unit = UNITS[dtype.time_unit]
         return max(-SAFE, YEARS[0] * unit), min(SAFE, YEARS[1] * unit)
     if dtype.is_integer() and dtype not in (pl.Int128, pl.UInt128):
-        low = int(pl.select(dtype.min()).item())
-        high = int(pl.select(dtype.max()).item())
+        bits = int(re.sub(r"\D", "", str(dtype)))
+        low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if dtype.is_signed_integer() else (0, 2**bits - 1)
         return max(-SAFE, low), min(SAFE, high)
     return -SAFE, SAFE

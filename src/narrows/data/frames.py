@@ -30,7 +30,9 @@ def from_pandas(frame: pd.DataFrame) -> tuple[pl.DataFrame, pl.Series | None]:
     names = [str(name) for name in frame.columns]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise InputError(f"the frame has columns of the same name: {', '.join(map(repr, twice))}", "one name per column")
+        raise InputError(
+            f"the frame has columns of the same name: {', '.join(map(repr, twice))}", "one name per column"
+        )
     columns = [_column(name, frame.iloc[:, i]) for i, name in enumerate(names)]
     plain = isinstance(frame.index, pd.RangeIndex) or frame.index.dtype.kind in "iu"
     index = None

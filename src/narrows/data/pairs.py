@@ -72,7 +72,11 @@ class Pairs:
     def shapes(self) -> tuple[tuple[int, ...], tuple[int, ...], int]:
         """The shape of one input, the shape of one target, the columns of the condition."""
         x, target, cond, _ = self.columns
-        return tuple(x.shape[1:]), tuple((x if target is None else target).shape[1:]), 0 if cond is None else cond.shape[1]
+        return (
+            tuple(x.shape[1:]),
+            tuple((x if target is None else target).shape[1:]),
+            0 if cond is None else cond.shape[1],
+        )
 
     def take(self, index: np.ndarray) -> "Pairs":
         """Return the rows at ``index``."""

@@ -42,10 +42,10 @@ def infer(text: pl.Series, decimal_comma: bool = False) -> Parsed:
     known = stripped.filter(~missing)
     if known.is_empty():
         return Parsed(pl.Series(text.name, [None] * len(text), dtype=pl.Null))
-    if known.str.contains(r"^[+-]?0\d").any():
-        return Parsed(_text(text), notes=_zeros_note(known))
     numbers = _numbers(stripped, missing, decimal_comma)
     share = numbers.is_not_null().sum() / len(known)
+    if share == 1.0 and known.str.contains(r"^[+-]?0\d").any():
+        return Parsed(_text(text), notes=_zeros_note(known))
     if share == 1.0:
         return Parsed(numbers, notes=_token_note(stripped, missing))
     truth = _booleans(stripped)
@@ -77,6 +77,7 @@ def as_type(text: pl.Series, dtype: pl.DataType, format: str | None = None, deci
         found, wanted = _as_temporal(stripped.set(missing, None), format), "a date or time, as at fit"
     else:
         found, wanted = _numbers(stripped, missing, decimal_comma), "a number, as at fit"
+        found = found.cast(pl.Float64) if dtype.is_float() else found
     wrong = (found.is_null() & ~missing).arg_true()
     if len(wrong):
         row = int(wrong[0])
@@ -119,8 +120,11 @@ def _dates(known: pl.Series, n: int) -> Parsed | None:
     if not DATE_LIKE.fullmatch(known.drop_nulls()[0]):
         return None
     fits = []
+    first = known.drop_nulls().head(100)
     for day in DATES:
         for full in (day, *(f"{day}{gap}{time}" for gap in " T" for time in TIMES)):
+            if _temporal(first, full).null_count():
+                continue
             found = _temporal(known, full)
             if found.len() - found.null_count() == n:
                 fits.append(Parsed(found, full))
@@ -135,8 +139,7 @@ def _dates(known: pl.Series, n: int) -> Parsed | None:
 def _temporal(text: pl.Series, format: str) -> pl.Series:
     if "%H" not in format:
         return text.str.to_date(format, strict=False)
-    found = text.str.to_datetime(format, strict=False, time_unit="us")
-    return found
+    return text.str.to_datetime(format, strict=False, time_unit="us")
 
 
 def _as_temporal(text: pl.Series, format: str | None) -> pl.Series:

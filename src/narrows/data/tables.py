@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from narrows.errors import InputError
 
-from .columns import CategoryColumn, Column, ConstantColumn, NumberColumn, WholeColumn
+from .columns import Column, NumberColumn, WholeColumn
 from .conform import require_finite
 from .dtypes import SAFE
+from .levels import CategoryColumn, ConstantColumn
 from .source import Source, digest, row_numbers
 from .table_schema import TableSchema
 
@@ -86,17 +87,21 @@ class TableSource(Source):
             else:
                 columns.append(column)
         if not any(column.features for column in columns):
-            raise InputError(f"{self.name!r} has no column to learn from: {'; '.join((*self.notes, *notes))}", "a column of numbers, dates, booleans or categories that varies", "add such a column")
+            raise InputError(
+                f"{self.name!r} has no column to learn from: {'; '.join((*self.notes, *notes))}",
+                "a column of numbers, dates, booleans or categories that varies",
+                "add such a column",
+            )
         return TableSchema.build(columns, left_out, self.id_name if self.id_columns else "row", self.array, notes)
 
     def _fit_column(self, series: pl.Series) -> tuple[Column | None, str]:
-        """The column's way to numbers, or None; and what there is to say."""
+        """Find the column's way to numbers, or None; and what there is to say."""
         name, dtype = series.name, series.dtype
         if dtype.is_float():
             series = series.fill_nan(None)
         if dtype.is_nested() or dtype in (pl.Object, pl.Binary):
             return None, f"{name!r} is left out: cells of type {dtype} are not numbers, text or dates"
-        distinct, missing = series.drop_nulls().n_unique(), series.null_count()
+        distinct, missing = _distinct(series), series.null_count()
         if distinct == 0:
             return ConstantColumn.fit(series), f"{name!r} is left out: every value is missing; it comes back empty"
         if distinct == 1:
@@ -136,19 +141,20 @@ def table_source(
     """
     if frame.width == 0 or frame.is_empty():
         raise InputError(f"{name!r} has {len(frame)} rows and {frame.width} columns", "at least one of each")
-    found: dict[str, str] = {}
+    said = list(notes)
+    id_columns: tuple[str, ...] = ()
     if like is not None:
-        found = {n: "as at fit" for n in (like.id_name, *like.left_out) if n in frame.columns and n in like.left_out}
-        found = found if like.id_name in found else {}
+        id_columns = (like.id_name,) if like.id_name in like.left_out and like.id_name in frame.columns else ()
     elif not array and ids is None:
         found = _identifiers(frame)
-    said = list(notes)
-    for number, (column, why) in enumerate(found.items() if like is None else ()):
-        role = "names the rows" if number == 0 else "is left out"
-        said.append(f"{column!r} {role} ({why}): an identifier, not a feature")
-    id_columns = tuple(found) if like is None else tuple(found)[:1]
+        id_columns = tuple(found)
+        for number, (column, why) in enumerate(found.items()):
+            role = "names the rows" if number == 0 else "is left out"
+            said.append(f"{column!r} {role} ({why}): an identifier, not a feature")
     keys = ids if ids is not None else frame[id_columns[0]] if id_columns else None
-    names = row_numbers(len(frame)) if keys is None else np.asarray(keys.cast(pl.String).fill_null("").to_list(), np.str_)
+    names = (
+        row_numbers(len(frame)) if keys is None else np.asarray(keys.cast(pl.String).fill_null("").to_list(), np.str_)
+    )
     return TableSource(
         name=name,
         ids=names,
@@ -159,6 +165,14 @@ def table_source(
         formats=formats or {},
         array=array,
     )
+
+
+def _distinct(series: pl.Series) -> int:
+    """Count the different values of text; for other types, 2 stands for any number above 1."""
+    known = series.drop_nulls()
+    if known.is_empty() or series.dtype in (pl.String, pl.Categorical, pl.Enum):
+        return known.n_unique()
+    return 1 if known.min() == known.max() else 2
 
 
 def _identifiers(frame: pl.DataFrame) -> dict[str, str]:
@@ -172,7 +186,9 @@ def _identifiers(frame: pl.DataFrame) -> dict[str, str]:
             found[series.name] = "text, different in every row"
         elif series.dtype.is_integer():
             start = series[0]
-            counts = start in (0, 1) and series.equals(pl.Series(np.arange(start, start + len(series))).cast(series.dtype))
+            counts = start in (0, 1) and series.equals(
+                pl.Series(np.arange(start, start + len(series))).cast(series.dtype)
+            )
             if counts and frame.width > 1:
                 found[series.name] = f"whole numbers counting from {start}"
             elif named and series.n_unique() == len(series):

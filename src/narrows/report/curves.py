@@ -11,14 +11,12 @@ from narrows.report.style import (
     GREY,
     MODEL,
     OTHER,
-    QUIET,
     Array,
     canvas,
     fonts,
     legend,
     number,
     panel,
-    plain,
 )
 
 if TYPE_CHECKING:
@@ -101,17 +99,15 @@ def spectrum(dimensions: Sequence[int], errors: Sequence[float], point: tuple[in
     """
     enough = [size for size, error in zip(dimensions, errors, strict=True) if error <= point[1]]
     needs = f"PCA needs {enough[0]}" if enough else f"PCA does not get there with {dimensions[-1]}"
-    figure = canvas(5.6, 3.4, f"For the error of the {name} with {point[0]} numbers per row, {needs}")
+    figure = canvas(6.6, 3.6, f"For the error of the {name} with {point[0]} numbers per row, {needs}")
     axes = panel(figure, x="numbers per row", y="mean squared error")
     if min(errors) > 0 and point[1] > 0:
         axes.set_yscale("log")
         axes.set_ylabel("mean squared error, log scale")
-    axes.plot(dimensions, errors, "o-", color=GREY, markersize=3, linewidth=1.4)
+    rival = axes.plot(dimensions, errors, "o-", color=GREY, markersize=3.5, linewidth=1.6)
     axes.axhline(point[1], color=MODEL, linewidth=0.7, linestyle=(0, (4, 4)))
-    axes.plot(*point, "o", color=MODEL, markersize=8, zorder=3)
-    for label, at, tint in ((name, point, MODEL), ("PCA", (dimensions[-1], errors[-1]), QUIET)):
-        text = axes.annotate(plain(label), at, xytext=(0, 8), textcoords="offset points", ha="center")
-        text.set(color=tint, fontsize=9, fontfamily=fonts())
+    own = axes.plot(*point, "o", color=MODEL, markersize=8, zorder=3)
+    legend(axes, [*rival, *own], ["PCA", name])
     return figure
 
 

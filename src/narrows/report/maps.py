@@ -85,24 +85,13 @@ def code_map_3d(codes: Array, labels: Array | None = None, class_names: Sequence
     points, axis_names = project(codes, 3)
     ink = _ink(points, codes, labels, class_names)
     figure = canvas(11.5, 4.0, f"{_count(codes)} from three sides{ink.said}")
-    for place, turn in enumerate((-60, 0, 60)):
-        axes: Any = figure.add_subplot(1, 3, place + 1, projection="3d")
-        short = [name.replace("principal ", "").replace(" of the variance", "") for name in axis_names]
+    figure.set_layout_engine("none")  # boxes in space fill their panels better without it
+    width = (0.92 if ink.entries else 1.0) / 3
+    for place, turn in enumerate((-60, 30, 120)):
+        axes: Any = figure.add_axes((place * width, 0.0, width, 0.94), projection="3d", facecolor="none")
         axes.view_init(elev=18, azim=turn)
         axes.scatter(*points.T, s=_size(len(points)), c=ink.colours, linewidths=0, alpha=0.7)
-        for axis, name in zip((axes.xaxis, axes.yaxis, axes.zaxis), short, strict=True):
-            axis.set_pane_color("#f5f7f9")
-            axis.set_tick_params(labelsize=7, colors=QUIET, labelfontfamily=fonts(), pad=-2)
-            axis.set_label_text(
-                name,
-                fontsize=8,
-                color=QUIET,
-                fontfamily=fonts(),
-            )
-            axis.line.set_color(GREY)
-        axes.locator_params(nbins=4)
-        axes.grid(False)
-        axes.set_box_aspect(None, zoom=0.92)
+        _quiet_box(axes, axis_names)
     _key(figure, ink)
     return figure
 
@@ -192,16 +181,30 @@ def _size(n: int) -> float:
     return float(np.clip(6000 / max(n, 1), 5, 26))
 
 
+def _quiet_box(axes: Any, names: list[str]) -> None:
+    """Set light walls, small grey numbers and short names for the axes of a box in space."""
+    short = [name.replace("principal component", "PC").replace(" of the variance", "") for name in names]
+    for axis, name in zip((axes.xaxis, axes.yaxis, axes.zaxis), (*short[:2], ""), strict=True):
+        axis.set_pane_color("#f5f7f9")
+        axis.set_tick_params(labelsize=7, colors=QUIET, labelfontfamily=fonts(), pad=-2)
+        axis.set_label_text(name, fontsize=8, color=QUIET, fontfamily=fonts())
+        axis.line.set_color(GREY)
+    axes.text2D(0.5, 0.86, f"upwards: {short[2]}", transform=axes.transAxes, ha="center", fontsize=8, color=QUIET)
+    axes.texts[-1].set_fontfamily(fonts())
+    axes.locator_params(nbins=4)
+    axes.grid(False)
+    axes.set_box_aspect(None, zoom=0.95)
+
+
 def _name_groups(axes: "Axes", points: Array, ink: Ink) -> None:
     """Write up to twelve classes at the middle of their points."""
-    from matplotlib.patheffects import withStroke
-
     if ink.groups is None or len(ink.entries) > len(CLASSES):
         return
+    paper = {"boxstyle": "round,pad=0.12", "facecolor": "white", "edgecolor": "none", "alpha": 0.82}
     for group, (name, colour) in enumerate(ink.entries.items()):
         x, y = np.median(points[ink.groups == group], axis=0)
-        text = axes.text(x, y, plain(name), ha="center", va="center", fontsize=12, color=colour, fontweight="bold")
-        text.set(fontfamily=fonts(), zorder=5, path_effects=[withStroke(linewidth=4, foreground="white")])
+        text = axes.text(x, y, plain(name), ha="center", va="center", fontsize=11, color=colour, fontweight="bold")
+        text.set(fontfamily=fonts(), zorder=5, bbox=paper)
 
 
 def _key(figure: "Figure", ink: Ink) -> None:

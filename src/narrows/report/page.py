@@ -78,10 +78,10 @@ def write_report(report: Mapping[str, Any], figures: Figures, folder: Path | str
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     facts = jsonable(report)
-    _write(
-        folder / "report.json", json.dumps(facts, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
-    )
-    _write(folder / "report.html", render(facts, figures))
+    text = json.dumps(facts, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    page = render(facts, figures)  # may fail, and then both files stay as they are
+    _write(folder / "report.json", f"{text}\n")
+    _write(folder / "report.html", page)
 
 
 def jsonable(value: Any) -> Any:

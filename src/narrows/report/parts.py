@@ -15,6 +15,7 @@ from narrows.report.verdict import together
 __all__: list[str] = []
 
 Report = Mapping[str, Any]
+BOLD = ' class="changed"'
 
 MARKS = {
     "wins": ("It wins", '<path d="M3 9.5l4 4 8-9"/>'),
@@ -133,15 +134,14 @@ def _race(label: str, spec: Report, model: dict[str, float], rivals: dict[str, f
     order = sorted(runners, key=lambda name: _rank(runners[name], lower))
     finite = [value for value in runners.values() if math.isfinite(value)]
     longest = max(map(abs, finite), default=0.0) or 1.0
-    bars = min(finite, default=0.0) >= 0 or max(finite, default=0.0) <= 0
-    digits = _digits(finite)
+    bars = min(finite, default=0.0) >= 0
+    digits, whole = _digits(finite), all(value == int(value) for value in finite)
     rows = ""
     for name in order:
         value = runners[name]
         kinds = " ".join(k for k, on in (("model", name in model), ("best", value == runners[order[0]])) if on)
-        width = 100 * abs(value) / longest if math.isfinite(value) else 0
-        bar = f'<i style="width:{width:.1f}%"></i>' if bars else ""
-        cells = f'<th scope="row">{esc(name)}</th><td>{bar}</td><td>{esc(number(value, digits))}</td>'
+        bar = f'<i style="width:{100 * value / longest:.1f}%"></i>' if bars and math.isfinite(value) else ""
+        cells = f'<th scope="row">{esc(name)}</th><td>{bar}</td><td>{esc(number(value, digits, whole=whole))}</td>'
         rows += f'<tr class="{kinds}">{cells}</tr>'
     note = f"<p>{esc(_unit(spec))}{'lower' if lower else 'higher'} is better</p>"
     return f'<div class="card"><h3>{esc(label)}</h3>{note}<table class="race">{rows}</table></div>'
@@ -175,8 +175,10 @@ def figures_part(figures: Iterable[tuple[str, str, Path | str]]) -> str:
     """Write the figures, each with its title and what it shows."""
     shown = ""
     for title, caption, path in figures:
-        picture = base64.b64encode(Path(path).read_bytes()).decode("ascii")
-        image = f'<img alt="{esc(title)}: {esc(caption)}" src="data:image/png;base64,{picture}">'
+        picture = Path(path).read_bytes()
+        width = int.from_bytes(picture[16:20], "big") * 2 // 3  # drawn with 150 dots per inch, shown with 100
+        source = f"data:image/png;base64,{base64.b64encode(picture).decode('ascii')}"
+        image = f'<img width="{width}" alt="{esc(title)}: {esc(caption)}" src="{source}">'
         text = f"<figcaption><h3>{esc(title)}</h3><p>{esc(caption)}</p></figcaption>"
         shown += f'<figure class="card"><div>{image}</div>{text}</figure>'
     return f'<section><h2>Figures</h2><div class="figures">{shown}</div></section>' if shown else ""
@@ -198,7 +200,7 @@ def listing(pairs: Iterable[tuple[str, object]], changed: Iterable[str] = ()) ->
     """Names and values below each other, the changed ones in bold."""
     bold = set(changed)
     rows = "".join(
-        f'<tr{" class=changed" if name in bold else ""}><th scope="row">{esc(name)}</th><td>{esc(value)}</td></tr>'
+        f'<tr{BOLD if name in bold else ""}><th scope="row">{esc(name)}</th><td>{esc(value)}</td></tr>'
         for name, value in pairs
     )
     return f'<table class="list">{rows}</table>' if rows else ""

@@ -132,8 +132,8 @@ def brief(text: object, width: int = 24) -> str:
     return name if len(name) <= width else f"{name[: width - 8]}…{name[-7:]}"
 
 
-def number(value: float, digits: int = 3) -> str:
-    """Format a number with so many significant digits, large ones in groups of three.
+def number(value: float, digits: int = 3, *, whole: bool = True) -> str:
+    """Format a number with so many significant digits (whole numbers as they are), large ones in groups of three.
 
     Examples
     --------
@@ -143,7 +143,7 @@ def number(value: float, digits: int = 3) -> str:
     if not np.isfinite(value):
         return "not a number" if np.isnan(value) else "infinity" if value > 0 else "-infinity"
     size = abs(float(f"{value:.{digits}g}"))
-    if size < 1e15 and (value == int(value) or size >= 10**digits):
+    if size < 1e15 and ((whole and value == int(value)) or size >= 10**digits):
         return f"{value:,.0f}".replace(",", " ")
     return f"{value:#.{digits}g}".rstrip(".")
 

@@ -24,10 +24,11 @@ overflow-wrap:anywhere}
 .wins{--tone:var(--wins)}.loses{--tone:var(--loses)}.even{--tone:var(--even)}.none{--tone:var(--none)}
 h2{margin:44px 0 6px;font-size:20px;letter-spacing:-.01em}
 h2+p{margin:0 0 16px;color:var(--soft);font-size:15px}
+h2+div{margin-top:14px}
 h3{margin:0;font-size:15.5px}
-.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:1px;background:var(--rule);
+.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));background:var(--card);
 border:1px solid var(--rule);border-radius:12px;overflow:hidden;margin:0}
-.facts div{background:var(--card);padding:14px 18px}
+.facts div{box-shadow:1px 1px 0 var(--rule);padding:14px 18px}
 .facts dt{color:var(--soft);font-size:13px}
 .facts dd{margin:2px 0 0;font-size:19px;font-weight:620;font-variant-numeric:tabular-nums;overflow-wrap:anywhere}
 .cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,400px),1fr));gap:16px}
@@ -46,7 +47,7 @@ table{border-collapse:collapse;width:100%;font-size:14.5px}
 .race .best th,.race .best td{font-weight:700}
 .figures{display:grid;gap:18px}
 figure{padding:0!important;overflow:hidden}
-figure img{display:block;width:auto;max-width:100%;height:auto;margin:0 auto}
+figure img{display:block;max-width:100%;height:auto;margin:0 auto}
 figure div{background:#fff;padding:10px}
 figcaption{padding:14px 20px 16px;border-top:1px solid var(--rule)}
 figcaption p{margin:2px 0 0;color:var(--soft);font-size:14.5px}
@@ -63,9 +64,11 @@ ul{margin:6px 0 0;padding-left:20px}li{margin:3px 0;overflow-wrap:anywhere}
 .warn li{margin:4px 0}
 code{font-family:ui-monospace,"SF Mono",Consolas,"Liberation Mono",monospace;font-size:.93em}
 footer{padding:40px 28px 48px;color:var(--soft);font-size:13px}
-@media (max-width:560px){main,header,footer{padding-left:16px;padding-right:16px}.verdict{padding-left:14px}}
+@media (max-width:560px){main,header,footer{padding-left:16px;padding-right:16px}.verdict{padding-left:14px}
+figure div{overflow-x:auto}figure img{width:600px;max-width:none}}
 @media print{:root{--page:#fff;--card:#fff;--ink:#000;--soft:#444;--rule:#ccc;--bar:#bbb;--model:#0072b2;--wins:#00795a;
 --loses:#b64400;--even:#444;--none:#444;--mark:#fff;--markink:#000}
-body{font-size:11pt}h1{font-size:20pt}main,header,footer{max-width:none;padding-left:0;padding-right:0}h2{break-after:avoid}
+body{font-size:11pt}h1{font-size:20pt}main,header,footer{max-width:none;padding-left:0;padding-right:0}h2,h2+p{break-after:avoid}
+.cards{grid-template-columns:1fr 1fr}.card{padding:12px 14px}h2{margin-top:26px}figure img{max-height:16cm;width:auto}
 .warn{border:1px solid #999}}
 """

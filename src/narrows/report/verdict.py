@@ -97,8 +97,9 @@ def together(value: float, other: float) -> tuple[str, str]:
     >>> together(0.0038, 0.0088), together(0.123456, 0.123459)
     (('0.00380', '0.00880'), ('0.123456', '0.123459'))
     """
+    whole = value == int(value) and other == int(other)
     for digits in range(3, 7):
-        pair = number(value, digits), number(other, digits)
+        pair = number(value, digits, whole=whole), number(other, digits, whole=whole)
         if pair[0] != pair[1]:
             break
     return pair

@@ -1,0 +1,166 @@
+"""A fitted model on disk: ``model.json`` and ``model.safetensors``. Nothing in it can run."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from narrows._version import __version__
+from narrows.errors import ArtefactError
+from narrows.files import whole, write_text
+from narrows.params import FAMILIES, TASKS, as_part, part_from_json, part_json
+
+__all__ = ["load", "read_card", "save"]
+
+FORMAT = 1
+CARD, WEIGHTS = "model.json", "model.safetensors"
+_FITTED = ("n_features_in_", "_n_features_out", "seed_", "n_epochs_", "best_epoch_", "stopped_", "finished_", "messages_")
+
+
+def save(fitted: Any, folder: "str | Path", extra: "dict[str, Any] | None" = None) -> Path:
+    """Write a fitted family or task to ``folder`` and return it; ``extra`` is kept in the card under its own keys.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from narrows.families.linear import LinearAutoEncoder
+    >>> X = np.random.default_rng(0).normal(size=(20, 4))
+    >>> model = LinearAutoEncoder(latent_dim=2).fit(X)
+    >>> folder = save(model, tempfile.mkdtemp())
+    >>> bool((load(folder).transform(X) == model.transform(X)).all())
+    True
+    """
+    from safetensors.torch import save as to_bytes
+    from sklearn.utils.validation import check_is_fitted
+
+    check_is_fitted(fitted)
+    folder = Path(folder)
+    task = type(fitted).name in TASKS and TASKS[type(fitted).name] is type(fitted)
+    family = fitted.estimator_ if task else fitted
+    tensors = {name: value.detach().cpu().contiguous() for name, value in family.model_.state_dict().items()}
+    blob = to_bytes(tensors, {"format": "narrows"})
+    card = {
+        "format": "narrows",
+        "version": FORMAT,
+        "narrows": __version__,
+        "task": _task_card(fitted) if task else None,
+        "family": _family_card(family),
+        "weights": {"file": WEIGHTS, "bytes": len(blob), "sha256": hashlib.sha256(blob).hexdigest()},
+        **(extra or {}),
+    }
+    card["digest"] = digest(card)
+    with whole(folder / WEIGHTS) as temporary:
+        temporary.write_bytes(blob)
+    write_text(folder / CARD, json.dumps(card, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+    return folder
+
+
+def load(folder: "str | Path", parts: Sequence[type] = ()) -> Any:
+    """Return the fitted family or task that ``save`` wrote.
+
+    ``parts`` are classes from outside the package that the model uses: passing them is a way to import them.
+    """
+    from safetensors.torch import load as from_bytes
+
+    card = read_card(folder)
+    path = Path(folder) / card["weights"]["file"]
+    if not path.exists():
+        raise ArtefactError(f"{path} is missing", "a folder with model.json and model.safetensors")
+    blob = path.read_bytes()
+    if len(blob) != card["weights"]["bytes"]:
+        raise ArtefactError(f"{path} is truncated ({len(blob)} of {card['weights']['bytes']} bytes)", "the file as it was written")
+    if hashlib.sha256(blob).hexdigest() != card["weights"]["sha256"]:
+        raise ArtefactError(f"{path} was altered (its checksum does not fit model.json)", "the file as it was written")
+    family = _family(card["family"], from_bytes(blob))
+    return family if card["task"] is None else _task(card["task"], family)
+
+
+def read_card(folder: "str | Path") -> dict[str, Any]:
+    """Return the checked content of ``model.json``; an artefact that is foreign, newer or altered is refused."""
+    path = Path(folder) / CARD
+    accepted = "a folder that `narrows fit` or .save() wrote"
+    if not path.exists():
+        raise ArtefactError(f"{folder} holds no {CARD}", accepted)
+    try:
+        card: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        foreign = card.get("format") != "narrows"
+    except (ValueError, AttributeError):
+        raise ArtefactError(f"{path} is truncated or no JSON", accepted) from None
+    if foreign:
+        raise ArtefactError(f"{path} was not written by Narrows", accepted)
+    if card.get("version", 0) > FORMAT:
+        raise ArtefactError(f"{path} is of format {card['version']}, newer than this Narrows ({__version__})", f"format {FORMAT}", "pip install -U narrows")
+    if card.get("digest") != digest(card):
+        raise ArtefactError(f"{path} was altered (its digest does not fit)", "the file as it was written")
+    return card
+
+
+def digest(card: dict[str, Any]) -> str:
+    """Return the checksum of a card without its own ``digest``."""
+    content = {key: value for key, value in card.items() if key != "digest"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def _params(obj: Any, leave: Sequence[str] = ()) -> dict[str, Any]:
+    own = {f.name: getattr(obj, f.name) for f in fields(obj) if f.name not in leave}
+    seed = own.get("random_state")
+    if seed is not None and not isinstance(seed, int) and not hasattr(seed, "item"):
+        own["random_state"] = None  # a generator object; the seed that was drawn from it is kept as seed_
+    return {name: part_json(value) for name, value in own.items()}
+
+
+def _family_card(family: Any) -> dict[str, Any]:
+    fitted = {name: getattr(family, name) for name in _FITTED if hasattr(family, name)}
+    names = getattr(family, "feature_names_in_", None)
+    return {
+        "name": type(family).name,
+        "params": _params(family, ("checkpoint", "tensorboard")),
+        "shapes": family.shapes_,
+        "likelihood": part_json(family.likelihood_),
+        "fitted": {key: int(value) if hasattr(value, "item") else value for key, value in fitted.items()},
+        "feature_names": None if names is None else [str(name) for name in names],
+        "history": family.history_,
+    }
+
+
+def _task_card(task: Any) -> dict[str, Any]:
+    return {"name": type(task).name, "params": _params(task, ("estimator",)), "fitted": task.fitted_state()}
+
+
+def _known(table: dict[str, type[Any]], name: Any, what: str) -> type[Any]:
+    if name not in table:
+        raise ArtefactError(f"This model is of the {what} {name!r}, which is not known here", ", ".join(sorted(table)))
+    return table[name]
+
+
+def _family(card: dict[str, Any], tensors: dict[str, Any]) -> Any:
+    import numpy as np
+
+    family = _known(FAMILIES, card["name"], "family")(**_values(card["params"]))
+    shape, target, n_cond = card["shapes"]
+    shapes = (tuple(shape), tuple(target), n_cond)
+    family.likelihood_ = as_part("likelihood", part_from_json(card["likelihood"]))
+    model = family.build(family.problem(shapes, family.likelihood_.build(shapes[1]))).eval()
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise ArtefactError(f"The weights do not fit the model ({str(error).splitlines()[-1].strip()})", "the files of one fit") from None
+    family.model_, family.shapes_, family.history_ = model, shapes, card["history"]
+    vars(family).update(card["fitted"])
+    if card["feature_names"] is not None:
+        family.feature_names_in_ = np.asarray(card["feature_names"], dtype=object)
+    return family
+
+
+def _task(card: dict[str, Any], family: Any) -> Any:
+    task = _known(TASKS, card["name"], "task")(**_values(card["params"]))
+    task.estimator_ = family
+    task.adopt_state(card["fitted"])
+    return task
+
+
+def _values(params: dict[str, Any]) -> dict[str, Any]:
+    return {name: part_from_json(value) for name, value in params.items()}

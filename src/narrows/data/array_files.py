@@ -1,0 +1,91 @@
+"""Array files: npy, and npz with one array, X and y, or a sparse matrix."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from narrows.errors import InputError
+
+from .arrays import sparse_source
+from .objects import dense
+from .source import Source
+
+if TYPE_CHECKING:
+    from .schema import Schema
+
+__all__ = ["array_file"]
+
+ROWS, LABELS = ("X", "x", "data"), "y"
+SPARSE = {"indices", "indptr", "format", "shape", "data"}
+
+
+def array_file(path: Path, like: Schema | None = None) -> Source:
+    """Read an npy or npz file; object arrays, damaged files and unknown names raise InputError.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     np.savez(file := Path(folder, "a.npz"), X=np.eye(3), y=[5, 5, 9])
+    ...     source = array_file(file)
+    >>> source.labels.tolist(), source.class_names
+    ([0, 0, 1], ('5', '9'))
+    """
+    if path.stat().st_size == 0:
+        raise InputError(f"{path.name!r} is empty (0 bytes)", "what np.save or np.savez wrote", "check the path")
+    try:
+        arrays = _arrays(path)
+    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, NotImplementedError) as error:
+        if "Object arrays" in str(error):
+            came = f"{path.name!r} holds Python objects"
+            raise InputError(came, "an array of numbers", "convert it with .astype(float)") from error
+        came = f"{path.name!r} cannot be read ({str(error).splitlines()[0]})"
+        raise InputError(came, "what np.save or np.savez wrote", "write it again") from error
+    if arrays.keys() >= SPARSE:
+        return _sparse(path)
+    return _choose(arrays, path, like)
+
+
+def _arrays(path: Path) -> dict[str, NDArray[Any]]:
+    with path.open("rb") as file:
+        if file.read(6) != b"\x93NUMPY" and not zipfile.is_zipfile(file):
+            raise ValueError("it is not an npy or npz file, or not whole")
+        file.seek(0)
+        held = np.load(file, allow_pickle=False)
+        return {path.stem: held} if isinstance(held, np.ndarray) else {name: held[name] for name in held.files}
+
+
+def _sparse(path: Path) -> Source:
+    import scipy.sparse
+
+    return sparse_source(scipy.sparse.load_npz(path), path.name)
+
+
+def _choose(arrays: dict[str, NDArray[Any]], path: Path, like: Schema | None) -> Source:
+    rows = [name for name in ROWS if name in arrays] or (list(arrays) if len(arrays) == 1 else [])
+    if len(rows) != 1:
+        came = f"{path.name!r} holds arrays named {', '.join(arrays) or '(none)'}"
+        raise InputError(came, "one array, or X (or x, or data) and y", "np.savez(file, X=rows, y=labels)")
+    source = dense(arrays[rows[0]], path.name, like)
+    rest = [name for name in arrays if name not in (*rows, LABELS)]
+    notes = [*source.notes, *(f"{path.name!r}: the array {name!r} is not read" for name in rest)]
+    labels = arrays.get(LABELS)
+    if labels is None or rows == [LABELS]:
+        return replace(source, notes=tuple(notes))
+    flat = labels.ravel()
+    whole = flat.dtype.kind in "iubUS" or (flat.dtype.kind == "f" and bool((flat == np.rint(flat)).all()))
+    if len(flat) != len(source) or not whole:
+        notes.append(
+            f"{path.name!r}: 'y' (shape {labels.shape}, {labels.dtype}) is not one class per row, and not read"
+        )
+        return replace(source, notes=tuple(notes))
+    values, index = np.unique(flat.astype(np.int64) if flat.dtype.kind in "iubf" else flat, return_inverse=True)
+    notes.append(f"{path.name!r}: 'y' is read as labels ({len(values)} classes), not as a feature")
+    names = tuple(str(value) for value in values)
+    return replace(source, notes=tuple(notes), labels=index.astype(np.int64), class_names=names)

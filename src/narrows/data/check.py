@@ -1,0 +1,148 @@
+"""What would go wrong, before training: one finding per problem, with what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+import numpy as np
+
+from narrows.errors import InputError
+
+from .source import Source
+
+if TYPE_CHECKING:
+    from .arrays import ArraySource
+    from .tables import TableSource
+
+__all__ = ["Finding", "check"]
+
+Level = Literal["error", "warning", "note"]
+RANGES: dict[str, tuple[float, float, str]] = {
+    "bernoulli": (0.0, 1.0, "values in [0, 1]"),
+    "multinomial": (0.0, np.inf, "counts of 0 or more"),
+    "poisson": (0.0, np.inf, "counts of 0 or more"),
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing about the data.
+
+    Parameters
+    ----------
+    level : "error", "warning" or "note"
+        An error stops a fit; a warning changes what the results mean.
+    what : str
+        What was found.
+    fix : str
+        What to do about it; empty for a note that needs nothing.
+    """
+
+    level: Level
+    what: str
+    fix: str = ""
+
+
+def check(source: object, *, likelihood: str | None = None, n_parameters: int | None = None) -> list[Finding]:
+    """Look for what would go wrong in a fit.
+
+    Parameters
+    ----------
+    source : Source, or anything that ``read`` takes
+        The data; what cannot be read is a finding, not an exception.
+    likelihood : str, optional
+        The likelihood of the model, whose range of values is checked.
+    n_parameters : int, optional
+        The number of the model's parameters, compared with the number of values.
+
+    Returns
+    -------
+    list of Finding
+        Errors first, then warnings, then notes.
+
+    Examples
+    --------
+    >>> [finding.level for finding in check(np.ones((1, 2)))]
+    ['error']
+    """
+    if not isinstance(source, Source):
+        from .read import read
+
+        try:
+            source = read(source)
+        except InputError as error:
+            return [_refused(error)]
+    found = list(_rows(source))
+    if not any(finding.level == "error" for finding in found):
+        found += _fit(source, likelihood, n_parameters)
+    order = ("error", "warning", "note")
+    return sorted(found, key=lambda finding: order.index(finding.level))
+
+
+def _refused(error: InputError) -> Finding:
+    fix = "; ".join(part for part in (error.accepted and f"accepted: {error.accepted}", error.hint) if part)
+    return Finding("error", error.came, fix)
+
+
+def _rows(source: Source) -> Iterator[Finding]:
+    if len(source) < 2:
+        yield Finding("error", f"{source.name!r} has {len(source)} rows", "give at least 2 rows to learn from")
+        return
+    for note in source.notes:
+        yield Finding("note", note)
+    copies = _copies(source)
+    if copies:
+        said = f"{source.name!r}: {copies} of {len(source)} rows are copies of earlier rows"
+        yield Finding("warning", said, "remove them, or keep copies on one side of the split")
+
+
+def _copies(source: Source) -> int:
+    if source.kind == "table":
+        import polars.selectors as cs
+
+        held = cast("TableSource", source)
+        frame = held.frame.drop(held.id_columns).select(~(cs.nested() | cs.object() | cs.binary()))
+        return len(frame) - frame.n_unique() if frame.width else 0
+    values = cast("ArraySource", source).values
+    if source.kind == "sparse":
+        rows = (values[i] for i in range(len(source)))
+        return len(source) - len({(row.indices.tobytes(), row.data.tobytes()) for row in rows})
+    return len(source) - len({hash(row.tobytes()) for row in values})
+
+
+def _fit(source: Source, likelihood: str | None, n_parameters: int | None) -> Iterator[Finding]:
+    """Tell what the schema and the encoded values say."""
+    try:
+        schema = source.fit_schema()
+        values = schema.encode(source)
+    except InputError as error:
+        yield _refused(error)
+        return
+    for note in schema.notes:
+        if note not in source.notes:
+            yield Finding("warning" if "left out" in note else "note", note, _FIX if "left out" in note else "")
+    if likelihood is not None:
+        yield from _range(values, source.name, likelihood.split(":")[0])
+    size = len(source) * int(np.prod(schema.shape))
+    if n_parameters is not None and len(source) < n_parameters:
+        level: Level = "warning" if size < n_parameters else "note"
+        said = f"{source.name!r}: {len(source)} rows ({size} values) for {n_parameters} parameters"
+        yield Finding(level, said, "use a smaller network, more rows, or watch the validation loss")
+
+
+_FIX = "nothing, or give the column values that vary between few levels"
+
+
+def _range(values: Any, name: str, likelihood: str) -> Iterator[Finding]:
+    if likelihood not in RANGES:
+        return
+    low, high, wanted = RANGES[likelihood]
+    held = values.data if hasattr(values, "indptr") else values
+    scale = np.iinfo(held.dtype).max if held.dtype in (np.uint8, np.uint16) else 1
+    outside = (held < low * scale) | (held > high * scale)
+    if outside.any():
+        came = f"{name!r}: {int(outside.sum())} encoded values from {held.min():.4g} to {held.max():.4g} are outside"
+        fix = "use the gaussian likelihood, or rescale" if likelihood == "bernoulli" else "use another likelihood"
+        yield Finding("error", f"{came} what {likelihood} takes: {wanted}", fix)

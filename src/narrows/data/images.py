@@ -1,0 +1,250 @@
+"""Folders and lists of images: found, checked, brought to one size, never silently dropped."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from narrows.errors import InputError
+
+from .pixels import FORMATS, Header, Item, header, pixels
+from .source import Source, digest, row_numbers
+
+if TYPE_CHECKING:
+    from .image_schema import ImageSchema
+
+__all__ = ["ImageSource", "image_folder", "image_list"]
+
+ACCEPTED = "images: " + ", ".join(FORMATS)
+LARGEST, DEFAULT = 128, 64
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ImageSource(Source):
+    """Images of one size, and the sizes they came in.
+
+    Parameters
+    ----------
+    values : ndarray of uint8 or uint16, shape (n, C, H, W)
+        The pixels.
+    sizes : ndarray of int, shape (n, 2)
+        Height and width of each image as it came.
+    policy : tuple of str
+        What became of sizes and channels.
+
+    Examples
+    --------
+    >>> source = image_list([Image.new("L", (8, 8)), Image.new("RGB", (8, 8))], "two")
+    >>> source.values.shape, source.kind
+    ((2, 3, 8, 8), 'images')
+    """
+
+    kind: ClassVar[str] = "images"
+    values: NDArray[Any]
+    sizes: NDArray[np.int64]
+    policy: tuple[str, ...] = ()
+
+    def take(self, index: NDArray[Any]) -> Self:
+        """Keep the rows at ``index``, in that order."""
+        rows = np.arange(len(self))[index]
+        labels = self.label_rows(rows)
+        return replace(self, values=self.values[rows], sizes=self.sizes[rows], ids=self.ids[rows], labels=labels)
+
+    def fingerprint(self) -> str:
+        """Hash the pixels."""
+        return digest(self.kind, self.values)
+
+    def fit_schema(self) -> ImageSchema:
+        """Remember channels, size and bit depth."""
+        from .image_schema import ImageSchema
+
+        self.require_rows()
+        return ImageSchema.build(self.values.shape[1:], self.values.dtype.name, self.policy)
+
+
+def image_folder(
+    folder: Path, like: ImageSchema | None = None, image_size: tuple[int, int] | None = None
+) -> ImageSource:
+    """Read all images below a folder; an unreadable one, or none at all, raises InputError.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     for name in ("cat/1.png", "dog/1.png"):
+    ...         (path := Path(folder, name)).parent.mkdir()
+    ...         Image.new("L", (4, 4)).save(path)
+    ...     source = image_folder(Path(folder))
+    >>> source.ids.tolist(), source.class_names, source.labels.tolist()
+    (['cat/1.png', 'dog/1.png'], ('cat', 'dog'), [0, 1])
+    """
+    single = folder.is_file()
+    root = folder.parent if single else folder
+    found = [folder] if single else sorted(path for path in folder.rglob("*") if path.is_file())
+    names = [path.relative_to(root) for path in found]
+    seen = [name for name in names if single or not any(p.startswith(".") or p == "__MACOSX" for p in name.parts)]
+    images = [name for name in seen if name.suffix.lower() in FORMATS or single]
+    types = Counter(name.suffix.lower() or "no ending" for name in seen if name.suffix.lower() not in FORMATS)
+    if not images:
+        held = ", ".join(f"{count} {suffix}" for suffix, count in types.most_common(8))
+        came = f"{folder.name!r} holds no images, but {held}" if held else f"{folder.name!r} holds no files"
+        raise InputError(came, ACCEPTED, "give the folder that holds the images")
+    notes = []
+    if types and not single:
+        counted = ", ".join(f"{count} {suffix}" for suffix, count in types.most_common(8))
+        notes.append(f"{folder.name!r}: {sum(types.values())} files are not images and are not read ({counted})")
+    if len(seen) < len(names):
+        notes.append(f"{folder.name!r}: {len(names) - len(seen)} hidden files are not read")
+    ids = [name.as_posix() for name in images]
+    source = _load([root / name for name in images], ids, folder.name, like, image_size)
+    classes = sorted({name.parts[0] for name in images if len(name.parts) > 1})
+    if len(classes) < 2 or any(len(name.parts) == 1 for name in images):
+        return replace(source, notes=(*notes, *source.notes), id_name="file")
+    labels = np.array([classes.index(name.parts[0]) for name in images], np.int64)
+    notes.append(f"{folder.name!r}: its {len(classes)} subfolders are read as classes ({', '.join(classes[:5])})")
+    source = replace(source, labels=labels, class_names=tuple(classes))
+    return replace(source, notes=(*notes, *source.notes), id_name="file")
+
+
+def image_list(
+    images: Sequence[Image.Image],
+    name: str = "images",
+    like: ImageSchema | None = None,
+    image_size: tuple[int, int] | None = None,
+) -> ImageSource:
+    """Take a list of Pillow images of any sizes.
+
+    Examples
+    --------
+    >>> image_list([Image.new("L", (8, 4)), Image.new("L", (4, 4))]).sizes.tolist()
+    [[4, 8], [4, 4]]
+    """
+    return _load(list(images), row_numbers(len(images)).tolist(), name, like, image_size)
+
+
+def _load(
+    items: Sequence[Item],
+    ids: list[str],
+    name: str,
+    like: ImageSchema | None,
+    image_size: tuple[int, int] | None,
+) -> ImageSource:
+    """Read headers, settle channels, depth and size, and read the pixels."""
+    heads = _each(header, items, ids)
+    channels, depth = max(head.channels for head in heads), max(head.depth for head in heads)
+    sizes = np.array([(head.height, head.width) for head in heads], np.int64)
+    size, policy = _size(sizes, name, image_size)
+    said = _conversions(heads, name)
+    if like is not None:
+        channels, depth, policy = like.shape[0], 8 * np.dtype(like.dtype).itemsize, ()
+        size = (like.shape[1], like.shape[2])
+    read = partial(pixels, channels=channels, depth=depth, size=size)
+    values = np.stack(_each(read, items, ids))
+    if like is not None and values.dtype != np.dtype(like.dtype):
+        values = np.rint(values / 257).astype(np.uint8)
+    policy = (*policy, *_channel_policy(heads, channels, name)) if like is None else ()
+    return ImageSource(
+        name=name,
+        ids=np.asarray(ids, np.str_),
+        notes=(*said, *policy),
+        values=values,
+        sizes=sizes,
+        policy=policy,
+    )
+
+
+def _each(work: Callable[[Item], T], items: Sequence[Item], ids: Sequence[str]) -> list[T]:
+    """Do the work for every image; those that cannot be read are named together."""
+
+    def attempt(item: Item) -> T | Exception:
+        try:
+            return work(item)
+        except (OSError, ValueError, SyntaxError, Warning, EOFError, Image.DecompressionBombError) as error:
+            return error
+
+    with warnings.catch_warnings(), ThreadPoolExecutor() as pool:
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        results = list(pool.map(attempt, items))
+    wrong = [
+        f"{name} ({_why(item, result)})"
+        for name, item, result in zip(ids, items, results, strict=True)
+        if isinstance(result, Exception)
+    ]
+    if wrong:
+        listed = "; ".join(wrong[:5]) + (f"; and {len(wrong) - 5} more" if len(wrong) > 5 else "")
+        raise InputError(
+            f"{len(wrong)} of {len(items)} images cannot be read: {listed}",
+            f"whole 8 or 16 bit {ACCEPTED}",
+            "replace or remove these files",
+        )
+    return [result for result in results if not isinstance(result, Exception)]
+
+
+def _why(item: Item, error: Exception) -> str:
+    if isinstance(item, Path) and item.stat().st_size == 0:
+        return "0 bytes"
+    if isinstance(error, UnidentifiedImageError):
+        return "not an image"
+    return str(error).splitlines()[0][:120]
+
+
+def _size(
+    sizes: NDArray[np.int64], name: str, wanted: tuple[int, int] | None
+) -> tuple[tuple[int, int], tuple[str, ...]]:
+    """Settle the height and width of all images, and the policy in words."""
+    different = np.unique(sizes, axis=0)
+    low, high = different[different.prod(axis=1).argmin()], different[different.prod(axis=1).argmax()]
+    span = f"{low[0]} x {low[1]}" + (f" to {high[0]} x {high[1]}" if len(different) > 1 else "")
+    first = (int(sizes[0, 0]), int(sizes[0, 1]))
+    if wanted is None:
+        if len(different) == 1 and sizes.max() <= LARGEST:
+            return first, ()
+        middle = (median(sizes[:, 0].tolist()), median(sizes[:, 1].tolist()))
+        shrink = min(1.0, DEFAULT / max(middle))
+        wanted = (max(1, round(middle[0] * shrink)), max(1, round(middle[1] * shrink)))
+    if min(wanted) < 1:
+        raise InputError(f"image_size={wanted}", "a height and a width of at least 1", "image_size=(64, 64)")
+    changed = int((sizes != wanted).any(axis=1).sum())
+    if not changed:
+        return wanted, ()
+    said = (
+        f"{name!r}: {changed} of {len(sizes)} images are resized to {wanted[0]} x {wanted[1]} (height x width); "
+        f"they come in {len(different)} {'size' if len(different) == 1 else 'sizes'}, {span}"
+    )
+    return wanted, (said,)
+
+
+def _channel_policy(heads: Sequence[Header], channels: int, name: str) -> tuple[str, ...]:
+    kinds = {1: "grey", 3: "colour", 4: "colour with alpha"}
+    counts = Counter(head.channels for head in heads)
+    said = []
+    if len(counts) > 1:
+        held = ", ".join(f"{counts[c]} {kinds[c]}" for c in sorted(counts))
+        said.append(f"{name!r} holds {held} images: all become {kinds[channels]}, grey is repeated")
+    depths = Counter(head.depth for head in heads)
+    if len(depths) > 1:
+        said.append(f"{name!r} holds {depths[8]} images of 8 bit and {depths[16]} of 16 bit: all become 16 bit")
+    return tuple(said)
+
+
+def _conversions(heads: Sequence[Header], name: str) -> list[str]:
+    """Count what was changed on reading, counted."""
+    counted = {
+        "turned upright, as their EXIF orientation says": sum(head.oriented for head in heads),
+        "of several frames: the first one is read": sum(head.frames > 1 for head in heads),
+        "of 16 bit colour: read as 8 bit": sum(head.reduced for head in heads),
+    }
+    return [f"{name!r}: {count} images {what}" for what, count in counted.items() if count]

@@ -1,0 +1,187 @@
+"""One image file to pixels and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+__all__ = ["FORMATS", "Header", "encode_image", "header", "pixels", "resize"]
+
+FORMATS = {
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".bmp": "BMP",
+    ".pgm": "PPM",
+    ".ppm": "PPM",
+    ".pnm": "PPM",
+    ".gif": "GIF",
+}
+CHANNELS = {"1": 1, "L": 1, "I;16": 1, "I;16B": 1, "I;16L": 1, "I": 1, "RGB": 3, "YCbCr": 3, "CMYK": 3, "LAB": 3}
+CHANNELS |= {"HSV": 3, "LA": 4, "RGBA": 4, "PA": 4, "La": 4, "RGBa": 4, "RGBX": 3}
+KEPT = {1: ("PNG", "JPEG", "TIFF", "BMP", "PPM", "GIF"), 3: ("PNG", "JPEG", "TIFF", "BMP", "PPM"), 4: ("PNG", "TIFF")}
+KEPT16 = ("PNG", "TIFF", "PPM")
+Item = Path | Image.Image
+
+
+@dataclass(frozen=True)
+class Header:
+    """What an image says of itself before its pixels are read."""
+
+    height: int
+    width: int
+    channels: int
+    depth: int
+    frames: int
+    oriented: bool
+    reduced: bool
+
+
+def header(item: Item) -> Header:
+    """Read size (after its EXIF orientation), channels and bit depth of one image.
+
+    Examples
+    --------
+    >>> found = header(Image.new("LA", (5, 3)))
+    >>> found.height, found.width, found.channels, found.depth
+    (3, 5, 4, 8)
+    """
+    image = _open(item)
+    try:
+        orientation = image.getexif().get(0x0112, 1)
+        width, height = image.size[::-1] if orientation in (5, 6, 7, 8) else image.size
+        mode = image.mode
+        if mode == "P":
+            mode = "RGBA" if "transparency" in image.info else "RGB"
+        if mode not in CHANNELS:
+            raise OSError(f"pixels of mode {mode!r}: 8 and 16 bit images are read")
+        depth = 16 if mode.startswith("I") else 8
+        frames = getattr(image, "n_frames", 1)
+        return Header(height, width, CHANNELS[mode], depth, frames, orientation not in (0, 1), _reduced(item, image))
+    finally:
+        if isinstance(item, Path):
+            image.close()
+
+
+def pixels(item: Item, channels: int, depth: int, size: tuple[int, int]) -> NDArray[Any]:
+    """Read one image as uint8 or uint16, shape ``(channels, *size)``; grey is repeated, sizes are resampled.
+
+    Examples
+    --------
+    >>> pixels(Image.new("L", (5, 3), 7), 3, 8, (3, 5)).sum(axis=(1, 2)).tolist()
+    [105, 105, 105]
+    """
+    image = _open(item)
+    try:
+        upright = ImageOps.exif_transpose(image)
+        array = _array(upright if upright is not None else image)
+    finally:
+        if isinstance(item, Path):
+            image.close()
+    if depth == 16 and array.dtype == np.uint8:
+        array = array.astype(np.uint16) * np.uint16(257)
+    return resize(widen(array, channels), size)
+
+
+def widen(array: NDArray[Any], channels: int) -> NDArray[Any]:
+    """Give pixels, shape ``(C, H, W)``, more channels: grey is repeated, and a missing alpha is opaque.
+
+    Examples
+    --------
+    >>> widen(np.full((1, 1, 1), 9, np.uint8), 4).ravel().tolist()
+    [9, 9, 9, 255]
+    """
+    if array.shape[0] == channels:
+        return array
+    if channels == 1:
+        grey = np.tensordot(np.array([0.299, 0.587, 0.114]), array[:3].astype(np.float64), 1)
+        return np.rint(grey).astype(array.dtype)[None]
+    colour = np.repeat(array[:1], 3, axis=0) if array.shape[0] == 1 else array[:3]
+    opaque = np.full_like(array[:1], np.iinfo(array.dtype).max)
+    return colour if channels == 3 else np.concatenate([colour, opaque])
+
+
+def resize(array: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
+    """Resample pixels, shape ``(C, H, W)``, to ``size`` = (height, width), without aliasing.
+
+    Examples
+    --------
+    >>> resize(np.full((3, 8, 8), 50, np.uint8), (2, 4)).shape
+    (3, 2, 4)
+    """
+    if array.shape[1:] == tuple(size):
+        return array
+    out = np.empty((array.shape[0], *size), array.dtype)
+    top = np.iinfo(array.dtype).max
+    for i, plane in enumerate(array):
+        small = Image.fromarray(plane.astype(np.float32)).resize((size[1], size[0]), Image.Resampling.LANCZOS)
+        out[i] = np.clip(np.rint(np.asarray(small)), 0, top).astype(array.dtype)
+    return out
+
+
+def encode_image(values: NDArray[Any], suffix: str, file: IO[bytes]) -> None:
+    """Write pixels, shape ``(C, H, W)``, in the format of ``suffix`` (one of ``suffix_for``).
+
+    Examples
+    --------
+    >>> from io import BytesIO
+    >>> encode_image(np.zeros((3, 4, 4), np.uint8), ".png", file := BytesIO())
+    >>> Image.open(file).size
+    (4, 4)
+    """
+    image = Image.fromarray(values[0] if values.shape[0] == 1 else np.ascontiguousarray(np.moveaxis(values, 0, 2)))
+    kind = FORMATS[suffix.lower()]
+    if kind == "JPEG":
+        image.save(file, kind, quality=95)
+    else:
+        image.save(file, kind)
+
+
+def suffix_for(suffix: str, channels: int, depth: int) -> str:
+    """Keep the suffix itself where its format holds such pixels, ``.png`` otherwise.
+
+    Examples
+    --------
+    >>> suffix_for(".jpg", 3, 8), suffix_for(".jpg", 4, 8), suffix_for("", 1, 8)
+    ('.jpg', '.png', '.png')
+    """
+    kind = FORMATS.get(suffix.lower())
+    return suffix if kind in KEPT[channels] and (depth == 8 or kind in KEPT16) else ".png"
+
+
+def _open(item: Item) -> Image.Image:
+    return Image.open(item) if isinstance(item, Path) else item
+
+
+def _reduced(item: Item, image: Image.Image) -> bool:
+    """Find a 16-bit colour PNG, which Pillow reads as 8 bit."""
+    if not isinstance(item, Path) or image.format != "PNG":
+        return False
+    with item.open("rb") as file:
+        start = file.read(26)
+    return start[24] == 16 and image.mode in ("RGB", "RGBA", "LA")
+
+
+def _array(image: Image.Image) -> NDArray[Any]:
+    """Pixels as uint8 or uint16, shape ``(C, H, W)``."""
+    if image.mode.startswith("I"):
+        deep = np.asarray(image)
+        if deep.min() < 0 or deep.max() > 65535:
+            raise OSError(f"pixels from {deep.min()} to {deep.max()}: 8 and 16 bit images are read")
+        return deep.astype(np.uint16)[None]
+    if image.mode in ("P", "PA", "LA", "La", "RGBa"):
+        alpha = image.mode != "P" or "transparency" in image.info
+        image = image.convert("RGBA" if alpha else "RGB")
+    elif image.mode == "1":
+        image = image.convert("L")
+    elif image.mode not in ("L", "RGB", "RGBA"):
+        image = image.convert("RGB")
+    array = np.asarray(image)
+    return array[None] if array.ndim == 2 else np.ascontiguousarray(np.moveaxis(array, 2, 0))

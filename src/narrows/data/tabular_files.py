@@ -1,0 +1,64 @@
+"""Table files: CSV and its kin, and Parquet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from narrows.errors import InputError
+
+from .csvfile import read_text_table
+from .parse import infer
+from .table_schema import TableSchema
+from .tables import TableSource, table_source
+
+if TYPE_CHECKING:
+    from .schema import Schema
+
+__all__ = ["parquet_table", "text_table"]
+
+
+def text_table(path: Path, like: Schema | None = None) -> TableSource:
+    r"""Read a text table and find the type of every column; with ``like``, the types are those of the fit.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     _ = (file := Path(folder, "a.csv")).write_text("zip,day,x\n01,2024-01-31,1\n02,2024-02-01,2.5\n")
+    ...     text_table(file).frame.dtypes
+    [String, Date, Float64]
+    """
+    table = read_text_table(path)
+    fitted = {column.name: column for column in like.columns} if isinstance(like, TableSchema) else {}
+    parsed = [infer(table.frame[name], table.decimal_comma) for name in table.frame.columns if name not in fitted]
+    frame = table.frame.with_columns(column.series for column in parsed)
+    notes = [*table.notes, *(note for column in parsed for note in column.notes)]
+    if isinstance(like, TableSchema):
+        frame = like.conform(frame, table.decimal_comma)
+        return table_source(frame, path.name, notes=notes, like=like)
+    formats = {column.series.name: column.format for column in parsed if column.format is not None}
+    return table_source(frame, path.name, notes=notes, formats=formats)
+
+
+def parquet_table(path: Path, like: Schema | None = None) -> TableSource:
+    """Read a Parquet file.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     pl.DataFrame({"x": [1.0, 2.0]}).write_parquet(file := Path(folder, "a.parquet"))
+    ...     len(parquet_table(file))
+    2
+    """
+    try:
+        frame = pl.read_parquet(path)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        came = f"{path.name!r} is not a readable Parquet file ({str(error).splitlines()[0]})"
+        raise InputError(came, "a whole .parquet file", "write it again") from error
+    fitted = like if isinstance(like, TableSchema) else None
+    frame = frame if fitted is None else fitted.conform(frame)
+    return table_source(frame, path.name, like=fitted)

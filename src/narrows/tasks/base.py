@@ -1,0 +1,148 @@
+"""What every task is: a meta-estimator over any family, which can say how it did."""
+
+from abc import abstractmethod
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar, NamedTuple, Self, dataclass_transform
+
+import numpy as np
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils.validation import check_is_fitted
+
+from narrows.estimator import Estimator
+from narrows.params import TASKS, check_params, kebab, param, register
+
+__all__ = ["Evaluation", "Metric", "Picture", "Rows", "Task"]
+
+
+class Metric(NamedTuple):
+    """A measured number with its unit."""
+
+    value: float
+    label: str
+    unit: str = ""
+    better: str = "lower"
+
+
+class Picture(NamedTuple):
+    """A figure to draw: which one, what it says, and the arrays it shows."""
+
+    kind: str
+    title: str
+    caption: str
+    data: dict[str, Any]
+
+
+class Rows(NamedTuple):
+    """Encoded rows with what is known of them."""
+
+    X: Any
+    labels: np.ndarray | None = None
+    class_names: tuple[str, ...] | None = None
+    feature_names: tuple[str, ...] = ()
+
+
+@dataclass
+class Evaluation:
+    """How a fitted task did on rows it has not seen, beside the simple competitors on the same rows."""
+
+    metrics: dict[str, Metric]
+    baselines: dict[str, dict[str, float]]
+    headline: str  # the metric that the verdict is about
+    rival: str  # the best competitor
+    rows: int
+    difference: np.ndarray | None = None  # per row: the task's error minus the rival's
+    pictures: list[Picture] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass_transform(kw_only_default=True, field_specifiers=(param,))
+@dataclass(kw_only=True, eq=False, repr=False)
+class Task(BaseEstimator):  # type: ignore[misc]
+    """A use of an autoencoder: any family inside, one question answered."""
+
+    name: ClassVar[str] = ""
+    summary: ClassVar[str] = ""
+    fitted: ClassVar[tuple[str, ...]] = ()  # attributes that the artefact keeps
+
+    estimator: Estimator | None = param(None, "the autoencoder; none: the task's own choice")
+    epochs: int | None = param(None, "overrides the autoencoder's", ge=0)
+    random_state: int | np.random.RandomState | None = param(None, "overrides the autoencoder's")
+
+    def __init_subclass__(cls, name: str = "", **kwargs: Any):
+        super().__init_subclass__(**kwargs)
+        cls.name = name or kebab(cls.__name__)
+        register(TASKS, cls, cls.name)
+
+    @abstractmethod
+    def default(self) -> Estimator:
+        """Return the autoencoder that is good on a first try."""
+
+    @abstractmethod
+    def evaluate(self, train: Rows, held: Rows) -> Evaluation:
+        """Return how the fitted task does on ``held``, with competitors fitted on ``train``."""
+
+    def resolve(self) -> Estimator:
+        """Return an unfitted autoencoder: the user's or the default, with the task's own fields on top."""
+        check_params(self)
+        chosen: Estimator = clone(self.estimator) if self.estimator is not None else self.default()
+        shared = {f.name for f in fields(self)} & {f.name for f in fields(chosen)}
+        own = {name: getattr(self, name) for name in shared}
+        return chosen.set_params(**{name: value for name, value in own.items() if value is not None})
+
+    def fitted_state(self) -> dict[str, Any]:
+        """Return what ``fit`` learnt besides the autoencoder, as JSON values."""
+        return {name: getattr(self, name) for name in self.fitted if hasattr(self, name)}
+
+    def adopt_state(self, state: dict[str, Any]) -> Self:
+        """Take what ``fitted_state`` gave."""
+        vars(self).update(state)
+        return self
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Return whether there is a fitted autoencoder."""
+        return hasattr(self, "estimator_")
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what scikit-learn asks of the fitted rows from the autoencoder."""
+        if name in ("n_features_in_", "feature_names_in_", "_n_features_out", "history_") and "estimator_" in vars(self):
+            return getattr(self.estimator_, name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def __sklearn_tags__(self) -> Any:
+        """Return scikit-learn's tags: sparse rows are fine, as for the autoencoder inside."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def save(self, folder: Any) -> Any:
+        """Write the fitted task to a folder: ``model.json`` and ``model.safetensors``."""
+        from narrows.artefact import save
+
+        check_is_fitted(self)
+        return save(self, folder)
+
+
+def unit(X: Any) -> np.ndarray:
+    """Return rows as floats, uint8 and uint16 in [0, 1], sparse rows dense.
+
+    Examples
+    --------
+    >>> unit(np.array([[0, 255]], dtype=np.uint8)).tolist()
+    [[0.0, 1.0]]
+    """
+    X = X.toarray() if hasattr(X, "toarray") else np.asarray(X)
+    full = {"uint8": 255.0, "uint16": 65535.0}.get(X.dtype.name)
+    return X.astype(np.float32) / np.float32(full) if full else X
+
+
+def error_rows(truth: np.ndarray, result: np.ndarray) -> np.ndarray:
+    """Return the mean squared error of every row."""
+    step = 4096
+    parts = [np.square(truth[i : i + step] - result[i : i + step].reshape(truth[i : i + step].shape)) for i in range(0, len(truth), step)]
+    return np.concatenate([part.reshape(len(part), -1).mean(1, dtype=np.float64) for part in parts])
+
+
+def pick(rows: Rows, most: int) -> Rows:
+    """Return at most so many rows, evenly spaced."""
+    index = np.unique(np.linspace(0, rows.X.shape[0] - 1, min(most, rows.X.shape[0])).astype(int))
+    return rows._replace(X=rows.X[index], labels=None if rows.labels is None else rows.labels[index])

@@ -1,0 +1,103 @@
+"""Denoising, judged against the best linear denoiser, a median filter and the noisy input."""
+
+from typing import Any, Self
+
+import numpy as np
+import torch
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+
+from narrows.baselines import LinearDenoiser, MedianFilter, NoisyInput
+from narrows.corruption import Corruption
+from narrows.data.pairs import Pairs
+from narrows.estimator import Estimator
+from narrows.families.denoising import DenoisingAutoEncoder
+from narrows.inputs import checked_rows, model_rows
+from narrows.params import as_part, param
+from narrows.tasks.base import Evaluation, Metric, Picture, Rows, Task, error_rows, pick, unit
+from narrows.training.runtime import seeded
+
+__all__ = ["Denoiser"]
+
+_TRAIN = 20_000  # rows that the competitors are fitted on
+
+
+class Denoiser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="denoise"):  # type: ignore[misc]
+    """Learns from clean rows, to which it adds ``noise`` itself, or from pairs: ``fit(noisy, clean)``.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> X = load_digits().images / 16
+    >>> Denoiser(noise="gaussian:0.3", epochs=2, random_state=0).fit(X).denoise(X[:3]).shape
+    (3, 8, 8)
+    """
+
+    summary = "clean rows or images; against the best linear denoiser and a median filter"
+
+    noise: str | Corruption = param("gaussian:0.1", "what is done to clean rows, on their own scale (images: 0 to 1)", kind="corruption")
+
+    def default(self) -> Estimator:
+        """Return a denoising autoencoder with a wide code."""
+        return DenoisingAutoEncoder(latent_dim=500, network="dense:1000")
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Fit to clean rows X, or to noisy rows X with clean rows y of the same shape."""
+        model = self.resolve()
+        noise = as_part("corruption", self.noise)
+        if y is None or np.asarray(y).ndim < 2:
+            name = "noise" if hasattr(model, "noise") else "corruption"
+            self.estimator_ = model.set_params(**{name: noise}).fit(X)
+            return self
+        rows = model_rows(checked_rows(model, X, reset=True), model.image_shape, None)
+        clean = model_rows(np.asarray(y), model.image_shape, None)
+        silent = "noise" if hasattr(model, "noise") else "corruption"
+        self.estimator_ = model.set_params(**{silent: "mask:0"}).fit_pairs(Pairs(unit(rows), unit(clean)))
+        return self
+
+    def denoise(self, X: Any) -> np.ndarray:
+        """Return the cleaned rows."""
+        from sklearn.utils.validation import check_is_fitted
+
+        check_is_fitted(self)
+        return self.estimator_.reconstruct(X)
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Return the cleaned rows, flattened, so that a denoiser may stand in a pipeline."""
+        cleaned = self.denoise(X)
+        return cleaned.reshape(len(cleaned), -1)
+
+    def corrupted(self, X: Any, seed: int = 0) -> np.ndarray:
+        """Return ``X`` with fresh noise, drawn from ``seed``."""
+        with seeded(seed):
+            rows = torch.as_tensor(unit(X))
+            made: np.ndarray = as_part("corruption", self.noise)(rows).numpy()
+        return made
+
+    def evaluate(self, train: Rows, held: Rows) -> Evaluation:
+        """Return the error on newly noised ``held`` rows beside the competitors', all on the same noise."""
+        clean, noisy = unit(held.X), self.corrupted(held.X, seed=1)
+        some = unit(pick(train, _TRAIN).X)
+        rivals: dict[str, np.ndarray] = {"the noisy input": NoisyInput().denoise(noisy)}
+        dirty = self.corrupted(some, seed=2)
+        rivals["the best linear denoiser"] = LinearDenoiser().fit(dirty, some).denoise(noisy)
+        if clean.ndim > 2:
+            rivals["a median filter"] = MedianFilter().fit(dirty[:500], some[:500]).denoise(noisy)
+        result = self.denoise(noisy).reshape(clean.shape)
+        errors = {name: error_rows(clean, made) for name, made in rivals.items()}
+        ours = error_rows(clean, result)
+        rival = min(errors, key=lambda name: float(errors[name].mean()))
+        metrics = {"mse": Metric(float(ours.mean()), "mean squared error", "per value")}
+        if clean.ndim > 2:
+            metrics["psnr"] = Metric(_psnr(ours), "peak signal-to-noise ratio", "dB", "higher")
+        baselines = {name: {"mse": float(each.mean()), **({"psnr": _psnr(each)} if clean.ndim > 2 else {})} for name, each in errors.items()}
+        pictures = []
+        if clean.ndim > 2:
+            strips = {"originals": noisy[:12], "middle": result[:12], "results": clean[:12]}
+            titles = {"titles": ("noisy", "clean"), "middle_title": "cleaned"}
+            pictures.append(Picture("reconstructions", "Noisy, cleaned, clean", "Held-out rows with noise that the model has not seen.", {**strips, **titles}))
+        return Evaluation(metrics, baselines, "mse", rival, len(clean), ours - errors[rival], pictures)
+
+
+def _psnr(errors: np.ndarray) -> float:
+    """Return the peak signal-to-noise ratio for a peak of 1, from the mean squared error of each row, in dB."""
+    return float(-10 * np.log10(max(float(errors.mean()), 1e-12)))

@@ -1,0 +1,100 @@
+"""Dimensionality reduction, judged against PCA with as many numbers."""
+
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+
+from narrows.baselines import PCABaseline
+from narrows.estimator import Estimator
+from narrows.families.autoencoder import AutoEncoder
+from narrows.params import param
+from narrows.tasks.base import Evaluation, Metric, Picture, Rows, Task, error_rows, pick, unit
+
+__all__ = ["Reducer"]
+
+
+class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="reduce"):  # type: ignore[misc]
+    """Compresses rows to ``latent_dim`` numbers and back.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> X = load_digits().data / 16
+    >>> Reducer(latent_dim=8, epochs=2, random_state=0).fit_transform(X).shape
+    (1797, 8)
+    """
+
+    summary = "compress rows to a few numbers and back; against PCA"
+
+    latent_dim: int | None = param(None, "numbers per row; none: the autoencoder's", ge=1)
+
+    def default(self) -> Estimator:
+        """Return the plain autoencoder."""
+        return AutoEncoder()
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Fit to rows X: a table (n, d), or images (n, H, W) or (n, C, H, W)."""
+        self.estimator_ = self.resolve().fit(X)
+        return self
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Return the codes, (n, latent_dim)."""
+        return self._fitted.transform(X)
+
+    def inverse_transform(self, Z: Any) -> np.ndarray:
+        """Return the rows that codes stand for."""
+        rows: np.ndarray = self._fitted.inverse_transform(Z)
+        return rows
+
+    def reconstruct(self, X: Any) -> np.ndarray:
+        """Return what is left of the rows after compression."""
+        return self._fitted.reconstruct(X)
+
+    @property
+    def _fitted(self) -> Estimator:
+        from sklearn.utils.validation import check_is_fitted
+
+        check_is_fitted(self)
+        return self.estimator_
+
+    def evaluate(self, train: Rows, held: Rows) -> Evaluation:
+        """Return the reconstruction error on ``held`` beside PCA's with as many components."""
+        truth, result = unit(held.X), self.reconstruct(held.X)
+        size = self._fitted._n_features_out
+        pca = PCABaseline(size).fit(unit(train.X)).reconstruct(truth)
+        ours, theirs = error_rows(truth, result), error_rows(truth, pca)
+        spread = float(np.mean(error_rows(truth, np.broadcast_to(unit(train.X).mean(0), truth.shape))))
+        values, rival = int(np.prod(truth.shape[1:])), f"PCA with the same {size} numbers"
+
+        def numbers(errors: np.ndarray) -> dict[str, float]:
+            mse = float(errors.mean())
+            return {"mse": mse, "summed": mse * values, "explained": 1 - mse / spread if spread else float("nan")}
+
+        ours_in, theirs_in = numbers(ours), numbers(theirs)
+        metrics = {
+            "mse": Metric(ours_in["mse"], "mean squared error", "per value"),
+            "summed": Metric(ours_in["summed"], "squared error", "summed per row"),
+            "explained": Metric(ours_in["explained"], "share of the variance explained", "", "higher"),
+        }
+        pictures = self._pictures(held, truth, result, pca)
+        return Evaluation(metrics, {rival: theirs_in}, "mse", rival, len(truth), ours - theirs, pictures)
+
+    def _pictures(self, held: Rows, truth: np.ndarray, result: np.ndarray, pca: np.ndarray) -> list[Picture]:
+        few = slice(0, 12)
+        shown: list[Picture] = []
+        if truth.ndim > 2:
+            strips = {"originals": truth[few], "results": result[few].reshape(truth[few].shape), "middle": pca[few].reshape(truth[few].shape)}
+            titles = {"titles": ("original", "autoencoder"), "middle_title": "PCA"}
+            shown.append(Picture("reconstructions", "Reconstructions", "Held-out rows, what PCA makes of them, and what the autoencoder does.", {**strips, **titles}))
+        else:
+            names = held.feature_names or tuple(f"column {i}" for i in range(truth.shape[1]))
+            shown.append(Picture("columns", "Columns", "Held-out values against their reconstruction, in standardised units.", {"original": truth, "reconstructed": result, "names": names}))
+        some = pick(held, 5000)
+        codes = self.transform(some.X)
+        if codes.shape[1] > 1:
+            data = {"codes": codes, "labels": some.labels, "class_names": some.class_names}
+            shown.append(Picture("map", "Map of the codes", "Every dot is a held-out row.", data))
+            if codes.shape[1] > 2:
+                shown.append(Picture("map3d", "The codes from three sides", "The same codes in three dimensions.", data))
+        return shown

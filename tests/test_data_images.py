@@ -1,0 +1,184 @@
+"""Images: files of all kinds to pixels, one size, and files again."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from narrows.data import read, schema_from_json
+from narrows.errors import InputError
+
+RNG = np.random.default_rng(0)
+
+
+def noise(*shape: int, dtype: type = np.uint8) -> np.ndarray:
+    return RNG.integers(0, np.iinfo(dtype).max, shape, dtype)
+
+
+def save(path: Path, pixels: np.ndarray, **options: object) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path, **options)
+    return path
+
+
+@pytest.mark.parametrize("ending", ["png", "tif", "tiff", "bmp", "pgm", "PNG", "gif"])
+def test_grey_formats_are_exact(ending: str, tmp_path: Path) -> None:
+    images = noise(3, 9, 7)
+    for i, pixels in enumerate(images):
+        save(tmp_path / f"{i}.{ending}", pixels)
+    source = read(tmp_path)
+    assert source.id_name == "file"
+    assert source.ids.tolist() == [f"{i}.{ending}" for i in range(3)]
+    if ending == "gif":
+        assert source.values.shape == (3, 3, 9, 7)
+    np.testing.assert_array_equal(source.values[:, 0], images)
+
+
+@pytest.mark.parametrize("ending", ["png", "tif", "bmp", "ppm"])
+def test_colour_formats_are_exact(ending: str, tmp_path: Path) -> None:
+    images = noise(2, 8, 5, 3)
+    for i, pixels in enumerate(images):
+        save(tmp_path / f"{i}.{ending}", pixels)
+    np.testing.assert_array_equal(read(tmp_path).values, np.moveaxis(images, 3, 1))
+
+
+@pytest.mark.parametrize("ending", ["png", "tif", "pgm"])
+def test_sixteen_bits_are_exact_there_and_back(ending: str, tmp_path: Path) -> None:
+    images = noise(2, 8, 5, dtype=np.uint16)
+    for i, pixels in enumerate(images):
+        save(tmp_path / "in" / f"{i}.{ending}", pixels)
+    source = read(tmp_path / "in")
+    schema = source.fit_schema()
+    encoded = schema.encode(source)
+    assert encoded.dtype == np.uint16
+    np.testing.assert_array_equal(encoded[:, 0], images)
+    schema.write(encoded / 65535.0, tmp_path, "out", source.ids, source.id_name)
+    np.testing.assert_array_equal(read(tmp_path / "out").values, encoded)
+
+
+def test_write_gives_the_same_names_and_pixels(tmp_path: Path) -> None:
+    for name in ("a/1.png", "a/2.bmp", "b/1.tif"):
+        save(tmp_path / "in" / name, noise(6, 6, 3))
+    source = read(tmp_path / "in")
+    schema = schema_from_json(source.fit_schema().to_json())
+    paths = schema.write(schema.encode(source) / 255.0, tmp_path, "out", source.ids, source.id_name)
+    assert [path.relative_to(tmp_path / "out").as_posix() for path in paths] == ["a/1.png", "a/2.bmp", "b/1.tif"]
+    assert [path.read_bytes()[:2] for path in paths] == [b"\x89P", b"BM", b"II"]
+    np.testing.assert_array_equal(read(tmp_path / "out").values, source.values)
+    assert read(tmp_path / "out").fingerprint() == source.fingerprint()
+
+
+def test_palette_alpha_and_mixed_channels(tmp_path: Path) -> None:
+    grey = noise(4, 4)
+    save(tmp_path / "1.png", grey)
+    Image.fromarray(noise(4, 4, 3)).quantize(8).save(tmp_path / "2.png")
+    save(tmp_path / "3.png", noise(4, 4, 4))
+    source = read(tmp_path)
+    assert source.values.shape == (3, 4, 4, 4)
+    np.testing.assert_array_equal(source.values[0, :3], np.stack([grey] * 3))
+    assert (source.values[:2, 3] == 255).all()
+    note = f"'{tmp_path.name}' holds 1 grey, 1 colour, 1 colour with alpha images: all become colour with alpha"
+    assert any(said.startswith(note) for said in source.notes)
+
+
+def test_mixed_depths_become_sixteen_bits(tmp_path: Path) -> None:
+    save(tmp_path / "1.png", np.full((4, 4), 255, np.uint8))
+    save(tmp_path / "2.png", np.full((4, 4), 1000, np.uint16))
+    assert read(tmp_path).values[:, 0, 0, 0].tolist() == [65535, 1000]
+
+
+def test_exif_orientation_is_applied(tmp_path: Path) -> None:
+    pixels = noise(4, 8, 3)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    save(tmp_path / "1.png", pixels, exif=exif)
+    source = read(tmp_path)
+    np.testing.assert_array_equal(source.values[0], np.moveaxis(np.rot90(pixels, -1), 2, 0))
+    assert source.notes == (f"'{tmp_path.name}': 1 images turned upright, as their EXIF orientation says",)
+
+
+def test_first_frame_of_an_animation(tmp_path: Path) -> None:
+    frames = [Image.new("L", (4, 4), level) for level in (10, 200)]
+    frames[0].save(tmp_path / "1.gif", save_all=True, append_images=frames[1:])
+    source = read(tmp_path)
+    assert source.values.max() == 10
+    assert any("of several frames: the first one is read" in note for note in source.notes)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [
+        ([(8, 6)] * 3, (8, 6)),
+        ([(128, 100)] * 2, (128, 100)),
+        ([(200, 100)] * 2, (64, 32)),
+        ([(10, 20), (12, 24), (14, 28)], (12, 24)),
+        ([(100, 50), (200, 100), (400, 200)], (64, 32)),
+    ],
+)
+def test_sizes(sizes: list[tuple[int, int]], expected: tuple[int, int], tmp_path: Path) -> None:
+    for i, size in enumerate(sizes):
+        save(tmp_path / f"{i}.png", np.full(size, 77, np.uint8))
+    source = read(tmp_path)
+    assert source.values.shape == (len(sizes), 1, *expected)
+    assert (source.values == 77).all()
+    changed = sum(size != expected for size in sizes)
+    said = [note for note in source.notes if f"{changed} of {len(sizes)} images are resized" in note]
+    assert len(said) == (changed > 0)
+    assert source.fit_schema().notes == source.notes
+
+
+def test_image_size_and_apply_at_the_size_of_the_fit(tmp_path: Path) -> None:
+    save(tmp_path / "fit" / "1.png", noise(20, 10))
+    save(tmp_path / "fit" / "2.png", noise(20, 10))
+    save(tmp_path / "new" / "1.jpg", noise(40, 40, 3))
+    source = read(tmp_path / "fit", image_size=(16, 8))
+    schema = source.fit_schema()
+    apply = read(tmp_path / "new", like=schema)
+    assert schema.encode(apply).shape == (1, 1, 16, 8)
+    assert schema.warnings(apply) == ("'new': 1 of 1 images are resized to 16 x 8, the size of the fit",)
+    assert read(tmp_path / "new" / "1.jpg", like=schema).ids.tolist() == ["1.jpg"]
+    assert schema.encode(read(tmp_path / "new")).shape == (1, 1, 16, 8)
+
+
+def test_resizing_does_not_alias() -> None:
+    stripes = np.zeros((64, 64), np.uint8)
+    stripes[:, ::2] = 255
+    small = read([Image.fromarray(stripes)] * 2, image_size=(16, 16)).values
+    assert np.abs(small.astype(float)[:, :, 2:-2, 2:-2] - 127.5).max() <= 6
+
+
+def test_classes_and_notes_on_other_files(tmp_path: Path) -> None:
+    for name in ("cat/1.png", "cat/2.png", "dog/1.png"):
+        save(tmp_path / name, noise(5, 5))
+    (tmp_path / "notes.txt").write_text("x")
+    (tmp_path / ".DS_Store").write_text("x")
+    source = read(tmp_path)
+    assert source.labels is not None
+    assert source.labels.tolist() == [0, 0, 1]
+    assert source.class_names == ("cat", "dog")
+    assert f"'{tmp_path.name}': 1 files are not images and are not read (1 .txt)" in source.notes
+    assert f"'{tmp_path.name}': 1 hidden files are not read" in source.notes
+    taken = source.take(np.array([2]))
+    assert (taken.ids.tolist(), taken.labels.tolist()) == (["dog/1.png"], [1])  # type: ignore[union-attr]
+
+
+def test_files_are_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    from narrows.data.files import replacing
+
+    (tmp_path / "a.txt").write_text("old")
+    with pytest.raises(ZeroDivisionError), replacing(tmp_path / "a.txt") as file:
+        file.write(b"half" * (1 // 0))
+    assert (tmp_path / "a.txt").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_names_cannot_leave_the_folder(tmp_path: Path) -> None:
+    schema = read([Image.new("L", (4, 4))] * 2).fit_schema()
+    paths = schema.write(np.zeros((2, 1, 4, 4)), tmp_path, "out", np.array(["../../x.png", "/etc/y"]), "file")
+    assert all(path.is_relative_to(tmp_path / "out") for path in paths)
+
+
+def test_a_wrong_image_size_is_refused() -> None:
+    with pytest.raises(InputError, match="image_size"):
+        read([Image.new("L", (4, 4))] * 2, image_size=(0, 4))

@@ -1,0 +1,78 @@
+"""Text tables: what is found in a file, and how it is read at apply."""
+
+from datetime import date, datetime
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from narrows.data import read
+
+
+def written(folder: Path, content: str | bytes, name: str = "t.csv") -> Path:
+    (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
+    return folder / name
+
+
+@pytest.mark.parametrize(
+    ("content", "column", "expected"),
+    [
+        ("x,y\n1,2\n3,4\n", "x", [1, 3]),
+        ("x;y\n1,5;2\n3;4\n", "x", [1.5, 3.0]),
+        ("x\ty\n1.5\t2\n\t4\n", "x", [1.5, None]),
+        ("x|y\nNA|2\n3|4\n", "x", [None, 3]),
+        ("\ufeffx,y\r\n1,2\r\n3,4\r\n", "x", [1, 3]),
+        ("x,y\n1,2\n\n3,4\n\n", "x", [1, 3]),
+        ("x\n1.5\n\n2.5\n", "x", [1.5, None, 2.5]),
+        ("1.0,2\n3.5,4\n", "c0", [1.0, 3.5]),
+        ("0,1\n3.5,4\n2,1\n", "0", [3.5, 2.0]),
+        ('x,y\n"a, b",2\n"c\nd",4\n', "x", ["a, b", "c\nd"]),
+        ("x,y\n007,2\n010,4\n", "x", ["007", "010"]),
+        ("x,y\n0.5,2\n00 Schneider,4\n", "x", ["0.5", "00 Schneider"]),
+        ("x,y\n01.02.2024,2\n31.12.2024,4\n", "x", [date(2024, 2, 1), date(2024, 12, 31)]),
+        ("x,y\n12/31/2024,2\n01/02/2024,4\n", "x", [date(2024, 12, 31), date(2024, 1, 2)]),
+        (
+            "x,y\n2024-01-01 10:00,2\n2024-01-02 11:30,4\n",
+            "x",
+            [datetime(2024, 1, 1, 10), datetime(2024, 1, 2, 11, 30)],
+        ),
+        ("x,y\nTrue,2\nfalse,4\n", "x", [True, False]),
+        ("x,y\n99999999999999999999,2\n1,4\n", "x", ["99999999999999999999", "1"]),
+        ("x,y\n1e5,2\n-.5,4\n", "x", [1e5, -0.5]),
+    ],
+)
+def test_cells_of_text_files(content: str, column: str, expected: list[object], tmp_path: Path) -> None:
+    assert read(written(tmp_path, content)).frame[column].to_list() == expected
+
+
+def test_latin_1_is_read_with_a_note(tmp_path: Path) -> None:
+    source = read(written(tmp_path, "x,y\nMünchen,1\nKöln,2\nKöln,3\n".encode("latin-1")))
+    assert source.frame["x"].to_list() == ["München", "Köln", "Köln"]
+    assert "'t.csv' is not UTF-8 (byte 5): read as latin-1" in source.notes
+
+
+def test_ambiguous_dates_stay_text_with_a_note(tmp_path: Path) -> None:
+    source = read(written(tmp_path, "d,x\n01/02/2024,1\n03/04/2024,2.5\n01/02/2024,4\n"))
+    assert source.frame["d"].dtype == pl.String
+    assert any("both as day/month and month/day" in note for note in source.notes)
+
+
+def test_apply_takes_columns_by_name(tmp_path: Path) -> None:
+    fit = read(written(tmp_path, "zip,d,x\n01,31.12.2024,1\n02,01.02.2024,2\n01,05.06.2024,4\n"))
+    schema = fit.fit_schema()
+    apply = read(written(tmp_path, "x,extra,d,zip\n2.5,9,01.02.2024,1\n"), like=schema)
+    encoded = schema.encode(apply)
+    assert encoded[0, :2].tolist() == [0.0, 0.0]
+    assert encoded[0, 2] == schema.encode(fit)[1, 2]
+    assert encoded[0, 3] == pytest.approx((2.5 - 7 / 3) / np.std([1, 2, 4]))
+    assert schema.warnings(apply) == (
+        "'zip': 1 rows hold values not seen at fit ('1'): encoded as zeros",
+        "1 columns were not there at fit and are not used: 'extra'",
+    )
+
+
+def test_a_changed_constant_is_a_warning(tmp_path: Path) -> None:
+    schema = read(written(tmp_path, "k,x\n7,1\n7,2\n7,2\n")).fit_schema()
+    apply = read(written(tmp_path, "k,x\n7,1\n8,2\nodd,2\n"), like=schema)
+    assert schema.warnings(apply) == ("'k' was 7 in every row at fit; 3 rows differ, and are not used",)

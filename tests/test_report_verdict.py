@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+
+from narrows.report import verdict
+from narrows.report.style import number
+
+
+def judge(value, other, **options):
+    return verdict("The autoencoder", value, "PCA", other, metric="held-out error", **{"rows": 1000, **options})
+
+
+@pytest.mark.parametrize(
+    ("value", "other", "better", "outcome"),
+    [
+        (0.5, 1.0, "lower", "wins"),
+        (1.0, 0.5, "lower", "loses"),
+        (0.5, 1.0, "higher", "loses"),
+        (1.0, 0.5, "higher", "wins"),
+        (0.995, 1.0, "lower", "even"),
+        (0.985, 1.0, "lower", "wins"),
+        (0.0, 0.0, "lower", "even"),
+        (0.1, 0.0, "lower", "loses"),
+        (-90.0, -100.0, "higher", "wins"),
+        (float("nan"), 1.0, "lower", "none"),
+        (1.0, float("inf"), "lower", "none"),
+    ],
+)
+def test_outcome(value, other, better, outcome):
+    assert judge(value, other, better=better)["outcome"] == outcome
+
+
+def test_the_sentence_has_both_numbers_and_the_difference():
+    text = verdict("The autoencoder", 0.0038, "PCA", 0.0088, metric="held-out error", rows=10_000)["text"]
+    assert text == "The autoencoder beats PCA: held-out error 0.00380 against 0.00880 (57 % lower, 10 000 rows)."
+    assert judge(1.09, 1.0)["text"].startswith(
+        "The autoencoder loses to PCA: held-out error 1.09 against 1.00 (9.0 % higher"
+    )
+    assert "is level with" in judge(1.0, 1.0)["text"]
+    assert judge(0.5, 1.0, rows=1)["text"].endswith("1 row).")
+
+
+def test_differences_within_two_standard_errors_are_level():
+    gaps = np.tile([-1.0, 1.0], 50)
+    error = gaps.std(ddof=1) / 10
+    assert judge(0.5, 1.0, difference=gaps + 1.9 * error)["outcome"] == "even"
+    assert judge(0.5, 1.0, difference=gaps + 2.1 * error)["outcome"] == "wins"
+    assert "within its noise" in judge(0.5, 1.0, difference=gaps)["text"]
+
+
+def test_too_few_rows_and_constant_differences():
+    assert judge(0.5, 1.0, difference=np.array([-0.5]))["outcome"] == "even"
+    assert judge(0.5, 1.0, difference=np.full(9, -0.5))["outcome"] == "wins"
+    assert judge(0.5, 1.0, difference=np.array([-0.5, np.nan]))["outcome"] == "even"
+
+
+def test_an_unknown_direction_is_refused():
+    with pytest.raises(ValueError, match="better='bigger'"):
+        judge(0.5, 1.0, better="bigger")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (999.7, "1 000"),
+        (1234567.0, "1 234 567"),
+        (-0.04567, "-0.0457"),
+        (12.0, "12"),
+        (1e-9, "1.00e-09"),
+        (0.5, "0.500"),
+    ],
+)
+def test_numbers_are_written_with_three_digits(value, text):
+    assert number(value) == text
