@@ -88,6 +88,18 @@ def test_mixed_depths_become_sixteen_bits(tmp_path: Path) -> None:
     assert read(tmp_path).values[:, 0, 0, 0].tolist() == [65535, 1000]
 
 
+def test_sixteen_bit_colour_is_reduced_with_a_note(tmp_path: Path) -> None:
+    import tifffile
+
+    pixels = noise(4, 6, 3, dtype=np.uint16)
+    tifffile.imwrite(tmp_path / "1.tif", pixels, photometric="rgb")
+    (tmp_path / "2.ppm").write_bytes(b"P6\n# made by hand\n6 4\n65535\n" + pixels.astype(">u2").tobytes())
+    source = read(tmp_path)
+    assert source.values.dtype == np.uint8
+    np.testing.assert_allclose(source.values[0], np.moveaxis(pixels, 2, 0) / 257.0, atol=1)
+    assert source.notes == (f"'{tmp_path.name}': 2 images of 16 bit colour: read as 8 bit",)
+
+
 def test_exif_orientation_is_applied(tmp_path: Path) -> None:
     pixels = noise(4, 8, 3)
     exif = Image.Exif()

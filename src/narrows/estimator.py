@@ -24,6 +24,7 @@ from narrows.inputs import checked_rows, model_rows
 from narrows.likelihood import Likelihood, Pricing
 from narrows.model import Model
 from narrows.networks import Conv, Dense, Network, Sizes
+from narrows.networks.start import unit_variance_start
 from narrows.params import FAMILIES, as_part, as_parts, check_params, kebab, param, register
 from narrows.penalties import Penalty
 from narrows.training.fit import fit
@@ -31,6 +32,9 @@ from narrows.training.runtime import Runtime, seeded
 from narrows.training.work import products
 
 __all__ = ["Estimator", "Problem"]
+
+_SAMPLE = 2048  # rows that the start looks at
+_DENSE = 3 * 32 * 32  # values of an image up to which a dense network is faster and no worse
 
 
 class Problem(NamedTuple):
@@ -82,6 +86,7 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     penalties: str | Penalty | tuple[Penalty, ...] = param((), "further terms of the loss", kind="penalty")
     epochs: int | None = param(None, "passes over the rows; none: about 9000 steps, at most 300 passes", ge=0)
     minutes: float | None = param(None, "time budget; fixes the number of epochs after a short trial", gt=0)
+    start: Literal["data", "random"] = param("data", "first weights: fitted to a sample of the rows, or random")
     batch_size: int = param(256, "rows per step", ge=1)
     lr: float = param(1e-3, "peak learning rate of Adam", gt=0)
     weight_decay: float = param(0.0, "decoupled weight decay (AdamW)", ge=0)
@@ -112,7 +117,12 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         """Return the model for data of these shapes: plain modules, explicit sizes, nothing lazy."""
 
     def prepare(self, model: Model, pairs: Pairs) -> None:
-        """Start the model from the data before the first step; nothing by default."""
+        """Start the model from the data before the first step: layers of unit variance around the mean target."""
+        if self.start == "data":
+            batch = next(pairs.batches(_SAMPLE, torch.Generator().manual_seed(0)))
+            centre = model.likelihood.centre(batch.target)
+            free = model.bottleneck.n_in == model.bottleneck.n_out
+            unit_variance_start(model.encoder, model.decoder, lambda: model.reconstruct(batch.x, batch.cond), centre, code=free)
 
     def observe(self, X: Any, y: Any) -> None:
         """Learn what must be known of X and y before pairs can be made; nothing by default."""
@@ -207,11 +217,11 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         return model.encode(batch.x, batch.cond)[0].z.flatten(1)
 
     def chosen_network(self, shape: tuple[int, ...]) -> Network:
-        """Return the network as asked, or by the data: convolutional for images, dense for rows."""
+        """Return the network as asked, or by the data: convolutional for images beyond 32 x 32, else dense."""
         chosen: Network | None = as_part("network", self.network)
         if chosen is not None:
             return chosen
-        return Conv() if len(shape) == 3 and math.prod(shape[1:]) > 1 else Dense()
+        return Conv() if len(shape) == 3 and math.prod(shape) > _DENSE else Dense()
 
     @property
     def code_shape_(self) -> tuple[int, ...]:
@@ -249,10 +259,10 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 
     def _back(self, values: np.ndarray, X: Any) -> np.ndarray:
         """Return rows in the shape that the user's X has."""
-        flat = self.image_shape is not None and (X is None or np.ndim(X) == 2)
+        flat = self.image_shape is not None and (X is None or _ndim(X) == 2)
         if flat:
             return values.reshape(len(values), -1)
-        return values[:, 0] if X is not None and np.ndim(X) == 3 and values.ndim == 4 else values
+        return values[:, 0] if X is not None and _ndim(X) == 3 and values.ndim == 4 else values
 
     def _signature(self, pairs: Pairs, seed: int) -> dict[str, str]:
         """Return what must be the same for a fit to go on: the data and every setting that changes the numbers."""
@@ -271,6 +281,10 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 
 def _decode(model: Model, z: Tensor) -> Tensor:
     return model.likelihood.mean(model.decode(z))
+
+
+def _ndim(X: Any) -> int:
+    return X.ndim if hasattr(X, "ndim") else np.asarray(X).ndim
 
 
 def _single(pairs: Pairs) -> Pairs:

@@ -31,6 +31,10 @@ class Pricing(ABC):
     def start(self, target: Tensor) -> None:  # noqa: B027 - most have nothing to start from
         """Set weights of its own from a sample of targets; nothing by default."""
 
+    def centre(self, target: Tensor) -> Tensor | None:
+        """Return the parameters that fit all rows of ``target`` at once, (n_out, *spatial); None where unknown."""
+        return None
+
     @abstractmethod
     def log_prob(self, params: Tensor, target: Tensor) -> Tensor:
         """Return the log-probability of every value, in nats, in the target's shape."""
@@ -94,6 +98,10 @@ class Gaussian(Likelihood):
             return LearntGaussian()
         return PredictedGaussian() if self.scale == "predicted" else self
 
+    def centre(self, target: Tensor) -> Tensor | None:
+        """Return the mean row."""
+        return target.mean(0)
+
     def log_prob(self, params: Tensor, target: Tensor) -> Tensor:
         """Return the log-density of every value, in nats."""
         return _normal_log_prob(params, target, math.log(self.scale))  # type: ignore[arg-type]
@@ -124,6 +132,10 @@ class LearntGaussian(nn.Module, Pricing):
         deviation = target.float().var(0, correction=0).mean().sqrt().clamp_min(1e-3)
         with torch.no_grad():
             self.raw.fill_(deviation.log().item() / _GAIN)
+
+    def centre(self, target: Tensor) -> Tensor | None:
+        """Return the mean row."""
+        return target.mean(0)
 
     def log_prob(self, params: Tensor, target: Tensor) -> Tensor:
         """Return the log-density of every value, in nats."""
@@ -170,6 +182,10 @@ class Laplace(Likelihood):
 
     scale: float = param(1.0, "mean absolute deviation", gt=0)
 
+    def centre(self, target: Tensor) -> Tensor | None:
+        """Return the mean row."""
+        return target.mean(0)
+
     def log_prob(self, params: Tensor, target: Tensor) -> Tensor:
         """Return the log-density of every value, in nats."""
         return (target - params).abs().div(-self.scale) - math.log(2 * self.scale)
@@ -195,6 +211,10 @@ class Bernoulli(Likelihood):
     """
 
     support: ClassVar[tuple[float, float]] = (0.0, 1.0)
+
+    def centre(self, target: Tensor) -> Tensor | None:
+        """Return the logits of the mean row."""
+        return target.mean(0).clamp(0.01, 0.99).logit()
 
     def log_prob(self, params: Tensor, target: Tensor) -> Tensor:
         """Return minus the cross-entropy of every value, in nats."""

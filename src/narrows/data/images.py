@@ -83,12 +83,9 @@ def image_folder(
     --------
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
-    ...     for name in ("cat/1.png", "dog/1.png"):
-    ...         (path := Path(folder, name)).parent.mkdir()
-    ...         Image.new("L", (4, 4)).save(path)
-    ...     source = image_folder(Path(folder))
-    >>> source.ids.tolist(), source.class_names, source.labels.tolist()
-    (['cat/1.png', 'dog/1.png'], ('cat', 'dog'), [0, 1])
+    ...     Image.new("L", (4, 4)).save(Path(folder, "1.png"))
+    ...     image_folder(Path(folder)).ids.tolist()
+    ['1.png']
     """
     single = folder.is_file()
     root = folder.parent if single else folder
@@ -109,13 +106,13 @@ def image_folder(
         notes.append(f"{folder.name!r}: {len(names) - len(seen)} hidden files are not read")
     ids = [name.as_posix() for name in images]
     source = _load([root / name for name in images], ids, folder.name, like, image_size)
+    named = replace(source, notes=(*notes, *source.notes), id_name="file")
     classes = sorted({name.parts[0] for name in images if len(name.parts) > 1})
     if len(classes) < 2 or any(len(name.parts) == 1 for name in images):
-        return replace(source, notes=(*notes, *source.notes), id_name="file")
+        return named
     labels = np.array([classes.index(name.parts[0]) for name in images], np.int64)
     notes.append(f"{folder.name!r}: its {len(classes)} subfolders are read as classes ({', '.join(classes[:5])})")
-    source = replace(source, labels=labels, class_names=tuple(classes))
-    return replace(source, notes=(*notes, *source.notes), id_name="file")
+    return replace(named, notes=(*notes, *source.notes), labels=labels, class_names=tuple(classes))
 
 
 def image_list(

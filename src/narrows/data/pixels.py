@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -161,12 +162,18 @@ def _open(item: Item) -> Image.Image:
 
 
 def _reduced(item: Item, image: Image.Image) -> bool:
-    """Find a 16-bit colour PNG, which Pillow reads as 8 bit."""
-    if not isinstance(item, Path) or image.format != "PNG":
+    """Find 16-bit colour in a PNG, TIFF or PPM file, which Pillow reads as 8 bit."""
+    if not isinstance(item, Path) or image.mode not in ("RGB", "RGBA", "LA"):
         return False
+    tags = getattr(image, "tag_v2", {})
+    if image.format == "TIFF":
+        return bool(max(tags.get(258, (8,))) > 8)
     with item.open("rb") as file:
-        start = file.read(26)
-    return start[24] == 16 and image.mode in ("RGB", "RGBA", "LA")
+        start = file.read(256)
+    if image.format == "PNG":
+        return start[24] == 16
+    maximum = re.match(rb"P[36](?:\s+|#.*\n)+\d+\s+\d+\s+(\d+)", start)
+    return maximum is not None and int(maximum[1]) > 255
 
 
 def _array(image: Image.Image) -> NDArray[Any]:

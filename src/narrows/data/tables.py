@@ -146,18 +146,12 @@ def table_source(
     if like is not None:
         id_columns = (like.id_name,) if like.id_name in like.left_out and like.id_name in frame.columns else ()
     elif not array and ids is None:
-        found = _identifiers(frame)
-        id_columns = tuple(found)
-        for number, (column, why) in enumerate(found.items()):
-            role = "names the rows" if number == 0 else "is left out"
-            said.append(f"{column!r} {role} ({why}): an identifier, not a feature")
+        id_columns = tuple(found := _identifiers(frame))
+        said += _id_notes(found)
     keys = ids if ids is not None else frame[id_columns[0]] if id_columns else None
-    names = (
-        row_numbers(len(frame)) if keys is None else np.asarray(keys.cast(pl.String).fill_null("").to_list(), np.str_)
-    )
     return TableSource(
         name=name,
-        ids=names,
+        ids=_names(keys, len(frame)),
         id_name="row" if keys is None else keys.name,
         notes=tuple(said),
         frame=frame,
@@ -167,12 +161,23 @@ def table_source(
     )
 
 
+def _id_notes(found: Mapping[str, str]) -> list[str]:
+    roles = ["names the rows", *["is left out"] * len(found)]
+    pairs = zip(found.items(), roles, strict=False)
+    return [f"{name!r} {role} ({why}): an identifier, not a feature" for (name, why), role in pairs]
+
+
+def _names(keys: pl.Series | None, n: int) -> NDArray[np.str_]:
+    return row_numbers(n) if keys is None else np.array(keys.cast(pl.String).fill_null("").to_list(), np.str_)
+
+
 def _distinct(series: pl.Series) -> int:
     """Count the different values of text; for other types, 2 stands for any number above 1."""
     known = series.drop_nulls()
     if known.is_empty() or series.dtype in (pl.String, pl.Categorical, pl.Enum):
         return known.n_unique()
-    return 1 if known.min() == known.max() else 2
+    whole = known.to_physical()
+    return 1 if whole.min() == whole.max() else 2
 
 
 def _identifiers(frame: pl.DataFrame) -> dict[str, str]:

@@ -18,7 +18,7 @@ _MOST = 100_000  # rows that the exact start looks at
 
 
 class LinearAutoEncoder(Estimator):
-    """One matrix down and one up; with ``start="exact"`` and the Gaussian likelihood it equals PCA, without training.
+    """One matrix down and one up; with ``start="data"`` and the Gaussian likelihood it equals PCA, without training.
 
     Examples
     --------
@@ -31,8 +31,8 @@ class LinearAutoEncoder(Estimator):
     True
     """
 
-    epochs: int | None = param(0, "passes over the rows after the start; the exact start needs none", ge=0)
-    start: Literal["exact", "random"] = param("exact", "the optimum in closed form, or random weights")
+    epochs: int | None = param(0, "passes over the rows after the start; the start from data needs none", ge=0)
+    start: Literal["data", "random"] = param("data", "first weights: the optimum in closed form, or random")
 
     def chosen_network(self, shape: tuple[int, ...]) -> Network:
         """Return the linear network."""
