@@ -1,6 +1,7 @@
 """Files that are written whole or not at all."""
 
 import contextlib
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -9,6 +10,8 @@ from pathlib import Path
 from narrows.errors import InputError
 
 __all__ = ["whole", "write_text"]
+
+_REFUSED = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.EISDIR}
 
 
 @contextlib.contextmanager
@@ -38,11 +41,10 @@ def whole(path: "str | Path") -> Iterator[Path]:
             os.fsync(file.fileno())
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
-    except OSError as error:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
-        raise InputError(f"{path} could not be written ({error.strerror or error})", "a disk with room") from error
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno in _REFUSED:
+            raise InputError(f"{path} could not be written ({error.strerror})", "a disk with room, and the right to write") from error
         raise
 
 

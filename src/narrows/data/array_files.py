@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from narrows.errors import InputError
+from narrows.files import whole
 
 from .arrays import sparse_source
 from .objects import dense
@@ -19,7 +20,7 @@ from .source import Source
 if TYPE_CHECKING:
     from .schema import Schema
 
-__all__ = ["array_file"]
+__all__ = ["array_file", "write_array"]
 
 ROWS, LABELS = ("X", "x", "data"), "y"
 SPARSE = {"indices", "indptr", "format", "shape", "data"}
@@ -89,3 +90,18 @@ def _choose(arrays: dict[str, NDArray[Any]], path: Path, like: Schema | None) ->
     notes.append(f"{path.name!r}: 'y' is read as labels ({len(values)} classes), not as a feature")
     names = tuple(str(value) for value in values)
     return replace(source, notes=tuple(notes), labels=index.astype(np.int64), class_names=names)
+
+
+def write_array(values: ArrayLike, path: Path) -> Path:
+    """Write one ``.npy`` file, whole or not at all.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     float(np.load(write_array([1.0, 2.5], Path(folder, "a.npy"))).sum())
+    3.5
+    """
+    with whole(path) as draft, draft.open("wb") as file:
+        np.save(file, np.asarray(values), allow_pickle=False)
+    return path

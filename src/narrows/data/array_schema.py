@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from narrows.errors import InputError
 
 from .arrays import LAYOUTS, ArraySource, SparseSource, require_numbers
-from .files import write_array
+from .array_files import write_array
 from .schema import Schema
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from narrows.errors import InputError
+from narrows.files import whole
 
 from .array_schema import to_dtype
-from .files import replacing
 from .pixels import encode_image, resize, suffix_for, widen
 from .schema import Schema
 
@@ -93,7 +93,7 @@ class ImageSchema(Schema):
             suffix = suffix_for(relative.suffix, self.shape[0], 8 * np.dtype(self.dtype).itemsize)
             path = folder.joinpath(stem, *safe)
             path = path if path.suffix == suffix else path.with_name(path.name + suffix)
-            with replacing(path) as file:
+            with whole(path) as draft, draft.open("wb") as file:
                 encode_image(image, suffix, file)
             paths.append(path)
         return paths

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from narrows.errors import InputError
+from narrows.files import whole
 
-from .files import replacing
 
 if TYPE_CHECKING:
     from .arrays import ArraySource
@@ -158,7 +158,7 @@ def _fetch(url: str, path: Path, md5: str) -> None:
     total = hashlib.md5(usedforsecurity=False)
     with Progress(console=console, disable=not console.is_terminal) as bar, urlopen(url, timeout=30) as reply:
         task = bar.add_task(path.name, total=int(reply.headers.get("Content-Length") or 0) or None)
-        with replacing(path) as file:
+        with whole(path) as draft, draft.open("wb") as file:
             while block := reply.read(1 << 16):
                 total.update(block)
                 file.write(block)

@@ -12,10 +12,11 @@ import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
 from narrows.errors import InputError
+from narrows.files import whole
 
 from .columns import Column, NumberColumn, WholeColumn
 from .conform import conform, require_finite
-from .files import replacing, write_array
+from .array_files import write_array
 from .levels import CategoryColumn, ConstantColumn
 from .schema import Schema
 
@@ -147,7 +148,7 @@ class TableSchema(Schema):
         while id_name in frame.columns:
             id_name += "_"
         path = folder / f"{stem}.csv"
-        with replacing(path) as file:
+        with whole(path) as draft, draft.open("wb") as file:
             frame.insert_column(0, pl.Series(id_name, ids.tolist(), dtype=pl.String)).write_csv(file)
         return [path]
 

@@ -2,12 +2,12 @@
 
 import json
 import math
-import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from narrows.files import write_text
 from narrows.report import parts
 from narrows.report.stylesheet import CSS
 
@@ -80,8 +80,8 @@ def write_report(report: Mapping[str, Any], figures: Figures, folder: Path | str
     facts = jsonable(report)
     text = json.dumps(facts, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
     page = render(facts, figures)  # may fail, and then both files stay as they are
-    _write(folder / "report.json", f"{text}\n")
-    _write(folder / "report.html", page)
+    write_text(folder / "report.json", f"{text}\n")
+    write_text(folder / "report.html", page)
 
 
 def jsonable(value: Any) -> Any:
@@ -137,15 +137,3 @@ def _settings(report: Mapping[str, Any]) -> str:
     ]
     lead = "Bold parameters differ from their defaults." if set(changed) & set(params) else ""
     return parts.section("Settings", lead, cards)
-
-
-def _write(path: Path, text: str) -> None:
-    """Replace a text file in one step."""
-    handle, draft = tempfile.mkstemp(prefix=f".{path.stem}-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        os.chmod(draft, 0o644)
-        os.replace(draft, path)
-    finally:
-        Path(draft).unlink(missing_ok=True)

@@ -1,6 +1,5 @@
 """How every figure looks, and how it is written."""
 
-import os
 import tempfile
 import textwrap
 from functools import cache
@@ -9,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from narrows.files import whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,7 +37,7 @@ def save(figure: "Figure", path: Path | str) -> Path:
     figure : Figure
         What to write.
     path : Path or str
-        Where; its folder exists.
+        Where; its folder is made if missing.
 
     Returns
     -------
@@ -50,14 +51,8 @@ def save(figure: "Figure", path: Path | str) -> Path:
     b'PNG'
     """
     path = Path(path)
-    handle, draft = tempfile.mkstemp(suffix=".png", prefix=f".{path.stem}-", dir=path.parent)
-    os.close(handle)
-    try:
+    with whole(path) as draft:
         figure.savefig(draft, dpi=150, metadata={"Software": None})
-        os.chmod(draft, 0o644)
-        os.replace(draft, path)
-    finally:
-        Path(draft).unlink(missing_ok=True)
     return path
 
 

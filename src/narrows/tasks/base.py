@@ -81,6 +81,13 @@ class Task(BaseEstimator):  # type: ignore[misc]
     def evaluate(self, train: Rows, held: Rows) -> Evaluation:
         """Return how the fitted task does on ``held``, with competitors fitted on ``train``."""
 
+    @abstractmethod
+    def outputs(self, X: Any, *, fresh: bool) -> dict[str, np.ndarray]:
+        """Return what the task gives for rows: ``codes`` as a table, anything else in the form of the rows.
+
+        ``fresh`` is False for the rows that the task was fitted on.
+        """
+
     def resolve(self) -> Estimator:
         """Return an unfitted autoencoder: the user's or the default, with the task's own fields on top."""
         check_params(self)

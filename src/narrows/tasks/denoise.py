@@ -66,6 +66,10 @@ class Denoiser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="de
         cleaned = self.denoise(X)
         return cleaned.reshape(len(cleaned), -1)
 
+    def outputs(self, X: Any, *, fresh: bool) -> dict[str, np.ndarray]:
+        """Return cleaned rows; the clean rows that it was fitted on need none."""
+        return {"cleaned": self.denoise(X)} if fresh else {}
+
     def corrupted(self, X: Any, seed: int = 0) -> np.ndarray:
         """Return ``X`` with fresh noise, drawn from ``seed``."""
         with seeded(seed):
@@ -92,9 +96,10 @@ class Denoiser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="de
         baselines = {name: {"mse": float(each.mean()), **({"psnr": _psnr(each)} if clean.ndim > 2 else {})} for name, each in errors.items()}
         pictures = []
         if clean.ndim > 2:
-            strips = {"originals": noisy[:12], "middle": result[:12], "results": clean[:12]}
-            titles = {"titles": ("noisy", "clean"), "middle_title": "cleaned"}
-            pictures.append(Picture("reconstructions", "Noisy, cleaned, clean", "Held-out rows with noise that the model has not seen.", {**strips, **titles}))
+            strips = {"originals": clean[:12], "middle": noisy[:12], "results": result[:12]}
+            caption = "Held-out rows with noise that the model has not seen."
+            data = {**strips, "titles": ("clean", "noisy", "cleaned")}
+            pictures.append(Picture("reconstructions", "Clean, noisy, cleaned", caption, data))
         return Evaluation(metrics, baselines, "mse", rival, len(clean), ours - errors[rival], pictures)
 
 

@@ -51,6 +51,10 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="red
         """Return what is left of the rows after compression."""
         return self._fitted.reconstruct(X)
 
+    def outputs(self, X: Any, *, fresh: bool) -> dict[str, np.ndarray]:
+        """Return codes and reconstructions."""
+        return {"codes": self.transform(X), "reconstruction": self.reconstruct(X)}
+
     @property
     def _fitted(self) -> Estimator:
         from sklearn.utils.validation import check_is_fitted
@@ -84,12 +88,16 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="red
         few = slice(0, 12)
         shown: list[Picture] = []
         if truth.ndim > 2:
-            strips = {"originals": truth[few], "results": result[few].reshape(truth[few].shape), "middle": pca[few].reshape(truth[few].shape)}
-            titles = {"titles": ("original", "autoencoder"), "middle_title": "PCA"}
-            shown.append(Picture("reconstructions", "Reconstructions", "Held-out rows, what PCA makes of them, and what the autoencoder does.", {**strips, **titles}))
+            shape = truth[few].shape
+            strips = {"originals": truth[few], "middle": pca[few].reshape(shape), "results": result[few].reshape(shape)}
+            caption = "Held-out rows, what PCA makes of them, and what the autoencoder makes of them."
+            data = {**strips, "titles": ("original", "PCA", "autoencoder")}
+            shown.append(Picture("reconstructions", "Reconstructions", caption, data))
         else:
             names = held.feature_names or tuple(f"column {i}" for i in range(truth.shape[1]))
-            shown.append(Picture("columns", "Columns", "Held-out values against their reconstruction, in standardised units.", {"original": truth, "reconstructed": result, "names": names}))
+            caption = "Held-out values against their reconstruction, in standardised units."
+            data = {"original": truth, "reconstructed": result, "names": names}
+            shown.append(Picture("columns", "Columns", caption, data))
         some = pick(held, 5000)
         codes = self.transform(some.X)
         if codes.shape[1] > 1:

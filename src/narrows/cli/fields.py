@@ -1,0 +1,66 @@
+"""Writes ``fields.json``: what the flags of every task and family are, so that ``--help`` imports nothing heavy.
+
+``python -m narrows.cli.fields`` writes it again; a test holds it to the code.
+"""
+
+import json
+import typing
+from dataclasses import fields
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from narrows.params import FAMILIES, TASKS, Part
+
+__all__ = ["table"]
+
+HIDDEN = {"estimator", "checkpoint", "verbose", "warm_start"}
+
+
+def table() -> dict[str, Any]:
+    """Return the fields of every task and family as JSON values."""
+    import_module("narrows.families")
+    import_module("narrows.tasks")
+    return {
+        "tasks": {name: _task(cls) for name, cls in sorted(TASKS.items())},
+        "families": {name: {"fields": _cards(cls)} for name, cls in sorted(FAMILIES.items())},
+    }
+
+
+def _task(cls: Any) -> dict[str, Any]:
+    default = cls().resolve()
+    changed = {f.name: _text(getattr(default, f.name)) for f in fields(default) if getattr(default, f.name) != f.default}
+    return {"summary": cls.summary, "family": type(default).name, "defaults": changed, "fields": _cards(cls)}
+
+
+def _cards(cls: Any) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": f.name,
+            "help": f.metadata["help"],
+            "default": "0" if f.name == "random_state" else _text(f.default),
+            "switch": f.type is bool,
+            "metavar": _metavar(f.type),
+        }
+        for f in fields(cls)
+        if f.name not in HIDDEN
+    ]
+
+
+def _text(value: Any) -> str:
+    if value is None or value == ():
+        return "none"
+    return str(value) if isinstance(value, (Part, str)) else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _metavar(kind: Any) -> str:
+    parts = typing.get_args(kind) or (kind,)
+    if typing.get_origin(kind) is typing.Literal:
+        return "{" + ",".join(map(str, parts)) + "}"
+    names = {int: "N", float: "X", str: "TEXT"}
+    return next((names[part] for part in parts if part in names), "TEXT")
+
+
+if __name__ == "__main__":
+    path = Path(__file__).with_name("fields.json")
+    path.write_text(json.dumps(table(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

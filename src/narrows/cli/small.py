@@ -1,0 +1,61 @@
+"""``narrows report``, ``narrows check`` and ``narrows data``."""
+
+import json
+import sys
+from pathlib import Path
+
+from narrows.cli.flags import Options
+from narrows.errors import ArtefactError, InputError
+
+__all__ = ["check", "data", "report"]
+
+
+def report(options: Options) -> int:
+    """Write report.html and report.json again from what RUN holds."""
+    from narrows.artefact import read_card
+    from narrows.report.page import write_report
+
+    run = Path(options.run)
+    read_card(run)
+    try:
+        facts = json.loads((run / "report.json").read_text(encoding="utf-8"))
+        figures = [(each["title"], each["caption"], run / each["file"]) for each in facts.get("figures", [])]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise ArtefactError(f"{run / 'report.json'} is missing or damaged", "a run's report.json", "narrows fit again") from None
+    write_report(facts, [each for each in figures if each[2].exists()], run)
+    sys.stdout.write(f"{facts['verdict']['text']}\nReport: {run / 'report.html'}\n")
+    return 0
+
+
+def check(options: Options) -> int:
+    """Say what would go wrong with DATA; exit code 2 when training would be refused."""
+    from narrows.data import check as examine
+    from narrows.data import read
+
+    source = read(options.data)
+    for note in source.notes:
+        sys.stdout.write(f"note: {note}\n")
+    findings = examine(source, likelihood=options.likelihood)
+    for finding in findings:
+        sys.stdout.write(f"{finding.level}: {finding.what}. {finding.fix}\n".replace("..", "."))
+    errors = sum(finding.level == "error" for finding in findings)
+    sys.stdout.write(f"{source.name}: {len(source):,} rows, {'nothing stands in the way' if not errors else 'cannot be used as it is'}.\n")
+    return 2 if errors else 0
+
+
+def data(options: Options) -> int:
+    """List the named datasets, or fetch one."""
+    from narrows.data import named
+
+    if options.name is None:
+        rows = [(str(a), str(b), str(c)) for a, b, c in named.table()]
+        widths = [max(len(row[i]) for row in rows) for i in (0, 1)]
+        for name, what, where in rows:
+            sys.stdout.write(f"{name:<{widths[0]}}  {what:<{widths[1]}}  {where}\n")
+        return 0
+    if options.name not in named.DATASETS:
+        raise InputError(f"There is no dataset {options.name!r}", ", ".join(named.DATASETS), "narrows data")
+    source = named.load(options.name)
+    test = f" and {len(source.test):,} test rows" if source.test is not None else ""
+    sys.stdout.write(f"{source.name}: {len(source):,} rows{test}\n")
+    return 0

@@ -1,0 +1,160 @@
+"""From a fitted task and what it measured to report.json, report.html and figures."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from narrows._version import __version__
+from narrows.params import Part
+from narrows.report import figures
+from narrows.report.page import write_report
+from narrows.report.verdict import verdict
+from narrows.tasks.base import Evaluation, Picture, Rows, Task
+
+__all__ = ["make_report", "report"]
+
+DRAW: dict[str, Callable[..., Any]] = {
+    "reconstructions": figures.reconstructions,
+    "columns": figures.reconstructed_columns,
+    "map": figures.code_map,
+    "map3d": figures.code_map_3d,
+    "losses": figures.loss_curves,
+    "filters": figures.filters,
+}
+
+
+def make_report(
+    task: Task, evaluation: Evaluation, folder: Path, *, data: Mapping[str, Any], seconds: Mapping[str, float], rows: Rows
+) -> dict[str, Any]:
+    """Draw the figures, write report.json and report.html to ``folder``, and return the report."""
+    family = task.estimator_
+    metric, rival = evaluation.metrics[evaluation.headline], evaluation.rival
+    sentence = verdict(
+        "The autoencoder",
+        metric.value,
+        rival,
+        evaluation.baselines[rival][evaluation.headline],
+        metric=f"{data.get('split', 'held-out')} {metric.label}",
+        better=metric.better,
+        rows=evaluation.rows,
+        difference=evaluation.difference,
+    )
+    params, changed = _params(family)
+    own, own_changed = _params(task, leave=("estimator",))
+    report = {
+        "task": task.name,
+        "verdict": sentence,
+        "metrics": {name: each._asdict() for name, each in evaluation.metrics.items()},
+        "baselines": evaluation.baselines,
+        "data": dict(data),
+        "family": type(family).__name__,
+        "params": {**params, **{k: v for k, v in own.items() if v is not None}},
+        "changed": sorted({*changed, *own_changed}),
+        "seconds": dict(seconds),
+        "versions": versions(),
+        "warnings": [*family.messages_, *evaluation.notes],
+        "model": _model(family),
+        "compression": _compression(family, rows),
+    }
+    pictures = [*evaluation.pictures, *_training_pictures(family, rows)]
+    drawn = [_draw(each, folder) for each in pictures]
+    report["figures"] = [{"title": t, "caption": c, "file": str(p.relative_to(folder))} for t, c, p in drawn]
+    write_report(report, drawn, folder)
+    return report
+
+
+def report(fitted: Any, X: Any, folder: "str | Path") -> dict[str, Any]:
+    """Write a report on how a fitted task does on rows ``X``, and return it.
+
+    Competitors are fitted on the first half of ``X`` and everything is measured on the second half.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import narrows as nw
+    >>> from sklearn.datasets import load_digits
+    >>> X = load_digits().data / 16
+    >>> fitted = nw.Reducer(latent_dim=8, epochs=2, random_state=0).fit(X[:900])
+    >>> report(fitted, X, tempfile.mkdtemp())["task"]
+    'reduce'
+    """
+    X = np.asarray(X)
+    half = len(X) // 2
+    train, held = Rows(X[:half]), Rows(X[half:])
+    data = {"name": "rows given to nw.report", "rows": len(X), "used": half, "held_out": len(X) - half}
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    return make_report(fitted, fitted.evaluate(train, held), folder, data=data, seconds={}, rows=held)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that the numbers depend on."""
+    import platform
+
+    import sklearn
+    import torch
+
+    return {
+        "narrows": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "scikit-learn": sklearn.__version__,
+        "numpy": np.__version__,
+    }
+
+
+def _draw(picture: Picture, folder: Path) -> tuple[str, str, Path]:
+    names = f"{picture.kind}.png" if picture.kind != "filters" else f"filters-{picture.title.split()[0].lower()}.png"
+    path = figures.save(DRAW[picture.kind](**picture.data), folder / "figures" / names)
+    return picture.title, picture.caption, path
+
+
+def _training_pictures(family: Any, rows: Rows) -> list[Picture]:
+    """Return loss curves, and the filters of a first layer that sees whole rows."""
+    shown = []
+    if family.history_:
+        caption = f"Nats per row; {family.stopped_}. The weights are those of epoch {family.best_epoch_}."
+        shown.append(Picture("losses", "Loss terms per epoch", caption, {"history": family.history_}))
+    weights = family.model_.state_dict()
+    first = next((value for name, value in weights.items() if name.startswith("encoder") and value.ndim in (2, 4)), None)
+    if first is None:
+        return shown
+    shape, image = family.shapes_[0], None
+    values = first.numpy()
+    if values.ndim == 4 and values.shape[1] in (1, 3):
+        image = values.shape[1:]
+    elif len(shape) == 3 and values.ndim == 2 and shape[0] in (1, 3) and values.shape[1] == int(np.prod(shape)):
+        image, values = shape, values.reshape(-1, *shape)
+    elif values.ndim != 2 or len(shape) == 3:
+        return shown
+    data = {"weights": values, "image_shape": image, "names": rows.feature_names or None}
+    shown.append(Picture("filters", "Filters of the first layer", "What its units look for.", data))
+    return shown
+
+
+def _params(obj: Any, leave: tuple[str, ...] = ()) -> tuple[dict[str, Any], list[str]]:
+    values = {f.name: getattr(obj, f.name) for f in fields(obj) if f.name not in ("checkpoint", "tensorboard", *leave)}
+    changed = [f.name for f in fields(obj) if f.name in values and values[f.name] != f.default and values[f.name] is not None]
+    return {name: str(value) if isinstance(value, (Part, tuple)) else value for name, value in values.items()}, changed
+
+
+def _model(family: Any) -> dict[str, Any]:
+    count = sum(value.numel() for value in family.model_.parameters())
+    return {
+        "parameters": count,
+        "network": str(family.chosen_network(family.shapes_[0])),
+        "likelihood": str(family.likelihood_),
+        "epochs": family.n_epochs_,
+        "best epoch": family.best_epoch_ or "none: a closed form",
+        "stopped": family.stopped_,
+    }
+
+
+def _compression(family: Any, rows: Rows) -> dict[str, int]:
+    """Return numbers and bytes per row before and after; a code is float32."""
+    before, after = int(np.prod(family.shapes_[0])), int(family._n_features_out)
+    size = rows.X.dtype.itemsize
+    return {"numbers_before": before, "numbers_after": after, "bytes_before": before * size, "bytes_after": 4 * after}
