@@ -1,0 +1,38 @@
+# `make demo` and `make test` set up .venv by themselves; Python 3.11 or newer is all that they need.
+PYTHON ?= python3
+PIP_FLAGS ?= --quiet --disable-pip-version-check
+BIN := .venv/bin
+
+.PHONY: demo test check lint types clean
+
+demo: .venv/core  ## fit on the embedded digits and print the verdict
+	$(BIN)/narrows fit reduce digits --latent-dim 8 -o runs/digits --overwrite
+
+test: .venv/dev  ## everything that must pass: style, types, tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+lint: .venv/dev  ## mend what can be mended
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: .venv/dev  ## the figures of docs/benchmarks.md (about 20 minutes; needs NARROWS_DATA)
+	$(BIN)/python bench/quality.py linear
+	$(BIN)/python bench/quality.py reconstruct
+	$(BIN)/python bench/quality.py denoise
+	$(BIN)/python bench/speed.py
+	$(BIN)/python bench/table.py
+
+.venv/core: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install $(PIP_FLAGS) -c constraints.txt -e .
+	touch $@
+
+.venv/dev: .venv/core
+	$(BIN)/python -m pip install $(PIP_FLAGS) -c constraints.txt -e '.[dev]'
+	touch $@
+
+clean:
+	rm -rf .venv runs

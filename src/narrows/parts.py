@@ -1,0 +1,173 @@
+"""Parts (likelihoods, corruptions, penalties, networks, schedules): frozen dataclasses under a name, as text and as JSON."""
+
+import difflib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, ClassVar, TypeVar, cast, dataclass_transform
+
+from narrows.errors import ArtefactError, InputError
+from narrows.grammar import read_fields, read_value, usage, write_value
+from narrows.params import check_params, claim, param
+
+__all__ = ["PARTS", "Part", "as_part", "as_parts", "part", "part_from_json", "part_json", "read_value"]
+
+GROUP = "narrows.parts"  # the entry-point group of parts from outside the package
+
+PARTS: dict[str, dict[str, type["Part"]]] = {}
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A frozen, hashable setting with a name: what users pass and files carry; checked when it is made."""
+
+    kind: ClassVar[str] = ""
+    name: ClassVar[str] = ""
+    plain: ClassVar[bool] = False  # True: a plain function will do for a part of this kind
+
+    def __post_init__(self) -> None:
+        """Keep lists as tuples, so that a part can be hashed, and check every field."""
+        for spec in fields(self):
+            value = getattr(self, spec.name)
+            if isinstance(value, list):
+                object.__setattr__(self, spec.name, tuple(value))
+        check_params(self)
+
+    def __str__(self) -> str:
+        """Return the text that reads back as this part."""
+        changed = [(f.name, getattr(self, f.name)) for f in fields(self) if getattr(self, f.name) != f.default]
+        texts = [name if value is True else f"{name}={write_value(value)}" for name, value in changed]
+        return self.name + (":" + ",".join(texts) if texts else "")
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(param,))
+def part(name: str) -> Callable[[type[_T]], type[_T]]:
+    """Make a class a frozen dataclass and register it under ``name`` in its base's kind.
+
+    Examples
+    --------
+    >>> from narrows.corruption import Corruption
+    >>> @part("negative")
+    ... class Negative(Corruption):
+    ...     top: float = param(1.0, "what black becomes")
+    ...
+    ...     def __call__(self, x):
+    ...         return self.top - x
+    >>> as_part("corruption", "negative:255")
+    Negative(top=255.0)
+    """
+
+    def enter(cls: type[_T]) -> type[_T]:
+        made: Any = dataclass(frozen=True)(cls)
+        made.name = name
+        claim(PARTS.setdefault(made.kind, {}), made, name)
+        return cast("type[_T]", made)
+
+    return enter
+
+
+def as_part(kind: str, value: Any) -> Any:
+    """Return a part of ``kind`` from a part, a text in the grammar, or None; a plain function where one will do.
+
+    Examples
+    --------
+    >>> import narrows.corruption
+    >>> as_part("corruption", "gaussian:0.5,clip")
+    GaussianNoise(std=0.5, clip=True)
+    """
+    if value is None or (isinstance(value, Part) and value.kind == kind):
+        return value
+    known = PARTS.get(kind, {})
+    accepted = ", ".join(usage(cls) for _, cls in sorted(known.items()))
+    if isinstance(value, str):
+        name, _, text = value.strip().partition(":")
+        cls = known.get(name) or _installed(kind, lambda entry: entry.name == name)
+        if cls is None:
+            near = difflib.get_close_matches(name, known, 1)
+            raise InputError(f"There is no {kind} {name!r}", accepted, repr(near[0]) if near else "")
+        return cls(**read_fields(cls, text))
+    if isinstance(value, type) and issubclass(value, Part):
+        raise InputError(f"{value.__name__} is a class, not yet a {kind}", accepted, f"{value.__name__}()")
+    if callable(value) and not isinstance(value, (type, Part)) and any(cls.plain for cls in known.values()):
+        return value
+    raise InputError(f"{value!r} is no {kind}", accepted)
+
+
+def as_parts(kind: str, value: Any) -> tuple[Any, ...]:
+    """Return several parts: from a tuple, one part, or texts joined by ``+``.
+
+    Examples
+    --------
+    >>> import narrows.penalties
+    >>> as_parts("penalty", "l1:1e-3+contractive:0.1,exact")
+    (L1(weight=0.001), Contractive(weight=0.1, method='exact'))
+    """
+    if isinstance(value, str):
+        value = [text for text in re.split(r"\+(?=\s*[A-Za-z])", value) if text.strip()]
+    several = value if isinstance(value, (tuple, list)) else (value,)
+    return tuple(as_part(kind, each) for each in several if each is not None)
+
+
+def part_json(value: Any) -> Any:
+    """Return the JSON form of a parameter: parts name their class, tuples become lists."""
+    if isinstance(value, Part):
+        own = {spec.name: part_json(getattr(value, spec.name)) for spec in fields(value)}
+        return {"part": _where(type(value)), "kind": value.kind, "fields": own}
+    if isinstance(value, (tuple, list)):
+        return [part_json(each) for each in value]
+    if getattr(value, "ndim", None) == 0:  # a numpy scalar
+        value = value.item()
+    if value is None or isinstance(value, (bool, str, int, float)):
+        return value
+    raise InputError(f"A {type(value).__name__} cannot be written to a file", "numbers, texts, tuples and parts")
+
+
+def part_from_json(value: Any) -> Any:
+    """Return the parameter that ``part_json`` wrote; a part must be imported already, or installed as an entry point."""
+    if isinstance(value, list):
+        return tuple(part_from_json(each) for each in value)
+    if not isinstance(value, dict):
+        return value
+    where, own = str(value.get("part")), value.get("fields")
+    cls = _named(str(value.get("kind")), where)
+    known = [spec.name for spec in fields(cls)]
+    if not isinstance(own, dict) or set(value) != {"part", "kind", "fields"} or not set(own) <= set(known):
+        raise ArtefactError(f"The part {where!r} has other fields here ({own!r})", ", ".join(known) or "no fields")
+    try:
+        return cls(**{name: part_from_json(each) for name, each in own.items()})
+    except ArtefactError:
+        raise
+    except InputError as error:
+        raise ArtefactError(error.came, error.accepted, error.hint) from None
+
+
+def _where(cls: type[Any]) -> str:
+    return f"{cls.__module__}:{cls.__qualname__}"
+
+
+def _named(kind: str, where: str) -> type[Part]:
+    """Return the part ``module:Class``: one that is registered, or one that is installed under the entry-point group."""
+    known = {_where(cls): cls for cls in PARTS.get(kind, {}).values()}
+    cls = known.get(where) or _installed(kind, lambda entry: entry.value == where)
+    if cls is None:
+        raise ArtefactError(
+            f"This model uses the part {where!r}, which is not imported",
+            f"parts that are imported, or installed under the entry-point group {GROUP!r}",
+            f"import {where.partition(':')[0]}",
+        )
+    return cls
+
+
+def _installed(kind: str, wanted: Callable[[EntryPoint], bool]) -> type[Part] | None:
+    """Return the part of ``kind`` that an installed package offers; nothing else is imported."""
+    for entry in filter(wanted, entry_points(group=GROUP)):
+        try:
+            cls = entry.load()
+        except (ImportError, AttributeError) as error:
+            raise InputError(f"The installed part {entry.value!r} cannot be imported ({error})") from error
+        if isinstance(cls, type) and issubclass(cls, Part) and cls.kind == kind:
+            return cls
+    return None
