@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import fields
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,8 @@ __all__ = ["load", "read_card", "save"]
 
 FORMAT = 1
 CARD, WEIGHTS = "model.json", "model.safetensors"
-_FITTED = ("n_features_in_", "_n_features_out", "seed_", "n_epochs_", "best_epoch_", "stopped_", "finished_", "messages_")
+_NUMBERS = ("n_features_in_", "_n_features_out", "rows_axes_", "seed_", "n_epochs_", "best_epoch_")
+_FITTED = (*_NUMBERS, "stopped_", "finished_", "messages_")
 
 
 def save(fitted: Any, folder: "str | Path", extra: "dict[str, Any] | None" = None) -> Path:
@@ -40,7 +43,7 @@ def save(fitted: Any, folder: "str | Path", extra: "dict[str, Any] | None" = Non
     folder = Path(folder)
     task = type(fitted).name in TASKS and TASKS[type(fitted).name] is type(fitted)
     family = fitted.estimator_ if task else fitted
-    tensors = {name: value.detach().cpu().contiguous() for name, value in family.model_.state_dict().items()}
+    tensors = {name: value.detach().cpu().clone().contiguous() for name, value in family.model_.state_dict().items()}
     blob = to_bytes(tensors, {"format": "narrows"})
     card = {
         "format": "narrows",
@@ -51,6 +54,7 @@ def save(fitted: Any, folder: "str | Path", extra: "dict[str, Any] | None" = Non
         "weights": {"file": WEIGHTS, "bytes": len(blob), "sha256": hashlib.sha256(blob).hexdigest()},
         **(extra or {}),
     }
+    card = plain(card)
     card["digest"] = digest(card)
     with whole(folder / WEIGHTS) as temporary:
         temporary.write_bytes(blob)
@@ -61,19 +65,22 @@ def save(fitted: Any, folder: "str | Path", extra: "dict[str, Any] | None" = Non
 def load(folder: "str | Path", parts: Sequence[type] = ()) -> Any:
     """Return the fitted family or task that ``save`` wrote.
 
-    ``parts`` are classes from outside the package that the model uses: passing them is a way to import them.
+    ``parts`` are classes from outside the package that the model uses: passing them is a way to import them. Those that
+    are installed under the entry-point group ``narrows.parts`` are found without.
     """
     from safetensors.torch import load as from_bytes
 
     card = read_card(folder)
-    path = Path(folder) / card["weights"]["file"]
-    if not path.exists():
-        raise ArtefactError(f"{path} is missing", "a folder with model.json and model.safetensors")
-    blob = path.read_bytes()
+    path = Path(folder) / WEIGHTS
+    blob = _bytes(path)
+    whole_file = "the file as it was written"
     if len(blob) != card["weights"]["bytes"]:
-        raise ArtefactError(f"{path} is truncated ({len(blob)} of {card['weights']['bytes']} bytes)", "the file as it was written")
+        size = "truncated" if len(blob) < card["weights"]["bytes"] else "too long"
+        raise ArtefactError(f"{path} is {size} ({len(blob)} of {card['weights']['bytes']} bytes)", whole_file)
     if hashlib.sha256(blob).hexdigest() != card["weights"]["sha256"]:
-        raise ArtefactError(f"{path} was altered (its checksum does not fit model.json)", "the file as it was written")
+        raise ArtefactError(f"{path} was altered (its checksum does not fit {CARD})", whole_file)
+    for entry in entry_points(group="narrows.parts"):
+        entry.load()
     family = _family(card["family"], from_bytes(blob))
     return family if card["task"] is None else _task(card["task"], family)
 
@@ -82,17 +89,16 @@ def read_card(folder: "str | Path") -> dict[str, Any]:
     """Return the checked content of ``model.json``; an artefact that is foreign, newer or altered is refused."""
     path = Path(folder) / CARD
     accepted = "a folder that `narrows fit` or .save() wrote"
-    if not path.exists():
-        raise ArtefactError(f"{folder} holds no {CARD}", accepted)
     try:
-        card: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        foreign = card.get("format") != "narrows"
-    except (ValueError, AttributeError):
+        card: dict[str, Any] = json.loads(_bytes(path).decode())
+        ours = card.get("format") == "narrows" and isinstance(card.get("version"), int)
+    except (ValueError, AttributeError, RecursionError):
         raise ArtefactError(f"{path} is truncated or no JSON", accepted) from None
-    if foreign:
+    if not ours:
         raise ArtefactError(f"{path} was not written by Narrows", accepted)
-    if card.get("version", 0) > FORMAT:
-        raise ArtefactError(f"{path} is of format {card['version']}, newer than this Narrows ({__version__})", f"format {FORMAT}", "pip install -U narrows")
+    if card["version"] > FORMAT:
+        came = f"{path} is of format {card['version']}, newer than this Narrows ({__version__}) reads"
+        raise ArtefactError(came, f"format {FORMAT}", "pip install -U narrows")
     if card.get("digest") != digest(card):
         raise ArtefactError(f"{path} was altered (its digest does not fit)", "the file as it was written")
     return card
@@ -102,6 +108,32 @@ def digest(card: dict[str, Any]) -> str:
     """Return the checksum of a card without its own ``digest``."""
     content = {key: value for key, value in card.items() if key != "digest"}
     return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def plain(value: Any) -> Any:
+    """Return a value as JSON has it: lists, texts, numbers; what is not finite becomes null.
+
+    Examples
+    --------
+    >>> plain({"a": (1, float("nan")), 2: True})
+    {'a': [1, None], '2': True}
+    """
+    if isinstance(value, dict):
+        return {str(key): plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(each) for each in value]
+    if hasattr(value, "tolist"):  # numpy's numbers and arrays, tensors
+        return plain(value.tolist())
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise ArtefactError(f"{path.parent} holds no {path.name}", f"a folder with {CARD} and {WEIGHTS}") from None
+    except OSError as error:
+        raise ArtefactError(f"{path} cannot be read ({error.strerror})", "a file that you may read") from None
 
 
 def _params(obj: Any, leave: Sequence[str] = ()) -> dict[str, Any]:
@@ -120,7 +152,7 @@ def _family_card(family: Any) -> dict[str, Any]:
         "params": _params(family, ("checkpoint", "tensorboard")),
         "shapes": family.shapes_,
         "likelihood": part_json(family.likelihood_),
-        "fitted": {key: int(value) if hasattr(value, "item") else value for key, value in fitted.items()},
+        "fitted": fitted,
         "feature_names": None if names is None else [str(name) for name in names],
         "history": family.history_,
     }
@@ -130,16 +162,24 @@ def _task_card(task: Any) -> dict[str, Any]:
     return {"name": type(task).name, "params": _params(task, ("estimator",)), "fitted": task.fitted_state()}
 
 
-def _known(table: dict[str, type[Any]], name: Any, what: str) -> type[Any]:
+def _made(table: dict[str, type[Any]], card: dict[str, Any], what: str) -> Any:
+    """Return the unfitted family or task of a card."""
+    name, params = card["name"], _values(card["params"])
     if name not in table:
         raise ArtefactError(f"This model is of the {what} {name!r}, which is not known here", ", ".join(sorted(table)))
-    return table[name]
+    unknown = sorted(params.keys() - {spec.name for spec in fields(table[name])})
+    if unknown:
+        came = (
+            f"This model has settings of {name!r} that this Narrows ({__version__}) does not know: {', '.join(unknown)}"
+        )
+        raise ArtefactError(came, "a model of this version", "the version of Narrows that wrote it")
+    return table[name](**params)
 
 
 def _family(card: dict[str, Any], tensors: dict[str, Any]) -> Any:
     import numpy as np
 
-    family = _known(FAMILIES, card["name"], "family")(**_values(card["params"]))
+    family = _made(FAMILIES, card, "family")
     shape, target, n_cond = card["shapes"]
     shapes = (tuple(shape), tuple(target), n_cond)
     family.likelihood_ = as_part("likelihood", part_from_json(card["likelihood"]))
@@ -147,7 +187,8 @@ def _family(card: dict[str, Any], tensors: dict[str, Any]) -> Any:
     try:
         model.load_state_dict(tensors)
     except RuntimeError as error:
-        raise ArtefactError(f"The weights do not fit the model ({str(error).splitlines()[-1].strip()})", "the files of one fit") from None
+        reason = str(error).splitlines()[-1].strip()
+        raise ArtefactError(f"The weights do not fit the model ({reason})", "the files of one fit") from None
     family.model_, family.shapes_, family.history_ = model, shapes, card["history"]
     vars(family).update(card["fitted"])
     if card["feature_names"] is not None:
@@ -156,7 +197,7 @@ def _family(card: dict[str, Any], tensors: dict[str, Any]) -> Any:
 
 
 def _task(card: dict[str, Any], family: Any) -> Any:
-    task = _known(TASKS, card["name"], "task")(**_values(card["params"]))
+    task = _made(TASKS, card, "task")
     task.estimator_ = family
     task.adopt_state(card["fitted"])
     return task

@@ -1,23 +1,26 @@
 """What is done to the input, and not to the target, while training."""
 
+from abc import ABC, abstractmethod
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from narrows.params import Part, param, part
+from narrows.params import param
+from narrows.parts import Part, part
 
 __all__ = ["Corruption", "GaussianNoise", "Mask", "SaltPepper", "Swap"]
 
 
-class Corruption(Part):
+class Corruption(Part, ABC):
     """A random map of a batch (B, C, *spatial) to one of the same shape and dtype."""
 
     kind: ClassVar[str] = "corruption"
+    plain: ClassVar[bool] = True
 
+    @abstractmethod
     def __call__(self, x: Tensor) -> Tensor:
         """Return the corrupted batch."""
-        raise TypeError(f"{type(self).__name__} defines no corruption")
 
 
 @part("gaussian")

@@ -28,4 +28,14 @@ class InputError(ValueError):
 
 
 class ArtefactError(InputError):
-    """A saved model is missing, foreign, newer, truncated or altered."""
+    """A saved model is missing, foreign, newer, truncated or altered.
+
+    Examples
+    --------
+    >>> import tempfile, narrows
+    >>> try:
+    ...     narrows.load(tempfile.mkdtemp())
+    ... except ArtefactError as error:
+    ...     print(error.accepted)
+    a folder that `narrows fit` or .save() wrote
+    """

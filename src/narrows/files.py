@@ -3,7 +3,7 @@
 import contextlib
 import errno
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,21 +30,22 @@ def whole(path: "str | Path") -> Iterator[Path]:
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
-        os.close(handle)
+        temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}{path.suffix}"
+        temporary.touch(exist_ok=False)
     except OSError as error:
-        raise InputError(f"{path.parent} cannot be written to ({error.strerror})", "a folder you may write to") from error
-    temporary = Path(name)
+        accepted = "a folder you may write to"
+        raise InputError(f"{path.parent} cannot be written to ({error.strerror})", accepted) from error
     try:
         yield temporary
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except BaseException as error:
         temporary.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.errno in _REFUSED:
-            raise InputError(f"{path} could not be written ({error.strerror})", "a disk with room, and the right to write") from error
+            raise InputError(
+                f"{path} could not be written ({error.strerror})", "a disk with room, and the right to write"
+            ) from error
         raise
 
 
@@ -52,9 +53,3 @@ def write_text(path: "str | Path", text: str) -> None:
     """Write a text file whole or not at all."""
     with whole(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

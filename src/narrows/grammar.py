@@ -24,8 +24,8 @@ def read_value(text: str, kind: Any) -> Any:
 
     Examples
     --------
-    >>> read_value("25/255", float) == 25 / 255, read_value("1x28x28", tuple[int, ...] | None), read_value("none", int | None)
-    (True, (1, 28, 28), None)
+    >>> read_value("25/255", float) == 25 / 255, read_value("1x28x28", tuple[int, ...] | None)
+    (True, (1, 28, 28))
     """
     for each in _alternatives(kind):
         try:
@@ -125,4 +125,4 @@ def _place(cls: type[Any], candidates: "list[Field[Any]]", token: str) -> "tuple
             continue
     names = [spec.name for spec in fields(cls)]
     near = difflib.get_close_matches(token.partition("=")[0], names, 1)
-    raise InputError(f"{token!r} is not understood", usage(cls), f"{near[0]}=..." if near else "")
+    raise InputError(f"{token!r} is not understood", usage(cls), repr(f"{near[0]}=...") if near else "")

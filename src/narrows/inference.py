@@ -16,14 +16,20 @@ _ROWS = 1024
 
 
 @torch.no_grad()
-def run(model: Model, pairs: Pairs, function: Callable[[Model, Batch], Tensor]) -> np.ndarray:
+def run(
+    model: Model, pairs: Pairs, function: Callable[[Model, Batch], Tensor], where: torch.device | None = None
+) -> np.ndarray:
     """Return ``function(model, batch)`` over all rows as one array, in the float type of the pairs.
 
-    float64 rows go through a float64 copy of the model, so that a row's numbers do not depend on its batch.
+    float64 rows go through a float64 copy of the model on the processor, so that a row's numbers do not depend on its
+    batch; other rows go to ``where``. The model itself stays as it is.
     """
-    where = next(iter(model.parameters())).device
     if pairs.dtype == torch.float64:
-        model, where = copy.deepcopy(model).cpu().double(), torch.device("cpu")
+        model, where = copy.deepcopy(model).double(), torch.device("cpu")
+    elif where is not None and where.type != "cpu":
+        model = copy.deepcopy(model).to(where)
+    else:
+        where = torch.device("cpu")
     model.eval()
     parts = [function(model, batch.to(where)).cpu() for batch in pairs.batches(_ROWS)]
     return torch.cat(parts).numpy()

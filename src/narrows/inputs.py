@@ -1,5 +1,7 @@
 """What people pass as X, turned into rows that the models read; and back."""
 
+import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -10,21 +12,31 @@ from sklearn.utils.validation import validate_data
 
 from narrows.errors import InputError
 
-__all__ = ["checked_rows", "model_rows"]
+__all__ = ["checked_rows", "like_rows", "model_rows", "n_axes"]
 
-_KEPT = ("uint8", "uint16")
+_KEPT = {"uint8", "uint16"}
 
 
 def checked_rows(estimator: BaseEstimator, X: Any, *, reset: bool) -> Any:
-    """Return ``X`` as an array or CSR matrix that scikit-learn accepts: 2-D or images, finite, as many features as fitted.
+    """Return ``X`` as an array or CSR matrix that scikit-learn accepts: 2-D or images, finite, of the fitted size.
 
-    uint8 and uint16 keep their type, float32 and float64 too, everything else becomes float64.
+    uint8 and uint16 keep their type (sparse ones hold counts, and do not), float32 and float64 too, everything else
+    becomes float64. To scikit-learn an image is a row of values, so that it counts them all.
     """
     if isinstance(X, torch.Tensor):
-        X = X.detach().cpu().numpy()
-    kept = str(getattr(X, "dtype", "")) in _KEPT and not sp.issparse(X)
-    dtype = None if kept else [np.float64, np.float32]
-    return validate_data(estimator, X, reset=reset, dtype=dtype, accept_sparse="csr", allow_nd=True)
+        X = X.detach().cpu()
+        X = (X.float() if X.dtype in (torch.bfloat16, torch.float16) else X).numpy()
+    X = np.asarray(X) if isinstance(X, (list, tuple)) else X
+    dtype = None if _types(X) <= _KEPT else [np.float64, np.float32]
+    shape = X.shape if isinstance(X, np.ndarray) and X.ndim > 2 else None
+    if shape is None:
+        return validate_data(estimator, X, reset=reset, dtype=dtype, accept_sparse="csr")
+    values, known = math.prod(shape[1:]), getattr(estimator, "n_features_in_", None)
+    if not reset and known not in (None, values):
+        raise InputError(
+            f"Rows of shape {shape[1:]} came to a model fitted on rows of {known} values", f"{known} values"
+        )
+    return validate_data(estimator, X.reshape(shape[0], values), reset=reset, dtype=dtype).reshape(shape)
 
 
 def model_rows(X: Any, image_shape: tuple[int, ...] | None, expected: tuple[int, ...] | None) -> Any:
@@ -35,16 +47,44 @@ def model_rows(X: Any, image_shape: tuple[int, ...] | None, expected: tuple[int,
     >>> model_rows(np.zeros((5, 28, 28)), None, None).shape
     (5, 1, 28, 28)
     """
-    if sp.issparse(X):
-        return X
-    if X.ndim == 2 and image_shape is not None:
-        if X.shape[1] != int(np.prod(image_shape)):
-            raise InputError(f"Rows of {X.shape[1]} values do not fit image_shape={image_shape}", f"{int(np.prod(image_shape))} values")
-        X = X.reshape(len(X), *image_shape)
+    if image_shape is not None and X.ndim == 2:
+        size = math.prod(image_shape)
+        if X.shape[1] != size:
+            raise InputError(f"Rows of {X.shape[1]} values do not fit image_shape={image_shape}", f"{size} values")
+        X = (X.toarray() if sp.issparse(X) else X).reshape(X.shape[0], *image_shape)
     if X.ndim == 3:
         X = X[:, None]
     if X.ndim == 4 and X.shape[1] > 16 and X.shape[3] in (1, 3, 4):
-        raise InputError(f"Images of shape {X.shape[1:]} seem to have their channels last", "(n, C, H, W)", "np.moveaxis(X, 3, 1)")
+        came = f"Images of shape {X.shape[1:]} seem to have their channels last"
+        raise InputError(came, "(n, C, H, W)", "np.moveaxis(X, 3, 1)")
     if expected is not None and tuple(X.shape[1:]) != tuple(expected):
-        raise InputError(f"Rows of shape {tuple(X.shape[1:])} came to a model fitted on rows of shape {tuple(expected)}", f"{tuple(expected)}")
+        came = f"Rows of shape {tuple(X.shape[1:])} came to a model fitted on rows of shape {tuple(expected)}"
+        raise InputError(came, f"{tuple(expected)}")
     return X
+
+
+def like_rows(values: np.ndarray, axes: int | None) -> np.ndarray:
+    """Return results in the shape of the rows that came: ``axes`` is the number of axes that those have.
+
+    Examples
+    --------
+    >>> like_rows(np.zeros((5, 1, 28, 28)), 3).shape, like_rows(np.zeros((5, 1, 28, 28)), 2).shape
+    ((5, 28, 28), (5, 784))
+    """
+    if axes == 2:
+        return values.reshape(len(values), -1)
+    return values[:, 0] if axes == 3 and values.ndim == 4 and values.shape[1] == 1 else values
+
+
+def n_axes(X: Any) -> int:
+    """Return the number of axes of rows in any form."""
+    return int(X.ndim) if hasattr(X, "ndim") else np.asarray(X).ndim
+
+
+def _types(X: Any) -> set[str]:
+    """Return the types of the values of an array or a frame; empty types mean that they must become floats."""
+    if sp.issparse(X):
+        return {"sparse"}
+    columns = getattr(X, "dtypes", None)
+    found = columns if isinstance(columns, Iterable) else [getattr(X, "dtype", None)]
+    return {str(each).lower() for each in found}

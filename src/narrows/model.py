@@ -1,6 +1,6 @@
 """The one model of the package: six slots, no subclasses."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, final
 
 import torch
@@ -35,12 +35,16 @@ def attach(x: Tensor, cond: Tensor | None) -> Tensor:
     return torch.cat([x, maps], 1)
 
 
+def _name(penalty: "Penalty | Callable[[Model, Step], Tensor]") -> str:
+    return penalty.name if isinstance(penalty, Penalty) else getattr(penalty, "__name__", type(penalty).__name__)
+
+
 @final
 class Model(nn.Module):
     """encoder, bottleneck, decoder, likelihood, corruption, penalties.
 
-    loss(row) = -log p(target | params) + cost of the code + penalties, in nats per row; every term is weighted where it is
-    defined, so that the terms add up to the loss.
+    loss(row) = -log p(target | params) + cost of the code + penalties, in nats per row; every term is weighted where it
+    is defined, so that the terms add up to the loss.
 
     Examples
     --------
@@ -61,8 +65,8 @@ class Model(nn.Module):
         decoder: nn.Module,
         likelihood: Pricing,
         *,
-        corruption: Corruption | None = None,
-        penalties: Sequence[Penalty] = (),
+        corruption: Corruption | Callable[[Tensor], Tensor] | None = None,
+        penalties: "Sequence[Penalty | Callable[[Model, Step], Tensor]]" = (),
     ):
         super().__init__()
         self.encoder, self.bottleneck, self.decoder, self.likelihood = encoder, bottleneck, decoder, likelihood
@@ -94,7 +98,8 @@ class Model(nn.Module):
         x = batch.x if self.corruption is None else self.corruption(batch.x)
         step, terms = self._step(batch._replace(x=x), progress)
         for penalty in self.penalties:
-            terms[penalty.name] = penalty(self, step)
+            name, cost = _name(penalty), penalty(self, step)
+            terms[name] = terms[name] + cost if name in terms else cost
         return terms
 
     def nats(self, batch: Batch) -> Tensor:
@@ -104,7 +109,7 @@ class Model(nn.Module):
 
     def settled(self, terms: dict[str, float]) -> float:
         """Return the sum of the terms that are comparable between epochs."""
-        moving = {penalty.name for penalty in self.penalties if not penalty.settles}
+        moving = {_name(penalty) for penalty in self.penalties if not getattr(penalty, "settles", True)}
         moving |= set() if self.bottleneck.settles else {self.bottleneck.term}
         return sum(value for name, value in terms.items() if name not in moving)
 

@@ -42,8 +42,8 @@ def param(
 ) -> Any:
     """Return a dataclass field that also says what it means and which values it takes.
 
-    Bounds hold for every number in a tuple. ``kind`` names the registry ("likelihood", "corruption", ...) whose grammar a
-    text value follows.
+    Bounds hold for every number in a tuple. ``kind`` names the registry ("likelihood", "corruption", ...) whose grammar
+    a text value follows.
 
     Examples
     --------
@@ -84,7 +84,7 @@ def _wanted(spec: "Field[Any]", kind: Any, value: Any) -> str:
 
 
 def declared(cls: type[Any], spec: "Field[Any]") -> Any:
-    """Return the declared type of a field, also where annotations are texts (``from __future__ import annotations``)."""
+    """Return the declared type of a field, also where ``from __future__ import annotations`` made it a text."""
     return typing.get_type_hints(cls)[spec.name] if isinstance(spec.type, str) else spec.type
 
 
@@ -109,7 +109,7 @@ def fits(value: Any, kind: Any) -> bool:
         return isinstance(value, Integral) and not isinstance(value, bool)
     if kind is float:
         return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
-    return not isinstance(kind, type) or isinstance(value, kind)
+    return kind is Any or not isinstance(kind, type) or isinstance(value, kind)
 
 
 def words(kind: Any) -> str:
@@ -140,8 +140,8 @@ def register(table: dict[str, type[Any]], cls: type[Any], name: str) -> None:
             f"{cls.__name__} extends {finished[0]}, which is finished. "
             f"Subclass its base class, or set a parameter of {finished[0]}."
         )
-    claim(table, cls, name)
     dataclasses.dataclass(cls, kw_only=True, eq=False, repr=False)
+    claim(table, cls, name)
 
 
 def claim(table: dict[str, type[Any]], cls: type[Any], name: str) -> None:

@@ -1,4 +1,4 @@
-"""Parts (likelihoods, corruptions, penalties, networks, schedules): frozen dataclasses under a name, as text and as JSON."""
+"""Parts: the likelihoods, corruptions, penalties, networks and schedules that users pass, as text and as JSON."""
 
 import difflib
 import re
@@ -47,17 +47,14 @@ class Part:
 def part(name: str) -> Callable[[type[_T]], type[_T]]:
     """Make a class a frozen dataclass and register it under ``name`` in its base's kind.
 
-    Examples
-    --------
-    >>> from narrows.corruption import Corruption
-    >>> @part("negative")
-    ... class Negative(Corruption):
-    ...     top: float = param(1.0, "what black becomes")
-    ...
-    ...     def __call__(self, x):
-    ...         return self.top - x
-    >>> as_part("corruption", "negative:255")
-    Negative(top=255.0)
+    Nothing else is needed for a part of one's own, which then also has a text and goes into saved models::
+
+        @part("negative")
+        class Negative(Corruption):
+            top: float = param(1.0, "what black becomes", gt=0)
+
+            def __call__(self, x):
+                return self.top - x
     """
 
     def enter(cls: type[_T]) -> type[_T]:
@@ -126,7 +123,7 @@ def part_json(value: Any) -> Any:
 
 
 def part_from_json(value: Any) -> Any:
-    """Return the parameter that ``part_json`` wrote; a part must be imported already, or installed as an entry point."""
+    """Return the parameter that ``part_json`` wrote; parts must be imported already, or installed as entry points."""
     if isinstance(value, list):
         return tuple(part_from_json(each) for each in value)
     if not isinstance(value, dict):
@@ -149,7 +146,7 @@ def _where(cls: type[Any]) -> str:
 
 
 def _named(kind: str, where: str) -> type[Part]:
-    """Return the part ``module:Class``: one that is registered, or one that is installed under the entry-point group."""
+    """Return the part ``module:Class`` if it is registered, or installed under the entry-point group."""
     known = {_where(cls): cls for cls in PARTS.get(kind, {}).values()}
     cls = known.get(where) or _installed(kind, lambda entry: entry.value == where)
     if cls is None:

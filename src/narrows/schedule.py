@@ -1,21 +1,25 @@
 """A setting that changes while training is a function of progress in [0, 1]."""
 
 import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import ClassVar
 
-from narrows.params import Part, param, part
+from narrows.params import param
+from narrows.parts import Part, part
 
 __all__ = ["Cosine", "Ramp", "Schedule", "at"]
 
 
-class Schedule(Part):
+class Schedule(Part, ABC):
     """A number as a function of training progress in [0, 1]."""
 
     kind: ClassVar[str] = "schedule"
+    plain: ClassVar[bool] = True
 
+    @abstractmethod
     def __call__(self, progress: float) -> float:
         """Return the value at ``progress``."""
-        raise TypeError(f"{type(self).__name__} defines no value")
 
 
 @part("ramp")
@@ -55,6 +59,12 @@ class Cosine(Schedule):
         return self.end + (self.start - self.end) * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
 
 
-def at(value: "float | Schedule", progress: float) -> float:
-    """Return a number as it is and a schedule at ``progress``."""
-    return value(progress) if isinstance(value, Schedule) else value
+def at(value: float | Callable[[float], float], progress: float) -> float:
+    """Return a number as it is and a schedule at ``progress``.
+
+    Examples
+    --------
+    >>> at(2.0, 0.5), at(Ramp(0, 4, until=1), 0.5)
+    (2.0, 2.0)
+    """
+    return value(progress) if callable(value) else value

@@ -1,4 +1,4 @@
-"""Variational bottleneck (Kingma & Welling 2014); beta as in Higgins et al. 2017; free bits as in Kingma et al. 2016."""
+"""Variational bottleneck (Kingma & Welling 2014); beta of Higgins et al. 2017; free bits of Kingma et al. 2016."""
 
 import torch
 from torch import Tensor
@@ -23,8 +23,8 @@ def gaussian_kl(mean: Tensor, log_var: Tensor) -> Tensor:
 class Variational(Bottleneck):
     """q(z|x) = N(mean, exp(log_var)); cost = beta * KL(q || N(0, I)); in eval mode z is the posterior mean.
 
-    ``free_bits`` nats of every latent dimension, averaged over the batch, are free while training; a validation loss counts
-    them all, so that it stays a bound.
+    ``free_bits`` nats of every latent dimension, averaged over the batch, are free while training; a validation loss
+    counts them all, so that it stays a bound.
 
     Examples
     --------
@@ -52,7 +52,7 @@ class Variational(Bottleneck):
         kl = gaussian_kl(mean, log_var)
         average = kl.detach().mean(0)
         if self.training and self.free_bits:
-            # sum_j max(free_bits, mean_j), the mean taken over the batch: equation 15 of Kingma et al. 2016, row by row.
+            # sum_j max(free_bits, mean_j), the mean taken over the batch: Kingma et al. 2016, equation 15, row by row.
             kl = torch.where(average < self.free_bits, self.free_bits, kl)
         z = mean + torch.randn_like(mean) * torch.exp(0.5 * log_var) if self.training else mean
         return Code(z, at(self.beta, progress) * kl.flatten(1).sum(1), {"kl_per_unit": average})

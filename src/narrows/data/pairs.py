@@ -33,7 +33,8 @@ class Batch(NamedTuple):
 class Pairs:
     """Rows of (x, target, cond, weight); ``target=None`` means the input itself.
 
-    Dense rows stay in their own type until the batch: uint8 and uint16 become [0, 1] there. Sparse rows turn dense there.
+    Dense rows stay in their own type until the batch: uint8 and uint16 become [0, 1] there. Sparse rows turn dense
+    there; their numbers are counts or ratings, whatever the type, and stay as they are.
 
     Parameters
     ----------
@@ -95,52 +96,49 @@ class Pairs:
 
     def batches(self, size: int, generator: torch.Generator | None = None) -> Iterator[Batch]:
         """Yield batches of ``size`` rows, the last one smaller; shuffled when a generator is given."""
-        for rows in self.order(generator).split(size):
+        for rows in torch.split(self.order(generator), size) if len(self) else ():
             yield self.batch(rows if generator is not None else slice(int(rows[0]), int(rows[-1]) + 1))
 
     def batch(self, rows: "Tensor | slice") -> Batch:
         """Return the rows at these positions as one batch."""
-        x, target, cond, weight = (_dense(column, rows, self.dtype) for column in self.columns)
+        x, *others = self.columns
+        x = _dense(x, rows, self.dtype)
+        target, cond, weight = (None if column is None else _dense(column, rows, self.dtype) for column in others)
         if self.transform is not None:
-            target = self.transform(x if target is None else target)
-            x = target if self.columns[1] is None else x
-        return Batch(x, x if target is None else target, cond, weight)  # type: ignore[arg-type]
+            x = self.transform(x) if target is None else x
+            target = None if target is None else self.transform(target)
+        return Batch(x, x if target is None else target, cond, weight)
 
     def fingerprint(self) -> str:
         """Return a hash of the shapes, types and values."""
         digest = hashlib.sha256()
-        for column in self.columns:
+        for name, column in zip(Batch._fields, self.columns, strict=True):
             if column is None:
                 continue
-            dense = column.data if sp.issparse(column) else column.cpu().numpy()
-            digest.update(repr((tuple(column.shape), str(dense.dtype))).encode())
-            digest.update(np.ascontiguousarray(dense).data)
+            whole = [column.data, column.indices, column.indptr] if sp.issparse(column) else [column.cpu().numpy()]
+            digest.update(repr((name, column.shape, [str(array.dtype) for array in whole])).encode())
+            for array in whole:
+                digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
 
 
 def _rows(column: Any) -> Any:
-    """Return a tensor or a CSR matrix; numpy rows are shared, not copied, unless they are read-only."""
+    """Return a tensor or a CSR matrix; numpy rows are shared, not copied, where torch can."""
     if column is None or isinstance(column, Tensor):
         return column
     if sp.issparse(column):
         return column.tocsr()
     array = np.asarray(column)
-    return torch.from_numpy(array if array.flags.writeable and not _backwards(array) else array.copy())
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
+    backwards = any(stride < 0 for stride in array.strides)
+    return torch.from_numpy(array.copy() if backwards or not array.flags.writeable else array)
 
 
-def _backwards(array: np.ndarray) -> bool:
-    return any(stride < 0 for stride in array.strides)
-
-
-def _dense(column: Any, rows: "Tensor | slice", dtype: torch.dtype) -> Tensor | None:
-    if column is None:
-        return None
+def _dense(column: Any, rows: "Tensor | slice", dtype: torch.dtype) -> Tensor:
+    """Return some rows of a column as floats; uint8 and uint16 in [0, 1], unless they are counts in sparse rows."""
     if sp.issparse(column):
         index = rows if isinstance(rows, slice) else rows.numpy()
         return torch.from_numpy(column[index].toarray()).to(dtype)
-    if isinstance(rows, slice) or column.device.type == "cpu":
-        chosen = column[rows]
-    else:
-        chosen = column[rows.to(column.device)]
+    chosen: Tensor = column[rows if isinstance(rows, slice) else rows.to(column.device)]
     full = _FULL.get(chosen.dtype)
     return chosen.to(dtype) if full is None else chosen.to(dtype).div_(full)

@@ -1,16 +1,19 @@
 """Linear autoencoder, started at its optimum: the principal subspace (Baldi & Hornik 1989)."""
 
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor
 
 from narrows.bottlenecks import Free
 from narrows.data.pairs import Pairs
+from narrows.errors import InputError
 from narrows.estimator import Estimator, Problem
+from narrows.likelihood import Gaussian
 from narrows.model import Model
 from narrows.networks import Linear, Network
-from narrows.params import param
+from narrows.networks.linear import LinearDecoder, LinearEncoder
+from narrows.params import as_part, param
 
 __all__ = ["LinearAutoEncoder"]
 
@@ -36,32 +39,55 @@ class LinearAutoEncoder(Estimator):
 
     def chosen_network(self, shape: tuple[int, ...]) -> Network:
         """Return the linear network."""
+        network = as_part("network", self.network)
+        if not isinstance(network, Linear | None):
+            raise InputError(f"network={self.network!r} is not linear", "None or 'linear'", "AutoEncoder(network=...)")
         return Linear()
 
     def build(self, problem: Problem) -> Model:
         """Return two matrices around a free code."""
-        return problem.model(Linear(), Free(self.latent_dim))
+        return problem.model(self.chosen_network(problem.shape), Free(self.latent_dim))
 
     def prepare(self, model: Model, pairs: Pairs) -> None:
-        """Write the principal axes into the weights, largest variance first."""
-        if self.start == "random" or pairs.shapes[0] != pairs.shapes[1]:
+        """Write the principal axes into the weights, largest variance first, where they are the optimum."""
+        squared = model.likelihood.n_params == 1 and isinstance(as_part("likelihood", self.likelihood), Gaussian)
+        same = pairs.columns[1] is None and pairs.columns[2] is None and pairs.columns[3] is None
+        if self.start == "data" and squared and same:
+            write_axes(model, *principal_axes(pairs, self.latent_dim))
+            some = next(pairs.batches(4096, torch.Generator().manual_seed(0)))
+            with torch.no_grad():
+                model.likelihood.start(some.target - model.reconstruct(some.x))
             return
-        mean, axes = principal_axes(pairs, self.latent_dim)
-        encoder, decoder, k = model.encoder.matrix, model.decoder.matrix, len(axes)
-        with torch.no_grad():
-            for tensor in (encoder.weight, encoder.bias, decoder.weight):  # type: ignore[union-attr]
-                tensor.zero_()  # type: ignore[operator, union-attr]
-            encoder.weight[:k], encoder.bias[:k] = axes, -axes @ mean  # type: ignore[index, operator, union-attr]
-            decoder.weight[:, :k], decoder.bias[:] = axes.T, mean  # type: ignore[index, operator, union-attr]
+        if self.epochs == 0:
+            reason = (
+                "start='random'"
+                if self.start == "random"
+                else "pairs of input and target"
+                if squared
+                else self.likelihood
+            )
+            raise InputError(f"There is no solution in closed form for {reason}", "epochs of at least 1", "epochs=30")
+        super().prepare(model, pairs)
+
+
+@torch.no_grad()
+def write_axes(model: Model, mean: Tensor, axes: Tensor) -> None:
+    """Make a linear model project onto ``axes`` (k, d) around ``mean`` (d,)."""
+    encoder, decoder = cast("LinearEncoder", model.encoder).matrix, cast("LinearDecoder", model.decoder).matrix
+    k = len(axes)
+    for tensor in (encoder.weight, encoder.bias, decoder.weight):
+        tensor.zero_()
+    encoder.weight[:k], encoder.bias[:k] = axes, -axes @ mean
+    decoder.weight[:, :k], decoder.bias[:] = axes.T, mean
 
 
 def principal_axes(pairs: Pairs, k: int) -> tuple[Tensor, Tensor]:
     """Return the mean row (d,) and the first ``k`` principal axes (k, d), in float64, signs fixed as scikit-learn's.
 
-    Rows are read in batches. When a row is longer than there are rows, the axes come from the rows' own products.
+    Rows are read in batches. When a row is longer than there are rows, the axes come from the rows themselves.
     """
     sample = pairs if len(pairs) <= _MOST else pairs.take(torch.randperm(len(pairs))[:_MOST].sort().values.numpy())
-    sample = Pairs(*sample.columns, dtype=torch.float64)
+    sample = Pairs(*sample.columns, dtype=torch.float64, transform=pairs.transform)
     n, first = len(sample), next(sample.batches(1)).x
     d = first[0].numel()
     total = first.new_zeros(d)

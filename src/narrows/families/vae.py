@@ -28,7 +28,7 @@ class VAE(Estimator):
 
     latent_dim: int = param(16, "numbers in the code", ge=1)
     likelihood: str | Likelihood = param("gaussian:learnt", "what the decoder's numbers mean", kind="likelihood")
-    beta: float | str | Schedule = param(1.0, "price of a nat of code, or a schedule such as ramp:0,1,0.2", kind="schedule")
+    beta: float | str | Schedule = param(1.0, "price of a nat of code, or a schedule: ramp:0,1,0.2", kind="schedule")
     free_bits: float = param(0.0, "nats of every latent dimension that cost nothing while training", ge=0)
 
     def build(self, problem: Problem) -> Model:

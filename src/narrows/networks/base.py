@@ -1,10 +1,11 @@
 """What every network spec is, and the sizes that it is built for."""
 
+from abc import ABC, abstractmethod
 from typing import ClassVar, NamedTuple
 
 from torch import nn
 
-from narrows.params import Part
+from narrows.parts import Part
 
 __all__ = ["Network", "Sizes"]
 
@@ -20,16 +21,16 @@ class Sizes(NamedTuple):
     n_cond: int = 0  # columns of the condition, appended to x and to z
 
 
-class Network(Part):
+class Network(Part, ABC):
     """A frozen spec of an encoder and a decoder.
 
-    The encoder maps (B, C, *spatial) to a tuple of feature maps, deepest last, all but the last being skips; the decoder maps
-    (z, skips) to (B, out, *spatial of the target).
+    The encoder maps (B, C, *spatial) to a tuple of feature maps, deepest last, all but the last being skips; the
+    decoder maps (z, skips) to (B, out, *spatial of the target).
     """
 
     kind: ClassVar[str] = "network"
     skips: ClassVar[bool] = False  # True: the decoder reads encoder maps, so a code alone cannot be decoded
 
+    @abstractmethod
     def build(self, sizes: Sizes) -> tuple[nn.Module, nn.Module]:
         """Return (encoder, decoder) for data of these sizes; every module is born whole."""
-        raise TypeError(f"{type(self).__name__} defines no network")

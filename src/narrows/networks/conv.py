@@ -1,6 +1,7 @@
 """Convolutional encoder and decoder for images of any size, odd ones too."""
 
 import math
+from itertools import pairwise
 from typing import Literal
 
 import torch.nn.functional as F
@@ -9,7 +10,8 @@ from torch import Tensor, nn
 from narrows.errors import InputError
 from narrows.networks.base import Network, Sizes
 from narrows.networks.parts import Activation, Norm, activation, norm
-from narrows.params import param, part
+from narrows.params import param
+from narrows.parts import part
 
 __all__ = ["Conv"]
 
@@ -34,7 +36,7 @@ class Conv(Network):
     (torch.Size([2, 4]), torch.Size([2, 1, 13, 10]))
     """
 
-    widths: tuple[int, ...] = param((32, 64, 128), "channels after each halving")
+    widths: tuple[int, ...] = param((32, 64, 128), "channels after each halving", ge=1)
     up: Up = param("resize", "how the decoder grows")
     kernel: int = param(3, "side of the filters, odd", ge=1)
     dilation: int = param(1, "spacing of the filters' taps, where the size stays", ge=1)
@@ -43,7 +45,7 @@ class Conv(Network):
     activation: Activation = param("silu", "between the layers")
     output: Activation = param("identity", "after the decoder's last layer")
     code: Activation = param("identity", "after the encoder's last layer")
-    flat: bool = param(True, "a vector as the code; off: maps, and images of any size at use")
+    flat: bool = param(True, "a vector as the code; off: maps")
 
     def build(self, sizes: Sizes) -> tuple[nn.Module, nn.Module]:
         """Return encoder and decoder for images of these sizes."""
@@ -54,7 +56,8 @@ class Conv(Network):
                 "image_shape=(1, 28, 28) for flattened images, or network='dense'",
             )
         if self.kernel % 2 == 0:
-            raise InputError(f"kernel={self.kernel} is even", "an odd side, so that the size stays", f"kernel={self.kernel + 1}")
+            accepted = "an odd side, so that the size stays"
+            raise InputError(f"kernel={self.kernel} is even", accepted, f"kernel={self.kernel + 1}")
         return ConvEncoder(self, sizes), ConvDecoder(self, sizes)
 
 
@@ -94,7 +97,8 @@ class ConvEncoder(nn.Module):
             width = wider
         self.layers = nn.Sequential(*layers)
         area = math.prod(halves(sizes.shape[1:], len(spec.widths))[-1])
-        head = [nn.Flatten(), nn.Linear(width * area, sizes.code_in)] if spec.flat else [nn.Conv2d(width, sizes.code_in, 1)]
+        to_vector = nn.Sequential(nn.Flatten(), nn.Linear(width * area, sizes.code_in))
+        head = to_vector if spec.flat else [nn.Conv2d(width, sizes.code_in, 1)]
         self.head = nn.Sequential(*head, *activation(spec.code))
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
@@ -114,9 +118,8 @@ class ConvDecoder(nn.Module):
         n_in = sizes.code_out + sizes.n_cond
         first = nn.Linear(n_in, math.prod(self.start)) if spec.flat else nn.Conv2d(n_in, widths[0], 1)
         self.first = nn.Sequential(first, *activation(spec.activation))
-        self.stages = nn.ModuleList(
-            Grow(spec, a, b, small, large) for a, b, small, large in zip(widths, widths[1:], sides, sides[1:], strict=False)
-        )
+        steps = zip(pairwise(widths), pairwise(sides), strict=True) if spec.widths else ()
+        self.stages = nn.ModuleList(Grow(spec, *width, *side) for width, side in steps)
         last = nn.Conv2d(widths[-1], sizes.out, spec.kernel, 1, (spec.kernel - 1) // 2)
         self.head = nn.Sequential(last, *activation(spec.output))
 
@@ -124,7 +127,7 @@ class ConvDecoder(nn.Module):
         """Return the likelihood's numbers at the target's size."""
         h: Tensor = self.first(z)
         if self.flat:
-            h = h.unflatten(1, self.start)
+            h = h.reshape(-1, *self.start)
         for stage in self.stages:
             h = stage(h)
         out: Tensor = self.head(h)
@@ -136,14 +139,15 @@ class Grow(nn.Module):
 
     def __init__(self, spec: Conv, n_in: int, n_out: int, small: Side, large: Side):
         super().__init__()
-        self.lost = tuple(2 * s - l for s, l in zip(small, large, strict=True))  # 1 where the larger side is odd, else 0
+        self.lost = [2 * half - whole for half, whole in zip(small, large, strict=True)]  # 1 where ``whole`` is odd
         self.mode = {"resize": "nearest", "bilinear": "bilinear"}.get(spec.up)
         if self.mode:
             layers = block(spec, n_in, n_out)
         else:
-            extra = [1 - lost for lost in self.lost]
-            padding = (spec.kernel - 1) // 2
-            grow = nn.ConvTranspose2d(n_in, n_out, spec.kernel, 2, padding, output_padding=extra, bias=spec.norm == "none")  # type: ignore[arg-type]
+            extra = (1 - self.lost[0], 1 - self.lost[1])
+            grow = nn.ConvTranspose2d(
+                n_in, n_out, spec.kernel, 2, (spec.kernel - 1) // 2, output_padding=extra, bias=spec.norm == "none"
+            )
             layers = [grow, *norm(spec.norm, n_out), *activation(spec.activation)]
         for _ in range(spec.depth - 1):
             layers += block(spec, n_out, n_out)

@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 from narrows.networks.base import Network, Sizes
 from narrows.networks.parts import Activation, activation
-from narrows.params import param, part
+from narrows.params import param
+from narrows.parts import part
 
 __all__ = ["Dense"]
 
@@ -31,8 +32,8 @@ class Dense(Network):
     )
     """
 
-    widths: tuple[int, ...] | None = param(None, "units of the encoder's layers; none: by the data")
-    decoder: tuple[int, ...] | None = param(None, "units of the decoder's layers; none: the encoder's, mirrored")
+    widths: tuple[int, ...] | None = param(None, "units of the encoder's layers; none: by the data", ge=1)
+    decoder: tuple[int, ...] | None = param(None, "units of the decoder's layers; none: the encoder's, mirrored", ge=1)
     activation: Activation = param("silu", "between the layers")
     output: Activation = param("identity", "after the decoder's last layer")
     code: Activation = param("identity", "after the encoder's last layer")
@@ -90,5 +91,5 @@ class DenseDecoder(nn.Module):
 
     def forward(self, z: Tensor, skips: tuple[Tensor, ...] = ()) -> Tensor:
         """Return the likelihood's numbers."""
-        out: Tensor = self.layers(z)
-        return out.unflatten(1, self.shape)
+        out: Tensor = self.layers(z).reshape(-1, *self.shape)
+        return out

@@ -5,7 +5,7 @@ import math
 from torch import Tensor, nn
 
 from narrows.networks.base import Network, Sizes
-from narrows.params import part
+from narrows.parts import part
 
 __all__ = ["Linear"]
 
@@ -49,5 +49,5 @@ class LinearDecoder(nn.Module):
 
     def forward(self, z: Tensor, skips: tuple[Tensor, ...] = ()) -> Tensor:
         """Return the likelihood's numbers."""
-        out: Tensor = self.matrix(z).unflatten(1, self.shape)
+        out: Tensor = self.matrix(z).reshape(-1, *self.shape)
         return out

@@ -1,11 +1,10 @@
 """Small pieces that networks share."""
 
-import math
 from typing import Literal
 
 from torch import nn
 
-__all__ = ["ACTIVATIONS", "Activation", "Norm", "activation", "norm"]
+__all__ = ["ACTIVATIONS", "Activation", "Norm", "activation", "groups", "norm"]
 
 Activation = Literal["identity", "relu", "leaky_relu", "gelu", "silu", "elu", "selu", "tanh", "sigmoid", "softplus"]
 Norm = Literal["none", "batch", "group"]
@@ -23,12 +22,6 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "softplus": nn.Softplus,
 }
 
-_NORMS = {
-    "none": lambda channels: nn.Identity(),
-    "batch": lambda channels: nn.BatchNorm2d(channels),
-    "group": lambda channels: nn.GroupNorm(math.gcd(8, channels), channels),
-}
-
 
 def activation(name: Activation) -> list[nn.Module]:
     """Return the layer of that name, and nothing for the identity."""
@@ -37,4 +30,19 @@ def activation(name: Activation) -> list[nn.Module]:
 
 def norm(name: Norm, channels: int) -> list[nn.Module]:
     """Return the normalisation of that name over ``channels``, and nothing for none."""
-    return [] if name == "none" else [_NORMS[name](channels)]
+    if name == "batch":
+        return [nn.BatchNorm2d(channels)]
+    return [nn.GroupNorm(groups(channels), channels)] if name == "group" else []
+
+
+def groups(channels: int) -> int:
+    """Return into how many groups a normalisation splits so many channels: 8 at most, of 4 channels at least.
+
+    Smaller groups would take the brightness out of a map, and everything out of a map of one value.
+
+    Examples
+    --------
+    >>> groups(64), groups(8), groups(6), groups(1)
+    (8, 2, 1, 1)
+    """
+    return next((each for each in (8, 4, 2) if channels % each == 0 and channels >= 4 * each), 1)

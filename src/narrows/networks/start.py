@@ -10,6 +10,7 @@ __all__ = ["unit_variance_start"]
 
 _WEIGHTED = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
 _FIRST = 0.1  # the decoder's last layer starts this small, around the mean target
+_FLAT = 1e-6  # an output that varies less than this is constant: there is nothing to scale
 
 
 @torch.no_grad()
@@ -18,10 +19,19 @@ def unit_variance_start(
 ) -> None:
     """Rescale and shift the layers in the order in which ``forward()`` runs them, in one pass.
 
-    Weights become orthogonal, then are divided by the deviation of the layer's output, and biases take its mean away, so that
-    no unit starts dead or saturated. Layers without a bias stand before a normalisation, which does the same, and stay. The
-    decoder's last layer starts small around ``centre``, the parameters that fit all rows at once. ``code=False`` leaves the
-    encoder's last layer as it is, for a bottleneck with an idea of its own.
+    Weights become orthogonal, biases take away the mean of every output channel, and weights are divided by the
+    deviation that is left, so that no unit starts dead or saturated. Layers without a bias stand before a
+    normalisation, which does the same, and stay. The decoder's last layer starts small around ``centre``, the
+    parameters that fit all rows at once. ``code=False`` leaves the encoder's last layer as it is, for a bottleneck with
+    an idea of its own.
+
+    Examples
+    --------
+    >>> encoder, decoder = nn.Linear(3, 2), nn.Linear(2, 3)
+    >>> x = 5 + 7 * torch.rand(50, 3)
+    >>> unit_variance_start(encoder, decoder, lambda: decoder(encoder(x)), x.mean(0))
+    >>> bool(encoder(x).mean(0).abs().max() < 1e-4), round(encoder(x).var(correction=0).item(), 4)
+    (True, 1.0)
     """
     last_of_decoder, last_of_encoder = _layers(decoder)[-1], _layers(encoder)[-1]
     layers = [layer for layer in _layers(encoder) + _layers(decoder) if layer.bias is not None]
@@ -32,15 +42,16 @@ def unit_variance_start(
         nn.init.orthogonal_(layer.weight)
         layer.bias.zero_()
         output = layer.forward(*inputs)
-        channels = [axis for axis in range(output.ndim) if axis != 1]
-        deviation = output.std().clamp_min(1e-6)
-        last = layer is last_of_decoder
-        scale = (_FIRST if last else 1.0) / deviation
+        mean = output.mean([axis for axis in range(output.ndim) if axis != 1], keepdim=True)
+        deviation = (output - mean).square().mean().sqrt()
+        scale = (_FIRST if layer is last_of_decoder else 1.0) / torch.where(deviation > _FLAT, deviation, 1.0)
         layer.weight.mul_(scale)
-        layer.bias.copy_(-scale * output.mean(channels))
-        if last and centre is not None and centre.numel() == layer.bias.numel():
-            layer.bias.add_(centre.flatten())
-        return layer.forward(*inputs)  # type: ignore[no-any-return]
+        layer.bias.copy_(-scale * mean.flatten())
+        if layer is last_of_decoder and centre is not None:
+            per_channel = len(layer.bias) == len(centre) and centre.ndim > 1
+            layer.bias.add_(centre.flatten(1).mean(1) if per_channel else centre.flatten())
+        again: Tensor = layer.forward(*inputs)
+        return again
 
     hooks = [layer.register_forward_hook(rescale) for layer in layers]
     try:

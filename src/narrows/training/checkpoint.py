@@ -32,14 +32,20 @@ class Checkpoint:
         try:
             saved: dict[str, Any] = torch.load(self.path, map_location="cpu", weights_only=True)
             theirs = dict(saved["signature"])
+            if not saved.keys() >= {"seed", "runtime", "session", "state"}:
+                raise KeyError("session")
         except Exception as error:  # noqa: BLE001 - whatever a broken file makes of the reader
-            raise ArtefactError(f"{self.path} cannot be read ({type(error).__name__})", "", "another folder, or --overwrite") from None
-        changed = sorted(key for key in self.signature if theirs.get(key) != self.signature[key])
+            raise ArtefactError(
+                f"{self.path} is truncated, altered or no resume state ({type(error).__name__})",
+                "the file as it was written",
+                f"another folder, or delete {self.path.name}",
+            ) from None
+        changed = sorted(key for key in {*self.signature, *theirs} if theirs.get(key) != self.signature.get(key))
         if changed:
             raise InputError(
-                f"{self.folder} holds an unfinished fit with other settings: {', '.join(changed)} changed",
+                f"{self.folder} holds the state of a fit with other settings: {', '.join(changed)} changed",
                 "the same data and settings when a fit goes on",
-                "another folder, or --overwrite",
+                f"another folder, or delete {self.path.name}",
             )
         return saved
 
@@ -47,11 +53,7 @@ class Checkpoint:
         """Replace the resume state and ``history.csv``."""
         with whole(self.path) as temporary:
             torch.save({"signature": self.signature, **content}, temporary)
-        write_history(self.folder / "history.csv", content["history"])
-
-    def clear(self) -> None:
-        """Remove the resume state of a finished fit."""
-        self.path.unlink(missing_ok=True)
+        write_history(self.folder / "history.csv", content["session"]["history"])
 
 
 def write_history(path: "str | Path", history: list[dict[str, Any]]) -> None:
@@ -68,6 +70,6 @@ def write_history(path: "str | Path", history: list[dict[str, Any]]) -> None:
         for epoch in history
     ]
     with whole(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]) if rows else ["epoch"])
+        writer = csv.DictWriter(file, list(dict.fromkeys(name for row in rows for name in row)) or ["epoch"])
         writer.writeheader()
         writer.writerows(rows)

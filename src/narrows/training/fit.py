@@ -2,8 +2,9 @@
 
 import copy
 import math
-import time
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor
@@ -14,28 +15,42 @@ from narrows.training.checkpoint import Checkpoint
 from narrows.training.loop import Epoch, Plan, State, train
 from narrows.training.progress import Listener, listeners
 from narrows.training.runtime import Runtime
+from narrows.training.seeds import mixed
 
-__all__ = ["Outcome", "Settings", "fit"]
+__all__ = ["Job", "Outcome", "Settings", "fit"]
 
 STEPS = 9_000  # a default fit takes about so many steps, whatever the number of rows ...
 MOST = 300  # ... but no more than so many epochs
+_SHARE = 0.95  # of a time budget that the epochs may fill
+_TRIAL = 0.01  # of a time budget that goes into measuring the length of a step
+_TRIED = 40  # steps that are measured at most
 
 
-class Settings(Protocol):
-    """What a fit reads of an estimator: its training fields."""
+@dataclass(frozen=True)
+class Settings:
+    """What a fit needs to know of an estimator: its training fields."""
 
-    epochs: int | None
-    minutes: float | None
-    batch_size: int
-    lr: float
-    weight_decay: float
-    schedule: Plan
-    warm_up: float
-    clip: float | None
-    patience: int | None
-    checkpoint: str | None
-    tensorboard: str | None
-    verbose: bool
+    epochs: int | None = 20
+    minutes: float | None = None
+    batch_size: int = 256
+    lr: float = 1e-3
+    weight_decay: float = 0.0
+    schedule: Plan = "cosine"
+    warm_up: float = 0.05
+    clip: float | None = None
+    patience: int | None = None
+    tensorboard: str | None = None
+    verbose: bool = False
+
+    @classmethod
+    def of(cls, estimator: Any) -> Self:
+        """Return the training fields of an estimator."""
+        return cls(**{spec.name: getattr(estimator, spec.name) for spec in fields(cls)})
+
+    def options(self) -> dict[str, Any]:
+        """Return the arguments of ``train`` among them."""
+        names = ("batch_size", "lr", "weight_decay", "schedule", "warm_up", "clip")
+        return {name: getattr(self, name) for name in names}
 
 
 class Outcome(NamedTuple):
@@ -50,140 +65,152 @@ class Outcome(NamedTuple):
     finished: bool
 
 
-def fit(
-    model: Model, pairs: Pairs, held: Pairs | None, settings: Settings, seed: int, runtime: Runtime, signature: dict[str, str]
-) -> Outcome:
-    """Train ``model`` on ``pairs`` as ``settings`` say and return the weights to keep, here or in several processes."""
-    outcome = runtime.launch(_fit, model, pairs, held, settings, seed, runtime, signature)
-    model.to("cpu").load_state_dict(outcome.weights)
+class Job(NamedTuple):
+    """One fit: all that it needs, in this process or another."""
+
+    model: Model
+    pairs: Pairs
+    held: Pairs | None
+    settings: Settings
+    seed: int
+    runtime: Runtime
+    checkpoint: Checkpoint | None = None
+    saved: dict[str, Any] | None = None  # what the checkpoint held
+
+
+def fit(job: Job) -> Outcome:
+    """Train the job's model and give it the weights to keep, here or in several processes."""
+    if job.saved:  # precision, threads and compilation as they were
+        job = job._replace(runtime=replace(job.runtime, **job.saved["runtime"]))
+    outcome = Outcome(*job.runtime.launch(run, job))
+    job.model.to("cpu").load_state_dict(outcome.weights)
     return outcome
 
 
+def run(job: Job) -> Outcome:
+    """Do a job as one rank."""
+    with job.runtime.limits():
+        session = Session.of(job)
+        state = State(**job.saved["state"]) if job.saved else State()
+        told: list[Listener] = []
+        if job.runtime.rank == 0:
+            told = listeners(job.settings.verbose, job.settings.tensorboard, session.epochs, state.epoch)
+        try:
+            stopped, finished = epochs(job, session, state, told)
+        finally:
+            for listener in told:
+                listener.close()
+        kept = session.weights or state.model or job.model.state_dict()
+        weights = {name: value.cpu() for name, value in kept.items()}
+        return Outcome(session.history, weights, session.epochs, session.best, stopped, session.messages, finished)
+
+
+def epochs(job: Job, session: "Session", state: State, told: list[Listener]) -> tuple[str, bool]:
+    """Go through the epochs; return why they ended, and whether there is nothing left to do."""
+    checkpoint = job.checkpoint if job.runtime.rank == 0 else None
+    try:
+        ended = session.over(job)
+        for epoch in () if ended else session.train(job, state):
+            if epoch.message:
+                session.messages.append(epoch.message)
+                for listener in told:
+                    listener.say(epoch.message)
+                continue
+            entry = session.take(job.model, epoch, state)
+            if checkpoint:
+                checkpoint.save(session.content(job, state))
+            for listener in told:
+                listener.epoch(entry)
+            ended = session.over(job)
+            if ended:
+                break
+    except KeyboardInterrupt:
+        return f"interrupted in epoch {len(session.history) + 1}", False
+    return ended or "all epochs were done", True
+
+
+@dataclass
 class Session:
     """The bookkeeping of one fit: history, best weights, patience; what a checkpoint holds besides the state."""
 
-    def __init__(self, epochs: int, patience: int):
-        self.epochs, self.patience = epochs, patience
-        self.history: list[dict[str, Any]] = []
-        self.messages: list[str] = []
-        self.best, self.lowest = 0, math.inf
-        self.weights: dict[str, Tensor] = {}
+    epochs: int
+    rows: int  # that are learnt from: all, unless a time budget is shorter than one epoch
+    history: list[dict[str, Any]]
+    messages: list[str]
+    weights: dict[str, Tensor]
+    best: int = 0
+    lowest: float = math.inf
+
+    @classmethod
+    def of(cls, job: Job) -> Self:
+        """Return a new one, or the one that the checkpoint holds."""
+        if job.saved:
+            return cls(**job.saved["session"])
+        planned, rows = plan(job)
+        messages = []
+        if rows < len(job.pairs):
+            most = f"one epoch takes longer than {job.settings.minutes:g} minutes"
+            messages = [f"only {rows:,} of {len(job.pairs):,} rows are learnt from: {most}"]
+        return cls(planned, rows, [], messages, {})
+
+    def train(self, job: Job, state: State) -> Iterator[Epoch]:
+        """Return the loop over the epochs that are left."""
+        pairs = job.pairs
+        if self.rows < len(pairs):
+            order = torch.randperm(len(pairs), generator=torch.Generator().manual_seed(mixed(job.seed, 0, 1)))
+            pairs = pairs.take(order[: self.rows].sort().values.numpy())
+        own = {"seed": job.seed, "runtime": job.runtime, "state": state}
+        return train(job.model, pairs, job.held, epochs=self.epochs, **own, **job.settings.options())  # type: ignore[arg-type]
 
     def take(self, model: Model, epoch: Epoch, state: State) -> dict[str, Any]:
         """Note an epoch; keep its weights when it is the best so far, or when nothing is held out."""
-        entry = {
-            "epoch": epoch.number,
-            "train": epoch.train,
-            "valid": epoch.valid,
-            "rows_per_second": epoch.rows_per_second,
-            "seconds": epoch.seconds,
-            "lr": epoch.lr,
-        }
+        entry = {"epoch": epoch.number, "train": epoch.train, "valid": epoch.valid}
+        entry |= {"rows_per_second": epoch.rows_per_second, "seconds": epoch.seconds, "lr": epoch.lr}
         self.history.append(entry)
         loss = model.settled(epoch.valid) if epoch.valid else -math.inf
         if loss < self.lowest or not epoch.valid:
             self.best, self.lowest, self.weights = epoch.number, loss, state.model
         return entry
 
-    def over(self, entry: dict[str, Any], minutes: float | None) -> str:
-        """Return why training should end after this epoch, or nothing."""
-        if entry["valid"] and entry["epoch"] - self.best >= self.patience:
-            return f"no better on held-out rows for {self.patience} epochs"
+    def over(self, job: Job) -> str:
+        """Return why training should end now, or nothing: the first rank's clock decides for all."""
+        return job.runtime.first(lambda: self._over(job.settings)) if self.history else ""
+
+    def _over(self, settings: Settings) -> str:
+        last, patience = self.history[-1], settings.patience or max(10, self.epochs // 5)
+        if last["epoch"] >= self.epochs:
+            return "all epochs were done"
+        if last["valid"] and last["epoch"] - self.best >= patience:
+            return f"no better on held-out rows for {patience} epochs"
         spent = sum(each["seconds"] for each in self.history)
-        if minutes and entry["epoch"] < self.epochs and spent + entry["seconds"] > 60 * minutes:
-            return f"{minutes:g} minutes were over"
+        if settings.minutes and spent + last["seconds"] > 60 * settings.minutes:
+            return f"{settings.minutes:g} minutes were over"
         return ""
 
-    def content(self, state: State) -> dict[str, Any]:
+    def content(self, job: Job, state: State) -> dict[str, Any]:
         """Return what a checkpoint keeps."""
-        own = {name: getattr(self, name) for name in ("epochs", "history", "messages", "best", "lowest", "weights")}
-        return {"session": own, "state": vars(state), "history": self.history}
-
-    def adopt(self, saved: dict[str, Any]) -> State:
-        """Go on from a checkpoint."""
-        vars(self).update(saved["session"])
-        return State(**saved["state"])
+        kept = {name: getattr(job.runtime, name) for name in ("precision", "threads", "compile")}
+        return {"seed": job.seed, "runtime": kept, "session": vars(self), "state": vars(state)}
 
 
-def _fit(
-    model: Model, pairs: Pairs, held: Pairs | None, settings: Settings, seed: int, runtime: Runtime, signature: dict[str, str]
-) -> Outcome:
-    with runtime.limits():
-        checkpoint = Checkpoint(settings.checkpoint, signature) if settings.checkpoint else None
-        saved = checkpoint.load() if checkpoint else None
-        epochs = saved["session"]["epochs"] if saved else plan(model, pairs, held, settings, seed, runtime)
-        session = Session(epochs, settings.patience or max(10, epochs // 5))
-        state = session.adopt(saved) if saved else State()
-        first = runtime.rank == 0
-        told = listeners(settings.verbose and first, settings.tensorboard if first else None, epochs, state.epoch)
-        try:
-            stopped, finished = _epochs(model, pairs, held, settings, seed, runtime, session, state, checkpoint if first else None, told)
-        finally:
-            for listener in told:
-                listener.close()
-        weights = {name: value.cpu() for name, value in (session.weights or state.model or model.state_dict()).items()}
-        return Outcome(session.history, weights, epochs, session.best, stopped, session.messages, finished)
+def plan(job: Job) -> tuple[int, int]:
+    """Return the number of epochs and of rows: as asked, as a time budget allows, or ``STEPS`` steps of them."""
+    asked, minutes, rows = job.settings.epochs, job.settings.minutes, len(job.pairs)
+    per_epoch = math.ceil(rows / job.settings.batch_size)
+    if minutes is None or asked == 0:
+        return (max(1, min(MOST, round(STEPS / per_epoch))) if asked is None else asked), rows
+    step = trial(job, 1)
+    step = trial(job, max(1, min(per_epoch, _TRIED, int(_TRIAL * 60 * minutes / step))))
+    checks = len(job.held) / job.settings.batch_size / 3 if job.held is not None else 0.0
+    fit_in = _SHARE * 60 * minutes / (step * (per_epoch + checks))
+    if fit_in < 1:
+        return 1, max(min(rows, job.settings.batch_size), int(fit_in * rows))
+    return (int(fit_in) if asked is None else min(int(fit_in), asked)), rows
 
 
-def _epochs(
-    model: Model,
-    pairs: Pairs,
-    held: Pairs | None,
-    settings: Settings,
-    seed: int,
-    runtime: Runtime,
-    session: Session,
-    state: State,
-    checkpoint: Checkpoint | None,
-    told: list[Listener],
-) -> tuple[str, bool]:
-    """Go through the epochs; return why they ended, and whether there is nothing left to do."""
-    ended = session.over(session.history[-1], settings.minutes) if session.history else ""
-    if ended:
-        return ended, True
-    options = training_options(settings, seed, runtime)
-    try:
-        for epoch in train(model, pairs, held, epochs=session.epochs, state=state, **options):
-            if epoch.message:
-                session.messages.append(epoch.message)
-                for listener in told:
-                    listener.say(epoch.message)
-                continue
-            entry = session.take(model, epoch, state)
-            for listener in told:
-                listener.epoch(entry)
-            if checkpoint:
-                checkpoint.save(session.content(state))
-            ended = session.over(entry, settings.minutes)
-            if ended:
-                return ended, True
-    except KeyboardInterrupt:
-        return f"interrupted in epoch {state.epoch + 1}", False
-    return "all epochs were done", True
-
-
-def training_options(settings: Settings, seed: int, runtime: Runtime) -> dict[str, Any]:
-    """Return the arguments of ``train`` that come from the settings."""
-    names = ("batch_size", "lr", "weight_decay", "schedule", "warm_up", "clip")
-    return {**{name: getattr(settings, name) for name in names}, "seed": seed, "runtime": runtime}
-
-
-def plan(model: Model, pairs: Pairs, held: Pairs | None, settings: Settings, seed: int, runtime: Runtime) -> int:
-    """Return the number of epochs: as asked, as a time budget allows, or as many as about ``STEPS`` steps make."""
-    per_epoch = math.ceil(len(pairs) / settings.batch_size)
-    if settings.minutes is None:
-        return max(1, min(MOST, round(STEPS / per_epoch))) if settings.epochs is None else settings.epochs
-    steps = min(per_epoch, 40)
-    some = pairs.take(torch.arange(min(len(pairs), steps * settings.batch_size)).numpy())
-    trial, options = copy.deepcopy(model), training_options(settings, seed, runtime)
-    for _ in train(trial, some, epochs=1, **options):  # the first pass pays for warming up
-        pass
-    started = time.perf_counter()
-    for _ in train(trial, some, None, epochs=1, **options):
-        pass
-    step = (time.perf_counter() - started) / steps
-    epoch = step * (per_epoch + (len(held) / settings.batch_size / 3 if held is not None else 0))
-    known = torch.tensor([epoch], device=runtime.where)
-    epoch = float(runtime.total(known)) / runtime.world
-    most = max(1, int(0.95 * 60 * settings.minutes / epoch))
-    return most if settings.epochs is None else min(most, settings.epochs)
+def trial(job: Job, steps: int) -> float:
+    """Return the seconds that a step takes once it is warm, measured on a copy of the model, the same on every rank."""
+    some = job.pairs.take(torch.arange(min(len(job.pairs), steps * job.settings.batch_size)).numpy())
+    options = job.settings.options()
+    *_, last = train(copy.deepcopy(job.model), some, epochs=2, seed=job.seed, runtime=job.runtime, **options)
+    return job.runtime.first(lambda: max(last.seconds / steps, 1e-9))

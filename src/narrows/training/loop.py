@@ -13,7 +13,8 @@ from torch import Tensor
 from narrows.data.pairs import Pairs
 from narrows.errors import InputError
 from narrows.model import Model
-from narrows.training.runtime import Runtime, mixed, seeded
+from narrows.training.runtime import Runtime
+from narrows.training.seeds import mixed, seeded
 
 __all__ = ["Epoch", "State", "evaluate", "train"]
 
@@ -77,35 +78,32 @@ def train(
     [1, 2]
     """
     runtime, state = runtime or Runtime("cpu"), state or State()
-    net = runtime.wrap(model)
+    model.to(runtime.where)
     pairs, valid = pairs.to(runtime.where), valid and valid.to(runtime.where)
+    net = runtime.wrap(model, runtime.world > 1 and _unused(model, pairs, runtime))
     decay = torch.optim.AdamW if weight_decay else torch.optim.Adam
     optimizer = decay(model.parameters(), lr, weight_decay=weight_decay, fused=runtime.where.type in ("cpu", "cuda"))
-    if state.epoch:
-        restore(model, optimizer, state)
-    else:
-        remember(model, optimizer, state)
+    (restore if state.epoch else remember)(model, optimizer, state)
     per_epoch = math.ceil(len(pairs) / batch_size)
     rate = Rate(lr, epochs * per_epoch, warm_up, schedule)
     while state.epoch < epochs:
         started = time.perf_counter()
         number = state.epoch + 1
-        with seeded(mixed(seed, number, runtime.rank)):
-            means = one_epoch(net, model, optimizer, pairs, batch_size, rate, state, clip, seed, runtime)
-        if means is None:
+        with seeded(mixed(seed, number, runtime.rank), runtime.where):
+            means = one_epoch(net, optimizer, pairs, batch_size, rate, state, clip, seed, runtime)
+        took = time.perf_counter() - started
+        held = evaluate(model, valid, batch_size=batch_size, seed=seed, runtime=runtime) if means else {}
+        if means is None or not all(map(math.isfinite, held.values())):
             yield go_back(model, optimizer, state, number, rate)
             continue
-        took = time.perf_counter() - started
-        state.epoch = number
-        held = evaluate(model, valid, batch_size=batch_size, seed=seed, runtime=runtime)
         remember(model, optimizer, state)
+        state.epoch = number
         seconds = time.perf_counter() - started
         yield Epoch(number, means, held, len(pairs) / took, seconds, rate(number * per_epoch - 1) * state.slower)
 
 
 def one_epoch(
-    net: Any,
-    model: Model,
+    net: torch.nn.Module,
     optimizer: torch.optim.Optimizer,
     pairs: Pairs,
     batch_size: int,
@@ -116,19 +114,18 @@ def one_epoch(
     runtime: Runtime,
 ) -> dict[str, float] | None:
     """Pass over the rows once and return the mean of every term, or None when the loss is no longer finite."""
-    model.train()
-    parameters = list(model.parameters())
-    shuffle = torch.Generator().manual_seed(mixed(seed, state.epoch + 1))
-    order = pairs.order(shuffle)
+    net.train()
+    parameters = list(net.parameters())
+    order = pairs.order(torch.Generator().manual_seed(mixed(seed, state.epoch + 1)))
     sums: dict[str, Tensor] = {}
     step = state.epoch * math.ceil(len(pairs) / batch_size)
-    for rows in order.split(batch_size):
-        mine = runtime.share(rows)
-        counts = 1.0 if runtime.world == 1 or runtime.rank < len(rows) else 0.0
+    for rows in torch.split(order, batch_size):
+        counts = 1.0 if runtime.rank < len(rows) else 0.0
         for group in optimizer.param_groups:
             group["lr"] = rate(step) * state.slower
+        batch = pairs.batch(runtime.share(rows)).to(runtime.where)
         with runtime.autocast():
-            terms: dict[str, Tensor] = net(pairs.batch(mine), rate.progress(step))
+            terms: dict[str, Tensor] = net(batch, rate.progress(step))
         totals = {name: term.float().sum() * counts for name, term in terms.items()}
         loss = torch.stack(list(totals.values())).sum() * (runtime.world / len(rows))
         optimizer.zero_grad(set_to_none=True)
@@ -141,23 +138,27 @@ def one_epoch(
         step += 1
         if step % _LOOK == 0 and not _finite(sums, runtime):
             return None
-    return _means(sums, len(pairs), runtime) if _finite(sums, runtime) else None
+    # What the last step broke is in no sum yet: it shows in the weights.
+    broken = torch.stack([parameter.detach().float().mul(0).sum() for parameter in parameters]).sum()
+    return _means(sums, len(pairs), runtime) if _finite({**sums, "": broken}, runtime) else None
 
 
 @torch.no_grad()
 def evaluate(
     model: Model, pairs: Pairs | None, *, batch_size: int = 256, seed: int = 0, runtime: Runtime | None = None
 ) -> dict[str, float]:
-    """Return the same terms on rows that the model does not learn from, at the end of every schedule, with fixed noise."""
+    """Return the same terms on rows that the model does not learn from, at the end of every schedule, noise fixed."""
     runtime = runtime or Runtime("cpu")
     sums: dict[str, Tensor] = {}
     model.eval()
-    with seeded(mixed(seed, 0)):
-        for batch in pairs.batches(max(batch_size, 1024)) if pairs is not None else ():
+    if pairs is None:
+        return {}
+    with seeded(mixed(seed, 0), runtime.where):
+        for batch in pairs.batches(max(batch_size, 1024)):
             for name, term in model(batch.to(runtime.where), 1.0).items():
-                sums[name] = sums.get(name, torch.zeros((), device=term.device)) + term.sum()
-    # Every rank holds all the validation rows and computes the same numbers: there is nothing to add up between them.
-    return {name: float(total) / len(pairs) for name, total in sums.items()} if pairs is not None else {}
+                sums[name] = sums[name] + term.sum() if name in sums else term.sum()
+    # Every rank goes through all the rows; the mean over the ranks makes them agree to the last bit.
+    return _means(sums, len(pairs) * runtime.world, runtime)
 
 
 @dataclass(frozen=True)
@@ -170,7 +171,7 @@ class Rate:
     plan: Plan
 
     def progress(self, step: int) -> float:
-        """The share of training that is over."""
+        """Return the share of training that is over."""
         return step / max(1, self.steps)
 
     def __call__(self, step: int) -> float:
@@ -220,3 +221,12 @@ def _finite(sums: dict[str, Tensor], runtime: Runtime) -> bool:
 
 def _means(sums: dict[str, Tensor], rows: int, runtime: Runtime) -> dict[str, float]:
     return {name: float(runtime.total(total.clone())) / rows for name, total in sums.items()}
+
+
+def _unused(model: Model, pairs: Pairs, runtime: Runtime) -> bool:
+    """Return whether some weights have no part in the loss: a trial on a copy tells."""
+    trial = copy.deepcopy(model).train()
+    with seeded(0, runtime.where):
+        terms = trial(pairs.batch(slice(0, 2)).to(runtime.where), 0.5)
+        torch.stack([term.sum() for term in terms.values()]).sum().backward()  # type: ignore[no-untyped-call]
+    return any(weight.requires_grad and weight.grad is None for weight in trial.parameters())

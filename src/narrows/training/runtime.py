@@ -1,15 +1,17 @@
-"""Where the arithmetic runs: device, precision, threads, compilation, ranks. Stands on Lightning Fabric for several ranks."""
+"""Where the arithmetic runs: device, precision, threads, compilation, ranks (through Lightning Fabric)."""
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from narrows.errors import InputError
+from narrows.training import ranks
+from narrows.training.seeds import mixed, seeded
 
 __all__ = ["Runtime", "mixed", "seeded"]
 
@@ -17,29 +19,9 @@ _T = TypeVar("_T")
 _SMALL = 2e8  # multiply-adds a step under which a second thread costs more than it brings
 
 
-def mixed(seed: int, *numbers: int) -> int:
-    """Return a seed that depends on all the numbers (splitmix64), so that no random state needs to be stored."""
-    state = seed & 0xFFFFFFFFFFFFFFFF
-    for number in numbers:
-        state = (state + 0x9E3779B97F4A7C15 * (number + 1)) & 0xFFFFFFFFFFFFFFFF
-        state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & 0xFFFFFFFFFFFFFFFF
-        state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & 0xFFFFFFFFFFFFFFFF
-        state ^= state >> 31
-    return state & 0x7FFFFFFFFFFFFFFF
-
-
-@contextlib.contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Make random numbers depend on ``seed`` inside, and leave the global state untouched outside."""
-    devices = [torch.cuda.current_device()] if torch.cuda.is_available() and torch.cuda.is_initialized() else []
-    with torch.random.fork_rng(devices):
-        torch.manual_seed(seed)
-        yield
-
-
 @dataclass(frozen=True)
 class Runtime:
-    """One process by default; several with ``devices``, or under ``torchrun``, where each rank takes its share of a batch.
+    """One process by default; several with ``devices`` or under ``torchrun``, each with its share of every batch.
 
     Examples
     --------
@@ -56,39 +38,55 @@ class Runtime:
     @property
     def where(self) -> torch.device:
         """The device of this rank."""
-        local = int(os.environ.get("LOCAL_RANK", 0))
+        local = int(os.environ.get("LOCAL_RANK", 0)) if self.world > 1 else None
         if self.device == "auto":
             if torch.cuda.is_available():
-                return torch.device("cuda", local if self.world > 1 else torch.cuda.current_device())
+                return torch.device("cuda", torch.cuda.current_device() if local is None else local)
             return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
         try:
             where = torch.device(self.device)
         except RuntimeError:
             raise InputError(f"There is no device {self.device!r}", "auto, cpu, cuda, cuda:1, mps") from None
-        if where.type == "cuda" and not torch.cuda.is_available():
-            raise InputError(f"device={self.device!r}, but this machine has no usable GPU", "cpu or auto", "--device auto")
-        return torch.device("cuda", local) if where.type == "cuda" and where.index is None else where
+        if where.type == "cuda":
+            found = torch.cuda.device_count() if torch.cuda.is_available() else 0
+            if (where.index or 0) >= found:
+                raise InputError(
+                    f"device={self.device!r}, but this machine has {found} usable GPUs", "cpu or auto", "device='auto'"
+                )
+            return torch.device("cuda", local or 0) if where.index is None else where
+        if where.type == "mps" and not torch.backends.mps.is_available():
+            raise InputError("device='mps', but this machine has none", "cpu or auto", "device='auto'")
+        return where
 
     @property
     def world(self) -> int:
         """The number of processes that train together."""
-        return torch.distributed.get_world_size() if _together() else 1
+        return ranks.world()
 
     @property
     def rank(self) -> int:
-        """This process's place among them."""
-        return torch.distributed.get_rank() if _together() else 0
+        """The place of this process among them."""
+        return ranks.rank()
+
+    @property
+    def processes(self) -> int:
+        """How many processes a fit that starts here has."""
+        return self.world if self.world > 1 or ranks.launched() else self.devices
+
+    def join(self) -> None:
+        """Join the other processes that ``torchrun`` started; nothing otherwise."""
+        ranks.join(self.where.type)
 
     def resolve(self, work: float) -> "Runtime":
         """Return the same with threads and precision chosen by a fixed rule from the multiply-adds of one step."""
-        threads = self.threads or (1 if work < _SMALL else torch.get_num_threads())
+        threads = self.threads or (1 if work < _SMALL else ranks.threads(self.devices))
         precision = self.precision
         if precision == "auto":
             precision = "bfloat16" if _bf16_pays(self.where, work) else "float32"
-        return Runtime(self.device, self.devices, precision, threads, self.compile)
+        return replace(self, precision=precision, threads=threads)
 
     @contextlib.contextmanager
-    def limits(self) -> Iterator[None]:
+    def limits(self) -> Any:
         """Use the chosen number of threads inside."""
         before = torch.get_num_threads()
         torch.set_num_threads(self.threads or before)
@@ -103,13 +101,16 @@ class Runtime:
             return contextlib.nullcontext()
         return torch.autocast(self.where.type, torch.bfloat16)
 
-    def wrap(self, model: nn.Module) -> nn.Module:
-        """Return the model ready to train: on its device, compiled if asked, data-parallel over several ranks."""
+    def wrap(self, model: nn.Module, unused: bool = False) -> nn.Module:
+        """Return the model ready to train: on its device, compiled if asked, data-parallel over several ranks.
+
+        ``unused`` says that some weights have no gradient, which data-parallel training has to look for.
+        """
         net: nn.Module = model.to(self.where)
         if self.compile:
             net = torch.compile(net)  # type: ignore[assignment]
         if self.world > 1:
-            net = nn.parallel.DistributedDataParallel(net)
+            net = nn.parallel.DistributedDataParallel(net, find_unused_parameters=unused)
         return net
 
     def total(self, values: Tensor) -> Tensor:
@@ -125,43 +126,18 @@ class Runtime:
         mine = rows[self.rank :: self.world]
         return mine if len(mine) else rows[:1]
 
-    def launch(self, function: Callable[..., _T], *args: Any) -> _T:
-        """Call ``function(*args)`` here, or in ``devices`` processes of which the first one's answer returns."""
-        under_torchrun = "TORCHELASTIC_RUN_ID" in os.environ
-        if self.devices == 1 and not under_torchrun:
+    def first(self, function: Callable[[], _T]) -> _T:
+        """Call ``function`` on the first rank only; every rank returns its answer, or raises its ``InputError``."""
+        return function() if self.world == 1 else ranks.first(function)
+
+    def launch(self, function: Callable[..., tuple[Any, ...]], *args: Any) -> tuple[Any, ...]:
+        """Call ``function(*args)`` here, or in ``devices`` new processes of which the first one's answer returns.
+
+        An answer is a tuple of tensors, numbers, texts, and lists and dicts of them.
+        """
+        if self.processes == 1 or self.world > 1:
             return function(*args)
-        if _together():
-            return function(*args)
-        fabric = _fabric(self, under_torchrun)
-        answer: _T = fabric.launch(_Task(function), *args)
-        return answer
-
-
-class _Task:
-    """Calls a function without the Fabric object that launched it."""
-
-    def __init__(self, function: Callable[..., Any]):
-        self.function = function
-
-    def __call__(self, fabric: Any, *args: Any) -> Any:
-        return self.function(*args)
-
-
-def _together() -> bool:
-    return torch.distributed.is_available() and torch.distributed.is_initialized()
-
-
-def _fabric(runtime: Runtime, under_torchrun: bool) -> Any:
-    from lightning_fabric import Fabric
-
-    where = runtime.where.type
-    devices = int(os.environ["LOCAL_WORLD_SIZE"]) if under_torchrun else runtime.devices
-    nodes = int(os.environ.get("GROUP_WORLD_SIZE", 1)) if under_torchrun else 1
-    strategy = "ddp" if under_torchrun else "ddp_spawn"
-    fabric = Fabric(accelerator=where, devices=devices, num_nodes=nodes, strategy=strategy)
-    if under_torchrun:
-        fabric.launch()
-    return fabric
+        return ranks.spawn(self.where.type, self.devices, function, args)
 
 
 def _bf16_pays(where: torch.device, work: float) -> bool:

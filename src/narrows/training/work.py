@@ -31,7 +31,7 @@ def products(model: Model, batch: Batch) -> float:
         nonlocal count
         grows = isinstance(module, nn.modules.conv._ConvTransposeNd)
         places = inputs[0].shape[2:] if grows else output.shape[2:]
-        count += module.weight.numel() * math.prod(places)  # type: ignore[union-attr, operator]
+        count += module.weight.numel() * math.prod(places)  # type: ignore[operator]
 
     kinds = (nn.Linear, nn.modules.conv._ConvNd)
     hooks = [module.register_forward_hook(note) for module in model.modules() if isinstance(module, kinds)]

@@ -1,0 +1,118 @@
+"""The figures of ``bench/results``, latest per row, as tables in ``docs/benchmarks.md``.
+
+``python bench/table.py [--results FOLDER] [--out FILE]``; needs nothing but Python.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+Line = dict[str, Any]
+
+HEAD = """# Benchmarks
+
+Written by `python bench/table.py` from `bench/results/`; do not edit. What each row is: `bench/README.md`.
+"""
+QUALITY = """
+## Quality
+
+Lower is better. *Floor* is a closed-form or trivial method; *goal* is the best published method of that kind. Seconds
+are fit and predict, the mean over the seeds.
+
+| row | value | floor | goal | met | seconds | seeds | machine | date |
+|---|---|---|---|---|---|---|---|---|
+"""
+SPEED = """
+## Speed
+
+Side by side in one run, in turn, with the founding documents' own loop in plain PyTorch: medians. The start of the
+command is in seconds, beside an empty Python.
+
+| row | ours | the other | ratio | goal | met | images | machine | date |
+|---|---|---|---|---|---|---|---|---|
+"""
+
+
+def latest(path: Path) -> list[Line]:
+    """Return the last line of every row, quick runs left out, in the order of their first appearance."""
+    rows: dict[str, Line] = {}
+    for text in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+        line = json.loads(text)
+        if not line["quick"]:
+            rows[line["row"]] = line
+    return list(rows.values())
+
+
+def missed(value: float, goal: float) -> str:
+    """Say whether a value is at most its goal, or by how much it is missed.
+
+    Examples
+    --------
+    >>> missed(2.9, 3), missed(3.3, 3)
+    ('yes', 'no: 10 % above')
+    """
+    return "yes" if value <= goal else f"no: {100 * (value / goal - 1):.0f} % above"
+
+
+def short(value: float | None) -> str:
+    """Return a number with four digits.
+
+    Examples
+    --------
+    >>> short(0.0123456), short(None), short(2e-9)
+    ('0.01235', '', '2e-09')
+    """
+    return "" if value is None else f"{value:.4g}"
+
+
+def quality_row(line: Line) -> list[str]:
+    """Return the cells of a quality row."""
+    cells = [line["row"], *(short(line[name]) for name in ("value", "floor", "goal"))]
+    return [*cells, missed(line["value"], line["goal"]), f"{line['seconds']:.1f}", str(line["seeds"]), *_where(line)]
+
+
+def speed_row(line: Line) -> list[str]:
+    """Return the cells of a speed row: a ratio to reach, or seconds to stay under."""
+    cells = [line["row"], f"{line['ours']:.3g} s", f"{line['theirs']:.3g} s"]
+    if "images" not in line:
+        return [*cells, "", f"under {line['goal']:g} s", missed(line["ours"], line["goal"]), "", *_where(line)]
+    ratio, goal = line["ratio"], line["goal"]
+    met = "yes" if line["met"] else f"no: {100 * (1 - ratio / goal):.0f} % short"
+    return [*cells, f"{ratio:.2f}x", f"{goal:g}x", met, str(line["images"]), *_where(line)]
+
+
+def _where(line: Line) -> list[str]:
+    return [line["machine"], line["date"][:10]]
+
+
+def page(results: Path) -> str:
+    """Return the page, or end with one message when there are no figures."""
+    quality, speed = (latest(results / name) for name in ("quality.jsonl", "speed.jsonl"))
+    if not quality and not speed:
+        print(f"{results} holds no figures. Try: python bench/speed.py start", file=sys.stderr)
+        sys.exit(2)
+    tables = (QUALITY, [quality_row(line) for line in quality]), (SPEED, [speed_row(line) for line in speed])
+    return HEAD + "".join(head + _lines(rows) for head, rows in tables if rows)
+
+
+def _lines(rows: list[list[str]]) -> str:
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in rows)
+
+
+def main() -> None:
+    """Write the page."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--results", type=Path, default=HERE / "results")
+    parser.add_argument("--out", type=Path, default=HERE.parent / "docs" / "benchmarks.md")
+    asked = parser.parse_args()
+    text = page(asked.results)
+    asked.out.parent.mkdir(parents=True, exist_ok=True)
+    asked.out.write_text(text, encoding="utf-8")
+    print(f"{asked.out} written")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""The one funnel that every fit goes through: seed, split, model, training, and what the estimator keeps of it."""
+
+from collections.abc import Callable
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from narrows.data.pairs import Pairs
+from narrows.likelihood import Likelihood, Pricing
+from narrows.model import Model
+from narrows.params import Part, as_part
+from narrows.training.checkpoint import Checkpoint
+from narrows.training.fit import Job, Settings, fit
+from narrows.training.runtime import Runtime
+from narrows.training.seeds import drawn, seeded
+from narrows.training.work import products
+
+if TYPE_CHECKING:
+    from narrows.estimator import Estimator
+
+__all__ = ["fit_estimator"]
+
+_HELD = 10_000  # rows that are held out at most
+_FREE = {
+    "checkpoint",
+    "tensorboard",
+    "verbose",
+    "device",
+    "random_state",
+    "warm_start",
+}  # may change when a fit goes on
+
+
+def fit_estimator(estimator: "Estimator", pairs: Pairs, likelihood: Likelihood | None) -> None:
+    """Fit ``estimator`` to ``pairs`` and set its fitted attributes; nothing of it changes before all is done."""
+    own = estimator
+    runtime = Runtime(own.device, own.devices, own.precision, own.threads, own.compile)
+    runtime.join()
+    spec: Likelihood = as_part("likelihood", likelihood or own.likelihood)
+    checkpoint = Checkpoint(own.checkpoint, signature(own, pairs, spec, runtime)) if own.checkpoint else None
+    saved = runtime.first(checkpoint.load) if checkpoint else None
+    seed = runtime.first(lambda: drawn(own.random_state))
+    seed = saved["seed"] if saved else seed  # an unseeded fit goes on with the seed that it drew
+    pairs = single(pairs)
+    kept, held = split(own, pairs, seed)
+    model = fresh(own, kept, spec.build(pairs.shapes[1]), seed, start=saved is None)
+    runtime = runtime.resolve(products(model, next(kept.batches(1))) * 3 * min(own.batch_size, len(kept)))
+    outcome = fit(Job(model, kept, held, Settings.of(own), seed, runtime, checkpoint, saved))
+    own.model_, own.shapes_, own.seed_, own.likelihood_ = model.eval(), pairs.shapes, seed, spec
+    own.history_, own.stopped_, own.finished_ = outcome.history, outcome.stopped, outcome.finished
+    own.n_epochs_, own.best_epoch_, own.messages_ = len(outcome.history), outcome.best, outcome.messages
+    with torch.no_grad():
+        own._n_features_out = own.encode_batch(model, next(kept.batches(1))).shape[1]
+
+
+def split(estimator: "Estimator", pairs: Pairs, seed: int) -> tuple[Pairs, Pairs | None]:
+    """Return the rows to learn from, and those held out for early stopping and best weights."""
+    held = min(int(estimator.validation * len(pairs)), _HELD)
+    if not held or estimator.epochs == 0:
+        return pairs, None
+    order = np.random.RandomState(seed).permutation(len(pairs))
+    return pairs.take(np.sort(order[held:])), pairs.take(np.sort(order[:held]))
+
+
+def fresh(estimator: "Estimator", kept: Pairs, priced: Pricing, seed: int, *, start: bool) -> Model:
+    """Return the model to train: with the last fit's weights when asked to go on, else started from the data."""
+    with seeded(seed):
+        model = estimator.build(estimator.problem(kept.shapes, priced))
+        last = estimator.model_.state_dict() if estimator.warm_start and hasattr(estimator, "model_") else {}
+        if last and shapes(last) == shapes(model.state_dict()):
+            model.load_state_dict(last)
+        elif start:
+            priced.start(next(kept.batches(4096, torch.Generator().manual_seed(seed))).target)
+            estimator.prepare(model, kept)
+    return model
+
+
+def shapes(weights: dict[str, Tensor]) -> dict[str, torch.Size]:
+    """Return the shape of every tensor."""
+    return {name: value.shape for name, value in weights.items()}
+
+
+def signature(estimator: "Estimator", pairs: Pairs, likelihood: Likelihood, runtime: Runtime) -> dict[str, str]:
+    """Return what must be the same for a fit to go on: the data and every setting that changes the numbers."""
+    own = {spec.name: said(getattr(estimator, spec.name)) for spec in fields(estimator) if spec.name not in _FREE}
+    if estimator.random_state is not None and not hasattr(estimator.random_state, "randint"):
+        own["random_state"] = str(estimator.random_state)
+    own |= {"likelihood": said(likelihood), "devices": str(runtime.processes)}
+    return {"family": type(estimator).name, **own, "the data": pairs.fingerprint()}
+
+
+def said(value: Any) -> str:
+    """Return a setting as a text that is the same in another process."""
+    if isinstance(value, (tuple, list)):
+        return f"({', '.join(map(said, value))})"
+    if isinstance(value, Callable) and not isinstance(value, Part):  # type: ignore[arg-type]
+        return f"{getattr(value, '__module__', '')}:{getattr(value, '__qualname__', type(value).__qualname__)}"
+    return repr(value)
+
+
+def single(pairs: Pairs) -> Pairs:
+    """Return the pairs as training reads them: in float32."""
+    columns = (c.float() if isinstance(c, Tensor) and c.dtype == torch.float64 else c for c in pairs.columns)
+    return Pairs(*columns, transform=pairs.transform)

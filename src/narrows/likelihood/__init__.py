@@ -1,0 +1,21 @@
+"""What the decoder's numbers mean: p(target | params), features on axis 1, nats per value.
+
+Mean squared error is a Gaussian of fixed scale, cross-entropy a Bernoulli, absolute error a Laplace, each up to a
+constant.
+"""
+
+from narrows.likelihood.base import Likelihood, Pricing
+from narrows.likelihood.continuous import Gaussian, Laplace, LearntGaussian, PredictedGaussian
+from narrows.likelihood.discrete import Bernoulli, Categorical, Multinomial
+
+__all__ = [
+    "Bernoulli",
+    "Categorical",
+    "Gaussian",
+    "Laplace",
+    "LearntGaussian",
+    "Likelihood",
+    "Multinomial",
+    "PredictedGaussian",
+    "Pricing",
+]

@@ -1,0 +1,67 @@
+"""What every likelihood can do."""
+
+import math
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from narrows.parts import Part
+
+__all__ = ["Likelihood", "Pricing", "normal", "uniform"]
+
+
+class Pricing(ABC):
+    """Reads ``n_params`` numbers per value of the target and prices the target in nats."""
+
+    n_params: int = 1
+
+    def n_out(self, shape: tuple[int, ...]) -> int:
+        """Return how many channels the decoder must give for a target of this shape (C, *spatial)."""
+        return self.n_params * shape[0]
+
+    def start(self, target: Tensor) -> None:  # noqa: B027 - most have nothing to start from
+        """Set weights of its own from a sample of targets; nothing by default."""
+
+    def centre(self, target: Tensor) -> Tensor | None:
+        """Return the parameters that fit all rows of ``target`` at once, (n_out, *spatial); None where unknown."""
+        return None
+
+    @abstractmethod
+    def log_prob(self, params: Tensor, target: Tensor) -> Tensor:
+        """Return the log-probability of every value, in nats, in the target's shape."""
+
+    @abstractmethod
+    def mean(self, params: Tensor) -> Tensor:
+        """Return the expected target: the reconstruction."""
+
+    @abstractmethod
+    def sample(self, params: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Return one draw of the target for every row of ``params``."""
+
+    def nats(self, params: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+        """Return -log p(target | params) of every row, (B,); ``weight`` hides values (0) or stresses them."""
+        nats = self.log_prob(params, target).neg()
+        return (nats if weight is None else nats * weight).flatten(1).sum(1)
+
+
+class Likelihood(Pricing, Part):
+    """A likelihood as a setting; ``build`` gives the part that the model owns: itself, or a module with weights."""
+
+    kind: ClassVar[str] = "likelihood"
+    support: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
+
+    def build(self, shape: tuple[int, ...]) -> Pricing:
+        """Return what prices targets of this shape."""
+        return self
+
+
+def normal(like: Tensor, generator: torch.Generator | None) -> Tensor:
+    """Return draws from N(0, 1) in the shape, type and place of ``like``."""
+    return torch.randn(like.shape, generator=generator, dtype=like.dtype, device=like.device)
+
+
+def uniform(like: Tensor, generator: torch.Generator | None) -> Tensor:
+    """Return draws from [0, 1) in the shape, type and place of ``like``."""
+    return torch.rand(like.shape, generator=generator, dtype=like.dtype, device=like.device)

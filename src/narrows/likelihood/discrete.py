@@ -1,0 +1,121 @@
+"""Likelihoods of labels, bits and counts; the decoder's numbers are logits."""
+
+import math
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from narrows.likelihood.base import Likelihood, uniform
+from narrows.params import param
+from narrows.parts import part
+
+__all__ = ["Bernoulli", "Categorical", "Multinomial"]
+
+_RARE = 0.01  # logits do not start beyond this probability, where gradients would vanish
+
+
+@part("bernoulli")
+class Bernoulli(Likelihood):
+    """Binary values with logits ``params``; a grey level in [0, 1] is read as a probability (cross-entropy).
+
+    Examples
+    --------
+    >>> round(Bernoulli().nats(torch.zeros(1, 3), torch.ones(1, 3)).item(), 4)  # 3 log 2
+    2.0794
+    """
+
+    support: ClassVar[tuple[float, float]] = (0.0, 1.0)
+
+    def centre(self, target: Tensor) -> Tensor | None:
+        """Return the logits of the mean row, within 1 and 99 per cent."""
+        return target.mean(0).clamp(_RARE, 1 - _RARE).logit()
+
+    def log_prob(self, params: Tensor, target: Tensor) -> Tensor:
+        """Return minus the cross-entropy of every value, in nats."""
+        return -F.binary_cross_entropy_with_logits(params, target, reduction="none")
+
+    def mean(self, params: Tensor) -> Tensor:
+        """Return the probability of one."""
+        return params.sigmoid()
+
+    def sample(self, params: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Return zeros and ones."""
+        return torch.bernoulli(params.sigmoid(), generator=generator)
+
+
+@part("categorical")
+class Categorical(Likelihood):
+    """One label out of ``n_classes`` per value of the target, with ``n_classes`` logits each.
+
+    Channel ``c * n_classes + k`` of the decoder is the logit of class ``k`` for target channel ``c``.
+
+    Examples
+    --------
+    >>> round(Categorical(4).nats(torch.zeros(1, 4), torch.tensor([[2]])).item(), 4)  # log 4
+    1.3863
+    """
+
+    n_classes: int = param(2, "number of labels", ge=2)
+    support: ClassVar[tuple[float, float]] = (0.0, math.inf)
+
+    def n_out(self, shape: tuple[int, ...]) -> int:
+        """Return ``n_classes`` channels per target channel."""
+        return self.n_classes * shape[0]
+
+    def _logits(self, params: Tensor) -> Tensor:
+        shape = (len(params), params.shape[1] // self.n_classes, self.n_classes, *params.shape[2:])
+        return params.reshape(shape).log_softmax(2)
+
+    def centre(self, target: Tensor) -> Tensor | None:
+        """Return the logarithms of the labels' shares, from 1 per cent on."""
+        shares = F.one_hot(target.long(), self.n_classes).movedim(-1, 2).to(torch.get_default_dtype()).mean(0)
+        return shares.flatten(0, 1).clamp_min(_RARE).log()
+
+    def log_prob(self, params: Tensor, target: Tensor) -> Tensor:
+        """Return the log-probability of every label, in nats."""
+        return self._logits(params).gather(2, target.long().unsqueeze(2)).squeeze(2)
+
+    def mean(self, params: Tensor) -> Tensor:
+        """Return the probabilities, in the decoder's own shape."""
+        return self._logits(params).exp().flatten(1, 2)
+
+    def sample(self, params: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Return labels, by the Gumbel maximum."""
+        logits = self._logits(params)
+        draws = uniform(logits, generator).clamp_min(torch.finfo(logits.dtype).tiny)
+        return (logits - torch.log(-torch.log(draws))).argmax(2)
+
+
+@part("multinomial")
+class Multinomial(Likelihood):
+    """Counts over the features of a row, e.g. what one user consumed (Liang et al. 2018), with its coefficient.
+
+    Examples
+    --------
+    >>> round(Multinomial().nats(torch.zeros(1, 2), torch.tensor([[1.0, 1.0]])).item(), 4)  # 2! * 1/2 * 1/2
+    0.6931
+    """
+
+    support: ClassVar[tuple[float, float]] = (0.0, math.inf)
+
+    def centre(self, target: Tensor) -> Tensor | None:
+        """Return the logarithms of the features' shares; one that never occurs counts as a tenth of a time."""
+        counts = target.sum(0).clamp_min(0.1)
+        return (counts / counts.sum(0)).log()
+
+    def log_prob(self, params: Tensor, target: Tensor) -> Tensor:
+        """Return each feature's share of the row's log-probability, in nats; their sum is exact."""
+        total = target.sum(1, keepdim=True)
+        coefficient = torch.lgamma(total + 1) / torch.where(total > 0, total, 1)
+        return target * (params.log_softmax(1) + coefficient) - torch.lgamma(target + 1)
+
+    def mean(self, params: Tensor) -> Tensor:
+        """Return the probabilities of the features."""
+        return params.softmax(1)
+
+    def sample(self, params: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Return one count per row: the next item."""
+        chosen = torch.multinomial(params.softmax(1), 1, generator=generator)
+        return torch.zeros_like(params).scatter_(1, chosen, 1)

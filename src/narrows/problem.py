@@ -1,0 +1,58 @@
+"""What a family is told about the data, and how it makes a model of it."""
+
+import math
+from typing import NamedTuple
+
+from narrows.bottlenecks import Bottleneck
+from narrows.corruption import Corruption
+from narrows.likelihood import Pricing
+from narrows.model import Model
+from narrows.networks import Network, Sizes
+from narrows.params import as_part
+from narrows.penalties import Penalty
+
+__all__ = ["Problem", "network_for"]
+
+_DENSE = 3 * 32 * 32  # values of an image up to which a dense network is faster and no worse
+
+
+class Problem(NamedTuple):
+    """What a family needs to know about the data to build its model.
+
+    Examples
+    --------
+    >>> from narrows.bottlenecks import Free
+    >>> from narrows.likelihood import Gaussian
+    >>> from narrows.networks import Dense
+    >>> problem = Problem((4,), (4,), 0, Gaussian())
+    >>> problem.model(Dense((8,)), Free(2)).decoder.layers[-1].out_features
+    4
+    """
+
+    shape: tuple[int, ...]  # of one input, (C, *spatial)
+    target: tuple[int, ...]  # of one target
+    n_cond: int
+    likelihood: Pricing
+    corruption: Corruption | None = None
+    penalties: tuple[Penalty, ...] = ()
+
+    def model(self, network: Network, bottleneck: Bottleneck) -> Model:
+        """Return the model of a network and a bottleneck for this data."""
+        out = self.likelihood.n_out(self.target)
+        sizes = Sizes(self.shape, self.target, bottleneck.n_in, bottleneck.n_out, out, self.n_cond)
+        encoder, decoder = network.build(sizes)
+        return Model(
+            encoder, bottleneck, decoder, self.likelihood, corruption=self.corruption, penalties=self.penalties
+        )
+
+
+def network_for(shape: tuple[int, ...]) -> Network:
+    """Return the network for inputs of a shape: convolutional for images beyond 32 x 32, else dense.
+
+    Examples
+    --------
+    >>> network_for((784,)).name, network_for((3, 64, 64)).name
+    ('dense', 'conv')
+    """
+    network: Network = as_part("network", "conv" if len(shape) == 3 and math.prod(shape) > _DENSE else "dense")
+    return network

@@ -1,0 +1,167 @@
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.testing import assert_close
+
+from narrows.data.pairs import Batch, Pairs
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+def joined(pairs, size=3, generator=None):
+    parts = list(pairs.batches(size, generator))
+    return [None if parts[0][i] is None else torch.cat([part[i] for part in parts]) for i in range(4)]
+
+
+@pytest.mark.parametrize(("dtype", "full"), [("uint8", 255), ("uint16", 65535)])
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_integer_pixels_become_the_unit_interval(dtype, full, shuffled):
+    x = np.array([[0, full], [full // 5, 1]], dtype=dtype)
+    pairs = Pairs(x, dtype=torch.float64)
+    generator = torch.Generator().manual_seed(0) if shuffled else None
+    read = joined(pairs, 1, generator)[0]
+    order = torch.randperm(2, generator=torch.Generator().manual_seed(0)) if shuffled else torch.arange(2)
+    assert_close(read, torch.from_numpy(x.astype(float) / full)[order], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int32", "int64", "bool", "float16", "float32", "float64", ">f8", ">i4"])
+def test_other_types_keep_their_values(dtype):
+    x = np.array([[0, 1], [1, 0], [1, 1]]).astype(dtype)
+    assert_close(joined(Pairs(x))[0], torch.tensor([[0.0, 1], [1, 0], [1, 1]]))
+
+
+@settings(deadline=None)
+@given(
+    rows=st.integers(1, 30),
+    columns=st.integers(1, 8),
+    size=st.integers(1, 12),
+    dtype=st.sampled_from(["float32", "float64", "int64", "uint8"]),
+    form=st.sampled_from([sp.csr_matrix, sp.csr_array, sp.csc_matrix, sp.coo_array]),
+)
+def test_sparse_rows_equal_dense_rows(rows, columns, size, dtype, form):
+    rng = np.random.default_rng(rows * 100 + columns)
+    dense = (rng.integers(0, 9, (rows, columns)) * (rng.random((rows, columns)) < 0.4)).astype(dtype)
+    pairs = Pairs(form(dense))
+    assert len(pairs) == rows
+    assert pairs.shapes == ((columns,), (columns,), 0)
+    expected = torch.from_numpy(dense.astype("float32"))
+    assert_close(joined(pairs, size)[0], expected)
+    order = torch.randperm(rows, generator=torch.Generator().manual_seed(5))
+    assert_close(joined(pairs, size, torch.Generator().manual_seed(5))[0], expected[order])
+    assert_close(joined(pairs.take(order.numpy()), size)[0], expected[order])
+
+
+@given(n=st.integers(0, 50), size=st.integers(1, 60))
+def test_shuffled_batches_are_a_permutation(n, size):
+    pairs = Pairs(np.arange(n, dtype=np.float32)[:, None])
+    batches = list(pairs.batches(size, torch.Generator().manual_seed(n)))
+    assert [len(batch.x) for batch in batches] == [min(size, n - i) for i in range(0, n, size)]
+    assert sorted(int(value) for batch in batches for value in batch.x.flatten()) == list(range(n))
+
+
+def test_the_generator_decides_on_the_order():
+    pairs = Pairs(torch.arange(100.0)[:, None])
+    one, same, other = (joined(pairs, 7, torch.Generator().manual_seed(seed))[0] for seed in (1, 1, 2))
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
+    assert torch.equal(joined(pairs, 7)[0], torch.arange(100.0)[:, None])
+
+
+def test_all_columns_stay_together(rng):
+    x, target, weight = rng.random((10, 4)), rng.random((10, 3, 2, 2)), rng.random((10, 3, 2, 2))
+    cond = np.eye(10)
+    pairs = Pairs(x, target, cond, weight, dtype=torch.float64)
+    assert pairs.shapes == ((4,), (3, 2, 2), 10)
+    for batch in pairs.batches(3, torch.Generator().manual_seed(1)):
+        rows = batch.cond.argmax(1).numpy()
+        assert_close(batch.x, torch.from_numpy(x[rows]))
+        assert_close(batch.target, torch.from_numpy(target[rows]))
+        assert_close(batch.weight, torch.from_numpy(weight[rows]))
+
+
+def test_a_target_that_is_the_input_is_the_input():
+    (batch,) = Pairs(torch.rand(4, 2)).batches(4)
+    assert batch.target is batch.x
+    moved = batch.to(torch.device("meta"))
+    assert moved.target is moved.x
+    assert moved.cond is None
+    (batch,) = Pairs(torch.rand(4, 2), torch.rand(4, 2)).batches(4)
+    assert batch.to(torch.device("cpu")).target is not batch.x
+
+
+def test_take_keeps_everything(rng):
+    x, target, cond = rng.random((10, 4)), rng.random((10, 2)), rng.random((10, 3))
+    pairs = Pairs(x, target, cond, dtype=torch.float64, transform=torch.neg)
+    index = np.array([7, 2, 2])
+    taken = pairs.take(index)
+    assert len(taken) == 3
+    assert_close(joined(taken)[0], torch.from_numpy(x[index]))
+    assert_close(joined(taken)[1], -torch.from_numpy(target[index]))
+    assert_close(joined(taken)[2], torch.from_numpy(cond[index]))
+    assert len(pairs.take(np.arange(10) < 4)) == 4
+    assert len(pairs.take(np.array([], dtype=int))) == 0
+
+
+def test_transform_is_applied_to_the_target_before_anything_else():
+    x, target = torch.rand(6, 2), torch.rand(6, 2)
+    (batch,) = Pairs(x, transform=torch.round).batches(6)
+    assert batch.target is batch.x
+    assert torch.equal(batch.x, x.round())
+    (batch,) = Pairs(x, target, transform=torch.round).batches(6)
+    assert torch.equal(batch.x, x)
+    assert torch.equal(batch.target, target.round())
+    fresh = Pairs(torch.full((1000, 1), 0.3), transform=torch.bernoulli)
+    first, second = (joined(fresh, 1000)[0] for _ in range(2))
+    assert not torch.equal(first, second)
+    assert first.mean().item() == pytest.approx(0.3, abs=0.06)
+
+
+def test_rows_are_shared_where_torch_can_and_never_changed(rng):
+    x = rng.random((6, 3)).astype(np.float32)
+    pairs = Pairs(x)
+    x[0, 0] = 7
+    assert pairs.columns[0][0, 0] == 7
+    frozen = rng.random((6, 3)).astype(np.float32)
+    frozen.flags.writeable = False
+    assert_close(joined(Pairs(frozen))[0], torch.from_numpy(frozen.copy()))
+    assert_close(joined(Pairs(x[::-1]))[0], torch.from_numpy(x[::-1].copy()))
+
+
+@pytest.mark.parametrize("form", [np.asarray, sp.csr_matrix], ids=["dense", "sparse"])
+def test_the_fingerprint_follows_the_data(form):
+    x = np.array([[0.0, 1.0, 0.0], [2.0, 0.0, 0.0]])
+    known = {Pairs(form(x)).fingerprint()}
+    assert Pairs(form(x.copy())).fingerprint() in known
+    others = [
+        Pairs(form(2 * x)),
+        Pairs(form(x[:, ::-1].copy())),  # the same values in other places
+        Pairs(form(x.T.copy())),
+        Pairs(form(x.astype("float32"))),
+        Pairs(form(x), x),
+        Pairs(form(x), None, x),
+        Pairs(form(x), None, None, x),
+    ]
+    for other in others:
+        mark = other.fingerprint()
+        assert mark not in known
+        known.add(mark)
+
+
+def test_moving_keeps_types_and_leaves_sparse_rows():
+    pairs = Pairs(np.zeros((3, 2), np.uint8), sp.csr_matrix(np.eye(3)))
+    moved = pairs.to(torch.device("cpu"))
+    assert moved.columns[0].dtype == torch.uint8
+    assert sp.issparse(moved.columns[1])
+
+
+def test_a_batch_of_one_position_set():
+    pairs = Pairs(torch.arange(5.0)[:, None])
+    assert pairs.batch(torch.tensor([3, 1])).x.flatten().tolist() == [3, 1]
+    assert pairs.batch(slice(1, 3)).x.flatten().tolist() == [1, 2]
+    assert isinstance(pairs.batch(slice(1, 3)), Batch)

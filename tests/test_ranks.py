@@ -1,0 +1,98 @@
+"""Several processes train what one would; they leave nothing behind."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+SCRIPT = """
+import json, os, sys, warnings
+warnings.simplefilter("error")
+import torch
+from sklearn.datasets import load_digits
+from narrows.errors import InputError
+from narrows.families.autoencoder import AutoEncoder
+
+class Half:  # a corruption without noise, known by its name alone
+    def __call__(self, x):
+        return x * 0.5
+
+if __name__ == "__main__":
+    folder, devices = sys.argv[1], int(sys.argv[2])
+    X = (load_digits().data / 16)[:403].astype("float32")  # 403: the last batches do not divide
+    own = dict(latent_dim=4, epochs=3, batch_size=64, device="cpu", devices=devices, clip=50.0)
+    first = AutoEncoder(random_state=0, checkpoint=folder + "/state", corruption=Half(), **own).fit(X)
+    again = AutoEncoder(random_state=0, checkpoint=folder + "/state", corruption=Half(), **own).fit(X)
+    same = all(bool((a == b).all()) for a, b in zip(first.model_.state_dict().values(), again.model_.state_dict().values()))
+    said = {"same": same, "history": first.history_, "codes": first.transform(X[:9]).tolist(), "world": os.environ.get("WORLD_SIZE")}
+    if devices == 1:
+        unseeded = AutoEncoder(minutes=0.02, **{**own, "epochs": None}).fit(X)
+        said["unseeded"] = [unseeded.seed_, unseeded.n_epochs_, float(unseeded.score(X))]
+    elif "MASTER_PORT" in os.environ:
+        said["same"] = "the launcher left its port behind"
+    if devices > 1:
+        try:
+            AutoEncoder(random_state=0, **{**own, "lr": 1e30, "clip": None}).fit(X)
+        except InputError as error:
+            said["refused"] = str(error)
+    with open(f"{folder}/{os.environ.get('RANK', 0)}.json", "w") as file:
+        json.dump(said, file)
+"""
+
+
+def start(folder: Path, devices: int, *launcher: str) -> list[dict]:
+    script = folder / "script.py"
+    script.write_text(SCRIPT)
+    kept = {"OMP_NUM_THREADS": "1", "PATH": os.environ["PATH"], "HOME": str(folder)}
+    done = subprocess.run(
+        [sys.executable, *launcher, str(script), str(folder), str(devices)],
+        capture_output=True, text=True, env=kept, timeout=140, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    noise = [line for line in done.stderr.splitlines() if line.strip() and "Terminating process" not in line]
+    assert noise == []
+    return [json.loads(path.read_text()) for path in sorted(folder.glob("[0-9].json"))]
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> dict:
+    return start(tmp_path_factory.mktemp("alone"), 1)[0]
+
+
+def close(one: dict, other: dict) -> None:
+    for a, b in zip(one["history"], other["history"], strict=True):
+        for part in ("train", "valid"):
+            assert a[part]["reconstruction"] == pytest.approx(b[part]["reconstruction"], abs=1e-4)
+    assert abs(torch.tensor(one["codes"]) - torch.tensor(other["codes"])).max() < 1e-4
+
+
+@pytest.mark.skipif(not torch.distributed.is_available(), reason="torch was built without distributed training")
+def test_two_ranks_under_torchrun_train_what_one_process_does(alone: dict, tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    words = ("-m", "torch.distributed.run", "--nproc-per-node=2", "--master-addr=127.0.0.1", f"--master-port={port}")
+    ranks = start(tmp_path, 1, *words)
+    assert [rank["world"] for rank in ranks] == ["2", "2"]
+    assert ranks[0]["unseeded"] == ranks[1]["unseeded"]  # the first rank's seed and clock hold for all
+    assert ranks[0]["codes"] == ranks[1]["codes"]
+    for rank in ranks:
+        assert rank["same"] is True
+        close(alone, rank)
+
+
+@pytest.mark.skipif(not torch.distributed.is_available(), reason="torch was built without distributed training")
+def test_devices_starts_processes_of_its_own(alone: dict, tmp_path: Path) -> None:
+    (said,) = start(tmp_path, 2)
+    assert said["same"] is True
+    assert "stopped being finite" in said["refused"]
+    close(alone, said)
+
+
+def test_one_process_is_the_same_again(alone: dict) -> None:
+    assert alone["same"] is True

@@ -1,0 +1,203 @@
+"""A fit that was stopped, at any moment and in any way, goes on as if it had not been."""
+
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+
+from narrows.errors import ArtefactError, InputError
+from narrows.families.autoencoder import AutoEncoder
+from narrows.families.denoising import DenoisingAutoEncoder
+from narrows.families.vae import VAE
+
+X = (load_digits().data / 16)[:300].astype(np.float32)
+
+KILLED = """
+import os, random, signal, sys, time
+import numpy as np, torch
+from safetensors.torch import save
+from sklearn.datasets import load_digits
+from narrows.families.denoising import DenoisingAutoEncoder
+from narrows.families.vae import VAE
+
+torch.set_num_threads(1)
+X = (load_digits().data / 16)[:300].astype(np.float32)
+folder, dice = sys.argv[1], random.Random(int(sys.argv[2]))
+fits = {
+    "noise": lambda **k: DenoisingAutoEncoder(latent_dim=4, epochs=25, batch_size=64, random_state=0, device="cpu", **k),
+    "draws": lambda **k: VAE(latent_dim=4, epochs=60, batch_size=64, lr=0.02, patience=3, validation=0.2, random_state=1, device="cpu", **k),
+}
+for name, make in fits.items():
+    started = time.time()
+    whole = make().fit(X)
+    seconds = time.time() - started
+    kills = 0
+    while True:
+        child = os.fork()
+        if child == 0:
+            try:
+                done = make(checkpoint=f"{folder}/{name}").fit(X)
+                with open(f"{folder}/{name}.bin", "wb") as file:
+                    file.write(save(done.model_.state_dict()) + repr([e["valid"] for e in done.history_]).encode())
+            except BaseException as error:
+                print(repr(error), flush=True)
+                os._exit(1)
+            os._exit(0)
+        if kills < 6:
+            time.sleep(dice.uniform(0.02, 0.6 * seconds + 0.1))
+            os.kill(child, signal.SIGKILL)
+        _, status = os.waitpid(child, 0)
+        if os.WIFEXITED(status):
+            assert os.WEXITSTATUS(status) == 0, name
+            break
+        kills += 1
+    expected = save(whole.model_.state_dict()) + repr([e["valid"] for e in whole.history_]).encode()
+    print(name, kills, open(f"{folder}/{name}.bin", "rb").read() == expected, whole.stopped_, sep="|", flush=True)
+"""
+
+
+def test_killed_at_random_moments_ends_with_the_same_bits(tmp_path: Path) -> None:
+    seed = str(random.SystemRandom().randrange(10**6))
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(tmp_path), seed],
+        capture_output=True, text=True, timeout=140, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    rows = [line.split("|") for line in done.stdout.splitlines()]
+    assert [row[0] for row in rows] == ["noise", "draws"], (seed, done.stdout, done.stderr)
+    assert all(row[2] == "True" for row in rows), (seed, done.stdout)
+    assert sum(int(row[1]) for row in rows) > 0, seed
+    assert rows[1][3].startswith("no better on held-out rows")
+    left = {path.name for name in ("noise", "draws") for path in (tmp_path / name).iterdir() if path.name[0] != "."}
+    assert left == {"resume.pt", "history.csv"}
+
+
+class Stops:
+    """A corruption that presses Ctrl-C when it is told to."""
+
+    after = 10**9
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        type(self).after -= 1
+        if type(self).after < 0:
+            raise KeyboardInterrupt
+        return x + 0.1 * torch.randn_like(x)
+
+
+def weights(model: Any) -> list[torch.Tensor]:
+    return list(model.model_.state_dict().values())
+
+
+def same(one: Any, other: Any) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(weights(one), weights(other), strict=True))
+
+
+def make(**own: Any) -> AutoEncoder:
+    base: dict[str, Any] = {"latent_dim": 4, "epochs": 6, "batch_size": 64, "random_state": 0, "validation": 0.0, "device": "cpu"}
+    return AutoEncoder(**{**base, **own})
+
+
+def test_an_interrupted_fit_keeps_the_last_whole_epoch_and_goes_on(tmp_path: Path) -> None:
+    Stops.after = 10**9
+    whole = make(corruption=Stops()).fit(X)
+    shorter: list[list[torch.Tensor]] = []
+    for after in (0, 5 * 2 + 3):  # in the first epoch, in the third
+        Stops.after = after
+        stopped = make(corruption=Stops(), checkpoint=str(tmp_path / str(after))).fit(X)
+        assert not stopped.finished_
+        assert stopped.n_epochs_ == after // 5
+        assert stopped.stopped_ == f"interrupted in epoch {after // 5 + 1}"
+        assert np.isfinite(stopped.transform(X)).all()
+        shorter.append(weights(stopped))
+        Stops.after = 10**9
+        resumed = make(corruption=Stops(), checkpoint=str(tmp_path / str(after))).fit(X)
+        assert resumed.finished_
+        assert same(resumed, whole)
+    assert not torch.equal(shorter[0][0], shorter[1][0])
+
+
+def test_a_finished_fit_comes_back_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = make(checkpoint=str(tmp_path), validation=0.2).fit(X)
+    monkeypatch.setattr("narrows.training.loop.one_epoch", lambda *a: pytest.fail("trained again"))
+    again = make(checkpoint=str(tmp_path), validation=0.2, verbose=False).fit(X)
+    assert same(first, again)
+    assert (again.history_, again.stopped_, again.best_epoch_) == (first.history_, first.stopped_, first.best_epoch_)
+
+
+def test_an_unseeded_fit_goes_on_with_its_seed(tmp_path: Path) -> None:
+    Stops.after = 13
+    stopped = make(corruption=Stops(), checkpoint=str(tmp_path), random_state=None, validation=0.2).fit(X)
+    Stops.after = 10**9
+    resumed = make(corruption=Stops(), checkpoint=str(tmp_path), random_state=None, validation=0.2).fit(X)
+    assert resumed.seed_ == stopped.seed_
+    assert same(resumed, make(corruption=Stops(), random_state=None, validation=0.2).set_params().fit(X)) is False
+    assert resumed.history_[: stopped.n_epochs_] == stopped.history_
+
+
+def test_changed_settings_or_data_are_named(tmp_path: Path) -> None:
+    make(checkpoint=str(tmp_path)).fit(X)
+    for own, rows, named in (
+        ({"lr": 2e-3}, X, "lr changed"),
+        ({"penalties": "l1:0.1", "latent_dim": 5}, X, "latent_dim, penalties changed"),
+        ({"random_state": 1}, X, "random_state changed"),
+        ({}, X + 1e-3, "the data changed"),
+    ):
+        with pytest.raises(InputError, match=named):
+            make(checkpoint=str(tmp_path), **own).fit(rows)
+    with pytest.raises(InputError, match="family"):
+        VAE(epochs=6, checkpoint=str(tmp_path), device="cpu").fit(X)
+    make(checkpoint=str(tmp_path), verbose=True, device="auto").fit(X)  # neither changes the numbers
+
+
+@pytest.mark.parametrize("size", [0, 10, 0.5, 0.99])
+def test_a_truncated_state_is_refused_in_one_message(tmp_path: Path, size: float) -> None:
+    make(checkpoint=str(tmp_path), epochs=1).fit(X)
+    state = tmp_path / "resume.pt"
+    content = state.read_bytes()
+    state.write_bytes(content[: int(size if size in (0, 10) else size * len(content))])
+    with pytest.raises(ArtefactError, match=r"resume.pt is truncated, altered or no resume state"):
+        make(checkpoint=str(tmp_path), epochs=1).fit(X)
+
+
+def test_a_state_runs_no_code(tmp_path: Path) -> None:
+    torch.save({"signature": {}, "session": Path}, tmp_path / "resume.pt")
+    with pytest.raises(ArtefactError, match="resume"):
+        make(checkpoint=str(tmp_path)).fit(X)
+
+
+def test_the_choice_of_the_machine_is_in_the_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(checkpoint=str(tmp_path), epochs=2).fit(X)
+    saved = torch.load(tmp_path / "resume.pt", weights_only=True)
+    assert saved["runtime"] == {"precision": "float32", "threads": 1, "compile": False}
+    saved["runtime"]["precision"], saved["state"]["epoch"] = "bfloat16", 1
+    saved["session"]["history"].pop()
+    torch.save(saved, tmp_path / "resume.pt")
+    seen: list[str] = []
+    monkeypatch.setattr("narrows.training.fit.run", lambda job: seen.append(job.runtime.precision) or pytest.skip("seen"))
+    with pytest.raises(pytest.skip.Exception):
+        make(checkpoint=str(tmp_path), epochs=2).fit(X)
+    assert seen == ["bfloat16"]
+
+
+def test_a_failing_disk_leaves_the_old_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    denoiser = DenoisingAutoEncoder(latent_dim=4, epochs=2, random_state=0, checkpoint=str(tmp_path), device="cpu").fit(X)
+    before = (tmp_path / "resume.pt").read_bytes()
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("torch.save", full)
+    saved = torch.load(tmp_path / "resume.pt", weights_only=True)
+    from narrows.training.checkpoint import Checkpoint
+
+    with pytest.raises(InputError, match="No space left"):
+        Checkpoint(tmp_path, saved["signature"]).save(saved)
+    assert (tmp_path / "resume.pt").read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["history.csv", "resume.pt"]
+    assert denoiser.finished_
