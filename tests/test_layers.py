@@ -24,8 +24,8 @@ LAYERS = [
 ]
 LAYER = {name: level for level, names in enumerate(LAYERS) for name in names.split()}
 
-# Imports upwards that are meant, as "module.Class.method -> top": a method may reach, when it is called, for what stands
-# on its own class. Keep it short; there is none today.
+# Imports upwards that are meant, as "module.Class.method -> top": a method may reach, when it is called, for what
+# stands on its own class. Keep it short; there is none today.
 ALLOWED: set[str] = set()
 
 
@@ -65,10 +65,15 @@ def imports_in(node: ast.AST, where: tuple[str, ...], package: str) -> Iterator[
                 home = package.split(".")[: len(package.split(".")) - child.level + 1]
                 base = ".".join([*home, *filter(None, [base])])
             yield from ((".".join(where), f"{base}.{alias.name}") for alias in child.names)
-        elif isinstance(child, ast.Call) and child.args and isinstance(child.args[0], ast.Constant):
-            if ast.unparse(child.func).endswith(("import_module", "__import__")):
-                yield ".".join(where), str(child.args[0].value)
+        elif isinstance(child, ast.Call):
+            yield from ((".".join(where), name) for name in lazily_imported(child))
         yield from imports_in(child, scope, package)
+
+
+def lazily_imported(call: ast.Call) -> list[str]:
+    if not call.args or not ast.unparse(call.func).endswith(("import_module", "__import__")):
+        return []
+    return [str(call.args[0].value)] if isinstance(call.args[0], ast.Constant) else []
 
 
 def imports_of(module: str, path: Path) -> list[Import]:

@@ -2,7 +2,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import distributions as D
 from torch.testing import assert_close
@@ -99,6 +99,7 @@ def test_multinomial_of_an_empty_row_costs_nothing():
 # ---- the usual losses ------------------------------------------------------------------------------------------------
 
 
+@settings(deadline=None)
 @given(values=st.lists(st.tuples(st.floats(-9, 9), st.floats(-9, 9)), min_size=1, max_size=20))
 def test_usual_losses_per_row(values):
     params, target = torch.tensor(values, dtype=torch.float64).T.unsqueeze(1)

@@ -105,6 +105,7 @@ def test_every_activation_has_a_layer():
         assert decoder(encoder(x)[0]).shape == (3, 5)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 200))
 def test_groups_divide_the_channels(channels):
     n = groups(channels)

@@ -57,6 +57,7 @@ def test_sparse_rows_equal_dense_rows(rows, columns, size, dtype, form):
     assert_close(joined(pairs.take(order.numpy()), size)[0], expected[order])
 
 
+@settings(deadline=None)
 @given(n=st.integers(0, 50), size=st.integers(1, 60))
 def test_shuffled_batches_are_a_permutation(n, size):
     pairs = Pairs(np.arange(n, dtype=np.float32)[:, None])

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import narrows.corruption
@@ -180,6 +180,7 @@ def test_what_is_no_value_of_the_type_is_refused(text, kind):
         read_value(text, kind)
 
 
+@settings(deadline=None)
 @given(value=st.one_of(FINITE, st.integers(), st.booleans()))
 def test_numbers_are_written_so_that_they_read_back(value):
     assert read_value(write_value(value), type(value)) == value
@@ -301,6 +302,7 @@ def made(cls: type[Part]) -> st.SearchStrategy[Part]:
 OURS = [cls for table in PARTS.values() for cls in table.values() if cls.__module__.startswith("narrows.")]
 
 
+@settings(deadline=None)
 @given(some=st.sampled_from(OURS).flatmap(made))
 def test_every_part_reads_back_from_its_text_and_its_json(some):
     assert as_part(some.kind, str(some)) == some
@@ -418,6 +420,7 @@ def test_read_fields_continues_the_open_sequence_only():
 # ---- schedules -------------------------------------------------------------------------------------------------------
 
 
+@settings(deadline=None)
 @given(progress=st.floats(0, 1), start=st.floats(-5, 5), end=st.floats(-5, 5), until=st.floats(0.01, 1))
 def test_ramp_is_linear_and_then_flat(progress, start, end, until):
     expected = end if progress >= until else start + (end - start) * progress / until

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, TypeVar, cast, dataclass_transform
 
 from narrows.errors import ArtefactError, InputError
 from narrows.grammar import read_fields, read_value, usage, write_value
-from narrows.params import check_params, claim, param
+from narrows.params import check_params, claim
 
 __all__ = ["PARTS", "Part", "as_part", "as_parts", "part", "part_from_json", "part_json", "read_value"]
 
@@ -43,7 +43,7 @@ class Part:
         return self.name + (":" + ",".join(texts) if texts else "")
 
 
-@dataclass_transform(frozen_default=True, field_specifiers=(param,))
+@dataclass_transform(frozen_default=True)
 def part(name: str) -> Callable[[type[_T]], type[_T]]:
     """Make a class a frozen dataclass and register it under ``name`` in its base's kind.
 

@@ -82,9 +82,16 @@ def fit(job: Job) -> Outcome:
     """Train the job's model and give it the weights to keep, here or in several processes."""
     if job.saved:  # precision, threads and compilation as they were
         job = job._replace(runtime=replace(job.runtime, **job.saved["runtime"]))
-    outcome = Outcome(*job.runtime.launch(run, job))
+    outcome = finished(job) or Outcome(*job.runtime.launch(run, job))
     job.model.to("cpu").load_state_dict(outcome.weights)
     return outcome
+
+
+def finished(job: Job) -> Outcome | None:
+    """Return what the checkpoint holds when nothing is left to do."""
+    session = Session.of(job) if job.saved else None
+    ended = session.over(job) if session else ""
+    return session.outcome(ended, True, {}) if session and ended else None
 
 
 def run(job: Job) -> Outcome:
@@ -96,21 +103,18 @@ def run(job: Job) -> Outcome:
         if job.runtime.rank == 0:
             told = listeners(job.settings.verbose, job.settings.tensorboard, session.epochs, state.epoch)
         try:
-            stopped, finished = epochs(job, session, state, told)
+            stopped, whole = epochs(job, session, state, told)
         finally:
             for listener in told:
                 listener.close()
-        kept = session.weights or state.model or job.model.state_dict()
-        weights = {name: value.cpu() for name, value in kept.items()}
-        return Outcome(session.history, weights, session.epochs, session.best, stopped, session.messages, finished)
+        return session.outcome(stopped, whole, state.model or job.model.state_dict())
 
 
 def epochs(job: Job, session: "Session", state: State, told: list[Listener]) -> tuple[str, bool]:
     """Go through the epochs; return why they ended, and whether there is nothing left to do."""
     checkpoint = job.checkpoint if job.runtime.rank == 0 else None
     try:
-        ended = session.over(job)
-        for epoch in () if ended else session.train(job, state):
+        for epoch in session.train(job, state):
             if epoch.message:
                 session.messages.append(epoch.message)
                 for listener in told:
@@ -121,12 +125,11 @@ def epochs(job: Job, session: "Session", state: State, told: list[Listener]) -> 
                 checkpoint.save(session.content(job, state))
             for listener in told:
                 listener.epoch(entry)
-            ended = session.over(job)
-            if ended:
+            if session.over(job):
                 break
     except KeyboardInterrupt:
         return f"interrupted in epoch {len(session.history) + 1}", False
-    return ended or "all epochs were done", True
+    return session.over(job) or "all epochs were done", True
 
 
 @dataclass
@@ -186,6 +189,11 @@ class Session:
         if settings.minutes and spent + last["seconds"] > 60 * settings.minutes:
             return f"{settings.minutes:g} minutes were over"
         return ""
+
+    def outcome(self, stopped: str, finished: bool, last: dict[str, Tensor]) -> Outcome:
+        """Return what the fit leaves behind: the best weights, or the ``last`` where no epoch was whole."""
+        weights = {name: value.cpu() for name, value in (self.weights or last).items()}
+        return Outcome(self.history, weights, self.epochs, self.best, stopped, self.messages, finished)
 
     def content(self, job: Job, state: State) -> dict[str, Any]:
         """Return what a checkpoint keeps."""
