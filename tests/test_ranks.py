@@ -10,12 +10,15 @@ from pathlib import Path
 import pytest
 import torch
 
+from narrows.errors import InputError
+from narrows.training import ranks
+from narrows.training.runtime import Runtime
+
 SCRIPT = """
 import json, os, sys, warnings
 warnings.simplefilter("error")
 import torch
 from sklearn.datasets import load_digits
-from narrows.errors import InputError
 from narrows.families.autoencoder import AutoEncoder
 
 class Half:  # a corruption without noise, known by its name alone
@@ -28,18 +31,14 @@ if __name__ == "__main__":
     own = dict(latent_dim=4, epochs=3, batch_size=64, device="cpu", devices=devices, clip=50.0)
     first = AutoEncoder(random_state=0, checkpoint=folder + "/state", corruption=Half(), **own).fit(X)
     again = AutoEncoder(random_state=0, checkpoint=folder + "/state", corruption=Half(), **own).fit(X)
-    same = all(bool((a == b).all()) for a, b in zip(first.model_.state_dict().values(), again.model_.state_dict().values()))
-    said = {"same": same, "history": first.history_, "codes": first.transform(X[:9]).tolist(), "world": os.environ.get("WORLD_SIZE")}
+    states = zip(first.model_.state_dict().values(), again.model_.state_dict().values())
+    said = {"same": all(bool((a == b).all()) for a, b in states), "world": os.environ.get("WORLD_SIZE")}
+    said |= {"history": first.history_, "codes": first.transform(X[:9]).tolist()}
     if devices == 1:
         unseeded = AutoEncoder(minutes=0.02, **{**own, "epochs": None}).fit(X)
         said["unseeded"] = [unseeded.seed_, unseeded.n_epochs_, float(unseeded.score(X))]
     elif "MASTER_PORT" in os.environ:
         said["same"] = "the launcher left its port behind"
-    if devices > 1:
-        try:
-            AutoEncoder(random_state=0, **{**own, "lr": 1e30, "clip": None}).fit(X)
-        except InputError as error:
-            said["refused"] = str(error)
     with open(f"{folder}/{os.environ.get('RANK', 0)}.json", "w") as file:
         json.dump(said, file)
 """
@@ -90,8 +89,35 @@ def test_two_ranks_under_torchrun_train_what_one_process_does(alone: dict, tmp_p
 def test_devices_starts_processes_of_its_own(alone: dict, tmp_path: Path) -> None:
     (said,) = start(tmp_path, 2)
     assert said["same"] is True
-    assert "stopped being finite" in said["refused"]
     close(alone, said)
+
+
+def refuse(number: int) -> tuple[int]:
+    raise InputError(f"{number} came", "another", "7")
+
+
+def double(number: int) -> tuple[int]:
+    return (2 * number,)
+
+
+class Launcher:
+    """Stands in for Fabric: the work is done here."""
+
+    def launch(self, child: ranks._Child, folder: Path) -> None:
+        try:
+            child(None, folder)
+        except InputError as error:
+            raise ranks.ProcessException("as Fabric says it", 0, 1) from error
+
+
+def test_a_refusal_in_another_process_is_one_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ranks, "_fabric", lambda *_: Launcher())
+    runtime = Runtime("cpu", devices=2)
+    assert runtime.launch(double, 4) == (8,)
+    with pytest.raises(InputError, match=r"4 came. Accepted: another. Try: 7"):
+        runtime.launch(refuse, 4)
+    with pytest.raises(InputError, match="cannot be sent to other processes"):
+        runtime.launch(lambda: (), 4)
 
 
 def test_one_process_is_the_same_again(alone: dict) -> None:

@@ -30,9 +30,10 @@ from narrows.families.vae import VAE
 torch.set_num_threads(1)
 X = (load_digits().data / 16)[:300].astype(np.float32)
 folder, dice = sys.argv[1], random.Random(int(sys.argv[2]))
+shared = {"latent_dim": 4, "batch_size": 64, "random_state": 0, "device": "cpu"}
 fits = {
-    "noise": lambda **k: DenoisingAutoEncoder(latent_dim=4, epochs=25, batch_size=64, random_state=0, device="cpu", **k),
-    "draws": lambda **k: VAE(latent_dim=4, epochs=60, batch_size=64, lr=0.02, patience=3, validation=0.2, random_state=1, device="cpu", **k),
+    "noise": lambda **k: DenoisingAutoEncoder(epochs=25, **shared, **k),
+    "draws": lambda **k: VAE(epochs=60, lr=0.02, patience=3, validation=0.2, **shared, **k),
 }
 for name, make in fits.items():
     started = time.time()
@@ -99,7 +100,14 @@ def same(one: Any, other: Any) -> bool:
 
 
 def make(**own: Any) -> AutoEncoder:
-    base: dict[str, Any] = {"latent_dim": 4, "epochs": 6, "batch_size": 64, "random_state": 0, "validation": 0.0, "device": "cpu"}
+    base: dict[str, Any] = {
+        "latent_dim": 4,
+        "epochs": 6,
+        "batch_size": 64,
+        "random_state": 0,
+        "validation": 0.0,
+        "device": "cpu",
+    }
     return AutoEncoder(**{**base, **own})
 
 
@@ -179,14 +187,18 @@ def test_the_choice_of_the_machine_is_in_the_state(tmp_path: Path, monkeypatch: 
     saved["session"]["history"].pop()
     torch.save(saved, tmp_path / "resume.pt")
     seen: list[str] = []
-    monkeypatch.setattr("narrows.training.fit.run", lambda job: seen.append(job.runtime.precision) or pytest.skip("seen"))
+    monkeypatch.setattr(
+        "narrows.training.fit.run", lambda job: seen.append(job.runtime.precision) or pytest.skip("seen")
+    )
     with pytest.raises(pytest.skip.Exception):
         make(checkpoint=str(tmp_path), epochs=2).fit(X)
     assert seen == ["bfloat16"]
 
 
 def test_a_failing_disk_leaves_the_old_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    denoiser = DenoisingAutoEncoder(latent_dim=4, epochs=2, random_state=0, checkpoint=str(tmp_path), device="cpu").fit(X)
+    denoiser = DenoisingAutoEncoder(latent_dim=4, epochs=2, random_state=0, checkpoint=str(tmp_path), device="cpu").fit(
+        X
+    )
     before = (tmp_path / "resume.pt").read_bytes()
 
     def full(*_: Any) -> None:

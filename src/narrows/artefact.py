@@ -89,8 +89,9 @@ def read_card(folder: "str | Path") -> dict[str, Any]:
     """Return the checked content of ``model.json``; an artefact that is foreign, newer or altered is refused."""
     path = Path(folder) / CARD
     accepted = "a folder that `narrows fit` or .save() wrote"
+    content = _bytes(path)
     try:
-        card: dict[str, Any] = json.loads(_bytes(path).decode())
+        card: dict[str, Any] = json.loads(content.decode())
         ours = card.get("format") == "narrows" and isinstance(card.get("version"), int)
     except (ValueError, AttributeError, RecursionError):
         raise ArtefactError(f"{path} is truncated or no JSON", accepted) from None

@@ -32,10 +32,6 @@ class ArtefactError(InputError):
 
     Examples
     --------
-    >>> import tempfile, narrows
-    >>> try:
-    ...     narrows.load(tempfile.mkdtemp())
-    ... except ArtefactError as error:
-    ...     print(error.accepted)
-    a folder that `narrows fit` or .save() wrote
+    >>> print(ArtefactError("'run' holds no model.json", "a folder that .save() wrote"))
+    'run' holds no model.json. Accepted: a folder that .save() wrote.
     """
