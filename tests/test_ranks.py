@@ -122,3 +122,19 @@ def test_a_refusal_in_another_process_is_one_here(monkeypatch: pytest.MonkeyPatc
 
 def test_one_process_is_the_same_again(alone: dict) -> None:
     assert alone["same"] is True
+
+
+def test_weights_without_a_gradient_are_looked_for_only_where_there_are_some() -> None:
+    from narrows.bottlenecks import Free
+    from narrows.data.pairs import Pairs
+    from narrows.likelihood import Gaussian
+    from narrows.model import Model
+    from narrows.networks import Dense, Sizes
+    from narrows.training.loop import _unused
+
+    encoder, decoder = Dense((8,)).build(Sizes((4,), (4,), code_in=2, code_out=2, out=4))
+    model, rows = Model(encoder, Free(2), decoder, Gaussian()), Pairs(torch.rand(9, 4))
+    assert not _unused(model, rows, Runtime("cpu"))
+    encoder.idle = torch.nn.Linear(2, 2)
+    assert _unused(model, rows, Runtime("cpu"))
+    assert all(weight.grad is None for weight in model.parameters())

@@ -151,7 +151,7 @@ def test_an_unseeded_fit_goes_on_with_its_seed(tmp_path: Path) -> None:
 def test_changed_settings_or_data_are_named(tmp_path: Path) -> None:
     make(checkpoint=str(tmp_path)).fit(X)
     for own, rows, named in (
-        ({"lr": 2e-3}, X, "lr changed"),
+        ({"lr": 3e-3}, X, "lr changed"),
         ({"penalties": "l1:0.1", "latent_dim": 5}, X, "latent_dim, penalties changed"),
         ({"random_state": 1}, X, "random_state changed"),
         ({}, X + 1e-3, "the data changed"),

@@ -12,7 +12,8 @@ from typing import Any
 from narrows._version import __version__
 from narrows.errors import ArtefactError
 from narrows.files import whole, write_text
-from narrows.params import FAMILIES, TASKS, as_part, part_from_json, part_json
+from narrows.params import FAMILIES, TASKS
+from narrows.parts import as_part, part_from_json, part_json
 
 __all__ = ["load", "read_card", "save"]
 

@@ -23,7 +23,8 @@ from narrows.likelihood import Likelihood, Pricing
 from narrows.model import Model
 from narrows.networks import Network
 from narrows.networks.start import unit_variance_start
-from narrows.params import FAMILIES, as_part, as_parts, check_params, kebab, param, register
+from narrows.params import FAMILIES, check_params, kebab, param, register
+from narrows.parts import as_part, as_parts
 from narrows.penalties import Penalty
 from narrows.problem import Problem, network_for
 from narrows.training.runtime import Runtime
@@ -50,12 +51,19 @@ def _samples(self: "Estimator") -> bool:
     return _decodes(self)
 
 
-@dataclass_transform(kw_only_default=True, field_specifiers=(param,))
+@dataclass_transform(kw_only_default=True)
 @dataclass(kw_only=True, eq=False, repr=False)
 class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """A family: parameters as fields, and ``build`` to turn them into a model.
 
     Think twice before adding anything here: it is the base of all families.
+
+    Examples
+    --------
+    >>> from narrows.families.autoencoder import AutoEncoder
+    >>> model: Estimator = AutoEncoder(latent_dim=2, epochs=1, random_state=0)
+    >>> model.fit(np.random.default_rng(0).normal(size=(50, 6))).transform(np.zeros((3, 6))).shape
+    (3, 2)
     """
 
     name: ClassVar[str] = ""
@@ -66,11 +74,11 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     likelihood: str | Likelihood = param("gaussian", "what the decoder's numbers mean", kind="likelihood")
     corruption: str | Corruption | None = param(None, "what is done to the input while training", kind="corruption")
     penalties: str | Penalty | tuple[Penalty, ...] = param((), "further terms of the loss", kind="penalty")
-    epochs: int | None = param(None, "passes over the rows; none: about 9000 steps, at most 300 passes", ge=0)
+    epochs: int | None = param(None, "passes over the rows; none: about 20 000 steps, at most 300 passes", ge=0)
     minutes: float | None = param(None, "time budget; fixes the number of epochs after a short trial", gt=0)
     start: Literal["data", "random"] = param("data", "first weights: fitted to a sample of the rows, or random")
-    batch_size: int = param(256, "rows per step", ge=1)
-    lr: float = param(1e-3, "peak learning rate of Adam", gt=0)
+    batch_size: int = param(128, "rows per step", ge=1)
+    lr: float = param(2e-3, "peak learning rate of Adam", gt=0)
     weight_decay: float = param(0.0, "decoupled weight decay (AdamW)", ge=0)
     schedule: Literal["cosine", "linear", "constant"] = param("cosine", "how the learning rate falls")
     warm_up: float = param(0.05, "share of the steps over which the learning rate rises", ge=0, lt=1)

@@ -11,7 +11,7 @@ from torch import Tensor
 from narrows.data.pairs import Pairs
 from narrows.likelihood import Likelihood, Pricing
 from narrows.model import Model
-from narrows.params import Part, as_part
+from narrows.parts import Part, as_part
 from narrows.training.checkpoint import Checkpoint
 from narrows.training.fit import Job, Settings, fit
 from narrows.training.runtime import Runtime
@@ -47,13 +47,13 @@ def fit_estimator(estimator: "Estimator", pairs: Pairs, likelihood: Likelihood |
     pairs = single(pairs)
     kept, held = split(own, pairs, seed)
     model = fresh(own, kept, spec.build(pairs.shapes[1]), seed, start=saved is None)
-    runtime = runtime.resolve(products(model, next(kept.batches(1))) * 3 * min(own.batch_size, len(kept)))
+    runtime = runtime.resolve(products(model, kept.batch(slice(0, 1))) * 3 * min(own.batch_size, len(kept)))
     outcome = fit(Job(model, kept, held, Settings.of(own), seed, runtime, checkpoint, saved))
     own.model_, own.shapes_, own.seed_, own.likelihood_ = model.eval(), pairs.shapes, seed, spec
     own.history_, own.stopped_, own.finished_ = outcome.history, outcome.stopped, outcome.finished
     own.n_epochs_, own.best_epoch_, own.messages_ = len(outcome.history), outcome.best, outcome.messages
     with torch.no_grad():
-        own._n_features_out = own.encode_batch(model, next(kept.batches(1))).shape[1]
+        own._n_features_out = own.encode_batch(model, kept.batch(slice(0, 1))).shape[1]
 
 
 def split(estimator: "Estimator", pairs: Pairs, seed: int) -> tuple[Pairs, Pairs | None]:

@@ -8,7 +8,7 @@ from narrows.corruption import Corruption
 from narrows.likelihood import Pricing
 from narrows.model import Model
 from narrows.networks import Network, Sizes
-from narrows.params import as_part
+from narrows.parts import as_part
 from narrows.penalties import Penalty
 
 __all__ = ["Problem", "network_for"]

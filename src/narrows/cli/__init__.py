@@ -2,13 +2,17 @@
 
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 
 __all__ = ["main"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0 done, 1 the run failed, 2 the user's input is wrong."""
+    """Run one command and return its exit code: 0 done, 1 the run failed, 2 the user's input is wrong.
+
+    With ``NARROWS_DEBUG`` set, libraries' warnings are shown, and an unforeseen error comes with its traceback.
+    """
     words = list(sys.argv[1:] if argv is None else argv)
     if words in (["--version"], ["-V"]):
         from narrows._version import __version__
@@ -17,6 +21,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     # Threads that wait by spinning make small models slow as soon as another process wants the core.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    with warnings.catch_warnings():
+        if not os.environ.get("NARROWS_DEBUG"):
+            warnings.simplefilter("ignore")
+        return guarded(words)
+
+
+def guarded(words: Sequence[str]) -> int:
+    """Run a command; whatever goes wrong becomes one line on stderr and an exit code."""
     from narrows.cli.flags import parse
     from narrows.errors import InputError
 
@@ -25,15 +37,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         code: int = command(options)
         sys.stdout.flush()
         return code
+    except SystemExit as done:  # --help
+        return int(done.code or 0)
     except InputError as error:
-        sys.stderr.write(f"narrows: {error}\n")
-        return 2
+        return say(str(error), 2)
     except BrokenPipeError:
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - the reader has gone; nothing more can be said
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone: nothing more can be said
         return 1
     except OSError as error:
-        sys.stderr.write(f"narrows: {error.filename or 'the file'}: {error.strerror or error}\n")
-        return 2
+        return say(f"{error.filename or 'a file'}: {error.strerror or error}", 2)
     except KeyboardInterrupt:
-        sys.stderr.write("narrows: interrupted\n")
-        return 1
+        return say("interrupted", 1)
+    except MemoryError:
+        return say("There is not enough memory for this. Try: fewer rows, smaller images, or a smaller network.", 1)
+    except Exception as error:
+        if os.environ.get("NARROWS_DEBUG"):
+            raise
+        unforeseen = f"{type(error).__name__}: {error}"
+        return say(f"The run failed: {unforeseen}. NARROWS_DEBUG=1 shows where; please report it.", 1)
+
+
+def say(text: str, code: int) -> int:
+    """Write one line to stderr and return the exit code."""
+    sys.stderr.write(f"narrows: {' '.join(text.split())}\n")
+    return code

@@ -23,16 +23,21 @@ def apply(options: Options) -> int:
     import_module("narrows.tasks")
     run, out = Path(options.run), Path(options.output)
     if out.is_file() or (out.is_dir() and any(out.iterdir()) and not options.overwrite):
-        raise InputError(f"{out} exists", "a folder that is new or empty", "--overwrite or another -o")
+        hint = "another -o" if out.is_file() else "--overwrite or another -o"
+        raise InputError(f"{out} {'is a file' if out.is_file() else 'exists'}", "a folder that is new or empty", hint)
+    if out.resolve() == run.resolve():
+        raise InputError(f"{out} is the run itself", "a folder that is new or empty", "another -o")
     card = read_card(run)
     if "schema" not in card or card["task"] is None:
-        raise ArtefactError(f"{run} was saved from Python: it does not know how its rows are read", "a folder that `narrows fit` wrote")
+        raise ArtefactError(
+            f"{run} was saved from Python: it does not know how its rows are read", "a folder that `narrows fit` wrote"
+        )
     task, schema = load(run), schema_from_json(card["schema"])
     if options.decode:
         paths = decode(task, schema, options.data, out)
     else:
         source = read(options.data, like=schema)
-        for words in (*source.notes, *schema.warnings(source)):
+        for words in dict.fromkeys((*source.notes, *schema.warnings(source))):
             sys.stderr.write(f"{words}\n")
         paths = write_outputs(task, schema, source, schema.encode(source), out, fresh=True)
     sys.stdout.write(f"{_named(paths)}\n")
@@ -45,9 +50,13 @@ def decode(task: Any, schema: Schema, data: str, out: Path) -> list[Path]:
     codes, ids, id_name = code_values(source)
     size = task.estimator_._n_features_out
     if codes.ndim != 2 or codes.shape[1] != size:
-        raise InputError(f"{data} holds codes of shape {codes.shape[1:]}", f"{size} numbers per row, as this model's codes")
+        raise InputError(
+            f"{data} holds codes of shape {codes.shape[1:]}", f"{size} numbers per row, as this model's codes"
+        )
     if not hasattr(task.estimator_, "inverse_transform"):
-        raise InputError("This model's decoder also reads the encoder's maps", "rows, not codes", "narrows apply without --decode")
+        raise InputError(
+            "This model's decoder also reads the encoder's maps", "rows, not codes", "narrows apply without --decode"
+        )
     rows = task.estimator_.inverse_transform(codes)
     return schema.write(rows.reshape(len(rows), *schema.shape), out, "decoded", ids, id_name)
 

@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from narrows.params import FAMILIES, TASKS, Part
+from narrows.params import FAMILIES, TASKS, declared
 
 __all__ = ["table"]
 
@@ -29,7 +29,9 @@ def table() -> dict[str, Any]:
 
 def _task(cls: Any) -> dict[str, Any]:
     default = cls().resolve()
-    changed = {f.name: _text(getattr(default, f.name)) for f in fields(default) if getattr(default, f.name) != f.default}
+    changed = {
+        f.name: _text(getattr(default, f.name)) for f in fields(default) if getattr(default, f.name) != f.default
+    }
     return {"summary": cls.summary, "family": type(default).name, "defaults": changed, "fields": _cards(cls)}
 
 
@@ -39,8 +41,8 @@ def _cards(cls: Any) -> list[dict[str, Any]]:
             "name": f.name,
             "help": f.metadata["help"],
             "default": "0" if f.name == "random_state" else _text(f.default),
-            "switch": f.type is bool,
-            "metavar": _metavar(f.type),
+            "switch": declared(cls, f) is bool,
+            "metavar": _metavar(declared(cls, f)),
         }
         for f in fields(cls)
         if f.name not in HIDDEN
@@ -50,7 +52,9 @@ def _cards(cls: Any) -> list[dict[str, Any]]:
 def _text(value: Any) -> str:
     if value is None or value == ():
         return "none"
-    return str(value) if isinstance(value, (Part, str)) else f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _metavar(kind: Any) -> str:

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -18,15 +19,50 @@ DATA = "a table (csv, tsv, parquet, npy, npz), a folder of images, or a named da
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, with the nearest flag."""
+    """Says what is wrong in one line, with the nearest flag or command."""
+
+    usage_line = ""  # what a whole call looks like
 
     def error(self, message: str) -> NoReturn:
         """Raise what the command line says of a wrong call."""
-        word = message.rpartition(": ")[2].split()[0].split("=")[0] if "unrecognized" in message else ""
+        rest = message.rpartition(": ")[2]
+        if "unrecognized" in message:
+            raise self.unknown(rest)
+        if "invalid choice" in message:
+            word = message.partition("'")[2].partition("'")[0]
+            near = difflib.get_close_matches(word, _MODULES, 1)
+            hint = f"narrows {near[0]}" if near else "narrows --help"
+            raise InputError(f"There is no command {word!r}", ", ".join(_MODULES), hint)
+        if "required" in message:
+            came = f"{rest.replace('-o/--output', '-o')} is missing"
+            raise InputError(came, self.usage_line, f"{self.prog} --help")
+        name = message.removeprefix("argument ").partition(":")[0].rpartition("/")[2]
+        raise InputError(f"{name}: {rest}", "", f"{self.prog} --help")
+
+    def unknown(self, rest: str) -> InputError:
+        """Say of a word that no flag takes what it may have been."""
+        word = rest.split()[0].partition("=")[0]
         known = [flag for action in self._actions for flag in action.option_strings]
+        owners = _owners(word.removeprefix("--").replace("-", "_")) if word.startswith("--") else ""
         near = difflib.get_close_matches(word, known, 1)
-        hint = near[0] if near else f"{self.prog} --help"
-        raise InputError(message[0].upper() + message[1:], "", hint)
+        if not word.startswith("-"):
+            return InputError(f"{rest!r} is one word too many", self.usage_line, f"{self.prog} --help")
+        came = f"There is no flag {word} here" + (f": it belongs to {owners}" if owners else "")
+        return InputError(came, "", near[0] if near and not owners else f"{self.prog} --help")
+
+
+def _owners(name: str) -> str:
+    """Return the tasks and families that have a field."""
+    table = field_table()
+    kinds = (("task", "tasks"), ("family", "families"))
+    found = [
+        (what, own) for what, many in kinds for own, card in table[many].items() if name in map(_name, card["fields"])
+    ]
+    return " and ".join(f"the {what} {own}" for what, own in found)
+
+
+def _name(card: dict[str, Any]) -> str:
+    return str(card["name"])
 
 
 def field_table() -> dict[str, Any]:
@@ -37,7 +73,8 @@ def field_table() -> dict[str, Any]:
 
 def parse(words: Sequence[str]) -> tuple[Callable[[Options], int], Options]:
     """Return the command to run and its options."""
-    parser = Parser(prog="narrows", description="The autoencoder toolkit: compress, clean and compare, on your own data.")
+    said = "The autoencoder toolkit: compress, clean and compare, on your own data."
+    parser = Parser(prog="narrows", description=said)
     parser.add_argument("-V", "--version", action="store_true", help="show the version")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
     fit = commands.add_parser("fit", help="train a model for a task", add_help=False)
@@ -48,6 +85,8 @@ def parse(words: Sequence[str]) -> tuple[Callable[[Options], int], Options]:
         parser.print_help()
         raise SystemExit(0)
     options = parse_fit(words[1:]) if words[0] == "fit" else parser.parse_args(words)
+    if options.command is None:
+        raise InputError("No command came", ", ".join(_MODULES), "narrows --help")
     module = import_module(f"narrows.cli.{_MODULES[options.command]}")
     return getattr(module, options.command), options
 
@@ -55,8 +94,14 @@ def parse(words: Sequence[str]) -> tuple[Callable[[Options], int], Options]:
 _MODULES = {"fit": "fit", "apply": "apply", "report": "small", "check": "small", "data": "small"}
 
 
+def _command(commands: Any, name: str, help: str, usage: str) -> Parser:
+    made: Parser = commands.add_parser(name, help=help, description=sentence(help))
+    made.usage_line = f"narrows {name} {usage}"
+    return made
+
+
 def _apply(commands: Any) -> None:
-    made = commands.add_parser("apply", help="use a fitted model on new data", description="Use a fitted model on new data.")
+    made = _command(commands, "apply", "use a fitted model on new data", "RUN DATA -o OUT")
     made.add_argument("run", metavar="RUN", help="folder that `narrows fit` wrote")
     made.add_argument("data", metavar="DATA", help=DATA)
     made.add_argument("-o", "--output", metavar="OUT", required=True, help="folder for the results")
@@ -65,13 +110,24 @@ def _apply(commands: Any) -> None:
 
 
 def _small(commands: Any) -> None:
-    made = commands.add_parser("report", help="write report.html and report.json again", description="Write a run's report again.")
+    made = _command(commands, "report", "write a run's report.html and report.json again", "RUN")
     made.add_argument("run", metavar="RUN", help="folder that `narrows fit` wrote")
-    made = commands.add_parser("check", help="say what would go wrong with data", description="Say what would go wrong, before training.")
+    made = _command(commands, "check", "say what would go wrong with data, before training", "DATA")
     made.add_argument("data", metavar="DATA", help=DATA)
     made.add_argument("--likelihood", help="also check that the values are in this likelihood's range")
-    made = commands.add_parser("data", help="the named datasets", description="Where the named datasets are, and how they come.")
+    made = _command(commands, "data", "list the named datasets, or fetch one", "[NAME]")
     made.add_argument("name", metavar="NAME", nargs="?", help="fetch this one if it is not here")
+
+
+def sentence(text: str) -> str:
+    """Return a text as a sentence, its names as they are.
+
+    Examples
+    --------
+    >>> sentence("against PCA")
+    'Against PCA.'
+    """
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def parse_fit(words: Sequence[str]) -> Options:
@@ -81,7 +137,9 @@ def parse_fit(words: Sequence[str]) -> Options:
     task = next((word for word in words if not word.startswith("-")), None)
     if task is None and words and words[0] in ("-h", "--help"):
         lines = [f"  {name:<10} {card['summary']}" for name, card in table["tasks"].items()]
-        sys.stdout.write("usage: narrows fit TASK DATA -o RUN [--family F] [flags]\n\nTASK is one of\n" + "\n".join(lines))
+        sys.stdout.write(
+            "usage: narrows fit TASK DATA -o RUN [--family F] [flags]\n\nTASK is one of\n" + "\n".join(lines)
+        )
         sys.stdout.write("\n\n`narrows fit TASK --help` shows the flags of a task.\n")
         raise SystemExit(0)
     if task not in table["tasks"]:
@@ -90,19 +148,10 @@ def parse_fit(words: Sequence[str]) -> Options:
         raise InputError(came, names, f"narrows fit {near[0] if near else 'reduce'} DATA -o RUN")
     card = table["tasks"][task]
     family = _family(words, card["family"], table)
-    parser = Parser(prog=f"narrows fit {task}", description=card["summary"].capitalize() + ".", allow_abbrev=False)
-    parser.set_defaults(command="fit", task_fields=[], family_fields=[])
-    parser.add_argument("task", metavar="TASK", help=argparse.SUPPRESS)
-    parser.add_argument("data", metavar="DATA", help=DATA)
-    parser.add_argument("-o", "--output", metavar="RUN", required=True, help="folder for the model and the report")
-    parser.add_argument("--family", default=None, help=f"one of {', '.join(table['families'])} ({card['family']})")
-    parser.add_argument("--image-size", metavar="HxW", help="size that images of a folder are brought to")
-    parser.add_argument("--resume", action="store_true", help="go on with a fit that was stopped")
-    parser.add_argument("--overwrite", action="store_true", help="replace what RUN holds")
-    parser.add_argument("--quiet", action="store_true", help="show nothing but the verdict")
+    parser = _fit_parser(str(task), card, table)
     _fields(parser.add_argument_group(f"the task, {task}"), card["fields"])
     taken = {each["name"] for each in card["fields"]}
-    group = parser.add_argument_group(f"the autoencoder, {family}")
+    group = parser.add_argument_group(f"the family, {family}")
     defaults = card["defaults"] if family == card["family"] else {}
     own = [each for each in table["families"][family]["fields"] if each["name"] not in taken]
     _fields(group, [{**each, "default": defaults.get(each["name"], each["default"])} for each in own])
@@ -112,13 +161,32 @@ def parse_fit(words: Sequence[str]) -> Options:
     return options
 
 
+def _fit_parser(task: str, card: dict[str, Any], table: dict[str, Any]) -> Parser:
+    about = sentence(card["summary"])
+    parser = Parser(prog=f"narrows fit {task}", description=about, allow_abbrev=False)
+    parser.usage = f"narrows fit {task} DATA -o RUN [flags]"
+    parser.usage_line = f"narrows fit {task} DATA -o RUN"
+    parser.set_defaults(command="fit", task_fields=[], family_fields=[])
+    parser.add_argument("task", metavar="TASK", help=argparse.SUPPRESS)
+    parser.add_argument("data", metavar="DATA", help=DATA)
+    parser.add_argument("-o", "--output", metavar="RUN", required=True, help="folder for the model and the report")
+    parser.add_argument("--family", default=None, help=f"one of {', '.join(table['families'])} ({card['family']})")
+    parser.add_argument("--image-size", metavar="HxW", help="size that images of a folder are brought to")
+    parser.add_argument("--resume", action="store_true", help="go on with a fit that was stopped")
+    parser.add_argument("--overwrite", action="store_true", help="replace the run that RUN holds")
+    parser.add_argument("--quiet", action="store_true", help="show nothing but the verdict")
+    return parser
+
+
 def _family(words: Sequence[str], default: str, table: dict[str, Any]) -> str:
     pairs = [word.partition("=")[2] for word in words if word.startswith("--family=")]
-    pairs += [after for word, after in zip(words, words[1:], strict=False) if word == "--family"]
+    pairs += [after for word, after in pairwise(words) if word == "--family"]
     chosen = pairs[-1] if pairs else default
     if chosen not in table["families"]:
         near = difflib.get_close_matches(chosen, table["families"], 1)
-        raise InputError(f"There is no family {chosen!r}", ", ".join(table["families"]), f"--family {near[0] if near else default}")
+        raise InputError(
+            f"There is no family {chosen!r}", ", ".join(table["families"]), f"--family {near[0] if near else default}"
+        )
     return chosen
 
 

@@ -1,5 +1,6 @@
 """``narrows report``, ``narrows check`` and ``narrows data``."""
 
+import difflib
 import json
 import sys
 from pathlib import Path
@@ -21,7 +22,9 @@ def report(options: Options) -> int:
         facts = json.loads((run / "report.json").read_text(encoding="utf-8"))
         figures = [(each["title"], each["caption"], run / each["file"]) for each in facts.get("figures", [])]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        raise ArtefactError(f"{run / 'report.json'} is missing or damaged", "a run's report.json", "narrows fit again") from None
+        raise ArtefactError(
+            f"{run / 'report.json'} is missing or damaged", "a run's report.json", "narrows fit again"
+        ) from None
     write_report(facts, [each for each in figures if each[2].exists()], run)
     sys.stdout.write(f"{facts['verdict']['text']}\nReport: {run / 'report.html'}\n")
     return 0
@@ -33,13 +36,12 @@ def check(options: Options) -> int:
     from narrows.data import read
 
     source = read(options.data)
-    for note in source.notes:
-        sys.stdout.write(f"note: {note}\n")
     findings = examine(source, likelihood=options.likelihood)
     for finding in findings:
-        sys.stdout.write(f"{finding.level}: {finding.what}. {finding.fix}\n".replace("..", "."))
-    errors = sum(finding.level == "error" for finding in findings)
-    sys.stdout.write(f"{source.name}: {len(source):,} rows, {'nothing stands in the way' if not errors else 'cannot be used as it is'}.\n")
+        sys.stdout.write(f"{finding.level}: {'. '.join(filter(None, (finding.what, finding.fix)))}.\n")
+    errors = any(finding.level == "error" for finding in findings)
+    said = "cannot be used as it is" if errors else "nothing stands in the way"
+    sys.stdout.write(f"{source.name}: {len(source):,} row{'s' * (len(source) != 1)}, {said}.\n")
     return 2 if errors else 0
 
 
@@ -54,7 +56,9 @@ def data(options: Options) -> int:
             sys.stdout.write(f"{name:<{widths[0]}}  {what:<{widths[1]}}  {where}\n")
         return 0
     if options.name not in named.DATASETS:
-        raise InputError(f"There is no dataset {options.name!r}", ", ".join(named.DATASETS), "narrows data")
+        near = difflib.get_close_matches(options.name, named.DATASETS, 1)
+        hint = f"narrows data {near[0]}" if near else "narrows data"
+        raise InputError(f"There is no dataset {options.name!r}", ", ".join(named.DATASETS), hint)
     source = named.load(options.name)
     test = f" and {len(source.test):,} test rows" if source.test is not None else ""
     sys.stdout.write(f"{source.name}: {len(source):,} rows{test}\n")

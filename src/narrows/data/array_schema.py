@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from narrows.errors import InputError
 
-from .arrays import LAYOUTS, ArraySource, SparseSource, require_numbers
 from .array_files import write_array
+from .arrays import LAYOUTS, ArraySource, SparseSource, require_numbers
 from .schema import Schema
 
 if TYPE_CHECKING:

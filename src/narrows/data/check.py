@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .arrays import ArraySource
     from .tables import TableSource
 
-__all__ = ["Finding", "check"]
+__all__ = ["Finding", "check", "require_range"]
 
 Level = Literal["error", "warning", "note"]
 RANGES: dict[str, tuple[float, float, str]] = {
@@ -122,7 +122,7 @@ def _fit(source: Source, likelihood: str | None, n_parameters: int | None) -> It
         return
     for note in schema.notes:
         if note not in source.notes:
-            yield Finding("warning" if "left out" in note else "note", note, _FIX if "left out" in note else "")
+            yield Finding("warning" if "left out" in note else "note", note)
     if likelihood is not None:
         yield from _range(values, source.name, likelihood.split(":")[0])
     size = len(source) * int(np.prod(schema.shape))
@@ -132,7 +132,17 @@ def _fit(source: Source, likelihood: str | None, n_parameters: int | None) -> It
         yield Finding(level, said, "use a smaller network, more rows, or watch the validation loss")
 
 
-_FIX = "nothing, or give the column values that vary between few levels"
+def require_range(values: Any, name: str, likelihood: str) -> None:
+    """Refuse encoded values that a likelihood has no probability for.
+
+    Examples
+    --------
+    >>> require_range(np.array([[0.5, 2.0]]), "table.csv", "bernoulli")
+    Traceback (most recent call last):
+    narrows.errors.InputError: 'table.csv': 1 encoded values from 0.5 to 2 are outside what bernoulli takes: ...
+    """
+    for finding in _range(values, name, likelihood.split(":")[0]):
+        raise InputError(finding.what, "", finding.fix)
 
 
 def _range(values: Any, name: str, likelihood: str) -> Iterator[Finding]:

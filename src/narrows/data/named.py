@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from narrows.errors import InputError
 from narrows.files import whole
 
-
 if TYPE_CHECKING:
     from .arrays import ArraySource
     from .source import Source

@@ -24,6 +24,8 @@ class Batch(NamedTuple):
 
     def to(self, device: torch.device) -> "Batch":
         """Return the batch on a device; a target that is the input stays the input."""
+        if self.x.device == device:
+            return self
         x = self.x.to(device, non_blocking=True)
         target = x if self.target is self.x else self.target.to(device, non_blocking=True)
         others = (None if t is None else t.to(device, non_blocking=True) for t in (self.cond, self.weight))
@@ -139,6 +141,9 @@ def _dense(column: Any, rows: "Tensor | slice", dtype: torch.dtype) -> Tensor:
     if sp.issparse(column):
         index = rows if isinstance(rows, slice) else rows.numpy()
         return torch.from_numpy(column[index].toarray()).to(dtype)
-    chosen: Tensor = column[rows if isinstance(rows, slice) else rows.to(column.device)]
+    if isinstance(rows, slice) or column.dtype == torch.uint16:  # index_select, three times as fast, does not know it
+        chosen: Tensor = column[rows if isinstance(rows, slice) else rows.to(column.device)]
+    else:
+        chosen = column.index_select(0, rows.to(column.device))
     full = _FULL.get(chosen.dtype)
     return chosen.to(dtype) if full is None else chosen.to(dtype).div_(full)

@@ -14,9 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 from narrows.errors import InputError
 from narrows.files import whole
 
+from .array_files import write_array
 from .columns import Column, NumberColumn, WholeColumn
 from .conform import conform, require_finite
-from .array_files import write_array
 from .levels import CategoryColumn, ConstantColumn
 from .schema import Schema
 
@@ -86,11 +86,12 @@ class TableSchema(Schema):
 
     def conform(self, frame: pl.DataFrame, decimal_comma: bool = False) -> pl.DataFrame:
         """Give the columns of ``frame`` the types of the fit; missing columns and wrong cells raise InputError."""
-        missing = [column.name for column in self.columns if column.name not in frame.columns]
+        have = set(frame.columns)
+        missing = [column.name for column in self.columns if column.name not in have]
         if missing:
             listed = ", ".join(map(repr, missing[:10])) + (", ..." if len(missing) > 10 else "")
             raise InputError(
-                f"{len(missing)} of the {len(self.columns)} columns of the fit are missing: {listed}",
+                f"{len(missing)} of the {len(self.columns)} columns of the fit {_are(len(missing))} missing: {listed}",
                 f"the columns of the fit in any order; came: {', '.join(map(repr, frame.columns[:10]))}",
                 "add or rename the columns",
             )
@@ -116,16 +117,19 @@ class TableSchema(Schema):
         for column in self.columns:
             if isinstance(column, CategoryColumn) and len(odd := column.unseen(frame[column.name])):
                 shown = ", ".join(map(repr, odd.unique().sort().to_list()[:3]))
-                said.append(f"{column.name!r}: {len(odd)} rows hold values not seen at fit ({shown}): encoded as zeros")
+                said.append(
+                    f"{column.name!r}: {rows_hold(len(odd))} values not seen at fit ({shown}): encoded as zeros"
+                )
             if isinstance(column, ConstantColumn) and (changed := column.changed(frame[column.name])):
                 held = "empty" if column.value is None else repr(column.value)
-                said.append(f"{column.name!r} was {held} in every row at fit; {changed} rows differ, and are not used")
+                differ = "1 row differs" if changed == 1 else f"{changed} rows differ"
+                said.append(f"{column.name!r} was {held} in every row at fit; {differ}, which is not used")
         known = {column.name for column in self.columns} | set(self.left_out)
         extra = [name for name in frame.columns if name not in known]
         if extra:
-            said.append(
-                f"{len(extra)} columns were not there at fit and are not used: {', '.join(map(repr, extra[:10]))}"
-            )
+            shown = ", ".join(map(repr, extra[:10])) + (", ..." if len(extra) > 10 else "")
+            count = "1 column was" if len(extra) == 1 else f"{len(extra)} columns were"
+            said.append(f"{count} not there at fit and not used: {shown}")
         return tuple(said)
 
     def decode(self, values: ArrayLike) -> pl.DataFrame:
@@ -172,3 +176,18 @@ class TableSchema(Schema):
     def _frame(self, source: Source) -> pl.DataFrame:
         self.require_kind(source, self.kind)
         return self.conform(cast("TableSource", source).frame)
+
+
+def rows_hold(n: int) -> str:
+    """Say how many rows hold something.
+
+    Examples
+    --------
+    >>> rows_hold(1), rows_hold(2)
+    ('1 row holds', '2 rows hold')
+    """
+    return "1 row holds" if n == 1 else f"{n} rows hold"
+
+
+def _are(n: int) -> str:
+    return "is" if n == 1 else "are"

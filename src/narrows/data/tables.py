@@ -102,6 +102,7 @@ class TableSource(Source):
         if dtype.is_nested() or dtype in (pl.Object, pl.Binary):
             return None, f"{name!r} is left out: cells of type {dtype} are not numbers, text or dates"
         distinct, missing = _distinct(series), series.null_count()
+        plural = "s" * (missing != 1)
         if distinct == 0:
             return ConstantColumn.fit(series), f"{name!r} is left out: every value is missing; it comes back empty"
         if distinct == 1:
@@ -111,9 +112,9 @@ class TableSource(Source):
         if dtype in (pl.String, pl.Categorical, pl.Enum):
             if distinct > (most := max(20, min(256, len(series) // 5))):
                 return None, f"{name!r} is left out: {distinct} different texts in {len(series)} rows (at most {most})"
-            held = f"{name!r}: missing in {missing} rows, a level of its own" if missing else ""
+            held = f"{name!r}: missing in {missing} row{plural}, a level of its own" if missing else ""
             return CategoryColumn.fit(series), held
-        imputed = f"{name!r}: missing in {missing} rows, filled with the median" if missing else ""
+        imputed = f"{name!r}: missing in {missing} row{plural}, filled with the median" if missing else ""
         if dtype.is_float() or dtype.is_decimal():
             return NumberColumn.fit(series), imputed
         whole = series.to_physical()

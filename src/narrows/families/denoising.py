@@ -4,7 +4,8 @@ from narrows.bottlenecks import Free
 from narrows.corruption import Corruption
 from narrows.estimator import Estimator, Problem
 from narrows.model import Model
-from narrows.params import as_part, param
+from narrows.params import param
+from narrows.parts import as_part
 
 __all__ = ["DenoisingAutoEncoder"]
 

@@ -13,7 +13,8 @@ from narrows.likelihood import Gaussian
 from narrows.model import Model
 from narrows.networks import Linear, Network
 from narrows.networks.linear import LinearDecoder, LinearEncoder
-from narrows.params import as_part, param
+from narrows.params import param
+from narrows.parts import as_part
 
 __all__ = ["LinearAutoEncoder"]
 
@@ -59,13 +60,8 @@ class LinearAutoEncoder(Estimator):
                 model.likelihood.start(some.target - model.reconstruct(some.x))
             return
         if self.epochs == 0:
-            reason = (
-                "start='random'"
-                if self.start == "random"
-                else "pairs of input and target"
-                if squared
-                else self.likelihood
-            )
+            reason = "pairs of input and target" if squared else self.likelihood
+            reason = "start='random'" if self.start == "random" else reason
             raise InputError(f"There is no solution in closed form for {reason}", "epochs of at least 1", "epochs=30")
         super().prepare(model, pairs)
 
@@ -88,7 +84,7 @@ def principal_axes(pairs: Pairs, k: int) -> tuple[Tensor, Tensor]:
     """
     sample = pairs if len(pairs) <= _MOST else pairs.take(torch.randperm(len(pairs))[:_MOST].sort().values.numpy())
     sample = Pairs(*sample.columns, dtype=torch.float64, transform=pairs.transform)
-    n, first = len(sample), next(sample.batches(1)).x
+    n, first = len(sample), sample.batch(slice(0, 1)).x
     d = first[0].numel()
     total = first.new_zeros(d)
     for batch in sample.batches(4096):

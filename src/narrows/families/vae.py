@@ -6,7 +6,8 @@ from narrows.bottlenecks import Variational
 from narrows.estimator import Estimator, Problem
 from narrows.likelihood import Likelihood
 from narrows.model import Model
-from narrows.params import as_part, param
+from narrows.params import param
+from narrows.parts import as_part
 from narrows.schedule import Schedule
 
 __all__ = ["VAE"]

@@ -17,7 +17,7 @@ __all__ = ["Dense"]
 class Dense(Network):
     """Layers of the given widths down to the code, mirrored up again unless ``decoder`` says otherwise.
 
-    Without widths they follow the data: three layers, the first twice as wide as a row but from 64 to 1000.
+    Without widths they follow the data: two layers, the first twice as wide as a row but from 64 to 512.
 
     Examples
     --------
@@ -49,16 +49,16 @@ class Dense(Network):
         return DenseEncoder(encoder), DenseDecoder(decoder, shape)
 
 
-def default_widths(features: int) -> tuple[int, int, int]:
-    """Return three widths for rows of so many values.
+def default_widths(features: int) -> tuple[int, int]:
+    """Return two widths for rows of so many values.
 
     Examples
     --------
     >>> default_widths(10), default_widths(784)
-    ((64, 32, 16), (1000, 500, 250))
+    ((64, 32), (512, 256))
     """
-    first = min(1000, max(64, 2 * features))
-    return first, first // 2, first // 4
+    first = min(512, max(64, 2 * features))
+    return first, first // 2
 
 
 def mlp(widths: tuple[int, ...], between: Activation, last: Activation) -> nn.Sequential:

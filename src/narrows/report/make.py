@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from narrows._version import __version__
-from narrows.params import Part
+from narrows.parts import Part
 from narrows.report import figures
 from narrows.report.page import write_report
 from narrows.report.verdict import verdict
@@ -27,7 +27,13 @@ DRAW: dict[str, Callable[..., Any]] = {
 
 
 def make_report(
-    task: Task, evaluation: Evaluation, folder: Path, *, data: Mapping[str, Any], seconds: Mapping[str, float], rows: Rows
+    task: Task,
+    evaluation: Evaluation,
+    folder: Path,
+    *,
+    data: Mapping[str, Any],
+    seconds: Mapping[str, float],
+    rows: Rows,
 ) -> dict[str, Any]:
     """Draw the figures, write report.json and report.html to ``folder``, and return the report."""
     family = task.estimator_
@@ -44,7 +50,7 @@ def make_report(
     )
     params, changed = _params(family)
     own, own_changed = _params(task, leave=("estimator",))
-    report = {
+    report: dict[str, Any] = {
         "task": task.name,
         "verdict": sentence,
         "metrics": {name: each._asdict() for name, each in evaluation.metrics.items()},
@@ -107,8 +113,7 @@ def versions() -> dict[str, str]:
 
 
 def _draw(picture: Picture, folder: Path) -> tuple[str, str, Path]:
-    names = f"{picture.kind}.png" if picture.kind != "filters" else f"filters-{picture.title.split()[0].lower()}.png"
-    path = figures.save(DRAW[picture.kind](**picture.data), folder / "figures" / names)
+    path = figures.save(DRAW[picture.kind](**picture.data), folder / "figures" / f"{picture.kind}.png")
     return picture.title, picture.caption, path
 
 
@@ -119,7 +124,9 @@ def _training_pictures(family: Any, rows: Rows) -> list[Picture]:
         caption = f"Nats per row; {family.stopped_}. The weights are those of epoch {family.best_epoch_}."
         shown.append(Picture("losses", "Loss terms per epoch", caption, {"history": family.history_}))
     weights = family.model_.state_dict()
-    first = next((value for name, value in weights.items() if name.startswith("encoder") and value.ndim in (2, 4)), None)
+    first = next(
+        (value for name, value in weights.items() if name.startswith("encoder") and value.ndim in (2, 4)), None
+    )
     if first is None:
         return shown
     shape, image = family.shapes_[0], None
@@ -137,7 +144,9 @@ def _training_pictures(family: Any, rows: Rows) -> list[Picture]:
 
 def _params(obj: Any, leave: tuple[str, ...] = ()) -> tuple[dict[str, Any], list[str]]:
     values = {f.name: getattr(obj, f.name) for f in fields(obj) if f.name not in ("checkpoint", "tensorboard", *leave)}
-    changed = [f.name for f in fields(obj) if f.name in values and values[f.name] != f.default and values[f.name] is not None]
+    changed = [
+        f.name for f in fields(obj) if f.name in values and values[f.name] != f.default and values[f.name] is not None
+    ]
     return {name: str(value) if isinstance(value, (Part, tuple)) else value for name, value in values.items()}, changed
 
 

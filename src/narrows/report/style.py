@@ -1,6 +1,5 @@
 """How every figure looks, and how it is written."""
 
-import tempfile
 import textwrap
 from functools import cache
 from pathlib import Path

@@ -57,7 +57,7 @@ def verdict(
             f"{name} cannot be compared with {baseline_name}: {metric} {number(value)} against {number(baseline_value)}"
         )
         return {"text": f"{text} ({counted}).", "outcome": "none"}
-    noise = _noise(difference)
+    noise = _noise(difference, value, baseline_value)
     ahead = value < baseline_value if better == "lower" else value > baseline_value
     if noise or abs(value - baseline_value) < 0.01 * abs(baseline_value) or value == baseline_value:
         outcome, verb = "even", "is level with"
@@ -105,8 +105,11 @@ def together(value: float, other: float) -> tuple[str, str]:
     return pair
 
 
-def _noise(difference: NDArray[Any] | None) -> str:
-    """Why the rows leave open which of the two is better; empty when they do not."""
+def _noise(difference: NDArray[Any] | None, value: float, baseline: float) -> str:
+    """Why the rows leave open which of the two is better; empty when they do not.
+
+    Few rows settle it too, when all of them say the same and one of the two is more than twice the other.
+    """
     if difference is None:
         return ""
     gaps = np.asarray(difference, np.float64).ravel()
@@ -114,5 +117,7 @@ def _noise(difference: NDArray[Any] | None) -> str:
         return "too few rows to tell"
     if not np.isfinite(gaps).all():
         return "rows without a finite error"
+    if ((gaps > 0).all() or (gaps < 0).all()) and not 0.5 <= value / (baseline or np.inf) <= 2:
+        return ""
     error = gaps.std(ddof=1) / np.sqrt(len(gaps))
     return "the difference is within its noise" if abs(gaps.mean()) < 2 * error else ""

@@ -39,6 +39,7 @@ class Rows(NamedTuple):
     labels: np.ndarray | None = None
     class_names: tuple[str, ...] | None = None
     feature_names: tuple[str, ...] = ()
+    units: str = "per value"  # what a squared error of 1 means
 
 
 @dataclass
@@ -57,7 +58,7 @@ class Evaluation:
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(param,))
 @dataclass(kw_only=True, eq=False, repr=False)
-class Task(BaseEstimator):  # type: ignore[misc]
+class Task(BaseEstimator):
     """A use of an autoencoder: any family inside, one question answered."""
 
     name: ClassVar[str] = ""
@@ -88,13 +89,18 @@ class Task(BaseEstimator):  # type: ignore[misc]
         ``fresh`` is False for the rows that the task was fitted on.
         """
 
+    def suited(self, shape: tuple[int, ...]) -> dict[str, Any]:
+        """Return the task's own settings that rows of this shape ask for, where the user says nothing."""
+        return {}
+
     def resolve(self) -> Estimator:
         """Return an unfitted autoencoder: the user's or the default, with the task's own fields on top."""
         check_params(self)
         chosen: Estimator = clone(self.estimator) if self.estimator is not None else self.default()
         shared = {f.name for f in fields(self)} & {f.name for f in fields(chosen)}
         own = {name: getattr(self, name) for name in shared}
-        return chosen.set_params(**{name: value for name, value in own.items() if value is not None})
+        chosen.set_params(**{name: value for name, value in own.items() if value is not None})
+        return chosen
 
     def fitted_state(self) -> dict[str, Any]:
         """Return what ``fit`` learnt besides the autoencoder, as JSON values."""
@@ -102,7 +108,8 @@ class Task(BaseEstimator):  # type: ignore[misc]
 
     def adopt_state(self, state: dict[str, Any]) -> Self:
         """Take what ``fitted_state`` gave."""
-        vars(self).update(state)
+        for name, value in state.items():
+            setattr(self, name, value)
         return self
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -111,7 +118,8 @@ class Task(BaseEstimator):  # type: ignore[misc]
 
     def __getattr__(self, name: str) -> Any:
         """Return what scikit-learn asks of the fitted rows from the autoencoder."""
-        if name in ("n_features_in_", "feature_names_in_", "_n_features_out", "history_") and "estimator_" in vars(self):
+        passed = ("n_features_in_", "feature_names_in_", "_n_features_out", "history_")
+        if name in passed and "estimator_" in vars(self):
             return getattr(self.estimator_, name)
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
@@ -144,8 +152,8 @@ def unit(X: Any) -> np.ndarray:
 
 def error_rows(truth: np.ndarray, result: np.ndarray) -> np.ndarray:
     """Return the mean squared error of every row."""
-    step = 4096
-    parts = [np.square(truth[i : i + step] - result[i : i + step].reshape(truth[i : i + step].shape)) for i in range(0, len(truth), step)]
+    result = result.reshape(truth.shape)
+    parts = [np.square(truth[i : i + 4096] - result[i : i + 4096]) for i in range(0, len(truth), 4096)]
     return np.concatenate([part.reshape(len(part), -1).mean(1, dtype=np.float64) for part in parts])
 
 

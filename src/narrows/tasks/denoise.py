@@ -12,7 +12,8 @@ from narrows.data.pairs import Pairs
 from narrows.estimator import Estimator
 from narrows.families.denoising import DenoisingAutoEncoder
 from narrows.inputs import checked_rows, model_rows
-from narrows.params import as_part, param
+from narrows.params import param
+from narrows.parts import as_part
 from narrows.tasks.base import Evaluation, Metric, Picture, Rows, Task, error_rows, pick, unit
 from narrows.training.runtime import seeded
 
@@ -21,7 +22,7 @@ __all__ = ["Denoiser"]
 _TRAIN = 20_000  # rows that the competitors are fitted on
 
 
-class Denoiser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="denoise"):  # type: ignore[misc]
+class Denoiser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="denoise"):
     """Learns from clean rows, to which it adds ``noise`` itself, or from pairs: ``fit(noisy, clean)``.
 
     Examples
@@ -34,7 +35,9 @@ class Denoiser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="de
 
     summary = "clean rows or images; against the best linear denoiser and a median filter"
 
-    noise: str | Corruption = param("gaussian:0.1", "what is done to clean rows, on their own scale (images: 0 to 1)", kind="corruption")
+    noise: str | Corruption = param(
+        "gaussian:0.1", "what is done to clean rows, on their own scale (images: 0 to 1)", kind="corruption"
+    )
 
     def default(self) -> Estimator:
         """Return a denoising autoencoder with a wide code."""
@@ -59,7 +62,8 @@ class Denoiser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="de
         from sklearn.utils.validation import check_is_fitted
 
         check_is_fitted(self)
-        return self.estimator_.reconstruct(X)
+        cleaned: np.ndarray = self.estimator_.reconstruct(X)
+        return cleaned
 
     def transform(self, X: Any) -> np.ndarray:
         """Return the cleaned rows, flattened, so that a denoiser may stand in a pipeline."""
@@ -93,7 +97,10 @@ class Denoiser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="de
         metrics = {"mse": Metric(float(ours.mean()), "mean squared error", "per value")}
         if clean.ndim > 2:
             metrics["psnr"] = Metric(_psnr(ours), "peak signal-to-noise ratio", "dB", "higher")
-        baselines = {name: {"mse": float(each.mean()), **({"psnr": _psnr(each)} if clean.ndim > 2 else {})} for name, each in errors.items()}
+        baselines = {
+            name: {"mse": float(each.mean()), **({"psnr": _psnr(each)} if clean.ndim > 2 else {})}
+            for name, each in errors.items()
+        }
         pictures = []
         if clean.ndim > 2:
             strips = {"originals": clean[:12], "middle": noisy[:12], "results": result[:12]}

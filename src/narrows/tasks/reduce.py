@@ -1,5 +1,6 @@
 """Dimensionality reduction, judged against PCA with as many numbers."""
 
+import math
 from typing import Any, Self
 
 import numpy as np
@@ -14,7 +15,7 @@ from narrows.tasks.base import Evaluation, Metric, Picture, Rows, Task, error_ro
 __all__ = ["Reducer"]
 
 
-class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="reduce"):  # type: ignore[misc]
+class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="reduce"):
     """Compresses rows to ``latent_dim`` numbers and back.
 
     Examples
@@ -27,7 +28,7 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="red
 
     summary = "compress rows to a few numbers and back; against PCA"
 
-    latent_dim: int | None = param(None, "numbers per row; none: the autoencoder's", ge=1)
+    latent_dim: int | None = param(None, "numbers per row; none: 16, of few columns half as many as there are", ge=1)
 
     def default(self) -> Estimator:
         """Return the plain autoencoder."""
@@ -35,8 +36,15 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="red
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Fit to rows X: a table (n, d), or images (n, H, W) or (n, C, H, W)."""
-        self.estimator_ = self.resolve().fit(X)
+        model = self.resolve()
+        if self.estimator is None:
+            model.set_params(**self.suited(tuple(getattr(X, "shape", np.shape(X)))[1:]))
+        self.estimator_ = model.fit(X)
         return self
+
+    def suited(self, shape: tuple[int, ...]) -> dict[str, Any]:
+        """Return a code that is shorter than the rows."""
+        return {"latent_dim": max(1, min(16, math.prod(shape) // 2))} if self.latent_dim is None else {}
 
     def transform(self, X: Any) -> np.ndarray:
         """Return the codes, (n, latent_dim)."""
@@ -67,9 +75,9 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="red
         truth, result = unit(held.X), self.reconstruct(held.X)
         size = self._fitted._n_features_out
         pca = PCABaseline(size).fit(unit(train.X)).reconstruct(truth)
-        ours, theirs = error_rows(truth, result), error_rows(truth, pca)
         spread = float(np.mean(error_rows(truth, np.broadcast_to(unit(train.X).mean(0), truth.shape))))
-        values, rival = int(np.prod(truth.shape[1:])), f"PCA with the same {size} numbers"
+        ours, theirs = (_rounded(error_rows(truth, made), spread) for made in (result, pca))
+        values, rival = int(np.prod(truth.shape[1:])), f"PCA with {_same(size)}"
 
         def numbers(errors: np.ndarray) -> dict[str, float]:
             mse = float(errors.mean())
@@ -77,12 +85,15 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="red
 
         ours_in, theirs_in = numbers(ours), numbers(theirs)
         metrics = {
-            "mse": Metric(ours_in["mse"], "mean squared error", "per value"),
+            "mse": Metric(ours_in["mse"], "mean squared error", held.units),
             "summed": Metric(ours_in["summed"], "squared error", "summed per row"),
             "explained": Metric(ours_in["explained"], "share of the variance explained", "", "higher"),
         }
+        notes = (
+            [f"{size} numbers for rows of {values}: nothing is compressed, and PCA is exact."] if size >= values else []
+        )
         pictures = self._pictures(held, truth, result, pca)
-        return Evaluation(metrics, {rival: theirs_in}, "mse", rival, len(truth), ours - theirs, pictures)
+        return Evaluation(metrics, {rival: theirs_in}, "mse", rival, len(truth), ours - theirs, pictures, notes)
 
     def _pictures(self, held: Rows, truth: np.ndarray, result: np.ndarray, pca: np.ndarray) -> list[Picture]:
         few = slice(0, 12)
@@ -95,7 +106,7 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="red
             shown.append(Picture("reconstructions", "Reconstructions", caption, data))
         else:
             names = held.feature_names or tuple(f"column {i}" for i in range(truth.shape[1]))
-            caption = "Held-out values against their reconstruction, in standardised units."
+            caption = "Held-out values against their reconstruction, as the model sees them: mean 0, deviation 1."
             data = {"original": truth, "reconstructed": result, "names": names}
             shown.append(Picture("columns", "Columns", caption, data))
         some = pick(held, 5000)
@@ -104,5 +115,16 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="red
             data = {"codes": codes, "labels": some.labels, "class_names": some.class_names}
             shown.append(Picture("map", "Map of the codes", "Every dot is a held-out row.", data))
             if codes.shape[1] > 2:
-                shown.append(Picture("map3d", "The codes from three sides", "The same codes in three dimensions.", data))
+                shown.append(
+                    Picture("map3d", "The codes from three sides", "The same codes in three dimensions.", data)
+                )
         return shown
+
+
+def _rounded(errors: np.ndarray, spread: float) -> np.ndarray:
+    """Return errors with those that are rounding only as 0."""
+    return np.where(errors < 1e-12 * spread, 0.0, errors)
+
+
+def _same(size: int) -> str:
+    return "one number" if size == 1 else f"the same {size} numbers"

@@ -19,7 +19,7 @@ from narrows.training.seeds import mixed
 
 __all__ = ["Job", "Outcome", "Settings", "fit"]
 
-STEPS = 9_000  # a default fit takes about so many steps, whatever the number of rows ...
+STEPS = 20_000  # a default fit takes about so many steps, whatever the number of rows ...
 MOST = 300  # ... but no more than so many epochs
 _SHARE = 0.95  # of a time budget that the epochs may fill
 _TRIAL = 0.01  # of a time budget that goes into measuring the length of a step
@@ -32,8 +32,8 @@ class Settings:
 
     epochs: int | None = 20
     minutes: float | None = None
-    batch_size: int = 256
-    lr: float = 1e-3
+    batch_size: int = 128
+    lr: float = 2e-3
     weight_decay: float = 0.0
     schedule: Plan = "cosine"
     warm_up: float = 0.05

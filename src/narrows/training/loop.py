@@ -1,6 +1,7 @@
 """The one training loop. It yields; it does not call back, and it knows no model."""
 
 import copy
+import functools
 import math
 import time
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from torch import Tensor
 from narrows.data.pairs import Pairs
 from narrows.errors import InputError
 from narrows.model import Model
+from narrows.training.adam import Adam
 from narrows.training.runtime import Runtime
 from narrows.training.seeds import mixed, seeded
 
@@ -53,8 +55,8 @@ def train(
     valid: Pairs | None = None,
     *,
     epochs: int = 20,
-    batch_size: int = 256,
-    lr: float = 1e-3,
+    batch_size: int = 128,
+    lr: float = 2e-3,
     weight_decay: float = 0.0,
     schedule: Plan = "cosine",
     warm_up: float = 0.05,
@@ -81,8 +83,7 @@ def train(
     model.to(runtime.where)
     pairs, valid = pairs.to(runtime.where), valid and valid.to(runtime.where)
     net = runtime.wrap(model, runtime.world > 1 and _unused(model, pairs, runtime))
-    decay = torch.optim.AdamW if weight_decay else torch.optim.Adam
-    optimizer = decay(model.parameters(), lr, weight_decay=weight_decay, fused=runtime.where.type in ("cpu", "cuda"))
+    optimizer = Adam(model.parameters(), weight_decay)
     (restore if state.epoch else remember)(model, optimizer, state)
     per_epoch = math.ceil(len(pairs) / batch_size)
     rate = Rate(lr, epochs * per_epoch, warm_up, schedule)
@@ -104,7 +105,7 @@ def train(
 
 def one_epoch(
     net: torch.nn.Module,
-    optimizer: torch.optim.Optimizer,
+    optimizer: Adam,
     pairs: Pairs,
     batch_size: int,
     rate: "Rate",
@@ -115,31 +116,29 @@ def one_epoch(
 ) -> dict[str, float] | None:
     """Pass over the rows once and return the mean of every term, or None when the loss is no longer finite."""
     net.train()
-    parameters = list(net.parameters())
     order = pairs.order(torch.Generator().manual_seed(mixed(seed, state.epoch + 1)))
     sums: dict[str, Tensor] = {}
-    step = state.epoch * math.ceil(len(pairs) / batch_size)
+    step, world, where = state.epoch * math.ceil(len(pairs) / batch_size), runtime.world, runtime.where
     for rows in torch.split(order, batch_size):
-        counts = 1.0 if runtime.rank < len(rows) else 0.0
-        for group in optimizer.param_groups:
-            group["lr"] = rate(step) * state.slower
-        batch = pairs.batch(runtime.share(rows)).to(runtime.where)
+        batch = pairs.batch(runtime.share(rows)).to(where)
         with runtime.autocast():
             terms: dict[str, Tensor] = net(batch, rate.progress(step))
-        totals = {name: term.float().sum() * counts for name, term in terms.items()}
-        loss = torch.stack(list(totals.values())).sum() * (runtime.world / len(rows))
-        optimizer.zero_grad(set_to_none=True)
+        totals = {name: term.sum(dtype=torch.float32) for name, term in terms.items()}
+        if world > 1 and runtime.rank >= len(rows):  # a row lent by another rank, so that this one has a batch
+            totals = {name: total * 0 for name, total in totals.items()}
+        loss = functools.reduce(torch.add, totals.values()) * (world / len(rows))
+        optimizer.clear()
         loss.backward()  # type: ignore[no-untyped-call]
         if clip is not None:
-            torch.nn.utils.clip_grad_norm_(parameters, clip)
-        optimizer.step()
+            torch.nn.utils.clip_grad_norm_(optimizer.parameters, clip)
+        optimizer.step(rate(step) * state.slower)
         for name, total in totals.items():
             sums[name] = sums[name] + total.detach() if name in sums else total.detach()
         step += 1
         if step % _LOOK == 0 and not _finite(sums, runtime):
             return None
     # What the last step broke is in no sum yet: it shows in the weights.
-    broken = torch.stack([parameter.detach().float().mul(0).sum() for parameter in parameters]).sum()
+    broken = torch.stack([parameter.detach().float().mul(0).sum() for parameter in optimizer.parameters]).sum()
     return _means(sums, len(pairs), runtime) if _finite({**sums, "": broken}, runtime) else None
 
 
@@ -184,20 +183,19 @@ class Rate:
         return self.peak * falling[self.plan]
 
 
-def remember(model: Model, optimizer: torch.optim.Optimizer, state: State) -> None:
+def remember(model: Model, optimizer: Adam, state: State) -> None:
     """Copy the weights and the optimiser's memory into ``state``."""
     state.model = {name: value.detach().clone() for name, value in model.state_dict().items()}
-    state.optimizer = copy.deepcopy(optimizer.state_dict())
+    state.optimizer = optimizer.state_dict()
 
 
-def restore(model: Model, optimizer: torch.optim.Optimizer, state: State) -> None:
+def restore(model: Model, optimizer: Adam, state: State) -> None:
     """Put ``state`` back into the model and the optimiser."""
     model.load_state_dict(state.model)
-    if state.optimizer["state"]:
-        optimizer.load_state_dict(copy.deepcopy(state.optimizer))
+    optimizer.load_state_dict(state.optimizer)
 
 
-def go_back(model: Model, optimizer: torch.optim.Optimizer, state: State, number: int, rate: Rate) -> Epoch:
+def go_back(model: Model, optimizer: Adam, state: State, number: int, rate: Rate) -> Epoch:
     """Return to the last good state at half the learning rate, or give up."""
     state.returns += 1
     if state.returns > _PATIENCE:
@@ -209,7 +207,6 @@ def go_back(model: Model, optimizer: torch.optim.Optimizer, state: State, number
         )
     state.slower /= 2
     restore(model, optimizer, state)
-    optimizer.state.clear() if not state.optimizer["state"] else None
     message = f"epoch {number}: the loss was no longer finite; back to the last good state, learning rate halved"
     return Epoch(number, {}, {}, 0.0, 0.0, rate.peak * state.slower, message)
 

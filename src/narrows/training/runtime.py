@@ -87,12 +87,14 @@ class Runtime:
 
     @contextlib.contextmanager
     def limits(self) -> Any:
-        """Use the chosen number of threads inside."""
+        """Use the chosen number of threads inside, and round numbers too small to matter to zero, which is faster."""
         before = torch.get_num_threads()
         torch.set_num_threads(self.threads or before)
+        torch.set_flush_denormal(True)
         try:
             yield
         finally:
+            torch.set_flush_denormal(False)
             torch.set_num_threads(before)
 
     def autocast(self) -> contextlib.AbstractContextManager[Any]:
