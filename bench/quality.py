@@ -55,9 +55,11 @@ def linear(data: Images, seed: int, quick: bool) -> Measured:
 
 def reconstruct(data: Images, seed: int, quick: bool) -> Measured:
     """30 numbers per image, a network no larger than 784-1000-500-250-30; squared error summed per test image."""
-    model = nw.AutoEncoder(
-        latent_dim=30, network=nw.Dense((1000, 500, 250)), minutes=5, epochs=None, random_state=seed
-    )  # fmt: skip
+    # Chosen on the last 5000 training images: in five minutes on two cores a network smaller than the largest allowed
+    # gets further, as it sees the images more often.
+    network = nw.Dense((500, 250))
+    model = nw.AutoEncoder(latent_dim=30, network=network, minutes=5, lr=6e-3, weight_decay=0.02, random_state=seed)
+    model.set_params(validation=0.02)
     if quick:
         model.set_params(minutes=None, epochs=2)
     started = time.perf_counter()

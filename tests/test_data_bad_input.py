@@ -156,7 +156,7 @@ def fitted() -> "object":
 @pytest.mark.parametrize(
     ("content", "fragment"),
     [
-        ("b,d\ntrue,2024-01-01\n", "1 of the 3 columns of the fit are missing: 'n'"),
+        ("b,d\ntrue,2024-01-01\n", "1 of the 3 columns of the fit is missing: 'n'"),
         ("z\n1\n", "3 of the 3 columns of the fit are missing: 'n', 'b', 'd'"),
         ("n,b,d\n1,true,2024-01-01\nabc,true,2024-01-01\n", "column 'n', row 1 holds 'abc'"),
         ("n,b,d\n1,perhaps,2024-01-01\n", "column 'b', row 0 holds 'perhaps'"),

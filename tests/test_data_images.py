@@ -175,16 +175,6 @@ def test_classes_and_notes_on_other_files(tmp_path: Path) -> None:
     assert (taken.ids.tolist(), taken.labels.tolist()) == (["dog/1.png"], [1])  # type: ignore[union-attr]
 
 
-def test_files_are_written_whole_or_not_at_all(tmp_path: Path) -> None:
-    from narrows.data.files import replacing
-
-    (tmp_path / "a.txt").write_text("old")
-    with pytest.raises(ZeroDivisionError), replacing(tmp_path / "a.txt") as file:
-        file.write(b"half" * (1 // 0))
-    assert (tmp_path / "a.txt").read_text() == "old"
-    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
-
-
 def test_names_cannot_leave_the_folder(tmp_path: Path) -> None:
     schema = read([Image.new("L", (4, 4))] * 2).fit_schema()
     paths = schema.write(np.zeros((2, 1, 4, 4)), tmp_path, "out", np.array(["../../x.png", "/etc/y"]), "file")

@@ -67,12 +67,12 @@ def test_apply_takes_columns_by_name(tmp_path: Path) -> None:
     assert encoded[0, 2] == schema.encode(fit)[1, 2]
     assert encoded[0, 3] == pytest.approx((2.5 - 7 / 3) / np.std([1, 2, 4]))
     assert schema.warnings(apply) == (
-        "'zip': 1 rows hold values not seen at fit ('1'): encoded as zeros",
-        "1 columns were not there at fit and are not used: 'extra'",
+        "'zip': 1 row holds values not seen at fit ('1'): encoded as zeros",
+        "1 column was not there at fit and not used: 'extra'",
     )
 
 
 def test_a_changed_constant_is_a_warning(tmp_path: Path) -> None:
     schema = read(written(tmp_path, "k,x\n7,1\n7,2\n7,2\n")).fit_schema()
     apply = read(written(tmp_path, "k,x\n7,1\n8,2\nodd,2\n"), like=schema)
-    assert schema.warnings(apply) == ("'k' was 7 in every row at fit; 3 rows differ, and are not used",)
+    assert schema.warnings(apply) == ("'k' was 7 in every row at fit; 3 rows differ, which is not used",)

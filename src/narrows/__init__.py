@@ -1,17 +1,24 @@
 """Narrows: the autoencoder toolkit. Names are imported when they are first used."""
 
+import os
+import sys
 from importlib import import_module
 from typing import Any
 
-from narrows._version import __version__
+from narrows._version import __version__ as __version__
+
+if "torch" not in sys.modules:
+    # Threads that wait by spinning make training ten times slower as soon as another process wants the core. torch reads
+    # the setting when it is loaded; whoever set it before is left alone.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 _PLACES = {
     "families": "AutoEncoder:autoencoder DenoisingAutoEncoder:denoising LinearAutoEncoder:linear VAE:vae",
     "tasks": "Denoiser:denoise Reducer:reduce",
     "": "Bernoulli:likelihood Categorical:likelihood Gaussian:likelihood Laplace:likelihood Multinomial:likelihood "
     "GaussianNoise:corruption Mask:corruption SaltPepper:corruption Swap:corruption L1:penalties Contractive:penalties "
-    "Cosine:schedule Ramp:schedule Conv:networks Dense:networks Linear:networks Model:model Pairs:data Problem:estimator "
-    "Estimator:estimator InputError:errors ArtefactError:errors read:data check:data train:training",
+    "Cosine:schedule Ramp:schedule Conv:networks Dense:networks Linear:networks Model:model Pairs:data "
+    "Estimator:estimator Problem:estimator InputError:errors ArtefactError:errors read:data check:data train:training",
 }
 _HOME = {
     name: ".".join(filter(None, ("narrows", folder, module)))
@@ -19,7 +26,7 @@ _HOME = {
     for name, _, module in (word.partition(":") for word in text.split())
 }
 
-__all__ = sorted([*_HOME, "__version__", "load", "report"])  # type: ignore[misc]
+__all__ = sorted([*_HOME, "__version__", "load", "report"])
 
 
 def __getattr__(name: str) -> Any:

@@ -19,8 +19,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         sys.stdout.write(f"narrows {__version__}\n")
         return 0
-    # Threads that wait by spinning make small models slow as soon as another process wants the core.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     with warnings.catch_warnings():
         if not os.environ.get("NARROWS_DEBUG"):
             warnings.simplefilter("ignore")

@@ -40,7 +40,7 @@ def apply(options: Options) -> int:
         for words in dict.fromkeys((*source.notes, *schema.warnings(source))):
             sys.stderr.write(f"{words}\n")
         paths = write_outputs(task, schema, source, schema.encode(source), out, fresh=True)
-    sys.stdout.write(f"{_named(paths)}\n")
+    sys.stdout.write(f"{_named(paths, out)}\n")
     return 0
 
 
@@ -50,9 +50,11 @@ def decode(task: Any, schema: Schema, data: str, out: Path) -> list[Path]:
     codes, ids, id_name = code_values(source)
     size = task.estimator_._n_features_out
     if codes.ndim != 2 or codes.shape[1] != size:
-        raise InputError(
-            f"{data} holds codes of shape {codes.shape[1:]}", f"{size} numbers per row, as this model's codes"
-        )
+        wanted = f"{size} number{'s' * (size > 1)} per row, as this model's codes"
+        raise InputError(f"{data} holds codes of shape {codes.shape[1:]}", wanted)
+    if not np.isfinite(codes).all():
+        row = int(np.argmin(np.isfinite(codes).all(axis=1)))
+        raise InputError(f"{data} holds missing or infinite codes, the first in row {row}", "finite numbers")
     if not hasattr(task.estimator_, "inverse_transform"):
         raise InputError(
             "This model's decoder also reads the encoder's maps", "rows, not codes", "narrows apply without --decode"
@@ -74,7 +76,7 @@ def code_values(source: Source) -> tuple[np.ndarray, Any, str]:
     return codes, source.ids if source.id_name != "row" else row_numbers(len(codes)), source.id_name
 
 
-def _named(paths: list[Path]) -> str:
+def _named(paths: list[Path], out: Path) -> str:
     if len(paths) <= 3:
         return "\n".join(str(path) for path in paths)
-    return f"{len(paths)} files in {paths[-1].parent}"
+    return f"{len(paths)} files in {out}"

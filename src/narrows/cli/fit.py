@@ -163,7 +163,7 @@ def _check_parts(holder: Any) -> None:
     """Refuse a network, likelihood, noise, ... that does not exist, before any data is read."""
     for spec in fields(holder):
         kind, value = spec.metadata.get("kind"), getattr(holder, spec.name)
-        if kind is not None and value is not None:
+        if kind is not None and isinstance(value, str):
             (as_parts if spec.name == "penalties" else as_part)(kind, value)
 
 

@@ -135,6 +135,7 @@ class WholeColumn(Column):
     mean: float
     scale: float
     format: str | None = None
+    step: int = 1
 
     @classmethod
     def fit(cls, series: pl.Series, format: str | None = None) -> Self:
@@ -147,7 +148,7 @@ class WholeColumn(Column):
         mean, scale = _moments(filled, series.name)
         if np.abs(filled).max() >= WIDE:
             mean, scale = 0.0, float(2.0 ** round(np.log2(scale)))
-        known = {"name": series.name, "dtype": dtype_name(series.dtype), "format": format}
+        known = {"name": series.name, "dtype": dtype_name(series.dtype), "format": format, "step": _step(series)}
         return cls(**known, origin=origin, median=median, mean=mean, scale=scale)  # type: ignore[arg-type]
 
     def encode(self, series: pl.Series) -> Floats:
@@ -161,12 +162,35 @@ class WholeColumn(Column):
     def decode(self, values: Floats) -> pl.Series:
         """Undo the standardisation, round to whole steps within the type's range; not-a-number becomes missing."""
         low, high = limits(self.type)
-        offset = np.rint(values[:, 0] * self.scale + self.mean)
+        offset = self._in_steps(values[:, 0] * self.scale + self.mean)
         missing = np.isnan(offset)
         held = np.clip(np.where(missing, 0.0, offset), float(low - self.origin), float(high - self.origin))
         whole = np.clip(held.astype(np.int64) + self.origin, low, high)
         out = pl.Series(self.name, whole, dtype=pl.Int64).set(pl.Series(missing), None)
         return out.cast(self.type)
+
+    def _in_steps(self, offset: Floats) -> Floats:
+        """Round offsets so that the whole numbers are multiples of the step, as at fit."""
+        if self.step == 1:
+            return np.rint(offset)
+        shift = self.origin % self.step
+        return np.rint((offset + shift) / self.step) * self.step - shift
+
+
+def _step(series: pl.Series) -> int:
+    """Return what every time of a column is a multiple of, in its own unit; 1 for what is no time.
+
+    Examples
+    --------
+    >>> _step(pl.Series(["2024-01-31 12:30"]).str.to_datetime("%Y-%m-%d %H:%M", time_unit="us"))
+    60000000
+    """
+    if not isinstance(series.dtype, pl.Datetime):
+        return 1
+    second = {"ms": 10**3, "us": 10**6, "ns": 10**9}[series.dtype.time_unit]
+    known = _physical(series).drop_nulls()
+    steps = [86_400 * second, 60 * second, second, second // 1000]
+    return next((step for step in steps if step > 1 and bool((known % step == 0).all())), 1)
 
 
 def _physical(series: pl.Series) -> pl.Series:

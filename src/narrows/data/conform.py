@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import polars as pl
+import polars.selectors as cs
 
 from narrows.errors import InputError
 
@@ -53,8 +54,11 @@ def require_finite(frame: pl.DataFrame) -> None:
     Traceback (most recent call last):
     narrows.errors.InputError: column 'a' holds infinite values (1 in all), the first in row 1. Accepted: ...
     """
-    for series in frame:
-        if series.dtype.is_float() and (infinite := series.is_infinite().fill_null(False)).any():
+    floats = frame.select(cs.float())
+    if not floats.width or not any(floats.select(pl.all().is_infinite().any()).row(0)):
+        return
+    for series in floats:
+        if (infinite := series.is_infinite().fill_null(False)).any():
             raise InputError(
                 f"column {series.name!r} holds infinite values ({infinite.sum()} in all), "
                 f"the first in row {int(infinite.arg_true()[0])}",

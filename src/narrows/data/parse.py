@@ -9,12 +9,16 @@ import polars as pl
 
 from narrows.errors import InputError
 
-__all__ = ["MISSING", "Parsed", "as_type", "infer"]
+__all__ = ["MISSING", "Parsed", "as_type", "infer", "infer_all"]
 
 MISSING = ("", "na", "n/a", "nan", "null", "none", "?", "-", "#n/a")
 DATES = ("%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y")
 TIMES = ("%H:%M:%S%.f", "%H:%M", "%H:%M:%S%.f%#z")
 DATE_LIKE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T]\d{1,2}:\d\d.*)?")
+PLAIN = r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$"
+WHOLE = r"^[+-]?\d+$"
+LEADING_ZERO = r"^[+-]?0\d"
+WIDE = 64  # columns from which on they are read together
 DECIMAL_COMMA = r"^[+-]?\d*,\d+(?:[eE][+-]?\d+)?$"
 
 
@@ -44,7 +48,7 @@ def infer(text: pl.Series, decimal_comma: bool = False) -> Parsed:
         return Parsed(pl.Series(text.name, [None] * len(text), dtype=pl.Null))
     numbers = _numbers(stripped, missing, decimal_comma)
     share = numbers.is_not_null().sum() / len(known)
-    if share == 1.0 and known.str.contains(r"^[+-]?0\d").any():
+    if share == 1.0 and known.str.contains(LEADING_ZERO).any():
         return Parsed(_text(text), notes=_zeros_note(known))
     if share == 1.0:
         return Parsed(numbers, notes=_token_note(stripped, missing))
@@ -59,6 +63,33 @@ def infer(text: pl.Series, decimal_comma: bool = False) -> Parsed:
         said = f"{text.name!r} is {share:.1%} numbers, but row {row} holds {text[row]!r}: the column is read as text"
         return Parsed(_text(text), notes=(said,))
     return Parsed(_text(text))
+
+
+def infer_all(frame: pl.DataFrame, decimal_comma: bool = False) -> list[Parsed]:
+    """Find the types of all columns of text: those of plain numbers of a wide table at once, the others one by one.
+
+    Examples
+    --------
+    >>> wide = pl.DataFrame({f"c{i}": ["1", "-2.5e3"] for i in range(WIDE)})
+    >>> {parsed.series.dtype for parsed in infer_all(wide)}
+    {Float64}
+    """
+    quick = {} if decimal_comma or frame.width < WIDE else _plain(frame)
+    return [quick[name] if name in quick else infer(frame[name], decimal_comma) for name in frame.columns]
+
+
+def _plain(frame: pl.DataFrame) -> dict[str, Parsed]:
+    """Columns that hold finite numbers and nothing else, without leading zeros: what `infer` gives for them."""
+    every = pl.all().str
+    full = frame.select(pl.all().is_not_null().all()).row(0)
+    plain = frame.select(every.contains(PLAIN).all()).row(0)
+    zeros = frame.select(every.contains(LEADING_ZERO).any()).row(0)
+    whole = frame.select(every.contains(WHOLE).all()).row(0)
+    rows = zip(frame.columns, full, plain, zeros, whole, strict=True)
+    kinds = {name: pl.Int64() if w else pl.Float64() for name, f, p, z, w in rows if f and p and not z}
+    cast = frame.select(pl.col(name).cast(kind, strict=False) for name, kind in kinds.items())
+    good = cast.select(pl.all().is_finite().all() & pl.all().is_not_null().all()).row(0) if kinds else ()
+    return {series.name: Parsed(series) for series, fits in zip(cast, good, strict=True) if fits}
 
 
 def as_type(text: pl.Series, dtype: pl.DataType, format: str | None = None, decimal_comma: bool = False) -> pl.Series:
@@ -100,7 +131,7 @@ def _numbers(stripped: pl.Series, missing: pl.Series, decimal_comma: bool) -> pl
     if decimal_comma and not known.str.contains(".", literal=True).any():
         swapped = known.str.replace(",", ".", literal=True)
         known = known.zip_with(~known.str.contains(DECIMAL_COMMA).fill_null(False), swapped)
-    if known.str.contains(r"^[+-]?\d+$").all():
+    if known.str.contains(WHOLE).all():
         whole = known.cast(pl.Int64, strict=False)
         return whole if whole.null_count() == known.null_count() else _nothing(stripped)
     return known.cast(pl.Float64, strict=False)
@@ -156,7 +187,7 @@ def _as_temporal(text: pl.Series, format: str | None) -> pl.Series:
 
 
 def _zeros_note(known: pl.Series) -> tuple[str, ...]:
-    example = known.filter(known.str.contains(r"^[+-]?0\d"))[0]
+    example = known.filter(known.str.contains(LEADING_ZERO))[0]
     return (f"{known.name!r} holds leading zeros ({example!r}): the column is read as text",)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -149,6 +150,7 @@ class TableSchema(Schema):
         frame = self.decode(values)
         if self.array:
             return [write_array(frame.to_numpy(), folder / f"{stem}.npy")]
+        frame = frame.with_columns(_written(frame[column.name], column) for column in self.columns)
         while id_name in frame.columns:
             id_name += "_"
         path = folder / f"{stem}.csv"
@@ -176,6 +178,16 @@ class TableSchema(Schema):
     def _frame(self, source: Source) -> pl.DataFrame:
         self.require_kind(source, self.kind)
         return self.conform(cast("TableSource", source).frame)
+
+
+def _written(series: pl.Series, column: Column) -> pl.Series:
+    """Give a column the form of its file: dates as they were written, numbers without the digits below float32."""
+    if isinstance(column, WholeColumn) and column.format is not None:
+        return series.dt.to_string(column.format)
+    if isinstance(column, NumberColumn) and series.dtype.is_float():
+        digits = 7 - math.floor(math.log10(column.scale))
+        return series.round(digits) if 0 <= digits <= 15 else series
+    return series
 
 
 def rows_hold(n: int) -> str:

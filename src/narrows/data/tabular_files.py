@@ -10,7 +10,7 @@ import polars as pl
 from narrows.errors import InputError
 
 from .csvfile import read_text_table
-from .parse import infer
+from .parse import infer_all
 from .table_schema import TableSchema
 from .tables import TableSource, table_source
 
@@ -33,7 +33,7 @@ def text_table(path: Path, like: Schema | None = None) -> TableSource:
     """
     table = read_text_table(path)
     fitted = {column.name: column for column in like.columns} if isinstance(like, TableSchema) else {}
-    parsed = [infer(table.frame[name], table.decimal_comma) for name in table.frame.columns if name not in fitted]
+    parsed = infer_all(table.frame.drop(fitted, strict=False), table.decimal_comma)
     frame = table.frame.with_columns(column.series for column in parsed)
     notes = [*table.notes, *(note for column in parsed for note in column.notes)]
     if isinstance(like, TableSchema):

@@ -143,7 +143,11 @@ def _training_pictures(family: Any, rows: Rows) -> list[Picture]:
 
 
 def _params(obj: Any, leave: tuple[str, ...] = ()) -> tuple[dict[str, Any], list[str]]:
-    values = {f.name: getattr(obj, f.name) for f in fields(obj) if f.name not in ("checkpoint", "tensorboard", *leave)}
+    values = {
+        f.name: getattr(obj, f.name)
+        for f in fields(obj)
+        if f.name not in ("checkpoint", "tensorboard", "verbose", *leave)
+    }
     changed = [
         f.name for f in fields(obj) if f.name in values and values[f.name] != f.default and values[f.name] is not None
     ]
@@ -163,7 +167,9 @@ def _model(family: Any) -> dict[str, Any]:
 
 
 def _compression(family: Any, rows: Rows) -> dict[str, int]:
-    """Return numbers and bytes per row before and after; a code is float32."""
+    """Return numbers and bytes per row before and after, where the code is shorter; a code is float32."""
     before, after = int(np.prod(family.shapes_[0])), int(family._n_features_out)
+    if after >= before:
+        return {}
     size = rows.X.dtype.itemsize
     return {"numbers_before": before, "numbers_after": after, "bytes_before": before * size, "bytes_after": 4 * after}

@@ -8,6 +8,7 @@ import numpy as np
 from narrows.report.style import (
     CLASSES,
     GREY,
+    MODEL,
     QUIET,
     SEQUENTIAL,
     Array,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["code_map", "code_map_3d"]
 
 POINTS = 5000
+FEW = 300  # points below which density is not worth a colour
 
 
 class Ink(NamedTuple):
@@ -135,6 +137,8 @@ def _sample(codes: Array, labels: Array | None) -> tuple[Array, Array | None]:
 
 def _ink(points: Array, codes: Array, labels: Array | None, class_names: Sequence[str] | None) -> Ink:
     """Colour by class, by a number where there are many different ones, or by density."""
+    if labels is None and len(points) < FEW:
+        return Ink(np.full(len(points), MODEL, dtype=object), {}, None, "")
     if labels is None:
         counts, edges = np.histogramdd(points[:, :2], bins=40)
         cells = [np.clip(np.digitize(points[:, i], edges[i]) - 1, 0, 39) for i in range(2)]

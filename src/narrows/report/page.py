@@ -69,6 +69,7 @@ def write_report(report: Mapping[str, Any], figures: Figures, folder: Path | str
 
     Examples
     --------
+    >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     write_report({"task": "reduce", "metrics": {"mse": {"value": float("nan")}}}, [], folder)
     ...     json.loads((Path(folder) / "report.json").read_text(encoding="utf-8"))["metrics"]
@@ -77,7 +78,7 @@ def write_report(report: Mapping[str, Any], figures: Figures, folder: Path | str
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     facts = jsonable(report)
-    text = json.dumps(facts, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(facts, indent=2, ensure_ascii=False, allow_nan=False)
     page = render(facts, figures)  # may fail, and then both files stay as they are
     write_text(folder / "report.json", f"{text}\n")
     write_text(folder / "report.html", page)

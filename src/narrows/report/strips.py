@@ -60,7 +60,8 @@ def reconstructions(
         raise InputError(f"{len(names)} titles for rows of {[len(row) for row in rows]} images", "as many of each")
     most = 12 if np.shape(originals)[-1] <= 64 else 6
     pictures = [_colour(row[:most]) for row in rows]
-    errors = [metrics.mse(pictures[0], each) if each.shape == pictures[0].shape else None for each in pictures]
+    truth = np.asarray(originals[:most], np.float64)
+    errors = [metrics.mse(truth, row[:most]) if np.shape(row) == np.shape(originals) else None for row in rows]
     last = (
         "" if errors[-1] is None else f": mean squared error {number(errors[-1])} over these {len(pictures[0])} images"
     )

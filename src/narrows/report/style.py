@@ -45,6 +45,7 @@ def save(figure: "Figure", path: Path | str) -> Path:
 
     Examples
     --------
+    >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     save(canvas(2, 1, "title"), Path(folder) / "figure.png").read_bytes()[1:4]
     b'PNG'

@@ -145,16 +145,17 @@ def unit(X: Any) -> np.ndarray:
     >>> unit(np.array([[0, 255]], dtype=np.uint8)).tolist()
     [[0.0, 1.0]]
     """
-    X = X.toarray() if hasattr(X, "toarray") else np.asarray(X)
-    full = {"uint8": 255.0, "uint16": 65535.0}.get(X.dtype.name)
-    return X.astype(np.float32) / np.float32(full) if full else X
+    rows: np.ndarray = X.toarray() if hasattr(X, "toarray") else np.asarray(X)
+    full = {"uint8": 255.0, "uint16": 65535.0}.get(rows.dtype.name)
+    return rows.astype(np.float32) / np.float32(full) if full else rows
 
 
 def error_rows(truth: np.ndarray, result: np.ndarray) -> np.ndarray:
     """Return the mean squared error of every row."""
     result = result.reshape(truth.shape)
     parts = [np.square(truth[i : i + 4096] - result[i : i + 4096]) for i in range(0, len(truth), 4096)]
-    return np.concatenate([part.reshape(len(part), -1).mean(1, dtype=np.float64) for part in parts])
+    errors: np.ndarray = np.concatenate([part.reshape(len(part), -1).mean(1, dtype=np.float64) for part in parts])
+    return errors
 
 
 def pick(rows: Rows, most: int) -> Rows:

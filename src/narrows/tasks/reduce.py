@@ -106,7 +106,7 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="red
             shown.append(Picture("reconstructions", "Reconstructions", caption, data))
         else:
             names = held.feature_names or tuple(f"column {i}" for i in range(truth.shape[1]))
-            caption = "Held-out values against their reconstruction, as the model sees them: mean 0, deviation 1."
+            caption = "Held-out values against their reconstruction, as the model sees them."
             data = {"original": truth, "reconstructed": result, "names": names}
             shown.append(Picture("columns", "Columns", caption, data))
         some = pick(held, 5000)

@@ -4,7 +4,6 @@
 """
 
 from collections.abc import Iterable
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -45,11 +44,11 @@ class Adam:
             for parameter in self.parameters:
                 parameter.mul_(1 - lr * self.weight_decay)
         moved = [i for i, parameter in enumerate(self.parameters) if parameter.grad is not None]
-        lists: list[list[Any]] = [
-            [each[i] for i in moved] for each in (self.parameters, self._gradients(), self.first, self.second)
-        ]
         adam(
-            *lists,
+            [self.parameters[i] for i in moved],
+            [gradient for gradient in self._gradients() if gradient is not None],
+            [self.first[i] for i in moved],
+            [self.second[i] for i in moved],
             max_exp_avg_sqs=[],
             state_steps=[self.steps[i] for i in moved],
             fused=self.fused,
