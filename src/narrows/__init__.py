@@ -8,7 +8,7 @@ from typing import Any
 from narrows._version import __version__ as __version__
 
 if "torch" not in sys.modules:
-    # Threads that wait by spinning make training ten times slower as soon as another process wants the core. torch reads
+    # Threads that wait by spinning make training ten times slower once another process wants the core. torch reads
     # the setting when it is loaded; whoever set it before is left alone.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 

@@ -32,7 +32,7 @@ from narrows.training.seeds import drawn
 
 __all__ = ["Estimator", "Problem"]
 
-_SAMPLE = 2048  # rows that the start looks at
+_SAMPLE = 4096  # rows that the start looks at
 
 
 def _decodes(self: "Estimator") -> bool:
@@ -83,7 +83,9 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     schedule: Literal["cosine", "linear", "constant"] = param("cosine", "how the learning rate falls")
     warm_up: float = param(0.05, "share of the steps over which the learning rate rises", ge=0, lt=1)
     clip: float | None = param(None, "largest norm of the gradient, in nats; none: no limit", gt=0)
-    validation: float = param(0.05, "share of the rows held out for early stopping and best weights", ge=0, lt=1)
+    validation: float = param(
+        0.05, "share of the rows held out for early stopping; of few rows more, up to a fifth", ge=0, lt=1
+    )
     patience: int | None = param(None, "epochs without a better held-out loss before stopping; none: a fifth", ge=1)
     device: str = param("auto", "auto, cpu, cuda, cuda:1 or mps")
     devices: int = param(1, "processes that train together", ge=1)
@@ -118,6 +120,8 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
                 return model.reconstruct(batch.x, batch.cond)
 
             unit_variance_start(model.encoder, model.decoder, forward, centre, code=free)
+            if free:
+                self.chosen_network(pairs.shapes[0]).start(model.encoder, model.decoder, batch.x, centre)
 
     def observe(self, X: Any, y: Any) -> None:
         """Learn what must be known of X and y before pairs can be made; nothing by default."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["fit_estimator"]
 
 _HELD = 10_000  # rows that are held out at most
+_FEW = 50  # fewer tell little: up to a fifth of the rows is held out to have as many
 _FREE = {
     "checkpoint",
     "tensorboard",
@@ -59,7 +60,8 @@ def fit_estimator(estimator: "Estimator", pairs: Pairs, likelihood: Likelihood |
 def split(estimator: "Estimator", pairs: Pairs, seed: int) -> tuple[Pairs, Pairs | None]:
     """Return the rows to learn from, and those held out for early stopping and best weights."""
     held = min(int(estimator.validation * len(pairs)), _HELD)
-    if not held or estimator.epochs == 0:
+    held = max(held, min(_FEW, len(pairs) // 5))
+    if not estimator.validation or not held or estimator.epochs == 0:
         return pairs, None
     order = np.random.RandomState(seed).permutation(len(pairs))
     return pairs.take(np.sort(order[held:])), pairs.take(np.sort(order[:held]))

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from typing import ClassVar, NamedTuple
 
-from torch import nn
+from torch import Tensor, nn
 
 from narrows.parts import Part
 
@@ -34,3 +34,6 @@ class Network(Part, ABC):
     @abstractmethod
     def build(self, sizes: Sizes) -> tuple[nn.Module, nn.Module]:
         """Return (encoder, decoder) for data of these sizes; every module is born whole."""
+
+    def start(self, encoder: nn.Module, decoder: nn.Module, x: Tensor, centre: Tensor | None) -> None:
+        """Set first weights of its own from a sample of inputs; ``centre`` fits all targets at once."""

@@ -6,6 +6,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from narrows.networks.base import Network, Sizes
+from narrows.networks.bypass import Bypass, principal_start
 from narrows.networks.parts import Activation, activation
 from narrows.params import param
 from narrows.parts import part
@@ -37,6 +38,7 @@ class Dense(Network):
     activation: Activation = param("silu", "between the layers")
     output: Activation = param("identity", "after the decoder's last layer")
     code: Activation = param("identity", "after the encoder's last layer")
+    bypass: bool = param(False, "a linear path beside the layers, which starts at the principal axes")
 
     def build(self, sizes: Sizes) -> tuple[nn.Module, nn.Module]:
         """Return encoder and decoder for rows of these sizes."""
@@ -46,7 +48,18 @@ class Dense(Network):
         shape = (sizes.out, *sizes.target[1:])
         encoder = mlp((features, *down, sizes.code_in), self.activation, self.code)
         decoder = mlp((sizes.code_out + sizes.n_cond, *up, math.prod(shape)), self.activation, self.output)
-        return DenseEncoder(encoder), DenseDecoder(decoder, shape)
+        if not self.bypass:
+            return DenseEncoder(encoder), DenseDecoder(decoder, shape)
+        beside = Bypass(features, sizes.code_in), Bypass(sizes.code_out + sizes.n_cond, math.prod(shape))
+        return DenseEncoder(encoder, beside[0]), DenseDecoder(decoder, shape, beside[1])
+
+    def start(self, encoder: nn.Module, decoder: nn.Module, x: Tensor, centre: Tensor | None) -> None:
+        """Start the linear path at the principal axes of ``x`` where it maps a code back to rows of the same size."""
+        down, up = getattr(encoder, "bypass", None), getattr(decoder, "bypass", None)
+        if down is None or up is None or down.weight.shape != up.weight.T.shape or self.code != "identity":
+            return
+        last = [[layer for layer in each.modules() if isinstance(layer, nn.Linear)][-1] for each in (encoder, decoder)]
+        principal_start(down, up, (last[0], last[1]), x.flatten(1), centre)
 
 
 def default_widths(features: int) -> tuple[int, int]:
@@ -73,23 +86,26 @@ def mlp(widths: tuple[int, ...], between: Activation, last: Activation) -> nn.Se
 class DenseEncoder(nn.Module):
     """Reads a row of any shape, (B, C, *spatial)."""
 
-    def __init__(self, layers: nn.Sequential):
+    def __init__(self, layers: nn.Sequential, bypass: Bypass | None = None):
         super().__init__()
-        self.layers = layers
+        self.layers, self.bypass = layers, bypass
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Return the code as the only map."""
-        return (self.layers(x.flatten(1)),)
+        rows = x.flatten(1)
+        code: Tensor = self.layers(rows)
+        return (code if self.bypass is None else code + self.bypass(rows),)
 
 
 class DenseDecoder(nn.Module):
     """Gives (B, out, *spatial)."""
 
-    def __init__(self, layers: nn.Sequential, shape: tuple[int, ...]):
+    def __init__(self, layers: nn.Sequential, shape: tuple[int, ...], bypass: Bypass | None = None):
         super().__init__()
-        self.layers, self.shape = layers, shape
+        self.layers, self.shape, self.bypass = layers, shape, bypass
 
     def forward(self, z: Tensor, skips: tuple[Tensor, ...] = ()) -> Tensor:
         """Return the likelihood's numbers."""
-        out: Tensor = self.layers(z).reshape(-1, *self.shape)
-        return out
+        out: Tensor = self.layers(z)
+        out = out if self.bypass is None else out + self.bypass(z)
+        return out.reshape(-1, *self.shape)

@@ -12,7 +12,7 @@ from torch import Tensor
 from narrows.data.pairs import Pairs
 from narrows.model import Model
 from narrows.training.checkpoint import Checkpoint
-from narrows.training.loop import Epoch, Plan, State, train
+from narrows.training.loop import Epoch, Plan, State, evaluate, train
 from narrows.training.progress import Listener, listeners
 from narrows.training.runtime import Runtime
 from narrows.training.seeds import mixed
@@ -99,6 +99,8 @@ def run(job: Job) -> Outcome:
     with job.runtime.limits():
         session = Session.of(job)
         state = State(**job.saved["state"]) if job.saved else State()
+        if not job.saved:
+            session.begin(job)
         told: list[Listener] = []
         if job.runtime.rank == 0:
             told = listeners(job.settings.verbose, job.settings.tensorboard, session.epochs, state.epoch)
@@ -155,6 +157,17 @@ class Session:
             most = f"one epoch takes longer than {job.settings.minutes:g} minutes"
             messages = [f"only {rows:,} of {len(job.pairs):,} rows are learnt from: {most}"]
         return cls(planned, rows, [], messages, {})
+
+    def begin(self, job: Job) -> None:
+        """Take the first weights for the best so far: a start from the data can be better than the first epochs."""
+        model = job.model.to(job.runtime.where)
+        held = None if job.held is None else job.held.to(job.runtime.where)
+        loss = model.settled(
+            evaluate(model, held, batch_size=job.settings.batch_size, seed=job.seed, runtime=job.runtime)
+        )
+        if held is not None and math.isfinite(loss):
+            self.lowest = loss
+            self.weights = {name: value.detach().clone() for name, value in model.state_dict().items()}
 
     def train(self, job: Job, state: State) -> Iterator[Epoch]:
         """Return the loop over the epochs that are left."""

@@ -1,0 +1,57 @@
+"""A linear path beside a dense network's layers, started at the principal axes: training begins at PCA."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+__all__ = ["Bypass", "principal_start"]
+
+
+class Bypass(nn.Module):
+    """A matrix and a bias whose output is added to that of the layers beside it; zero until it is started.
+
+    Examples
+    --------
+    >>> Bypass(3, 2)(torch.ones(1, 3)).tolist()
+    [[0.0, 0.0]]
+    """
+
+    def __init__(self, n_in: int, n_out: int):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(n_out, n_in))
+        self.bias = nn.Parameter(torch.zeros(n_out))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return ``x`` (B, n_in) through the matrix."""
+        return F.linear(x, self.weight, self.bias)
+
+
+@torch.no_grad()
+def principal_start(
+    down: Bypass, up: Bypass, last: tuple[nn.Linear, nn.Linear], rows: Tensor, centre: Tensor | None
+) -> None:
+    """Set ``down`` and ``up`` to the principal axes of ``rows`` (n, d), whitened, and silence the layers beside them.
+
+    The last layers of encoder and decoder become zero, so that the network is PCA at first and learns what is left.
+
+    Examples
+    --------
+    >>> rows = torch.randn(100, 3) @ torch.diag(torch.tensor([3.0, 1.0, 0.1]))
+    >>> down, up = Bypass(3, 2), Bypass(2, 3)
+    >>> principal_start(down, up, (nn.Linear(4, 2), nn.Linear(4, 3)), rows, rows.mean(0))
+    >>> round(down(rows).var(0, correction=0).sum().item(), 4)
+    2.0
+    """
+    rows = rows.double()
+    mean = rows.mean(0)
+    _, sizes, axes = torch.linalg.svd(rows - mean, full_matrices=False)
+    k = min(len(down.bias), len(axes))
+    deviation = (sizes[:k] / len(rows) ** 0.5).clamp_min(1e-6)
+    down.weight.zero_(), up.weight.zero_(), down.bias.zero_()
+    down.weight[:k] = axes[:k] / deviation[:, None]
+    down.bias[:k] = -down.weight[:k].double() @ mean
+    up.weight[:, :k] = axes[:k].T * deviation
+    up.bias.copy_((mean if centre is None else centre).flatten())
+    for layer in last:
+        layer.weight.zero_()
+        layer.bias.zero_()
