@@ -68,6 +68,7 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 
     name: ClassVar[str] = ""
     has_prior: ClassVar[bool] = False
+    rows_network: ClassVar[str] = "dense"  # for tables and small images, where the user names none
 
     latent_dim: int = param(16, "numbers in the code", ge=1)
     network: str | Network | None = param(None, "dense, conv, linear, ...; none: by the data", kind="network")
@@ -207,7 +208,7 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     def chosen_network(self, shape: tuple[int, ...]) -> Network:
         """Return the network as asked, or by the shape of the data."""
         chosen: Network | None = as_part("network", self.network)
-        return network_for(shape) if chosen is None else chosen
+        return network_for(shape, self.rows_network) if chosen is None else chosen
 
     @property
     def code_shape_(self) -> tuple[int, ...]:

@@ -46,13 +46,13 @@ class Problem(NamedTuple):
         )
 
 
-def network_for(shape: tuple[int, ...]) -> Network:
-    """Return the network for inputs of a shape: convolutional for images beyond 32 x 32, else dense.
+def network_for(shape: tuple[int, ...], rows: str = "dense") -> Network:
+    """Return the network for inputs of a shape: convolutional for images beyond 32 x 32, else that for ``rows``.
 
     Examples
     --------
     >>> network_for((784,)).name, network_for((3, 64, 64)).name
     ('dense', 'conv')
     """
-    network: Network = as_part("network", "conv" if len(shape) == 3 and math.prod(shape) > _DENSE else "dense")
+    network: Network = as_part("network", "conv" if len(shape) == 3 and math.prod(shape) > _DENSE else rows)
     return network

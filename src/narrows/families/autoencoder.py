@@ -1,5 +1,7 @@
 """The plain autoencoder: any network, any likelihood, any corruption and penalties."""
 
+from typing import ClassVar
+
 from narrows.bottlenecks import Free
 from narrows.estimator import Estimator, Problem
 from narrows.model import Model
@@ -10,6 +12,9 @@ __all__ = ["AutoEncoder"]
 class AutoEncoder(Estimator):
     """Reconstructs rows through a code of ``latent_dim`` numbers (Hinton & Salakhutdinov 2006).
 
+    Without a network of the user's, tables and small images get dense layers with a linear path beside them, which
+    starts as PCA, so that training begins at the simple competitor.
+
     Examples
     --------
     >>> from sklearn.datasets import load_digits
@@ -18,6 +23,8 @@ class AutoEncoder(Estimator):
     >>> model.transform(X).shape, model.reconstruct(X).shape
     ((1797, 8), (1797, 64))
     """
+
+    rows_network: ClassVar[str] = "dense:bypass"
 
     def build(self, problem: Problem) -> Model:
         """Return network, free code, likelihood."""

@@ -1,5 +1,7 @@
 """Denoising autoencoder (Vincent et al. 2008)."""
 
+from typing import ClassVar
+
 from narrows.bottlenecks import Free
 from narrows.corruption import Corruption
 from narrows.estimator import Estimator, Problem
@@ -21,6 +23,8 @@ class DenoisingAutoEncoder(Estimator):
     >>> model.reconstruct(X[:2]).shape
     (2, 64)
     """
+
+    rows_network: ClassVar[str] = "dense:bypass"
 
     latent_dim: int = param(128, "numbers in the code", ge=1)
     noise: str | Corruption = param("gaussian:0.3", "what is done to the input while training", kind="corruption")

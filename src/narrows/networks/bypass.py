@@ -44,9 +44,14 @@ def principal_start(
     """
     rows = rows.double()
     mean = rows.mean(0)
-    _, sizes, axes = torch.linalg.svd(rows - mean, full_matrices=False)
+    if len(rows) < rows.shape[1]:
+        _, sizes, axes = torch.linalg.svd(rows - mean, full_matrices=False)
+        variances = sizes.square() / len(rows)
+    else:
+        variances, axes = torch.linalg.eigh((rows - mean).T @ (rows - mean) / len(rows))
+        variances, axes = variances.flip(0), axes.T.flip(0)
     k = min(len(down.bias), len(axes))
-    deviation = (sizes[:k] / len(rows) ** 0.5).clamp_min(1e-6)
+    deviation = variances[:k].clamp_min(1e-12).sqrt()
     down.weight.zero_(), up.weight.zero_(), down.bias.zero_()
     down.weight[:k] = axes[:k] / deviation[:, None]
     down.bias[:k] = -down.weight[:k].double() @ mean

@@ -41,7 +41,7 @@ class Denoiser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="de
 
     def default(self) -> Estimator:
         """Return a denoising autoencoder with a wide code."""
-        return DenoisingAutoEncoder(latent_dim=500, network="dense:1000")
+        return DenoisingAutoEncoder()
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Fit to clean rows X, or to noisy rows X with clean rows y of the same shape."""

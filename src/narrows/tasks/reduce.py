@@ -31,8 +31,8 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="red
     latent_dim: int | None = param(None, "numbers per row; none: 16, of few columns half as many as there are", ge=1)
 
     def default(self) -> Estimator:
-        """Return an autoencoder that starts as PCA and learns what is left."""
-        return AutoEncoder(network="dense:bypass")
+        """Return the plain autoencoder."""
+        return AutoEncoder()
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Fit to rows X: a table (n, d), or images (n, H, W) or (n, C, H, W)."""
