@@ -224,10 +224,10 @@ def test_a_budget_shorter_than_an_epoch_takes_fewer_rows(monkeypatch: pytest.Mon
     assert "only 182 of 320 rows are learnt from" in model.messages_[0]
 
 
-def test_default_epochs_are_about_20000_steps() -> None:
+def test_default_epochs_are_about_16000_steps() -> None:
     model = make(epochs=0).fit(X).model_
     assert plan(job(Settings(epochs=None, batch_size=64), model)) == (300, 320)
-    assert plan(job(Settings(epochs=None, batch_size=1), model)) == (62, 320)
+    assert plan(job(Settings(epochs=None, batch_size=1), model)) == (50, 320)
     assert plan(job(Settings(epochs=0, minutes=1), model)) == (0, 320)
 
 

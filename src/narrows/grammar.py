@@ -49,7 +49,11 @@ def _read(text: str, kind: Any) -> Any:
     if typing.get_origin(kind) is Literal:
         return {str(option): option for option in inner}[text]
     if typing.get_origin(kind) is tuple:
-        return tuple(_read(word, inner[0]) for word in re.split(r"[,/x ]+", text.strip("()[] ")) if word)
+        inside = text.strip("()[] ")
+        words = [word for word in re.split(r"[,/x ]+", inside) if word]
+        if inside and not words:
+            raise ValueError(text)
+        return tuple(_read(word, inner[0]) for word in words)
     readers: dict[Any, Callable[[str], Any]] = {
         int: _integer,
         float: _number,

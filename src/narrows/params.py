@@ -1,7 +1,6 @@
 """Declare a parameter once; validation, flags, forms, help and files all read the declaration."""
 
 import dataclasses
-import importlib
 import math
 import operator
 import re
@@ -161,13 +160,3 @@ def kebab(name: str) -> str:
     'conditional-vae'
     """
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).lower()
-
-
-_MOVED = ("PARTS", "Part", "as_part", "as_parts", "part", "part_from_json", "part_json", "read_value")
-
-
-def __getattr__(name: str) -> Any:
-    """Return what has moved to ``narrows.parts``; to be removed with its last importer."""
-    if name in _MOVED:
-        return getattr(importlib.import_module("narrows.parts"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -161,7 +161,7 @@ def _model(family: Any) -> dict[str, Any]:
         "network": str(family.chosen_network(family.shapes_[0])),
         "likelihood": str(family.likelihood_),
         "epochs": family.n_epochs_,
-        "best epoch": family.best_epoch_ or "none: a closed form",
+        "best epoch": family.best_epoch_ or ("0, the start" if family.history_ else "none: a closed form"),
         "stopped": family.stopped_,
     }
 

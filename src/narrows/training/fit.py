@@ -19,7 +19,7 @@ from narrows.training.seeds import mixed
 
 __all__ = ["Job", "Outcome", "Settings", "fit"]
 
-STEPS = 20_000  # a default fit takes about so many steps, whatever the number of rows ...
+STEPS = 16_000  # a default fit takes about so many steps, whatever the number of rows ...
 MOST = 300  # ... but no more than so many epochs
 _SHARE = 0.95  # of a time budget that the epochs may fill
 _TRIAL = 0.01  # of a time budget that goes into measuring the length of a step
