@@ -69,7 +69,7 @@ def test_help_shows_meanings_defaults_and_names_as_they_are(capsys: pytest.Captu
     assert main(["fit", "denoise", "--help"]) == 0
     shown = " ".join(capsys.readouterr().out.split())
     assert "--noise TEXT what is done to clean rows" in shown
-    assert "numbers in the code (500)" in shown  # the task's own default
+    assert "numbers in the code (128)" in shown  # the family's own default
     assert main(["fit", "reduce", "--help"]) == 0
     assert "against PCA." in capsys.readouterr().out
 
