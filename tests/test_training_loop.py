@@ -221,7 +221,7 @@ def test_a_budget_shorter_than_an_epoch_takes_fewer_rows(monkeypatch: pytest.Mon
     monkeypatch.setattr("narrows.training.fit.trial", lambda job, steps: 1.0)  # a second for each of five steps
     model = make(minutes=0.05, epochs=None).fit(X)
     assert model.n_epochs_ == 1
-    assert "only 182 of 320 rows are learnt from" in model.messages_[0]
+    assert "only 163 of 320 rows are learnt from" in model.messages_[0]
 
 
 def test_default_epochs_are_about_16000_steps() -> None:

@@ -21,7 +21,7 @@ __all__ = ["Job", "Outcome", "Settings", "fit"]
 
 STEPS = 16_000  # a default fit takes about so many steps, whatever the number of rows ...
 MOST = 300  # ... but no more than so many epochs
-_SHARE = 0.95  # of a time budget that the epochs may fill
+_SHARE = 0.85  # of a time budget that the epochs may fill: a schedule cut short costs more than the rest brings
 _TRIAL = 0.01  # of a time budget that goes into measuring the length of a step
 _TRIED = 40  # steps that are measured at most
 
