@@ -15,7 +15,7 @@ from narrows.inputs import checked_rows, model_rows
 from narrows.params import param
 from narrows.parts import as_part
 from narrows.tasks.base import Evaluation, Metric, Picture, Rows, Task, error_rows, pick, unit
-from narrows.training.runtime import seeded
+from narrows.training.seeds import seeded
 
 __all__ = ["Denoiser"]
 

@@ -72,10 +72,10 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="red
 
     def evaluate(self, train: Rows, held: Rows) -> Evaluation:
         """Return the reconstruction error on ``held`` beside PCA's with as many components."""
-        truth, result = unit(held.X), self.reconstruct(held.X)
+        learnt, truth, result = unit(train.X), unit(held.X), self.reconstruct(held.X)
         size = self._fitted._n_features_out
-        pca = PCABaseline(size).fit(unit(train.X)).reconstruct(truth)
-        spread = float(np.mean(error_rows(truth, np.broadcast_to(unit(train.X).mean(0), truth.shape))))
+        pca = PCABaseline(size).fit(learnt).reconstruct(truth)
+        spread = float(np.mean(error_rows(truth, np.broadcast_to(learnt.mean(0), truth.shape))))
         ours, theirs = (_rounded(error_rows(truth, made), spread) for made in (result, pca))
         values, rival = int(np.prod(truth.shape[1:])), f"PCA with {_same(size)}"
 

@@ -46,7 +46,7 @@ class Adam:
         moved = [i for i, parameter in enumerate(self.parameters) if parameter.grad is not None]
         adam(
             [self.parameters[i] for i in moved],
-            [gradient for gradient in self._gradients() if gradient is not None],
+            [parameter.grad for parameter in self.parameters if parameter.grad is not None],
             [self.first[i] for i in moved],
             [self.second[i] for i in moved],
             max_exp_avg_sqs=[],
@@ -60,9 +60,6 @@ class Adam:
             eps=1e-8,
             maximize=False,
         )
-
-    def _gradients(self) -> list[Tensor | None]:
-        return [parameter.grad for parameter in self.parameters]
 
     def state_dict(self) -> dict[str, list[Tensor]]:
         """Return copies of the moments and the steps."""

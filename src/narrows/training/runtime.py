@@ -11,9 +11,8 @@ from torch import Tensor, nn
 
 from narrows.errors import InputError
 from narrows.training import ranks
-from narrows.training.seeds import mixed, seeded
 
-__all__ = ["Runtime", "mixed", "seeded"]
+__all__ = ["Runtime"]
 
 _T = TypeVar("_T")
 _SMALL = 2e8  # multiply-adds a step under which a second thread costs more than it brings
