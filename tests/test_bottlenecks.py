@@ -89,7 +89,7 @@ def test_gradients_flow_through_the_draw():
 @pytest.mark.parametrize("free_bits", [0.05, 0.5, 1.0, 100.0])
 def test_free_bits_is_the_sum_of_maxima_and_has_its_gradient(free_bits):
     ours, theirs = params(6, 4).requires_grad_(), params(6, 4).requires_grad_()
-    cost = Variational(4, beta=2.0, free_bits=free_bits)(ours).cost.mean()
+    cost = Variational(4, beta=2.0, free_bits=free_bits)(ours, 0.5).cost.mean()
     kl = kl_of(theirs).mean(0)
     expected = 2.0 * torch.maximum(kl, torch.full_like(kl, free_bits)).sum()
     assert_close(cost, expected)
@@ -98,9 +98,10 @@ def test_free_bits_is_the_sum_of_maxima_and_has_its_gradient(free_bits):
     assert_close(torch.zeros_like(ours) if ours.grad is None else ours.grad, theirs.grad)
 
 
-def test_free_bits_cost_in_full_in_eval_mode():
+def test_free_bits_cost_in_full_in_eval_mode_and_in_a_validation_loss():
     h = params(6, 4)
     assert_close(Variational(4, free_bits=100.0).eval()(h).cost, kl_of(h).sum(1))
+    assert_close(Variational(4, free_bits=100.0)(h, 1.0).cost, kl_of(h).sum(1))
 
 
 def test_beta_follows_its_schedule():

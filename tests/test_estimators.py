@@ -31,7 +31,8 @@ def test_images_come_back_in_their_shape(family: Any) -> None:
     for rows in (IMAGES, IMAGES[:, None], IMAGES.astype(np.float32) / 255, np.repeat(IMAGES[:, None], 3, 1)):
         model = make(family).fit(rows)
         codes = model.transform(rows)
-        assert codes.shape == (120, 3)
+        assert codes.shape == (120, np.prod(model.code_shape_))
+        assert model.code_shape_[0] == 3
         assert model.reconstruct(rows).shape == rows.shape
         assert model.inverse_transform(codes).shape == rows.shape
         assert np.allclose(model.inverse_transform(codes), model.reconstruct(rows), atol=1e-5)

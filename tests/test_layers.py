@@ -16,7 +16,7 @@ LAYERS = [
     "likelihood corruption penalties bottlenecks networks",
     "model data",
     "training",
-    "estimator problem funnel artefact inference inputs",
+    "estimator decoding supervised problem funnel artefact inference inputs density diagnostics",
     "families",
     "tasks baselines metrics",
     "report recipes export selftest testing",

@@ -14,8 +14,8 @@ from narrows.errors import InputError
 from narrows.likelihood import Bernoulli, Gaussian
 from narrows.model import Model
 from narrows.networks import Conv, Dense, Linear, Sizes
-from narrows.networks.conv import Up, halves
 from narrows.networks.parts import ACTIVATIONS, Activation, groups
+from narrows.networks.pyramid import Up, halves
 from narrows.networks.start import unit_variance_start
 
 UPS = get_args(Up)
@@ -52,10 +52,10 @@ def test_images_of_every_size_come_back_in_their_size(
     sizes = Sizes((channels, *side), (channels, *side), 3, 2, out, n_cond)
     encoder, decoder = spec.build(sizes)
     encoder.eval(), decoder.eval()
-    (h,) = encoder(torch.rand(2, channels + n_cond, *side))
+    *positions, h = encoder(torch.rand(2, channels + n_cond, *side))
     assert h.shape == ((2, 3) if flat else (2, 3, *halves(side, len(widths))[-1]))
     z = torch.rand(2, 2 + n_cond, *h.shape[2:])
-    assert decoder(z).shape == (2, out, *side)
+    assert decoder(z).shape == decoder(z, tuple(positions)).shape == (2, out, *side)
 
 
 @settings(deadline=None, max_examples=30)
@@ -63,7 +63,7 @@ def test_images_of_every_size_come_back_in_their_size(
 def test_dilated_filters_keep_the_size(dilation, side, up):
     encoder, decoder = Conv((4, 5), up=up, dilation=dilation, depth=2).build(Sizes((2, *side), (2, *side), 3, 3, 2))
     encoder.eval(), decoder.eval()
-    assert decoder(encoder(torch.rand(2, 2, *side))[0]).shape == (2, 2, *side)
+    assert decoder(encoder(torch.rand(2, 2, *side))[-1]).shape == (2, 2, *side)
 
 
 @settings(deadline=None, max_examples=40)

@@ -274,10 +274,10 @@ def test_parts_are_checked_when_made_hashable_and_frozen():
         Mask(0.5).rate = 0.1
 
 
-def values_of(kind: Any) -> st.SearchStrategy[Any]:
+def values_of(kind: Any, least: int = 1) -> st.SearchStrategy[Any]:
     """Values of a declared type."""
     if kind is int:
-        return st.integers(1, 9)
+        return st.integers(least, 9)
     if kind is float:
         return st.floats(0.001, 0.999)
     if kind is bool:
@@ -289,13 +289,14 @@ def values_of(kind: Any) -> st.SearchStrategy[Any]:
         return st.sampled_from(inner)
     if getattr(kind, "__origin__", None) is tuple:
         return st.lists(values_of(inner[0]), max_size=3).map(tuple)
-    return st.one_of([values_of(each) for each in inner])
+    if isinstance(kind, type) and issubclass(kind, Part):
+        return st.sampled_from([*PARTS[kind.kind].values()]).map(lambda cls: cls())
+    return st.one_of([values_of(each, least) for each in inner if not (each is str and len(inner) > 1)])
 
 
 def made(cls: type[Part]) -> st.SearchStrategy[Part]:
-    fields = {spec.name: values_of(spec.type) for spec in dataclasses.fields(cls)}
-    if cls is narrows.likelihood.Categorical:
-        fields["n_classes"] = st.integers(2, 9)
+    specs = dataclasses.fields(cls)
+    fields = {spec.name: values_of(spec.type, max(1, spec.metadata.get("ge", 1))) for spec in specs}
     return st.builds(cls, **fields)
 
 
@@ -310,7 +311,7 @@ def test_every_part_reads_back_from_its_text_and_its_json(some):
 
 
 def test_every_part_says_what_its_fields_mean():
-    assert {cls.kind for cls in OURS} == {"likelihood", "corruption", "penalty", "network", "schedule"}
+    assert {cls.kind for cls in OURS} == {"likelihood", "corruption", "penalty", "network", "schedule", "layer"}
     for cls in OURS:
         for spec in dataclasses.fields(cls):
             assert spec.metadata["help"], (cls, spec.name)

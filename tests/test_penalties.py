@@ -5,9 +5,10 @@ from torch.testing import assert_close
 
 from narrows.bottlenecks import Free, Variational
 from narrows.data.pairs import Batch
-from narrows.likelihood import Gaussian
+from narrows.likelihood import Bernoulli, Gaussian
 from narrows.model import Model, Step
 from narrows.networks import Conv, Dense, Sizes
+from narrows.parts import as_part
 from narrows.penalties import L1, Contractive, Penalty
 
 NETWORKS = {
@@ -25,10 +26,11 @@ def seed():
         yield
 
 
-def built(name, code=3, n_cond=0):
+def built(name, code=3, n_cond=0, bottleneck=Free, likelihood=None):
     shape = (1, 5, 6) if name.startswith("conv") else (6,)
-    encoder, decoder = NETWORKS[name].build(Sizes(shape, shape, code, code, shape[0], n_cond))
-    model = Model(encoder, Free(code), decoder, Gaussian()).double()
+    middle = bottleneck(code)
+    encoder, decoder = NETWORKS[name].build(Sizes(shape, shape, middle.n_in, middle.n_out, shape[0], n_cond))
+    model = Model(encoder, middle, decoder, likelihood or Gaussian()).double()
     return model, torch.randn(4, *shape, dtype=torch.float64)
 
 
@@ -37,11 +39,11 @@ def step_of(model, x, cond=None):
     return Step(x, cond, code, model.decode(code.z, skips, cond), x)
 
 
-def jacobian_norms(model, x, cond=None):
+def jacobian_norms(model, x, cond=None, of=None):
     norms = []
     for i in range(len(x)):
         c = None if cond is None else cond[i : i + 1]
-        jacobian = torch.autograd.functional.jacobian(lambda row, c=c: model.features(row, c), x[i : i + 1])
+        jacobian = torch.autograd.functional.jacobian(lambda row, c=c: (of or model.features)(row, c), x[i : i + 1])
         norms.append(jacobian.square().sum())
     return torch.stack(norms)
 
@@ -71,6 +73,89 @@ def test_the_probe_is_unbiased(name):
     assert probed.item() == pytest.approx(exact[0].item(), rel=0.03)
 
 
+@pytest.mark.parametrize("of", ["code", "reconstruction"])
+def test_noise_is_the_squared_move_over_the_squared_step(of):
+    model, x = built("deep")
+    torch.manual_seed(1)
+    moved = x + 0.3 * torch.randn_like(x)
+    torch.manual_seed(1)
+    cost = Contractive(0.7, "noise", 0.3, of)(model, step_of(model, x))
+    function = model.features if of == "code" else model.reconstruct
+    assert_close(cost, 0.7 * (function(moved) - function(x)).square().sum(1) / 0.3**2)
+    assert not torch.equal(cost, Contractive(0.7, "noise", 0.3, of)(model, step_of(model, x)))
+
+
+@pytest.mark.parametrize("of", ["code", "reconstruction"])
+@pytest.mark.parametrize("name", ["one layer", "deep", "conv"])
+def test_small_noise_is_the_squared_norm_of_the_jacobian_on_average(name, of):
+    model, x = built(name)
+    exact = Contractive(1.0, "exact", of=of)(model, step_of(model, x))
+    rows = x[:1].expand(4000, *x.shape[1:])
+    with torch.no_grad():
+        noisy = Contractive(1.0, "noise", 1e-4, of)(model, step_of(model, rows)).mean()
+    assert noisy.item() == pytest.approx(exact[0].item(), rel=0.05)
+
+
+@pytest.mark.parametrize("bottleneck", [Free, Variational])
+@pytest.mark.parametrize("name", ["one layer", "deep", "conv"])
+def test_the_jacobian_of_the_reconstruction_is_that_of_the_expected_target(name, bottleneck):
+    model, x = built(name, bottleneck=bottleneck, likelihood=Bernoulli())
+    cost = Contractive(0.7, "exact", of="reconstruction")(model, step_of(model, x))
+    assert model.training
+    assert model.bottleneck.training
+    model.eval()
+    assert_close(cost, 0.7 * jacobian_norms(model, x, of=model.reconstruct))
+
+
+def test_the_probe_of_the_reconstruction_is_unbiased():
+    model, x = built("deep", likelihood=Bernoulli())
+    exact = jacobian_norms(model, x[:1], of=model.reconstruct)
+    with torch.no_grad():
+        probed = Contractive(1.0, of="reconstruction")(model, step_of(model, x[:1].expand(4000, -1))).mean()
+    assert probed.item() == pytest.approx(exact.item(), rel=0.05)
+
+
+@pytest.mark.parametrize("method", ["exact", "noise"])
+def test_a_smaller_code_and_a_larger_decoder_do_not_dodge_the_reconstruction(method):
+    model, x = built("deep")
+    codes, whole = Contractive(1.0, method), Contractive(1.0, method, of="reconstruction")
+
+    def costs():
+        torch.manual_seed(1)
+        code = codes(model, step_of(model, x))
+        torch.manual_seed(1)
+        return code, whole(model, step_of(model, x))
+
+    before = costs()
+    with torch.no_grad():
+        for parameter in model.encoder.layers[-1].parameters():
+            parameter.mul_(0.1)
+        model.decoder.layers[0].weight.mul_(10)
+    after = costs()
+    assert_close(after[0], 0.01 * before[0])
+    assert_close(after[1], before[1])
+
+
+@pytest.mark.parametrize("method", ["probe", "exact", "noise"])
+def test_contracting_the_reconstruction_reaches_the_decoder(method):
+    model, x = built("conv", bottleneck=Variational)
+    Contractive(1.0, method, of="reconstruction")(model, step_of(model, x)).sum().backward()
+    for half in (model.encoder, model.decoder):
+        assert sum(weight.grad.abs().sum() for weight in half.parameters() if weight.grad is not None) > 0
+
+
+@pytest.mark.parametrize(
+    ("text", "made"),
+    [
+        ("contractive:0.1,noise,std=0.2", Contractive(0.1, "noise", 0.2)),
+        ("contractive:0.1,noise,0.2,reconstruction", Contractive(0.1, "noise", 0.2, "reconstruction")),
+        ("contractive:exact,of=reconstruction", Contractive(method="exact", of="reconstruction")),
+    ],
+)
+def test_contraction_is_typed(text, made):
+    assert as_part("penalty", text) == made
+
+
 def test_the_condition_is_not_part_of_the_jacobian():
     model, x = built("deep", n_cond=2)
     encoder, decoder = NETWORKS["deep"].build(Sizes((6,), (6,), 3, 3, 6, 2))
@@ -81,7 +166,7 @@ def test_the_condition_is_not_part_of_the_jacobian():
     assert Contractive(1.0)(model, step_of(model, x, cond)).shape == (4,)
 
 
-@pytest.mark.parametrize("method", ["probe", "exact"])
+@pytest.mark.parametrize("method", ["probe", "exact", "noise"])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_contraction_reaches_every_weight_of_the_encoder(name, method):
     model, x = built(name)
@@ -93,22 +178,24 @@ def test_contraction_reaches_every_weight_of_the_encoder(name, method):
     assert total > 0
 
 
-@pytest.mark.parametrize("method", ["probe", "exact"])
-def test_contraction_is_measured_without_gradients_too(method):
+@pytest.mark.parametrize("of", ["code", "reconstruction"])
+@pytest.mark.parametrize("method", ["probe", "exact", "noise"])
+def test_contraction_is_measured_without_gradients_too(method, of):
     model, x = built("deep")
     with torch.no_grad():
-        cost = Contractive(1.0, method)(model, step_of(model, x))
+        cost = Contractive(1.0, method, of=of)(model, step_of(model, x))
     assert cost.shape == (4,)
     assert (cost > 0).all()
 
 
-def test_contraction_by_gradient_descent_shrinks_the_jacobian():
+@pytest.mark.parametrize("method", ["probe", "noise"])
+def test_contraction_by_gradient_descent_shrinks_the_jacobian(method):
     model, x = built("deep")
     before = jacobian_norms(model, x).mean()
     optimizer = torch.optim.Adam(model.parameters(), 0.01)
     for _ in range(100):
         optimizer.zero_grad()
-        Contractive(1.0)(model, step_of(model, x)).mean().backward()
+        Contractive(1.0, method)(model, step_of(model, x)).mean().backward()
         optimizer.step()
     assert jacobian_norms(model, x).mean() < 0.1 * before
 

@@ -147,7 +147,7 @@ def _params(obj: Any, leave: Sequence[str] = ()) -> dict[str, Any]:
 
 
 def _family_card(family: Any) -> dict[str, Any]:
-    fitted = {name: getattr(family, name) for name in _FITTED if hasattr(family, name)}
+    fitted = {name: getattr(family, name) for name in (*_FITTED, *family.fitted) if hasattr(family, name)}
     names = getattr(family, "feature_names_in_", None)
     return {
         "name": type(family).name,
@@ -193,6 +193,7 @@ def _family(card: dict[str, Any], tensors: dict[str, Any]) -> Any:
         raise ArtefactError(f"The weights do not fit the model ({reason})", "the files of one fit") from None
     family.model_, family.shapes_, family.history_ = model, shapes, card["history"]
     vars(family).update(card["fitted"])
+    vars(family).update({name: np.asarray(card["fitted"][name]) for name in family.fitted})
     if card["feature_names"] is not None:
         family.feature_names_in_ = np.asarray(card["feature_names"], dtype=object)
     return family

@@ -9,12 +9,12 @@ from typing import Any, ClassVar, Literal, Self, dataclass_transform
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from narrows.corruption import Corruption
 from narrows.data.pairs import Batch, Pairs
+from narrows.decoding import Decoding
 from narrows.errors import InputError
 from narrows.funnel import fit_estimator
 from narrows.inference import run
@@ -27,33 +27,17 @@ from narrows.params import FAMILIES, check_params, kebab, param, register
 from narrows.parts import as_part, as_parts
 from narrows.penalties import Penalty
 from narrows.problem import Problem, network_for
+from narrows.training.fit import Watch
 from narrows.training.runtime import Runtime
-from narrows.training.seeds import drawn
 
 __all__ = ["Estimator", "Problem"]
 
 _SAMPLE = 4096  # rows that the start looks at
 
 
-def _decodes(self: "Estimator") -> bool:
-    try:
-        skips = self.chosen_network(()).skips
-    except InputError:  # fit will say what is wrong with it
-        return True
-    if skips:
-        raise AttributeError(f"The decoder of {type(self).__name__} also reads the encoder's maps: use reconstruct(X).")
-    return True
-
-
-def _samples(self: "Estimator") -> bool:
-    if not self.has_prior:
-        raise AttributeError(f"{type(self).__name__} has no prior to sample from: use VAE.")
-    return _decodes(self)
-
-
 @dataclass_transform(kw_only_default=True)
 @dataclass(kw_only=True, eq=False, repr=False)
-class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class Estimator(Decoding, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """A family: parameters as fields, and ``build`` to turn them into a model.
 
     Think twice before adding anything here: it is the base of all families.
@@ -68,6 +52,7 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 
     name: ClassVar[str] = ""
     has_prior: ClassVar[bool] = False
+    fitted: ClassVar[tuple[str, ...]] = ()  # arrays of its own that the artefact keeps
     rows_network: ClassVar[str] = "dense"  # for tables and small images, where the user names none
 
     latent_dim: int = param(16, "numbers in the code", ge=1)
@@ -81,6 +66,7 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     batch_size: int = param(128, "rows per step", ge=1)
     lr: float = param(2e-3, "peak learning rate of Adam", gt=0)
     weight_decay: float = param(0.0, "decoupled weight decay (AdamW)", ge=0)
+    drop_last: bool = param(False, "leave out the last batch of an epoch when it is smaller")
     schedule: Literal["cosine", "linear", "constant"] = param("cosine", "how the learning rate falls")
     warm_up: float = param(0.05, "share of the steps over which the learning rate rises", ge=0, lt=1)
     clip: float | None = param(None, "largest norm of the gradient, in nats; none: no limit", gt=0)
@@ -129,26 +115,37 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 
     def pairs(self, X: Any, y: Any) -> Pairs:
         """Return X and y as (input, target, condition), in fit and after it."""
-        return Pairs(X, dtype=torch.float64 if X.dtype == np.float64 else torch.float32)
+        dtype = torch.float64 if X.dtype == np.float64 else torch.float32
+        return Pairs(X, cond=self.conditions(y, X.shape[0]), dtype=dtype)
 
     # ---- scikit-learn ----------------------------------------------------------------------------------------------
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, *, valid: Any = None, watch: Watch | None = None) -> Self:
         """Fit the model to rows X: (n, d), (n, H, W) or (n, C, H, W); arrays, frames, CSR matrices or tensors.
 
-        uint8 and uint16 are read as [0, 1]; y is ignored unless the family says otherwise.
+        uint8 and uint16 are read as [0, 1]; y is ignored unless the family says otherwise. ``valid`` are rows to
+        validate on instead of a share of X; ``watch(model, entry)`` is called after every epoch with its row of
+        ``history_``.
         """
         check_params(self)
         rows = model_rows(checked_rows(self, X, reset=True), self.image_shape, None)
         self.observe(rows, y)
-        self.fit_pairs(self.pairs(rows, y))
+        held = None if valid is None else self._pairs_of(valid, None, rows.shape[1:])
+        self.fit_pairs(self.pairs(rows, y), valid=held, watch=watch)
         self.rows_axes_ = n_axes(X)
         return self
 
-    def fit_pairs(self, pairs: Pairs, likelihood: Likelihood | None = None) -> Self:
+    def fit_pairs(
+        self,
+        pairs: Pairs,
+        likelihood: str | Likelihood | None = None,
+        *,
+        valid: Pairs | None = None,
+        watch: Watch | None = None,
+    ) -> Self:
         """Fit on explicit (input, target) pairs: the one funnel of every fit, which tasks call and users may."""
         check_params(self)
-        fit_estimator(self, pairs, likelihood)
+        fit_estimator(self, pairs, likelihood, valid, watch)
         return self
 
     def transform(self, X: Any) -> np.ndarray:
@@ -158,19 +155,6 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     def reconstruct(self, X: Any, y: Any = None) -> np.ndarray:
         """Return what remains of every row after going through the code, in the shape of X."""
         return like_rows(self._map(X, y, lambda model, b: model.reconstruct(b.x, b.cond)), n_axes(X))
-
-    @available_if(_decodes)  # type: ignore[untyped-decorator]
-    def inverse_transform(self, Z: Any) -> np.ndarray:
-        """Return what the decoder makes of codes Z, (n, latent_dim), in the shape of the rows that ``fit`` saw."""
-        check_is_fitted(self, "model_")
-        Z = np.asarray(Z)
-        Z = Z if Z.dtype in (np.float32, np.float64) else Z.astype(np.float64)
-        if Z.ndim != 2 or Z.shape[1] != self._n_features_out or not len(Z):
-            raise InputError(f"Codes of shape {Z.shape} came", f"(n, {self._n_features_out}), n at least 1")
-        dtype = torch.float64 if Z.dtype == np.float64 else torch.float32
-        pairs = Pairs(Z.reshape(len(Z), *self.code_shape_), dtype=dtype)
-        values = run(self.model_, pairs, lambda model, b: model.likelihood.mean(model.decode(b.x)), self._where())
-        return like_rows(values, getattr(self, "rows_axes_", None))
 
     def score_samples(self, X: Any, y: Any = None) -> np.ndarray:
         """Return minus the loss of every row, in nats: the higher, the more ordinary the row.
@@ -182,15 +166,6 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     def score(self, X: Any, y: Any = None) -> float:
         """Return the mean of ``score_samples``, in nats per row."""
         return float(self.score_samples(X, y).mean())
-
-    @available_if(_samples)  # type: ignore[untyped-decorator]
-    def sample(self, n: int = 1, random_state: "int | np.random.RandomState | None" = None) -> np.ndarray:
-        """Return ``n`` rows decoded from codes drawn from the prior: the expected row of every code."""
-        check_is_fitted(self, "model_")
-        generator = torch.Generator().manual_seed(drawn(random_state))
-        Z = self.model_.bottleneck.sample((n, *self.code_shape_), generator)
-        result: np.ndarray = self.inverse_transform(Z.flatten(1).numpy())
-        return result
 
     def save(self, folder: "str | Path") -> Path:
         """Write the fitted estimator to a folder: ``model.json`` and ``model.safetensors``."""
@@ -210,14 +185,6 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         chosen: Network | None = as_part("network", self.network)
         return network_for(shape, self.rows_network) if chosen is None else chosen
 
-    @property
-    def code_shape_(self) -> tuple[int, ...]:
-        """The shape of one code: (latent_dim,), or (latent_dim, *spatial) for a code of maps."""
-        x = torch.zeros(1, *self.shapes_[0])
-        cond = torch.zeros(1, self.shapes_[2]) if self.shapes_[2] else None
-        with torch.no_grad():
-            return tuple(self.model_.encode(x, cond)[0].z.shape[1:])
-
     def problem(self, shapes: tuple[Any, ...], priced: Pricing) -> Problem:
         """Return what ``build`` is given for data of these shapes."""
         shape, target, n_cond = shapes
@@ -226,8 +193,10 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 
     def _map(self, X: Any, y: Any, function: Callable[[Model, Batch], Tensor]) -> np.ndarray:
         check_is_fitted(self, "model_")
-        rows = model_rows(checked_rows(self, X, reset=False), self.image_shape, self.shapes_[0])
-        return run(self.model_, self.pairs(rows, y), function, self._where())
+        return run(self.model_, self._pairs_of(X, y, self.shapes_[0]), function, self._where())
+
+    def _pairs_of(self, X: Any, y: Any, shape: tuple[int, ...]) -> Pairs:
+        return self.pairs(model_rows(checked_rows(self, X, reset=False), self.image_shape, shape), y).plain()
 
     def _where(self) -> torch.device:
         """Return the device for scoring: that of training, or the processor when this machine has no such device."""

@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from narrows.data.pairs import Pairs
+from narrows.errors import InputError
 from narrows.likelihood import Likelihood, Pricing
 from narrows.model import Model
 from narrows.parts import Part, as_part
 from narrows.training.checkpoint import Checkpoint
-from narrows.training.fit import Job, Settings, fit
+from narrows.training.fit import Job, Settings, Watch, fit
 from narrows.training.runtime import Runtime
 from narrows.training.seeds import drawn, seeded
 from narrows.training.work import products
@@ -35,21 +36,30 @@ _FREE = {
 }  # may change when a fit goes on
 
 
-def fit_estimator(estimator: "Estimator", pairs: Pairs, likelihood: Likelihood | None) -> None:
+def fit_estimator(
+    estimator: "Estimator",
+    pairs: Pairs,
+    likelihood: str | Likelihood | None,
+    valid: Pairs | None = None,
+    watch: Watch | None = None,
+) -> None:
     """Fit ``estimator`` to ``pairs`` and set its fitted attributes; nothing of it changes before all is done."""
     own = estimator
     runtime = Runtime(own.device, own.devices, own.precision, own.threads, own.compile)
     runtime.join()
     spec: Likelihood = as_part("likelihood", likelihood or own.likelihood)
-    checkpoint = Checkpoint(own.checkpoint, signature(own, pairs, spec, runtime)) if own.checkpoint else None
+    checkpoint = Checkpoint(own.checkpoint, signature(own, pairs, valid, spec, runtime)) if own.checkpoint else None
     saved = runtime.first(checkpoint.load) if checkpoint else None
     seed = runtime.first(lambda: drawn(own.random_state))
     seed = saved["seed"] if saved else seed  # an unseeded fit goes on with the seed that it drew
     pairs = single(pairs)
-    kept, held = split(own, pairs, seed)
+    kept, held = split(pairs, 0 if own.epochs == 0 else own.validation, seed)
+    if valid is not None:
+        kept, held = pairs, single(valid)
     model = fresh(own, kept, spec.build(pairs.shapes[1]), seed, start=saved is None)
+    refuse_copies(own, model, pairs)
     runtime = runtime.resolve(products(model, kept.batch(slice(0, 1))) * 3 * min(own.batch_size, len(kept)))
-    outcome = fit(Job(model, kept, held, Settings.of(own), seed, runtime, checkpoint, saved))
+    outcome = fit(Job(model, kept, held, Settings.of(own), seed, runtime, checkpoint, saved, watch))
     own.model_, own.shapes_, own.seed_, own.likelihood_ = model.eval(), pairs.shapes, seed, spec
     own.history_, own.stopped_, own.finished_ = outcome.history, outcome.stopped, outcome.finished
     own.n_epochs_, own.best_epoch_, own.messages_ = len(outcome.history), outcome.best, outcome.messages
@@ -57,14 +67,14 @@ def fit_estimator(estimator: "Estimator", pairs: Pairs, likelihood: Likelihood |
         own._n_features_out = own.encode_batch(model, kept.batch(slice(0, 1))).shape[1]
 
 
-def split(estimator: "Estimator", pairs: Pairs, seed: int) -> tuple[Pairs, Pairs | None]:
+def split(pairs: Pairs, share: float, seed: int) -> tuple[Pairs, Pairs | None]:
     """Return the rows to learn from, and those held out for early stopping and best weights."""
-    held = min(int(estimator.validation * len(pairs)), _HELD)
+    held = min(int(share * len(pairs)), _HELD)
     held = max(held, min(_FEW, len(pairs) // 5))
-    if not estimator.validation or not held or estimator.epochs == 0:
+    if not share or not held:
         return pairs, None
     order = np.random.RandomState(seed).permutation(len(pairs))
-    return pairs.take(np.sort(order[held:])), pairs.take(np.sort(order[:held]))
+    return pairs.take(np.sort(order[held:])), pairs.take(np.sort(order[:held])).plain()
 
 
 def fresh(estimator: "Estimator", kept: Pairs, priced: Pricing, seed: int, *, start: bool) -> Model:
@@ -85,13 +95,27 @@ def shapes(weights: dict[str, Tensor]) -> dict[str, torch.Size]:
     return {name: value.shape for name, value in weights.items()}
 
 
-def signature(estimator: "Estimator", pairs: Pairs, likelihood: Likelihood, runtime: Runtime) -> dict[str, str]:
+def refuse_copies(estimator: "Estimator", model: Model, pairs: Pairs) -> None:
+    """Refuse a network with skips where input and target are the same: it would copy, and learn nothing."""
+    network = estimator.chosen_network(pairs.shapes[0])
+    if network.skips and pairs.columns[1] is None and model.corruption is None:
+        raise InputError(
+            f"{network.name} hands the input on to the decoder: to reconstruct its own input it would only copy",
+            "targets that are not the input, or a corruption",
+            "corruption='gaussian:0.1', or network='conv'",
+        )
+
+
+def signature(
+    estimator: "Estimator", pairs: Pairs, valid: Pairs | None, likelihood: Likelihood, runtime: Runtime
+) -> dict[str, str]:
     """Return what must be the same for a fit to go on: the data and every setting that changes the numbers."""
     own = {spec.name: said(getattr(estimator, spec.name)) for spec in fields(estimator) if spec.name not in _FREE}
     if estimator.random_state is not None and not hasattr(estimator.random_state, "randint"):
         own["random_state"] = str(estimator.random_state)
     own |= {"likelihood": said(likelihood), "devices": str(runtime.processes)}
-    return {"family": type(estimator).name, **own, "the data": pairs.fingerprint()}
+    data = pairs.fingerprint() + (valid.fingerprint() if valid is not None else "")
+    return {"family": type(estimator).name, **own, "the data": data}
 
 
 def said(value: Any) -> str:
@@ -106,4 +130,6 @@ def said(value: Any) -> str:
 def single(pairs: Pairs) -> Pairs:
     """Return the pairs as training reads them: in float32."""
     columns = (c.float() if isinstance(c, Tensor) and c.dtype == torch.float64 else c for c in pairs.columns)
-    return Pairs(*columns, transform=pairs.transform)
+    single = pairs.of(columns)
+    single.dtype = torch.float32
+    return single

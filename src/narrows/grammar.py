@@ -50,10 +50,11 @@ def _read(text: str, kind: Any) -> Any:
         return {str(option): option for option in inner}[text]
     if typing.get_origin(kind) is tuple:
         inside = text.strip("()[] ")
-        words = [word for word in re.split(r"[,/x ]+", inside) if word]
+        numbers = inner[0] in (int, float)
+        words = [word for word in re.split(r"[,/x ]+" if numbers else r"[,/]+", inside) if word]
         if inside and not words:
             raise ValueError(text)
-        return tuple(_read(word, inner[0]) for word in words)
+        return tuple(_read(word, inner[0]) if numbers else word for word in words)
     readers: dict[Any, Callable[[str], Any]] = {
         int: _integer,
         float: _number,
@@ -77,7 +78,7 @@ def _number(text: str) -> float:
 def write_value(value: Any) -> str:
     """Return the text that ``read_value`` reads back exactly."""
     if isinstance(value, (tuple, list)):
-        return "/".join(map(write_value, value))
+        return "/".join(write_value(each).replace(",", ";") for each in value)
     if isinstance(value, float):
         short = f"{value:g}"
         return short if float(short) == value else repr(float(value))

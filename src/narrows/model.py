@@ -10,7 +10,6 @@ from narrows.bottlenecks import Bottleneck, Code
 from narrows.corruption import Corruption
 from narrows.data.pairs import Batch
 from narrows.likelihood import Pricing
-from narrows.penalties import Penalty
 
 __all__ = ["Maps", "Model", "Step"]
 
@@ -35,8 +34,8 @@ def attach(x: Tensor, cond: Tensor | None) -> Tensor:
     return torch.cat([x, maps], 1)
 
 
-def _name(penalty: "Penalty | Callable[[Model, Step], Tensor]") -> str:
-    return penalty.name if isinstance(penalty, Penalty) else getattr(penalty, "__name__", type(penalty).__name__)
+def _name(penalty: "Callable[[Model, Step], Tensor]") -> str:
+    return str(getattr(penalty, "name", "") or getattr(penalty, "__name__", type(penalty).__name__))
 
 
 @final
@@ -66,11 +65,12 @@ class Model(nn.Module):
         likelihood: Pricing,
         *,
         corruption: Corruption | Callable[[Tensor], Tensor] | None = None,
-        penalties: "Sequence[Penalty | Callable[[Model, Step], Tensor]]" = (),
+        penalties: "Sequence[Callable[[Model, Step], Tensor]]" = (),
     ):
         super().__init__()
         self.encoder, self.bottleneck, self.decoder, self.likelihood = encoder, bottleneck, decoder, likelihood
         self.corruption, self.penalties = corruption, tuple(penalties)
+        self.critics = nn.ModuleList(each for each in penalties if isinstance(each, nn.Module))
 
     def features(self, x: Tensor, cond: Tensor | None = None) -> Tensor:
         """Return the encoder's last output, before the bottleneck."""

@@ -100,7 +100,7 @@ def as_parts(kind: str, value: Any) -> tuple[Any, ...]:
     --------
     >>> import narrows.penalties
     >>> as_parts("penalty", "l1:1e-3+contractive:0.1,exact")
-    (L1(weight=0.001), Contractive(weight=0.1, method='exact'))
+    (L1(weight=0.001), Contractive(weight=0.1, method='exact', std=0.1, of='code'))
     """
     if isinstance(value, str):
         value = [text for text in re.split(r"\+(?=\s*[A-Za-z])", value) if text.strip()]

@@ -41,9 +41,8 @@ class Problem(NamedTuple):
         out = self.likelihood.n_out(self.target)
         sizes = Sizes(self.shape, self.target, bottleneck.n_in, bottleneck.n_out, out, self.n_cond)
         encoder, decoder = network.build(sizes)
-        return Model(
-            encoder, bottleneck, decoder, self.likelihood, corruption=self.corruption, penalties=self.penalties
-        )
+        built = [p.build(self.shape, self.target) if isinstance(p, Penalty) else p for p in self.penalties]
+        return Model(encoder, bottleneck, decoder, self.likelihood, corruption=self.corruption, penalties=built)
 
 
 def network_for(shape: tuple[int, ...], rows: str = "dense") -> Network:

@@ -1,6 +1,21 @@
 """What the encoder's numbers mean: the code and its cost."""
 
+from narrows.bottlenecks.adversarial import Adversarial
 from narrows.bottlenecks.base import Bottleneck, Code, Free
+from narrows.bottlenecks.fsq import FSQ
+from narrows.bottlenecks.matched import Matched
+from narrows.bottlenecks.top_k import TopK
 from narrows.bottlenecks.variational import Variational
+from narrows.bottlenecks.vector_quantizer import VectorQuantizer
 
-__all__ = ["Bottleneck", "Code", "Free", "Variational"]
+__all__ = [
+    "FSQ",
+    "Adversarial",
+    "Bottleneck",
+    "Code",
+    "Free",
+    "Matched",
+    "TopK",
+    "Variational",
+    "VectorQuantizer",
+]

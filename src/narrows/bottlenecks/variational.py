@@ -23,8 +23,8 @@ def gaussian_kl(mean: Tensor, log_var: Tensor) -> Tensor:
 class Variational(Bottleneck):
     """q(z|x) = N(mean, exp(log_var)); cost = beta * KL(q || N(0, I)); in eval mode z is the posterior mean.
 
-    ``free_bits`` nats of every latent dimension, averaged over the batch, are free while training; a validation loss
-    counts them all, so that it stays a bound.
+    ``free_bits`` nats of every latent dimension, averaged over the batch, are free while training; at ``progress`` 1,
+    where a validation loss is taken, all of them count, so that it is the evidence lower bound.
 
     Examples
     --------
@@ -35,6 +35,7 @@ class Variational(Bottleneck):
 
     term = "kl"
     has_prior = True
+    draws = True
 
     def __init__(self, size: int, beta: float | Schedule = 1.0, free_bits: float = 0.0):
         super().__init__()
@@ -51,7 +52,7 @@ class Variational(Bottleneck):
         mean, log_var = self.posterior(h)
         kl = gaussian_kl(mean, log_var)
         average = kl.detach().mean(0)
-        if self.training and self.free_bits:
+        if self.training and self.free_bits and progress < 1:
             # sum_j max(free_bits, mean_j), the mean taken over the batch: Kingma et al. 2016, equation 15, row by row.
             kl = torch.where(average < self.free_bits, self.free_bits, kl)
         z = mean + torch.randn_like(mean) * torch.exp(0.5 * log_var) if self.training else mean

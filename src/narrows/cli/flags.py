@@ -91,7 +91,10 @@ def parse(words: Sequence[str]) -> tuple[Callable[[Options], int], Options]:
     return getattr(module, options.command), options
 
 
-_MODULES = {"fit": "fit", "apply": "apply", "report": "small", "check": "small", "data": "small"}
+_MODULES = {
+    **{name: name for name in ("fit", "apply", "recipe")},
+    **dict.fromkeys(("report", "check", "data", "selftest"), "small"),
+}
 
 
 def _command(commands: Any, name: str, help: str, usage: str) -> Parser:
@@ -115,8 +118,14 @@ def _small(commands: Any) -> None:
     made = _command(commands, "check", "say what would go wrong with data, before training", "DATA")
     made.add_argument("data", metavar="DATA", help=DATA)
     made.add_argument("--likelihood", help="also check that the values are in this likelihood's range")
+    made = _command(commands, "recipe", "train a system of the founding documents and show its evidence", "[NAME]")
+    made.add_argument("name", metavar="NAME", nargs="?", help="which one; none: list them")
+    made.add_argument("-o", "--output", metavar="RUN", help="folder for models and report (runs/NAME)")
+    made.add_argument("--quick", action="store_true", help="a miniature of less than a minute")
+    made.add_argument("--data", metavar="FOLDER", help="the data of a recipe that Narrows cannot fetch")
     made = _command(commands, "data", "list the named datasets, or fetch one", "[NAME]")
     made.add_argument("name", metavar="NAME", nargs="?", help="fetch this one if it is not here")
+    _command(commands, "selftest", "check the arithmetic on this machine against closed forms", "")
 
 
 def sentence(text: str) -> str:

@@ -1,14 +1,15 @@
-"""``narrows report``, ``narrows check`` and ``narrows data``."""
+"""``narrows report``, ``narrows check``, ``narrows data`` and ``narrows selftest``."""
 
 import difflib
 import json
 import sys
+import time
 from pathlib import Path
 
 from narrows.cli.flags import Options
 from narrows.errors import ArtefactError, InputError
 
-__all__ = ["check", "data", "report"]
+__all__ = ["check", "data", "report", "selftest"]
 
 
 def report(options: Options) -> int:
@@ -63,3 +64,21 @@ def data(options: Options) -> int:
     test = f" and {len(source.test):,} test rows" if source.test is not None else ""
     sys.stdout.write(f"{source.name}: {len(source):,} rows{test}\n")
     return 0
+
+
+def selftest(options: Options) -> int:
+    """Measure what is known in closed form, one line per check; exit code 1 when one does not hold."""
+    from narrows.selftest import CHECKS
+    from narrows.selftest import selftest as outcomes
+
+    started, held, shown = time.perf_counter(), 0, sys.stderr.isatty()
+    sys.stdout.write(f"{'':<8}{'measured':>9}{'at most':>10}\n")
+    for done, found in enumerate(outcomes(), 1):
+        held += found.holds
+        said = "ok" if found.holds else "FAILED"
+        sys.stdout.write(f"{said:<8}{found.measured:>9.2g}{found.tolerance:>10.2g}  {found.what}\n")
+        sys.stdout.flush()
+        if shown and done < len(CHECKS):
+            sys.stderr.write(f"{done + 1} of {len(CHECKS)} ...\r")
+    sys.stdout.write(f"{held} of {len(CHECKS)} hold ({time.perf_counter() - started:.0f} s).\n")
+    return 0 if held == len(CHECKS) else 1

@@ -1,7 +1,7 @@
 """Rows held in memory, indexed as tensors; nothing is done per sample."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,6 +47,8 @@ class Pairs:
     transform : callable, optional
         Applied to every batch of targets before corruption, e.g. a fresh binarisation; it must be given a model that
         reconstructs its input, and then x is the transformed target.
+    augment : callable, optional
+        Applied to every batch of the rows that are learnt from, and to no others: flips, crops, dropped labels.
 
     Examples
     --------
@@ -64,9 +66,10 @@ class Pairs:
         *,
         dtype: torch.dtype = torch.float32,
         transform: Callable[[Tensor], Tensor] | None = None,
+        augment: Callable[[Batch], Batch] | None = None,
     ):
         self.columns = [_rows(column) for column in (x, target, cond, weight)]
-        self.dtype, self.transform = dtype, transform
+        self.dtype, self.transform, self.augment = dtype, transform, augment
 
     def __len__(self) -> int:
         return int(self.columns[0].shape[0])
@@ -84,13 +87,19 @@ class Pairs:
     def take(self, index: np.ndarray) -> "Pairs":
         """Return the rows at ``index``."""
         rows = torch.as_tensor(np.asarray(index))
-        chosen = [None if c is None else (c[index] if sp.issparse(c) else c[rows]) for c in self.columns]
-        return Pairs(*chosen, dtype=self.dtype, transform=self.transform)
+        return self.of([None if c is None else (c[index] if sp.issparse(c) else c[rows]) for c in self.columns])
 
     def to(self, device: torch.device) -> "Pairs":
         """Return the rows on a device, in their own types; sparse rows stay where they are."""
-        moved = [c if c is None or sp.issparse(c) else c.to(device) for c in self.columns]
-        return Pairs(*moved, dtype=self.dtype, transform=self.transform)
+        return self.of([c if c is None or sp.issparse(c) else c.to(device) for c in self.columns])
+
+    def of(self, columns: Iterable[Any]) -> "Pairs":
+        """Return other columns, treated as these are."""
+        return Pairs(*columns, dtype=self.dtype, transform=self.transform, augment=self.augment)
+
+    def plain(self) -> "Pairs":
+        """Return the rows as they are scored: without augmentation."""
+        return Pairs(*self.columns, dtype=self.dtype, transform=self.transform)
 
     def order(self, generator: torch.Generator | None) -> Tensor:
         """Return the rows in order, or shuffled when a generator is given."""
@@ -109,7 +118,8 @@ class Pairs:
         if self.transform is not None:
             x = self.transform(x) if target is None else x
             target = None if target is None else self.transform(target)
-        return Batch(x, x if target is None else target, cond, weight)
+        batch = Batch(x, x if target is None else target, cond, weight)
+        return batch if self.augment is None else self.augment(batch)
 
     def fingerprint(self) -> str:
         """Return a hash of the shapes, types and values."""

@@ -1,13 +1,17 @@
 """Denoising autoencoder (Vincent et al. 2008)."""
 
-from typing import ClassVar
+from typing import Any, ClassVar, Self
+
+import torch
 
 from narrows.bottlenecks import Free
 from narrows.corruption import Corruption
+from narrows.data.pairs import Pairs
 from narrows.estimator import Estimator, Problem
 from narrows.model import Model
 from narrows.params import param
 from narrows.parts import as_part
+from narrows.training.seeds import mixed, seeded
 
 __all__ = ["DenoisingAutoEncoder"]
 
@@ -28,8 +32,27 @@ class DenoisingAutoEncoder(Estimator):
 
     latent_dim: int = param(128, "numbers in the code", ge=1)
     noise: str | Corruption = param("gaussian:0.3", "what is done to the input while training", kind="corruption")
+    fresh: bool = param(True, "new noise for every batch; off: drawn once for all rows")
 
     def build(self, problem: Problem) -> Model:
         """Return network, free code, likelihood, with the noise before everything."""
-        noisy = problem._replace(corruption=problem.corruption or as_part("corruption", self.noise))
+        noise = as_part("corruption", self.noise) if self.fresh else None
+        noisy = problem._replace(corruption=problem.corruption or noise)
         return noisy.model(self.chosen_network(problem.shape), Free(self.latent_dim))
+
+    def fit_pairs(self, pairs: Pairs, likelihood: Any = None, **more: Any) -> Self:
+        """Fit on clean rows, or on explicit pairs; noise that is drawn once is drawn here."""
+        if not self.fresh:
+            pairs = noised(pairs, as_part("corruption", self.noise), self.random_state)
+        return super().fit_pairs(pairs, likelihood, **more)
+
+
+def noised(pairs: Pairs, noise: Corruption, random_state: Any) -> Pairs:
+    """Return pairs of noisy and clean rows; those that are pairs already stay as they are."""
+    _, target, cond, weight = pairs.columns
+    if target is not None:
+        return pairs
+    clean = torch.cat([batch.x for batch in pairs.plain().batches(4096)])
+    seed = random_state if isinstance(random_state, int) else 0
+    with seeded(mixed(seed, 1)):
+        return pairs.of((noise(clean), clean, cond, weight))

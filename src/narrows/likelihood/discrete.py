@@ -58,6 +58,7 @@ class Categorical(Likelihood):
     """
 
     n_classes: int = param(2, "number of labels", ge=2)
+    ignore: int | None = param(None, "label that costs nothing: void", ge=0)
     support: ClassVar[tuple[float, float]] = (0.0, math.inf)
 
     def n_out(self, shape: tuple[int, ...]) -> int:
@@ -70,12 +71,20 @@ class Categorical(Likelihood):
 
     def centre(self, target: Tensor) -> Tensor | None:
         """Return the logarithms of the labels' shares, from 1 per cent on."""
-        shares = F.one_hot(target.long(), self.n_classes).movedim(-1, 2).to(torch.get_default_dtype()).mean(0)
-        return shares.flatten(0, 1).clamp_min(_RARE).log()
+        labels, known = self._known(target)
+        shares = (F.one_hot(labels, self.n_classes).movedim(-1, 2) * known.unsqueeze(2)).to(target.dtype).mean(0)
+        return (shares / shares.sum(1, keepdim=True).clamp_min(_RARE)).flatten(0, 1).clamp_min(_RARE).log()
+
+    def _known(self, target: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the labels, 0 where they are void, and where they are not."""
+        labels = target.long()
+        known = torch.ones_like(labels, dtype=torch.bool) if self.ignore is None else labels != self.ignore
+        return labels * known, known
 
     def log_prob(self, params: Tensor, target: Tensor) -> Tensor:
-        """Return the log-probability of every label, in nats."""
-        return self._logits(params).gather(2, target.long().unsqueeze(2)).squeeze(2)
+        """Return the log-probability of every label, in nats; 0 for a void one."""
+        labels, known = self._known(target)
+        return self._logits(params).gather(2, labels.unsqueeze(2)).squeeze(2) * known
 
     def mean(self, params: Tensor) -> Tensor:
         """Return the probabilities, in the decoder's own shape."""

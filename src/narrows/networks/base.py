@@ -1,13 +1,15 @@
 """What every network spec is, and the sizes that it is built for."""
 
+import math
 from abc import ABC, abstractmethod
 from typing import ClassVar, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from narrows.parts import Part
 
-__all__ = ["Network", "Sizes"]
+__all__ = ["Network", "Sizes", "as_rows"]
 
 
 class Sizes(NamedTuple):
@@ -20,6 +22,11 @@ class Sizes(NamedTuple):
     out: int  # channels that the likelihood wants
     n_cond: int = 0  # columns of the condition, appended to x and to z
 
+    @property
+    def row(self) -> int:
+        """The numbers of one input as a row: its values, then its condition."""
+        return math.prod(self.shape) + self.n_cond
+
 
 class Network(Part, ABC):
     """A frozen spec of an encoder and a decoder.
@@ -29,7 +36,11 @@ class Network(Part, ABC):
     """
 
     kind: ClassVar[str] = "network"
-    skips: ClassVar[bool] = False  # True: the decoder reads encoder maps, so a code alone cannot be decoded
+
+    @property
+    def skips(self) -> bool:
+        """Whether the decoder needs the encoder's maps, so that a code alone cannot be decoded."""
+        return False
 
     @abstractmethod
     def build(self, sizes: Sizes) -> tuple[nn.Module, nn.Module]:
@@ -37,3 +48,16 @@ class Network(Part, ABC):
 
     def start(self, encoder: nn.Module, decoder: nn.Module, x: Tensor, centre: Tensor | None) -> None:
         """Set first weights of its own from a sample of inputs; ``centre`` fits all targets at once."""
+
+
+def as_rows(x: Tensor, channels: int) -> Tensor:
+    """Return (B, C, *spatial) as rows; features beyond ``channels`` are the same everywhere and come once, at the end.
+
+    Examples
+    --------
+    >>> as_rows(torch.arange(12.0).reshape(1, 3, 2, 2), 2).tolist()
+    [[0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]]
+    """
+    if x.ndim == 2 or x.shape[1] == channels:
+        return x.flatten(1)
+    return torch.cat([x[:, :channels].flatten(1), x[:, channels:].flatten(2)[:, :, 0]], 1)

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from narrows.networks.base import Network, Sizes
+from narrows.networks.base import Network, Sizes, as_rows
 from narrows.networks.bypass import Bypass, principal_start
 from narrows.networks.parts import Activation, activation
 from narrows.params import param
@@ -44,14 +44,14 @@ class Dense(Network):
         """Return encoder and decoder for rows of these sizes."""
         down = default_widths(math.prod(sizes.shape)) if self.widths is None else self.widths
         up = down[::-1] if self.decoder is None else self.decoder
-        features = (sizes.shape[0] + sizes.n_cond) * math.prod(sizes.shape[1:])
+        features, channels = sizes.row, sizes.shape[0]
         shape = (sizes.out, *sizes.target[1:])
         encoder = mlp((features, *down, sizes.code_in), self.activation, self.code)
         decoder = mlp((sizes.code_out + sizes.n_cond, *up, math.prod(shape)), self.activation, self.output)
         if not self.bypass:
-            return DenseEncoder(encoder), DenseDecoder(decoder, shape)
+            return DenseEncoder(encoder, channels), DenseDecoder(decoder, shape)
         beside = Bypass(features, sizes.code_in), Bypass(sizes.code_out + sizes.n_cond, math.prod(shape))
-        return DenseEncoder(encoder, beside[0]), DenseDecoder(decoder, shape, beside[1])
+        return DenseEncoder(encoder, channels, beside[0]), DenseDecoder(decoder, shape, beside[1])
 
     def start(self, encoder: nn.Module, decoder: nn.Module, x: Tensor, centre: Tensor | None) -> None:
         """Start the linear path at the principal axes of ``x`` where it maps a code back to rows of the same size."""
@@ -86,13 +86,13 @@ def mlp(widths: tuple[int, ...], between: Activation, last: Activation) -> nn.Se
 class DenseEncoder(nn.Module):
     """Reads a row of any shape, (B, C, *spatial)."""
 
-    def __init__(self, layers: nn.Sequential, bypass: Bypass | None = None):
+    def __init__(self, layers: nn.Sequential, channels: int, bypass: Bypass | None = None):
         super().__init__()
-        self.layers, self.bypass = layers, bypass
+        self.layers, self.channels, self.bypass = layers, channels, bypass
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Return the code as the only map."""
-        rows = x.flatten(1)
+        rows = as_rows(x, self.channels)
         code: Tensor = self.layers(rows)
         return (code if self.bypass is None else code + self.bypass(rows),)
 

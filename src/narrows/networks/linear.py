@@ -4,7 +4,7 @@ import math
 
 from torch import Tensor, nn
 
-from narrows.networks.base import Network, Sizes
+from narrows.networks.base import Network, Sizes, as_rows
 from narrows.parts import part
 
 __all__ = ["Linear"]
@@ -31,12 +31,12 @@ class LinearEncoder(nn.Module):
 
     def __init__(self, sizes: Sizes):
         super().__init__()
-        features = (sizes.shape[0] + sizes.n_cond) * math.prod(sizes.shape[1:])
-        self.matrix = nn.Linear(features, sizes.code_in)
+        self.channels = sizes.shape[0]
+        self.matrix = nn.Linear(sizes.row, sizes.code_in)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Return the code as the only map."""
-        return (self.matrix(x.flatten(1)),)
+        return (self.matrix(as_rows(x, self.channels)),)
 
 
 class LinearDecoder(nn.Module):

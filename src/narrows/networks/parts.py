@@ -1,5 +1,7 @@
 """Small pieces that networks share."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 from torch import nn
@@ -9,10 +11,10 @@ __all__ = ["ACTIVATIONS", "Activation", "Norm", "activation", "groups", "norm"]
 Activation = Literal["identity", "relu", "leaky_relu", "gelu", "silu", "elu", "selu", "tanh", "sigmoid", "softplus"]
 Norm = Literal["none", "batch", "group"]
 
-ACTIVATIONS: dict[str, type[nn.Module]] = {
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "identity": nn.Identity,
     "relu": nn.ReLU,
-    "leaky_relu": nn.LeakyReLU,
+    "leaky_relu": partial(nn.LeakyReLU, 0.2),
     "gelu": nn.GELU,
     "silu": nn.SiLU,
     "elu": nn.ELU,

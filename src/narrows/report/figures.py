@@ -1,18 +1,41 @@
 """The figures of a report: functions of plain arrays that return matplotlib figures."""
 
+from narrows.report.activity import activity, checkerboard
+from narrows.report.arithmetic import heat_maps, placement, receptive_field, steps_strip
 from narrows.report.columns import reconstructed_columns
 from narrows.report.curves import loss_curves, spectrum
+from narrows.report.epochs import epoch_strips, interpolation, traversal, triplets
+from narrows.report.grids import before_after_filters, manifold_grid, sample_grid
 from narrows.report.maps import code_map, code_map_3d
+from narrows.report.masks import confusion, overlay
+from narrows.report.plots import bars, lines
 from narrows.report.strips import filters, reconstructions
 from narrows.report.style import save
 
 __all__ = [
+    "activity",
+    "bars",
+    "before_after_filters",
+    "checkerboard",
     "code_map",
     "code_map_3d",
+    "confusion",
+    "epoch_strips",
     "filters",
+    "heat_maps",
+    "interpolation",
+    "lines",
     "loss_curves",
+    "manifold_grid",
+    "overlay",
+    "placement",
+    "receptive_field",
     "reconstructed_columns",
     "reconstructions",
+    "sample_grid",
     "save",
     "spectrum",
+    "steps_strip",
+    "traversal",
+    "triplets",
 ]

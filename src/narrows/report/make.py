@@ -14,7 +14,7 @@ from narrows.report.page import write_report
 from narrows.report.verdict import verdict
 from narrows.tasks.base import Evaluation, Picture, Rows, Task
 
-__all__ = ["make_report", "report"]
+__all__ = ["make_report", "model_facts", "params_of", "report", "versions"]
 
 DRAW: dict[str, Callable[..., Any]] = {
     "reconstructions": figures.reconstructions,
@@ -48,8 +48,8 @@ def make_report(
         rows=evaluation.rows,
         difference=evaluation.difference,
     )
-    params, changed = _params(family)
-    own, own_changed = _params(task, leave=("estimator",))
+    params, changed = params_of(family)
+    own, own_changed = params_of(task, leave=("estimator",))
     report: dict[str, Any] = {
         "task": task.name,
         "verdict": sentence,
@@ -62,7 +62,7 @@ def make_report(
         "seconds": dict(seconds),
         "versions": versions(),
         "warnings": [*family.messages_, *evaluation.notes],
-        "model": _model(family),
+        "model": model_facts(family),
         "compression": _compression(family, rows),
     }
     pictures = [*evaluation.pictures, *_training_pictures(family, rows)]
@@ -142,7 +142,8 @@ def _training_pictures(family: Any, rows: Rows) -> list[Picture]:
     return shown
 
 
-def _params(obj: Any, leave: tuple[str, ...] = ()) -> tuple[dict[str, Any], list[str]]:
+def params_of(obj: Any, leave: tuple[str, ...] = ()) -> tuple[dict[str, Any], list[str]]:
+    """Return the parameters of a family or task, and which of them differ from their defaults."""
     values = {
         f.name: getattr(obj, f.name)
         for f in fields(obj)
@@ -154,7 +155,8 @@ def _params(obj: Any, leave: tuple[str, ...] = ()) -> tuple[dict[str, Any], list
     return {name: str(value) if isinstance(value, (Part, tuple)) else value for name, value in values.items()}, changed
 
 
-def _model(family: Any) -> dict[str, Any]:
+def model_facts(family: Any) -> dict[str, Any]:
+    """Return what the model of a fitted family is, in a few words and numbers."""
     count = sum(value.numel() for value in family.model_.parameters())
     return {
         "parameters": count,

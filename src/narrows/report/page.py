@@ -9,6 +9,7 @@ from typing import Any
 from narrows.files import write_text
 from narrows.report import parts
 from narrows.report.stylesheet import CSS
+from narrows.report.tables import tables_part
 
 __all__ = ["render", "write_report"]
 
@@ -22,7 +23,7 @@ def render(report: Mapping[str, Any], figures: Figures = ()) -> str:
     ----------
     report : mapping
         ``task``, ``verdict``, ``metrics``, ``baselines``, ``data``, ``family``, ``params``, ``changed``, ``seconds``,
-        ``versions``, ``warnings``, ``model``, ``compression``; what is missing is left out.
+        ``versions``, ``warnings``, ``model``, ``compression``, ``tables``; what is missing is left out.
     figures : sequence of tuple
         Title, caption and PNG file of each figure.
 
@@ -40,6 +41,7 @@ def render(report: Mapping[str, Any], figures: Figures = ()) -> str:
         parts.warnings_part(report),
         parts.facts_part(report),
         parts.metrics_part(report),
+        tables_part(report),
         parts.figures_part(figures),
         _data(data),
         _settings(report),

@@ -1,7 +1,7 @@
 """Pictures side by side: reconstructions and first-layer filters."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -59,13 +59,13 @@ def reconstructions(
     if len(names) != len(rows) or len({len(row) for row in rows}) > 1 or not len(originals):
         raise InputError(f"{len(names)} titles for rows of {[len(row) for row in rows]} images", "as many of each")
     most = 12 if np.shape(originals)[-1] <= 64 else 6
-    pictures = [_colour(row[:most]) for row in rows]
+    pictures = [rgb(row[:most]) for row in rows]
     truth = np.asarray(originals[:most], np.float64)
     errors = [metrics.mse(truth, row[:most]) if np.shape(row) == np.shape(originals) else None for row in rows]
     last = (
         "" if errors[-1] is None else f": mean squared error {number(errors[-1])} over these {len(pictures[0])} images"
     )
-    strips = [_mosaic(each, len(each)) for each in pictures]
+    strips = [tile(each, len(each)) for each in pictures]
     high = sum(strip.shape[0] / strip.shape[1] for strip in strips)
     width = 10.0 if len(pictures[0]) > 4 else 6.0
     figure = canvas(
@@ -109,27 +109,33 @@ def filters(weights: Array, image_shape: Sequence[int] | None, *, names: Sequenc
 
 def _filter_grid(shown: Array, units: int, said: str) -> "Figure":
     """Draw filters as pictures with one diverging scale; three channels as colours around grey."""
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import Normalize
-
     top = float(np.abs(shown).max()) or 1.0
-    scale = ScalarMappable(Normalize(-top, top), colormap(DIVERGING))
-    colour = shown.ndim == 4 and shown.shape[1] == 3
-    single = shown if shown.ndim == 3 else shown.mean(axis=1)
-    tints = colormap(DIVERGING)(0.5 + single / (2 * top))[..., :3]
-    pictures = _colour(0.5 + shown / (2 * top)) if colour else tints
-    mosaic = _mosaic(pictures, min(16 if len(shown) > 32 else 8, len(shown)), 0.92)
+    pictures = filter_pictures(shown, top)
+    mosaic = tile(pictures, min(16 if len(shown) > 32 else 8, len(shown)), 0.92)
     which = f"The {len(shown)} strongest of {units} filters" if units > len(shown) else f"All {units} filters"
     figure = canvas(8, 0.7 + 6.8 * mosaic.shape[0] / mosaic.shape[1], f"{which}, strongest first{said}")
     axes = bare(panel(figure))
     axes.imshow(mosaic)
-    if not colour:
-        bar = figure.colorbar(scale, ax=axes, shrink=0.7, pad=0.02, aspect=25, ticks=[-top, 0, top], label="weight")
-        bar.ax.set_yticklabels([number(-top, 2), "0", number(top, 2)])
-        bar.outline.set_visible(False)
-        bar.ax.tick_params(colors=QUIET, labelsize=8, length=0, labelfontfamily=fonts())
-        bar.ax.yaxis.label.set(color=QUIET, fontsize=8.5, fontfamily=fonts())
+    if not _in_colour(shown):
+        weight_bar(figure, axes, top)
     return figure
+
+
+def weight_bar(figure: "Figure", axes: Any, top: float, label: str = "weight") -> None:
+    """Key to the diverging scale of weights."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
+    scale = ScalarMappable(Normalize(-top, top), colormap(DIVERGING))
+    colour_bar(figure, axes, scale, label, shrink=0.7, ticks=(-top, 0, top))
+
+
+def filter_pictures(weights: Array, top: float) -> Array:
+    """Colour filters as (n, H, W, 3): on one diverging scale from -top to top, or three channels around grey."""
+    if _in_colour(weights):
+        return rgb(0.5 + weights / (2 * top))
+    single = weights if weights.ndim == 3 else weights.mean(axis=1)
+    return np.asarray(colormap(DIVERGING)(0.5 + single / (2 * top))[..., :3])
 
 
 def _heat(rows: Array, units: Array, names: Sequence[str] | None, said: str) -> "Figure":
@@ -150,14 +156,28 @@ def _heat(rows: Array, units: Array, names: Sequence[str] | None, said: str) -> 
     axes.set_xticks(range(len(columns)), [plain(brief(labels[column], 18)) for column in columns], rotation=60)
     axes.set_xticklabels(axes.get_xticklabels(), ha="right", rotation_mode="anchor", fontfamily=fonts())
     axes.set_yticks(range(len(units)), [str(unit) for unit in units], fontfamily=fonts(), fontsize=7)
-    bar = figure.colorbar(image, ax=axes, pad=0.02, aspect=25, shrink=0.8, label="absolute weight")
-    bar.outline.set_visible(False)
-    bar.ax.tick_params(colors=QUIET, labelsize=8, length=0, labelfontfamily=fonts())
-    bar.ax.yaxis.label.set(color=QUIET, fontsize=8.5, fontfamily=fonts())
+    colour_bar(figure, axes, image, "absolute weight")
     return figure
 
 
-def _colour(images: Array) -> Array:
+def colour_bar(
+    figure: "Figure", axes: Any, scale: Any, label: str, *, shrink: float = 0.8, ticks: Sequence[float] | None = None
+) -> None:
+    """Quiet key to a scale of colours, at the right of axes."""
+    bar = figure.colorbar(scale, ax=axes, shrink=shrink, pad=0.02, aspect=25, ticks=ticks, label=plain(label))
+    if ticks is not None:
+        bar.ax.set_yticklabels([number(tick, 2) for tick in ticks])
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(colors=QUIET, labelsize=8, length=0, labelfontfamily=fonts())
+    bar.ax.yaxis.label.set(color=QUIET, fontsize=8.5, fontfamily=fonts())
+
+
+def _in_colour(weights: Array) -> bool:
+    """Whether filters have the three channels of colour pictures."""
+    return weights.ndim == 4 and weights.shape[1] == 3
+
+
+def rgb(images: Array) -> Array:
     """Images of any number of channels as (n, H, W, 3) in [0, 1]."""
     images = np.clip(np.nan_to_num(np.asarray(images, np.float64)), 0, 1)
     if images.ndim not in (3, 4):
@@ -168,7 +188,7 @@ def _colour(images: Array) -> Array:
     return np.repeat(grey[..., None], 3, axis=-1)
 
 
-def _mosaic(pictures: Array, across: int, ground: float = 1.0) -> Array:
+def tile(pictures: Array, across: int, ground: float = 1.0) -> Array:
     """One picture of many, so many side by side, on a ground of one grey."""
     n, height, width, _ = pictures.shape
     gap = max(1, width // 14)

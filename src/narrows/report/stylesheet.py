@@ -21,7 +21,7 @@ font-size:14px;letter-spacing:.06em;text-transform:uppercase}
 .verdict svg{width:18px;height:18px;flex:none}
 h1{margin:0;font-size:clamp(24px,3.6vw,38px);line-height:1.22;letter-spacing:-.015em;font-weight:680;text-wrap:pretty;
 overflow-wrap:anywhere}
-.wins{--tone:var(--wins)}.loses{--tone:var(--loses)}.even{--tone:var(--even)}.none{--tone:var(--none)}
+.wins{--tone:var(--wins)}.loses{--tone:var(--loses)}.even{--tone:var(--even)}.none{--tone:var(--none)}.shown{--tone:var(--model)}
 h2{margin:44px 0 6px;font-size:20px;letter-spacing:-.01em}
 h2+p{margin:0 0 16px;color:var(--soft);font-size:15px}
 h2+div{margin-top:14px}
@@ -58,6 +58,10 @@ overflow-wrap:anywhere}
 .list th{color:var(--soft);width:42%;padding-right:14px}
 .list td{font-variant-numeric:tabular-nums}
 .list .changed>*{font-weight:700;color:var(--ink)}
+.grid th,.grid td{text-align:left;padding:6px 14px 6px 0;border-bottom:1px solid var(--rule);vertical-align:top;
+font-variant-numeric:tabular-nums}
+.grid th{color:var(--soft);font-weight:600;font-size:13px}.grid tbody tr:last-child td{border-bottom:0}
+section>.card:has(.grid){overflow-x:auto}
 .card h3+table,.card h3+ul{margin-top:8px}
 ul{margin:6px 0 0;padding-left:20px}li{margin:3px 0;overflow-wrap:anywhere}
 .warn{background:var(--mark);color:var(--markink);border-radius:12px;padding:14px 20px;margin:0 0 20px}

@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple, Self
 
@@ -17,7 +17,7 @@ from narrows.training.progress import Listener, listeners
 from narrows.training.runtime import Runtime
 from narrows.training.seeds import mixed
 
-__all__ = ["Job", "Outcome", "Settings", "fit"]
+__all__ = ["Job", "Outcome", "Settings", "Watch", "fit"]
 
 STEPS = 16_000  # a default fit takes about so many steps, whatever the number of rows ...
 MOST = 300  # ... but no more than so many epochs
@@ -38,6 +38,7 @@ class Settings:
     schedule: Plan = "cosine"
     warm_up: float = 0.05
     clip: float | None = None
+    drop_last: bool = False
     patience: int | None = None
     tensorboard: str | None = None
     verbose: bool = False
@@ -49,7 +50,7 @@ class Settings:
 
     def options(self) -> dict[str, Any]:
         """Return the arguments of ``train`` among them."""
-        names = ("batch_size", "lr", "weight_decay", "schedule", "warm_up", "clip")
+        names = ("batch_size", "lr", "weight_decay", "schedule", "warm_up", "clip", "drop_last")
         return {name: getattr(self, name) for name in names}
 
 
@@ -65,6 +66,9 @@ class Outcome(NamedTuple):
     finished: bool
 
 
+Watch = Callable[[Model, dict[str, Any]], None]
+
+
 class Job(NamedTuple):
     """One fit: all that it needs, in this process or another."""
 
@@ -76,6 +80,7 @@ class Job(NamedTuple):
     runtime: Runtime
     checkpoint: Checkpoint | None = None
     saved: dict[str, Any] | None = None  # what the checkpoint held
+    watch: Watch | None = None  # called after every epoch, where one process trains
 
 
 def fit(job: Job) -> Outcome:
@@ -127,6 +132,8 @@ def epochs(job: Job, session: "Session", state: State, told: list[Listener]) -> 
                 checkpoint.save(session.content(job, state))
             for listener in told:
                 listener.epoch(entry)
+            if job.watch and job.runtime.processes == 1:
+                job.watch(job.model, entry)
             if session.over(job):
                 break
     except KeyboardInterrupt:

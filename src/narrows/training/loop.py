@@ -61,6 +61,7 @@ def train(
     schedule: Plan = "cosine",
     warm_up: float = 0.05,
     clip: float | None = None,
+    drop_last: bool = False,
     seed: int = 0,
     state: State | None = None,
     runtime: Runtime | None = None,
@@ -85,13 +86,14 @@ def train(
     net = runtime.wrap(model, runtime.world > 1 and _unused(model, pairs, runtime))
     optimizer = Adam(model.parameters(), weight_decay)
     (restore if state.epoch else remember)(model, optimizer, state)
-    per_epoch = math.ceil(len(pairs) / batch_size)
+    rows = len(pairs) - len(pairs) % batch_size if drop_last and len(pairs) > batch_size else len(pairs)
+    per_epoch = math.ceil(rows / batch_size)
     rate = Rate(lr, epochs * per_epoch, warm_up, schedule)
     while state.epoch < epochs:
         started = time.perf_counter()
         number = state.epoch + 1
         with seeded(mixed(seed, number, runtime.rank), runtime.where):
-            means = one_epoch(net, optimizer, pairs, batch_size, rate, state, clip, seed, runtime)
+            means = one_epoch(net, optimizer, pairs, rows, batch_size, rate, state, clip, seed, runtime)
         took = time.perf_counter() - started
         held = evaluate(model, valid, batch_size=batch_size, seed=seed, runtime=runtime) if means else {}
         if means is None or not all(map(math.isfinite, held.values())):
@@ -100,13 +102,14 @@ def train(
         remember(model, optimizer, state)
         state.epoch = number
         seconds = time.perf_counter() - started
-        yield Epoch(number, means, held, len(pairs) / took, seconds, rate(number * per_epoch - 1) * state.slower)
+        yield Epoch(number, means, held, rows / took, seconds, rate(number * per_epoch - 1) * state.slower)
 
 
 def one_epoch(
     net: torch.nn.Module,
     optimizer: Adam,
     pairs: Pairs,
+    most: int,
     batch_size: int,
     rate: "Rate",
     state: State,
@@ -114,11 +117,11 @@ def one_epoch(
     seed: int,
     runtime: Runtime,
 ) -> dict[str, float] | None:
-    """Pass over the rows once and return the mean of every term, or None when the loss is no longer finite."""
+    """Pass over ``most`` rows and return the mean of every term, or None when the loss is no longer finite."""
     net.train()
-    order = pairs.order(torch.Generator().manual_seed(mixed(seed, state.epoch + 1)))
+    order = pairs.order(torch.Generator().manual_seed(mixed(seed, state.epoch + 1)))[:most]
     sums: dict[str, Tensor] = {}
-    step, world, where = state.epoch * math.ceil(len(pairs) / batch_size), runtime.world, runtime.where
+    step, world, where = state.epoch * math.ceil(most / batch_size), runtime.world, runtime.where
     for rows in torch.split(order, batch_size):
         batch = pairs.batch(runtime.share(rows)).to(where)
         with runtime.autocast():
@@ -139,7 +142,7 @@ def one_epoch(
             return None
     # What the last step broke is in no sum yet: it shows in the weights.
     broken = torch.stack([parameter.detach().float().mul(0).sum() for parameter in optimizer.parameters]).sum()
-    return _means(sums, len(pairs), runtime) if _finite({**sums, "": broken}, runtime) else None
+    return _means(sums, most, runtime) if _finite({**sums, "": broken}, runtime) else None
 
 
 @torch.no_grad()
@@ -149,13 +152,15 @@ def evaluate(
     """Return the same terms on rows that the model does not learn from, at the end of every schedule, noise fixed."""
     runtime = runtime or Runtime("cpu")
     sums: dict[str, Tensor] = {}
-    model.eval()
     if pairs is None:
         return {}
+    model.eval()
+    model.bottleneck.train(model.bottleneck.draws)
     with seeded(mixed(seed, 0), runtime.where):
         for batch in pairs.batches(max(batch_size, 1024)):
             for name, term in model(batch.to(runtime.where), 1.0).items():
                 sums[name] = sums[name] + term.sum() if name in sums else term.sum()
+    model.eval()
     # Every rank goes through all the rows; the mean over the ranks makes them agree to the last bit.
     return _means(sums, len(pairs) * runtime.world, runtime)
 

@@ -1,0 +1,64 @@
+"""A code that a critic cannot tell from the prior: the adversarial autoencoder (Makhzani et al. 2015)."""
+
+import torch
+from torch import Tensor
+from torch.func import functional_call
+from torch.nn.functional import softplus
+
+from narrows.bottlenecks.base import Bottleneck, Code
+from narrows.networks.dense import mlp
+
+__all__ = ["Adversarial"]
+
+_DRAWS = 1024  # from the prior, in eval mode
+
+
+class Adversarial(Bottleneck):
+    """The code is ``h``; cost = weight * what the encoder pays when a critic tells it from N(0, I) + the critic's loss.
+
+    ``h`` is (B, size, *spatial); the critic reads the vector of every position, and the cost is summed over positions.
+    With the critic's logit D it is ``weight * softplus(-D(h))`` through a frozen critic, for the encoder, plus
+    ``softplus(-D(prior)) + softplus(D(h))`` on a frozen code, for the critic: the sum has exactly the gradients of the
+    two steps of Makhzani et al. 2015 (section 2; the encoder's loss does not saturate: Goodfellow et al. 2014).
+
+    In eval mode the prior is 1024 draws from a fixed seed, whose mean cost every row is given alike: the cost of a row
+    does not depend on its batch. It is no distance, as it depends on how good the critic is. ``info`` has the critic's
+    accuracy: a half when it is fooled.
+
+    Examples
+    --------
+    >>> bottleneck = Adversarial(2)
+    >>> code = bottleneck(torch.randn(5, 2))
+    >>> code.z.shape, code.cost.shape, sorted(code.info)
+    (torch.Size([5, 2]), torch.Size([5]), ['critic'])
+    """
+
+    term = "adversarial"
+    settles = False
+    has_prior = True
+
+    def __init__(self, size: int, weight: float = 1.0, widths: tuple[int, ...] = (128, 128)):
+        super().__init__()
+        self.n_in = self.n_out = size
+        self.weight = weight
+        self.critic = mlp((size, *widths, 1), "leaky_relu", "identity")
+
+    def forward(self, h: Tensor, progress: float = 1.0) -> Code:
+        """Return ``h`` and what encoder and critic pay for it."""
+        vectors = h.movedim(1, -1).to(torch.promote_types(h.dtype, torch.float32))
+        frozen = {name: weight.detach() for name, weight in self.critic.named_parameters()}
+        with torch.autocast(h.device.type, enabled=False):
+            judged = functional_call(self.critic, frozen, (vectors,))
+            if self.training:
+                real, fake = self.critic(torch.stack([torch.randn_like(vectors), vectors.detach()]))
+                critic = softplus(-real) + softplus(fake)
+            else:
+                draws = torch.randn(_DRAWS, self.n_in, generator=torch.Generator().manual_seed(0))
+                real, fake = self.critic(draws.to(vectors)), judged
+                critic = softplus(-real).mean() + softplus(fake)
+        cost = (self.weight * softplus(-judged) + critic).flatten(1).sum(1)
+        return Code(h, cost, {"critic": ((real > 0).float().mean() + (fake < 0).float().mean()) / 2})
+
+    def sample(self, shape: tuple[int, ...], generator: torch.Generator | None = None) -> Tensor:
+        """Return codes drawn from N(0, I)."""
+        return torch.randn(shape, generator=generator)

@@ -1,0 +1,56 @@
+"""``narrows recipe``: the systems of the founding documents."""
+
+import difflib
+import sys
+from pathlib import Path
+
+from narrows.cli.flags import Options
+from narrows.errors import InputError
+from narrows.recipes import RECIPES, Run
+
+__all__ = ["recipe"]
+
+
+def recipe(options: Options) -> int:
+    """List the recipes, or run one into a folder; the same one again goes on where it stopped."""
+    if options.name is None:
+        width = max(map(len, RECIPES))
+        for name, each in sorted(RECIPES.items()):
+            sys.stdout.write(f"{name:<{width}}  {each.summary}\n")
+        return 0
+    if options.name not in RECIPES:
+        near = difflib.get_close_matches(options.name, RECIPES, 1)
+        hint = f"narrows recipe {near[0]}" if near else "narrows recipe"
+        raise InputError(f"There is no recipe {options.name!r}", ", ".join(sorted(RECIPES)), hint)
+    made = RECIPES[options.name]
+    folder = Path(options.output or Path("runs") / (made.name + ("-quick" if options.quick else "")))
+    claim(folder, f"{made.name}{' quick' if options.quick else ''}")
+    data = Path(options.data) if options.data else None
+    if made.folder and data is None and not options.quick:
+        hint = f"narrows recipe {made.name} --data FOLDER, or --quick"
+        raise InputError(f"{made.name} needs data that Narrows cannot fetch", made.folder, hint)
+    if data is not None and not data.is_dir():
+        raise InputError(f"{data} is no folder", made.folder or "no --data: this recipe fetches its own", "--quick")
+    run = Run(made.name, folder, quick=options.quick, data=data, say=_say)
+    made.run(run)
+    report = run.write()
+    _say(report["verdict"]["text"])
+    _say(f"Report: {folder / 'report.html'}")
+    return 0
+
+
+def claim(folder: Path, what: str) -> None:
+    """Open a folder for a recipe; refuse one that holds anything else."""
+    mark = folder / "recipe.txt"
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not mark.is_file()):
+        raise InputError(f"{folder} exists and is no run of a recipe", "a folder that is new or empty", "another -o")
+    held = mark.read_text(encoding="utf-8").strip() if mark.is_file() else what
+    if held != what:
+        raise InputError(f"{folder} holds the recipe {held!r}", f"a folder of {what!r}, or a new one", "another -o")
+    folder.mkdir(parents=True, exist_ok=True)
+    mark.write_text(f"{what}\n", encoding="utf-8")
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()

@@ -1,0 +1,81 @@
+"""Conditional variational autoencoder (Sohn et al. 2015)."""
+
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+
+from narrows.bottlenecks import Variational
+from narrows.data.pairs import Batch, Pairs
+from narrows.errors import InputError
+from narrows.estimator import Estimator, Problem
+from narrows.likelihood import Likelihood
+from narrows.model import Model
+from narrows.params import param
+from narrows.parts import as_part
+from narrows.schedule import Schedule
+
+__all__ = ["ConditionalVAE"]
+
+_DROPPED = 0.1  # share of the labels that are hidden while training, so that a row may come without
+
+
+class ConditionalVAE(Estimator):
+    """A variational autoencoder that is told each row's class y, and makes rows of a class on demand.
+
+    Without y, in fit or after it, the class counts as unknown.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> X, y = load_digits(return_X_y=True)
+    >>> model = ConditionalVAE(latent_dim=4, epochs=5, random_state=0).fit(X / 16, y)
+    >>> model.sample(3, y=7, random_state=0).shape
+    (3, 64)
+    """
+
+    has_prior: ClassVar[bool] = True
+    fitted: ClassVar[tuple[str, ...]] = ("classes_",)
+
+    latent_dim: int = param(16, "numbers in the code", ge=1)
+    likelihood: str | Likelihood = param("gaussian:learnt", "what the decoder's numbers mean", kind="likelihood")
+    beta: float | str | Schedule = param(1.0, "price of a nat of code, or a schedule: ramp:0,1,0.2", kind="schedule")
+    free_bits: float = param(0.0, "nats of every latent dimension that cost nothing while training", ge=0)
+
+    def observe(self, X: Any, y: Any) -> None:
+        """Learn which classes there are."""
+        self.classes_ = np.zeros(0, int) if y is None else np.unique(np.asarray(y))
+
+    def pairs(self, X: Any, y: Any) -> Pairs:
+        """Return rows with their class; a tenth of the classes is hidden anew in every batch that is learnt from."""
+        pairs = super().pairs(X, y)
+        pairs.augment = drop_conditions
+        return pairs
+
+    def conditions(self, y: Any, n: int) -> np.ndarray | None:
+        """Return one column per class with a 1 in that of ``y``; zeros where y is None."""
+        made = np.zeros((n, len(self.classes_)), np.float32)
+        if y is None:
+            return made if len(self.classes_) else None
+        labels = np.asarray(y)
+        labels = np.full(n, labels) if labels.ndim == 0 else labels
+        unknown = sorted(map(str, set(labels.tolist()) - set(self.classes_.tolist())))
+        if labels.shape != (n,) or unknown:
+            came = f"The class {unknown[0]!r} came" if unknown else f"y of shape {labels.shape} came for {n} rows"
+            raise InputError(came, f"one of {', '.join(map(str, self.classes_)) or 'none: fit saw no y'} for every row")
+        made[np.arange(n), np.searchsorted(self.classes_, labels)] = 1
+        return made
+
+    def build(self, problem: Problem) -> Model:
+        """Return network, variational code, likelihood; the model itself appends the condition."""
+        beta = self.beta if isinstance(self.beta, (int, float)) else as_part("schedule", self.beta)
+        code = Variational(self.latent_dim, beta, self.free_bits)
+        return problem.model(self.chosen_network(problem.shape), code)
+
+
+def drop_conditions(batch: Batch) -> Batch:
+    """Return the batch with a tenth of its conditions unknown."""
+    if batch.cond is None:
+        return batch
+    kept = torch.rand(len(batch.cond), 1, device=batch.cond.device) >= _DROPPED
+    return batch._replace(cond=batch.cond * kept)

@@ -1,0 +1,104 @@
+"""Stacked autoencoder: one layer after the other, then all together (Bengio et al. 2007; Vincent et al. 2010)."""
+
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any, cast
+
+import torch
+from torch import nn
+
+from narrows.bottlenecks import Free
+from narrows.corruption import Corruption
+from narrows.data.pairs import Pairs
+from narrows.errors import InputError
+from narrows.estimator import Estimator, Problem
+from narrows.inference import run
+from narrows.likelihood import Gaussian
+from narrows.model import Model
+from narrows.networks import Dense, Network
+from narrows.networks.dense import DenseDecoder, DenseEncoder
+from narrows.params import param
+from narrows.parts import as_part
+from narrows.training.fit import Settings
+from narrows.training.loop import train
+from narrows.training.progress import listeners
+from narrows.training.runtime import Runtime
+from narrows.training.work import products
+
+__all__ = ["StackedAutoEncoder"]
+
+
+class StackedAutoEncoder(Estimator):
+    """Layers learn one by one to reconstruct the output of the one below, for ``greedy_epochs``; then all are tuned.
+
+    With ``noise`` the layers' inputs are corrupted while they learn: the stacked denoising autoencoder.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> X = load_digits().data / 16
+    >>> model = StackedAutoEncoder(latent_dim=8, network="dense:32", greedy_epochs=2, epochs=2, random_state=0).fit(X)
+    >>> model.transform(X).shape
+    (1797, 8)
+    """
+
+    latent_dim: int = param(32, "numbers in the code", ge=1)
+    greedy_epochs: int = param(10, "passes over the rows for every layer, before all are tuned", ge=0)
+    noise: str | Corruption | None = param(None, "what is done to the layers' inputs at first", kind="corruption")
+
+    def chosen_network(self, shape: tuple[int, ...]) -> Network:
+        """Return the dense network as asked, or by the shape of the data."""
+        network: Any = as_part("network", self.network or "dense")
+        mirrored = isinstance(network, Dense) and network.decoder in (None, (network.widths or ())[::-1])
+        if not mirrored or network.bypass:
+            came, accepted = f"network={str(network)!r} has no layers that pair up", "a dense network, mirrored"
+            raise InputError(came, accepted, "network='dense:512,256'")
+        chosen: Network = network
+        return chosen
+
+    def build(self, problem: Problem) -> Model:
+        """Return dense layers around a free code."""
+        return problem.model(self.chosen_network(problem.shape), Free(self.latent_dim))
+
+    def prepare(self, model: Model, pairs: Pairs) -> None:
+        """Train the layers one by one, from the data upwards."""
+        super().prepare(model, pairs)
+        encoder, decoder = cast("DenseEncoder", model.encoder), cast("DenseDecoder", model.decoder)
+        rows, priced, shape = pairs, model.likelihood, decoder.shape
+        for down, up in zip(blocks(encoder.layers), blocks(decoder.layers)[::-1], strict=True):
+            size = cast("nn.Linear", down[0]).out_features
+            ends = DenseEncoder(down, rows.shapes[0][0]), DenseDecoder(up, shape)
+            layer = Model(ends[0], Free(size), ends[1], priced, corruption=as_part("corruption", self.noise))
+            self._learn(layer, rows)
+            rows = Pairs(run(layer, rows, lambda model, batch: model.features(batch.x)))
+            priced, shape = Gaussian(), (size,)
+        model.train()
+
+    def _learn(self, layer: Model, rows: Pairs) -> None:
+        """Train one layer."""
+        work = products(layer, rows.batch(slice(0, 1))) * 3 * min(self.batch_size, len(rows))
+        runtime = Runtime(self.device, 1, self.precision, self.threads).resolve(work)
+        settings = replace(Settings.of(self), epochs=self.greedy_epochs, minutes=None, tensorboard=None)
+        told = listeners(self.verbose and self.greedy_epochs > 0, None, self.greedy_epochs, 0)
+        seed = int(torch.randint(2**31, ()))
+        with runtime.limits():
+            for epoch in train(
+                layer, rows, epochs=self.greedy_epochs, seed=seed, runtime=runtime, **settings.options()
+            ):
+                for listener in told:
+                    listener.epoch({**vars(epoch), "epoch": epoch.number})
+        for listener in told:
+            listener.close()
+
+
+def blocks(layers: nn.Sequential) -> list[nn.Sequential]:
+    """Return dense layers one by one, each with what follows it.
+
+    Examples
+    --------
+    >>> [len(block) for block in blocks(nn.Sequential(nn.Linear(3, 2), nn.ReLU(), nn.Linear(2, 1)))]
+    [2, 1]
+    """
+    every = list(layers)
+    starts = [place for place, layer in enumerate(every) if isinstance(layer, nn.Linear)]
+    return [nn.Sequential(*every[start:end]) for start, end in pairwise([*starts, len(every)])]

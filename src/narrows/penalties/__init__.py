@@ -1,0 +1,9 @@
+"""Extra terms of the loss: functions of one forward pass, already weighted, in nats per row."""
+
+from narrows.penalties.base import Penalty
+from narrows.penalties.code import L1, KLSparsity, Orthogonal
+from narrows.penalties.critic import Critic, PatchCritic
+from narrows.penalties.jacobian import Contractive
+from narrows.penalties.pictures import Dice, Edges
+
+__all__ = ["L1", "Contractive", "Critic", "Dice", "Edges", "KLSparsity", "Orthogonal", "PatchCritic", "Penalty"]

@@ -1,0 +1,52 @@
+"""What several recipes show: fixed images before and after, the shapes of all layers."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from narrows.recipes.run import Images, Run
+from narrows.report import figures
+from narrows.tasks.base import error_rows, unit
+
+__all__ = ["layer_table", "reconstructions", "test_errors"]
+
+
+def reconstructions(run: Run, model: Any, images: Images, stem: str = "") -> None:
+    """Show the first five training and test images over what the model makes of them."""
+    for part, rows in (("train", images.train[:5]), ("test", images.test[:5])):
+        result = np.clip(model.reconstruct(rows), 0, 1)
+        drawn = figures.reconstructions(unit(rows), result)
+        title = f"Reconstructions, {part}{f', {stem}' if stem else ''}"
+        run.figure(f"{part}{f'-{stem}' if stem else ''}", title, f"The first five {part} images.", drawn)
+
+
+def test_errors(model: Any, images: np.ndarray) -> np.ndarray:
+    """Return the mean squared error of every image (pixels in [0, 1])."""
+    truth = unit(images)
+    return error_rows(truth, model.reconstruct(images))
+
+
+def layer_table(run: Run, model: Any, batch: int) -> None:
+    """Show the real shape after every layer for a batch of so many rows, as one pass gave them."""
+    rows: list[tuple[str, str]] = [("input", _shape((batch, *model.shapes_[0])))]
+
+    def note(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        made = output[0] if isinstance(output, tuple) else output
+        rows.append((str(module).partition("\n")[0], _shape((batch, *made.shape[1:]))))
+
+    net = model.model_
+    leaves = [m for half in (net.encoder, net.decoder) for m in half.modules() if not list(m.children())]
+    hooks = [leaf.register_forward_hook(note) for leaf in leaves]
+    try:
+        with torch.no_grad():
+            net.eval().reconstruct(torch.zeros(1, *model.shapes_[0]))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    run.table("Layers", "The real shapes, as one pass through the model gave them.", ("layer", "shape after it"), rows)
+
+
+def _shape(shape: "tuple[int, ...] | torch.Size") -> str:
+    return " x ".join(map(str, shape))

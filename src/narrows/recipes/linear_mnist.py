@@ -1,0 +1,47 @@
+"""``linear-mnist``: two matrices, as in the documents, against the optimum."""
+
+from narrows.baselines import PCABaseline
+from narrows.families.autoencoder import AutoEncoder
+from narrows.recipes.base import PLAIN, recipe
+from narrows.recipes.evidence import reconstructions, test_errors
+from narrows.recipes.run import Run
+from narrows.recipes.trace import reconstructed
+from narrows.report import figures
+from narrows.tasks.base import error_rows, unit
+from narrows.tasks.reduce import Reducer
+
+__all__ = ["linear_mnist"]
+
+_CODE = 20
+
+
+@recipe("linear-mnist", "linear autoencoder 784-20-784 against its optimum, PCA", source="000, 002, 004")
+def linear_mnist(run: Run) -> None:
+    """Train both presets of the documents and the absolute-error form, and hold them against PCA."""
+    images = run.images()
+    truth, base = unit(images.test), {"latent_dim": _CODE, "network": "linear", "batch_size": 256, **PLAIN}
+    optimum = error_rows(truth, PCABaseline(_CODE).fit(unit(images.train)).reconstruct(truth))
+    presets = {
+        "Adam 1e-3 (document 000)": AutoEncoder(epochs=200, lr=1e-3, **base),
+        "Adam 2e-4 (document 002)": AutoEncoder(epochs=5, lr=2e-4, drop_last=True, **base),
+        "absolute error (document 004)": AutoEncoder(epochs=5, lr=2e-4, drop_last=True, likelihood="laplace", **base),
+    }
+    curves, found = {}, {}
+    for name, model in presets.items():
+        stem = name.partition(" (")[0].replace(" ", "-").lower()
+        trace = run.trace(stem, lambda net: error_rows(truth, reconstructed(net, images.test)).mean())
+        run.fit(stem, model, images.train, watch=trace)
+        curves[name], found[name] = (trace.epochs, trace.values), float(test_errors(model, images.test).mean())
+    main = next(iter(presets.values()))
+    errors, rival = test_errors(main, images.test), f"PCA with the same {_CODE} numbers, the optimum"
+    run.metric("mse", errors.mean(), "mean squared error", "per pixel")
+    run.rival(rival, mse=optimum.mean())
+    for name in list(found)[1:]:
+        run.rival(name, mse=found[name])
+    run.judge("mse", rival, len(truth), errors - optimum)
+    drawn = figures.lines(curves, "epoch", "test mean squared error", reference=("PCA", float(optimum.mean())))
+    run.figure("curve", "The way to the optimum", "Test error after every epoch; no linear code can pass below.", drawn)
+    reconstructions(run, main, images)
+    rows = [("numbers", 784, _CODE), ("bytes", 784, 4 * _CODE)]
+    run.table("Lossy compression", "One row before and after.", ("per row", "before", "after"), rows)
+    run.keep(Reducer(latent_dim=_CODE), main, images.train[:100])

@@ -1,0 +1,192 @@
+"""One run of a recipe: data, fits that resume, and the report that grows on the way."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from narrows.artefact import save
+from narrows.data import named, read
+from narrows.data.pairs import Pairs
+from narrows.errors import InputError
+from narrows.estimator import Estimator
+from narrows.recipes.trace import Trace
+from narrows.report import figures
+from narrows.report.make import model_facts, params_of, versions
+from narrows.report.page import write_report
+from narrows.report.verdict import verdict
+from narrows.tasks.base import Task
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["Images", "Run"]
+
+_QUICK = 1200  # rows of a miniature
+
+
+class Images(NamedTuple):
+    """Grey images as uint8, (n, 28, 28), with their classes."""
+
+    name: str
+    train: np.ndarray
+    test: np.ndarray
+    train_labels: np.ndarray
+    test_labels: np.ndarray
+    class_names: tuple[str, ...]
+
+
+class Run:
+    """What a recipe is given: where, how thoroughly, and what its report says so far.
+
+    ``quick`` asks for a miniature of less than a minute; ``data`` is the folder that the user names.
+    """
+
+    def __init__(self, name: str, folder: Path, *, quick: bool, data: Path | None, say: Callable[[str], None]):
+        self.name, self.folder, self.quick, self.data, self.say = name, folder, quick, data, say
+        self.report: dict[str, Any] = {
+            "task": f"recipe {name}",
+            "verdict": {},
+            "metrics": {},
+            "baselines": {},
+            "data": {},
+            "tables": [],
+            "warnings": ["A miniature (--quick): few rows, few epochs."] if quick else [],
+            "seconds": {},
+            "versions": versions(),
+        }
+        self.drawn: list[tuple[str, str, Path]] = []
+
+    # ---- data ------------------------------------------------------------------------------------------------------
+
+    def images(self, name: str = "mnist") -> Images:
+        """Return a named set of 28 x 28 images; in a miniature the embedded digits, enlarged to that size."""
+        source: Any = named.load("digits" if self.quick else name)
+        if not self.quick:
+            test, names = source.test, source.class_names or ()
+            parts = (source.values[:, 0], test.values[:, 0], source.labels, test.labels)
+            made = Images(name, *parts, names)
+        else:
+            values = enlarged(source.values[:, 0])
+            cut, labels = _QUICK, source.labels
+            made = Images("digits", values[:cut], values[cut:], labels[:cut], labels[cut:], source.class_names or ())
+        self.data_is(made.name, learnt=len(made.train), held=len(made.test))
+        return made
+
+    def data_is(self, name: str, *, learnt: int, held: int, notes: Sequence[str] = ()) -> None:
+        """Note what the recipe learns from."""
+        self.report["data"] = {"name": name, "used": learnt, "held_out": held, "notes": list(notes)}
+
+    def epochs(self, many: int, few: int = 2) -> int:
+        """Return how many epochs to train: as many as the document says, or few in a miniature."""
+        return few if self.quick else many
+
+    # ---- fits ------------------------------------------------------------------------------------------------------
+
+    def fit(self, name: str, model: Estimator, X: Any, y: Any = None, **more: Any) -> Any:
+        """Fit one model of the recipe, or go on with it, and keep it in the folder; X may be ``Pairs``.
+
+        Says whether the weights were restored or training started afresh.
+        """
+        folder = self.folder / "models" / name
+        had = (folder / "resume.pt").exists()
+        self.say(f"{name}: {'restored' if had else 'started afresh'}")
+        model.set_params(checkpoint=str(folder), verbose=True)
+        if model.random_state is None:
+            model.set_params(random_state=0)
+        folder.mkdir(parents=True, exist_ok=True)
+        started = time.perf_counter()
+        if isinstance(X, Pairs):
+            model.fit_pairs(X, **more)
+        else:
+            model.fit(X, y, **more)
+        self.report["seconds"][name] = round(time.perf_counter() - started, 2)
+        self.table("Fits", "", ("model", "began", "epochs", "why it stopped"), [])
+        row = (name, "restored" if had else "started afresh", len(model.history_), model.stopped_)
+        next(each for each in self.report["tables"] if each["title"] == "Fits")["rows"].append(row)
+        save(model, folder)
+        return model
+
+    def trace(self, name: str, look: Callable[[Any], Any]) -> Trace:
+        """Return what looks at a model after every epoch of ``fit(name, ..., watch=trace)``."""
+        return Trace(self.folder / "models" / name / "trace.npz", look)
+
+    def keep(self, task: Task, model: Estimator, X: np.ndarray) -> None:
+        """Make ``model`` what ``narrows apply RUN`` uses, for rows like X."""
+        source = read(X)
+        task.estimator_ = model
+        self.describe(model)
+        save(task, self.folder, {"schema": source.fit_schema().to_json(), "data": self.report["data"]})
+
+    def describe(self, model: Estimator) -> None:
+        """Say in the report what the main model is."""
+        self.report["family"] = type(model).__name__
+        self.report["params"], self.report["changed"] = params_of(model)
+        self.report["model"] = model_facts(model)
+
+    # ---- the report ------------------------------------------------------------------------------------------------
+
+    def figure(self, stem: str, title: str, caption: str, figure: "Figure") -> None:
+        """Add a figure."""
+        path = figures.save(figure, self.folder / "figures" / f"{stem}.png")
+        self.drawn.append((title, caption, path))
+
+    def table(self, title: str, lead: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Add a table; rows of one that is there already are added to it."""
+        for each in self.report["tables"]:
+            if each["title"] == title:
+                each["rows"].extend(rows)
+                return
+        self.report["tables"].append({"title": title, "lead": lead, "columns": list(columns), "rows": list(rows)})
+
+    def metric(self, key: str, value: float, label: str, unit: str = "", better: str = "lower") -> None:
+        """Add a measured number."""
+        self.report["metrics"][key] = {"value": float(value), "label": label, "unit": unit, "better": better}
+
+    def rival(self, name: str, **values: float) -> None:
+        """Add a simple competitor, measured by the same metrics."""
+        self.report["baselines"][name] = {key: float(value) for key, value in values.items()}
+
+    def note(self, text: str) -> None:
+        """Add a sentence that the reader should know before believing the numbers."""
+        self.report["warnings"].append(text)
+
+    def judge(self, key: str, rival: str, rows: int, difference: np.ndarray | None = None) -> None:
+        """Make the first line of the report: one metric against one competitor."""
+        metric, other = self.report["metrics"][key], self.report["baselines"][rival][key]
+        self.report["verdict"] = verdict(
+            "The autoencoder",
+            metric["value"],
+            rival,
+            other,
+            metric=f"test {metric['label']}",
+            better=metric["better"],
+            rows=rows,
+            difference=difference,
+        )
+
+    def conclude(self, text: str) -> None:
+        """Make the first line of the report a statement without a competitor."""
+        self.report["verdict"] = {"text": text, "outcome": "shown"}
+
+    def write(self) -> dict[str, Any]:
+        """Write report.html and report.json."""
+        if not self.report["verdict"]:
+            raise InputError(f"The recipe {self.name} came to no conclusion", "run.judge or run.conclude in it")
+        report: Mapping[str, Any] = self.report
+        shown = [{"title": t, "caption": c, "file": str(p.relative_to(self.folder))} for t, c, p in self.drawn]
+        self.report["figures"] = shown
+        write_report(report, self.drawn, self.folder)
+        return self.report
+
+
+def enlarged(images: np.ndarray, side: int = 28) -> np.ndarray:
+    """Return uint8 images (n, H, W) enlarged bilinearly to a side."""
+    import torch
+    import torch.nn.functional as F
+
+    rows = torch.from_numpy(images[:, None].astype(np.float32))
+    made: np.ndarray = F.interpolate(rows, (side, side), mode="bilinear").round().to(torch.uint8)[:, 0].numpy()
+    return made
