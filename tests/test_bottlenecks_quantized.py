@@ -126,15 +126,16 @@ def test_spread_finds_every_cluster():
     assert set(torch.cdist(found, centres).argmin(1).tolist()) == set(range(8))
 
 
-@pytest.mark.parametrize("rows", [1, 2, 5])
+@pytest.mark.parametrize("rows", [1, 5, 100])
 def test_fewer_vectors_than_codes_come_more_than_once_and_displaced(rows):
     vectors = 5 * torch.randn(rows, 3)
-    found = spread(vectors, 64)
+    found = spread(vectors, 512)
     gaps = torch.cdist(found, vectors)
-    assert found.shape == (64, 3)
-    assert len(found.unique(dim=0)) == 64
+    often = gaps.argmin(1).bincount(minlength=rows)
+    assert found.shape == (512, 3)
+    assert len(found.unique(dim=0)) == 512
     assert gaps.amin(1).max() < 1
-    assert set(gaps.argmin(1).tolist()) == set(range(rows))
+    assert 1 <= often.min() <= often.max() < 2.5 * 512 / rows
 
 
 def test_dead_codes_move_into_the_batch():
@@ -255,10 +256,8 @@ def test_there_are_exactly_as_many_codes_as_the_product_of_the_levels(levels):
     h = torch.atanh(0.999 * codes)
     assert torch.equal(fsq.indices(h).flatten(), torch.arange(n))
     assert torch.equal(fsq(h).z, codes)
-    grid = torch.cartesian_prod(*[torch.linspace(-9, 9, 41)] * min(2, len(levels))).view(-1, min(2, len(levels)))
-    wide = torch.randn(20000, len(levels)) * 3
-    wide[: len(grid), : grid.shape[1]] = grid
-    assert len(fsq(wide).z.unique(dim=0)) == n
+    anywhere = torch.atanh(2 * torch.rand(20_000, len(levels)) - 1)
+    assert len(fsq(anywhere).z.unique(dim=0)) == n
 
 
 @pytest.mark.parametrize(("levels", "edges"), [((5,), [-0.75, -0.25, 0.25, 0.75]), ((4,), [-2 / 3, 0, 2 / 3])])

@@ -8,8 +8,8 @@ import numpy as np
 from narrows.errors import InputError
 from narrows.report.cells import wrapped
 from narrows.report.plots import bars_in
-from narrows.report.sheets import sentence, under_title
-from narrows.report.style import CLASSES, GREY, OTHER, Array, bare, brief, legend, number, panel, percent
+from narrows.report.sheets import key_beside, sentence, under_title
+from narrows.report.style import CLASSES, GREY, OTHER, Array, bare, brief, number, panel, percent
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -60,7 +60,7 @@ def activity(activations: Mapping[str, Array], *, threshold: float = 0.1) -> "Fi
         labels.append(f"{brief(name)}\n{_share(mean[name])} active\n{never} of {each.shape[1]} units never")
     right.set_yscale("log")
     left.set_ylabel("share of the rows")
-    legend(figure, handles, labels)
+    key_beside(right, handles, labels)
     return figure
 
 

@@ -137,7 +137,9 @@ def before_after_filters(weights: Mapping[str, Array], image_shape: Sequence[int
     sheets = [tile(filter_pictures(each, top), across, 0.92) for each in shown.values()]
     finding = f"Adjacent weights are most alike in '{best}': correlation {alikeness[best]:.2f}"
     wide = 3.1 if len(sheets) > 1 else 5.0
-    figure = under_title(wide * len(sheets) + 0.8, wide * sheets[0].shape[0] / sheets[0].shape[1] + 0.4, finding)
+    figure = under_title(
+        wide * len(sheets) + 0.8, max(2.6, wide * sheets[0].shape[0] / sheets[0].shape[1] + 0.4), finding
+    )
     grid = figure.add_gridspec(1, len(sheets))
     places = []
     for place, (name, page) in enumerate(zip(shown, sheets, strict=True)):

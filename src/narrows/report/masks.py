@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from narrows.errors import InputError
-from narrows.report.sheets import MOST, images_of, over, sheet, under_title
+from narrows.report.sheets import MOST, images_of, key_beside, over, sheet, under_title
 from narrows.report.strips import rgb
 from narrows.report.style import CLASSES, INK, SEQUENTIAL, Array, brief, colormap, fonts, number, panel, percent, plain
 
@@ -51,6 +51,8 @@ def overlay(
     >>> truth = np.random.default_rng(0).random((3, 8, 8)) > 0.5
     >>> figure = overlay(np.random.default_rng(1).random((3, 8, 8)), truth, truth[::-1], ["outside", "cell"])
     """
+    from matplotlib.patches import Patch
+
     most = MOST if np.shape(images)[-1] <= 64 else 6
     pictures = images_of(images, "Images")[:most]
     wanted = (len(np.asarray(images)), *pictures.shape[-2:])
@@ -73,7 +75,7 @@ def overlay(
     columns = 1 + len(entries) // 16
     room = columns * (0.5 + 0.07 * max(len(name) for name in entries))
     figure = sheet(finding, rows, ["image", "truth", "prediction", "errors"], right=room)
-    _key(figure, entries, columns)
+    key_beside(figure.axes[0], [Patch(color=tint) for tint in entries.values()], list(entries), columns)
     return figure
 
 
@@ -177,14 +179,3 @@ def _errors(pictures: Array, true: Array, seen: Array, valid: Array, *, binary: 
     for where, tint in [*parts.values(), (~valid, VOID)]:
         faint[where] = 0.75 * np.array(to_rgb(tint)) + 0.25 * faint[where]
     return faint, {name: tint for name, (_, tint) in parts.items()}
-
-
-def _key(figure: "Figure", entries: dict[str, str], columns: int) -> None:
-    """Say which colour is what, beside the pictures."""
-    from matplotlib.patches import Patch
-
-    axes = figure.axes[0]
-    patches = [Patch(color=tint, label=plain(name)) for name, tint in entries.items()]
-    style: dict[str, Any] = {"family": fonts(), "size": 8.5}
-    place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0), "borderaxespad": 0.0}
-    axes.legend(handles=patches, frameon=False, prop=style, labelcolor=INK, ncols=columns, handlelength=1.2, **place)

@@ -10,9 +10,10 @@ from narrows.report.strips import rgb, tile
 from narrows.report.style import INK, QUIET, Array, bare, canvas, fonts, panel, plain
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["MOST", "alike", "images_of", "over", "sentence", "sheet", "under_title"]
+__all__ = ["MOST", "alike", "images_of", "key_beside", "over", "sentence", "sheet", "under_title"]
 
 MOST = 12  # pictures side by side
 
@@ -80,6 +81,15 @@ def under_title(width: float, height: float, title: str) -> "Figure":
     figure = canvas(width, height, title)
     figure.set_figheight(height + 0.22 + 0.18 * len(figure.get_suptitle().split("\n")))
     return figure
+
+
+def key_beside(axes: "Axes", handles: Sequence[Any], labels: Sequence[str], columns: int = 1) -> None:
+    """Key at the right of axes, from their top."""
+    style: dict[str, Any] = {"family": fonts(), "size": 8.5}
+    place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0), "borderaxespad": 0.0}
+    look: dict[str, Any] = {"frameon": False, "labelcolor": INK, "handlelength": 1.2, "ncols": columns}
+    names = [plain(f" {label}" if label.startswith("_") else label) for label in labels]
+    axes.legend(handles, names, prop=style, **place, **look)
 
 
 def sentence(text: str) -> str:

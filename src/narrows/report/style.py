@@ -65,7 +65,8 @@ def canvas(width: float, height: float, title: str) -> "Figure":
     layout = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1)
     figure = Figure(figsize=(width, height), layout=layout, facecolor="white")
     FigureCanvasAgg(figure)
-    lines = "\n".join(textwrap.wrap(plain(title), max(20, int(width * 12.3))))
+    per_inch = 10.0 if fonts()[0] == "DejaVu Sans" else 12.3  # characters of a title; that font is wide
+    lines = "\n".join(textwrap.wrap(plain(title), max(20, int(width * per_inch))))
     figure.suptitle(lines, x=0.012, ha="left", fontsize=11, fontweight="bold", color=INK, fontfamily=fonts())
     return figure
 

@@ -1,0 +1,75 @@
+"""What may be done to a picture and its target together: flips, quarter turns, crops, anew for every batch."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from narrows.data.pairs import Batch
+
+__all__ = ["Crop", "Flip"]
+
+
+@dataclass(frozen=True)
+class Flip:
+    """Flips each picture with its target and weight left to right, and if asked upside down and across the diagonal.
+
+    Examples
+    --------
+    >>> x = torch.arange(4.0).reshape(1, 1, 2, 2)
+    >>> batch = Flip(vertical=True, diagonal=True)(Batch(x, 10 * x))
+    >>> bool((batch.target == 10 * batch.x).all()), sorted(batch.x.flatten().tolist())
+    (True, [0.0, 1.0, 2.0, 3.0])
+    """
+
+    vertical: bool = False
+    diagonal: bool = False  # only square pictures
+
+    def __call__(self, batch: Batch) -> Batch:
+        """Return the batch, every row flipped by its own coin."""
+        ways = [(-1,)] + [(-2,)] * self.vertical
+        for axes in ways:
+            coin = _coin(batch.x)
+            batch = _both(batch, lambda t, coin=coin, axes=axes: torch.where(coin, t.flip(axes), t))
+        if self.diagonal and batch.x.shape[-1] == batch.x.shape[-2]:
+            coin = _coin(batch.x)
+            batch = _both(batch, lambda t: torch.where(coin, t.transpose(-1, -2), t))
+        return batch
+
+
+@dataclass(frozen=True)
+class Crop:
+    """Cuts a window of ``side`` x ``side`` out of each picture, its target and its weight, at a place of its own.
+
+    Examples
+    --------
+    >>> x = torch.arange(16.0).reshape(1, 1, 4, 4)
+    >>> batch = Crop(2)(Batch(x, -x))
+    >>> batch.x.shape, bool((batch.target == -batch.x).all())
+    (torch.Size([1, 1, 2, 2]), True)
+    """
+
+    side: int
+
+    def __call__(self, batch: Batch) -> Batch:
+        """Return the windows; pictures that are smaller stay whole."""
+        height, width = batch.x.shape[-2:]
+        tall, wide = min(self.side, height), min(self.side, width)
+        tops = torch.randint(height - tall + 1, (len(batch.x),)).tolist()
+        lefts = torch.randint(width - wide + 1, (len(batch.x),)).tolist()
+
+        def cut(t: Tensor) -> Tensor:
+            rows = zip(t, tops, lefts, strict=True)
+            return torch.stack([row[..., top : top + tall, left : left + wide] for row, top, left in rows])
+
+        return _both(batch, cut)
+
+
+def _coin(x: Tensor) -> Tensor:
+    return torch.rand(len(x), 1, 1, 1, device=x.device) < 0.5
+
+
+def _both(batch: Batch, change) -> Batch:  # type: ignore[no-untyped-def]
+    x = change(batch.x)
+    target = x if batch.target is batch.x else change(batch.target)
+    return batch._replace(x=x, target=target, weight=None if batch.weight is None else change(batch.weight))
