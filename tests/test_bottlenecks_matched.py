@@ -80,12 +80,9 @@ def test_one_sum_has_the_gradients_of_the_two_steps(spatial, weight):
         assert_close(mine, theirs)
 
 
-def test_the_cost_in_eval_mode_is_of_fixed_draws_and_of_the_row_alone():
+def test_in_eval_mode_a_row_costs_what_the_critic_thinks_of_it_alone():
     h, bottleneck = torch.randn(9, 3), Adversarial(3, 0.5).eval()
-    draws = torch.randn(1024, 3, generator=torch.Generator().manual_seed(0))
-    critic = lambda z: torch.sigmoid(bottleneck.critic(z)).squeeze(1)  # noqa: E731
-    told = critic(h)
-    expected = -0.5 * told.log() - (1 - told).log() - critic(draws).log().mean()
+    expected = -0.5 * torch.sigmoid(bottleneck.critic(h)).squeeze(1).log()
     code = bottleneck(h)
     assert torch.equal(code.z, h)
     assert_close(code.cost, expected)
@@ -128,9 +125,8 @@ def test_the_accuracy_is_the_critics():
         bottleneck.critic[0].weight.copy_(torch.tensor([[-1.0, 0.0]]))
         bottleneck.critic[0].bias.fill_(10.0)
     far, near = torch.full((50, 2), 20.0), torch.zeros(50, 2)
-    for mode in (True, False):
-        assert bottleneck.train(mode)(far).info["critic"] == 1.0
-        assert bottleneck(near).info["critic"] == 0.5
+    assert bottleneck(far).info["critic"] == 1.0
+    assert bottleneck(near).info["critic"] == 0.5
 
 
 @pytest.mark.parametrize("bottleneck", [Adversarial, Matched])
@@ -200,8 +196,9 @@ def test_the_mmd_of_two_normal_samples_is_zero_on_average_and_of_others_large():
 
 def test_codes_far_away_leave_the_mmd_finite_and_its_gradient_alive():
     a = (10_000 + torch.randn(20, 2)).requires_grad_()
-    mmd = squared_mmd(a, torch.randn(20, 2))
-    assert 0 < mmd <= 14
+    b = torch.randn(20, 2)
+    mmd = squared_mmd(a, b)
+    assert mmd.item() == pytest.approx(squared_mmd(a.double(), b.double()).item(), rel=1e-4)
     mmd.backward()
     assert a.grad.isfinite().all()
     together = torch.zeros(20, 2, requires_grad=True)
@@ -220,9 +217,7 @@ def test_every_row_is_given_the_mmd_of_the_batch(spatial):
     assert_close(code.cost, expected.expand(8))
     assert_close(3 * code.info["mmd"], expected)
     assert not torch.equal(bottleneck(h).cost, code.cost)
-    assert torch.equal(bottleneck.eval()(h).cost, bottleneck(h).cost)
-    draws = torch.randn(1024, h[0].numel(), generator=torch.Generator().manual_seed(0))
-    assert_close(bottleneck(h).cost[0], 3 * squared_mmd(h.flatten(1), draws))
+    assert torch.equal(bottleneck.eval()(h).cost, torch.zeros(8))  # a row alone has no distribution
 
 
 def test_a_single_row_costs_nothing():

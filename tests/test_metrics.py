@@ -26,7 +26,7 @@ def test_errors_equal_loops_over_values(pair):
 
 def test_chunks_do_not_change_the_sums(pair, monkeypatch):
     whole = metrics.mse(*pair), metrics.squared_error(*pair)
-    monkeypatch.setattr(metrics, "_CHUNK", 300)
+    monkeypatch.setattr(metrics.rows, "_CHUNK", 300)
     assert_allclose(metrics.mse(*pair), whole[0])
     assert_allclose(metrics.squared_error(*pair), whole[1])
 

@@ -10,8 +10,6 @@ from narrows.networks.dense import mlp
 
 __all__ = ["Adversarial"]
 
-_DRAWS = 1024  # from the prior, in eval mode
-
 
 class Adversarial(Bottleneck):
     """The code is ``h``; cost = weight * what the encoder pays when a critic tells it from N(0, I) + the critic's loss.
@@ -21,9 +19,8 @@ class Adversarial(Bottleneck):
     ``softplus(-D(prior)) + softplus(D(h))`` on a frozen code, for the critic: the sum has exactly the gradients of the
     two steps of Makhzani et al. 2015 (section 2; the encoder's loss does not saturate: Goodfellow et al. 2014).
 
-    In eval mode the prior is 1024 draws from a fixed seed, whose mean cost every row is given alike: the cost of a row
-    does not depend on its batch. It is no distance, as it depends on how good the critic is. ``info`` has the critic's
-    accuracy: a half when it is fooled.
+    In eval mode a row costs what the critic thinks of it, without the critic's own loss. It is no distance, as it
+    depends on how good the critic is. ``info`` has the critic's accuracy while training: a half when it is fooled.
 
     Examples
     --------
@@ -36,6 +33,7 @@ class Adversarial(Bottleneck):
     term = "adversarial"
     settles = False
     has_prior = True
+    draws = True
 
     def __init__(self, size: int, weight: float = 1.0, widths: tuple[int, ...] = (128, 128)):
         super().__init__()
@@ -49,15 +47,12 @@ class Adversarial(Bottleneck):
         frozen = {name: weight.detach() for name, weight in self.critic.named_parameters()}
         with torch.autocast(h.device.type, enabled=False):
             judged = functional_call(self.critic, frozen, (vectors,))
-            if self.training:
-                real, fake = self.critic(torch.stack([torch.randn_like(vectors), vectors.detach()]))
-                critic = softplus(-real) + softplus(fake)
-            else:
-                draws = torch.randn(_DRAWS, self.n_in, generator=torch.Generator().manual_seed(0))
-                real, fake = self.critic(draws.to(vectors)), judged
-                critic = softplus(-real).mean() + softplus(fake)
-        cost = (self.weight * softplus(-judged) + critic).flatten(1).sum(1)
-        return Code(h, cost, {"critic": ((real > 0).float().mean() + (fake < 0).float().mean()) / 2})
+            cost = self.weight * softplus(-judged)
+            if not self.training:
+                return Code(h, cost.flatten(1).sum(1), {})
+            real, fake = self.critic(torch.stack([torch.randn_like(vectors), vectors.detach()]))
+            cost = cost + softplus(-real) + softplus(fake)
+        return Code(h, cost.flatten(1).sum(1), {"critic": ((real > 0).float().mean() + (fake < 0).float().mean()) / 2})
 
     def sample(self, shape: tuple[int, ...], generator: torch.Generator | None = None) -> Tensor:
         """Return codes drawn from N(0, I)."""

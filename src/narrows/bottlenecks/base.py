@@ -51,4 +51,4 @@ class Free(Bottleneck):
 
     def forward(self, h: Tensor, progress: float = 1.0) -> Code:
         """Return ``h`` as it is."""
-        return Code(h, h.new_zeros(len(h)), {})
+        return Code(h, h.new_zeros(h.shape[0]), {})

@@ -171,8 +171,8 @@ def spread(vectors: Tensor, n: int) -> Tensor:
     gaps = torch.full_like(vectors[:, 0], math.inf)
     at_once = min(math.ceil(n / _ROUNDS), len(vectors))
     while len(found) < n:
-        with torch.autocast(vectors.device.type, enabled=False):
-            gaps = torch.minimum(gaps, torch.cdist(vectors, new).square().amin(1))
+        exact = torch.cdist(vectors, new, compute_mode="donot_use_mm_for_euclid_dist")  # zero for what is drawn
+        gaps = torch.minimum(gaps, exact.square().amin(1))
         chances = gaps.clamp_min(1e-30) / torch.empty_like(gaps).exponential_()
         new = vectors[chances.topk(min(at_once, n - len(found))).indices]
         found = torch.cat([found, new])

@@ -17,7 +17,7 @@ __all__ = ["aae_mnist"]
 def aae_mnist(run: Run) -> None:
     """Train both codes and the Wasserstein form, and hold the codes of test images against the prior."""
     images = run.images()
-    base = {"network": "dense:512,256,activation=relu", "lr": 1e-3, "epochs": run.epochs(30, 40), **PLAIN}
+    base = {"network": "dense:512,256,activation=relu", "lr": 1e-3, "epochs": run.epochs(30, 60), **PLAIN}
     models = {
         "adversarial, 2 numbers": AdversarialAutoEncoder(latent_dim=2, **base),
         "adversarial, 20 numbers": AdversarialAutoEncoder(latent_dim=20, **base),

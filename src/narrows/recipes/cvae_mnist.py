@@ -21,7 +21,7 @@ def cvae_mnist(run: Run) -> None:
     """Train with and without the class, 2 and 20 numbers, and draw every class from the same codes."""
     images = run.images()
     base = {"network": "dense:512,256,activation=relu", "likelihood": "bernoulli", "lr": 1e-3, **PLAIN}
-    epochs, rows = run.epochs(30, 15), model_rows(images.test, None, None)
+    epochs, rows = run.epochs(30, 80), model_rows(images.test, None, None)
     bounds = {}
     for size in (2, 20):
         told = run.fit(

@@ -27,7 +27,7 @@ def vae_mnist(run: Run) -> None:
     bounds = {}
     for size in (2, 20):
         name, stem = f"{size} numbers", f"{size}"
-        model = run.fit(f"code-{size}", VAE(latent_dim=size, epochs=run.epochs(30, 15), **base), images.train)
+        model = run.fit(f"code-{size}", VAE(latent_dim=size, epochs=run.epochs(30, 80), **base), images.train)
         terms = evaluate(model.model_, held)
         bounds[size] = sum(terms.values())
         bound_table(run, name, terms, 784)

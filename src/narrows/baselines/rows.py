@@ -47,10 +47,10 @@ class PCABaseline:
         """Find the components of rows of any shape; uint8 and uint16 become [0, 1]."""
         from sklearn.decomposition import PCA
 
-        n, d = (rows := _sample(X.reshape(len(X), -1), ENOUGH)).shape
+        n, d = (rows := sample(X.reshape(len(X), -1), ENOUGH)).shape
         solver = "covariance_eigh" if d <= EXACT else "full" if n <= EXACT else "randomized"
         pca = PCA(min(self.k, n, d), svd_solver=solver, iterated_power=7, random_state=0)
-        pca.fit(_unit(rows).astype(np.float64 if d <= EXACT else np.float32, copy=False))
+        pca.fit(unit(rows).astype(np.float64 if d <= EXACT else np.float32, copy=False))
         self.mean_, self.components_ = np.asarray(pca.mean_, np.float64), np.asarray(pca.components_, np.float64)
         return self
 
@@ -97,11 +97,11 @@ class LinearDenoiser:
             raise InputError(f"{len(noisy)} noisy and {len(clean)} clean rows", "as many of both, 2 or more")
         self.patch_ = _patch_side(noisy, clean)
         self.shape_ = clean.shape[1:]
-        extremes = _unit(np.array([clean.min(), clean.max()]))
+        extremes = unit(np.array([clean.min(), clean.max()]))
         self.limits_ = (0.0, 1.0) if (extremes == extremes.clip(0, 1)).all() else (-np.inf, np.inf)
         if self.patch_:
             noisy, clean = _patches(noisy, clean, self.patch_)
-        x, y = (_sample(rows.reshape(len(rows), -1), ENOUGH) for rows in (noisy, clean))
+        x, y = (sample(rows.reshape(len(rows), -1), ENOUGH) for rows in (noisy, clean))
         self.weights_, self.intercept_ = _least_squares(x, y, self.ridge)
         return self
 
@@ -109,7 +109,7 @@ class LinearDenoiser:
         """Return the estimate of the clean rows."""
         kind = np.result_type(noisy, np.float32)
         whole = (part @ self.weights_ + self.intercept_ for part in _parts(noisy))
-        results = (self._denoise_image(_unit(image)) for image in noisy) if self.patch_ else whole
+        results = (self._denoise_image(unit(image)) for image in noisy) if self.patch_ else whole
         flat = np.concatenate([result.astype(kind) for result in results])
         return flat.reshape(len(noisy), *self.shape_).clip(*self.limits_)
 
@@ -152,7 +152,7 @@ class MedianFilter:
 
     def fit(self, noisy: Array, clean: Array) -> Self:
         """Choose the size that has the smaller squared error on up to 1000 of the rows."""
-        rows = [_unit(_sample(images, 1000)).astype(np.float64) for images in (noisy, clean)]
+        rows = [unit(sample(images, 1000)).astype(np.float64) for images in (noisy, clean)]
         errors = {side: np.mean((MedianFilter(side).denoise(rows[0]) - rows[1]) ** 2) for side in (3, 5)}
         self.size_ = self.size or min(errors, key=lambda side: errors[side])
         return self
@@ -163,7 +163,7 @@ class MedianFilter:
 
         if noisy.ndim not in (3, 4):
             raise InputError(f"Rows of shape {noisy.shape}", "images (n, H, W) or (n, C, H, W)")
-        return np.asarray(median_filter(_unit(noisy), size=(self.size_, self.size_), axes=(-2, -1)))
+        return np.asarray(median_filter(unit(noisy), size=(self.size_, self.size_), axes=(-2, -1)))
 
 
 @dataclass
@@ -184,10 +184,10 @@ class NoisyInput:
 
     def denoise(self, noisy: Array) -> Array:
         """Return the rows as they came, in [0, 1] when they were integers."""
-        return _unit(noisy)
+        return unit(noisy)
 
 
-def _unit(rows: Array) -> Array:
+def unit(rows: Array) -> Array:
     """Values as floats; uint8 and uint16 become [0, 1]."""
     if rows.dtype in (np.uint8, np.uint16):
         return np.asarray(rows / np.float32(np.iinfo(rows.dtype).max), np.float32)
@@ -199,10 +199,10 @@ def _parts(rows: Array) -> Iterator[Floats]:
     flat = rows.reshape(len(rows), -1)
     step = max(1, (1 << 23) // max(1, flat.shape[1]))
     for start in range(0, len(flat), step):
-        yield _unit(flat[start : start + step]).astype(np.float64)
+        yield unit(flat[start : start + step]).astype(np.float64)
 
 
-def _sample(rows: Array, most: int) -> Array:
+def sample(rows: Array, most: int) -> Array:
     """At most so many rows, the same ones for arrays of one length."""
     if len(rows) <= most:
         return rows
@@ -216,7 +216,7 @@ def _least_squares(x: Array, y: Array, ridge: float) -> tuple[Floats, Floats]:
     x_mean, y_mean = (sum(part.sum(axis=0) for part in _parts(rows)) / len(rows) for rows in (x, y))
     square, cross = np.zeros((x.shape[1], x.shape[1])), np.zeros((x.shape[1], y.shape[1]))
     for start in range(0, len(x), 8192):
-        a, b = (_unit(rows[start : start + 8192]).astype(np.float64) for rows in (x, y))
+        a, b = (unit(rows[start : start + 8192]).astype(np.float64) for rows in (x, y))
         square += (a - x_mean).T @ (a - x_mean)
         cross += (a - x_mean).T @ (b - y_mean)
     penalty = ridge * np.trace(square) / len(square)

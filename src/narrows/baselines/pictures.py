@@ -1,0 +1,185 @@
+"""Simple competitors for pictures in, pictures or masks out: what needs no network."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from narrows.baselines.rows import ENOUGH, sample, unit
+from narrows.errors import InputError
+
+__all__ = ["ColourTable", "LocationPrior", "MeanTarget", "SmoothedThreshold"]
+
+Array = NDArray[Any]
+Floats = NDArray[np.float64]
+
+
+@dataclass
+class SmoothedThreshold:
+    """A grey picture, smoothed, is cut at one brightness: the cut with the best Dice on the training pairs.
+
+    Parameters
+    ----------
+    sigmas : tuple of float
+        Widths of the Gaussian, in pixels, to choose from; 0 does not smooth.
+
+    Examples
+    --------
+    >>> grey = np.array([[[0.9, 0.2, 0.8, 0.1]]])
+    >>> SmoothedThreshold((0.0,)).fit(grey, grey < 0.5).predict(grey)
+    array([[[False,  True, False,  True]]])
+    """
+
+    sigmas: tuple[float, ...] = (0.0, 1.0, 1.5, 2.0, 3.0, 4.0)
+    name = "a smoothed threshold"
+
+    def fit(self, A: Array, B: Array) -> Self:
+        """Choose from grey pictures ``(n, H, W)`` or ``(n, 1, H, W)`` and masks ``(n, H, W)`` of what is looked for."""
+        mask = np.asarray(B, bool)
+        found = [(*_best_cut(_smooth(A, sigma).ravel(), mask.ravel()), sigma) for sigma in self.sigmas]
+        self.dice_, self.threshold_, self.dark_, self.sigma_ = max(found, key=lambda each: each[0])
+        return self
+
+    def predict(self, A: Array) -> Array:
+        """Return masks, ``(n, H, W)``."""
+        smooth = _smooth(A, self.sigma_)
+        return smooth <= self.threshold_ if self.dark_ else smooth > self.threshold_
+
+
+@dataclass
+class LocationPrior:
+    """The class that is most frequent at each place of the training masks, whatever the picture shows.
+
+    Parameters
+    ----------
+    ignore : int, optional
+        A class that counts nowhere (void); a place where nothing else was seen takes the most frequent class of all.
+
+    Examples
+    --------
+    >>> masks = np.array([[[0, 1, 9]], [[0, 1, 9]], [[2, 0, 9]]])
+    >>> LocationPrior(ignore=9).fit(np.zeros((3, 1, 3)), masks).predict(np.zeros((1, 1, 3)))
+    array([[[0, 1, 0]]])
+    """
+
+    ignore: int | None = None
+    name = "the most frequent class of each place"
+
+    def fit(self, A: Array, B: Array) -> Self:
+        """Count the classes of masks ``(n, H, W)``; the pictures A are not looked at."""
+        classes = [each for each in np.unique(B) if each != self.ignore]
+        if not classes:
+            raise InputError(f"Masks of shape {np.shape(B)} with no class but void", "masks of at least one class")
+        counts = np.stack([(each == B).sum(axis=0) for each in classes])
+        everywhere = counts.sum(axis=tuple(range(1, counts.ndim))).argmax()
+        most = np.where(counts.any(axis=0), counts.argmax(axis=0), everywhere)
+        self.classes_ = np.asarray(classes)[most]
+        return self
+
+    def predict(self, A: Array) -> Array:
+        """Return the same mask for every picture."""
+        return np.broadcast_to(self.classes_, (len(A), *self.classes_.shape))
+
+
+@dataclass
+class ColourTable:
+    """Every colour of A becomes the mean colour of B at the pixels that have it.
+
+    Parameters
+    ----------
+    k : int
+        Colours that are told apart: the centres that k-means finds among the training pixels of A.
+
+    Examples
+    --------
+    >>> A = np.array([[[[0.0, 1.0, 0.0, 1.0]]]])
+    >>> B = np.array([[[[0.2, 0.6, 0.4, 0.8]]]])
+    >>> ColourTable(2).fit(A, B).predict(A)
+    array([[[[0.3, 0.7, 0.3, 0.7]]]], dtype=float32)
+    """
+
+    k: int = 16
+    name = "a colour table"
+
+    def fit(self, A: Array, B: Array) -> Self:
+        """Learn from pairs of pictures ``(n, C, H, W)``; uint8 and uint16 become [0, 1]."""
+        from sklearn.cluster import KMeans
+
+        if A.ndim != 4 or B.ndim != 4 or (len(A), *A.shape[2:]) != (len(B), *B.shape[2:]):
+            raise InputError(f"Pictures of shapes {A.shape} and {B.shape}", "(n, C, H, W), as many of one size in both")
+        per_picture = max(1, ENOUGH // len(A))
+        colours = np.concatenate([sample(_pixels(picture), per_picture) for picture in A]).astype(np.float64)
+        k = min(self.k, len(np.unique(colours, axis=0)))
+        self.palette_ = KMeans(k, n_init=4, random_state=0).fit(colours).cluster_centers_
+        total, count = np.zeros((k, B.shape[1])), np.zeros(k)
+        for a, b in zip(A, B, strict=True):
+            which = self._nearest(a)
+            count += np.bincount(which, minlength=k)
+            total += np.stack([np.bincount(which, channel, k) for channel in _pixels(b).T], axis=1)
+        self.table_ = (total / np.maximum(count, 1)[:, None]).astype(np.float32)
+        return self
+
+    def predict(self, A: Array) -> Array:
+        """Return pictures, float32."""
+        made = [self.table_[self._nearest(picture)].T.reshape(-1, *A.shape[2:]) for picture in A]
+        return np.stack(made)
+
+    def _nearest(self, picture: Array) -> Array:
+        """Return the place in the palette of every pixel's colour."""
+        distance = (self.palette_**2).sum(axis=1) - 2 * _pixels(picture) @ self.palette_.T
+        return np.asarray(distance.argmin(axis=1))
+
+
+@dataclass
+class MeanTarget:
+    """The mean training target, whatever comes in.
+
+    Examples
+    --------
+    >>> MeanTarget().fit(np.zeros((2, 1)), np.array([[1.0], [3.0]])).predict(np.zeros((3, 1))).tolist()
+    [[2.0], [2.0], [2.0]]
+    """
+
+    name = "the mean training target"
+
+    def fit(self, A: Array, B: Array) -> Self:
+        """Average the rows of B; uint8 and uint16 become [0, 1]."""
+        mean: Floats = np.mean(B, axis=0, dtype=np.float64)
+        full = np.iinfo(B.dtype).max if B.dtype in (np.uint8, np.uint16) else 1
+        self.mean_ = (mean / full).astype(np.result_type(B, np.float32) if full == 1 else np.float32)
+        return self
+
+    def predict(self, A: Array) -> Array:
+        """Return the mean, once for every row of A."""
+        return np.broadcast_to(self.mean_, (len(A), *self.mean_.shape))
+
+
+def _pixels(picture: Array) -> Array:
+    """Return the colours of a picture, (pixels, C)."""
+    return unit(picture).reshape(len(picture), -1).T
+
+
+def _smooth(A: Array, sigma: float) -> Array:
+    """Grey pictures (n, H, W), smoothed; uint8 and uint16 become [0, 1]."""
+    from scipy.ndimage import gaussian_filter
+
+    if A.ndim not in (3, 4) or (A.ndim == 4 and A.shape[1] != 1):
+        raise InputError(f"Pictures of shape {A.shape}", "grey ones, (n, H, W) or (n, 1, H, W)")
+    grey = unit(A.reshape(len(A), *A.shape[-2:]))
+    return np.asarray(gaussian_filter(grey, (0, sigma, sigma)))
+
+
+def _best_cut(values: Array, mask: Array) -> tuple[float, float, bool]:
+    """Dice of the best threshold, the threshold, and whether what is looked for lies below it."""
+    if len(values) != len(mask):
+        raise InputError(f"{len(values)} pixels and {len(mask)} of the masks", "masks of the pictures' size")
+    order = np.argsort(values)
+    ranked, hits = values[order], np.cumsum(mask[order])
+    last = np.append(np.flatnonzero(ranked[1:] != ranked[:-1]), len(ranked) - 1)  # of equal values
+    below, there = hits[last], int(hits[-1])
+    dark = 2 * below / np.maximum(last + 1 + there, 1)
+    bright = 2 * (there - below) / np.maximum(len(ranked) - last - 1 + there, 1)
+    is_dark = bool(dark.max() >= bright.max())
+    best = int((dark if is_dark else bright).argmax())
+    return float((dark if is_dark else bright)[best]), float(ranked[last[best]]), is_dark

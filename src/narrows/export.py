@@ -1,0 +1,116 @@
+"""A fitted family as two ONNX files, the encoder and the decoder, checked against the model on the way."""
+
+import logging
+import warnings
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from narrows.errors import InputError
+from narrows.estimator import Estimator
+from narrows.files import whole
+from narrows.model import Model
+
+__all__ = ["Exported", "export"]
+
+_ROWS = 3  # of the example: one row alone would be taken for a fixed size
+
+
+class Exported(NamedTuple):
+    """One ONNX file, and the largest difference of its output from the model's."""
+
+    path: Path
+    difference: float
+
+
+class Encode(nn.Module):
+    """Rows (and their condition) to codes, and the maps that the decoder also reads."""
+
+    def __init__(self, model: Model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Return code and maps."""
+        code, maps = self.model.encode(*inputs)
+        return (code.z, *maps)
+
+
+class Decode(nn.Module):
+    """Codes (their condition, and maps where the decoder reads them) to expected rows."""
+
+    def __init__(self, model: Model, conditional: bool):
+        super().__init__()
+        self.model, self.conditional = model, conditional
+
+    def forward(self, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Return what the likelihood expects."""
+        z, *maps = inputs
+        cond = maps.pop(0) if self.conditional else None
+        return (self.model.likelihood.mean(self.model.decode(z, tuple(maps), cond)),)
+
+
+def export(estimator: Estimator, folder: "str | Path") -> dict[str, Exported]:
+    """Write ``encoder.onnx`` and ``decoder.onnx`` of a fitted family; rows may come in any number.
+
+    Inputs are ``x`` (n, *row) as floats, images in [0, 1], then ``cond`` (n, classes) where the family has conditions;
+    the decoder reads ``z``, then ``cond``, then the encoder's maps where the network has skips. Each file is run with
+    one row and with seven, and its largest difference from the model is returned.
+
+    Raises ``InputError`` where ONNX is not installed, or where a difference is larger than rounding.
+    """
+    model, (shape, _, n_cond) = estimator.model_.eval(), estimator.shapes_
+    draw = torch.Generator().manual_seed(0)
+
+    def rows(n: int) -> tuple[Tensor, ...]:
+        cond = torch.eye(n_cond)[torch.arange(n) % n_cond] if n_cond else None
+        return (torch.rand(n, *shape, generator=draw), *([] if cond is None else [cond]))
+
+    encode, decode = Encode(model).eval(), Decode(model, bool(n_cond)).eval()
+
+    def codes(n: int) -> tuple[Tensor, ...]:
+        x, *cond = rows(n)
+        z, *maps = encode((x, *cond))
+        return (z, *cond, *maps)
+
+    names = ["cond"] * bool(n_cond)
+    maps = [f"map{i + 1}" for i in range(len(encode(rows(2))) - 1)]
+    with torch.no_grad():
+        return {
+            "encoder": _write(encode, rows, ["x", *names], ["z", *maps], Path(folder) / "encoder.onnx"),
+            "decoder": _write(decode, codes, ["z", *names, *maps], ["mean"], Path(folder) / "decoder.onnx"),
+        }
+
+
+def _write(module: nn.Module, inputs: Any, names: list[str], results: list[str], path: Path) -> Exported:
+    try:
+        import onnx  # noqa: F401
+        import onnxruntime
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise InputError("ONNX is not installed", "", "pip install 'narrows[export]'") from error
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    example = inputs(_ROWS)
+    dynamic = (({0: torch.export.Dim.DYNAMIC},) * len(example),)
+    named = {"input_names": names, "output_names": results, "dynamic_shapes": dynamic}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter's own
+        program = torch.onnx.export(module, (example,), **named, dynamo=True, verbose=False)  # type: ignore[arg-type]
+    with whole(path) as temporary:
+        program.save(temporary)  # type: ignore[union-attr]
+        options = onnxruntime.SessionOptions()
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        session = onnxruntime.InferenceSession(temporary.read_bytes(), options, providers=["CPUExecutionProvider"])
+        difference = max(_apart(session, module, names, inputs(n)) for n in (1, 7))
+        if not difference < 1e-3:
+            raise InputError(f"{path.name} differs from the model by {difference:.2g}", "a difference of rounding")
+    return Exported(path, difference)
+
+
+def _apart(session: Any, module: nn.Module, names: list[str], example: tuple[Tensor, ...]) -> float:
+    """Return the largest difference between the file's outputs and the module's."""
+    found = session.run(None, {name: each.numpy() for name, each in zip(names, example, strict=True)})
+    return max(float(np.abs(a - b.numpy()).max()) for a, b in zip(found, module(example), strict=True))

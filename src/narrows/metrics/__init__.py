@@ -1,0 +1,39 @@
+"""How far results are from the truth: plain functions of plain arrays, all sums in float64."""
+
+from narrows.metrics.masks import (
+    boundary_distance,
+    confusion_matrix,
+    dice,
+    iou,
+    mean_iou,
+    pixel_accuracy,
+)
+from narrows.metrics.rows import (
+    knn_accuracy,
+    mae,
+    mse,
+    psnr,
+    r2,
+    r2_columns,
+    squared_error,
+    ssim,
+    trustworthiness,
+)
+
+__all__ = [
+    "boundary_distance",
+    "confusion_matrix",
+    "dice",
+    "iou",
+    "knn_accuracy",
+    "mae",
+    "mean_iou",
+    "mse",
+    "pixel_accuracy",
+    "psnr",
+    "r2",
+    "r2_columns",
+    "squared_error",
+    "ssim",
+    "trustworthiness",
+]

@@ -1,0 +1,62 @@
+"""``conv-denoise``: convolutions, pools and up-sampling that take heavy noise out of images, as in the document."""
+
+from typing import Any
+
+from narrows.families.denoising import DenoisingAutoEncoder
+from narrows.metrics import psnr
+from narrows.networks.layers import ConvLayer, Pool, Upsample
+from narrows.networks.stack import Stack
+from narrows.recipes.base import PLAIN, recipe
+from narrows.recipes.evidence import layer_table
+from narrows.recipes.run import Images, Run
+from narrows.report import figures
+from narrows.tasks.base import Rows, error_rows, unit
+from narrows.tasks.denoise import Denoiser
+
+__all__ = ["conv_denoise", "judged"]
+
+_NOISE = "gaussian:0.5"
+
+
+def _network(mode: Any) -> Stack:
+    """Return the layers of the document; one convolution without padding brings 16 pixels back to 14."""
+    down = [layer for width in (128, 64, 16, 16) for layer in (ConvLayer(width, activation="relu"), Pool(ceil=True))]
+    up: list[Any] = []
+    for width, padding in ((16, None), (16, None), (64, None), (128, 0)):
+        up += [ConvLayer(width, padding=padding, activation="relu"), Upsample(2, mode)]
+    return Stack(tuple(down), (*up, ConvLayer(1, activation="sigmoid")))
+
+
+@recipe("conv-denoise", "convolutional autoencoder against heavy noise; and the best linear denoiser", source="001")
+def conv_denoise(run: Run) -> None:
+    """Train with nearest and with bilinear up-sampling, and hold the first against simple competitors."""
+    images = run.images()
+    base = {"latent_dim": 16, "epochs": run.epochs(10, 2), "batch_size": 16 if run.quick else 128, "lr": 1e-3, **PLAIN}
+    model, other = (
+        run.fit(mode, DenoisingAutoEncoder(network=_network(mode), noise=_NOISE, fresh=False, **base), images.train)
+        for mode in ("nearest", "bilinear")
+    )
+    run.note("The noise of the training images is drawn once, as in the document; that of the test images is new.")
+    task = judged(run, model, images, _NOISE)
+    bilinear, truth = other.reconstruct(task.corrupted(images.test, seed=1)), unit(images.test)
+    run.rival("the same with bilinear up-sampling", mse=error_rows(truth, bilinear).mean(), psnr=psnr(truth, bilinear))
+    drawn = figures.loss_curves(model.history_)
+    run.figure("losses", "Loss per epoch", "Nats per row, on the noisy images that are learnt from.", drawn)
+    layer_table(run, model, base["batch_size"])
+    run.keep(task, model, images.train[:100])
+
+
+def judged(run: Run, model: Any, images: Images, noise: str) -> Denoiser:
+    """Measure a model on new noise beside the simple competitors, and return it as a task."""
+    task = Denoiser(noise=noise)
+    task.estimator_ = model
+    found = task.evaluate(Rows(images.train), Rows(images.test))
+    for key, metric in found.metrics.items():
+        run.metric(key, *metric)
+    for name, values in found.baselines.items():
+        run.rival(name, **values)
+    run.judge("mse", found.rival, found.rows, found.difference)
+    for picture in found.pictures:
+        drawn = figures.reconstructions(**picture.data)
+        run.figure("cleaned", picture.title, "Test images with noise that the model has not seen.", drawn)
+    return task

@@ -1,0 +1,94 @@
+"""``conv-mnist``: convolutions down to maps, transposed convolutions up again, as in the documents."""
+
+from typing import Any
+
+import numpy as np
+
+from narrows.artefact import load
+from narrows.data.pairs import Pairs
+from narrows.diagnostics import diagnose
+from narrows.families.autoencoder import AutoEncoder
+from narrows.files import whole
+from narrows.inputs import model_rows
+from narrows.networks.layers import ConvLayer, Pool, Transpose
+from narrows.networks.stack import Stack
+from narrows.recipes.base import PLAIN, recipe
+from narrows.recipes.evidence import layer_table, reconstructions, test_errors
+from narrows.recipes.run import Run
+from narrows.report import figures
+from narrows.report.style import number
+from narrows.tasks.base import error_rows, unit
+from narrows.tasks.reduce import Reducer
+
+__all__ = ["conv_mnist", "settings"]
+
+_BATCH = 256
+_AFTER: dict[str, Any] = {"activation": "relu", "norm": "batch", "norm_last": True}
+_SAME = {"stride": 1, "output_padding": 0}
+_NETWORK = Stack(
+    (
+        ConvLayer(16, **_AFTER),
+        ConvLayer(32, **_AFTER),
+        ConvLayer(64, **_AFTER),
+        Pool(),
+        ConvLayer(128, **_AFTER),
+        Pool(),
+        ConvLayer(256, activation="relu"),
+    ),
+    (
+        Transpose(128, **_AFTER),
+        Transpose(64, **_SAME, **_AFTER),
+        Transpose(16, **_SAME, **_AFTER),
+        Transpose(1, activation="relu"),
+    ),
+)
+
+
+def settings(run: Run) -> dict[str, Any]:
+    """Return network and training of the documents; a miniature has smaller batches, so that it takes some steps."""
+    batch = 32 if run.quick else _BATCH
+    own = {"latent_dim": 256, "network": _NETWORK, "epochs": run.epochs(5), "batch_size": batch, "lr": 2e-4}
+    return {**own, "drop_last": True, **PLAIN}
+
+
+@recipe("conv-mnist", "convolutional autoencoder with transposed convolutions; the code is maps", source="000, 002, 004")
+def conv_mnist(run: Run) -> None:
+    """Train, show the shapes of all layers, and use the two halves apart."""
+    images = run.images()
+    model = run.fit("conv", AutoEncoder(**settings(run)), images.train)
+    truth, errors = unit(images.test), test_errors(model, images.test)
+    mean = np.broadcast_to(unit(images.train).mean(0), truth.shape)
+    run.metric("mse", errors.mean(), "mean squared error", "per pixel")
+    run.rival("the mean training image", mse=error_rows(truth, mean).mean())
+    before, after = truth[0].size, model._n_features_out
+    run.conclude(
+        f"{len(truth)} test images come back with a mean squared error of {number(errors.mean())}, through a code of "
+        f"{after} numbers: {after / before:.0f} times as many as an image has pixels, so this is no compression."
+    )
+    for problem in diagnose(model.model_, Pairs(model_rows(images.test, None, None))):
+        run.note(problem)
+    if run.quick:
+        run.note(f"The miniature learns from batches of {model.batch_size}, not {_BATCH}, for more than a few steps.")
+    layer_table(run, model, _BATCH)
+    reconstructions(run, model, images)
+    drawn = figures.loss_curves(model.history_)
+    run.figure("losses", "Loss per epoch", "Nats per row: half the squared error, and a constant.", drawn)
+    run.keep(Reducer(latent_dim=256), model, images.train[:100])
+    _apart(run, model, images.test[:5])
+
+
+def _apart(run: Run, model: Any, rows: np.ndarray) -> None:
+    """Encode and decode with what is in the folder, one half after the other."""
+    saved = load(run.folder)
+    codes = saved.transform(rows)
+    with whole(run.folder / "codes.npy") as draft, draft.open("wb") as file:
+        np.save(file, codes)
+    decoded = saved.inverse_transform(codes)
+    gap = float(np.abs(decoded - model.reconstruct(rows)).max())
+    halves = [("encoder", rows.shape, codes.shape), ("decoder", codes.shape, decoded.shape)]
+    lead = (
+        f"The saved encoder wrote codes.npy and the saved decoder read it: at most {number(gap)} from the whole model. "
+        f"By hand: narrows apply {run.folder} {run.folder / 'codes.npy'} --decode -o decoded"
+    )
+    shown = [(name, *(" x ".join(map(str, shape)) for shape in shapes)) for name, *shapes in halves]
+    run.table("Encoder and decoder apart", lead, ("half", "reads", "gives"), shown)

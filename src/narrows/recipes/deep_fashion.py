@@ -1,0 +1,40 @@
+"""``deep-fashion``: a deep autoencoder with a code of three numbers, as in the document."""
+
+from narrows.baselines import PCABaseline
+from narrows.families.autoencoder import AutoEncoder
+from narrows.networks.dense import Dense
+from narrows.recipes.base import PLAIN, recipe
+from narrows.recipes.evidence import reconstructions, test_errors
+from narrows.recipes.run import Run
+from narrows.recipes.trace import reconstructed
+from narrows.report import figures
+from narrows.tasks.base import error_rows, unit
+from narrows.tasks.reduce import Reducer
+
+__all__ = ["deep_fashion"]
+
+_CODE = 3
+_NETWORK = Dense((128, 64, 12), activation="relu", output="sigmoid")
+
+
+@recipe("deep-fashion", "deep autoencoder 784-128-64-12-3 on Fashion-MNIST, its codes in space", source="003")
+def deep_fashion(run: Run) -> None:
+    """Train, show the same images after every epoch, and draw the codes in space."""
+    images = run.images("fashion-mnist")
+    base = {"latent_dim": _CODE, "network": _NETWORK, "batch_size": 64, "lr": 5e-3, **PLAIN}
+    model = AutoEncoder(epochs=run.epochs(10, 10), **base)
+    trace = run.trace("deep", lambda net: reconstructed(net, images.train[:5]))
+    run.fit("deep", model, images.train, watch=trace)
+    truth, rival = unit(images.test), f"PCA with the same {_CODE} numbers"
+    errors = test_errors(model, images.test)
+    theirs = error_rows(truth, PCABaseline(_CODE).fit(unit(images.train)).reconstruct(truth))
+    run.metric("mse", errors.mean(), "mean squared error", "per pixel")
+    run.rival(rival, mse=theirs.mean())
+    run.judge("mse", rival, len(truth), errors - theirs)
+    drawn = figures.epoch_strips(unit(images.train[:5]), trace.values, trace.epochs)
+    run.figure("epochs", "After every epoch", "The first five training images, over what the model makes of them.", drawn)
+    drawn = figures.code_map_3d(model.transform(images.test), images.test_labels, images.class_names)
+    caption = f"Every dot is a test image, at the {_CODE} numbers of its code; the colour is its class."
+    run.figure("map3d", "The codes in space", caption, drawn)
+    reconstructions(run, model, images)
+    run.keep(Reducer(latent_dim=_CODE), model, images.train[:100])
