@@ -99,7 +99,7 @@ class ColourTable:
     array([[[[0.3, 0.7, 0.3, 0.7]]]], dtype=float32)
     """
 
-    k: int = 16
+    k: int = 64
     name = "a colour table"
 
     def fit(self, A: Array, B: Array) -> Self:

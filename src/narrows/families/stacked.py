@@ -17,6 +17,7 @@ from narrows.likelihood import Gaussian
 from narrows.model import Model
 from narrows.networks import Dense, Network
 from narrows.networks.dense import DenseDecoder, DenseEncoder
+from narrows.networks.start import unit_variance_start
 from narrows.params import param
 from narrows.parts import as_part
 from narrows.training.fit import Settings
@@ -75,7 +76,11 @@ class StackedAutoEncoder(Estimator):
         model.train()
 
     def _learn(self, layer: Model, rows: Pairs) -> None:
-        """Train one layer."""
+        """Train one layer, started from what it sees."""
+        batch = next(rows.batches(4096, torch.Generator().manual_seed(0)))
+        if self.start == "data":
+            centre = layer.likelihood.centre(batch.target)
+            unit_variance_start(layer.encoder, layer.decoder, lambda: layer.reconstruct(batch.x), centre)
         work = products(layer, rows.batch(slice(0, 1))) * 3 * min(self.batch_size, len(rows))
         runtime = Runtime(self.device, 1, self.precision, self.threads).resolve(work)
         settings = replace(Settings.of(self), epochs=self.greedy_epochs, minutes=None, tensorboard=None)

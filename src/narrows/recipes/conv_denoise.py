@@ -31,9 +31,10 @@ def _network(mode: Any) -> Stack:
 def conv_denoise(run: Run) -> None:
     """Train with nearest and with bilinear up-sampling, and hold the first against simple competitors."""
     images = run.images()
-    base = {"latent_dim": 16, "epochs": run.epochs(10, 2), "batch_size": 16 if run.quick else 128, "lr": 1e-3, **PLAIN}
+    steps = {"batch_size": 8, "lr": 2e-3} if run.quick else {"batch_size": 128, "lr": 1e-3}
+    base: dict[str, Any] = {"latent_dim": 16, "noise": _NOISE, "fresh": False, "epochs": run.epochs(10), **steps, **PLAIN}
     model, other = (
-        run.fit(mode, DenoisingAutoEncoder(network=_network(mode), noise=_NOISE, fresh=False, **base), images.train)
+        run.fit(mode, DenoisingAutoEncoder(network=_network(mode), **base), images.train)
         for mode in ("nearest", "bilinear")
     )
     run.note("The noise of the training images is drawn once, as in the document; that of the test images is new.")

@@ -22,7 +22,7 @@ def deep_fashion(run: Run) -> None:
     """Train, show the same images after every epoch, and draw the codes in space."""
     images = run.images("fashion-mnist")
     base = {"latent_dim": _CODE, "network": _NETWORK, "batch_size": 64, "lr": 5e-3, **PLAIN}
-    model = AutoEncoder(epochs=run.epochs(10, 10), **base)
+    model = AutoEncoder(epochs=run.epochs(10, 30), **base)
     trace = run.trace("deep", lambda net: reconstructed(net, images.train[:5]))
     run.fit("deep", model, images.train, watch=trace)
     truth, rival = unit(images.test), f"PCA with the same {_CODE} numbers"

@@ -40,15 +40,14 @@ def dense_mnist(run: Run) -> None:
     )
     if run.quick:
         run.note(f"The images of the miniature are 8 x 8 pixels, enlarged: {_CODE} numbers tell all, and PCA is exact.")
-    found = f"tensorboard --logdir {events}" if events.is_dir() else "none, as tensorboard is not installed"
+    found = f"tensorboard --logdir {events}" if events.is_dir() else "left out: tensorboard is not installed"
     rows = [
-        ("why it stopped", model.stopped_),
-        ("epochs, of at most", f"{len(model.history_)} of {model.epochs}"),
-        ("epoch that is kept", model.best_epoch_),
+        ("early stopping", f"{len(model.history_)} of at most {model.epochs} epochs: {model.stopped_}"),
+        ("checkpoint", f"the weights of epoch {model.best_epoch_}, the best on the test images"),
         ("TensorBoard", found),
     ]
-    run.table("Training", "What the three callbacks of the document did.", ("", ""), rows)
-    caption = f"Nats per row; held out are the test images. {model.stopped_.capitalize()}."
+    run.table("Callbacks", "", ("callback", "what came of it"), rows)
+    caption = f"Nats per row; the held-out rows are the test images. Why training ended: {model.stopped_}."
     run.figure("losses", "Loss per epoch", caption, figures.loss_curves(model.history_))
     reconstructions(run, model, images)
     run.keep(Reducer(latent_dim=_CODE), model, images.train[:100])

@@ -132,7 +132,7 @@ def epochs(job: Job, session: "Session", state: State, told: list[Listener]) -> 
                 checkpoint.save(session.content(job, state))
             for listener in told:
                 listener.epoch(entry)
-            if job.watch and job.runtime.processes == 1:
+            if job.watch is not None and job.runtime.processes == 1:
                 job.watch(job.model, entry)
             if session.over(job):
                 break

@@ -1,0 +1,288 @@
+"""What is special about each of the further families."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+from torch.testing import assert_close
+
+import narrows as nw
+from narrows.data.augment import Crop, Flip
+from narrows.data.pairs import Batch, Pairs
+from narrows.errors import InputError
+from narrows.families.conditional_vae import drop_conditions
+from narrows.families.stacked import blocks
+from narrows.training.loop import train
+
+DIGITS = load_digits()
+X, Y = (DIGITS.data / 16).astype(np.float32), DIGITS.target
+IMAGES = X.reshape(-1, 8, 8)
+SMALL = {"random_state": 0, "device": "cpu"}
+
+
+# ---- conditional -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def told():
+    return nw.ConditionalVAE(latent_dim=4, epochs=40, lr=5e-3, **SMALL).fit(X, Y)
+
+
+def test_samples_of_a_class_are_nearest_to_that_class(told):
+    means = np.stack([X[label == Y].mean(0) for label in range(10)])
+    for label in range(10):
+        made = told.sample(20, y=label, random_state=0)
+        nearest = np.square(made[:, None] - means).sum(2).argmin(1)
+        assert (nearest == label).mean() > 0.6
+    mixed = told.sample(10, y=np.arange(10), random_state=0)
+    assert np.allclose(mixed[3], told.sample(10, y=3, random_state=0)[3])
+
+
+def test_the_class_helps_and_may_be_unknown(told):
+    with_y, without = told.score(X, Y), told.score(X)
+    assert with_y > without
+    assert told.transform(X).shape == (len(X), 4)
+    assert told.sample(3, random_state=0).shape == (3, 64)
+    assert told.interpolate(X[:2], X[2:4], 3).shape == (2, 3, 64)
+
+
+def test_classes_survive_saving_and_may_be_texts(tmp_path):
+    names = np.array(["zero", "one", "two"])
+    rows, y = X[Y < 3], names[Y[Y < 3]]
+    model = nw.ConditionalVAE(latent_dim=2, epochs=3, **SMALL).fit(rows, y)
+    again = nw.load(model.save(tmp_path))
+    assert again.classes_.tolist() == ["one", "two", "zero"]
+    assert np.array_equal(again.sample(4, y="two", random_state=1), model.sample(4, y="two", random_state=1))
+    with pytest.raises(InputError, match="The class 'three' came"):
+        again.sample(4, y="three")
+    with pytest.raises(InputError, match=r"y of shape \(2,\) came for 4 rows"):
+        again.sample(4, y=["two", "two"])
+
+
+def test_without_classes_it_is_a_variational_autoencoder():
+    ours = nw.ConditionalVAE(latent_dim=3, epochs=2, **SMALL).fit(X)
+    theirs = nw.VAE(latent_dim=3, epochs=2, **SMALL).fit(X)
+    assert np.array_equal(ours.transform(X), theirs.transform(X))
+    with pytest.raises(InputError, match="fit saw no y"):
+        ours.sample(1, y=3)
+
+
+def test_a_tenth_of_the_conditions_is_dropped_while_training():
+    cond = torch.eye(10)[torch.arange(5000) % 10]
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        dropped = drop_conditions(Batch(cond, cond, cond)).cond
+    silent = dropped.sum(1) == 0
+    assert abs(silent.float().mean().item() - 0.1) < 0.02
+    assert torch.equal(dropped[~silent], cond[~silent])
+
+
+# ---- vector-quantised ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("own", [{"codes": 16, "groups": 4}, {"levels": (5, 3), "groups": 4}])
+def test_indices_say_all_that_the_decoder_hears(own):
+    model = nw.VQVAE(latent_dim=8, epochs=5, **own, **SMALL).fit(X)
+    indices = model.indices(X)
+    assert indices.shape == (len(X), 4)
+    assert indices.min() >= 0
+    assert indices.max() < 16
+    codes = model.transform(X)
+    same = {}
+    for key, code in zip(map(tuple, indices.tolist()), codes, strict=True):
+        assert np.allclose(same.setdefault(key, code), code, atol=1e-6)
+    assert len(np.unique(codes.round(5), axis=0)) == len(same) < len(X)
+
+
+def test_images_become_maps_of_entries():
+    model = nw.VQVAE(latent_dim=8, codes=16, epochs=1, **SMALL).fit(IMAGES[:200])
+    assert model.code_shape_ == (8, 2, 2)
+    assert model.indices(IMAGES[:5]).shape == (5, 4)
+    assert model.sample(3, random_state=0).shape == (3, 8, 8)
+
+
+# ---- stacked ---------------------------------------------------------------------------------------------------------
+
+
+def test_greedy_layers_learn_before_all_are_tuned():
+    base = {"latent_dim": 8, "network": "dense:32,16,activation=sigmoid,code=sigmoid", "epochs": 0, **SMALL}
+    untrained = nw.StackedAutoEncoder(greedy_epochs=0, **base).fit(X)
+    greedy = nw.StackedAutoEncoder(greedy_epochs=40, lr=5e-3, **base).fit(X)
+    errors = [np.square(X - model.reconstruct(X)).mean() for model in (untrained, greedy)]
+    assert errors[1] < 0.65 * errors[0]
+    noisy = nw.StackedAutoEncoder(greedy_epochs=10, lr=5e-3, noise="mask:0.5", **base).fit(X)
+    assert not np.allclose(noisy.transform(X), greedy.transform(X))
+    assert noisy.model_.corruption is None  # the noise is for the layers, not for the tuning
+
+
+def test_each_greedy_layer_reconstructs_what_the_layer_below_gives():
+    model = nw.StackedAutoEncoder(latent_dim=16, network="dense:32", greedy_epochs=60, epochs=0, lr=5e-3, **SMALL).fit(
+        X
+    )
+    down, up = blocks(model.model_.encoder.layers), blocks(model.model_.decoder.layers)[::-1]
+    with torch.no_grad():
+        h = torch.from_numpy(X)
+        for one, other in zip(down, up, strict=True):
+            below, h = h, one(h)
+            assert torch.square(other(h) - below).mean() < 0.3 * below.var(0).mean()
+
+
+def test_layers_that_do_not_pair_up_are_refused():
+    for network in ("dense:32,decoder=8", "dense:bypass", "linear"):
+        with pytest.raises(InputError, match="no layers that pair up"):
+            nw.StackedAutoEncoder(network=network).fit(X)
+
+
+# ---- sparse, contractive, denoising ----------------------------------------------------------------------------------
+
+
+def test_sparse_codes_are_sparse():
+    codes = nw.SparseAutoEncoder(latent_dim=64, k=6, epochs=3, **SMALL).fit_transform(X)
+    assert (codes != 0).sum(1).max() <= 6
+    assert (codes >= 0).all()
+    priced = [
+        nw.SparseAutoEncoder(latent_dim=64, k=0, penalties=f"l1:{w}", epochs=20, **SMALL).fit_transform(X)
+        for w in (0, 1)
+    ]
+    assert (priced[1] > 1e-3).mean() < 0.5 * (priced[0] > 1e-3).mean()
+    assert nw.SparseAutoEncoder(latent_dim=64).fit(X[:50]).model_.bottleneck.k == 8
+
+
+@pytest.mark.parametrize("method", ["exact", "probe", "noise"])
+def test_contraction_shrinks_the_jacobian(method):
+    def norm(contraction):
+        model = nw.ContractiveAutoEncoder(latent_dim=4, contraction=contraction, method=method, epochs=20, **SMALL).fit(
+            X
+        )
+        rows = torch.from_numpy(X[:50])
+        jacobian = torch.func.vmap(torch.func.jacrev(lambda x: model.model_.features(x[None])[0]))(rows)
+        return jacobian.square().sum((1, 2)).mean().item()
+
+    assert norm(1.0) < 0.5 * norm(0.0)
+
+
+def test_noise_drawn_once_is_the_same_in_every_epoch():
+    class Seen(list):
+        def __call__(self, model, entry):
+            self.append(entry["train"]["reconstruction"])
+
+    seen = Seen()
+    model = nw.DenoisingAutoEncoder(noise="gaussian:0.5", fresh=False, epochs=3, lr=1e-9, **SMALL)
+    model.set_params(validation=0).fit(X, watch=seen)
+    assert seen[0] == pytest.approx(
+        seen[2], rel=1e-5
+    )  # nothing is learnt at this rate, so that only noise could differ
+    seen.clear()
+    model.set_params(fresh=True).fit(X, watch=seen)
+    assert seen[0] != pytest.approx(seen[2], rel=1e-5)
+
+
+# ---- what they share -------------------------------------------------------------------------------------------------
+
+
+def test_interpolation_is_straight_and_ends_in_reconstructions():
+    model = nw.AutoEncoder(latent_dim=5, epochs=3, **SMALL).fit(X)
+    paths = model.interpolate(X[:4], X[4:8], steps=5)
+    assert paths.shape == (4, 5, 64)
+    assert np.allclose(paths[:, 0], model.reconstruct(X[:4]), atol=1e-5)
+    assert np.allclose(paths[:, -1], model.reconstruct(X[4:8]), atol=1e-5)
+    middle = (model.transform(X[:4]) + model.transform(X[4:8])) / 2
+    assert np.allclose(paths[:, 2], model.inverse_transform(middle), atol=1e-5)
+    with pytest.raises(InputError, match="at least 2"):
+        model.interpolate(X[:1], X[1:2], steps=1)
+    with pytest.raises(InputError, match="4 rows and 3 rows"):
+        model.interpolate(X[:4], X[:3])
+
+
+def test_a_network_with_skips_has_no_decoder_of_its_own():
+    pairs = Pairs(IMAGES[:64, None], 1 - IMAGES[:64, None])
+    model = nw.AutoEncoder(latent_dim=8, network="unet:4", epochs=1, **SMALL).fit_pairs(pairs)
+    for name in ("inverse_transform", "interpolate"):
+        with pytest.raises(AttributeError) as refused:
+            getattr(model, name)
+        assert "also reads the encoder's maps" in str(refused.value.__cause__)
+    assert nw.AutoEncoder(latent_dim=8, network="unet:4,skip=none", epochs=1).fit(IMAGES[:64]).inverse_transform
+    with pytest.raises(InputError, match="it would only copy"):
+        nw.AutoEncoder(latent_dim=8, network="unet:4", epochs=1).fit(IMAGES[:64])
+    assert nw.DenoisingAutoEncoder(latent_dim=8, network="unet:4", epochs=1).fit(IMAGES[:64]).reconstruct(IMAGES).any()
+
+
+def test_own_validation_rows_are_used(tmp_path):
+    model = nw.AutoEncoder(latent_dim=4, epochs=2, **SMALL)
+    model.fit(X[:500], valid=X[500:600])
+    by_hand = model.model_.nats(Batch(torch.from_numpy(X[500:600]), torch.from_numpy(X[500:600]))).mean()
+    assert model.history_[model.best_epoch_ - 1]["valid"]["reconstruction"] == pytest.approx(by_hand.item(), rel=1e-5)
+    model.set_params(checkpoint=str(tmp_path)).fit(X[:500], valid=X[500:600])
+    with pytest.raises(InputError, match="the data changed"):
+        model.fit(X[:500], valid=X[600:700])
+
+
+def test_the_last_partial_batch_can_be_left_out():
+    sizes = []
+
+    def look(batch):
+        sizes.append(len(batch.x))
+        return batch
+
+    model = nw.AutoEncoder(latent_dim=2, epochs=0, **SMALL).fit(X).model_
+    for drop, expected in ((True, [64]), (False, [64, 36])):
+        sizes.clear()
+        list(train(model, Pairs(X[:100], augment=look), epochs=1, batch_size=64, drop_last=drop))
+        assert sizes == expected
+
+
+# ---- augmentation ----------------------------------------------------------------------------------------------------
+
+
+def test_pictures_and_targets_move_together():
+    x = torch.arange(2 * 3 * 8 * 8.0).reshape(2, 3, 8, 8)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        for change in (Flip(), Flip(vertical=True, diagonal=True), Crop(5)):
+            seen = set()
+            for _ in range(40):
+                batch = change(Batch(x, -x[:, :1], None, 2 * x[:, :1]))
+                assert torch.equal(batch.target, -batch.x[:, :1])
+                assert torch.equal(batch.weight, 2 * batch.x[:, :1])
+                seen.add(tuple(batch.x[0, 0].flatten().tolist()))
+            assert len(seen) == {"Flip()": 2}.get(repr(change).replace("vertical=False, diagonal=False", ""), len(seen))
+            assert len(seen) >= (8 if change != Flip() else 2)
+
+
+def test_only_rows_that_are_learnt_from_are_augmented():
+    calls = []
+
+    def shift(batch):
+        calls.append(len(batch.x))
+        return batch
+
+    nw.AutoEncoder(latent_dim=2, epochs=1, validation=0.25, **SMALL).fit_pairs(Pairs(X[:200], augment=shift))
+    assert {128, 22} <= set(calls)
+    assert 50 not in calls  # the rows that are held out
+
+
+# ---- labels ----------------------------------------------------------------------------------------------------------
+
+
+def test_labels_are_learnt_on_top_of_a_code():
+    code = nw.StackedAutoEncoder(latent_dim=32, network="dense:64", greedy_epochs=5, epochs=5, **SMALL)
+    names = np.array([f"digit {label}" for label in range(10)])
+    found = []
+    for pretrain in (True, False):
+        model = nw.CodeClassifier(estimator=code, epochs=300, lr=3e-3, pretrain=pretrain, random_state=0)
+        model.fit(X[:100], names[Y[:100]], unlabelled=X[100:1500])
+        found.append((model.predict(X[1500:]) == names[Y[1500:]]).mean())
+    assert found[0] > found[1] + 0.02
+    assert found[0] > 0.72
+    shares = model.predict_proba(X[:5])
+    assert shares.shape == (5, 10)
+    assert_close(torch.tensor(shares.sum(1)), torch.ones(5))
+    fitted = code.fit(X)
+    again = nw.CodeClassifier(estimator=fitted, prefit=True, epochs=1, lr=1e-9, validation=0, random_state=0)
+    again.fit(X[:200], Y[:200])
+    assert np.allclose(again.model_.encoder(torch.from_numpy(X[:5]))[-1].detach(), fitted.transform(X[:5]), atol=1e-5)
+    assert np.allclose(again.predict_proba(X[:3]), 0.1, atol=1e-5)  # a head at zero knows nothing
+    with pytest.raises(InputError, match="1 class came"):
+        nw.CodeClassifier(estimator=fitted, prefit=True).fit(X[:5], np.zeros(5, int))
+    with pytest.raises(InputError, match="a family"):
+        nw.CodeClassifier().fit(X[:5], Y[:5])
