@@ -21,10 +21,32 @@ QUICK = 2000  # training images of a quick run
 
 
 class Images(NamedTuple):
-    """Training and test images, uint8, ``(n, H, W)``."""
+    """Training and test images, uint8, ``(n, H, W)``, with their labels."""
 
     train: np.ndarray
     test: np.ndarray
+    train_labels: np.ndarray
+    test_labels: np.ndarray
+
+
+class Measured(NamedTuple):
+    """What one seed gave: the value that is judged, seconds of fit and predict, a line about it, other values."""
+
+    value: float
+    seconds: float
+    said: str
+    also: dict[str, float] = {}  # noqa: RUF012 - never changed
+
+
+def folder(name: str) -> Path:
+    """Return a folder of ``NARROWS_DATA``, or end with one message."""
+    root = os.environ.get("NARROWS_DATA")
+    if not root:
+        stop(f"NARROWS_DATA is not set. Try: NARROWS_DATA=FOLDER, with FOLDER/{name}")
+    found = Path(root).expanduser() / name
+    if not found.is_dir():
+        stop(f"{found} is missing. Try: NARROWS_DATA=FOLDER, with FOLDER/{name}")
+    return found
 
 
 def mnist(quick: bool = False) -> Images:
@@ -36,8 +58,15 @@ def mnist(quick: bool = False) -> Images:
     except InputError as error:
         stop(str(error))
     few = slice(QUICK if quick else None), slice(QUICK // 4 if quick else None)
-    parts = zip((source, source.test), few, strict=True)
-    return Images(*(np.ascontiguousarray(part.values[some, 0]) for part, some in parts))  # type: ignore[union-attr]
+    parts = list(zip((source, source.test), few, strict=True))
+    images = [np.ascontiguousarray(part.values[some, 0]) for part, some in parts]  # type: ignore[union-attr]
+    return Images(*images, *(part.labels[some] for part, some in parts))  # type: ignore[union-attr,index]
+
+
+def unit(images: np.ndarray) -> np.ndarray:
+    """Return flat rows in [0, 1], in double precision."""
+    full = 255.0 if images.dtype == np.uint8 else 1.0
+    return images.reshape(len(images), -1) / np.float64(full)
 
 
 def stop(message: str) -> NoReturn:

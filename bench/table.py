@@ -19,8 +19,8 @@ Written by `python bench/table.py` from `bench/results/`; do not edit. What each
 QUALITY = """
 ## Quality
 
-Lower is better. *Floor* is a closed-form or trivial method; *goal* is the best published method of that kind. Seconds
-are fit and predict, the mean over the seeds.
+Lower is better, but for the rows with an arrow (↑). *Floor* is a closed-form or trivial method; *goal* is the best
+published method of that kind. Seconds are fit and predict, the mean over the seeds.
 
 | row | value | floor | goal | met | seconds | seeds | machine | date |
 |---|---|---|---|---|---|---|---|---|
@@ -46,14 +46,16 @@ def latest(path: Path) -> list[Line]:
     return list(rows.values())
 
 
-def missed(value: float, goal: float) -> str:
-    """Say whether a value is at most its goal, or by how much it is missed.
+def missed(value: float, goal: float, better: str = "lower") -> str:
+    """Say whether a value reaches its goal, or by how much it is missed.
 
     Examples
     --------
-    >>> missed(2.9, 3), missed(3.3, 3)
-    ('yes', 'no: 10 % above')
+    >>> missed(2.9, 3), missed(3.3, 3), missed(0.9, 1, "higher")
+    ('yes', 'no: 10 % above', 'no: 10 % below')
     """
+    if better == "higher":
+        return "yes" if value >= goal else f"no: {100 * (1 - value / goal):.0f} % below"
     return "yes" if value <= goal else f"no: {100 * (value / goal - 1):.0f} % above"
 
 
@@ -70,8 +72,12 @@ def short(value: float | None) -> str:
 
 def quality_row(line: Line) -> list[str]:
     """Return the cells of a quality row."""
-    cells = [line["row"], *(short(line[name]) for name in ("value", "floor", "goal"))]
-    return [*cells, missed(line["value"], line["goal"]), f"{line['seconds']:.1f}", str(line["seeds"]), *_where(line)]
+    better = line.get("better", "lower")
+    also = "".join(f" ({name} {short(value)})" for name, value in line.get("also", {}).items())
+    name = line["row"] + " ↑" * (better == "higher")
+    cells = [name, short(line["value"]) + also, *(short(line[key]) for key in ("floor", "goal"))]
+    met = missed(line["value"], line["goal"], better)
+    return [*cells, met, f"{line['seconds']:.1f}", str(line["seeds"]), *_where(line)]
 
 
 def speed_row(line: Line) -> list[str]:

@@ -1,0 +1,167 @@
+"""What the U-Net recipes share: their pictures from a folder or drawn, and a model over all of them."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from narrows.errors import InputError
+from narrows.recipes import drawn
+from narrows.recipes.run import Run
+from narrows.report import figures
+
+__all__ = [
+    "CAMVID",
+    "FACADES",
+    "MEMBRANE",
+    "VOID",
+    "Pictures",
+    "curves",
+    "facades",
+    "losses",
+    "membranes",
+    "predict",
+    "streets",
+]
+
+Array = NDArray[Any]
+MEMBRANE = "a folder with train/image and train/label: grey pictures and masks of one size and of the same names"
+CAMVID = "a folder with train, trainannot, test and testannot: pictures and class masks (0 to 10, 11 void)"
+FACADES = "a folder with train and test: pictures twice as wide as high, photograph left, labels right"
+VOID = 11
+_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+_LEARNT, _HELD = 40, 16  # pictures of a miniature
+
+
+class Pictures(NamedTuple):
+    """Pictures (n, C, H, W), uint8, with their targets, to learn from and to test on."""
+
+    train: Array
+    train_targets: Array
+    test: Array
+    test_targets: Array
+
+
+def membranes(run: Run) -> Pictures:
+    """Return slices through tissue and their classes, 0 membrane and 1 inside; the last fifth is the test."""
+    if run.quick or run.data is None:
+        return _drawn(run, "drawn cells", drawn.cells)
+    names = _same_names(run.data, "train/image", "train/label", MEMBRANE)
+    images, labels = (_read(run.data / each, names[each], "L") for each in ("train/image", "train/label"))
+    if images.shape != labels.shape:
+        raise InputError(f"Pictures of shape {images.shape[1:]} and labels of {labels.shape[1:]}", MEMBRANE)
+    if len(images) < 5:
+        raise InputError(f"{run.data / 'train/image'} holds {len(images)} pictures", "5 or more")
+    cut, classes = len(images) - len(images) // 5, (labels > 127).astype(np.int16)
+    split = (
+        f"slices 0 to {cut - 1} are learnt from, {cut} to {len(images) - 1} held out: neighbours look alike, so that"
+    )
+    _noted(run, "membrane", cut, len(images) - cut, f"{split} a random split would flatter every method")
+    return Pictures(images[:cut, None], classes[:cut], images[cut:, None], classes[cut:])
+
+
+def streets(run: Run) -> Pictures:
+    """Return street scenes and their classes, 0 to 10, or 11 for void; the split is that of the folders."""
+    if run.quick or run.data is None:
+        return _drawn(run, "drawn streets", drawn.streets)
+    parts = []
+    for part in ("train", "test"):
+        names = _same_names(run.data, part, f"{part}annot", CAMVID)
+        images = _read(run.data / part, names[part], "RGB")
+        classes = _read(run.data / f"{part}annot", names[f"{part}annot"], "").astype(np.int16)
+        if classes.ndim != 3 or classes.shape != images.shape[:3] or classes.max() > VOID:
+            came = f"Masks of shape {classes.shape} with values up to {classes.max()} for pictures {images.shape[:3]}"
+            raise InputError(f"{run.data / part}annot: {came}", CAMVID)
+        parts += [np.moveaxis(images, 3, 1), classes]
+    made = Pictures(*parts)
+    _noted(run, "CamVid", len(made.train), len(made.test), "the split of the folders: it is one video, cut in time")
+    return made
+
+
+def facades(run: Run) -> Pictures:
+    """Return label maps of facades and their photographs, both (n, 3, H, W); the split is that of the folders."""
+    if run.quick or run.data is None:
+        return _drawn(run, "drawn facades", drawn.facades)
+    parts: list[Array] = []
+    for part in ("train", "test"):
+        pairs = np.moveaxis(_read(run.data / part, _listed(run.data, part, FACADES), "RGB"), 3, 1)
+        high, wide = pairs.shape[2:]
+        if wide != 2 * high:
+            raise InputError(f"{run.data / part} holds pictures of {high} x {wide}", FACADES)
+        parts += [pairs[..., high:], pairs[..., :high]]
+    made = Pictures(*map(np.ascontiguousarray, parts))
+    _noted(run, "facades", len(made.train), len(made.test), "the split of the folders")
+    return made
+
+
+def predict(model: Any, pictures: Array, *, classes: bool = False) -> Array:
+    """Return what a model makes of whole pictures, or the class of each pixel, some pictures at a time."""
+    parts = (model.reconstruct(pictures[i : i + 16]) for i in range(0, len(pictures), 16))
+    return np.concatenate([part.argmax(axis=1) if classes else part for part in parts])
+
+
+def losses(model: Any, values: int) -> Array:
+    """Return the likelihood's part of the training loss of every epoch, per value of a target with so many."""
+    return np.array([epoch["train"]["reconstruction"] / values for epoch in model.history_])
+
+
+def curves(run: Run, losses: Mapping[str, Array], label: str) -> None:
+    """Show losses after every epoch."""
+    lines = {name: (np.arange(1, len(each) + 1), each) for name, each in losses.items()}
+    caption = "After every epoch, on the training pictures: where it still falls, more epochs would help."
+    run.figure("learning", "Learning", caption, figures.lines(lines, "epoch", label))
+
+
+def _drawn(run: Run, name: str, draw: Any) -> Pictures:
+    """Draw a miniature."""
+    notes = ["drawn by the program, so that the answers are known"]
+    if run.data is not None:
+        notes.append(f"{run.data} is not read: a miniature draws its own pictures")
+    _noted(run, name, _LEARNT, _HELD, *notes)
+    return Pictures(*draw(_LEARNT, 0), *draw(_HELD, 1))
+
+
+def _noted(run: Run, name: str, learnt: int, held: int, *notes: str) -> None:
+    run.data_is(name, learnt=learnt, held=held, notes=notes)
+
+
+def _listed(folder: Path, part: str, accepted: str) -> list[str]:
+    """Names of the pictures in a part of a folder, 2 before 10."""
+    if not (folder / part).is_dir():
+        raise InputError(f"{folder} holds no {part}", accepted, "--data FOLDER")
+    names = [path.name for path in (folder / part).iterdir() if path.suffix.lower() in _ENDINGS]
+    if not names:
+        raise InputError(f"{folder / part} holds no pictures ({', '.join(_ENDINGS)})", accepted, "--data FOLDER")
+    return sorted(names, key=lambda name: (len(Path(name).stem), name) if Path(name).stem.isdigit() else (0, name))
+
+
+def _same_names(folder: Path, first: str, second: str, accepted: str) -> dict[str, list[str]]:
+    """Names in two parts of a folder that belong together: the same but for their endings."""
+    names = {part: _listed(folder, part, accepted) for part in (first, second)}
+    stems = [{Path(name).stem for name in names[part]} for part in (first, second)]
+    alone = sorted(stems[0] ^ stems[1])
+    if alone:
+        here = first if alone[0] in stems[0] else second
+        raise InputError(
+            f"{len(alone)} pictures have no partner, the first is {alone[0]!r} in {folder / here}", accepted
+        )
+    return names
+
+
+def _read(folder: Path, names: Sequence[str], mode: str) -> Array:
+    """Pictures of one size as one array, in a mode of Pillow or as they are."""
+    pictures = []
+    for name in names:
+        try:
+            with Image.open(folder / name) as picture:
+                pictures.append(np.asarray(picture.convert(mode) if mode else picture))
+        except OSError as error:
+            reason = f"{folder / name} cannot be read ({type(error).__name__})"
+            raise InputError(reason, f"pictures: {', '.join(_ENDINGS)}") from None
+        if pictures[-1].shape != pictures[0].shape:
+            came = f"{folder / name} is of shape {pictures[-1].shape}, {names[0]} of {pictures[0].shape}"
+            raise InputError(came, "pictures of one size and kind")
+    return np.stack(pictures)

@@ -1,0 +1,85 @@
+"""``unet-facades``: from label maps to photographs of facades."""
+
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from narrows import metrics
+from narrows.baselines import ColourTable, MeanTarget
+from narrows.data.augment import Flip
+from narrows.data.pairs import Pairs
+from narrows.families.autoencoder import AutoEncoder
+from narrows.networks import UNet
+from narrows.penalties import Critic
+from narrows.recipes.base import PLAIN, recipe
+from narrows.recipes.pictures import FACADES, curves, facades, losses, predict
+from narrows.recipes.run import Run
+from narrows.report import figures
+from narrows.tasks.base import unit
+
+__all__ = ["unet_facades"]
+
+_MAIN, _JUDGED, _TANH = "L1", "L1 and a critic", "L1, Tanh"
+
+
+@recipe("unet-facades", "U-Net that turns label maps into photographs, with a critic", source="000", folder=FACADES)
+def unet_facades(run: Run) -> None:
+    """Train with L1, with L1 and a patch critic, and with Tanh; compare with the mean and with a colour table."""
+    houses = facades(run)
+    truth, size = unit(houses.test_targets), houses.test_targets[0].size
+    plain, signed = (Pairs(houses.train, houses.train_targets, augment=Flip(), transform=t) for t in (None, to_signed))
+    critic = Critic(weight=size / 100, widths=(32, 64, 128))
+    models = {
+        _MAIN: run.fit("l1", unet(run), plain),
+        _JUDGED: run.fit("critic", unet(run, penalties=(critic,)), plain),
+        _TANH: run.fit("tanh", unet(run, output="tanh"), signed),
+    }
+    outputs = {name: predict(model, houses.test) for name, model in models.items()}
+    outputs[_TANH] = (outputs[_TANH] + 1) / 2
+    simple = [each.fit(houses.train, houses.train_targets) for each in (MeanTarget(), ColourTable())]
+    outputs |= {each.name: each.predict(houses.test) for each in simple}
+    outputs = {name: each.clip(0, 1) for name, each in outputs.items()}
+    numbers(run, truth, outputs, [each.name for each in simple])
+    some = np.linspace(0, len(truth) - 1, 6).astype(int)
+    rows = [("labels", unit(houses.test[some])), *((name, each[some]) for name, each in outputs.items())]
+    caption = "Six test pictures, evenly chosen: what goes in, what comes out, and the photograph."
+    run.figure("grid", "From labels to photographs", caption, figures.triplets([*rows, ("photograph", truth[some])]))
+    learnt = {name: losses(model, size) - np.log(2) for name, model in models.items()}
+    learnt[_TANH] = learnt[_TANH] / 2
+    curves(run, learnt, "training L1 (values in [0, 1])")
+    run.describe(models[_MAIN])
+
+
+def unet(run: Run, output: Any = "identity", **own: Any) -> AutoEncoder:
+    """Return the network of the documents with an absolute error, and an activation after its last layer."""
+    network = UNet((16, 32, 64, 128), second=False, output=output)
+    own |= {"epochs": run.epochs(8, 8), "batch_size": 2, "lr": 1e-3, "precision": "float32", **PLAIN}
+    return AutoEncoder(latent_dim=256, network=network, likelihood="laplace", **own)
+
+
+def to_signed(target: Tensor) -> Tensor:
+    """Bring values in [0, 1] to [-1, 1]."""
+    return 2 * target - 1
+
+
+def numbers(run: Run, truth: np.ndarray, outputs: dict[str, np.ndarray], simple: list[str]) -> None:
+    """Report the absolute error of every output, and how much of the photographs' edges it has."""
+    errors = {name: [metrics.mae(*pair) for pair in zip(truth, each, strict=True)] for name, each in outputs.items()}
+    l1 = {name: float(np.mean(each)) for name, each in errors.items()}
+    run.metric("l1", l1[_MAIN], "mean absolute error", "of values in [0, 1]")
+    for name in list(l1)[1:]:
+        run.rival(name, l1=l1[name])
+    best = min(simple, key=lambda name: l1[name])
+    run.judge("l1", best, len(truth), np.subtract(errors[_MAIN], errors[best]))
+    sharp = {name: edges(each) / edges(truth) for name, each in outputs.items()}
+    lead = (
+        "On the test pictures, outputs clipped to [0, 1]; 'edges' is the mean difference of neighbouring pixels as a "
+    )
+    lead += "share of the photographs': the absolute error alone is least where the output is a blur."
+    run.table("Outputs", lead, ("output", "L1", "edges"), [(name, l1[name], sharp[name]) for name in outputs])
+
+
+def edges(pictures: np.ndarray) -> float:
+    """Return the mean absolute difference of neighbouring pixels."""
+    return float(sum(np.abs(np.diff(pictures, axis=axis)).mean() for axis in (-2, -1)) / 2)

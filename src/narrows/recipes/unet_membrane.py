@@ -1,0 +1,107 @@
+"""``unet-membrane``: where the membranes of cells run, and what the skips of a U-Net are worth."""
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from narrows import metrics
+from narrows.baselines import SmoothedThreshold
+from narrows.data.augment import Crop, Flip
+from narrows.data.pairs import Batch, Pairs
+from narrows.families.autoencoder import AutoEncoder
+from narrows.networks import Sizes, UNet
+from narrows.recipes.base import PLAIN, recipe
+from narrows.recipes.pictures import MEMBRANE, curves, losses, membranes, predict
+from narrows.recipes.run import Run
+from narrows.report import figures
+
+__all__ = ["unet_membrane"]
+
+Found = dict[str, dict[str, Any]]
+_WIDTHS, _BRIDGE, _TILE = (16, 32, 64, 128), 256, 256
+_SKIPS = {"concat": "skips concatenated", "add": "skips added", "none": "no skips"}
+_MAIN = _SKIPS["concat"]
+
+
+@recipe("unet-membrane", "U-Net that finds membranes, with three kinds of skips", source="000, 004", folder=MEMBRANE)
+def unet_membrane(run: Run) -> None:
+    """Train the network of the documents with each kind of skip, and measure where it puts the boundaries."""
+    cells = membranes(run)
+    wanted, truth = cells.train_targets == 0, cells.test_targets == 0
+    channels = np.stack([wanted, ~wanted], axis=1).astype(np.uint8) * 255
+    pairs, models, masks = Pairs(cells.train, channels, augment=tiles), {}, {}
+    for skip, name in _SKIPS.items():
+        own = {"epochs": run.epochs(150, 8), "batch_size": 4, "lr": 1e-3, "precision": "float32", **PLAIN}
+        network = UNet(_WIDTHS, skip=skip, second=False)
+        model = AutoEncoder(latent_dim=_BRIDGE, network=network, likelihood="bernoulli", **own)
+        models[name] = run.fit(skip, model, pairs)
+        masks[name] = predict(model, cells.test, classes=True) == 0
+    simple = SmoothedThreshold().fit(cells.train, wanted)
+    masks[simple.name] = simple.predict(cells.test)
+    found = {name: measure(truth, mask) for name, mask in masks.items()}
+    numbers(run, found, simple.name, cells.train.shape[-2:])
+    for name in (_MAIN, _SKIPS["none"]):
+        drawn = figures.overlay(cells.test / 255, truth, masks[name], ["inside", "membrane"])
+        caption = "Held-out slices: the truth, what the network finds (the larger of its two channels), the errors."
+        run.figure(f"masks-{name.replace(' ', '-')}", f"Membranes, {name}", caption, drawn)
+    apart = {name: each["displacement"] for name, each in found.items()}
+    caption = "Mean distance between true and found boundaries: position is what is lost without skips."
+    run.figure("displacement", "Displacement", caption, figures.bars(apart, "displacement of the boundaries (pixels)"))
+    values = channels[0, :, :_TILE, :_TILE].size
+    curves(run, {name: losses(model, values) for name, model in models.items()}, "cross-entropy (nats per value)")
+    shapes(run)
+    run.describe(models[_MAIN])
+
+
+def tiles(batch: Batch) -> Batch:
+    """Cut one tile out of each picture, at a random place, and flip and turn it at random."""
+    return Flip(vertical=True, diagonal=True)(Crop(_TILE)(batch))
+
+
+def measure(truth: np.ndarray, mask: np.ndarray) -> dict[str, Any]:
+    """Return how well masks (n, H, W) agree with the truth, all together and picture by picture."""
+    pairs = list(zip(truth, mask, strict=True))
+    matrix = metrics.confusion_matrix(truth, mask, 2)
+    return {
+        "dice": metrics.dice(matrix)[1],
+        "accuracy": metrics.pixel_accuracy(matrix),
+        "displacement": np.mean([metrics.boundary_distance(*pair) for pair in pairs]),
+        "each": np.array([metrics.dice(metrics.confusion_matrix(*pair, 2))[1] for pair in pairs]),
+    }
+
+
+def numbers(run: Run, found: Found, rival: str, size: tuple[int, ...]) -> None:
+    """Report all masks beside each other, and the network of the documents against the simple competitor."""
+    keys = ("dice", "accuracy", "displacement")
+    run.metric("dice", found[_MAIN]["dice"], "Dice of the membrane", better="higher")
+    run.metric("accuracy", found[_MAIN]["accuracy"], "share of pixels that are right", better="higher")
+    run.metric("displacement", found[_MAIN]["displacement"], "displacement of the boundaries", "pixels")
+    for name, each in found.items():
+        if name != _MAIN:
+            run.rival(name, **{key: each[key] for key in keys})
+    run.judge("dice", rival, len(found[_MAIN]["each"]), found[_MAIN]["each"] - found[rival]["each"])
+    whole = " x ".join(map(str, size))
+    lead = f"The network learns from whole pictures of {whole}, flipped and turned at random."
+    if max(size) > _TILE:
+        lead = (
+            f"The network learns from tiles: every epoch cuts one of {_TILE} x {_TILE} out of each picture of {whole}, "
+        )
+        lead += "at a random place, flipped and turned at random. It is tested on whole pictures."
+    rows = [(name, *(float(each[key]) for key in keys)) for name, each in found.items()]
+    columns = ("masks", "Dice of the membrane", "pixels right", "displacement of the boundaries (pixels)")
+    run.table("Skips side by side", lead, columns, rows)
+
+
+@torch.no_grad()
+def shapes(run: Run) -> None:
+    """Show what the network makes of a batch of pictures of 256 x 256 when it is to give three channels."""
+    sizes = Sizes((1, 256, 256), (3, 256, 256), code_in=_BRIDGE, code_out=_BRIDGE, out=3)
+    encoder, decoder = UNet(_WIDTHS, second=False).build(sizes)
+    x = torch.zeros(2 if run.quick else 16, *sizes.shape)
+    *skips, bridge = encoder(x)
+    made = [("input", x), *((f"level {i + 1}", each) for i, each in enumerate(skips)), ("bridge", bridge)]
+    made.append(("output", decoder(bridge, tuple(skips))))
+    rows = [(name, " x ".join(map(str, each.shape))) for name, each in made]
+    lead = "The shape check of document 004: a batch of grey pictures, three channels out."
+    run.table("Shapes", lead, ("", "shape, as one pass gave it"), rows)
