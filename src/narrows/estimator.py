@@ -15,6 +15,7 @@ from torch import Tensor
 from narrows.corruption import Corruption
 from narrows.data.pairs import Batch, Pairs
 from narrows.decoding import Decoding
+from narrows.diagnostics import diagnose
 from narrows.errors import InputError
 from narrows.funnel import fit_estimator
 from narrows.inference import run
@@ -166,6 +167,14 @@ class Estimator(Decoding, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
     def score(self, X: Any, y: Any = None) -> float:
         """Return the mean of ``score_samples``, in nats per row."""
         return float(self.score_samples(X, y).mean())
+
+    def diagnose(self, X: Any, y: Any = None) -> list[str]:
+        """Return what is wrong with the fitted model on rows X, in words of advice; nothing when nothing is.
+
+        It knows collapsed posteriors, unused codebooks, and outputs that are dead or the same for all rows.
+        """
+        check_is_fitted(self, "model_")
+        return diagnose(self.model_, self._pairs_of(X, y, self.shapes_[0]), self._where())
 
     def save(self, folder: "str | Path") -> Path:
         """Write the fitted estimator to a folder: ``model.json`` and ``model.safetensors``."""

@@ -43,10 +43,10 @@ def unet_membrane(run: Run) -> None:
     numbers(run, found, simple.name, cells.train.shape[-2:])
     for name in (_MAIN, _SKIPS["none"]):
         drawn = figures.overlay(cells.test / 255, truth, masks[name], ["inside", "membrane"])
-        caption = "Held-out slices: the truth, what the network finds (the larger of its two channels), the errors."
+        caption = "Held-out pictures: the truth, what the network finds (the larger of its two channels), the errors."
         run.figure(f"masks-{name.replace(' ', '-')}", f"Membranes, {name}", caption, drawn)
     apart = {name: each["displacement"] for name, each in found.items()}
-    caption = "Mean distance between true and found boundaries: position is what is lost without skips."
+    caption = "Mean distance between true and found boundaries. Without skips all passes the small maps of the bridge."
     run.figure("displacement", "Displacement", caption, figures.bars(apart, "displacement of the boundaries (pixels)"))
     values = channels[0, :, :_TILE, :_TILE].size
     curves(run, {name: losses(model, values) for name, model in models.items()}, "cross-entropy (nats per value)")

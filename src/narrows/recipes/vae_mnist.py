@@ -4,7 +4,7 @@ import torch
 
 from narrows.data.pairs import Pairs
 from narrows.density import log_likelihood
-from narrows.diagnostics import diagnose, latent_use
+from narrows.diagnostics import latent_use
 from narrows.families.vae import VAE
 from narrows.inputs import model_rows
 from narrows.recipes.base import PLAIN, recipe
@@ -35,7 +35,7 @@ def vae_mnist(run: Run) -> None:
         row = (name, f"{int(use.active.sum())} of {size}", f"{use.kl.sum():.2f}", f"{use.kl.max():.2f}")
         columns = ("model", "active units", "kl in all, nats", "kl of the busiest unit")
         run.table("Use of the code", "A unit is active when its mean varies over the test images.", columns, [row])
-        for advice in diagnose(model.model_, held):
+        for advice in model.diagnose(images.test):
             run.note(f"{name}: {advice}")
         samples(run, model, images, stem, name)
         traversals(run, model, images, stem, name)

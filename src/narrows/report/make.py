@@ -61,7 +61,7 @@ def make_report(
         "changed": sorted({*changed, *own_changed}),
         "seconds": dict(seconds),
         "versions": versions(),
-        "warnings": [*family.messages_, *evaluation.notes],
+        "warnings": [*family.messages_, *evaluation.notes, *family.diagnose(rows.X)],
         "model": model_facts(family),
         "compression": _compression(family, rows),
     }

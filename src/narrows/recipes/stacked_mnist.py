@@ -1,0 +1,117 @@
+"""``stacked-mnist``: layers learnt one by one, without and with noise; what that is worth when labels are few."""
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from narrows.families.stacked import StackedAutoEncoder, blocks
+from narrows.metrics import knn_accuracy
+from narrows.networks.dense import Dense
+from narrows.recipes.base import PLAIN, recipe
+from narrows.recipes.evidence import reconstructions
+from narrows.recipes.run import Images, Run
+from narrows.report import figures
+from narrows.report.style import percent
+from narrows.supervised import CodeClassifier
+from narrows.tasks.base import unit
+from narrows.tasks.reduce import Reducer
+from narrows.training.seeds import seeded
+
+__all__ = ["stacked_mnist"]
+
+_NETWORK = Dense((500, 500), activation="sigmoid", code="sigmoid")
+_KINDS = {"SDAE": "mask:0.25", "SAE": None}
+_NONE, _NEIGHBOUR = "the same network without pre-training", "the nearest training image with a label"
+_CODE, _BATCH = 250, 64
+
+
+@recipe("stacked-mnist", "stacked autoencoders, pre-training when labels are few, and variants", source="002, 004")
+def stacked_mnist(run: Run) -> None:
+    """Pre-train layer by layer, tune, learn labels on top, and draw variants of images."""
+    images = run.images()
+    base = {"latent_dim": _CODE, "network": _NETWORK, "likelihood": "bernoulli", "lr": 1e-3, **PLAIN}
+    base |= {"greedy_epochs": run.epochs(10, 30), "epochs": 10}
+    models = {
+        kind: run.fit(kind.lower(), StackedAutoEncoder(noise=noise, **base), images.train)
+        for kind, noise in _KINDS.items()
+    }
+    run.note("The likelihood is Bernoulli, and a pixel's grey is read as a probability: cross-entropy, as in 004.")
+    classifier = _labels(run, models, images)
+    _variants(run, models, classifier, images)
+    reconstructions(run, models["SDAE"], images)
+    run.keep(Reducer(latent_dim=_CODE), models["SDAE"], images.train[:100])
+
+
+def _labels(run: Run, models: dict[str, Any], images: Images) -> CodeClassifier:
+    """Show the test error for few, more and all labels; return the last classifier on top of the first model."""
+    counts = (*((50, 200) if run.quick else (100, 1000)), len(images.train))
+    wrong: dict[str, list[np.ndarray]] = {name: [] for name in (*models, _NONE)}
+    for n in counts:
+        run.say(f"learning {n} labels")
+        made = {name: _classifier(run, models.get(name), images, n) for name in wrong}
+        for name, model in made.items():
+            wrong[name].append(model.predict(images.test) != images.test_labels)
+    errors = {name: [float(each.mean()) for each in rows] for name, rows in wrong.items()}
+    pixels = unit(images.train), unit(images.test)
+    errors[_NEIGHBOUR] = [
+        1 - knn_accuracy(pixels[0][:n], images.train_labels[:n], pixels[1], images.test_labels, k=1) for n in counts
+    ]
+    main = next(iter(models))
+    keys = [f"error_{n}" for n in counts]
+    for key, n, value in zip(keys, counts, errors[main], strict=True):
+        run.metric(key, value, f"classification error with {n} labels", "share of the images")
+    for name in list(errors)[1:]:
+        run.rival(name, **dict(zip(keys, errors[name], strict=True)))
+    run.judge(keys[0], _NONE, len(images.test), wrong[main][0].astype(float) - wrong[_NONE][0])
+    shown = [(name, *(f"{100 * each:.1f} %" for each in row)) for name, row in errors.items()]
+    lead = "All layers are tuned with the labels; pre-training saw every training image, but no label."
+    run.table("Error on the test images", lead, ("begun from", *(f"{n} labels" for n in counts)), shown)
+    curves = {name: (np.array(counts), np.array(row)) for name, row in errors.items()}
+    drawn = figures.lines(curves, "labels", "share of the test images taken for another class", log_x=True)
+    run.figure("labels", "What pre-training is worth", lead, drawn)
+    return made[main]
+
+
+def _classifier(run: Run, model: Any, images: Images, n: int) -> CodeClassifier:
+    """Return a classifier fitted to the first n labels, on top of a fitted model or of random weights."""
+    steps = 600 if run.quick else 2000
+    own = {"epochs": max(steps * _BATCH // n, 10), "batch_size": _BATCH, "validation": 0.0, "random_state": 0}
+    random = StackedAutoEncoder(latent_dim=_CODE, network=_NETWORK, **PLAIN)
+    made = CodeClassifier(estimator=model or random, prefit=model is not None, pretrain=model is not None, **own)
+    return made.fit(images.train[:n], images.train_labels[:n])
+
+
+def _variants(run: Run, models: dict[str, Any], classifier: CodeClassifier, images: Images) -> None:
+    """Draw variants of test images, and count how many are still of the class of the image."""
+    few, many, labels = images.test[:5], images.test[:200], images.test_labels[:200]
+    kept = {}
+    for name, model in models.items():
+        seen = classifier.predict(_sampled(model, many, 10).reshape(-1, *many.shape[1:]))
+        kept[name] = float(np.mean(seen == np.repeat(labels, 10)))
+        columns = [unit(few)[:, None], model.reconstruct(few)[:, None], _sampled(model, few, 8)]
+        grid = np.concatenate(columns, 1)
+        title = f"{name}: {percent(kept[name])} of {10 * len(many)} variants are taken for the class of their image"
+        names = [images.class_names[label] for label in labels[:5]]
+        drawn = figures.sample_grid(grid.reshape(-1, *few.shape[1:]), title, names=names)
+        caption = (
+            "A test image, its reconstruction, and eight variants: the code is read as probabilities and becomes bits, "
+            f"and so does every layer of the decoder but the last. The classes are those that the {next(iter(models))} "
+            "sees, fine-tuned with all labels."
+        )
+        run.figure(f"variants-{name.lower()}", f"Variants by the {name}", caption, drawn)
+    main = next(iter(models))
+    run.metric("variants", kept[main], "variants taken for the class of their image", "share", "higher")
+
+
+def _sampled(model: Any, images: np.ndarray, count: int) -> np.ndarray:
+    """Return variants, (n, count, H, W): every layer's output is read as probabilities of bits, which are drawn."""
+    net = model.model_
+    x = torch.from_numpy(unit(images))[:, None]
+    *layers, last = blocks(net.decoder.layers)
+    with torch.no_grad(), seeded(0):
+        bits = torch.bernoulli(net.features(x).repeat_interleave(count, 0))
+        for layer in layers:
+            bits = torch.bernoulli(layer(bits))
+        pixels: np.ndarray = net.likelihood.mean(last(bits)).numpy()
+    return pixels.reshape(len(images), count, *images.shape[1:])
