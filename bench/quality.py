@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import rows_codes
+import rows_masks
 import rows_rows
 import torch
 from common import Measured, arguments, known, record
@@ -36,6 +37,9 @@ ROWS = {
     "stacked": Row(rows_codes.stacked, 1.40, 1.28),
     "nll": Row(rows_codes.nll, 98.3, 86.8),
     "sparse": Row(rows_codes.sparse, None, 0.90, "higher"),
+    "segment": Row(rows_masks.segment, 0.543, 0.78, "higher"),
+    "segment-multi": Row(rows_masks.segment_multi, 0.17, 0.40, "higher"),
+    "translate": Row(rows_masks.translate, 0.1831, 0.165),
 }
 
 

@@ -20,7 +20,8 @@ _SAMPLES = 1000  # importance samples per test image
 def embed(seed: int, quick: bool) -> Measured:
     """Two numbers per image: accuracy of 5 neighbours (training to test codes), and trustworthiness."""
     data = mnist(quick)
-    model = nw.AutoEncoder(latent_dim=2, random_state=seed)
+    # Chosen on the last 5000 training images, among ten networks, likelihoods and corruptions.
+    model = nw.AutoEncoder(latent_dim=2, network="dense:512,256,128", likelihood="bernoulli", random_state=seed)
     if quick:
         model.set_params(epochs=2)
     started = time.perf_counter()

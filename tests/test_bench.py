@@ -21,7 +21,7 @@ def bench(monkeypatch):
 
     monkeypatch.syspath_prepend(BENCH)
     yield call
-    for name in ("common", "quality", "speed", "table", "rows_rows", "rows_codes"):
+    for name in ("common", "quality", "speed", "table", "rows_rows", "rows_codes", "rows_masks"):
         sys.modules.pop(name, None)
 
 
@@ -30,7 +30,22 @@ def lines(path):
 
 
 @needs_data
-@pytest.mark.parametrize("row", ["linear", "reconstruct", "denoise", "embed", "features", "stacked", "nll", "sparse"])
+@pytest.mark.parametrize(
+    "row",
+    [
+        "linear",
+        "reconstruct",
+        "denoise",
+        "embed",
+        "features",
+        "stacked",
+        "nll",
+        "sparse",
+        "segment",
+        "segment-multi",
+        "translate",
+    ],
+)
 def test_a_quality_row_ends_with_a_line_of_json(row, bench, tmp_path, capsys):
     bench("quality", row, "--quick", "--results", tmp_path)
     said = json.loads(capsys.readouterr().out.splitlines()[-1])
