@@ -7,6 +7,7 @@ from sklearn.datasets import load_digits
 from torch.testing import assert_close
 
 import narrows as nw
+from narrows.bottlenecks import CodePrior
 from narrows.data.augment import Crop, Flip
 from narrows.data.pairs import Batch, Pairs
 from narrows.errors import InputError
@@ -99,6 +100,28 @@ def test_images_become_maps_of_entries():
     assert model.code_shape_ == (8, 2, 2)
     assert model.indices(IMAGES[:5]).shape == (5, 4)
     assert model.sample(3, random_state=0).shape == (3, 8, 8)
+
+
+def test_a_prior_looks_back_only_and_adds_up():
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        prior = CodePrior(3, 4, width=8)
+    every = torch.cartesian_prod(*[torch.arange(3)] * 4)
+    log = prior(every).log_softmax(2).gather(2, every.unsqueeze(2)).sum((1, 2))
+    assert log.exp().sum().item() == pytest.approx(1, rel=1e-5)
+    changed = every.clone()
+    changed[:, 2] = (changed[:, 2] + 1) % 3
+    assert torch.equal(prior(changed)[:, :3], prior(every)[:, :3])
+    assert not torch.equal(prior(changed)[:, 3], prior(every)[:, 3])
+
+
+def test_samples_of_a_learnt_prior_go_together():
+    sides = np.repeat((np.random.default_rng(0).random((600, 1)) < 0.5) * 2.0 - 1, 8, axis=1).astype(np.float32)
+    base = {"latent_dim": 8, "codes": 4, "groups": 4, "epochs": 20, "network": "linear", "lr": 1e-2, **SMALL}
+    made = {epochs: nw.VQVAE(prior_epochs=epochs, **base).fit(sides).sample(200, random_state=0) for epochs in (0, 40)}
+    agree = {epochs: (np.abs(rows.mean(1)) > 0.9).mean() for epochs, rows in made.items()}
+    assert agree[40] > 0.95  # all values of a row have one sign, as in the data
+    assert agree[0] < 0.5
 
 
 # ---- stacked ---------------------------------------------------------------------------------------------------------

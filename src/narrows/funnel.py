@@ -15,6 +15,8 @@ from narrows.model import Model
 from narrows.parts import Part, as_part
 from narrows.training.checkpoint import Checkpoint
 from narrows.training.fit import Job, Settings, Watch, fit
+from narrows.training.loop import train
+from narrows.training.progress import listeners
 from narrows.training.runtime import Runtime
 from narrows.training.seeds import drawn, seeded
 from narrows.training.work import products
@@ -22,7 +24,7 @@ from narrows.training.work import products
 if TYPE_CHECKING:
     from narrows.estimator import Estimator
 
-__all__ = ["fit_estimator"]
+__all__ = ["fit_estimator", "learn", "split"]
 
 _HELD = 10_000  # rows that are held out at most
 _FEW = 50  # fewer tell little: up to a fifth of the rows is held out to have as many
@@ -65,6 +67,20 @@ def fit_estimator(
     own.n_epochs_, own.best_epoch_, own.messages_ = len(outcome.history), outcome.best, outcome.messages
     with torch.no_grad():
         own._n_features_out = own.encode_batch(model, kept.batch(slice(0, 1))).shape[1]
+
+
+def learn(estimator: "Estimator", model: Model, pairs: Pairs, epochs: int) -> None:
+    """Train a further model of an estimator in place, with the estimator's own settings and without early stopping."""
+    work = products(model, pairs.batch(slice(0, 1))) * 3 * min(estimator.batch_size, len(pairs))
+    runtime = Runtime(estimator.device, 1, estimator.precision, estimator.threads).resolve(work)
+    told = listeners(estimator.verbose and epochs > 0, None, epochs, 0)
+    options, seed = Settings.of(estimator).options(), int(torch.randint(2**31, ()))
+    with runtime.limits():
+        for epoch in train(model, pairs, epochs=epochs, seed=seed, runtime=runtime, **options):
+            for listener in told:
+                listener.epoch({**vars(epoch), "epoch": epoch.number})
+    for listener in told:
+        listener.close()
 
 
 def split(pairs: Pairs, share: float, seed: int) -> tuple[Pairs, Pairs | None]:

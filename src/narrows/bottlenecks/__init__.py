@@ -2,8 +2,10 @@
 
 from narrows.bottlenecks.adversarial import Adversarial
 from narrows.bottlenecks.base import Bottleneck, Code, Free
+from narrows.bottlenecks.code_prior import CodePrior
 from narrows.bottlenecks.fsq import FSQ
 from narrows.bottlenecks.matched import Matched
+from narrows.bottlenecks.quantizer import Quantizer
 from narrows.bottlenecks.top_k import TopK
 from narrows.bottlenecks.variational import Variational
 from narrows.bottlenecks.vector_quantizer import VectorQuantizer
@@ -13,8 +15,10 @@ __all__ = [
     "Adversarial",
     "Bottleneck",
     "Code",
+    "CodePrior",
     "Free",
     "Matched",
+    "Quantizer",
     "TopK",
     "Variational",
     "VectorQuantizer",

@@ -5,7 +5,8 @@ import math
 import torch
 from torch import Tensor
 
-from narrows.bottlenecks.base import Bottleneck, Code
+from narrows.bottlenecks.base import Code
+from narrows.bottlenecks.quantizer import Quantizer
 from narrows.bottlenecks.vector_quantizer import counted, perplexity, to_channels, to_vectors
 from narrows.errors import InputError
 
@@ -14,14 +15,14 @@ __all__ = ["FSQ"]
 _MOST = 1 << 20  # different vectors: their usage is counted
 
 
-class FSQ(Bottleneck):
+class FSQ(Quantizer):
     """Every number of the code takes one of a few values, evenly spaced from -1 to 1; it costs nothing.
 
     At every position the channels of ``h`` (B, n_in, *spatial) are ``groups`` vectors of ``len(levels)`` numbers;
     ``levels`` says how many values each of these takes, so there are ``prod(levels)`` different vectors. A number is
     bounded by tanh and rounded, with the gradient of tanh (Mentzer et al. 2023, section 3.1). An even number of values
     lies around zero without zero itself: half a level beside the paper's, where a shift inside tanh makes up for that,
-    as the encoder's last bias does here. The prior is uniform.
+    as the encoder's last bias does here. Without a learnt prior it is uniform.
 
     Raises ``InputError`` for fewer than 2 levels, and for more than 2^20 different vectors: use groups instead.
 
@@ -35,7 +36,6 @@ class FSQ(Bottleneck):
     [[0.0, 1.0]]
     """
 
-    has_prior = True
     middle: Tensor
     strides: Tensor
 
@@ -44,7 +44,7 @@ class FSQ(Bottleneck):
         if not levels or min(levels) < 2 or math.prod(levels) > _MOST:
             accepted = f"2 or more values for every number, at most {_MOST:,} different vectors"
             raise InputError(f"levels={levels}", accepted, "levels=(8, 5, 5, 5) and more groups")
-        self.levels, self.groups = tuple(levels), groups
+        self.levels, self.groups, self.n_codes = tuple(levels), groups, math.prod(levels)
         self.n_in = self.n_out = len(levels) * groups
         strides = [math.prod(levels[:place]) for place in range(len(levels))]
         self.register_buffer("middle", (torch.tensor(levels) - 1) / 2, persistent=False)
@@ -67,11 +67,9 @@ class FSQ(Bottleneck):
         counts = counted(self._numbers(places), math.prod(self.levels))
         return Code(to_channels(z), z.new_zeros(h.shape[0]), {"perplexity": perplexity(counts)})
 
-    def sample(self, shape: tuple[int, ...], generator: torch.Generator | None = None) -> Tensor:
-        """Return codes drawn uniformly."""
-        drawn = (shape[0], self.groups, *shape[2:])
-        indices = torch.randint(math.prod(self.levels), drawn, generator=generator)
-        return self.lookup(indices.to(self.strides.device))
+    def independent(self, shape: tuple[int, ...], generator: torch.Generator | None) -> Tensor:
+        """Return entries drawn uniformly."""
+        return torch.randint(self.n_codes, shape, generator=generator)
 
     def _bounded(self, h: Tensor) -> Tensor:
         return torch.tanh(to_vectors(h, self.groups).to(self.middle.dtype))

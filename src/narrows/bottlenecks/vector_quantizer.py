@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, distributed
 
-from narrows.bottlenecks.base import Bottleneck, Code
+from narrows.bottlenecks.base import Code
+from narrows.bottlenecks.quantizer import Quantizer
 from narrows.errors import InputError
 
 __all__ = ["VectorQuantizer", "counted", "nearest", "perplexity", "spread", "to_channels", "to_vectors"]
@@ -18,7 +19,7 @@ _ROUNDS = 16  # in which a codebook is drawn ...
 _PER_CODE = 16  # ... from at most so many vectors for each code
 
 
-class VectorQuantizer(Bottleneck):
+class VectorQuantizer(Quantizer):
     """Every vector becomes the nearest of ``codes`` vectors; cost = commitment * |h - code|² of the row.
 
     At every position the ``size`` channels of ``h`` (B, size, *spatial) are ``groups`` vectors, with one codebook for
@@ -31,8 +32,8 @@ class VectorQuantizer(Bottleneck):
     chooses moves to a random vector of the batch. ``info`` has the perplexity of the codes of a batch, and the share of
     those that it does not use.
 
-    The prior draws every code by its usage, independently of the others: a crude prior, which knows nothing of how they
-    go together. ``indices`` and ``lookup`` are there to learn a better one.
+    Without a learnt prior every code is drawn by its usage, independently of the others: that is crude, as it knows
+    nothing of how they go together.
 
     Raises ``InputError`` when ``size`` does not split into ``groups``.
 
@@ -49,7 +50,6 @@ class VectorQuantizer(Bottleneck):
     """
 
     term = "commitment"
-    has_prior = True
     codebook: Tensor
     sizes: Tensor
     sums: Tensor
@@ -61,7 +61,7 @@ class VectorQuantizer(Bottleneck):
             came = f"Codes of {size} numbers do not split into {groups} groups"
             raise InputError(came, "a size that is a multiple of groups", f"size={math.ceil(size / groups) * groups}")
         self.n_in = self.n_out = size
-        self.groups, self.commitment, self.decay = groups, commitment, decay
+        self.n_codes, self.groups, self.commitment, self.decay = codes, groups, commitment, decay
         self.register_buffer("codebook", torch.randn(codes, size // groups))
         self.register_buffer("sizes", torch.ones(codes))  # moving averages of how many vectors chose a code ...
         self.register_buffer("sums", self.codebook.clone())  # ... and of their sum
@@ -90,11 +90,10 @@ class VectorQuantizer(Bottleneck):
             self._learn(vectors, chosen, counts.to(self.sizes.dtype))
         return Code(z + (h - h.detach()), cost, info)  # z to the last bit, which h + (z - h) is not
 
-    def sample(self, shape: tuple[int, ...], generator: torch.Generator | None = None) -> Tensor:
-        """Return codes drawn by their usage, each independently."""
-        drawn = (shape[0], self.groups, *shape[2:])
-        indices = torch.multinomial(self.sizes.cpu(), math.prod(drawn), replacement=True, generator=generator)
-        return self.lookup(indices.view(drawn).to(self.codebook.device))
+    def independent(self, shape: tuple[int, ...], generator: torch.Generator | None) -> Tensor:
+        """Return entries drawn by their usage."""
+        drawn = torch.multinomial(self.sizes.cpu(), math.prod(shape), replacement=True, generator=generator)
+        return drawn.view(shape)
 
     def _vectors(self, h: Tensor) -> Tensor:
         return to_vectors(h.detach(), self.groups).to(self.codebook.dtype).flatten(0, -2)

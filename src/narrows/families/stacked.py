@@ -1,6 +1,5 @@
 """Stacked autoencoder: one layer after the other, then all together (Bengio et al. 2007; Vincent et al. 2010)."""
 
-from dataclasses import replace
 from itertools import pairwise
 from typing import Any, cast
 
@@ -12,6 +11,7 @@ from narrows.corruption import Corruption
 from narrows.data.pairs import Pairs
 from narrows.errors import InputError
 from narrows.estimator import Estimator, Problem
+from narrows.funnel import learn
 from narrows.inference import run
 from narrows.likelihood import Gaussian
 from narrows.model import Model
@@ -20,11 +20,6 @@ from narrows.networks.dense import DenseDecoder, DenseEncoder
 from narrows.networks.start import unit_variance_start
 from narrows.params import param
 from narrows.parts import as_part
-from narrows.training.fit import Settings
-from narrows.training.loop import train
-from narrows.training.progress import listeners
-from narrows.training.runtime import Runtime
-from narrows.training.work import products
 
 __all__ = ["StackedAutoEncoder"]
 
@@ -81,19 +76,7 @@ class StackedAutoEncoder(Estimator):
         if self.start == "data":
             centre = layer.likelihood.centre(batch.target)
             unit_variance_start(layer.encoder, layer.decoder, lambda: layer.reconstruct(batch.x), centre)
-        work = products(layer, rows.batch(slice(0, 1))) * 3 * min(self.batch_size, len(rows))
-        runtime = Runtime(self.device, 1, self.precision, self.threads).resolve(work)
-        settings = replace(Settings.of(self), epochs=self.greedy_epochs, minutes=None, tensorboard=None)
-        told = listeners(self.verbose and self.greedy_epochs > 0, None, self.greedy_epochs, 0)
-        seed = int(torch.randint(2**31, ()))
-        with runtime.limits():
-            for epoch in train(
-                layer, rows, epochs=self.greedy_epochs, seed=seed, runtime=runtime, **settings.options()
-            ):
-                for listener in told:
-                    listener.epoch({**vars(epoch), "epoch": epoch.number})
-        for listener in told:
-            listener.close()
+        learn(self, layer, rows, self.greedy_epochs)
 
 
 def blocks(layers: nn.Sequential) -> list[nn.Sequential]:

@@ -1,16 +1,27 @@
 """Vector-quantised autoencoder (van den Oord et al. 2017), and finite scalar quantisation (Mentzer et al. 2023)."""
 
-from typing import Any, ClassVar
+import math
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
+import torch
+from torch import Tensor
 
-from narrows.bottlenecks import FSQ, Bottleneck, VectorQuantizer
+from narrows.bottlenecks import FSQ, CodePrior, Free, Quantizer, VectorQuantizer
+from narrows.bottlenecks.code_prior import PriorEncoder, Through
+from narrows.data.pairs import Batch, Pairs
 from narrows.estimator import Estimator, Problem
+from narrows.funnel import learn
+from narrows.inference import run
+from narrows.likelihood import Categorical
 from narrows.model import Model
 from narrows.networks import Network, ResNet
 from narrows.params import param
+from narrows.training.seeds import seeded
 
 __all__ = ["VQVAE"]
+
+_STEPS = 2000  # that the prior is trained for, where nothing is said
 
 
 class VQVAE(Estimator):
@@ -35,15 +46,39 @@ class VQVAE(Estimator):
     groups: int = param(1, "entries per place", ge=1)
     commitment: float = param(0.25, "price of the distance between code and entry (beta of the paper)", ge=0)
     levels: tuple[int, ...] | None = param(None, "round each number to so many levels, e.g. 8,5,5,5", ge=2)
+    prior_epochs: int | None = param(
+        None, "passes over the codes to learn which go together; none: about 2000 steps; 0: drawn independently", ge=0
+    )
 
     def build(self, problem: Problem) -> Model:
         """Return network, codebook or levels, likelihood."""
-        code: Bottleneck
+        code: Quantizer
         if self.levels is None:
             code = VectorQuantizer(self.latent_dim, self.codes, self.groups, self.commitment)
         else:
             code = FSQ(self.levels, self.groups)
-        return problem.model(self.chosen_network(problem.shape), code)
+        model = problem.model(self.chosen_network(problem.shape), code)
+        if self.prior_epochs != 0:
+            with torch.no_grad():
+                places = code.indices(model.eval().features(torch.zeros(1, *problem.shape)))[0].numel()
+            code.prior = CodePrior(code.n_codes, places)
+        return model.train()
+
+    def fit_pairs(self, pairs: Pairs, likelihood: Any = None, **more: Any) -> Self:
+        """Fit the code, then the prior over its entries."""
+        super().fit_pairs(pairs, likelihood, **more)
+        code = cast("Quantizer", self.model_.bottleneck)
+        if code.prior is not None:
+            entries = run(self.model_, pairs.plain(), entries_of, self._where())
+            learnt = Pairs(entries.astype(np.float32))
+            size = math.ceil(len(learnt) / self.batch_size)
+            epochs = max(1, round(_STEPS / size)) if self.prior_epochs is None else self.prior_epochs
+            places = code.prior.length
+            prior = Model(PriorEncoder(code.prior), Free(places * code.n_codes), Through(), Categorical(code.n_codes))
+            with seeded(self.seed_):
+                learn(self, prior, learnt, epochs)
+            self.model_.to("cpu").eval()
+        return self
 
     def chosen_network(self, shape: tuple[int, ...]) -> Network:
         """Return the network as asked; for images one whose code is maps."""
@@ -53,4 +88,9 @@ class VQVAE(Estimator):
 
     def indices(self, X: Any) -> np.ndarray:
         """Return the entries that stand for every row, (n, groups * places), whole numbers."""
-        return self._map(X, None, lambda model, b: model.bottleneck.indices(model.features(b.x, b.cond)).flatten(1))  # type: ignore[operator]
+        return self._map(X, None, entries_of)
+
+
+def entries_of(model: Model, batch: Batch) -> Tensor:
+    """Return the entries of a batch in a row, (B, groups * places)."""
+    return cast("Quantizer", model.bottleneck).indices(model.features(batch.x, batch.cond)).flatten(1)

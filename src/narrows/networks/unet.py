@@ -1,5 +1,6 @@
 """U-Net (Ronneberger et al. 2015): an encoder whose maps the decoder reads at every resolution."""
 
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -74,8 +75,7 @@ class UNetEncoder(nn.Module):
         super().__init__()
         self.hands_on = spec.skips
         widths = (sizes.shape[0] + sizes.n_cond, *spec.widths, sizes.code_in)
-        pairs = zip(widths[:-1], widths[1:], strict=True)
-        self.blocks = nn.ModuleList(block(spec, n_in, n_out) for n_in, n_out in pairs)
+        self.blocks = nn.ModuleList(block(spec, n_in, n_out) for n_in, n_out in pairwise(widths))
         self.pool = nn.MaxPool2d(2, ceil_mode=True)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
