@@ -3,7 +3,7 @@
 import logging
 import warnings
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -35,7 +35,8 @@ class Encode(nn.Module):
 
     def forward(self, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """Return code and maps."""
-        code, maps = self.model.encode(*inputs)
+        x, cond = (*inputs, None)[:2]
+        code, maps = self.model.encode(cast("Tensor", x), cond)
         return (code.z, *maps)
 
 

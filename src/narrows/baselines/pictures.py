@@ -32,7 +32,7 @@ class SmoothedThreshold:
     """
 
     sigmas: tuple[float, ...] = (0.0, 1.0, 1.5, 2.0, 3.0, 4.0)
-    name = "a smoothed threshold"
+    name = "smoothed threshold"
 
     def fit(self, A: Array, B: Array) -> Self:
         """Choose from grey pictures ``(n, H, W)`` or ``(n, 1, H, W)`` and masks ``(n, H, W)`` of what is looked for."""
@@ -64,7 +64,7 @@ class LocationPrior:
     """
 
     ignore: int | None = None
-    name = "the most frequent class of each place"
+    name = "most frequent class per place"
 
     def fit(self, A: Array, B: Array) -> Self:
         """Count the classes of masks ``(n, H, W)``; the pictures A are not looked at."""
@@ -100,7 +100,7 @@ class ColourTable:
     """
 
     k: int = 64
-    name = "a colour table"
+    name = "colour table"
 
     def fit(self, A: Array, B: Array) -> Self:
         """Learn from pairs of pictures ``(n, C, H, W)``; uint8 and uint16 become [0, 1]."""
@@ -141,7 +141,7 @@ class MeanTarget:
     [[2.0], [2.0], [2.0]]
     """
 
-    name = "the mean training target"
+    name = "mean training target"
 
     def fit(self, A: Array, B: Array) -> Self:
         """Average the rows of B; uint8 and uint16 become [0, 1]."""

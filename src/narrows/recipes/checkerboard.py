@@ -79,7 +79,8 @@ def stride_energy(images: np.ndarray) -> np.ndarray:
 def peak(images: np.ndarray) -> float:
     """Return how many times the mean energy at those three bins is that of the eight bins around each of them.
 
-    Near 1 for images without the pattern, whatever their sharpness; both means are over all images (n, H, W).
+    About 1 for a smooth spectrum, whatever the sharpness; far more where the pattern stands out. Both means are over
+    all images (n, H, W).
 
     Examples
     --------
@@ -159,7 +160,7 @@ def table(run: Run, images: Images, starts: dict[str, Any], ends: dict[str, Any]
         run.metric(f"mse_{stem}", error, f"mean squared error, {name}", "per pixel")
     lead = (
         "Energy is |FFT|² of an image, its mean included; the stride's frequency: period 2 across, down and both. The "
-        "peak is the mean energy there over that at the eight frequencies around each: near 1 without a pattern."
+        "peak is the mean energy there over that at the eight frequencies around each: above 1 for a pattern."
     )
     shown = ("share at the start", "share, trained", "share, flat maps", "peak at the start", "peak, trained")
     run.table("Measured", lead, ("decoder", "weights", "test error", *shown), rows)

@@ -89,7 +89,8 @@ def view(run: Run) -> None:
 
 def receptive_fields(run: Run) -> dict[tuple[int, ...], np.ndarray]:
     """Measure the fields of single layers and stacks against 1 + sum of dilation x (side - 1)."""
-    fields, rows, wrong, moved = {}, [], 0, 0
+    fields: dict[tuple[int, ...], np.ndarray] = {}
+    rows, wrong, moved = [], 0, 0
     for dilations in (*_SINGLE, *_STACKS):
         specs = [ConvLayer(1, dilation=each) for each in dilations]
         gradient, size = reach(specs)

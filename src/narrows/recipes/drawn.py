@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 __all__ = ["cells", "facades", "streets"]
 
 Array = NDArray[Any]
+Number = float | np.integer[Any]
 SIDE = 64
 _ROWS, _COLUMNS = np.mgrid[:SIDE, :SIDE]
 
@@ -85,15 +86,16 @@ def _bytes(picture: Array) -> Array:
     return made
 
 
-def _box(top: float, left: float, high: float, wide: float) -> Array:
+def _box(top: Number, left: Number, high: Number, wide: Number) -> Array:
     """Mark the pixels of a rectangle."""
-    return (top <= _ROWS) & (top + high > _ROWS) & (left <= _COLUMNS) & (left + wide > _COLUMNS)
+    made: Array = (top <= _ROWS) & (top + high > _ROWS) & (left <= _COLUMNS) & (left + wide > _COLUMNS)
+    return made
 
 
 def _cells(rng: np.random.Generator) -> tuple[Array, Array]:
     from scipy.ndimage import gaussian_filter
 
-    places = np.stack(np.mgrid[-6:SIDE:16, -6:SIDE:16], axis=-1).reshape(-1, 2) + rng.uniform(0, 13, (25, 2))
+    places = np.moveaxis(np.mgrid[-6:SIDE:16, -6:SIDE:16], 0, -1).reshape(-1, 2) + rng.uniform(0, 13, (25, 2))
     squares = (_ROWS[..., None] - places[:, 0]) ** 2 + (_COLUMNS[..., None] - places[:, 1]) ** 2
     first, second = np.moveaxis(squares.argsort(axis=-1)[..., :2], -1, 0)
     gap = np.diff(np.sort(squares, axis=-1)[..., :2])[..., 0]
@@ -142,28 +144,23 @@ def _facade(rng: np.random.Generator) -> tuple[Array, Array]:
     def add(part: str, where: Array, colour: Array) -> None:
         labels[where], photo[where] = _FACADE[part], colour[where]
 
-    def paint(red: float, green: float, blue: float, shade: Array | float = 1.0) -> Array:
-        return (
-            np.ones((SIDE, SIDE, 1))
-            * np.array((red, green, blue))
-            * light
-            * np.broadcast_to(shade, (SIDE, SIDE))[..., None]
-        )
+    def paint(colour: tuple[float, float, float], shade: Array) -> Array:
+        return np.asarray(light * shade[..., None] * np.array(colour))
 
+    plain = np.ones((SIDE, SIDE))
     across, down = _COLUMNS - left, _ROWS - top
     bricks = 1 - 0.25 * ((down % 4 == 0) | ((across + 4 * (down // 4 % 2)) % 8 == 0))
-    add("wall", _box(top, left, SIDE, SIDE - 2 * left), paint(0.72, 0.48, 0.38, bricks))
-    add("roof", _box(top - 6, left - 2, 6, SIDE - 2 * left + 4), paint(0.38, 0.30, 0.30, 1 - 0.3 * (_COLUMNS % 4 < 1)))
+    add("wall", _box(top, left, SIDE, SIDE - 2 * left), paint((0.72, 0.48, 0.38), bricks))
+    tiles = 1 - 0.3 * (_COLUMNS % 4 == 0)
+    add("roof", _box(top - 6, left - 2, 6, SIDE - 2 * left + 4), paint((0.38, 0.30, 0.30), tiles))
     wide, high, step = rng.integers(7, 10), rng.integers(8, 12), rng.integers(12, 15)
     for row in range(top + 3, SIDE - 24, high + 6):
         for column in range(left + 3, SIDE - left - wide - 1, step):
             window = _box(row, column, high, wide)
             glass = _box(row + 1, column + 1, high - 2, wide - 2) & (column + wide // 2 != _COLUMNS)
-            add(
-                "window",
-                window,
-                np.where(glass[..., None], paint(0.3, 0.4, 0.5, 0.4 + 1.6 * (_ROWS - row) / high), 0.9),
-            )
-            add("sill", _box(row + high, column - 1, 2, wide + 2), paint(0.85, 0.82, 0.75))
-    add("door", _box(SIDE - 16, rng.integers(14, 40), 16, 9), paint(0.45, 0.26, 0.12, 1 - 0.5 * (_COLUMNS % 3 == 0)))
+            reflection = paint((0.3, 0.4, 0.5), 0.4 + 1.6 * (_ROWS - row) / high)
+            add("window", window, np.where(glass[..., None], reflection, 0.9))
+            add("sill", _box(row + high, column - 1, 2, wide + 2), paint((0.85, 0.82, 0.75), plain))
+    planks = 1 - 0.5 * (_COLUMNS % 3 == 0)
+    add("door", _box(SIDE - 16, rng.integers(14, 40), 16, 9), paint((0.45, 0.26, 0.12), planks))
     return _bytes(labels / 255), _bytes(photo + rng.normal(0, 0.02, photo.shape))

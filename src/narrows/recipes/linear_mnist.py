@@ -1,5 +1,7 @@
 """``linear-mnist``: two matrices, as in the documents, against the optimum."""
 
+import numpy as np
+
 from narrows.baselines import PCABaseline
 from narrows.families.autoencoder import AutoEncoder
 from narrows.recipes.base import PLAIN, recipe
@@ -31,7 +33,8 @@ def linear_mnist(run: Run) -> None:
         stem = name.partition(" (")[0].replace(" ", "-").lower()
         trace = run.trace(stem, lambda net: error_rows(truth, reconstructed(net, images.test)).mean())
         run.fit(stem, model, images.train, watch=trace)
-        curves[name], found[name] = (trace.epochs, trace.values), float(test_errors(model, images.test).mean())
+        curves[name] = np.array(trace.epochs), np.array(trace.values)
+        found[name] = float(test_errors(model, images.test).mean())
     main = next(iter(presets.values()))
     errors, rival = test_errors(main, images.test), f"PCA with the same {_CODE} numbers, the optimum"
     run.metric("mse", errors.mean(), "mean squared error", "per pixel")

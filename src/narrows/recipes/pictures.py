@@ -59,7 +59,8 @@ def membranes(run: Run) -> Pictures:
     split = (
         f"slices 0 to {cut - 1} are learnt from, {cut} to {len(images) - 1} held out: neighbours look alike, so that"
     )
-    _noted(run, "membrane", cut, len(images) - cut, f"{split} a random split would flatter every method")
+    notes = [f"{split} a random split would flatter every method"]
+    run.data_is("membrane", learnt=cut, held=len(images) - cut, notes=notes)
     return Pictures(images[:cut, None], classes[:cut], images[cut:, None], classes[cut:])
 
 
@@ -77,7 +78,8 @@ def streets(run: Run) -> Pictures:
             raise InputError(f"{run.data / part}annot: {came}", CAMVID)
         parts += [np.moveaxis(images, 3, 1), classes]
     made = Pictures(*parts)
-    _noted(run, "CamVid", len(made.train), len(made.test), "the split of the folders: it is one video, cut in time")
+    notes = ["the split of the folders: neighbouring frames of a video look alike, a random split would flatter"]
+    run.data_is("CamVid", learnt=len(made.train), held=len(made.test), notes=notes)
     return made
 
 
@@ -93,7 +95,7 @@ def facades(run: Run) -> Pictures:
             raise InputError(f"{run.data / part} holds pictures of {high} x {wide}", FACADES)
         parts += [pairs[..., high:], pairs[..., :high]]
     made = Pictures(*map(np.ascontiguousarray, parts))
-    _noted(run, "facades", len(made.train), len(made.test), "the split of the folders")
+    run.data_is("facades", learnt=len(made.train), held=len(made.test), notes=["the split of the folders"])
     return made
 
 
@@ -120,12 +122,8 @@ def _drawn(run: Run, name: str, draw: Any) -> Pictures:
     notes = ["drawn by the program, so that the answers are known"]
     if run.data is not None:
         notes.append(f"{run.data} is not read: a miniature draws its own pictures")
-    _noted(run, name, _LEARNT, _HELD, *notes)
+    run.data_is(name, learnt=_LEARNT, held=_HELD, notes=notes)
     return Pictures(*draw(_LEARNT, 0), *draw(_HELD, 1))
-
-
-def _noted(run: Run, name: str, learnt: int, held: int, *notes: str) -> None:
-    run.data_is(name, learnt=learnt, held=held, notes=notes)
 
 
 def _listed(folder: Path, part: str, accepted: str) -> list[str]:
@@ -135,7 +133,7 @@ def _listed(folder: Path, part: str, accepted: str) -> list[str]:
     names = [path.name for path in (folder / part).iterdir() if path.suffix.lower() in _ENDINGS]
     if not names:
         raise InputError(f"{folder / part} holds no pictures ({', '.join(_ENDINGS)})", accepted, "--data FOLDER")
-    return sorted(names, key=lambda name: (len(Path(name).stem), name) if Path(name).stem.isdigit() else (0, name))
+    return sorted(names, key=lambda name: (int(Path(name).stem) if Path(name).stem.isdecimal() else -1, name))
 
 
 def _same_names(folder: Path, first: str, second: str, accepted: str) -> dict[str, list[str]]:
@@ -145,9 +143,8 @@ def _same_names(folder: Path, first: str, second: str, accepted: str) -> dict[st
     alone = sorted(stems[0] ^ stems[1])
     if alone:
         here = first if alone[0] in stems[0] else second
-        raise InputError(
-            f"{len(alone)} pictures have no partner, the first is {alone[0]!r} in {folder / here}", accepted
-        )
+        came = f"{folder / here} holds {alone[0]!r} without a partner, one of {len(alone)}"
+        raise InputError(came, accepted)
     return names
 
 

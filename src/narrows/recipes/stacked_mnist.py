@@ -34,6 +34,7 @@ def stacked_mnist(run: Run) -> None:
         kind: run.fit(kind.lower(), StackedAutoEncoder(noise=noise, **base), images.train)
         for kind, noise in _KINDS.items()
     }
+    run.note("The main model is the SDAE: masking noise hides a quarter of each layer's inputs while it learns.")
     run.note("The likelihood is Bernoulli, and a pixel's grey is read as a probability: cross-entropy, as in 004.")
     classifier = _labels(run, models, images)
     _variants(run, models, classifier, images)
@@ -84,9 +85,22 @@ def _labels(run: Run, models: dict[str, Any], images: Images) -> CodeClassifier:
 def _classifier(run: Run, model: Any, images: Images, n: int) -> CodeClassifier:
     """Return a classifier fitted to the first n labels, on top of a fitted model or of random weights."""
     steps = 300 if run.quick else 2000
-    own = {"epochs": max(steps * _BATCH // n, 10), "batch_size": _BATCH, "validation": 0.0, "lr": 3e-3, "random_state": 0}
+    own = {
+        "epochs": max(steps * _BATCH // n, 10),
+        "batch_size": _BATCH,
+        "validation": 0.0,
+        "lr": 3e-3,
+        "random_state": 0,
+    }
     random = StackedAutoEncoder(**_layers(run), **PLAIN)
-    made = CodeClassifier(estimator=model or random, prefit=model is not None, pretrain=model is not None, **own)
+    made = CodeClassifier(
+        estimator=model or random,
+        prefit=model is not None,
+        pretrain=model is not None,
+        validation=0.0,
+        random_state=0,
+        **own,
+    )
     return made.fit(images.train[:n], images.train_labels[:n])
 
 

@@ -11,6 +11,7 @@ from narrows.data.augment import Crop, Flip
 from narrows.data.pairs import Batch, Pairs
 from narrows.families.autoencoder import AutoEncoder
 from narrows.networks import Sizes, UNet
+from narrows.networks.unet import Skip
 from narrows.recipes.base import PLAIN, recipe
 from narrows.recipes.pictures import MEMBRANE, curves, losses, membranes, predict
 from narrows.recipes.run import Run
@@ -20,7 +21,7 @@ __all__ = ["unet_membrane"]
 
 Found = dict[str, dict[str, Any]]
 _WIDTHS, _BRIDGE, _TILE = (16, 32, 64, 128), 256, 256
-_SKIPS = {"concat": "skips concatenated", "add": "skips added", "none": "no skips"}
+_SKIPS: dict[Skip, str] = {"concat": "skips concatenated", "add": "skips added", "none": "no skips"}
 _MAIN = _SKIPS["concat"]
 
 
@@ -85,7 +86,7 @@ def numbers(run: Run, found: Found, rival: str, size: tuple[int, ...]) -> None:
     lead = f"The network learns from whole pictures of {whole}, flipped and turned at random."
     if max(size) > _TILE:
         lead = (
-            f"The network learns from tiles: every epoch cuts one of {_TILE} x {_TILE} out of each picture of {whole}, "
+            f"The network learns from tiles of {_TILE} x {_TILE}: every epoch cuts one out of each picture of {whole}, "
         )
         lead += "at a random place, flipped and turned at random. It is tested on whole pictures."
     rows = [(name, *(float(each[key]) for key in keys)) for name, each in found.items()]

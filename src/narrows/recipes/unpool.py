@@ -17,7 +17,7 @@ from narrows.tasks.reduce import Reducer
 __all__ = ["unpool"]
 
 _HAND_MADE = np.array([[1.0, 2, 6, 3], [4, 3, 1, 7], [8, 5, 2, 2], [1, 4, 9, 5]])
-_WAYS = ("max-unpooling", "top left, no positions", "average-unpooling")
+_WAYS = ("max-unpooling", "top-left unpooling", "average-unpooling")
 _ENCODER = ("conv:8,relu", "pool", "conv:8,relu", "pool", "conv")
 _DECODER = ("conv:8,relu", "unpool", "conv:8,relu", "unpool", "conv")
 
@@ -32,8 +32,8 @@ def unpool(run: Run) -> None:
     kept, lost = many(run, digits)
     errors = trained(run, images)
     run.conclude(
-        f"{percent(kept)} of the pooled values of five digits are back where they came from with the encoder's positions,"
-        f" {percent(lost)} at the top left without them; a decoder that learnt to unpool makes "
+        f"{percent(kept)} of the pooled values of five digits are back where they came from with the encoder's "
+        f"positions, {percent(lost)} at the top left without them; a decoder that learnt to unpool makes "
         f"{number(errors[1] / errors[0], 2)} times its error when it is given the code alone."
     )
 
@@ -53,7 +53,9 @@ def small(run: Run) -> None:
     pooled, positions, back = ways(_HAND_MADE[None])
     landed = {name: each[0] for name, each in zip(_WAYS[:2], back, strict=False)}
     drawn = figures.placement(_HAND_MADE, pooled[0], landed, positions[0])
-    caption = "The frames are the places where the maxima were. All other places are zero."
+    caption = (
+        "The frames are the places where the maxima were. Without them, values go to the top left of their windows."
+    )
     run.figure("small", "Max-unpooling of a small array", caption, drawn)
     averaged = _HAND_MADE.reshape(2, 2, 2, 2).mean((1, 3))
     again = F.avg_pool2d(torch.from_numpy(back[2])[None], 2)[0, 0].numpy()

@@ -1,0 +1,86 @@
+"""``sparse-mnist``: sparsity by a price on activity, by a target for it, and by keeping the largest units."""
+
+from typing import Any
+
+import numpy as np
+
+from narrows.baselines import PCABaseline
+from narrows.families.sparse import SparseAutoEncoder
+from narrows.networks.dense import Dense
+from narrows.recipes.base import PLAIN, recipe
+from narrows.recipes.evidence import reconstructions, test_errors
+from narrows.recipes.run import Images, Run
+from narrows.report import figures
+from narrows.report.style import number, percent
+from narrows.tasks.base import error_rows, unit
+from narrows.tasks.reduce import Reducer
+
+__all__ = ["sparse_mnist"]
+
+_CODE, _KEPT, _ACTIVE = 256, 25, 0.1
+_KINDS: dict[str, dict[str, Any]] = {
+    "top-k": {"k": _KEPT},
+    "L1": {"k": 0, "penalties": "l1:0.1"},
+    "KL": {"k": 0, "penalties": "kl_sparsity:1,0.05", "network": Dense((), (), code="sigmoid", output="sigmoid")},
+    "no sparsity": {"k": 0},
+}
+
+
+@recipe("sparse-mnist", "sparse autoencoders: L1, KL to a target, top-k", source="004")
+def sparse_mnist(run: Run) -> None:
+    """Train one hidden layer in four ways, and show how many units work for an image, and what they look for."""
+    images = run.images()
+    base = {"latent_dim": _CODE, "epochs": run.epochs(20, 20), "lr": 1e-3, **PLAIN}
+    base["network"] = Dense((), (), code="relu", output="sigmoid")
+    models = {}
+    for name, own in _KINDS.items():
+        model = SparseAutoEncoder(**{**base, **own})
+        models[name] = run.fit(name.replace(" ", "-").lower(), model, images.train)
+    codes = {name: model.transform(images.test) for name, model in models.items()}
+    _compare(run, models, codes, images)
+    drawn = figures.activity(codes, threshold=_ACTIVE)
+    run.figure("activity", "How many units work for an image", "Codes of the test images.", drawn)
+    for name, model in models.items():
+        drawn = figures.filters(model.model_.encoder.layers[0].weight.detach().numpy(), (28, 28))
+        caption = "The encoder's weights of each unit, one picture each."
+        run.figure(f"filters-{name.replace(' ', '-').lower()}", f"Filters, {name}", caption, drawn)
+    main = next(iter(models.values()))
+    reconstructions(run, main, images)
+    run.keep(Reducer(latent_dim=_CODE), main, images.train[:100])
+
+
+def _compare(run: Run, models: dict[str, Any], codes: dict[str, np.ndarray], images: Images) -> None:
+    """Hold the four side by side, and the first against PCA with as many numbers as it keeps."""
+    truth = unit(images.test)
+    errors = {name: test_errors(model, images.test) for name, model in models.items()}
+    active = {name: np.abs(code) > _ACTIVE for name, code in codes.items()}
+    theirs = error_rows(truth, PCABaseline(_KEPT).fit(unit(images.train)).reconstruct(truth))
+    main, *others = models
+    run.metric("mse", errors[main].mean(), "mean squared error", "per pixel")
+    run.metric("active", active[main].mean(), "units at work for an image", "share")
+    rival = f"PCA with {_KEPT} numbers"
+    run.rival(rival, mse=theirs.mean())
+    for name in others:
+        run.rival(name, mse=errors[name].mean(), active=active[name].mean())
+    run.judge("mse", rival, len(truth), errors[main] - theirs)
+    run.note(
+        f"The main model is {main}, which keeps {_KEPT} of {_CODE} numbers. A sparse code also has to say which units "
+        "they belong to; PCA has no need to."
+    )
+    shown = [
+        (
+            name,
+            _price(models[name]),
+            number(errors[name].mean()),
+            percent(active[name].mean()),
+            int((~active[name].any(0)).sum()),
+        )
+        for name in models
+    ]
+    columns = ("kind", "price", "mean squared error", f"units above {_ACTIVE}", "units never above it")
+    run.table("Side by side", f"{_CODE} units in one hidden layer; {number(len(truth))} test images.", columns, shown)
+
+
+def _price(model: Any) -> str:
+    """Return what makes a model sparse, in the words of its settings."""
+    return f"k={model.k}" if model.k else f"penalties={model.penalties}" if model.penalties else "none"
