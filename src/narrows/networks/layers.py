@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from narrows.errors import InputError
 from narrows.networks.parts import Activation, Norm, activation, norm
 from narrows.networks.resample import MaxPool, average_unpool
 from narrows.params import param
@@ -84,6 +85,10 @@ class Transpose(Layer):
 
     def build(self, shape: Shape) -> nn.Module:
         """Return the transposed convolution, dressed."""
+        most = max(self.stride, self.dilation)
+        if self.output_padding >= most:
+            came = f"output_padding={self.output_padding}: output padding must be smaller than stride or dilation"
+            raise InputError(came, f"0 to {most - 1}", f"output_padding={most - 1}")
         width = self.channels or shape[0]
         sizes = (self.kernel, self.stride, self.padding, self.output_padding)
         return dressed(nn.ConvTranspose2d(shape[0], width, *sizes, dilation=self.dilation), width, self)

@@ -1,5 +1,6 @@
 """``checkerboard``: four ways to grow an image, and the pattern of the stride that they leave."""
 
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ _WAYS = {
     "bilinear, convolution": "bilinear",
     "pixel shuffle": "shuffle",
 }
+_STRIDE = 4  # of the whole decoder, which doubles twice
 _RIM = 6  # pixels from which the zeros around an image can be felt in the output
 
 
@@ -44,26 +46,28 @@ def checkerboard(run: Run) -> None:
     table(run, images, starts, ends, flat)
     first, smooth = next(iter(_WAYS)), max(flat["nearest, convolution"], flat["bilinear, convolution"])
     run.conclude(
-        f"A flat map comes out of the trained transposed convolution with {share(flat[first])} of its energy at the "
-        f"stride's frequency, out of the pixel shuffle with {share(flat['pixel shuffle'])}, out of both resize-"
+        f"A flat map comes out of the trained transposed convolution with {share(flat[first])} of its energy in a "
+        f"pattern of the stride, out of the pixel shuffle with {share(flat['pixel shuffle'])}, out of both resize-"
         f"convolutions with {share(smooth)}; in reconstructions training brings the transposed one from "
         f"{share(before[first])} to {share(after[first])}."
     )
     run.keep(Reducer(latent_dim=16), ends["nearest, convolution"], images.train[:100])
 
 
-def spectrum(images: np.ndarray) -> tuple[np.ndarray, list[tuple[int, int]]]:
-    """Return |FFT|² of images (n, H, W) of even sides, and the bins of period 2: across, down and both."""
+def spectrum(images: np.ndarray, stride: int) -> tuple[np.ndarray, list[tuple[int, int]]]:
+    """Return |FFT|² of images (n, H, W), and the bins of whole multiples of 1 / stride, without the mean."""
     power: np.ndarray = np.abs(np.fft.fft2(np.asarray(images, np.float64))) ** 2
-    middle, centre = power.shape[1] // 2, power.shape[2] // 2
-    return power, [(0, centre), (middle, 0), (middle, centre)]
+    high, wide = power.shape[1:]
+    bins = [(down * high // stride, across * wide // stride) for down, across in product(range(stride), repeat=2)]
+    return power, bins[1:]
 
 
-def stride_energy(images: np.ndarray) -> np.ndarray:
-    """Return the share of every image's energy, its mean included, at the frequencies of stride 2.
+def stride_energy(images: np.ndarray, stride: int = 2) -> np.ndarray:
+    """Return the share of every image's energy, its mean included, that repeats with the stride.
 
-    The energy is |FFT|² over images (n, H, W) of even sides; the frequencies are the three Nyquist bins, half a cycle
-    per pixel across, down, and both. Of a level m with a pattern of amplitude a it is a² / (m² + a²).
+    The energy is |FFT|² over images (n, H, W) whose sides the stride divides; the frequencies are the multiples of 1 /
+    stride cycles per pixel, without the mean: for stride 2 the three Nyquist bins, across, down and both. Of a level m
+    with a pattern of amplitude a it is a² / (m² + a²).
 
     Examples
     --------
@@ -71,13 +75,13 @@ def stride_energy(images: np.ndarray) -> np.ndarray:
     >>> stride_energy(np.stack([3 + pattern, 3 + 0 * pattern])).round(12).tolist()
     [0.1, 0.0]
     """
-    power, bins = spectrum(images)
+    power, bins = spectrum(images, stride)
     found: np.ndarray = sum(power[:, row, column] for row, column in bins) / power.sum((1, 2))
     return found
 
 
 def peak(images: np.ndarray) -> float:
-    """Return how many times the mean energy at those three bins is that of the eight bins around each of them.
+    """Return how many times the mean energy at the bins of stride 2 is that of the eight bins around each of them.
 
     About 1 for a smooth spectrum, whatever the sharpness; far more where the pattern stands out. Both means are over
     all images (n, H, W).
@@ -88,7 +92,7 @@ def peak(images: np.ndarray) -> float:
     >>> round(peak(noise), 1), round(peak(noise + (-1.0) ** np.indices((16, 16)).sum(0)), -1)
     (1.0, 90.0)
     """
-    power, bins = spectrum(images)
+    power, bins = spectrum(images, 2)
     mean = power.mean(0)
     shifts = [(down, across) for down in (-1, 0, 1) for across in (-1, 0, 1) if down or across]
     around = [np.roll(mean, shift, (0, 1))[spot] for spot in bins for shift in shifts]
@@ -124,12 +128,12 @@ def flat_maps(run: Run, models: dict[str, Any], images: Images) -> dict[str, flo
             for stage in decoder.stages:
                 maps = stage(maps)
             made = decoder.head(maps)[:, 0, _RIM:-_RIM, _RIM:-_RIM].numpy()
-        pictures[name], energy[name] = made[0] - made[0].mean(), float(stride_energy(made).mean())
+        pictures[name], energy[name] = made[0] - made[0].mean(), float(stride_energy(made, _STRIDE).mean())
     drawn = figures.checkerboard(pictures, energy)
     caption = (
         "The maps that the trained decoder begins with, levelled: the code of a test image, without its picture. Drawn "
         f"is the difference from the mean; {_RIM} pixels at each side are left out, because zeros lie around the maps. "
-        "The coarser pattern, of period 4, is that of the first of the two doublings; the bars count period 2."
+        f"The decoder doubles twice, so the bars count what repeats every {_STRIDE} pixels, period 2 among it."
     )
     run.figure("flat", "What becomes of flat maps", caption, drawn)
     return energy
@@ -159,8 +163,8 @@ def table(run: Run, images: Images, starts: dict[str, Any], ends: dict[str, Any]
         run.metric(f"flat_{stem}", flat[name], f"energy at the stride's frequency, flat maps, {name}", "share")
         run.metric(f"mse_{stem}", error, f"mean squared error, {name}", "per pixel")
     lead = (
-        "Energy is |FFT|² of an image, its mean included; the stride's frequency: period 2 across, down and both. The "
-        "peak is the mean energy there over that at the eight frequencies around each: above 1 for a pattern."
+        "Shares are of |FFT|² of an image, its mean included: period 2 across, down or both; of flat maps also "
+        "period 4. The peak is the mean energy at period 2 over that at the eight frequencies around each."
     )
     shown = ("share at the start", "share, trained", "share, flat maps", "peak at the start", "peak, trained")
     run.table("Measured", lead, ("decoder", "weights", "test error", *shown), rows)

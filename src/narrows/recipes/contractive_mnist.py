@@ -25,22 +25,22 @@ __all__ = ["contractive_mnist"]
 
 _ONE = Dense((), (), code="tanh", output="sigmoid")
 _DEEP = Dense((256,), activation="tanh", code="tanh", output="sigmoid")
-_PLAIN, _DEEP_PLAIN, _MAIN = "plain", "plain, two layers", "CAE"
+_MAIN, _PLAIN = "CAE", "plain"
 _ROWS = 200  # images whose Jacobians are looked at
 
 
 def _models(run: Run) -> dict[str, Any]:
     """Return the models that are held side by side: one hidden layer, then two."""
-    base = {"latent_dim": 32 if run.quick else 64, "lr": 3e-3 if run.quick else 1e-3, **PLAIN}
+    base: dict[str, Any] = {"latent_dim": 32 if run.quick else 64, "lr": 3e-3 if run.quick else 1e-3, **PLAIN}
     base |= {"epochs": run.epochs(10, 20), "network": _ONE}
-    price = {"contraction": 0.1}
+    price: dict[str, Any] = {"contraction": 0.1}
     return {
         _MAIN: ContractiveAutoEncoder(method="exact", **price, **base),
         "SCAE": ContractiveAutoEncoder(method="noise", std=0.1, **price, **base),
         "DAE": DenoisingAutoEncoder(noise="gaussian:0.3", **base),
         _PLAIN: AutoEncoder(**base),
         "CAE, two layers": ContractiveAutoEncoder(method="probe", **price, **{**base, "network": _DEEP}),
-        _DEEP_PLAIN: AutoEncoder(**{**base, "network": _DEEP}),
+        "plain, two layers": AutoEncoder(**{**base, "network": _DEEP}),
     }
 
 
@@ -55,7 +55,7 @@ def contractive_mnist(run: Run) -> None:
     _compare(run, models, images)
     _against_autograd(run, models, unit(images.test[:_ROWS]))
     reconstructions(run, models[_MAIN], images)
-    run.keep(Reducer(), models[_MAIN], images.train[:100])
+    run.keep(Reducer(latent_dim=models[_MAIN].latent_dim), models[_MAIN], images.train[:100])
 
 
 def _compare(run: Run, models: dict[str, Any], images: Images) -> None:

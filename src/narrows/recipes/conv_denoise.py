@@ -43,7 +43,7 @@ def conv_denoise(run: Run) -> None:
         run.rival("the same with bilinear up-sampling", mse=error_rows(truth, made).mean(), psnr=psnr(truth, made))
     drawn = figures.loss_curves(model.history_)
     run.figure("losses", "Loss per epoch", "Nats per row, on the noisy images that are learnt from.", drawn)
-    layer_table(run, model, base["batch_size"])
+    layer_table(run, model, 128)
     run.keep(task, model, images.train[:100])
 
 

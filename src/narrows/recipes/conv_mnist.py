@@ -24,7 +24,7 @@ __all__ = ["conv_mnist", "few", "settings"]
 _BATCH = 256
 _SEED = 3  # from some others, pixels of the last relu die in the first steps, every second row and column
 _AFTER: dict[str, Any] = {"activation": "relu", "norm": "batch", "norm_last": True}
-_SAME = {"stride": 1, "output_padding": 0}
+_SAME: dict[str, Any] = {"stride": 1, "output_padding": 0}
 _NETWORK = Stack(
     (
         ConvLayer(16, **_AFTER),
@@ -72,7 +72,7 @@ def conv_mnist(run: Run) -> None:
     mean = np.broadcast_to(unit(images.train).mean(0), truth.shape)
     run.metric("mse", errors.mean(), "mean squared error", "per pixel")
     run.rival("the mean training image", mse=error_rows(truth, mean).mean())
-    before, after = truth[0].size, model._n_features_out
+    before, after = truth[0].size, int(np.prod(model.code_shape_))
     run.conclude(
         f"{number(len(truth))} test images come back with a mean squared error of {number(errors.mean())}, "
         f"through a code of {number(after)} numbers: {after / before:.0f} times as many as an image has pixels, "

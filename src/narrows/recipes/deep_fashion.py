@@ -32,9 +32,8 @@ def deep_fashion(run: Run) -> None:
     run.rival(rival, mse=theirs.mean())
     run.judge("mse", rival, len(truth), errors - theirs)
     drawn = figures.epoch_strips(unit(images.train[:5]), trace.values, trace.epochs)
-    run.figure(
-        "epochs", "After every epoch", "The first five training images, over what the model makes of them.", drawn
-    )
+    caption = "The first five training images, and what the model makes of them."
+    run.figure("epochs", "After every epoch", caption, drawn)
     drawn = figures.code_map_3d(model.transform(images.test), images.test_labels, images.class_names)
     caption = f"Every dot is a test image, at the {_CODE} numbers of its code; the colour is its class."
     run.figure("map3d", "The codes in space", caption, drawn)

@@ -42,7 +42,7 @@ def _filters(run: Run, images: Images) -> None:
     drawn = figures.before_after_filters(shown, (28, 28))
     caption = (
         f"What the {_HIDDEN} units of one hidden layer look for: the 64 strongest, each in the same place. "
-        f"All four begin at the same random weights; the noise is new for every batch."
+        "All four begin at the same random weights; the noise is new for every batch."
     )
     run.figure("filters", "Filters at the random start, without noise, with noise", caption, drawn)
 

@@ -22,8 +22,9 @@ _NETWORK = Dense((784,), decoder=(), activation="relu", code="relu", output="sig
 def dense_mnist(run: Run) -> None:
     """Train until the test error no longer falls, and hold the result against PCA."""
     images = run.images()
-    few = {"epochs": run.epochs(300, 40), "patience": 3 if run.quick else 10}
-    model = AutoEncoder(latent_dim=_CODE, network=_NETWORK, batch_size=128, lr=1e-3, **few, **PLAIN)
+    epochs, patience = run.epochs(300, 40), run.epochs(10, 3)
+    own = {"network": _NETWORK, "epochs": epochs, "patience": patience, "batch_size": 128, "lr": 1e-3, **PLAIN}
+    model = AutoEncoder(latent_dim=_CODE, **own)
     events = run.folder / "tensorboard"
     if find_spec("tensorboard"):
         model.set_params(tensorboard=str(events))

@@ -53,7 +53,7 @@ class Run:
             "baselines": {},
             "data": {},
             "tables": [],
-            "warnings": ["A miniature (--quick): few rows, few epochs."] if quick else [],
+            "warnings": [],
             "seconds": {},
             "versions": versions(),
         }
@@ -77,6 +77,9 @@ class Run:
 
     def data_is(self, name: str, *, learnt: int, held: int, notes: Sequence[str] = ()) -> None:
         """Note what the recipe learns from."""
+        small = "A miniature (--quick): few rows, few epochs."
+        if self.quick and small not in self.report["warnings"]:
+            self.note(small)
         self.report["data"] = {"name": name, "used": learnt, "held_out": held, "notes": list(notes)}
 
     def epochs(self, many: int, few: int = 2) -> int:

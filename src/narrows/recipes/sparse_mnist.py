@@ -30,7 +30,7 @@ _KINDS: dict[str, dict[str, Any]] = {
 def sparse_mnist(run: Run) -> None:
     """Train one hidden layer in four ways, and show how many units work for an image, and what they look for."""
     images = run.images()
-    base = {"latent_dim": _CODE, "epochs": run.epochs(20, 20), "lr": 1e-3, **PLAIN}
+    base = {"latent_dim": _CODE, "epochs": 20, "lr": 1e-3, **PLAIN}
     base["network"] = Dense((), (), code="relu", output="sigmoid")
     models = {}
     for name, own in _KINDS.items():

@@ -12,7 +12,7 @@ from narrows.recipes.base import PLAIN, recipe
 from narrows.recipes.evidence import reconstructions
 from narrows.recipes.run import Images, Run
 from narrows.report import figures
-from narrows.report.style import percent
+from narrows.report.style import number, percent
 from narrows.supervised import CodeClassifier
 from narrows.tasks.base import unit
 from narrows.tasks.reduce import Reducer
@@ -70,7 +70,7 @@ def _labels(run: Run, models: dict[str, Any], images: Images) -> CodeClassifier:
         run.rival(name, **dict(zip(keys, errors[name], strict=True)))
     few = {name: f"{100 * errors[name][0]:.1f} %" for name in (_NONE, main, _NEIGHBOUR)}
     run.conclude(
-        f"With {counts[0]} labels, pre-training on all {len(images.train)} images takes the error of a sigmoid network "
+        f"With {counts[0]} labels, pre-training on all {number(len(images.train))} images takes the error of a sigmoid network "
         f"on test images from {few[_NONE]} to {few[main]}; the nearest labelled image has {few[_NEIGHBOUR]}."
     )
     shown = [(name, *(f"{100 * each:.1f} %" for each in row)) for name, row in errors.items()]
@@ -85,21 +85,16 @@ def _labels(run: Run, models: dict[str, Any], images: Images) -> CodeClassifier:
 def _classifier(run: Run, model: Any, images: Images, n: int) -> CodeClassifier:
     """Return a classifier fitted to the first n labels, on top of a fitted model or of random weights."""
     steps = 300 if run.quick else 2000
-    own = {
-        "epochs": max(steps * _BATCH // n, 10),
-        "batch_size": _BATCH,
-        "validation": 0.0,
-        "lr": 3e-3,
-        "random_state": 0,
-    }
     random = StackedAutoEncoder(**_layers(run), **PLAIN)
     made = CodeClassifier(
         estimator=model or random,
         prefit=model is not None,
         pretrain=model is not None,
+        epochs=max(steps * _BATCH // n, 10),
+        lr=3e-3,
+        batch_size=_BATCH,
         validation=0.0,
         random_state=0,
-        **own,
     )
     return made.fit(images.train[:n], images.train_labels[:n])
 

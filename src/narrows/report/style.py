@@ -141,7 +141,7 @@ def number(value: float, digits: int = 3, *, whole: bool = True) -> str:
     size = abs(float(f"{value:.{digits}g}"))
     if size < 1e15 and ((whole and value == int(value)) or size >= 10**digits):
         return f"{value:,.0f}".replace(",", " ")
-    return f"{value:#.{digits}g}".rstrip(".")
+    return f"{value:#.{digits}g}".replace(".e", "e").rstrip(".")
 
 
 def percent(share: float) -> str:

@@ -88,7 +88,8 @@ def fit(job: Job) -> Outcome:
     if job.saved:  # precision, threads and compilation as they were
         job = job._replace(runtime=replace(job.runtime, **job.saved["runtime"]))
     outcome = finished(job) or Outcome(*job.runtime.launch(run, job))
-    job.model.to("cpu").load_state_dict(outcome.weights)
+    plain = job.model.to("cpu").to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    plain.load_state_dict(outcome.weights)  # laid out as a loaded model is, so that its numbers are the same
     return outcome
 
 
