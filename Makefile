@@ -12,16 +12,16 @@ test: .venv/dev  ## everything that must pass: style, types, tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
 lint: .venv/dev  ## mend what can be mended
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: .venv/dev  ## the figures of docs/benchmarks.md (about 20 minutes; needs NARROWS_DATA)
+bench: .venv/dev  ## the figures of docs/benchmarks.md (about an hour; needs NARROWS_DATA)
 	$(BIN)/python bench/quality.py linear
 	$(BIN)/python bench/quality.py reconstruct
-	$(BIN)/python bench/quality.py denoise
+	for row in denoise embed features sparse nll; do $(BIN)/python bench/quality.py $$row || exit 1; done
 	$(BIN)/python bench/speed.py
 	$(BIN)/python bench/table.py
 

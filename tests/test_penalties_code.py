@@ -115,7 +115,7 @@ def test_sparsity_by_gradient_descent_reaches_the_target():
         (Conv((4, 6)), (1, 5, 6), lambda encoder: encoder.head[-1]),
         (Conv((4, 6), flat=False, code="tanh"), (1, 5, 6), lambda encoder: encoder.head[0]),
     ],
-    ids=str,
+    ids=lambda value: "last" if callable(value) and not hasattr(value, "kind") else str(value),
 )
 def test_weights_are_compared_with_the_identity(network, shape, last):
     model = model_of(network, shape)

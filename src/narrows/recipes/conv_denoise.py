@@ -20,12 +20,16 @@ _NOISE = "gaussian:0.5"
 
 
 def _network(mode: Any) -> Stack:
-    """Return the layers of the document; one convolution without padding brings 16 pixels back to 14."""
+    """Return the layers of the document; one convolution without padding brings 16 pixels back to 14.
+
+    Its last sigmoid is that of the Bernoulli likelihood: the squared error behind a sigmoid has no slope left once all
+    is black, and gets there within an epoch.
+    """
     down = [layer for width in (128, 64, 16, 16) for layer in (ConvLayer(width, activation="relu"), Pool(ceil=True))]
     up: list[Any] = []
     for width, padding in ((16, None), (16, None), (64, None), (128, 0)):
         up += [ConvLayer(width, padding=padding, activation="relu"), Upsample(2, mode)]
-    return Stack(tuple(down), (*up, ConvLayer(1, activation="sigmoid")))
+    return Stack(tuple(down), (*up, ConvLayer(1)))
 
 
 @recipe("conv-denoise", "convolutional autoencoder against heavy noise; and the best linear denoiser", source="001")
@@ -33,8 +37,16 @@ def conv_denoise(run: Run) -> None:
     """Train with nearest up-sampling, in full also with bilinear, and hold the result against simple competitors."""
     images = few(run)
     steps = {"batch_size": 4, "lr": 1e-3, "epochs": 4} if run.quick else {"batch_size": 128, "lr": 1e-3, "epochs": 10}
-    base: dict[str, Any] = {"latent_dim": 16, "noise": _NOISE, "fresh": False, **steps, **PLAIN}
+    base: dict[str, Any] = {
+        "latent_dim": 16,
+        "noise": _NOISE,
+        "fresh": False,
+        "likelihood": "bernoulli",
+        **steps,
+        **PLAIN,
+    }
     model = run.fit("nearest", DenoisingAutoEncoder(network=_network("nearest"), **base), images.train)
+    run.note("The document names no loss: this is the cross-entropy, whose sigmoid is the last one of the document.")
     run.note("The noise of the training images is drawn once, as in the document; that of the test images is new.")
     task = judged(run, model, images, _NOISE)
     if not run.quick:
