@@ -12,7 +12,7 @@ test: .venv/dev  ## everything that must pass: style, types, tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: .venv/dev  ## mend what can be mended
 	$(BIN)/ruff check --fix .

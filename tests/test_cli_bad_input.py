@@ -83,7 +83,7 @@ FITS: dict[str, tuple[Make, str, list[str]]] = {
     "unknown device": (nothing, f"{DIGITS} --device foo", ["no device 'foo'", "auto, cpu"]),
     "wrong size": (nothing, f"{DIGITS} --image-size 0x3", ["--image-size '0x3'", "HEIGHTxWIDTH"]),
     "image shape of images": (nothing, f"{DIGITS} --image-shape 1,8,8", ["images of 1 x 8 x 8 already"]),
-    "network that does not fit": (TABLE, f"{REDUCE} --network conv:8", ["A convolutional network cannot read"]),
+    "network that does not fit": (TABLE, f"{REDUCE} --network conv:8", ["The network 'conv' cannot read"]),
     "likelihood that does not fit": (TABLE, f"{REDUCE} --likelihood bernoulli", ["outside what bernoulli takes"]),
     "resume and overwrite": (nothing, f"{DIGITS} --resume --overwrite", ["--resume and --overwrite came together"]),
     "output is a file": (TABLE, "fit reduce digits -o t.csv", ["t.csv is a file", "Try: another -o"]),

@@ -21,7 +21,7 @@ from narrows.training.seeds import seeded
 
 __all__ = ["VQVAE"]
 
-_STEPS = 2000  # that the prior is trained for, where nothing is said
+_STEPS = 2000  # that the prior is trained for at most, where nothing is said
 
 
 class VQVAE(Estimator):
@@ -47,7 +47,7 @@ class VQVAE(Estimator):
     commitment: float = param(0.25, "price of the distance between code and entry (beta of the paper)", ge=0)
     levels: tuple[int, ...] | None = param(None, "round each number to so many levels, e.g. 8,5,5,5", ge=2)
     prior_epochs: int | None = param(
-        None, "passes over the codes to learn which go together; none: about 2000 steps; 0: drawn independently", ge=0
+        None, "passes over the codes to learn which go together; none: as many as for the code; 0: drawn alone", ge=0
     )
 
     def build(self, problem: Problem) -> Model:
@@ -72,7 +72,8 @@ class VQVAE(Estimator):
             entries = run(self.model_, pairs.plain(), entries_of, self._where())
             learnt = Pairs(entries.astype(np.float32))
             size = math.ceil(len(learnt) / self.batch_size)
-            epochs = max(1, round(_STEPS / size)) if self.prior_epochs is None else self.prior_epochs
+            most = min(self.n_epochs_, max(1, round(_STEPS / size)))
+            epochs = most if self.prior_epochs is None else self.prior_epochs
             places = code.prior.length
             prior = Model(PriorEncoder(code.prior), Free(places * code.n_codes), Through(), Categorical(code.n_codes))
             with seeded(self.seed_):

@@ -72,7 +72,8 @@ class Categorical(Likelihood):
     def centre(self, target: Tensor) -> Tensor | None:
         """Return the logarithms of the labels' shares, from 1 per cent on."""
         labels, known = self._known(target)
-        shares = (F.one_hot(labels, self.n_classes).movedim(-1, 2) * known.unsqueeze(2)).to(target.dtype).mean(0)
+        seen = F.one_hot(labels, self.n_classes).movedim(-1, 2) * known.unsqueeze(2)
+        shares = seen.to(torch.get_default_dtype()).mean(0)
         return (shares / shares.sum(1, keepdim=True).clamp_min(_RARE)).flatten(0, 1).clamp_min(_RARE).log()
 
     def _known(self, target: Tensor) -> tuple[Tensor, Tensor]:

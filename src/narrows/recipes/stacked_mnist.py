@@ -70,8 +70,8 @@ def _labels(run: Run, models: dict[str, Any], images: Images) -> CodeClassifier:
         run.rival(name, **dict(zip(keys, errors[name], strict=True)))
     few = {name: f"{100 * errors[name][0]:.1f} %" for name in (_NONE, main, _NEIGHBOUR)}
     run.conclude(
-        f"With {counts[0]} labels, pre-training on all {number(len(images.train))} images takes the error of a sigmoid network "
-        f"on test images from {few[_NONE]} to {few[main]}; the nearest labelled image has {few[_NEIGHBOUR]}."
+        f"With {counts[0]} labels, pre-training on all {number(len(images.train))} images takes the error of a sigmoid "
+        f"network on test images from {few[_NONE]} to {few[main]}; the nearest labelled image has {few[_NEIGHBOUR]}."
     )
     shown = [(name, *(f"{100 * each:.1f} %" for each in row)) for name, row in errors.items()]
     lead = "All layers are tuned with the labels; pre-training saw every training image, but no label."
