@@ -93,7 +93,7 @@ def test_layers_are_pytorchs():
     ]
     for spec, theirs in pairs:
         ours = spec.build(tuple(x.shape[1:]))
-        weights = [value for value in theirs.state_dict().values()]
+        weights = list(theirs.state_dict().values())
         ours.load_state_dict(dict(zip(ours.state_dict(), weights, strict=True)))
         assert_close(ours(x), theirs(x))
     assert Reshape(2, 3, 3).build((18,))(torch.arange(36.0).reshape(2, 18)).shape == (2, 2, 3, 3)
