@@ -86,7 +86,8 @@ def sparse(seed: int, quick: bool) -> Measured:
     atoms /= np.linalg.norm(atoms, axis=1, keepdims=True)
     n = 5_000 if quick else 100_000
     rows = ((draw.random((n, 256)) < 0.02) * draw.random((n, 256)) @ atoms).astype(np.float32)
-    model = nw.SparseAutoEncoder(latent_dim=256, k=8, network="dense:,code=relu", random_state=seed)
+    network = nw.Dense((), code="relu")  # one layer each way
+    model = nw.SparseAutoEncoder(latent_dim=256, k=8, network=network, random_state=seed)
     if quick:
         model.set_params(epochs=2)
     started = time.perf_counter()
