@@ -1,5 +1,6 @@
 """What a fitted decoder does by itself: codes to rows, new rows, rows between rows."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,8 @@ class Decoding:
     model_: Model
     shapes_: tuple[Any, ...]
     _n_features_out: int
+    transform: Callable[[Any], np.ndarray]
+    _where: Callable[[], torch.device]
 
     def conditions(self, y: Any, n: int) -> Any:
         """Return the condition of ``n`` rows, (n, n_cond), from what the user gave; None where there is none."""
@@ -67,8 +70,9 @@ class Decoding:
             raise InputError(f"Codes of shape {Z.shape} came", f"(n, {self._n_features_out}), n at least 1")
         dtype = torch.float64 if Z.dtype == np.float64 else torch.float32
         pairs = Pairs(Z.reshape(len(Z), *self.code_shape_), cond=self.conditions(y, len(Z)), dtype=dtype)
-        where = self._where()  # type: ignore[attr-defined]
-        values = run(self.model_, pairs, lambda model, b: model.likelihood.mean(model.decode(b.x, (), b.cond)), where)
+        values = run(
+            self.model_, pairs, lambda model, b: model.likelihood.mean(model.decode(b.x, (), b.cond)), self._where()
+        )
         return like_rows(values, getattr(self, "rows_axes_", None))
 
     @available_if(samples)  # type: ignore[untyped-decorator]
@@ -94,7 +98,7 @@ class Decoding:
         """
         if steps < 2:
             raise InputError(f"steps={steps}", "at least 2: both ends", "steps=8")
-        ends = [np.asarray(self.transform(rows)) for rows in (A, B)]  # type: ignore[attr-defined]
+        ends = [np.asarray(self.transform(rows)) for rows in (A, B)]
         if ends[0].shape != ends[1].shape:
             raise InputError(f"{len(ends[0])} rows and {len(ends[1])} rows came", "as many of each")
         shares = np.linspace(0, 1, steps, dtype=ends[0].dtype)[:, None]

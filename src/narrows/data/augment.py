@@ -1,5 +1,6 @@
 """What may be done to a picture and its target together: flips, quarter turns, crops, anew for every batch."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -27,13 +28,11 @@ class Flip:
 
     def __call__(self, batch: Batch) -> Batch:
         """Return the batch, every row flipped by its own coin."""
-        ways = [(-1,)] + [(-2,)] * self.vertical
-        for axes in ways:
-            coin = _coin(batch.x)
-            batch = _both(batch, lambda t, coin=coin, axes=axes: torch.where(coin, t.flip(axes), t))
+        batch = _some(batch, lambda t: t.flip(-1))
+        if self.vertical:
+            batch = _some(batch, lambda t: t.flip(-2))
         if self.diagonal and batch.x.shape[-1] == batch.x.shape[-2]:
-            coin = _coin(batch.x)
-            batch = _both(batch, lambda t: torch.where(coin, t.transpose(-1, -2), t))
+            batch = _some(batch, lambda t: t.transpose(-1, -2))
         return batch
 
 
@@ -65,11 +64,13 @@ class Crop:
         return _both(batch, cut)
 
 
-def _coin(x: Tensor) -> Tensor:
-    return torch.rand(len(x), 1, 1, 1, device=x.device) < 0.5
+def _some(batch: Batch, change: Callable[[Tensor], Tensor]) -> Batch:
+    """Change every row with a chance of one half."""
+    coin = torch.rand(len(batch.x), 1, 1, 1, device=batch.x.device) < 0.5
+    return _both(batch, lambda t: torch.where(coin, change(t), t))
 
 
-def _both(batch: Batch, change) -> Batch:  # type: ignore[no-untyped-def]
+def _both(batch: Batch, change: Callable[[Tensor], Tensor]) -> Batch:
     x = change(batch.x)
     target = x if batch.target is batch.x else change(batch.target)
     return batch._replace(x=x, target=target, weight=None if batch.weight is None else change(batch.weight))

@@ -5,10 +5,11 @@ import numpy as np
 from narrows.families.adversarial import AdversarialAutoEncoder
 from narrows.families.wasserstein import WassersteinAutoEncoder
 from narrows.recipes.base import PLAIN, recipe
-from narrows.recipes.evidence import reconstructions, test_errors
+from narrows.recipes.evidence import image_errors, reconstructions
 from narrows.recipes.latent import interpolations, lattice, samples, traversals
 from narrows.recipes.run import Run
 from narrows.report import figures
+from narrows.tasks.reduce import Reducer
 
 __all__ = ["aae_mnist"]
 
@@ -29,7 +30,7 @@ def aae_mnist(run: Run) -> None:
         run.fit(stem, model, images.train)
         codes = model.transform(images.test)
         gaps[name] = from_normal(codes)
-        error = float(test_errors(model, images.test).mean())
+        error = float(image_errors(model, images.test).mean())
         columns = ("model", "test error per pixel", "means off by", "deviations", "largest correlation")
         lead = "Codes of test images against N(0, I): mean 0, deviation 1, no correlation."
         run.table("Are the codes like the prior?", lead, columns, [(name, f"{error:.5f}", *gaps[name])])
@@ -45,7 +46,7 @@ def aae_mnist(run: Run) -> None:
     off, deviations, _ = gaps["adversarial, 20 numbers"]
     text = f"The critic leaves codes whose means are off by {off} and whose deviations are {deviations}; N(0, I)"
     run.conclude(f"{text} has 0 and 1.")
-    run.describe(main)
+    run.keep(Reducer(latent_dim=20), main, images.train[:100], "adversarial, 20 numbers")
 
 
 def from_normal(codes: np.ndarray) -> tuple[str, str, str]:

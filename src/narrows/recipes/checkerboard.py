@@ -51,7 +51,7 @@ def checkerboard(run: Run) -> None:
         f"convolutions with {share(smooth)}; in reconstructions training brings the transposed one from "
         f"{share(before[first])} to {share(after[first])}."
     )
-    run.keep(Reducer(latent_dim=16), ends["nearest, convolution"], images.train[:100])
+    run.keep(Reducer(latent_dim=16), ends["nearest, convolution"], images.train[:100], "nearest, convolution")
 
 
 def spectrum(images: np.ndarray, stride: int) -> tuple[np.ndarray, list[tuple[int, int]]]:

@@ -13,7 +13,7 @@ from narrows.model import Step
 from narrows.networks.dense import Dense
 from narrows.penalties import Contractive
 from narrows.recipes.base import PLAIN, recipe
-from narrows.recipes.evidence import reconstructions, test_errors
+from narrows.recipes.evidence import image_errors, reconstructions
 from narrows.recipes.run import Images, Run
 from narrows.report import figures
 from narrows.report.style import number
@@ -55,7 +55,7 @@ def contractive_mnist(run: Run) -> None:
     _compare(run, models, images)
     _against_autograd(run, models, unit(images.test[:_ROWS]))
     reconstructions(run, models[_MAIN], images)
-    run.keep(Reducer(latent_dim=models[_MAIN].latent_dim), models[_MAIN], images.train[:100])
+    run.keep(Reducer(latent_dim=models[_MAIN].latent_dim), models[_MAIN], images.train[:100], _MAIN)
 
 
 def _compare(run: Run, models: dict[str, Any], images: Images) -> None:
@@ -63,7 +63,7 @@ def _compare(run: Run, models: dict[str, Any], images: Images) -> None:
     on, off = unit(images.test[:_ROWS]), np.random.default_rng(0).random((_ROWS, 28, 28), dtype=np.float32)
     rows, found = [], {}
     for name, model in models.items():
-        mse = float(test_errors(model, images.test).mean())
+        mse = float(image_errors(model, images.test).mean())
         moves = [float(_autograd(model.model_, each).mean()) for each in (on, off)]
         spread = float(model.transform(images.test).var(0).sum())
         found[name] = {"mse": mse, "jacobian": moves[0], "relative": moves[0] / spread}

@@ -7,7 +7,7 @@ from narrows.metrics import psnr
 from narrows.networks.layers import ConvLayer, Pool, Upsample
 from narrows.networks.stack import Stack
 from narrows.recipes.base import PLAIN, recipe
-from narrows.recipes.conv_mnist import few
+from narrows.recipes.conv_mnist import QUICK
 from narrows.recipes.evidence import layer_table
 from narrows.recipes.run import Images, Run
 from narrows.report import figures
@@ -35,7 +35,7 @@ def _network(mode: Any) -> Stack:
 @recipe("conv-denoise", "convolutional autoencoder against heavy noise; and the best linear denoiser", source="001")
 def conv_denoise(run: Run) -> None:
     """Train with nearest up-sampling, in full also with bilinear, and hold the result against simple competitors."""
-    images = few(run)
+    images = run.images(few=QUICK)
     steps = {"batch_size": 4, "lr": 1e-3, "epochs": 4} if run.quick else {"batch_size": 128, "lr": 1e-3, "epochs": 10}
     base: dict[str, Any] = {
         "latent_dim": 16,

@@ -9,6 +9,7 @@ from narrows.recipes.base import PLAIN, recipe
 from narrows.recipes.latent import bound_table, interpolations
 from narrows.recipes.run import Run
 from narrows.report import figures
+from narrows.tasks.reduce import Reducer
 from narrows.training.loop import evaluate
 
 __all__ = ["cvae_mnist"]
@@ -37,7 +38,7 @@ def cvae_mnist(run: Run) -> None:
     run.metric("nats", bounds["told the class", 20], "bound on minus log p, given the class", "nats per image")
     run.rival("the same without the class", nats=bounds["not told", 20])
     run.judge("nats", "the same without the class", len(rows))
-    run.describe(told)
+    run.keep(Reducer(latent_dim=20), told, images.train[:100], "told the class")
 
 
 def _classes(run: Run, model: ConditionalVAE, names: tuple[str, ...], size: int) -> None:

@@ -1,14 +1,13 @@
 """``deep-fashion``: a deep autoencoder with a code of three numbers, as in the document."""
 
-from narrows.baselines import PCABaseline
 from narrows.families.autoencoder import AutoEncoder
 from narrows.networks.dense import Dense
 from narrows.recipes.base import PLAIN, recipe
-from narrows.recipes.evidence import reconstructions, test_errors
+from narrows.recipes.evidence import against_pca, reconstructions
 from narrows.recipes.run import Run
 from narrows.recipes.trace import reconstructed
 from narrows.report import figures
-from narrows.tasks.base import error_rows, unit
+from narrows.tasks.base import unit
 from narrows.tasks.reduce import Reducer
 
 __all__ = ["deep_fashion"]
@@ -25,12 +24,7 @@ def deep_fashion(run: Run) -> None:
     model = AutoEncoder(epochs=run.epochs(10, 30), **base)
     trace = run.trace("deep", lambda net: reconstructed(net, images.train[:5]))
     run.fit("deep", model, images.train, watch=trace)
-    truth, rival = unit(images.test), f"PCA with the same {_CODE} numbers"
-    errors = test_errors(model, images.test)
-    theirs = error_rows(truth, PCABaseline(_CODE).fit(unit(images.train)).reconstruct(truth))
-    run.metric("mse", errors.mean(), "mean squared error", "per pixel")
-    run.rival(rival, mse=theirs.mean())
-    run.judge("mse", rival, len(truth), errors - theirs)
+    against_pca(run, model, images, _CODE)
     drawn = figures.epoch_strips(unit(images.train[:5]), trace.values, trace.epochs)
     caption = "The first five training images, and what the model makes of them."
     run.figure("epochs", "After every epoch", caption, drawn)

@@ -9,7 +9,7 @@ from narrows.families.denoising import DenoisingAutoEncoder
 from narrows.networks.dense import Dense
 from narrows.recipes.base import PLAIN, recipe
 from narrows.recipes.conv_denoise import judged
-from narrows.recipes.conv_mnist import few, settings
+from narrows.recipes.conv_mnist import QUICK, settings
 from narrows.recipes.run import Images, Run
 from narrows.report import figures
 
@@ -23,7 +23,7 @@ _ONE_LAYER = Dense((), decoder=(), code="sigmoid", output="sigmoid")
 @recipe("denoise-mnist", "denoising autoencoder, fresh light noise, and its filters", source="004")
 def denoise_mnist(run: Run) -> None:
     """Clean images with the convolutional network, and compare the filters of dense ones."""
-    images = few(run)
+    images = run.images(few=QUICK)
     model = run.fit("conv", DenoisingAutoEncoder(noise=_NOISE, **settings(run)), images.train)
     task = judged(run, model, images, _NOISE)
     _filters(run, images)

@@ -2,14 +2,12 @@
 
 from importlib.util import find_spec
 
-from narrows.baselines import PCABaseline
 from narrows.families.autoencoder import AutoEncoder
 from narrows.networks.dense import Dense
 from narrows.recipes.base import PLAIN, recipe
-from narrows.recipes.evidence import reconstructions, test_errors
+from narrows.recipes.evidence import against_pca, reconstructions
 from narrows.recipes.run import Run
 from narrows.report import figures
-from narrows.tasks.base import error_rows, unit
 from narrows.tasks.reduce import Reducer
 
 __all__ = ["dense_mnist"]
@@ -29,12 +27,7 @@ def dense_mnist(run: Run) -> None:
     if find_spec("tensorboard"):
         model.set_params(tensorboard=str(events))
     run.fit("dense", model, images.train, valid=images.test)
-    truth, rival = unit(images.test), f"PCA with the same {_CODE} numbers"
-    errors = test_errors(model, images.test)
-    theirs = error_rows(truth, PCABaseline(_CODE).fit(unit(images.train)).reconstruct(truth))
-    run.metric("mse", errors.mean(), "mean squared error", "per pixel")
-    run.rival(rival, mse=theirs.mean())
-    run.judge("mse", rival, len(truth), errors - theirs)
+    against_pca(run, model, images, _CODE)
     run.note(
         "As in the document, the test images decide when training stops and which epoch is kept: "
         "the error on them is a little too good."

@@ -6,11 +6,12 @@ import numpy as np
 import torch
 from torch import nn
 
+from narrows.baselines import PCABaseline
 from narrows.recipes.run import Images, Run
 from narrows.report import figures
 from narrows.tasks.base import error_rows, unit
 
-__all__ = ["layer_table", "reconstructions", "test_errors"]
+__all__ = ["against_pca", "image_errors", "layer_table", "pca_errors", "reconstructions"]
 
 
 def reconstructions(run: Run, model: Any, images: Images, stem: str = "") -> None:
@@ -22,10 +23,25 @@ def reconstructions(run: Run, model: Any, images: Images, stem: str = "") -> Non
         run.figure(f"{part}{f'-{stem}' if stem else ''}", title, f"The first five {part} images.", drawn)
 
 
-def test_errors(model: Any, images: np.ndarray) -> np.ndarray:
+def image_errors(model: Any, images: np.ndarray) -> np.ndarray:
     """Return the mean squared error of every image (pixels in [0, 1])."""
     truth = unit(images)
     return error_rows(truth, model.reconstruct(images))
+
+
+def pca_errors(images: Images, size: int) -> np.ndarray:
+    """Return the mean squared error of every test image after PCA with so many numbers."""
+    truth = unit(images.test)
+    return error_rows(truth, PCABaseline(size).fit(unit(images.train)).reconstruct(truth))
+
+
+def against_pca(run: Run, model: Any, images: Images, size: int, rival: str = "") -> None:
+    """Make the report's headline the test error of a model beside that of PCA with so many numbers."""
+    rival = rival or f"PCA with the same {size} numbers"
+    errors, theirs = image_errors(model, images.test), pca_errors(images, size)
+    run.metric("mse", errors.mean(), "mean squared error", "per pixel")
+    run.rival(rival, mse=theirs.mean())
+    run.judge("mse", rival, len(errors), errors - theirs)
 
 
 def layer_table(run: Run, model: Any, batch: int) -> None:

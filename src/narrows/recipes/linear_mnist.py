@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from narrows.baselines import PCABaseline
 from narrows.families.autoencoder import AutoEncoder
 from narrows.recipes.base import PLAIN, recipe
-from narrows.recipes.evidence import reconstructions, test_errors
+from narrows.recipes.evidence import against_pca, image_errors, pca_errors, reconstructions
 from narrows.recipes.run import Run
 from narrows.recipes.trace import reconstructed
 from narrows.report import figures
@@ -22,7 +21,7 @@ def linear_mnist(run: Run) -> None:
     """Train both presets of the documents and the absolute-error form, and hold them against PCA."""
     images = run.images()
     truth, base = unit(images.test), {"latent_dim": _CODE, "network": "linear", "batch_size": 256, **PLAIN}
-    optimum = error_rows(truth, PCABaseline(_CODE).fit(unit(images.train)).reconstruct(truth))
+    optimum = float(pca_errors(images, _CODE).mean())
     presets = {
         "Adam 1e-3 (document 000)": AutoEncoder(epochs=200, lr=1e-3, **base),
         "Adam 2e-4 (document 002)": AutoEncoder(epochs=5, lr=2e-4, drop_last=True, **base),
@@ -34,17 +33,14 @@ def linear_mnist(run: Run) -> None:
         trace = run.trace(stem, lambda net: error_rows(truth, reconstructed(net, images.test)).mean())
         run.fit(stem, model, images.train, watch=trace)
         curves[name] = np.array(trace.epochs), np.array(trace.values)
-        found[name] = float(test_errors(model, images.test).mean())
+        found[name] = float(image_errors(model, images.test).mean())
     main = next(iter(presets.values()))
-    errors, rival = test_errors(main, images.test), f"PCA with the same {_CODE} numbers, the optimum"
-    run.metric("mse", errors.mean(), "mean squared error", "per pixel")
-    run.rival(rival, mse=optimum.mean())
+    against_pca(run, main, images, _CODE, f"PCA with the same {_CODE} numbers, the optimum")
     for name in list(found)[1:]:
         run.rival(name, mse=found[name])
-    run.judge("mse", rival, len(truth), errors - optimum)
-    drawn = figures.lines(curves, "epoch", "test mean squared error", reference=("PCA", float(optimum.mean())))
+    drawn = figures.lines(curves, "epoch", "test mean squared error", reference=("PCA", optimum))
     run.figure("curve", "The way to the optimum", "Test error after every epoch; no linear code can pass below.", drawn)
     reconstructions(run, main, images)
     rows = [("numbers", 784, _CODE), ("bytes", 784, 4 * _CODE)]
     run.table("Lossy compression", "One row before and after.", ("per row", "before", "after"), rows)
-    run.keep(Reducer(latent_dim=_CODE), main, images.train[:100])
+    run.keep(Reducer(latent_dim=_CODE), main, images.train[:100], next(iter(presets)))

@@ -61,8 +61,11 @@ class Run:
 
     # ---- data ------------------------------------------------------------------------------------------------------
 
-    def images(self, name: str = "mnist") -> Images:
-        """Return a named set of 28 x 28 images; in a miniature the embedded digits, enlarged to that size."""
+    def images(self, name: str = "mnist", few: int = _QUICK) -> Images:
+        """Return a named set of 28 x 28 images; in a miniature ``few`` of the embedded digits, enlarged to that size.
+
+        The test images of a miniature are the last of them, however few it learns from.
+        """
         source: Any = named.load("digits" if self.quick else name)
         if not self.quick:
             test, names = source.test, source.class_names or ()
@@ -70,8 +73,8 @@ class Run:
             made = Images(name, *parts, names)
         else:
             values = enlarged(source.values[:, 0])
-            cut, labels = _QUICK, source.labels
-            made = Images("digits", values[:cut], values[cut:], labels[:cut], labels[cut:], source.class_names or ())
+            held, labels = values[_QUICK:], source.labels
+            made = Images("digits", values[:few], held, labels[:few], labels[_QUICK:], source.class_names or ())
         self.data_is(made.name, learnt=len(made.train), held=len(made.test))
         return made
 
@@ -106,9 +109,8 @@ class Run:
         else:
             model.fit(X, y, **more)
         self.report["seconds"][name] = round(time.perf_counter() - started, 2)
-        self.table("Fits", "", ("model", "began", "epochs", "why it stopped"), [])
         row = (name, "restored" if had else "started afresh", len(model.history_), model.stopped_)
-        next(each for each in self.report["tables"] if each["title"] == "Fits")["rows"].append(row)
+        self.table("Fits", "", ("model", "began", "epochs", "why it stopped"), [row])
         save(model, folder)
         return model
 
@@ -116,15 +118,16 @@ class Run:
         """Return what looks at a model after every epoch of ``fit(name, ..., watch=trace)``."""
         return Trace(self.folder / "models" / name / "trace.npz", look)
 
-    def keep(self, task: Task, model: Estimator, X: np.ndarray) -> None:
-        """Make ``model`` what ``narrows apply RUN`` uses, for rows like X."""
+    def keep(self, task: Task, model: Estimator, X: np.ndarray, name: str = "") -> None:
+        """Make ``model`` what ``narrows apply RUN`` uses, for rows like X; beside its rivals it is called ``name``."""
         source = read(X)
         task.estimator_ = model
-        self.describe(model)
+        self.describe(model, name)
         save(task, self.folder, {"schema": source.fit_schema().to_json(), "data": self.report["data"]})
 
-    def describe(self, model: Estimator) -> None:
-        """Say in the report what the main model is."""
+    def describe(self, model: Estimator, name: str = "") -> None:
+        """Say in the report what the main model is, and what it is called beside its rivals."""
+        self.report["called"] = name
         self.report["family"] = type(model).__name__
         self.report["params"], self.report["changed"] = params_of(model)
         self.report["model"] = model_facts(model)

@@ -4,15 +4,13 @@ from typing import Any
 
 import numpy as np
 
-from narrows.baselines import PCABaseline
 from narrows.families.sparse import SparseAutoEncoder
 from narrows.networks.dense import Dense
 from narrows.recipes.base import PLAIN, recipe
-from narrows.recipes.evidence import reconstructions, test_errors
+from narrows.recipes.evidence import against_pca, image_errors, reconstructions
 from narrows.recipes.run import Images, Run
 from narrows.report import figures
 from narrows.report.style import number, percent
-from narrows.tasks.base import error_rows, unit
 from narrows.tasks.reduce import Reducer
 
 __all__ = ["sparse_mnist"]
@@ -46,39 +44,30 @@ def sparse_mnist(run: Run) -> None:
         run.figure(f"filters-{name.replace(' ', '-').lower()}", f"Filters, {name}", caption, drawn)
     main = next(iter(models.values()))
     reconstructions(run, main, images)
-    run.keep(Reducer(latent_dim=_CODE), main, images.train[:100])
+    run.keep(Reducer(latent_dim=_CODE), main, images.train[:100], next(iter(models)))
 
 
 def _compare(run: Run, models: dict[str, Any], codes: dict[str, np.ndarray], images: Images) -> None:
     """Hold the four side by side, and the first against PCA with as many numbers as it keeps."""
-    truth = unit(images.test)
-    errors = {name: test_errors(model, images.test) for name, model in models.items()}
+    errors = {name: image_errors(model, images.test).mean() for name, model in models.items()}
     active = {name: np.abs(code) > _ACTIVE for name, code in codes.items()}
-    theirs = error_rows(truth, PCABaseline(_KEPT).fit(unit(images.train)).reconstruct(truth))
     main, *others = models
-    run.metric("mse", errors[main].mean(), "mean squared error", "per pixel")
+    against_pca(run, models[main], images, _KEPT, f"PCA with {_KEPT} numbers")
     run.metric("active", active[main].mean(), "units at work for an image", "share")
-    rival = f"PCA with {_KEPT} numbers"
-    run.rival(rival, mse=theirs.mean())
     for name in others:
-        run.rival(name, mse=errors[name].mean(), active=active[name].mean())
-    run.judge("mse", rival, len(truth), errors[main] - theirs)
+        run.rival(name, mse=errors[name], active=active[name].mean())
     run.note(
         f"The main model is {main}, which keeps {_KEPT} of {_CODE} numbers. A sparse code also has to say which units "
         "they belong to; PCA has no need to."
     )
     shown = [
-        (
-            name,
-            _price(models[name]),
-            number(errors[name].mean()),
-            percent(active[name].mean()),
-            int((~active[name].any(0)).sum()),
-        )
-        for name in models
+        (name, _price(models[name]), number(errors[name]), percent(each.mean()), int((~each.any(0)).sum()))
+        for name, each in active.items()
     ]
     columns = ("kind", "price", "mean squared error", f"units above {_ACTIVE}", "units never above it")
-    run.table("Side by side", f"{_CODE} units in one hidden layer; {number(len(truth))} test images.", columns, shown)
+    run.table(
+        "Side by side", f"{_CODE} units in one hidden layer; {number(len(images.test))} test images.", columns, shown
+    )
 
 
 def _price(model: Any) -> str:

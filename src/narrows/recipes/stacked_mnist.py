@@ -39,7 +39,7 @@ def stacked_mnist(run: Run) -> None:
     classifier = _labels(run, models, images)
     _variants(run, models, classifier, images)
     reconstructions(run, models["SDAE"], images)
-    run.keep(Reducer(latent_dim=base["latent_dim"]), models["SDAE"], images.train[:100])
+    run.keep(Reducer(latent_dim=base["latent_dim"]), models["SDAE"], images.train[:100], "SDAE")
 
 
 def _layers(run: Run) -> dict[str, Any]:

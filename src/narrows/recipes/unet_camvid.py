@@ -39,7 +39,7 @@ def unet_camvid(run: Run) -> None:
     run.figure("masks", "Classes", caption, figures.overlay(images, truth, seen, _CLASSES, ignore=VOID))
     known = (scenes.train_targets != VOID).mean() * scenes.train_targets[0].size
     curves(run, {"U-Net": losses(model, known)}, "training cross-entropy (nats per pixel that is not void)")
-    run.describe(model)
+    run.describe(model, "U-Net")
 
 
 def numbers(run: Run, truth: np.ndarray, masks: dict[str, np.ndarray]) -> None:

@@ -48,7 +48,7 @@ def unet_facades(run: Run) -> None:
     learnt = {name: losses(model, size) - np.log(2) for name, model in models.items()}
     learnt[_TANH] = learnt[_TANH] / 2
     curves(run, learnt, "training L1 (values in [0, 1])")
-    run.describe(models[_MAIN])
+    run.describe(models[_MAIN], f"U-Net, {_MAIN}")
 
 
 def unet(run: Run, output: Any = "identity", **own: Any) -> AutoEncoder:

@@ -52,7 +52,7 @@ def unet_membrane(run: Run) -> None:
     values = channels[0, :, :_TILE, :_TILE].size
     curves(run, {name: losses(model, values) for name, model in models.items()}, "cross-entropy (nats per value)")
     shapes(run)
-    run.describe(models[_MAIN])
+    run.describe(models[_MAIN], f"U-Net, {_MAIN}")
 
 
 def tiles(batch: Batch) -> Batch:

@@ -55,4 +55,4 @@ def vae_mnist(run: Run) -> None:
         f"A code of 20 numbers costs {bounds[20]:.1f} nats per test image, one of 2 numbers {bounds[2]:.1f}: "
         "the bound on minus log p, reconstruction and code together."
     )
-    run.keep(Reducer(latent_dim=20), model, images.train[:100])
+    run.keep(Reducer(latent_dim=20), model, images.train[:100], "20 numbers")

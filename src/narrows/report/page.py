@@ -23,7 +23,8 @@ def render(report: Mapping[str, Any], figures: Figures = ()) -> str:
     ----------
     report : mapping
         ``task``, ``verdict``, ``metrics``, ``baselines``, ``data``, ``family``, ``params``, ``changed``, ``seconds``,
-        ``versions``, ``warnings``, ``model``, ``compression``, ``tables``; what is missing is left out.
+        ``versions``, ``warnings``, ``model``, ``compression``, ``tables``, ``called`` (what the model is called beside
+        its competitors); what is missing is left out.
     figures : sequence of tuple
         Title, caption and PNG file of each figure.
 

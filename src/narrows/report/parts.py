@@ -116,7 +116,7 @@ def metrics_part(report: Report) -> str:
         rivals = {name: _value(scores.get(key)) for name, scores in baselines.items() if key in (scores or {})}
         label = spec.get("label") or key
         if rivals:
-            cards.append(_race(label, spec, {str(report.get("family") or "model"): _value(spec.get("value"))}, rivals))
+            cards.append(_race(label, spec, {_called(report): _value(spec.get("value"))}, rivals))
         else:
             alone.append((f"{label}{_unit(spec, ', ')}", spec.get("value")))
     if alone:
@@ -126,6 +126,11 @@ def metrics_part(report: Report) -> str:
     if not baselines:
         return section("Measures", "", cards)
     return section("Against the simple competitors", f"{rows}Bold is best.", cards)
+
+
+def _called(report: Report) -> str:
+    """Name of the model beside its competitors: its own, or that of its family."""
+    return str(report.get("called") or report.get("family") or "model")
 
 
 def _race(label: str, spec: Report, model: dict[str, float], rivals: dict[str, float]) -> str:
@@ -142,10 +147,17 @@ def _race(label: str, spec: Report, model: dict[str, float], rivals: dict[str, f
         value = runners[name]
         kinds = " ".join(k for k, on in (("model", name in model), ("best", value == runners[order[0]])) if on)
         bar = f'<i style="width:{100 * value / longest:.1f}%"></i>' if bars and math.isfinite(value) else ""
-        cells = f'<th scope="row">{esc(name)}</th><td>{bar}</td><td>{esc(number(value, digits, whole=whole))}</td>'
+        cells = (
+            f'<th scope="row">{_foldable(name)}</th><td>{bar}</td><td>{esc(number(value, digits, whole=whole))}</td>'
+        )
         rows += f'<tr class="{kinds}">{cells}</tr>'
     note = f"<p>{esc(_unit(spec))}{'lower' if lower else 'higher'} is better</p>"
     return f'<div class="card"><h3>{esc(label)}</h3>{note}<table class="race">{rows}</table></div>'
+
+
+def _foldable(name: str) -> str:
+    """Text of a name that may break inside CamelCase."""
+    return re.sub("(?<=[a-z])(?=[A-Z])", "<wbr>", esc(name))
 
 
 def _rank(value: float, lower: bool) -> float:
