@@ -309,3 +309,22 @@ def test_labels_are_learnt_on_top_of_a_code():
         nw.CodeClassifier(estimator=fitted, prefit=True).fit(X[:5], np.zeros(5, int))
     with pytest.raises(InputError, match="a family"):
         nw.CodeClassifier().fit(X[:5], Y[:5])
+
+
+def test_labels_go_on_from_a_checkpoint(tmp_path):
+    code = nw.StackedAutoEncoder(latent_dim=16, network="dense:32", greedy_epochs=1, epochs=1, **SMALL).fit(X)
+    own = {"estimator": code, "prefit": True, "batch_size": 32, "random_state": 0}
+    kept = nw.CodeClassifier(epochs=4, checkpoint=str(tmp_path), **own).fit(X[:200], Y[:200])
+    assert np.array_equal(
+        kept.predict_proba(X[:9]), nw.CodeClassifier(epochs=4, **own).fit(X[:200], Y[:200]).predict_proba(X[:9])
+    )
+    stamp = (tmp_path / "resume.pt").stat().st_mtime_ns
+    again = nw.CodeClassifier(epochs=4, checkpoint=str(tmp_path), **own).fit(X[:200], Y[:200])
+    assert (tmp_path / "resume.pt").stat().st_mtime_ns == stamp  # nothing was learnt again
+    assert np.array_equal(again.predict_proba(X[:9]), kept.predict_proba(X[:9]))
+    with pytest.raises(InputError, match="the data changed"):
+        nw.CodeClassifier(epochs=4, checkpoint=str(tmp_path), **own).fit(X[:100], Y[:100])
+    with torch.no_grad():
+        next(code.model_.parameters()).add_(1)
+    with pytest.raises(InputError, match="weights changed"):
+        nw.CodeClassifier(epochs=4, checkpoint=str(tmp_path), **own).fit(X[:200], Y[:200])

@@ -126,12 +126,17 @@ def signature(
     estimator: "Estimator", pairs: Pairs, valid: Pairs | None, likelihood: Likelihood, runtime: Runtime
 ) -> dict[str, str]:
     """Return what must be the same for a fit to go on: the data and every setting that changes the numbers."""
+    own = settings(estimator) | {"likelihood": said(likelihood), "devices": str(runtime.processes)}
+    data = pairs.fingerprint() + (valid.fingerprint() if valid is not None else "")
+    return {"family": type(estimator).name, **own, "the data": data}
+
+
+def settings(estimator: Any) -> dict[str, str]:
+    """Return the fields of an estimator that change the numbers, as texts."""
     own = {spec.name: said(getattr(estimator, spec.name)) for spec in fields(estimator) if spec.name not in _FREE}
     if estimator.random_state is not None and not hasattr(estimator.random_state, "randint"):
         own["random_state"] = str(estimator.random_state)
-    own |= {"likelihood": said(likelihood), "devices": str(runtime.processes)}
-    data = pairs.fingerprint() + (valid.fingerprint() if valid is not None else "")
-    return {"family": type(estimator).name, **own, "the data": data}
+    return own
 
 
 def said(value: Any) -> str:

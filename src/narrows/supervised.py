@@ -1,10 +1,12 @@
 """Labels on top of a code: a pre-trained encoder with a linear head, tuned as one."""
 
 import copy
+import hashlib
 from dataclasses import dataclass, replace
 from typing import Any, Self, dataclass_transform
 
 import numpy as np
+import safetensors.torch
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
@@ -15,13 +17,14 @@ from narrows.corruption import Corruption
 from narrows.data.pairs import Pairs
 from narrows.errors import InputError
 from narrows.estimator import Estimator
-from narrows.funnel import single, split
+from narrows.funnel import settings, single, split
 from narrows.inference import run
 from narrows.inputs import checked_rows, model_rows
 from narrows.likelihood import Categorical
 from narrows.model import Model
 from narrows.params import check_params, param
 from narrows.parts import as_part
+from narrows.training.checkpoint import Checkpoint
 from narrows.training.fit import Job, Settings, fit
 from narrows.training.runtime import Runtime
 from narrows.training.seeds import drawn, seeded
@@ -59,6 +62,7 @@ class CodeClassifier(ClassifierMixin, BaseEstimator):
     batch_size: int = param(128, "rows per step", ge=1)
     validation: float = param(0.1, "share of the labelled rows held out for the best epoch", ge=0, lt=1)
     random_state: int | np.random.RandomState | None = param(None, "seed of everything random")
+    checkpoint: str | None = param(None, "folder for the resume state of the labels' part; a fit goes on from it")
     verbose: bool = param(False, "show progress")
 
     def fit(self, X: Any, y: Any, unlabelled: Any = None) -> Self:
@@ -66,32 +70,39 @@ class CodeClassifier(ClassifierMixin, BaseEstimator):
         check_params(self)
         if not isinstance(self.estimator, Estimator):
             raise InputError(f"estimator={self.estimator!r}", "a family, e.g. StackedAutoEncoder()")
+        if self.prefit:
+            check_is_fitted(self.estimator)
         check_classification_targets(y)
         X = checked_rows(self, X, reset=True)
-        labels = np.asarray(y)
-        classes, targets = np.unique(labels, return_inverse=True)
-        if labels.shape != (len(X),) or len(classes) < 2:
-            came = f"{len(classes)} class" if len(classes) < 2 else f"{labels.shape} labels for {len(X)} rows"
-            raise InputError(f"{came} came", "one label per row, at least two classes")
-        seed = drawn(self.random_state)
+        classes, targets = classes_of(y, len(X))
+        checkpoint = self._checkpoint(Pairs(X, targets), unlabelled)
+        saved = checkpoint.load() if checkpoint else None
+        seed = saved["seed"] if saved else drawn(self.random_state)
         base = self._coded(X, unlabelled, seed)
-        rows = model_rows(X, base.image_shape, base.shapes_[0])
-        given = base.pairs(rows, None)
-        pairs = single(Pairs(given.columns[0], targets[:, None].astype(np.float32), given.columns[2]))
+        given = base.pairs(model_rows(X, base.image_shape, base.shapes_[0]), None)
+        pairs = single(Pairs(given.columns[0], targets, given.columns[2]))
         model = headed(base, len(classes), as_part("corruption", self.corruption), seed)
-        settings = replace(Settings.of(base), epochs=self.epochs, lr=self.lr, weight_decay=self.weight_decay)
-        settings = replace(settings, batch_size=self.batch_size, verbose=self.verbose, minutes=None, tensorboard=None)
+        options = replace(Settings.of(base), epochs=self.epochs, lr=self.lr, weight_decay=self.weight_decay)
+        options = replace(options, batch_size=self.batch_size, verbose=self.verbose, minutes=None, tensorboard=None)
         kept, held = split(pairs, self.validation, seed)
         runtime = Runtime(base.device, 1, base.precision, base.threads, base.compile)
         runtime = runtime.resolve(products(model, kept.batch(slice(0, 1))) * 3 * min(self.batch_size, len(kept)))
-        self.history_ = fit(Job(model, kept, held, settings, seed, runtime)).history
+        self.history_ = fit(Job(model, kept, held, options, seed, runtime, checkpoint, saved)).history
         self.model_, self.classes_, self.base_ = model.eval(), classes, base
         return self
+
+    def _checkpoint(self, labelled: Pairs, unlabelled: Any) -> Checkpoint | None:
+        """Return the resume state, tied to settings, data and autoencoder; nothing where none is asked for."""
+        if not self.checkpoint:
+            return None
+        data = labelled.fingerprint() + ("" if unlabelled is None else Pairs(unlabelled).fingerprint())
+        weights = safetensors.torch.save(self.estimator.model_.state_dict()) if self.prefit else b""
+        own = {"weights": hashlib.sha256(weights).hexdigest(), "estimator": repr(settings(self.estimator))}
+        return Checkpoint(self.checkpoint, settings(self) | own | {"the data": data})
 
     def _coded(self, X: Any, unlabelled: Any, seed: int) -> Estimator:
         """Return the autoencoder to start from: fitted as it came, fitted here, or only started."""
         if self.prefit:
-            check_is_fitted(self.estimator)
             return self.estimator
         base = clone(self.estimator).set_params(random_state=seed)
         if not self.pretrain:
@@ -111,6 +122,16 @@ class CodeClassifier(ClassifierMixin, BaseEstimator):
         likeliest: np.ndarray = self.predict_proba(X).argmax(1)
         labels: np.ndarray = self.classes_[likeliest]
         return labels
+
+
+def classes_of(y: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the classes, sorted, and for each of ``n`` rows the place of its class, (n, 1)."""
+    labels = np.asarray(y)
+    classes, places = np.unique(labels, return_inverse=True)
+    if labels.shape != (n,) or len(classes) < 2:
+        came = f"{len(classes)} class" if len(classes) < 2 else f"{labels.shape} labels for {n} rows"
+        raise InputError(f"{came} came", "one label per row, at least two classes")
+    return classes, places[:, None].astype(np.float32)
 
 
 class Head(nn.Module):

@@ -5,16 +5,22 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
+from narrows.bottlenecks import Variational
 from narrows.data.pairs import Batch, Pairs
 from narrows.errors import InputError
-from narrows.families.vae import VAE
+from narrows.estimator import Estimator, Problem
+from narrows.likelihood import Likelihood
+from narrows.model import Model
+from narrows.params import param
+from narrows.parts import as_part
+from narrows.schedule import Schedule
 
 __all__ = ["ConditionalVAE"]
 
 _DROPPED = 0.1  # share of the labels that are hidden while training, so that a row may come without
 
 
-class ConditionalVAE(VAE):
+class ConditionalVAE(Estimator):
     """A variational autoencoder that is told each row's class y, and makes rows of a class on demand.
 
     Without y, in fit or after it, the class counts as unknown.
@@ -28,7 +34,13 @@ class ConditionalVAE(VAE):
     (3, 64)
     """
 
+    has_prior: ClassVar[bool] = True
     fitted: ClassVar[tuple[str, ...]] = ("classes_",)
+
+    latent_dim: int = param(16, "numbers in the code", ge=1)
+    likelihood: str | Likelihood = param("gaussian:learnt", "what the decoder's numbers mean", kind="likelihood")
+    beta: float | str | Schedule = param(1.0, "price of a nat of code, or a schedule: ramp:0,1,0.2", kind="schedule")
+    free_bits: float = param(0.0, "nats of every latent dimension that cost nothing while training", ge=0)
 
     def observe(self, X: Any, y: Any) -> None:
         """Learn which classes there are."""
@@ -53,6 +65,12 @@ class ConditionalVAE(VAE):
             raise InputError(came, f"one of {', '.join(map(str, self.classes_)) or 'none: fit saw no y'} for every row")
         made[np.arange(n), np.searchsorted(self.classes_, labels)] = 1
         return made
+
+    def build(self, problem: Problem) -> Model:
+        """Return network, variational code, likelihood; the model itself appends the condition."""
+        beta = self.beta if isinstance(self.beta, (int, float)) else as_part("schedule", self.beta)
+        code = Variational(self.latent_dim, beta, self.free_bits)
+        return problem.model(self.chosen_network(problem.shape), code)
 
 
 def drop_conditions(batch: Batch) -> Batch:

@@ -55,7 +55,7 @@ def _labels(run: Run, models: dict[str, Any], images: Images) -> CodeClassifier:
     errors: dict[str, list[float]] = {name: [] for name in (*models, _NONE)}
     for n in counts:
         run.say(f"learning {n} labels")
-        made = {name: _classifier(run, models.get(name), images, n) for name in errors}
+        made = {name: _classifier(run, name, models.get(name), images, n) for name in errors}
         for name, model in made.items():
             errors[name].append(1 - model.score(images.test, images.test_labels))
     pixels = unit(images.train), unit(images.test)
@@ -82,7 +82,7 @@ def _labels(run: Run, models: dict[str, Any], images: Images) -> CodeClassifier:
     return made[main]
 
 
-def _classifier(run: Run, model: Any, images: Images, n: int) -> CodeClassifier:
+def _classifier(run: Run, name: str, model: Any, images: Images, n: int) -> CodeClassifier:
     """Return a classifier fitted to the first n labels, on top of a fitted model or of random weights."""
     steps = 300 if run.quick else 2000
     random = StackedAutoEncoder(**_layers(run), **PLAIN)
@@ -96,6 +96,8 @@ def _classifier(run: Run, model: Any, images: Images, n: int) -> CodeClassifier:
         validation=0.0,
         random_state=0,
     )
+    folder = run.folder / "models" / f"{n}-labels" / name.replace(" ", "-").lower()
+    made.set_params(checkpoint=str(folder))
     return made.fit(images.train[:n], images.train_labels[:n])
 
 

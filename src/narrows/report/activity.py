@@ -45,7 +45,7 @@ def activity(activations: Mapping[str, Array], *, threshold: float = 0.1) -> "Fi
     order = sorted(mean, key=lambda name: mean[name])
     finding = f"{order[0]}: {_share(mean[order[0]])} of the units active in a row"
     finding += f", {order[-1]}: {_share(mean[order[-1]])}" if len(order) > 1 else ""
-    figure = under_title(10.0, 3.1, sentence(finding))
+    figure = under_title(10.0, max(3.1, 0.56 * len(rows)), sentence(finding))
     grid = figure.add_gridspec(1, 2)
     left = panel(figure, grid[0], "Active units", f"share of the units above {threshold:g} in a row", "rows")
     right = panel(figure, grid[1], "Values", "activation", "share of the values, log scale")

@@ -8,7 +8,7 @@ import numpy as np
 from narrows import metrics
 from narrows.errors import InputError
 from narrows.report.sheets import images_of, sheet, under_title
-from narrows.report.strips import filter_pictures, rgb, tile, weight_bar
+from narrows.report.strips import filter_pictures, rgb, tile
 from narrows.report.style import Array, bare, brief, number, panel
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def manifold_grid(images: Array, values: Array, names: tuple[str, str] = ("code 
 
 
 def before_after_filters(weights: Mapping[str, Array], image_shape: Sequence[int]) -> "Figure":
-    """Draw the same units' filters several times on one scale, for example at the random start and after training.
+    """Draw the same units' filters several times, each on a scale of its own, for example before and after training.
 
     Parameters
     ----------
@@ -115,8 +115,8 @@ def before_after_filters(weights: Mapping[str, Array], image_shape: Sequence[int
 
     Notes
     -----
-    The number under each name is the correlation of adjacent weights, across and down, over all units: near 0 for
-    noise, near 1 for smooth strokes and edges.
+    Under each name: the correlation of adjacent weights, across and down, over all units, near 0 for noise, near 1 for
+    smooth strokes and edges; and the weight that has the full colour, beyond which 1 in 200 lies.
 
     Examples
     --------
@@ -130,24 +130,17 @@ def before_after_filters(weights: Mapping[str, Array], image_shape: Sequence[int
     order = np.argsort(-np.linalg.norm(list(filters.values())[-1], axis=1), kind="stable")[:64]
     alikeness = {name: _smoothness(each.reshape(-1, *image_shape)) for name, each in filters.items()}
     shown = {name: each[order].reshape(-1, *image_shape) for name, each in filters.items()}
-    sizes = np.abs(list(shown.values()))
-    top = float(np.quantile(sizes, 0.995) or sizes.max()) or 1.0  # a few strong weights would hide all others
+    tops = [float(np.quantile(abs(each), 0.995) or abs(each).max()) or 1.0 for each in shown.values()]
     best = max(alikeness, key=lambda name: alikeness[name])
     across = max(1, min(8, int(np.ceil(np.sqrt(len(order))))))
-    sheets = [tile(filter_pictures(each, top), across, 0.92) for each in shown.values()]
+    sheets = [tile(filter_pictures(*pair), across, 0.92) for pair in zip(shown.values(), tops, strict=True)]
     finding = f"Adjacent weights are most alike in '{best}': correlation {alikeness[best]:.2f}"
     wide = 3.1 if len(sheets) > 1 else 5.0
-    figure = under_title(
-        wide * len(sheets) + 0.8, max(2.6, wide * sheets[0].shape[0] / sheets[0].shape[1] + 0.4), finding
-    )
+    figure = under_title(wide * len(sheets), max(2.6, wide * sheets[0].shape[0] / sheets[0].shape[1] + 0.6), finding)
     grid = figure.add_gridspec(1, len(sheets))
-    places = []
-    for place, (name, page) in enumerate(zip(shown, sheets, strict=True)):
-        title = f"{brief(name, 36)}\ncorrelation of adjacent weights {alikeness[name]:.2f}"
-        places.append(bare(panel(figure, grid[place], title)))
-        places[-1].imshow(page)
-    if len(image_shape) == 2 or image_shape[0] != 3:
-        weight_bar(figure, places, top, "weight; 1 in 200 lies beyond the ends")
+    for place, (name, page, top) in enumerate(zip(shown, sheets, tops, strict=True)):
+        said = f"correlation of adjacent weights {alikeness[name]:.2f}\nfull colour at ±{number(top, 2)}"
+        bare(panel(figure, grid[place], f"{brief(name, 36)}\n{said}")).imshow(page)
     return figure
 
 

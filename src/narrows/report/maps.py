@@ -86,9 +86,10 @@ def code_map_3d(codes: Array, labels: Array | None = None, class_names: Sequence
     codes, labels = _sample(codes, labels)
     points, axis_names = project(codes, 3)
     ink = _ink(points, codes, labels, class_names)
-    figure = canvas(11.5, 4.0, f"{_count(codes)} from three sides{ink.said}")
+    key = 0.5 + 0.085 * max(map(len, ink.entries)) if ink.entries else 0.0
+    figure = canvas(10.6 + key, 4.0, f"{_count(codes)} from three sides{ink.said}")
     figure.set_layout_engine("none")  # boxes in space fill their panels better without it
-    width = (0.92 if ink.entries else 1.0) / 3
+    width = 10.6 / (10.6 + key) / 3
     for place, turn in enumerate((-60, 30, 120)):
         axes: Any = figure.add_axes((place * width, 0.0, width, 0.94), projection="3d", facecolor="none")
         axes.view_init(elev=18, azim=turn)

@@ -71,6 +71,8 @@ def bars_in(
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
     axes.margins(x=0.02)
+    axes.tick_params(axis="x", length=0, labelbottom=False)  # each bar carries its number
+    axes.xaxis.get_offset_text().set_visible(False)
     axes.spines["left"].set_visible(False)
     axes.axvline(0, color=QUIET, linewidth=0.8)
     if not np.any(values):
