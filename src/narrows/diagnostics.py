@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from narrows.bottlenecks import Bottleneck
+from narrows.bottlenecks import Quantizer, Variational
 from narrows.bottlenecks.variational import gaussian_kl
 from narrows.bottlenecks.vector_quantizer import counted, perplexity
 from narrows.data.pairs import Batch, Pairs
@@ -86,9 +86,9 @@ def diagnose(model: Model, pairs: Pairs, where: torch.device | None = None) -> l
     if len(pairs) > _MOST:
         pairs = pairs.take(np.linspace(0, len(pairs) - 1, _MOST).round().astype(np.int64))
     said = [_output_advice(output_use(model, pairs, where))]
-    if hasattr(model.bottleneck, "posterior"):
+    if isinstance(model.bottleneck, Variational):
         said.append(_latent_advice(latent_use(model, pairs, where)))
-    if hasattr(model.bottleneck, "indices"):
+    if isinstance(model.bottleneck, Quantizer):
         said.append(_codebook_advice(codebook_use(model, pairs, where)))
     return [text for text in said if text]
 
@@ -114,10 +114,12 @@ def output_use(model: Model, pairs: Pairs, where: torch.device | None = None) ->
 
 def latent_use(model: Model, pairs: Pairs, where: torch.device | None = None) -> LatentUse:
     """Return what every latent dimension carries; ``InputError`` for a code without a posterior."""
-    _require(model.bottleneck, "posterior", "a variational code")
+    if not isinstance(model.bottleneck, Variational):
+        raise InputError(f"A code of the kind {type(model.bottleneck).__name__} has no posterior", "a variational code")
 
     def values(model: Model, batch: Batch) -> Tensor:
-        mean, log_var = model.bottleneck.posterior(model.features(batch.x, batch.cond))  # type: ignore[operator]
+        code = cast("Variational", model.bottleneck)
+        mean, log_var = code.posterior(model.features(batch.x, batch.cond))
         return torch.cat([mean.flatten(1), gaussian_kl(mean, log_var).flatten(1)], 1)
 
     mean, variance = _moments(model, pairs, values, where)
@@ -127,27 +129,17 @@ def latent_use(model: Model, pairs: Pairs, where: torch.device | None = None) ->
 
 def codebook_use(model: Model, pairs: Pairs, where: torch.device | None = None) -> CodebookUse:
     """Return how much of the codebook the rows use; ``InputError`` for a code without one."""
-    _require(model.bottleneck, "indices", "a quantised code")
-    codes = _size(model.bottleneck)
+    code = model.bottleneck
+    if not isinstance(code, Quantizer):
+        raise InputError(f"A code of the kind {type(code).__name__} has no indices", "a quantised code")
 
     def values(model: Model, batch: Batch) -> Tensor:
         h = model.features(batch.x, batch.cond)
-        return counted(model.bottleneck.indices(h), codes)[None]  # type: ignore[operator]
+        return counted(cast("Quantizer", model.bottleneck).indices(h), code.n_codes)[None]
 
     counts = run(model, pairs, values, where).sum(0, dtype=np.float64)
     varied = float(perplexity(torch.from_numpy(counts)))
-    return CodebookUse(codes, int(np.count_nonzero(counts)), varied, int(counts.sum()))
-
-
-def _require(bottleneck: Bottleneck, method: str, wanted: str) -> None:
-    if not hasattr(bottleneck, method):
-        raise InputError(f"A code of the kind {type(bottleneck).__name__} has no {method}", wanted)
-
-
-def _size(bottleneck: Bottleneck) -> int:
-    """Return how many codes there are: the rows of a codebook, or all combinations of levels."""
-    codebook = getattr(bottleneck, "codebook", None)
-    return math.prod(bottleneck.levels) if codebook is None else len(codebook)  # type: ignore[arg-type]
+    return CodebookUse(code.n_codes, int(np.count_nonzero(counts)), varied, int(counts.sum()))
 
 
 def _moments(
