@@ -73,10 +73,13 @@ def short(value: float | None) -> str:
 def quality_row(line: Line) -> list[str]:
     """Return the cells of a quality row."""
     better = line.get("better", "lower")
-    also = "".join(f" ({name} {short(value)})" for name, value in line.get("also", {}).items())
+    others, goals = line.get("also", {}), line.get("also_goals", {})
+    also = "".join(f" ({name} {short(value)})" for name, value in others.items())
+    wanted = "".join(f" ({name} {short(goal)})" for name, goal in goals.items())
     name = line["row"] + " ↑" * (better == "higher")
-    cells = [name, short(line["value"]) + also, *(short(line[key]) for key in ("floor", "goal"))]
+    cells = [name, short(line["value"]) + also, short(line["floor"]), short(line["goal"]) + wanted]
     met = missed(line["value"], line["goal"], better)
+    met += "".join(f" ({name} {missed(others[name], goal, 'higher')})" for name, goal in goals.items())
     return [*cells, met, f"{line['seconds']:.1f}", str(line["seeds"]), *_where(line)]
 
 

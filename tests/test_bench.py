@@ -108,6 +108,7 @@ def test_the_table_takes_the_latest_run_that_was_not_quick(bench, tmp_path):
             {**quality, "value": 9.0},
             {**quality, "value": 3.3},
             {**quality, "value": 1.0, "quick": True},
+            {**quality, "row": "record", "value": 1.0, "also": {"near": 0.9}, "also_goals": {"near": 1.0}},
         ],
         "speed.jsonl": [
             {**speed, "row": "epoch-linear", "images": 60000},
@@ -121,6 +122,7 @@ def test_the_table_takes_the_latest_run_that_was_not_quick(bench, tmp_path):
     table = [line for line in out.read_text().splitlines() if line.startswith(("| rec", "| epoch", "| start"))]
     assert table == [
         "| reconstruct | 3.3 | 13.87 | 3 | no: 10 % above | 290.0 | 3 | 2 cores | 2026-01-02 |",
+        "| record | 1 (near 0.9) | 13.87 | 3 (near 1) | yes (near no: 10 % below) | 290.0 | 3 | 2 cores | 2026-01-02 |",
         "| epoch-linear | 0.5 s | 4 s | 8.00x | 10x | no: 20 % short | 60000 | 2 cores | 2026-01-02 |",
         "| start --help | 0.1 s | 4 s |  | under 0.3 s | yes |  | 2 cores | 2026-01-02 |",
     ]
