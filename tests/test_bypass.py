@@ -40,3 +40,14 @@ def test_a_bernoulli_start_is_around_the_mean_row() -> None:
     with torch.no_grad():
         params = model.model_.decode(torch.zeros(1, 3))
     assert np.allclose(params.sigmoid().numpy()[0], X.mean(0).clip(0.01, 0.99), atol=1e-4)
+
+
+def test_the_last_activation_is_that_of_the_sum() -> None:
+    network = "dense:bypass,code=relu,output=sigmoid"
+    model = nw.AutoEncoder(latent_dim=6, network=network, epochs=3, random_state=0).fit(X)
+    made = model.reconstruct(X)
+    assert model.transform(X).min() >= 0
+    assert made.min() >= 0
+    assert made.max() <= 1
+    flat = nw.AutoEncoder(latent_dim=6, network="dense:bypass,output=sigmoid", epochs=0, random_state=0).fit(X)
+    assert np.mean((flat.reconstruct(X) - X) ** 2) < 0.25  # it does not start at PCA behind a sigmoid

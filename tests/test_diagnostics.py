@@ -145,7 +145,14 @@ def test_output_use_by_hand():
     assert use.zero.tolist() == [False] * 4 + [True] * 2
     assert use.target == pytest.approx(x.numpy().var(axis=0).sum())
     assert use.lost == pytest.approx(x.numpy().var(axis=0)[4:].sum() / use.target)
-    assert use.spread == pytest.approx(np.sqrt(params.var(axis=0).sum() / (params**2).mean(axis=0).sum()), rel=1e-4)
+    scale = min((params**2).mean(axis=0).sum(), use.target)
+    assert use.spread == pytest.approx(np.sqrt(params.var(axis=0).sum() / scale), rel=1e-4)
+
+
+def test_rows_far_from_zero_raise_no_alarm():
+    rows = 1e6 + np.random.default_rng(0).normal(size=(200, 6)) * np.arange(1, 7)
+    model = nw.LinearAutoEncoder(latent_dim=3).fit(rows)
+    assert model.diagnose(rows) == []
 
 
 @pytest.mark.parametrize(

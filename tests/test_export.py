@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
+from sklearn.exceptions import NotFittedError
 
-import narrows.families  # noqa: F401 - registers them
+import narrows as nw
+import narrows.families
 from narrows.data.pairs import Pairs
 from narrows.export import export
 from narrows.families.autoencoder import AutoEncoder
@@ -66,3 +68,10 @@ def test_the_condition_is_an_input(tmp_path):
     rows = answers(tmp_path / "decoder.onnx", z=z, cond=np.eye(10)[LABELS[:5]])[0]
     assert np.allclose(rows, model.inverse_transform(z, LABELS[:5]), atol=1e-5)
     assert not np.allclose(rows, model.inverse_transform(z), atol=1e-5)
+
+
+def test_a_task_is_exported_as_its_family(tmp_path):
+    task = nw.Reducer(latent_dim=4, epochs=1, random_state=0).fit(1e5 * ROWS)  # large numbers round off more
+    assert export(task, tmp_path)["decoder"].difference < 1e-4
+    with pytest.raises(NotFittedError):
+        export(nw.VAE(), tmp_path)

@@ -2,18 +2,21 @@
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 import torch
 from sklearn.datasets import load_digits
 from torch.testing import assert_close
 
 import narrows as nw
 from narrows.bottlenecks import CodePrior
+from narrows.corruption import GaussianNoise
 from narrows.data.augment import Crop, Flip
 from narrows.data.pairs import Batch, Pairs
 from narrows.errors import InputError
 from narrows.families.conditional_vae import drop_conditions
+from narrows.families.denoising import noised
 from narrows.families.stacked import blocks
-from narrows.training.loop import train
+from narrows.training.loop import evaluate, train
 
 DIGITS = load_digits()
 X, Y = (DIGITS.data / 16).astype(np.float32), DIGITS.target
@@ -328,3 +331,81 @@ def test_labels_go_on_from_a_checkpoint(tmp_path):
         next(code.model_.parameters()).add_(1)
     with pytest.raises(InputError, match="weights changed"):
         nw.CodeClassifier(epochs=4, checkpoint=str(tmp_path), **own).fit(X[:200], Y[:200])
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        nw.VAE(latent_dim=8, network="dense:64", epochs=10, **SMALL),
+        nw.SparseAutoEncoder(latent_dim=64, k=4, epochs=10, **SMALL),
+        nw.VQVAE(latent_dim=32, groups=8, codes=16, network="dense:64", epochs=10, prior_epochs=0, **SMALL),
+    ],
+    ids=lambda code: code.name,
+)
+def test_labels_are_learnt_from_the_code_as_it_is_scored(code):
+    model = nw.CodeClassifier(estimator=code, epochs=20, lr=3e-3, validation=0, random_state=0)
+    model.fit(X[:600], Y[:600])
+    assert {name for entry in model.history_ for name in entry["train"]} == {"reconstruction"}  # no price on the code
+    assert model.score(X[600:], Y[600:]) > 0.75
+    again = nw.CodeClassifier(estimator=model.base_, prefit=True, epochs=1, lr=1e-9, validation=0, random_state=0)
+    again.fit(X[:200], Y[:200])
+    net = again.model_
+    with torch.no_grad():
+        z = net.encode(torch.from_numpy(X[:9]))[0].z
+    assert np.allclose(z, model.base_.transform(X[:9]), atol=1e-4)
+    assert net.bottleneck.code.training is False
+
+
+def test_labels_take_sparse_rows_and_refuse_mixed_types():
+    code = nw.AutoEncoder(latent_dim=4, network="dense:8", epochs=1, **SMALL)
+    rows = sp.csr_matrix(X[:60])
+    model = nw.CodeClassifier(estimator=code, epochs=2, random_state=0).fit(rows, Y[:60], unlabelled=rows[:30])
+    assert model.predict(rows[:3]).shape == (3,)
+    with pytest.raises(InputError, match="uint8 with labels and of float32 without"):
+        nw.CodeClassifier(estimator=code).fit((X[:60] * 16).astype(np.uint8), Y[:60], unlabelled=X[:60])
+
+
+def test_pairs_get_no_further_noise():
+    noisy = Pairs(X[:50] + 1, X[:50])
+    for fresh in (True, False):
+        model = nw.DenoisingAutoEncoder(latent_dim=4, epochs=1, fresh=fresh, **SMALL).fit_pairs(noisy)
+        assert model.model_.corruption is None
+    assert nw.DenoisingAutoEncoder(latent_dim=4, epochs=1, **SMALL).fit(X[:50]).model_.corruption is not None
+
+
+def test_noise_drawn_once_is_on_the_validation_rows_too():
+    seen = []
+    own = nw.DenoisingAutoEncoder(latent_dim=4, epochs=1, noise="gaussian:9", fresh=False, **SMALL)
+    own.fit(X[:50], valid=X[50:99], watch=lambda model, entry: seen.append(entry["valid"]["reconstruction"]))
+    clean = nw.DenoisingAutoEncoder(latent_dim=4, epochs=1, noise="gaussian:0", fresh=False, **SMALL)
+    clean.fit(X[:50], valid=X[50:99], watch=lambda model, entry: seen.append(entry["valid"]["reconstruction"]))
+    assert seen[0] > 2 * seen[1]
+    noise = [noised(Pairs(X[:3]), GaussianNoise(1.0), np.int64(seed), 1).columns[0] for seed in (5, 6)]
+    assert not torch.equal(*noise)
+    turned = noised(Pairs(X[:3], transform=lambda t: 2 * t - 1), GaussianNoise(0.0), 0, 1).batch(slice(0, 3))
+    assert_close(turned.target, torch.from_numpy(2 * X[:3] - 1))
+
+
+def test_validation_rows_may_bring_their_classes():
+    seen = []
+    model = nw.ConditionalVAE(latent_dim=2, epochs=1, **SMALL)
+    for valid in ((X[900:], Y[900:]), X[900:]):
+        model.fit(X[:900], Y[:900], valid=valid, watch=lambda net, entry: seen.append(sum(entry["valid"].values())))
+    told = sum(evaluate(model.model_, model.pairs(X[900:], Y[900:]).plain()).values())
+    alone = sum(evaluate(model.model_, model.pairs(X[900:], None).plain()).values())
+    assert seen == [pytest.approx(told, rel=1e-4), pytest.approx(alone, rel=1e-4)]
+    with pytest.raises(ValueError, match="continuous"):
+        model.fit(X, X[:, 10])
+
+
+def test_the_closed_form_is_only_used_where_it_is_the_optimum():
+    for own in ({"corruption": "gaussian:2"}, {"penalties": "l1:100"}):
+        with pytest.raises(InputError, match="closed form for noise or penalties"):
+            nw.LinearAutoEncoder(latent_dim=4, **own).fit(X)
+    with pytest.raises(InputError, match="closed form for the likelihood"):
+        nw.LinearAutoEncoder(latent_dim=4).fit_pairs(Pairs(X), "bernoulli")
+
+
+def test_a_last_row_alone_joins_the_batch_before_it():
+    model = nw.AutoEncoder(latent_dim=4, network="conv:4,norm=batch", batch_size=32, epochs=1, validation=0, **SMALL)
+    assert np.isfinite(model.fit(DIGITS.images[:65]).score(DIGITS.images[:65]))

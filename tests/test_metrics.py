@@ -96,3 +96,8 @@ def test_shapes_that_cannot_be_compared_are_refused(shapes):
         metrics.mse(np.zeros(shapes[0]), np.zeros(shapes[1]))
     with pytest.raises(InputError, match="images"):
         metrics.ssim(np.zeros((2, 9)), np.zeros((2, 9)))
+
+
+def test_a_range_that_is_a_byte_does_not_overflow():
+    a, b = np.zeros((1, 8, 8), np.uint8), np.full((1, 8, 8), 3, np.uint8)
+    assert psnr(a, b, data_range=np.uint8(255)) == psnr(a, b, data_range=255)

@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.testing import assert_close
 
+import narrows as nw
 from narrows.errors import InputError
 from narrows.networks import Conv, ResNet, Sizes, Stack, UNet
 from narrows.networks.layers import ConvLayer, LinearLayer, Pool, Reshape, Shuffle, Transpose, Upsample
@@ -200,3 +201,20 @@ def test_a_unet_refuses_what_it_cannot_read():
         UNet(up="unpool").build(sizes())
     with pytest.raises(InputError, match="as large as the inputs"):
         UNet().build(Sizes((1, 8, 8), (1, 16, 16), 2, 2, 1))
+
+
+@pytest.mark.parametrize("skip", ["concat", "add", "none"])
+@pytest.mark.parametrize("side", [(16, 16), (12, 20), (30, 22)])
+def test_a_unet_for_large_pictures_takes_tiles(skip, side):
+    encoder, decoder = UNet((4, 4, 4), skip=skip).build(sizes(side=(30, 22), code=8))
+    *skips, bridge = encoder(torch.rand(2, 1, *side))
+    made = decoder(bridge, tuple(skips))
+    assert made.shape == (2, 1, *side) if skip != "none" or side == (16, 16) else made.ndim == 4
+
+
+def test_layers_without_weights_may_end_a_decoder():
+    rows = torch.rand(40, 1, 8, 8).numpy()
+    for decoder in (("linear:64", "reshape:4;4;4", "shuffle"), ("linear:16", "reshape:1;4;4", "upsample")):
+        network = Stack(("linear",), decoder)
+        model = nw.AutoEncoder(latent_dim=3, network=network, epochs=2, random_state=0).fit(rows)
+        assert model.reconstruct(rows).shape == rows.shape

@@ -6,7 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.testing import assert_close
 
+import narrows as nw
 from narrows.data.pairs import Batch, Pairs
+from narrows.errors import InputError
+from narrows.likelihood import Categorical, Gaussian
 
 
 @pytest.fixture
@@ -166,3 +169,52 @@ def test_a_batch_of_one_position_set():
     assert pairs.batch(torch.tensor([3, 1])).x.flatten().tolist() == [3, 1]
     assert pairs.batch(slice(1, 3)).x.flatten().tolist() == [1, 2]
     assert isinstance(pairs.batch(slice(1, 3)), Batch)
+
+
+def test_only_grey_levels_are_divided():
+    x, ones = np.full((2, 3), 255, np.uint8), np.ones((2, 3), np.uint8)
+    batch = Pairs(x, x, ones, ones).batch(slice(0, 2))
+    assert batch.x.max() == batch.target.max() == 1
+    assert batch.cond.min() == batch.weight.min() == 1
+    read = Pairs(x, ones).read_by(Categorical(2)).batch(slice(0, 2))
+    assert read.x.max() == read.target.min() == 1
+    alone = Pairs(ones).read_by(Categorical(2)).batch(torch.tensor([1, 0]))  # rows that are labels themselves
+    assert alone.x.max() == pytest.approx(1 / 255)
+    assert alone.target.min() == 1
+    assert Pairs(ones).read_by(Gaussian()).labels is False
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.float32])
+def test_labels_are_the_same_in_every_type(dtype):
+    rng = np.random.default_rng(0)
+    x, labels = rng.random((60, 4)).astype(np.float32), rng.integers(0, 3, (60, 4))
+    model = nw.AutoEncoder(latent_dim=4, network="dense:8", epochs=2, random_state=0)
+    model.fit_pairs(Pairs(x, labels.astype(dtype)), nw.Categorical(3))
+    wanted = nw.AutoEncoder(latent_dim=4, network="dense:8", epochs=2, random_state=0)
+    wanted.fit_pairs(Pairs(x, labels), nw.Categorical(3))
+    assert np.array_equal(model.reconstruct(x), wanted.reconstruct(x))
+
+
+def test_columns_of_other_lengths_are_refused():
+    with pytest.raises(InputError, match="Columns of 4, 6 rows"):
+        Pairs(np.zeros((4, 2)), np.zeros((6, 2)))
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "x", "target"),
+    [("bernoulli", np.full((9, 2), 16.0), None), (Categorical(3), np.zeros((9, 2)), np.full((9, 2), 3, np.uint8))],
+)
+def test_targets_without_a_probability_are_refused(likelihood, x, target):
+    with pytest.raises(InputError, match="came for the likelihood"):
+        nw.AutoEncoder(latent_dim=1, epochs=1).fit_pairs(Pairs(x, target), likelihood)
+    nw.AutoEncoder(latent_dim=1, epochs=1).fit_pairs(
+        Pairs(np.zeros((9, 2)), np.full((9, 2), 255, np.uint8)), Categorical(3, ignore=255)
+    )
+
+
+def test_a_fit_leaves_the_global_random_numbers_alone():
+    X, y = np.random.default_rng(0).random((40, 4)), np.arange(40) % 2
+    before = torch.get_rng_state()
+    nw.ConditionalVAE(latent_dim=2, epochs=1, random_state=0).fit(X, y)
+    nw.VAE(latent_dim=2, epochs=1, random_state=0).fit_pairs(Pairs(X, transform=torch.bernoulli))
+    assert torch.equal(before, torch.get_rng_state())

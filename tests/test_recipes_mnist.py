@@ -239,3 +239,24 @@ def test_contraction_and_noise_lower_the_jacobian(made):
     for name in [("CAE, two layers", "probe"), ("SCAE", "noise, std 0.01")]:
         difference, error = (float(text.removesuffix(" %")) for text in rows[name][5:])
         assert abs(difference) < 4 * error + 0.1
+
+
+def test_an_interrupted_fit_ends_the_recipe(tmp_path, monkeypatch, capsys):
+    def stop(trace, model, entry):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("narrows.recipes.trace.Trace.__call__", stop)
+    assert main(["recipe", "deep-fashion", "--quick", "-o", str(tmp_path / "run")]) == 1
+    assert "interrupted" in capsys.readouterr().err
+    assert not (tmp_path / "run" / "report.html").exists()
+    assert (tmp_path / "run" / "models" / "deep" / "resume.pt").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [(["dilated", "--data", "."], "reads no --data"), (["unet-camvid", "--data", "nowhere"], "is no folder")],
+)
+def test_data_that_a_recipe_does_not_read_is_refused(words, said, tmp_path, capsys):
+    assert main(["recipe", *words, "-o", str(tmp_path / "run")]) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()

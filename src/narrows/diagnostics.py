@@ -60,7 +60,7 @@ class OutputUse(NamedTuple):
     """How the decoder's numbers differ between rows."""
 
     zero: NDArray[np.bool_]  # (values,), those that are zero for every row
-    spread: float  # deviation between rows as a share of their size; 0 when all rows give the same
+    spread: float  # deviation between rows, as a share of their size or of the target's own; 0 when all give the same
     lost: float  # share of the target's variance that is held by values that are zero for every row
     target: float  # variance of the target, summed over its values
 
@@ -105,8 +105,9 @@ def output_use(model: Model, pairs: Pairs, where: torch.device | None = None) ->
     size = len(mean) - math.prod(pairs.shapes[1])
     zero = (mean[:size] == 0) & (variance[:size] == 0)
     total = np.sum(mean[:size] ** 2 + variance[:size])
-    spread = math.sqrt(np.sum(variance[:size]) / total) if total else 0.0
     target = variance[size:]
+    scale = min(total, target.sum() or total)  # rows far from zero differ by little of their size
+    spread = math.sqrt(np.sum(variance[:size]) / scale) if scale else 0.0
     dead = zero if len(zero) == len(target) else np.full(len(target), zero.all())
     lost = float(target[dead].sum() / target.sum()) if target.sum() else 0.0
     return OutputUse(zero, spread, lost, float(target.sum()))

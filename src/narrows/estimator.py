@@ -125,13 +125,14 @@ class Estimator(Decoding, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         """Fit the model to rows X: (n, d), (n, H, W) or (n, C, H, W); arrays, frames, CSR matrices or tensors.
 
         uint8 and uint16 are read as [0, 1]; y is ignored unless the family says otherwise. ``valid`` are rows to
-        validate on instead of a share of X; ``watch(model, entry)`` is called after every epoch with its row of
-        ``history_``.
+        validate on instead of a share of X, or a pair of rows and their y; ``watch(model, entry)`` is called after
+        every epoch with its row of ``history_``.
         """
         check_params(self)
         rows = model_rows(checked_rows(self, X, reset=True), self.image_shape, None)
         self.observe(rows, y)
-        held = None if valid is None else self._pairs_of(valid, None, rows.shape[1:])
+        other, labels = valid if isinstance(valid, tuple) and len(valid) == 2 else (valid, None)
+        held = None if valid is None else self._pairs_of(other, labels, rows.shape[1:])
         self.fit_pairs(self.pairs(rows, y), valid=held, watch=watch)
         self.rows_axes_ = n_axes(X)
         return self

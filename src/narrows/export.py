@@ -3,10 +3,11 @@
 import logging
 import warnings
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 import torch
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from narrows.errors import InputError
@@ -14,13 +15,16 @@ from narrows.estimator import Estimator
 from narrows.files import whole
 from narrows.model import Model
 
+if TYPE_CHECKING:
+    from narrows.tasks.base import Task
+
 __all__ = ["Exported", "export"]
 
 _ROWS = 3  # of the example: one row alone would be taken for a fixed size
 
 
 class Exported(NamedTuple):
-    """One ONNX file, and the largest difference of its output from the model's."""
+    """One ONNX file, and the largest difference of its output from the model's, as a share of outputs beyond 1."""
 
     path: Path
     difference: float
@@ -54,8 +58,8 @@ class Decode(nn.Module):
         return (self.model.likelihood.mean(self.model.decode(z, tuple(maps), cond)),)
 
 
-def export(estimator: Estimator, folder: "str | Path") -> dict[str, Exported]:
-    """Write ``encoder.onnx`` and ``decoder.onnx`` of a fitted family; rows may come in any number.
+def export(estimator: "Estimator | Task", folder: "str | Path") -> dict[str, Exported]:
+    """Write ``encoder.onnx`` and ``decoder.onnx`` of a fitted family, or that of a task; rows may come in any number.
 
     Inputs are ``x`` (n, *row) as floats, images in [0, 1], then ``cond`` (n, classes) where the family has conditions;
     the decoder reads ``z``, then ``cond``, then the encoder's maps where the network has skips. Each file is run with
@@ -63,7 +67,9 @@ def export(estimator: Estimator, folder: "str | Path") -> dict[str, Exported]:
 
     Raises ``InputError`` where ONNX is not installed, or where a difference is larger than rounding.
     """
-    model, (shape, _, n_cond) = estimator.model_.eval(), estimator.shapes_
+    check_is_fitted(estimator)
+    family = cast("Estimator", getattr(estimator, "estimator_", estimator))
+    model, (shape, _, n_cond) = family.model_.eval(), family.shapes_
     draw = torch.Generator().manual_seed(0)
 
     def rows(n: int) -> tuple[Tensor, ...]:
@@ -112,6 +118,7 @@ def _write(module: nn.Module, inputs: Any, names: list[str], results: list[str],
 
 
 def _apart(session: Any, module: nn.Module, names: list[str], example: tuple[Tensor, ...]) -> float:
-    """Return the largest difference between the file's outputs and the module's."""
+    """Return the largest difference between the file's outputs and the module's, as a share of outputs beyond 1."""
     found = session.run(None, {name: each.numpy() for name, each in zip(names, example, strict=True)})
-    return max(float(np.abs(a - b.numpy()).max()) for a, b in zip(found, module(example), strict=True))
+    pairs = [(a, b.numpy()) for a, b in zip(found, module(example), strict=True)]
+    return max(float(np.abs(a - b).max() / max(1.0, np.abs(b).max())) for a, b in pairs)

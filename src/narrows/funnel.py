@@ -1,10 +1,12 @@
 """The one funnel that every fit goes through: seed, split, model, training, and what the estimator keeps of it."""
 
+import math
 from collections.abc import Callable
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 from torch import Tensor
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["fit_estimator", "learn", "split"]
 
 _HELD = 10_000  # rows that are held out at most
+_ROUNDED = 1e-5  # how far beyond the end of its range rounding may take a target
 _FEW = 50  # fewer tell little: up to a fifth of the rows is held out to have as many
 _FREE = {
     "checkpoint",
@@ -55,18 +58,23 @@ def fit_estimator(
     seed = runtime.first(lambda: drawn(own.random_state))
     seed = saved["seed"] if saved else seed  # an unseeded fit goes on with the seed that it drew
     pairs = single(pairs)
+    priced = spec.build(pairs.shapes[1])
+    pairs = pairs.read_by(priced)
+    refuse_outside(spec, pairs)
     kept, held = split(pairs, 0 if own.epochs == 0 else own.validation, seed)
     if valid is not None:
-        kept, held = pairs, single(valid)
-    model = fresh(own, kept, spec.build(pairs.shapes[1]), seed, start=saved is None)
+        kept, held = pairs, single(valid).plain().read_by(priced)
+    model = fresh(own, kept, priced, seed, start=saved is None)
     refuse_copies(own, model, pairs)
-    runtime = runtime.resolve(products(model, kept.batch(slice(0, 1))) * 3 * min(own.batch_size, len(kept)))
+    with seeded(seed):
+        first = kept.plain().batch(slice(0, 1))
+    runtime = runtime.resolve(products(model, first) * 3 * min(own.batch_size, len(kept)))
     outcome = fit(Job(model, kept, held, Settings.of(own), seed, runtime, checkpoint, saved, watch))
     own.model_, own.shapes_, own.seed_, own.likelihood_ = model.eval(), pairs.shapes, seed, spec
     own.history_, own.stopped_, own.finished_ = outcome.history, outcome.stopped, outcome.finished
     own.n_epochs_, own.best_epoch_, own.messages_ = len(outcome.history), outcome.best, outcome.messages
     with torch.no_grad():
-        own._n_features_out = own.encode_batch(model, kept.batch(slice(0, 1))).shape[1]
+        own._n_features_out = own.encode_batch(model, first).shape[1]
 
 
 def learn(estimator: "Estimator", model: Model, pairs: Pairs, epochs: int) -> None:
@@ -81,6 +89,7 @@ def learn(estimator: "Estimator", model: Model, pairs: Pairs, epochs: int) -> No
                 listener.epoch({**vars(epoch), "epoch": epoch.number})
     for listener in told:
         listener.close()
+    model.to("cpu")
 
 
 def split(pairs: Pairs, share: float, seed: int) -> tuple[Pairs, Pairs | None]:
@@ -96,7 +105,8 @@ def split(pairs: Pairs, share: float, seed: int) -> tuple[Pairs, Pairs | None]:
 def fresh(estimator: "Estimator", kept: Pairs, priced: Pricing, seed: int, *, start: bool) -> Model:
     """Return the model to train: with the last fit's weights when asked to go on, else started from the data."""
     with seeded(seed):
-        model = estimator.build(estimator.problem(kept.shapes, priced))
+        paired = kept.columns[1] is not None
+        model = estimator.build(estimator.problem(kept.shapes, priced)._replace(paired=paired))
         last = estimator.model_.state_dict() if estimator.warm_start and hasattr(estimator, "model_") else {}
         if last and shapes(last) == shapes(model.state_dict()):
             model.load_state_dict(last)
@@ -120,6 +130,24 @@ def refuse_copies(estimator: "Estimator", model: Model, pairs: Pairs) -> None:
             "targets that are not the input, or a corruption",
             "corruption='gaussian:0.1', or network='conv'",
         )
+
+
+def refuse_outside(likelihood: Likelihood, pairs: Pairs) -> None:
+    """Refuse targets that a likelihood has no probability for; what is drawn anew in every batch is not looked at."""
+    if pairs.transform is not None or likelihood.support == (-math.inf, math.inf):
+        return
+    column = pairs.columns[0] if pairs.columns[1] is None else pairs.columns[1]
+    values = torch.as_tensor(column.data) if sp.issparse(column) else column
+    grey = not sp.issparse(column) and not pairs.labels
+    most = {torch.uint8: 255.0, torch.uint16: 65535.0}.get(values.dtype, 1.0) if grey else 1.0
+    if not values.numel():
+        return
+    values = values.to(torch.int32) if values.dtype == torch.uint16 else values
+    found = float(values.min()) / most, float(values.max()) / most
+    low, high = likelihood.support
+    if found[0] < low - _ROUNDED or found[1] > high + _ROUNDED:
+        came = f"Targets from {found[0]:.4g} to {found[1]:.4g} came for the likelihood {str(likelihood)!r}"
+        raise InputError(came, f"values from {low:g} to {high:g}", "rescaled targets, or likelihood='gaussian'")
 
 
 def signature(

@@ -24,6 +24,7 @@ def run(
     float64 rows go through a float64 copy of the model on the processor, so that a row's numbers do not depend on its
     batch; other rows go to ``where``. The model itself stays as it is.
     """
+    pairs = pairs.read_by(model.likelihood)
     if pairs.dtype == torch.float64:
         model, where = copy.deepcopy(model).double(), torch.device("cpu")
     elif where is not None and where.type != "cpu":

@@ -35,6 +35,7 @@ class Problem(NamedTuple):
     likelihood: Pricing
     corruption: Corruption | None = None
     penalties: tuple[Penalty, ...] = ()
+    paired: bool = False  # targets came beside the inputs
 
     def model(self, network: Network, bottleneck: Bottleneck) -> Model:
         """Return the model of a network and a bottleneck for this data."""

@@ -7,12 +7,13 @@ from typing import Any, Self, dataclass_transform
 
 import numpy as np
 import safetensors.torch
+import scipy.sparse as sp
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from narrows.bottlenecks import Free
+from narrows.bottlenecks import Bottleneck, Code
 from narrows.corruption import Corruption
 from narrows.data.pairs import Pairs
 from narrows.errors import InputError
@@ -74,7 +75,12 @@ class CodeClassifier(ClassifierMixin, BaseEstimator):
             check_is_fitted(self.estimator)
         check_classification_targets(y)
         X = checked_rows(self, X, reset=True)
-        classes, targets = classes_of(y, len(X))
+        if unlabelled is not None:
+            unlabelled = checked_rows(self, unlabelled, reset=False)
+            if unlabelled.dtype != X.dtype:
+                came = f"Rows of type {X.dtype} with labels and of {unlabelled.dtype} without came"
+                raise InputError(came, "one type: whole numbers are levels of grey, floats are not")
+        classes, targets = classes_of(y, X.shape[0])
         checkpoint = self._checkpoint(Pairs(X, targets), unlabelled)
         saved = checkpoint.load() if checkpoint else None
         seed = saved["seed"] if saved else drawn(self.random_state)
@@ -87,7 +93,8 @@ class CodeClassifier(ClassifierMixin, BaseEstimator):
         kept, held = split(pairs, self.validation, seed)
         runtime = Runtime(base.device, 1, base.precision, base.threads, base.compile)
         runtime = runtime.resolve(products(model, kept.batch(slice(0, 1))) * 3 * min(self.batch_size, len(kept)))
-        self.history_ = fit(Job(model, kept, held, options, seed, runtime, checkpoint, saved)).history
+        outcome = fit(Job(model, kept, held, options, seed, runtime, checkpoint, saved))
+        self.history_, self.stopped_, self.finished_ = outcome.history, outcome.stopped, outcome.finished
         self.model_, self.classes_, self.base_ = model.eval(), classes, base
         return self
 
@@ -107,7 +114,8 @@ class CodeClassifier(ClassifierMixin, BaseEstimator):
         base = clone(self.estimator).set_params(random_state=seed)
         if not self.pretrain:
             base.set_params(epochs=0, **({"greedy_epochs": 0} if hasattr(base, "greedy_epochs") else {}))
-        fitted: Estimator = base.fit(X if unlabelled is None else np.concatenate([X, unlabelled]))
+        join = sp.vstack if sp.issparse(X) else np.concatenate
+        fitted: Estimator = base.fit(X if unlabelled is None else join([X, unlabelled]))
         return fitted
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -134,6 +142,25 @@ def classes_of(y: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
     return classes, places[:, None].astype(np.float32)
 
 
+class Scored(Bottleneck):
+    """The code of another bottleneck as it is scored: without noise, without a cost, nothing in it learnt."""
+
+    def __init__(self, code: Bottleneck):
+        super().__init__()
+        self.code, self.n_in, self.n_out = code, code.n_in, code.n_out
+
+    def train(self, mode: bool = True) -> Self:
+        """Change nothing of the code."""
+        super().train(mode)
+        self.code.eval()
+        return self
+
+    def forward(self, h: Tensor, progress: float = 1.0) -> Code:
+        """Return the code for nothing."""
+        z = self.code(h).z
+        return Code(z, z.new_zeros(len(z)), {})
+
+
 class Head(nn.Module):
     """One linear layer from a code of any shape to a logit per class."""
 
@@ -154,6 +181,4 @@ def headed(base: Estimator, classes: int, corruption: Corruption | None, seed: i
     with seeded(seed):
         head = Head(int(np.prod(base.code_shape_)) // made.bottleneck.n_out * width, classes)
         nn.init.zeros_(head.layer.weight), nn.init.zeros_(head.layer.bias)
-    free = made.bottleneck.n_in == made.bottleneck.n_out
-    code = Free(made.bottleneck.n_in) if free else made.bottleneck
-    return Model(made.encoder, code, head, Categorical(classes), corruption=corruption).train()
+    return Model(made.encoder, Scored(made.bottleneck), head, Categorical(classes), corruption=corruption).train()

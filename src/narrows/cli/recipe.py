@@ -24,13 +24,15 @@ def recipe(options: Options) -> int:
         raise InputError(f"There is no recipe {options.name!r}", ", ".join(sorted(RECIPES)), hint)
     made = RECIPES[options.name]
     folder = Path(options.output or Path("runs") / (made.name + ("-quick" if options.quick else "")))
-    claim(folder, f"{made.name}{' quick' if options.quick else ''}")
     data = Path(options.data) if options.data else None
     if made.folder and data is None and not options.quick:
         hint = f"narrows recipe {made.name} --data FOLDER, or --quick"
         raise InputError(f"{made.name} needs data that Narrows cannot fetch", made.folder, hint)
+    if data is not None and not made.folder:
+        raise InputError(f"{made.name} reads no --data: it has its own", "no --data", f"narrows recipe {made.name}")
     if data is not None and not data.is_dir():
-        raise InputError(f"{data} is no folder", made.folder or "no --data: this recipe fetches its own", "--quick")
+        raise InputError(f"{data} is no folder", made.folder, "--quick")
+    claim(folder, f"{made.name}{' quick' if options.quick else ''}")
     run = Run(made.name, folder, quick=options.quick, data=data, say=_say)
     made.run(run)
     report = run.write()

@@ -9,6 +9,8 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
+from narrows.errors import InputError
+
 __all__ = ["Batch", "Pairs"]
 
 _FULL = {torch.uint8: 255.0, torch.uint16: 65535.0}
@@ -35,8 +37,9 @@ class Batch(NamedTuple):
 class Pairs:
     """Rows of (x, target, cond, weight); ``target=None`` means the input itself.
 
-    Dense rows stay in their own type until the batch: uint8 and uint16 become [0, 1] there. Sparse rows turn dense
-    there; their numbers are counts or ratings, whatever the type, and stay as they are.
+    Dense rows stay in their own type until the batch: uint8 and uint16 become [0, 1] there, unless they are conditions,
+    weights or labels. Sparse rows turn dense there; their numbers are counts or ratings, whatever the type, and stay as
+    they are.
 
     Parameters
     ----------
@@ -49,6 +52,10 @@ class Pairs:
         reconstructs its input, and then x is the transformed target.
     augment : callable, optional
         Applied to every batch of the rows that are learnt from, and to no others: flips, crops, dropped labels.
+    labels : bool
+        The targets are labels, which stay as they are; what fits or scores with a likelihood of labels sets it.
+
+    Raises ``InputError`` for columns of different lengths.
 
     Examples
     --------
@@ -67,9 +74,13 @@ class Pairs:
         dtype: torch.dtype = torch.float32,
         transform: Callable[[Tensor], Tensor] | None = None,
         augment: Callable[[Batch], Batch] | None = None,
+        labels: bool = False,
     ):
         self.columns = [_rows(column) for column in (x, target, cond, weight)]
-        self.dtype, self.transform, self.augment = dtype, transform, augment
+        self.dtype, self.transform, self.augment, self.labels = dtype, transform, augment, labels
+        lengths = [int(column.shape[0]) for column in self.columns if column is not None]
+        if len(set(lengths)) > 1:
+            raise InputError(f"Columns of {', '.join(map(str, lengths))} rows", "as many rows of each")
 
     def __len__(self) -> int:
         return int(self.columns[0].shape[0])
@@ -95,11 +106,19 @@ class Pairs:
 
     def of(self, columns: Iterable[Any]) -> "Pairs":
         """Return other columns, treated as these are."""
-        return Pairs(*columns, dtype=self.dtype, transform=self.transform, augment=self.augment)
+        return Pairs(*columns, dtype=self.dtype, transform=self.transform, augment=self.augment, labels=self.labels)
 
     def plain(self) -> "Pairs":
         """Return the rows as they are scored: without augmentation."""
-        return Pairs(*self.columns, dtype=self.dtype, transform=self.transform)
+        return Pairs(*self.columns, dtype=self.dtype, transform=self.transform, labels=self.labels)
+
+    def read_by(self, likelihood: Any) -> "Pairs":
+        """Return the rows as a likelihood reads their targets: labels as they are, levels of grey in [0, 1]."""
+        if self.labels == likelihood.labels:
+            return self
+        read = self.of(self.columns)
+        read.labels = likelihood.labels
+        return read
 
     def order(self, generator: torch.Generator | None) -> Tensor:
         """Return the rows in order, or shuffled when a generator is given."""
@@ -112,9 +131,12 @@ class Pairs:
 
     def batch(self, rows: "Tensor | slice") -> Batch:
         """Return the rows at these positions as one batch."""
-        x, *others = self.columns
-        x = _dense(x, rows, self.dtype)
-        target, cond, weight = (None if column is None else _dense(column, rows, self.dtype) for column in others)
+        x, target, cond, weight = (None if column is None else _chosen(column, rows) for column in self.columns)
+        if target is None and self.labels:
+            target = x
+        x = _floats(x, self.dtype)
+        target = None if target is None else _floats(target, self.dtype, full=not self.labels)
+        cond, weight = (None if each is None else _floats(each, self.dtype, full=False) for each in (cond, weight))
         if self.transform is not None:
             x = self.transform(x) if target is None else x
             target = None if target is None else self.transform(target)
@@ -146,14 +168,19 @@ def _rows(column: Any) -> Any:
     return torch.from_numpy(array.copy() if backwards or not array.flags.writeable else array)
 
 
-def _dense(column: Any, rows: "Tensor | slice", dtype: torch.dtype) -> Tensor:
-    """Return some rows of a column as floats; uint8 and uint16 in [0, 1], unless they are counts in sparse rows."""
+def _chosen(column: Any, rows: "Tensor | slice") -> Any:
+    """Return some rows of a column in their own type."""
     if sp.issparse(column):
-        index = rows if isinstance(rows, slice) else rows.numpy()
-        return torch.from_numpy(column[index].toarray()).to(dtype)
+        return column[rows if isinstance(rows, slice) else rows.numpy()]
     if isinstance(rows, slice) or column.dtype == torch.uint16:  # index_select, three times as fast, does not know it
-        chosen: Tensor = column[rows if isinstance(rows, slice) else rows.to(column.device)]
-    else:
-        chosen = column.index_select(0, rows.to(column.device))
-    full = _FULL.get(chosen.dtype)
-    return chosen.to(dtype) if full is None else chosen.to(dtype).div_(full)
+        return column[rows if isinstance(rows, slice) else rows.to(column.device)]
+    return column.index_select(0, rows.to(column.device))
+
+
+def _floats(chosen: Any, dtype: torch.dtype, full: bool = True) -> Tensor:
+    """Return rows as floats; with ``full``, uint8 and uint16 in [0, 1], unless they are counts in sparse rows."""
+    if sp.issparse(chosen):
+        return torch.from_numpy(chosen.toarray()).to(dtype)
+    most = _FULL.get(chosen.dtype) if full else None
+    made: Tensor = chosen.to(dtype)
+    return made if most is None else made.div_(most)

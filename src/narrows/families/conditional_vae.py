@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from sklearn.utils.multiclass import check_classification_targets
 
 from narrows.bottlenecks import Variational
 from narrows.data.pairs import Batch, Pairs
@@ -44,6 +45,8 @@ class ConditionalVAE(Estimator):
 
     def observe(self, X: Any, y: Any) -> None:
         """Learn which classes there are."""
+        if y is not None:
+            check_classification_targets(y)
         self.classes_ = np.zeros(0, int) if y is None else np.unique(np.asarray(y))
 
     def pairs(self, X: Any, y: Any) -> Pairs:

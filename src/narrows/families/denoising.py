@@ -1,5 +1,6 @@
 """Denoising autoencoder (Vincent et al. 2008)."""
 
+from numbers import Integral
 from typing import Any, ClassVar, Self
 
 import torch
@@ -19,6 +20,8 @@ __all__ = ["DenoisingAutoEncoder"]
 class DenoisingAutoEncoder(Estimator):
     """Reconstructs clean rows from corrupted ones; ``reconstruct`` cleans rows that come in noisy.
 
+    To pairs of noisy and clean rows, ``fit_pairs(Pairs(noisy, clean))``, it adds nothing.
+
     Examples
     --------
     >>> from sklearn.datasets import load_digits
@@ -36,23 +39,28 @@ class DenoisingAutoEncoder(Estimator):
 
     def build(self, problem: Problem) -> Model:
         """Return network, free code, likelihood, with the noise before everything."""
-        noise = as_part("corruption", self.noise) if self.fresh else None
+        noise = as_part("corruption", self.noise) if self.fresh and not problem.paired else None
         noisy = problem._replace(corruption=problem.corruption or noise)
         return noisy.model(self.chosen_network(problem.shape), Free(self.latent_dim))
 
-    def fit_pairs(self, pairs: Pairs, likelihood: Any = None, **more: Any) -> Self:
+    def fit_pairs(self, pairs: Pairs, likelihood: Any = None, *, valid: Pairs | None = None, **more: Any) -> Self:
         """Fit on clean rows, or on explicit pairs; noise that is drawn once is drawn here."""
         if not self.fresh:
-            pairs = noised(pairs, as_part("corruption", self.noise), self.random_state)
-        return super().fit_pairs(pairs, likelihood, **more)
+            noise = as_part("corruption", self.noise)
+            pairs = noised(pairs, noise, self.random_state, 1)
+            valid = valid and noised(valid, noise, self.random_state, 2)
+        return super().fit_pairs(pairs, likelihood, valid=valid, **more)
 
 
-def noised(pairs: Pairs, noise: Corruption, random_state: Any) -> Pairs:
-    """Return pairs of noisy and clean rows; those that are pairs already stay as they are."""
+def noised(pairs: Pairs, noise: Corruption, random_state: Any, stream: int) -> Pairs:
+    """Return pairs of noisy and clean rows; those that are pairs already stay as they are.
+
+    Without a seed the noise is the same in every fit, so that a fit can go on.
+    """
     _, target, cond, weight = pairs.columns
     if target is not None:
         return pairs
     clean = torch.cat([batch.x for batch in pairs.plain().batches(4096)])
-    seed = random_state if isinstance(random_state, int) else 0
-    with seeded(mixed(seed, 1)):
-        return pairs.of((noise(clean), clean, cond, weight))
+    seed = int(random_state) if isinstance(random_state, Integral) else 0
+    with seeded(mixed(seed, stream)):
+        return Pairs(noise(clean), clean, cond, weight, dtype=pairs.dtype, augment=pairs.augment)

@@ -10,6 +10,7 @@ from narrows.data.pairs import Pairs
 from narrows.errors import InputError
 from narrows.estimator import Estimator, Problem
 from narrows.likelihood import Gaussian
+from narrows.likelihood.continuous import LearntGaussian
 from narrows.model import Model
 from narrows.networks import Linear, Network
 from narrows.networks.linear import LinearDecoder, LinearEncoder
@@ -51,16 +52,17 @@ class LinearAutoEncoder(Estimator):
 
     def prepare(self, model: Model, pairs: Pairs) -> None:
         """Write the principal axes into the weights, largest variance first, where they are the optimum."""
-        squared = model.likelihood.n_params == 1 and isinstance(as_part("likelihood", self.likelihood), Gaussian)
+        squared = model.likelihood.n_params == 1 and isinstance(model.likelihood, (Gaussian, LearntGaussian))
         same = pairs.columns[1] is None and pairs.columns[2] is None and pairs.columns[3] is None
-        if self.start == "data" and squared and same:
+        plain = model.corruption is None and not len(model.penalties)
+        if self.start == "data" and squared and same and plain:
             write_axes(model, *principal_axes(pairs, self.latent_dim))
             some = next(pairs.batches(4096, torch.Generator().manual_seed(0)))
             with torch.no_grad():
                 model.likelihood.start(some.target - model.reconstruct(some.x))
             return
         if self.epochs == 0:
-            reason = "pairs of input and target" if squared else self.likelihood
+            reason = "the likelihood" if not squared else "pairs of input and target" if plain else "noise or penalties"
             reason = "start='random'" if self.start == "random" else reason
             raise InputError(f"There is no solution in closed form for {reason}", "epochs of at least 1", "epochs=30")
         super().prepare(model, pairs)

@@ -14,7 +14,7 @@ class SparseAutoEncoder(Estimator):
     """A wide code, most of it zero: by a price on activity, or by keeping the ``k`` largest units of each row.
 
     ``k`` units are kept (Makhzani & Frey 2013). With ``k=0`` all are, and the price decides: ``penalties="l1:0.01"`` on
-    the sum of the code, which is never negative here, ``"kl_sparsity:1,0.05"`` on a mean activation that differs from
+    the sum of the absolute code, ``"kl_sparsity:1,0.05"`` on a mean activation that differs from
     0.05 (Ng 2011; with ``network="dense:code=sigmoid"``).
 
     Examples

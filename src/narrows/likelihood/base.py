@@ -16,6 +16,7 @@ class Pricing(ABC):
     """Reads ``n_params`` numbers per value of the target and prices the target in nats."""
 
     n_params: int = 1
+    labels: bool = False  # True: targets are whole numbers that name classes
 
     def n_out(self, shape: tuple[int, ...]) -> int:
         """Return how many channels the decoder must give for a target of this shape (C, *spatial)."""
@@ -50,7 +51,11 @@ class Likelihood(Pricing, Part):
     """A likelihood as a setting; ``build`` gives the part that the model owns: itself, or a module with weights."""
 
     kind: ClassVar[str] = "likelihood"
-    support: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
+
+    @property
+    def support(self) -> tuple[float, float]:
+        """The smallest and the largest target that has a probability."""
+        return -math.inf, math.inf
 
     def build(self, shape: tuple[int, ...]) -> Pricing:
         """Return what prices targets of this shape."""

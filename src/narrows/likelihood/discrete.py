@@ -1,7 +1,6 @@
 """Likelihoods of labels, bits and counts; the decoder's numbers are logits."""
 
 import math
-from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -26,7 +25,10 @@ class Bernoulli(Likelihood):
     2.0794
     """
 
-    support: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    @property
+    def support(self) -> tuple[float, float]:
+        """From 0 to 1."""
+        return 0.0, 1.0
 
     def centre(self, target: Tensor) -> Tensor | None:
         """Return the logits of the mean row, within 1 and 99 per cent."""
@@ -59,7 +61,13 @@ class Categorical(Likelihood):
 
     n_classes: int = param(2, "number of labels", ge=2)
     ignore: int | None = param(None, "label that costs nothing: void", ge=0)
-    support: ClassVar[tuple[float, float]] = (0.0, math.inf)
+
+    labels = True
+
+    @property
+    def support(self) -> tuple[float, float]:
+        """From the first label to the last, or to the void one."""
+        return 0.0, float(max(self.n_classes - 1, -1 if self.ignore is None else self.ignore))
 
     def n_out(self, shape: tuple[int, ...]) -> int:
         """Return ``n_classes`` channels per target channel."""
@@ -108,7 +116,10 @@ class Multinomial(Likelihood):
     0.6931
     """
 
-    support: ClassVar[tuple[float, float]] = (0.0, math.inf)
+    @property
+    def support(self) -> tuple[float, float]:
+        """From 0."""
+        return 0.0, math.inf
 
     def centre(self, target: Tensor) -> Tensor | None:
         """Return the logarithms of the features' shares; one that never occurs counts as a tenth of a time."""

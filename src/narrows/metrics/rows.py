@@ -75,7 +75,7 @@ def psnr(truth: Array, result: Array, data_range: float = 1.0) -> float:
     20.0
     """
     error = mse(truth, result)
-    return float(10 * np.log10(data_range**2 / error)) if error else float("inf")
+    return float(10 * np.log10(float(data_range) ** 2 / error)) if error else float("inf")
 
 
 def ssim(truth: Array, result: Array, data_range: float = 1.0) -> float:

@@ -4,26 +4,30 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from narrows.networks.parts import Activation, activation
+
 __all__ = ["Bypass", "principal_start"]
 
 
 class Bypass(nn.Module):
-    """A matrix and a bias whose output is added to that of the layers beside it; zero until it is started.
+    """A matrix and a bias beside layers: adds to what they give, then applies the last activation of both.
 
     Examples
     --------
-    >>> Bypass(3, 2)(torch.ones(1, 3)).tolist()
-    [[0.0, 0.0]]
+    >>> Bypass(3, 2)(torch.ones(1, 3), torch.ones(1, 2)).tolist()  # zero until it is started
+    [[1.0, 1.0]]
     """
 
-    def __init__(self, n_in: int, n_out: int):
+    def __init__(self, n_in: int, n_out: int, last: Activation = "identity"):
         super().__init__()
+        self.last = nn.Sequential(*activation(last))
         self.weight = nn.Parameter(torch.zeros(n_out, n_in))
         self.bias = nn.Parameter(torch.zeros(n_out))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return ``x`` (B, n_in) through the matrix."""
-        return F.linear(x, self.weight, self.bias)
+    def forward(self, x: Tensor, beside: Tensor) -> Tensor:
+        """Return ``x`` (B, n_in) through the matrix, added to what the layers beside gave."""
+        out: Tensor = self.last(beside + F.linear(x, self.weight, self.bias))
+        return out
 
 
 @torch.no_grad()
@@ -39,7 +43,7 @@ def principal_start(
     >>> rows = torch.randn(100, 3) @ torch.diag(torch.tensor([3.0, 1.0, 0.1]))
     >>> down, up = Bypass(3, 2), Bypass(2, 3)
     >>> principal_start(down, up, (nn.Linear(4, 2), nn.Linear(4, 3)), rows, rows.mean(0))
-    >>> round(down(rows).var(0, correction=0).sum().item(), 4)
+    >>> round(down(rows, torch.zeros(2)).var(0, correction=0).sum().item(), 4)
     2.0
     """
     rows = rows.double()

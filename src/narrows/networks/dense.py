@@ -46,17 +46,24 @@ class Dense(Network):
         up = down[::-1] if self.decoder is None else self.decoder
         features, channels = sizes.row, sizes.shape[0]
         shape = (sizes.out, *sizes.target[1:])
-        encoder = mlp((features, *down, sizes.code_in), self.activation, self.code)
-        decoder = mlp((sizes.code_out + sizes.n_cond, *up, math.prod(shape)), self.activation, self.output)
+        ends: tuple[Activation, Activation] = ("identity", "identity") if self.bypass else (self.code, self.output)
+        encoder = mlp((features, *down, sizes.code_in), self.activation, ends[0])
+        decoder = mlp((sizes.code_out + sizes.n_cond, *up, math.prod(shape)), self.activation, ends[1])
         if not self.bypass:
             return DenseEncoder(encoder, channels), DenseDecoder(decoder, shape)
-        beside = Bypass(features, sizes.code_in), Bypass(sizes.code_out + sizes.n_cond, math.prod(shape))
-        return DenseEncoder(encoder, channels, beside[0]), DenseDecoder(decoder, shape, beside[1])
+        below = Bypass(features, sizes.code_in, self.code)
+        above = Bypass(sizes.code_out + sizes.n_cond, math.prod(shape), self.output)
+        return DenseEncoder(encoder, channels, below), DenseDecoder(decoder, shape, above)
 
     def start(self, encoder: nn.Module, decoder: nn.Module, x: Tensor, centre: Tensor | None) -> None:
         """Start the linear path at the principal axes of ``x`` where it maps a code back to rows of the same size."""
         down, up = getattr(encoder, "bypass", None), getattr(decoder, "bypass", None)
-        if down is None or up is None or down.weight.shape != up.weight.T.shape or self.code != "identity":
+        if (
+            down is None
+            or up is None
+            or down.weight.shape != up.weight.T.shape
+            or {self.code, self.output} != {"identity"}
+        ):
             return
         last = [[layer for layer in each.modules() if isinstance(layer, nn.Linear)][-1] for each in (encoder, decoder)]
         principal_start(down, up, (last[0], last[1]), x.flatten(1), centre)
@@ -94,7 +101,7 @@ class DenseEncoder(nn.Module):
         """Return the code as the only map."""
         rows = as_rows(x, self.channels)
         code: Tensor = self.layers(rows)
-        return (code if self.bypass is None else code + self.bypass(rows),)
+        return (code if self.bypass is None else self.bypass(rows, code),)
 
 
 class DenseDecoder(nn.Module):
@@ -107,5 +114,5 @@ class DenseDecoder(nn.Module):
     def forward(self, z: Tensor, skips: tuple[Tensor, ...] = ()) -> Tensor:
         """Return the likelihood's numbers."""
         out: Tensor = self.layers(z)
-        out = out if self.bypass is None else out + self.bypass(z)
+        out = out if self.bypass is None else self.bypass(z, out)
         return out.reshape(-1, *self.shape)

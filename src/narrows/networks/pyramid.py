@@ -179,6 +179,18 @@ class Grow(nn.Module):
         return out
 
 
+class Cut(nn.Module):
+    """Cuts an image to a size."""
+
+    def __init__(self, side: Side):
+        super().__init__()
+        self.side = tuple(side)
+
+    def forward(self, h: Tensor) -> Tensor:
+        """Return the smaller image; one that fits stays as it is."""
+        return h[..., : self.side[0], : self.side[1]]
+
+
 class Resize(nn.Module):
     """Doubles by copying or bilinearly, and cuts to a size."""
 
@@ -210,9 +222,8 @@ def grow(style: Style, n_in: int, n_out: int, small: Side, large: Side) -> list[
     if style.up in ("resize", "bilinear"):
         return [Resize({"resize": "nearest"}.get(style.up, style.up), large), *conv(style, n_in, n_out)]
     if style.up == "transpose":
-        extra = (large[0] - 2 * small[0] + 1, large[1] - 2 * small[1] + 1)
-        layer = nn.ConvTranspose2d(n_in, n_out, style.kernel, 2, padding, output_padding=extra, bias=plain)
-        return [layer, *rest]
+        layer = nn.ConvTranspose2d(n_in, n_out, style.kernel, 2, padding, output_padding=1, bias=plain)
+        return [layer, Cut(large), *rest]
     if style.up == "shuffle":
         return [nn.Conv2d(n_in, 4 * n_out, style.kernel, 1, padding, bias=plain), Shuffle(large), *rest]
     return conv(style, n_in, n_out)

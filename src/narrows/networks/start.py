@@ -33,7 +33,7 @@ def unit_variance_start(
     >>> bool(encoder(x).mean(0).abs().max() < 1e-4), round(encoder(x).var(correction=0).item(), 4)
     (True, 1.0)
     """
-    last_of_decoder, last_of_encoder = _layers(decoder)[-1], _layers(encoder)[-1]
+    last_of_decoder, last_of_encoder = ([None, *_layers(half)][-1] for half in (decoder, encoder))
     layers = [layer for layer in _layers(encoder) + _layers(decoder) if layer.bias is not None]
 
     def rescale(layer: Any, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
@@ -49,7 +49,9 @@ def unit_variance_start(
         layer.bias.copy_(-scale * mean.flatten())
         if layer is last_of_decoder and centre is not None:
             per_channel = len(layer.bias) == len(centre) and centre.ndim > 1
-            layer.bias.add_(centre.flatten(1).mean(1) if per_channel else centre.flatten())
+            around = centre.flatten(1).mean(1) if per_channel else centre.flatten()
+            if len(around) == len(layer.bias):  # else layers without weights follow, that move values about
+                layer.bias.add_(around)
         again: Tensor = layer.forward(*inputs)
         return again
 

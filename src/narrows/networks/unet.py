@@ -107,6 +107,7 @@ class UNetDecoder(nn.Module):
         for up, convolve, skip in zip(self.ups, self.blocks, joined, strict=True):
             z = up(z)
             if skip is not None:
+                z = z[..., : skip.shape[-2], : skip.shape[-1]]  # pictures of another size than at first
                 z = torch.cat([skip, z], 1) if self.skip == "concat" else skip + z
             z = convolve(z)
         out: Tensor = self.head(z)

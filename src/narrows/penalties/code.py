@@ -81,7 +81,8 @@ class KLSparsity(Penalty):
 class Orthogonal(Penalty):
     """The squared Frobenius distance from the identity of W Wᵀ, or of the correlations between the code's units.
 
-    W is the encoder's last weight matrix, one row per unit, filters flattened: orthonormal directions. Correlations are
+    W is the encoder's last weight matrix, one row per unit, filters flattened: orthonormal directions. Of a network
+    with a linear path beside its layers (``dense:bypass``) it is the matrix of that path. Correlations are
     those of the batch, the positions of a map counting as rows: units that say different things. Every row is charged
     the same.
 

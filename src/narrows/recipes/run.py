@@ -112,6 +112,8 @@ class Run:
         row = (name, "restored" if had else "started afresh", len(model.history_), model.stopped_)
         self.table("Fits", "", ("model", "began", "epochs", "why it stopped"), [row])
         save(model, folder)
+        if not model.finished_:
+            raise KeyboardInterrupt
         return model
 
     def trace(self, name: str, look: Callable[[Any], Any]) -> Trace:

@@ -98,7 +98,10 @@ def _classifier(run: Run, name: str, model: Any, images: Images, n: int) -> Code
     )
     folder = run.folder / "models" / f"{n}-labels" / name.replace(" ", "-").lower()
     made.set_params(checkpoint=str(folder))
-    return made.fit(images.train[:n], images.train_labels[:n])
+    made.fit(images.train[:n], images.train_labels[:n])
+    if not made.finished_:
+        raise KeyboardInterrupt
+    return made
 
 
 def _variants(run: Run, models: dict[str, Any], classifier: CodeClassifier, images: Images) -> None:

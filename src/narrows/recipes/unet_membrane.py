@@ -33,7 +33,7 @@ def unet_membrane(run: Run) -> None:
     channels = np.stack([wanted, ~wanted], axis=1).astype(np.uint8) * 255
     pairs, models, masks = Pairs(cells.train, channels, augment=tiles), {}, {}
     for skip, name in _SKIPS.items():
-        own = {"epochs": run.epochs(150, 8), "batch_size": 4, "lr": 1e-3, "precision": "float32", **PLAIN}
+        own = {"epochs": run.epochs(150, 8), "batch_size": 4, "lr": 1e-3, **PLAIN}
         network = UNet(_WIDTHS, skip=skip, second=False)
         model = AutoEncoder(latent_dim=_BRIDGE, network=network, likelihood="bernoulli", **own)
         models[name] = run.fit(skip, model, pairs)

@@ -82,12 +82,12 @@ def train(
     """
     runtime, state = runtime or Runtime("cpu"), state or State()
     model.to(runtime.where)
-    pairs, valid = pairs.to(runtime.where), valid and valid.to(runtime.where)
+    pairs, valid = pairs.read_by(model.likelihood).to(runtime.where), valid and valid.to(runtime.where)
     net = runtime.wrap(model, runtime.world > 1 and _unused(model, pairs, runtime))
     optimizer = Adam(model.parameters(), weight_decay)
     (restore if state.epoch else remember)(model, optimizer, state)
     rows = len(pairs) - len(pairs) % batch_size if drop_last and len(pairs) > batch_size else len(pairs)
-    per_epoch = math.ceil(rows / batch_size)
+    per_epoch = len(portions(torch.empty(rows), batch_size))
     rate = Rate(lr, epochs * per_epoch, warm_up, schedule)
     while state.epoch < epochs:
         started = time.perf_counter()
@@ -121,8 +121,9 @@ def one_epoch(
     net.train()
     order = pairs.order(torch.Generator().manual_seed(mixed(seed, state.epoch + 1)))[:most]
     sums: dict[str, Tensor] = {}
-    step, world, where = state.epoch * math.ceil(most / batch_size), runtime.world, runtime.where
-    for rows in torch.split(order, batch_size):
+    steps, world, where = portions(order, batch_size), runtime.world, runtime.where
+    step = state.epoch * len(steps)
+    for rows in steps:
         batch = pairs.batch(runtime.share(rows)).to(where)
         with runtime.autocast():
             terms: dict[str, Tensor] = net(batch, rate.progress(step))
@@ -145,6 +146,20 @@ def one_epoch(
     return _means(sums, most, runtime) if _finite({**sums, "": broken}, runtime) else None
 
 
+def portions(order: Tensor, size: int) -> list[Tensor]:
+    """Return the rows of every step; a last one alone joins the step before it: no statistics of a batch of one.
+
+    Examples
+    --------
+    >>> [rows.tolist() for rows in portions(torch.arange(5), 2)]
+    [[0, 1], [2, 3, 4]]
+    """
+    parts = list(torch.split(order, size))
+    if len(parts) > 1 and size > 1 and len(parts[-1]) == 1:
+        parts[-2:] = [torch.cat(parts[-2:])]
+    return parts
+
+
 @torch.no_grad()
 def evaluate(
     model: Model, pairs: Pairs | None, *, batch_size: int = 256, seed: int = 0, runtime: Runtime | None = None
@@ -154,6 +169,7 @@ def evaluate(
     sums: dict[str, Tensor] = {}
     if pairs is None:
         return {}
+    pairs = pairs.read_by(model.likelihood)
     model.eval()
     model.bottleneck.train(model.bottleneck.draws)
     with seeded(mixed(seed, 0), runtime.where):
