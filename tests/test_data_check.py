@@ -68,7 +68,6 @@ def test_columns_left_out_are_warnings() -> None:
         ("bernoulli", scipy.sparse.csr_matrix(np.diag([1.0, 2.0, 3.0])), 1),
         ("multinomial", scipy.sparse.csr_matrix(np.diag([1.0, 2.0, 3.0])), 0),
         ("multinomial", scipy.sparse.csr_matrix(np.diag([1.0, -2.0, 3.0])), 1),
-        ("poisson", np.full((3, 2, 2), -1.0) * np.arange(3)[:, None, None], 1),
         ("gaussian:learnt", RNG.normal(size=(9, 4)), 0),
     ],
 )

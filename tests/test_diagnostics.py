@@ -5,6 +5,7 @@ from numpy.testing import assert_allclose
 from torch import distributions as D
 from torch import nn
 
+import narrows as nw
 from narrows import inference
 from narrows.bottlenecks import FSQ, Free, Variational, VectorQuantizer
 from narrows.data.pairs import Pairs

@@ -100,4 +100,4 @@ def test_shapes_that_cannot_be_compared_are_refused(shapes):
 
 def test_a_range_that_is_a_byte_does_not_overflow():
     a, b = np.zeros((1, 8, 8), np.uint8), np.full((1, 8, 8), 3, np.uint8)
-    assert psnr(a, b, data_range=np.uint8(255)) == psnr(a, b, data_range=255)
+    assert metrics.psnr(a, b, data_range=np.uint8(255)) == metrics.psnr(a, b, data_range=255)
