@@ -19,6 +19,7 @@ LAYERS = [
     "estimator decoding supervised problem funnel artefact inference inputs density diagnostics",
     "families",
     "tasks baselines metrics",
+    "journeys",
     "report recipes export selftest testing",
     "serve cli app __main__",
 ]

@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from narrows.journeys.base import JOURNEYS
 from narrows.params import FAMILIES, TASKS, declared
 
 __all__ = ["table"]
@@ -19,8 +20,8 @@ HIDDEN = {"estimator", "checkpoint", "verbose", "warm_start"}
 
 def table() -> dict[str, Any]:
     """Return the fields of every task and family as JSON values."""
-    import_module("narrows.families")
-    import_module("narrows.tasks")
+    for package in ("families", "tasks", "journeys"):
+        import_module(f"narrows.{package}")
     return {
         "tasks": {name: _task(cls) for name, cls in sorted(TASKS.items())},
         "families": {name: {"fields": _cards(cls)} for name, cls in sorted(FAMILIES.items())},
@@ -32,7 +33,10 @@ def _task(cls: Any) -> dict[str, Any]:
     changed = {
         f.name: _text(getattr(default, f.name)) for f in fields(default) if getattr(default, f.name) != f.default
     }
-    return {"summary": cls.summary, "family": type(default).name, "defaults": changed, "fields": _cards(cls)}
+    card = {"summary": cls.summary, "family": type(default).name, "defaults": changed, "fields": _cards(cls)}
+    serving = [journey for journey in JOURNEYS.values() if cls.name in journey.serves]
+    reading = {each["name"]: each for journey in serving for each in _cards(journey)}
+    return {**card, "reading": list(reading.values())}
 
 
 def _cards(cls: Any) -> list[dict[str, Any]]:

@@ -107,6 +107,7 @@ def _apply(commands: Any) -> None:
     made = _command(commands, "apply", "use a fitted model on new data", "RUN DATA -o OUT")
     made.add_argument("run", metavar="RUN", help="folder that `narrows fit` wrote")
     made.add_argument("data", metavar="DATA", help=DATA)
+    made.add_argument("second", metavar="DATA2", nargs="?", help=argparse.SUPPRESS)
     made.add_argument("-o", "--output", metavar="OUT", required=True, help="folder for the results")
     made.add_argument("--decode", action="store_true", help="DATA holds codes; turn them into rows")
     made.add_argument("--overwrite", action="store_true", help="write into OUT although it holds files")
@@ -159,13 +160,15 @@ def parse_fit(words: Sequence[str]) -> Options:
     family = _family(words, card["family"], table)
     parser = _fit_parser(str(task), card, table)
     _fields(parser.add_argument_group(f"the task, {task}"), card["fields"])
-    taken = {each["name"] for each in card["fields"]}
+    _fields(parser.add_argument_group("how the data is read"), card["reading"])
+    taken = {each["name"] for each in (*card["fields"], *card["reading"])}
     group = parser.add_argument_group(f"the family, {family}")
     defaults = card["defaults"] if family == card["family"] else {}
     own = [each for each in table["families"][family]["fields"] if each["name"] not in taken]
     _fields(group, [{**each, "default": defaults.get(each["name"], each["default"])} for each in own])
     options = parser.parse_args(words)
     options.task_fields = [each["name"] for each in card["fields"]]
+    options.reading_fields = [each["name"] for each in card["reading"]]
     options.family_fields = [each["name"] for each in own]
     return options
 
@@ -175,12 +178,12 @@ def _fit_parser(task: str, card: dict[str, Any], table: dict[str, Any]) -> Parse
     parser = Parser(prog=f"narrows fit {task}", description=about, allow_abbrev=False)
     parser.usage = f"narrows fit {task} DATA -o RUN [flags]"
     parser.usage_line = f"narrows fit {task} DATA -o RUN"
-    parser.set_defaults(command="fit", task_fields=[], family_fields=[])
+    parser.set_defaults(command="fit", task_fields=[], reading_fields=[], family_fields=[])
     parser.add_argument("task", metavar="TASK", help=argparse.SUPPRESS)
     parser.add_argument("data", metavar="DATA", help=DATA)
+    parser.add_argument("second", metavar="DATA2", nargs="?", help="what belongs to DATA: masks, clean images, B")
     parser.add_argument("-o", "--output", metavar="RUN", required=True, help="folder for the model and the report")
     parser.add_argument("--family", default=None, help=f"one of {', '.join(table['families'])} ({card['family']})")
-    parser.add_argument("--image-size", metavar="HxW", help="size that images of a folder are brought to")
     parser.add_argument("--resume", action="store_true", help="go on with a fit that was stopped")
     parser.add_argument("--overwrite", action="store_true", help="replace the run that RUN holds")
     parser.add_argument("--quiet", action="store_true", help="show nothing but the verdict")

@@ -12,6 +12,7 @@ from narrows.data import named, read
 from narrows.data.pairs import Pairs
 from narrows.errors import InputError
 from narrows.estimator import Estimator
+from narrows.journeys.rows import RowsJourney
 from narrows.recipes.trace import Trace
 from narrows.report import figures
 from narrows.report.make import model_facts, params_of, versions
@@ -125,7 +126,8 @@ class Run:
         source = read(X)
         task.estimator_ = model
         self.describe(model, name)
-        save(task, self.folder, {"schema": source.fit_schema().to_json(), "data": self.report["data"]})
+        card = {"name": RowsJourney.name, "fields": {}, "card": {"schema": source.fit_schema().to_json()}}
+        save(task, self.folder, {"journey": card, "data": self.report["data"]})
 
     def describe(self, model: Estimator, name: str = "") -> None:
         """Say in the report what the main model is, and what it is called beside its rivals."""

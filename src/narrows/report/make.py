@@ -33,7 +33,7 @@ def make_report(
     *,
     data: Mapping[str, Any],
     seconds: Mapping[str, float],
-    rows: Rows,
+    rows: Rows | None,
 ) -> dict[str, Any]:
     """Draw the figures, write report.json and report.html to ``folder``, and return the report."""
     family = task.estimator_
@@ -61,9 +61,9 @@ def make_report(
         "changed": sorted({*changed, *own_changed}),
         "seconds": dict(seconds),
         "versions": versions(),
-        "warnings": [*family.messages_, *evaluation.notes, *family.diagnose(rows.X)],
+        "warnings": [*family.messages_, *evaluation.notes, *([] if rows is None else family.diagnose(rows.X))],
         "model": model_facts(family),
-        "compression": _compression(family, rows),
+        "compression": {} if rows is None else _compression(family, rows),
     }
     pictures = [*evaluation.pictures, *_training_pictures(family, rows)]
     drawn = [_draw(each, folder) for each in pictures]
@@ -117,7 +117,7 @@ def _draw(picture: Picture, folder: Path) -> tuple[str, str, Path]:
     return picture.title, picture.caption, path
 
 
-def _training_pictures(family: Any, rows: Rows) -> list[Picture]:
+def _training_pictures(family: Any, rows: Rows | None) -> list[Picture]:
     """Return loss curves, and the filters of a first layer that sees whole rows."""
     shown = []
     if family.history_:
@@ -127,7 +127,7 @@ def _training_pictures(family: Any, rows: Rows) -> list[Picture]:
     first = next(
         (value for name, value in weights.items() if name.startswith("encoder") and value.ndim in (2, 4)), None
     )
-    if first is None:
+    if first is None or rows is None:
         return shown
     shape, image = family.shapes_[0], None
     values = first.numpy()
