@@ -125,7 +125,7 @@ def _separator(sample: list[str], default: str) -> str:
 
 
 def _one_character(data: bytes) -> bytes:
-    """The text with tabs for the separator ``::``, where every line of the sample has it as often."""
+    """Put tabs for the separator ``::``, where every line of the sample has it as often."""
     counts = {line.count("::") for line in _sample(data) if line}
     return data.replace(b"::", b"\t") if len(counts) == 1 and counts != {0} and b"\t" not in data else data
 

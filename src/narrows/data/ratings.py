@@ -73,7 +73,7 @@ class Ratings:
 
 
 def read_ratings(path: Path, reading: Reading, fitted: Mapping[str, Any] | None = None) -> Ratings:
-    """Read a file of ratings: .csv, .tsv, .dat with ``::``, or .parquet.
+    r"""Read a file of ratings: .csv, .tsv, .dat with ``::``, or .parquet.
 
     With ``fitted`` (items, columns and threshold of a fit) it is a history: items that are not known are left out, and
     without a user column it is that of one user, who is called 1.
@@ -82,7 +82,7 @@ def read_ratings(path: Path, reading: Reading, fitted: Mapping[str, Any] | None 
     --------
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
-    ...     _ = (file := Path(folder, "a.csv")).write_text("user,item,rating\\n007,x,5\\n007,y,1\\n008,x,4\\n")
+    ...     _ = (file := Path(folder, "a.csv")).write_text("user,item,rating\n007,x,5\n007,y,1\n008,x,4\n")
     ...     ratings = read_ratings(file, Reading({}, min_rating=4))
     >>> ratings.users.tolist(), ratings.items.tolist(), ratings.liked.toarray().tolist()
     (['007', '008'], ['x'], [[1.0], [1.0]])
@@ -230,13 +230,10 @@ def _matrix(frame: pl.DataFrame, users: pl.Series, items: pl.Series) -> sp.csr_m
 def _unknown(column: pl.Series, items: pl.Series) -> list[str]:
     """Say which items of a history are not known."""
     new = column.filter(~column.is_in(items.implode())).unique(maintain_order=True)
-    if new.is_empty():
-        return []
     some = ", ".join(map(repr, new.head(5).to_list())) + (", ..." if len(new) > 5 else "")
-    one = len(new) == 1
-    return [
-        f"{len(new)} item{'' if one else 's'} of {column.n_unique()} {'was' if one else 'were'} not liked by anyone in the fit and left out: {some}"
-    ]
+    notes: list[str] = []
+    _count(notes, len(new), "item is", "items are", f"new: left out, as nobody in the fit liked them ({some})")
+    return notes
 
 
 def _of_users(ratings: Ratings) -> list[str]:

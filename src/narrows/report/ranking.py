@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from narrows.report.plots import bars_in
-from narrows.report.sheets import sentence, under_title
-from narrows.report.style import CLASSES, GREY, INK, MODEL, QUIET, Array, legend, number, panel, percent
+from narrows.report.sheets import key_beside, sentence, under_title
+from narrows.report.style import CLASSES, GREY, INK, MODEL, QUIET, Array, number, panel, percent
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,17 +37,15 @@ def ranking_curves(ks: Array, curves: Mapping[str, tuple[Array, Array]]) -> "Fig
     figure = under_title(8.6, 3.5, title)
     handles: list[Any] = []
     for place, (axis, label) in enumerate((("recall", "recall, hits / min(k, hidden)"), ("NDCG", "NDCG"))):
-        axes = panel(figure, 121 + place, title=axis, x="items recommended (k), log scale", y=label)
-        axes.set(xscale="log", ylim=(0, 1.06 * max(float(pair[place].max()) for pair in curves.values()) or 1))
-        axes.set_xticks(ks, [str(k) for k in ks])
-        axes.minorticks_off()
+        axes = panel(figure, 121 + place, title=axis, x="items recommended (k)", y=label)
+        axes.set(ylim=(0, 1.06 * max(float(pair[place].max()) for pair in curves.values()) or 1))
         handles = [
             axes.plot(ks, pair[place], color=tint, linewidth=2.2 if name == ours else 1.4, marker="o", markersize=3.5)[
                 0
             ]
             for (name, pair), tint in zip(curves.items(), CLASSES, strict=False)
         ]
-    legend(figure, handles, list(curves))
+    key_beside(axes, handles, list(curves))
     return figure
 
 
@@ -73,12 +71,13 @@ def popularity_curves(shares: Mapping[str, Array]) -> "Figure":
     figure = under_title(7.4, 3.5, sentence(title))
     axes = panel(figure, x="items, most popular first (log scale)", y="share of the recommendations")
     axes.set(xscale="log", ylim=(0, 1.03), xlim=(1, max(2, size)))
+    axes.xaxis.set_major_formatter(lambda place, _: number(place))
     places, handles = np.arange(1, size + 1), []
     for (name, share), tint in zip(shares.items(), CLASSES, strict=False):
         style: Any = {"color": INK, "linestyle": (0, (4, 3))} if name == themselves else {"color": tint}
         handles += axes.plot(places, share, linewidth=2.2 if name == ours else 1.4, **style)
     axes.axvline(tenth, color=QUIET, linewidth=0.8)
-    legend(figure, handles, list(shares))
+    key_beside(axes, handles, list(shares))
     return figure
 
 

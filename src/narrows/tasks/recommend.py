@@ -173,7 +173,7 @@ def _mean(values: NDArray[np.float64]) -> float:
 def _pictures(ranked: dict[str, NDArray[Any]], hidden: sp.csr_matrix, popularity: NDArray[Any]) -> list[Picture]:
     if not hidden.nnz:
         return []
-    ks = np.array([1, 2, 5, *_RANKS])
+    ks = np.array([*_RANKS[:2], 35, _RANKS[2], 75, _RANKS[3]])
     curves = {
         name: tuple(np.array([_mean(of(lists, hidden, k)) for k in ks]) for of in (recall_at_k, ndcg_at_k))
         for name, lists in ranked.items()
