@@ -22,7 +22,7 @@ def interactions(X: Any) -> sp.csr_matrix:
     rows.sum_duplicates()
     rows.eliminate_zeros()
     if rows.nnz and rows.data.min() < 0:
-        came = f"Values down to {rows.data.min():g} came"
+        came = f"Negative values in data: down to {rows.data.min():g}"
         raise InputError(came, "counts, or 1 where a user took an item and 0 elsewhere", "(R >= 4).astype(float)")
     return rows
 

@@ -96,7 +96,7 @@ class LinearRecommender(Estimator):
         squared = encoder is not None and isinstance(self.model_.likelihood, (Gaussian, LearntGaussian))
         if not (squared and isinstance(encoder, ZeroDiagonal) and sp.issparse(X)):
             return super().reconstruct(X, y)
-        scores: np.ndarray = checked_rows(self, X, reset=False) @ encoder.weight.detach().numpy()
+        scores: np.ndarray = checked_rows(self, X, reset=False) @ encoder.matrix().numpy()
         return scores
 
 

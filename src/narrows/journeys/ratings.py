@@ -21,7 +21,10 @@ _SMALL = 20  # fewer users are not split: everything is measured on the users th
 _HELD, _MOST = 0.1, 10_000  # share of the users held out for the verdict, and how many at most ...
 _ENOUGH = 20  # ... but of few users up to a quarter, to have so many
 _TELLING = 5  # items of a user that is held out, if there are enough such users
-_COUNTS = {"likelihood": "multinomial", "corruption": "mask:0.5", "noise": "mask:0.5", "beta": 0.2}
+_COUNTS = {  # of Mult-VAE and Mult-DAE, section 4 of their paper
+    **{"likelihood": "multinomial", "corruption": "mask:0.5", "noise": "mask:0.5", "beta": 0.2},
+    **{"network": "dense:600,activation=tanh", "latent_dim": 200, "lr": 1e-3},
+}
 
 
 @dataclass(frozen=True)

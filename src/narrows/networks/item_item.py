@@ -46,9 +46,14 @@ class ZeroDiagonal(nn.Module):
         self.weight = nn.Parameter(torch.empty(size, size).uniform_(-bound, bound).fill_diagonal_(0))
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Return the scores as the only map; the diagonal gets no gradient and stays zero."""
+        """Return the scores as the only map; what training rounds into the diagonal does not count."""
         rows = as_rows(x, self.channels)
         return (rows @ self.weight - rows * self.weight.diagonal(),)
+
+    def matrix(self) -> Tensor:
+        """Return the matrix as it counts, (d, d), without a gradient."""
+        weight = self.weight.detach()
+        return weight.clone().fill_diagonal_(0) if weight.diagonal().any() else weight
 
 
 class Reshaped(nn.Module):

@@ -95,7 +95,7 @@ def trials(trials: Sequence[Any]) -> "Figure":
     """
     names = [", ".join(f"{name} = {value:g}" for name, value in settings.items()) for settings, _ in trials]
     values = [ndcg for _, ndcg in trials]
-    best = int(np.argmax(values))
+    best = len(values) - 1 - int(np.argmax(values[::-1]))  # of equals the last, which says all settings
     figure = under_title(7.0, 0.6 + 0.27 * len(names), sentence(f"{names[best]} has the highest NDCG@100"))
     bars_in(panel(figure, x="NDCG@100"), names, values, [MODEL if i == best else GREY for i in range(len(names))])
     return figure

@@ -83,9 +83,7 @@ class Recommender(Task, name="recommend"):
 
     def cold(self, X: Any) -> NDArray[np.bool_]:
         """Return which rows hold no item that the fit knows, (n,): these get what is popular."""
-        known = (np.asarray(self.popularity_) > 0).astype(np.float32)
-        none: NDArray[np.bool_] = (self._rows(X) @ known) == 0
-        return none
+        return self._cold(self._rows(X))
 
     def score(self, X: Any, y: Any = None) -> float:
         """Return the mean NDCG@100 on rows X: 80 per cent of their items are shown, the others are to be found."""
@@ -102,13 +100,24 @@ class Recommender(Task, name="recommend"):
         check_is_fitted(self)
         return interactions(checked_rows(self, X, reset=False))
 
+    def _cold(self, rows: sp.csr_matrix) -> NDArray[np.bool_]:
+        known = (np.asarray(self.popularity_) > 0).astype(np.float32)
+        none: NDArray[np.bool_] = (rows @ known) == 0
+        return none
+
     def _scores(self, rows: sp.csr_matrix) -> NDArray[np.float32]:
         """Return a score for every item; what the fit has not seen gets minus infinity."""
         popularity = np.asarray(self.popularity_, np.float32)
         scores = np.array(self.estimator_.reconstruct(rows), np.float32)
-        scores[self.cold(rows)] = popularity
+        scores[self._cold(rows)] = popularity
         scores[:, popularity == 0] = -np.inf
         return scores
+
+    def __sklearn_tags__(self) -> Any:
+        """Return scikit-learn's tags: values from 0 on."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.positive_only = True
+        return tags
 
     def evaluate(self, train: Rows, held: Rows) -> Evaluation:
         """Return how well the hidden fifth of the items of ``held`` users is found from the others."""
@@ -147,7 +156,8 @@ class Recommender(Task, name="recommend"):
         trials = getattr(self, "trials_", [])
         if not trials:
             return []
-        chosen = ", ".join(f"{name} = {value:g}" for name, value in max(trials, key=lambda t: t.ndcg).settings.items())
+        best = max(reversed(trials), key=lambda trial: trial.ndcg).settings
+        chosen = ", ".join(f"{name} = {value:g}" for name, value in best.items())
         caption = f"One setting after the other, on users put aside within the training users; best: {chosen}."
         return [Picture("trials", "How the settings were chosen", caption, {"trials": trials})]
 
