@@ -53,12 +53,12 @@ def movielens() -> tuple[sp.csr_matrix, sp.csr_matrix, tuple[sp.csr_matrix, sp.c
     likes = np.loadtxt(file, dtype=np.int64)
     likes = likes[likes[:, 2] >= 4]
     users, counts = np.unique(likes[:, 0], return_counts=True)
-    users = np.random.RandomState(_SEED).permutation(users[counts >= 5])  # noqa: NPY002 - the split as published
+    users = np.random.RandomState(_SEED).permutation(users[counts >= 5])
     learn, valid, test = np.split(users, [-2 * _HELD, -_HELD])
     items = np.unique(likes[np.isin(likes[:, 0], learn), 1])
     likes = likes[np.isin(likes[:, 1], items)]
     likes = likes[np.argsort(likes[:, 0], kind="stable")]
-    away, draw = np.zeros(len(likes), bool), np.random.RandomState(_SEED)  # noqa: NPY002
+    away, draw = np.zeros(len(likes), bool), np.random.RandomState(_SEED)
     for user in np.sort(test):
         own = np.flatnonzero(likes[:, 0] == user)
         if len(own) >= 5:

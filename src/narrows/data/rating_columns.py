@@ -101,7 +101,8 @@ def columns_of(
             came = f"{table.name!r} has no column {asked!r} for --{role}"
             raise InputError(came, ", ".join(map(repr, names)), f"--{role} {near[0] if near else names[0]}")
     if not table.header:
-        return _by_place(table, found, one=like is not None and len(names) == 1)
+        _by_place(table, found, one=like is not None and len(names) == 1)
+        return _complete(table, found, like is not None)
     for role in ROLES:
         free = [name for name in names if name not in found.values()]
         first = [name for name in free if like is not None and name == like.get(role)]
@@ -110,11 +111,11 @@ def columns_of(
     for role in ("user", "item") if like is None else ("item",):
         free = [name for name in names if name not in found.values()]
         found[role] = found[role] or next(iter(free), None)
-    return _complete(table, found)
+    return _complete(table, found, like is not None)
 
 
-def _by_place(table: Table, found: dict[str, str | None], *, one: bool) -> dict[str, str | None]:
-    """Return user, item, rating and time in this order; a column of seconds since 1970 is a time wherever it is."""
+def _by_place(table: Table, found: dict[str, str | None], *, one: bool) -> None:
+    """Enter user, item, rating and time in this order; a column of seconds since 1970 is a time wherever it is."""
     free = [name for name in table.frame.columns if name not in found.values()]
     for role in ("item",) if one else ("user", "item"):
         found[role] = found[role] or (free.pop(0) if free else None)
@@ -125,11 +126,10 @@ def _by_place(table: Table, found: dict[str, str | None], *, one: bool) -> dict[
         late = float(values.min() or 0) > _EPOCH  # type: ignore[arg-type]
         role = "time" if late or found["rating"] else "rating"
         found[role] = found[role] or name
-    return _complete(table, found)
 
 
-def _complete(table: Table, found: dict[str, str | None]) -> dict[str, str | None]:
-    if found["item"] is None:
+def _complete(table: Table, found: dict[str, str | None], history: bool) -> dict[str, str | None]:
+    if found["item"] is None or (found["user"] is None and not history):
         came = f"{table.name!r} has {table.frame.width} column: there is a user or an item missing"
         raise InputError(came, ACCEPTED, "--user COLUMN --item COLUMN")
     return found

@@ -50,6 +50,7 @@ def make_report(
         better=metric.better,
         rows=evaluation.rows,
         difference=evaluation.difference,
+        unit=evaluation.unit,
     )
     params, changed = params_of(family)
     own, own_changed = params_of(task, leave=("estimator",))

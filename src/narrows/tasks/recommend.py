@@ -21,6 +21,7 @@ __all__ = ["Recommender"]
 
 _RANKS = (10, 20, 50, 100)
 _LIST = 20  # ranks that coverage and popularity are about
+_NOTHING = 1e-12  # times its popularity is the score of an item of which the autoencoder says nothing
 _EXAMPLES = 6  # users whose recommendations the report shows
 
 Names = tuple[str, ...]
@@ -108,7 +109,8 @@ class Recommender(Task, name="recommend"):
     def _scores(self, rows: sp.csr_matrix) -> NDArray[np.float32]:
         """Return a score for every item; what the fit has not seen gets minus infinity."""
         popularity = np.asarray(self.popularity_, np.float32)
-        scores = np.array(self.estimator_.reconstruct(rows), np.float32)
+        scores = np.asarray(self.estimator_.reconstruct(rows), np.float32)
+        scores = np.where(scores == 0, np.float32(_NOTHING) * popularity, scores)
         scores[self._cold(rows)] = popularity
         scores[:, popularity == 0] = -np.inf
         return scores
@@ -139,9 +141,8 @@ class Recommender(Task, name="recommend"):
         notes += self.estimator_.diagnose(shown) if shown.shape[0] else []
         pictures = [*_pictures(ranked, hidden, np.asarray(self.popularity_)), *self._choice()]
         table = _examples(ranked[ours], shown, hidden, held.feature_names)
-        return Evaluation(
-            metrics, measured, "ndcg@100", rival, len(gains[ours]), gains[ours] - gains[rival], pictures, notes, [table]
-        )
+        difference, more = gains[ours] - gains[rival], {"tables": [table], "unit": "user"}
+        return Evaluation(metrics, measured, "ndcg@100", rival, len(difference), difference, pictures, notes, **more)
 
     def _measured(self, lists: NDArray[np.int64], hidden: sp.csr_matrix) -> dict[str, float]:
         """Return the mean of every measure over the users."""
