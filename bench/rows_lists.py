@@ -1,6 +1,7 @@
 """Quality rows about ranked lists: recommendation."""
 
 import time
+from itertools import pairwise
 
 import numpy as np
 import scipy.sparse as sp
@@ -57,13 +58,15 @@ def movielens() -> tuple[sp.csr_matrix, sp.csr_matrix, tuple[sp.csr_matrix, sp.c
     learn, valid, test = np.split(users, [-2 * _HELD, -_HELD])
     items = np.unique(likes[np.isin(likes[:, 0], learn), 1])
     likes = likes[np.isin(likes[:, 1], items)]
-    likes = likes[np.argsort(likes[:, 0], kind="stable")]
-    away, draw = np.zeros(len(likes), bool), np.random.RandomState(_SEED)
-    for user in np.sort(test):
-        own = np.flatnonzero(likes[:, 0] == user)
-        if len(own) >= 5:
-            away[own[draw.choice(len(own), size=int(0.2 * len(own)), replace=False)]] = True
-    shown, hidden = (rows(likes[part], np.sort(test), items) for part in (~away, away))
+    everything, draw = rows(likes, test, items), np.random.RandomState(_SEED)
+    away = np.zeros(everything.nnz, np.float32)
+    for first, last in pairwise(everything.indptr):
+        if last - first >= 5:
+            away[first + draw.choice(last - first, size=int(0.2 * (last - first)), replace=False)] = 1
+    shown, hidden = everything.copy(), everything.copy()
+    shown.data, hidden.data = 1 - away, away
+    shown.eliminate_zeros()
+    hidden.eliminate_zeros()
     return rows(likes, learn, items), rows(likes, valid, items), (shown, hidden)
 
 
@@ -73,4 +76,6 @@ def rows(likes: np.ndarray, users: np.ndarray, items: np.ndarray) -> sp.csr_matr
     order = np.argsort(users)
     place = order[np.searchsorted(users, own[:, 0], sorter=order)]
     ones = np.ones(len(own), np.float32)
-    return sp.csr_matrix((ones, (place, np.searchsorted(items, own[:, 1]))), shape=(len(users), len(items)))
+    made = sp.csr_matrix((ones, (place, np.searchsorted(items, own[:, 1]))), shape=(len(users), len(items)))
+    made.sort_indices()
+    return made

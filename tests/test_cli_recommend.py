@@ -157,7 +157,7 @@ def test_users_and_items_with_little_are_named(tmp_path: Path) -> None:
     report = fit(tmp_path / "r.csv", tmp_path / "run", "--min-rating", "4", "--top", "5")
     assert "2 lines are left out: no user or no item" in said(report)
     assert "1 item is liked by nobody: never recommended" in said(report)
-    assert "1 user has no item that is known and liked: recommended what is popular" in said(report)
+    assert "1 user has no known item that is liked: they get what is popular" in said(report)
     assert "1 user has one item only" in said(report)
     frame = recs(tmp_path / "run")
     assert frame.group_by("user").len()["len"].unique().to_list() == [5]

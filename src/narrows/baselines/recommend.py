@@ -15,6 +15,7 @@ __all__ = ["ItemKNN", "Popularity", "Trial", "tuned"]
 _HELD, _MOST, _FEWEST = 0.2, 1000, 25  # share of the users that settings are tried on; at most, at least
 _ITEMS = 3000  # the most frequent items, on which settings are tried
 _DEPTH = 100  # ranks that count
+_ALONE = {"checkpoint": None, "verbose": False}  # a trial leaves nothing behind
 _DRAWS = 5  # of the items that are hidden, over which the mean is taken
 
 
@@ -95,8 +96,8 @@ def tuned(model: Any, X: sp.csr_matrix, valid: sp.csr_matrix | None = None, seed
     """Return the unfitted model with the best of the values in its ``search`` for settings that are None.
 
     A fifth of the users is put aside, or ``valid`` is, and shown 80 per cent of their items, five times others; one
-    setting is chosen after the other, by the NDCG@100 of the rest. Fewer than 25 such users with two items or more settle nothing: then the
-    model comes back as it is. Of more than 3000 items, the most frequent ones are looked at.
+    setting is chosen after the other, by the NDCG@100 of the rest. Fewer than 25 such users with two items or more
+    settle nothing: then the model comes back as it is. Of more than 3000 items, the most frequent ones are looked at.
 
     Examples
     --------
@@ -126,7 +127,8 @@ def _tried(
     model: Any, settings: dict[str, Any], train: sp.csr_matrix, draws: list[tuple[sp.csr_matrix, sp.csr_matrix]]
 ) -> Trial:
     """Return the mean NDCG over draws of the hidden items, after a fit with some settings."""
-    fitted = clone(model).set_params(**settings).fit(train)
+    alone = {name: value for name, value in _ALONE.items() if hasattr(model, name)}
+    fitted = clone(model).set_params(**settings, **alone).fit(train)
     found = [ndcg_at_k(rank(fitted.reconstruct, shown, _DEPTH)[0], hidden, _DEPTH) for shown, hidden in draws]
     return Trial(settings, float(np.nanmean(found)))
 

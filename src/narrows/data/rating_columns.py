@@ -12,7 +12,7 @@ import polars as pl
 from narrows.errors import InputError
 
 from .csvfile import read_text_table
-from .parse import infer
+from .parse import as_type, infer
 
 __all__ = ["ROLES", "Table", "columns_of", "rating_table"]
 
@@ -38,11 +38,35 @@ class Table:
     def __init__(self, frame: pl.DataFrame, name: str, notes: list[str], *, header: bool, comma: bool = False):
         self.frame, self.name, self.notes, self.header, self.comma = frame, name, notes, header, comma
 
-    def numbers(self, column: str) -> pl.Series | None:
+    def ordered(self, column: str) -> pl.Series | None:
         """Return a column as numbers or times that can be ordered; None where it is text."""
         series = self.frame[column]
         read = infer(series, self.comma).series if series.dtype == pl.String else series
         return read if read.dtype.is_numeric() or read.dtype.is_temporal() else None
+
+    def names(self, column: str | None) -> pl.Series:
+        """Return identifiers as text, without spaces around them; without a column, those of one user, called 1."""
+        if column is None:
+            return pl.Series(["1"] * len(self.frame))
+        series = self.frame[column]
+        if series.dtype.is_float() and (series.drop_nulls() % 1 == 0).all():
+            series = series.cast(pl.Int64)
+        text = series.cast(pl.String).str.strip_chars()
+        return text.set(text == "", None)
+
+    def ratings(self, column: str) -> pl.Series:
+        """Return a column as numbers; a cell that is none raises ``InputError`` with its row."""
+        series = self.frame[column]
+        if series.dtype == pl.String:
+            try:
+                return as_type(series, pl.Float64(), decimal_comma=self.comma)
+            except InputError as error:
+                came = str(error).partition(". Accepted")[0]
+                hint = "correct it, or --implicit if every line counts"
+                raise InputError(came, "a number for each rating", hint) from None
+        if not (series.dtype.is_numeric() or series.dtype == pl.Boolean):
+            raise InputError(f"{self.name!r}: {column!r} holds no numbers", "ratings", "--rating COLUMN, or --implicit")
+        return series.cast(pl.Float64).fill_nan(None)
 
 
 def rating_table(path: Path, known: Collection[str] = ()) -> Table:
@@ -120,7 +144,7 @@ def _by_place(table: Table, found: dict[str, str | None], *, one: bool) -> None:
     for role in ("item",) if one else ("user", "item"):
         found[role] = found[role] or (free.pop(0) if free else None)
     for name in free[:2]:
-        values = table.numbers(name)
+        values = table.ordered(name)
         if values is None or not values.dtype.is_numeric():
             continue
         late = float(values.min() or 0) > _EPOCH  # type: ignore[arg-type]

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from narrows.errors import InputError
 
-from .parse import as_type
 from .rating_columns import ROLES, Table, columns_of, rating_table
 
 __all__ = ["Ratings", "Reading", "read_ratings"]
@@ -127,10 +126,10 @@ def _said(table: Table, columns: Mapping[str, str | None], reading: Reading) -> 
 
 def _lines(table: Table, columns: Mapping[str, str | None], reading: Reading, notes: list[str]) -> pl.DataFrame:
     """Return one line per user and item: identifiers as text, ratings as numbers; what is left out is noted."""
-    made = [_names(table, columns[role]).alias(role) for role in ("user", "item")]
+    made = [table.names(columns[role]).alias(role) for role in ("user", "item")]
     rating = columns["rating"] if not reading.implicit else None
     if rating is not None:
-        made.append(_numbers(table, rating))
+        made.append(table.ratings(rating).alias("rating"))
     order = _times(table, columns["time"], reading, notes)
     frame = pl.DataFrame(made if order is None else [*made, order])
     whole = frame.drop_nulls(["user", "item"])
@@ -149,36 +148,10 @@ def _lines(table: Table, columns: Mapping[str, str | None], reading: Reading, no
     return single.join(places, on="user", maintain_order="left").sort("place", maintain_order=True)
 
 
-def _names(table: Table, column: str | None) -> pl.Series:
-    """Return identifiers as text, without spaces around them; without a column, those of one user."""
-    if column is None:
-        return pl.Series("user", ["1"]).new_from_index(0, len(table.frame))
-    series = table.frame[column]
-    if series.dtype.is_float() and (series.drop_nulls() % 1 == 0).all():
-        series = series.cast(pl.Int64)
-    text = series.cast(pl.String).str.strip_chars()
-    return text.set(text == "", None)
-
-
-def _numbers(table: Table, column: str) -> pl.Series:
-    series = table.frame[column].alias("rating")
-    if series.dtype == pl.String:
-        try:
-            return as_type(series, pl.Float64(), decimal_comma=table.comma)
-        except InputError as error:
-            came = str(error).partition(". Accepted")[0].replace("'rating'", repr(column))
-            raise InputError(
-                came, "a number for each rating", "correct it, or --implicit if every line counts"
-            ) from None
-    if not (series.dtype.is_numeric() or series.dtype == pl.Boolean):
-        raise InputError(f"{table.name!r}: {column!r} holds no numbers", "ratings", "--rating COLUMN, or --implicit")
-    return series.cast(pl.Float64).fill_nan(None)
-
-
 def _times(table: Table, column: str | None, reading: Reading, notes: list[str]) -> pl.Series | None:
     if column is None:
         return None
-    values = table.numbers(column)
+    values = table.ordered(column)
     if values is None and reading.columns.get("time") is not None:
         raise InputError(f"{table.name!r}: {column!r} holds no times", "numbers or dates", "another --time")
     if values is None:
@@ -238,9 +211,15 @@ def _unknown(column: pl.Series, items: pl.Series) -> list[str]:
 
 def _of_users(ratings: Ratings) -> list[str]:
     """Say what can be done for users with little."""
-    counts, notes = np.diff(ratings.liked.indptr), []
-    popular = "no item that is known and liked: recommended what is popular"
-    _count(notes, int((counts == 0).sum()), "user has", "users have", popular)
+    notes: list[str] = []
+    counts = np.diff(ratings.liked.indptr)
+    _count(
+        notes,
+        int((counts == 0).sum()),
+        "user has",
+        "users have",
+        "no known item that is liked: they get what is popular",
+    )
     _count(notes, int((counts == 1).sum()), "user has", "users have", "one item only")
     return notes
 

@@ -133,7 +133,7 @@ def item_weights(square: Tensor, l2: float, dropout: float) -> Tensor:
     """
     try:
         inverse = torch.cholesky_inverse(torch.linalg.cholesky(penalised(square, l2, dropout)))
-    except torch.linalg.LinAlgError:
+    except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
         came = f"l2={l2:g} is too small for these rows: columns that say the same cannot be told apart"
         raise InputError(came, "a larger l2", "l2=100") from None
     return inverse.div_(-inverse.diagonal().clone()).fill_diagonal_(0)

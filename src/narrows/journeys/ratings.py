@@ -70,7 +70,7 @@ class RatingsJourney(Journey):
         users, items = ratings.liked.shape
         say(f"{task.name}: {len(learn):,} users, {items:,} items from {request.data}")
         train, test = (Rows(ratings.liked[rows], feature_names=tuple(ratings.items)) for rows in (learn, held))
-        task.fit(train.X)  # type: ignore[attr-defined]
+        task.fit(train.X)
         self.learnt = Learnt(task, ratings, train, test)
         new = int(np.count_nonzero(np.asarray(train.X.sum(0)).ravel() == 0))
         notes += [f"{new:,} items are known from held-out users only: not recommended"] if new else []

@@ -129,4 +129,5 @@ def _all(scores: NDArray[Any]) -> NDArray[Any]:
 
 
 def _over(part: NDArray[Any], whole: NDArray[Any]) -> Floats:
-    return np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
+    share: Floats = np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
+    return share

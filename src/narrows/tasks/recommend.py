@@ -140,9 +140,9 @@ class Recommender(Task, name="recommend"):
         notes = [f"{left} users put aside hold one item or none: there is nothing to hide."] if left else []
         notes += self.estimator_.diagnose(shown) if shown.shape[0] else []
         pictures = [*_pictures(ranked, hidden, np.asarray(self.popularity_)), *self._choice()]
-        table = _examples(ranked[ours], shown, hidden, held.feature_names)
-        difference, more = gains[ours] - gains[rival], {"tables": [table], "unit": "user"}
-        return Evaluation(metrics, measured, "ndcg@100", rival, len(difference), difference, pictures, notes, **more)
+        tables, difference = [_examples(ranked[ours], shown, hidden, held.feature_names)], gains[ours] - gains[rival]
+        rows = len(difference)
+        return Evaluation(metrics, measured, "ndcg@100", rival, rows, difference, pictures, notes, tables, unit="user")
 
     def _measured(self, lists: NDArray[np.int64], hidden: sp.csr_matrix) -> dict[str, float]:
         """Return the mean of every measure over the users."""
