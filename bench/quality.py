@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import rows_codes
+import rows_lists
 import rows_masks
 import rows_rows
 import torch
@@ -38,6 +39,7 @@ ROWS = {
     "stacked": Row(rows_codes.stacked, 1.40, 1.28),
     "nll": Row(rows_codes.nll, 98.3, 86.8),
     "sparse": Row(rows_codes.sparse, None, 0.90, "higher"),
+    "recommend": Row(rows_lists.recommend, 0.233, 0.4606, "higher", {"recall@20": 0.4214, "recall@50": 0.5701}),
     "segment": Row(rows_masks.segment, 0.543, 0.78, "higher", {"accuracy": 0.92}),
     "segment-multi": Row(rows_masks.segment_multi, 0.17, 0.40, "higher"),
     "translate": Row(rows_masks.translate, 0.1831, 0.165),

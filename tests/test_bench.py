@@ -21,7 +21,7 @@ def bench(monkeypatch):
 
     monkeypatch.syspath_prepend(BENCH)
     yield call
-    for name in ("common", "quality", "speed", "table", "rows_rows", "rows_codes", "rows_masks"):
+    for name in ("common", "quality", "speed", "table", "rows_rows", "rows_codes", "rows_lists", "rows_masks"):
         sys.modules.pop(name, None)
 
 
@@ -41,6 +41,7 @@ def lines(path):
         "stacked",
         "nll",
         "sparse",
+        "recommend",
         "segment",
         "segment-multi",
         "translate",

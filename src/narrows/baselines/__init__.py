@@ -1,15 +1,18 @@
 """The simple competitors that an autoencoder has to beat, each fitted in closed form or not at all."""
 
 from narrows.baselines.pictures import ColourTable, LocationPrior, MeanTarget, SmoothedThreshold
+from narrows.baselines.recommend import ItemKNN, Popularity
 from narrows.baselines.rows import LinearDenoiser, MedianFilter, NoisyInput, PCABaseline
 
 __all__ = [
     "ColourTable",
+    "ItemKNN",
     "LinearDenoiser",
     "LocationPrior",
     "MeanTarget",
     "MedianFilter",
     "NoisyInput",
     "PCABaseline",
+    "Popularity",
     "SmoothedThreshold",
 ]

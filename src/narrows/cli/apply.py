@@ -7,7 +7,7 @@ from pathlib import Path
 from narrows.artefact import load, read_card
 from narrows.cli.flags import Options
 from narrows.errors import ArtefactError, InputError
-from narrows.journeys.base import Request, journey_from_card
+from narrows.journeys.base import Journey, Request, journey_from_card
 
 __all__ = ["apply"]
 
@@ -28,10 +28,22 @@ def apply(options: Options) -> int:
             f"{run} was saved from Python: it does not know how its rows are read", "a folder that `narrows fit` wrote"
         )
     journey, own = journey_from_card(card["journey"])
-    request = Request(options.data, options.second, decode=options.decode)
+    request = _request(options, journey)
     paths = journey.apply(load(run), own, request, out, _tell)
     sys.stdout.write(f"{_named(paths, out)}\n")
     return 0
+
+
+def _request(options: Options, journey: Journey) -> Request:
+    """Return what the user points at: data, or a history where the run reads such."""
+    usage = f"narrows apply RUN {'--history FILE' if journey.histories else 'DATA'} -o OUT"
+    if options.history and not journey.histories:
+        raise InputError("--history came for a run that is no recommender", usage, "leave --history out")
+    if options.history and options.data:
+        raise InputError(f"--history came beside {options.data!r}", usage, "leave one of them out")
+    if not (options.history or options.data):
+        raise InputError("DATA is missing", usage, "narrows apply --help")
+    return Request(options.data or options.history, options.second, decode=options.decode, history=options.history)
 
 
 def _tell(text: str) -> None:

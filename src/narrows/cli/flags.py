@@ -106,9 +106,12 @@ def _command(commands: Any, name: str, help: str, usage: str) -> Parser:
 def _apply(commands: Any) -> None:
     made = _command(commands, "apply", "use a fitted model on new data", "RUN DATA -o OUT")
     made.add_argument("run", metavar="RUN", help="folder that `narrows fit` wrote")
-    made.add_argument("data", metavar="DATA", help=DATA)
+    made.add_argument("data", metavar="DATA", nargs="?", help=f"{DATA}; none with --history")
     made.add_argument("second", metavar="DATA2", nargs="?", help=argparse.SUPPRESS)
     made.add_argument("-o", "--output", metavar="OUT", required=True, help="folder for the results")
+    made.add_argument(
+        "--history", metavar="FILE", help="what new users took, for a recommender; one user needs no name"
+    )
     made.add_argument("--decode", action="store_true", help="DATA holds codes; turn them into rows")
     made.add_argument("--overwrite", action="store_true", help="write into OUT although it holds files")
 

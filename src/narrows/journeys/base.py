@@ -24,6 +24,7 @@ class Request(NamedTuple):
     second: str | None = None  # a second folder or file: masks, clean images, B
     valid: str | None = None  # the user's own validation data
     decode: bool = False  # the data are codes
+    history: str | None = None  # instead of data: what new users took
     given: Mapping[str, Any] = {}
 
 
@@ -45,6 +46,7 @@ class Journey(ABC):
     name: ClassVar[str] = ""
     serves: ClassVar[tuple[str, ...]] = ()  # names of tasks
     last: ClassVar[bool] = False  # asked only when no other takes the request
+    histories: ClassVar[bool] = False  # also reads what new users took
 
     def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)

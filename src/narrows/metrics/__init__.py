@@ -8,6 +8,7 @@ from narrows.metrics.masks import (
     mean_iou,
     pixel_accuracy,
 )
+from narrows.metrics.ranking import coverage, gini, mean_popularity, ndcg_at_k, recall_at_k
 from narrows.metrics.rows import (
     knn_accuracy,
     mae,
@@ -23,16 +24,21 @@ from narrows.metrics.rows import (
 __all__ = [
     "boundary_distance",
     "confusion_matrix",
+    "coverage",
     "dice",
+    "gini",
     "iou",
     "knn_accuracy",
     "mae",
     "mean_iou",
+    "mean_popularity",
     "mse",
+    "ndcg_at_k",
     "pixel_accuracy",
     "psnr",
     "r2",
     "r2_columns",
+    "recall_at_k",
     "squared_error",
     "ssim",
     "trustworthiness",

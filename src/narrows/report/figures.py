@@ -9,6 +9,7 @@ from narrows.report.grids import before_after_filters, manifold_grid, sample_gri
 from narrows.report.maps import code_map, code_map_3d
 from narrows.report.masks import confusion, overlay
 from narrows.report.plots import bars, lines
+from narrows.report.ranking import popularity_curves, ranking_curves, trials
 from narrows.report.strips import filters, reconstructions
 from narrows.report.style import save
 
@@ -29,6 +30,8 @@ __all__ = [
     "manifold_grid",
     "overlay",
     "placement",
+    "popularity_curves",
+    "ranking_curves",
     "receptive_field",
     "reconstructed_columns",
     "reconstructions",
@@ -37,5 +40,6 @@ __all__ = [
     "spectrum",
     "steps_strip",
     "traversal",
+    "trials",
     "triplets",
 ]

@@ -23,6 +23,9 @@ DRAW: dict[str, Callable[..., Any]] = {
     "map3d": figures.code_map_3d,
     "losses": figures.loss_curves,
     "filters": figures.filters,
+    "ranking": figures.ranking_curves,
+    "popularity": figures.popularity_curves,
+    "trials": figures.trials,
 }
 
 
@@ -47,6 +50,7 @@ def make_report(
         better=metric.better,
         rows=evaluation.rows,
         difference=evaluation.difference,
+        unit=evaluation.unit,
     )
     params, changed = params_of(family)
     own, own_changed = params_of(task, leave=("estimator",))
@@ -64,6 +68,7 @@ def make_report(
         "warnings": [*family.messages_, *evaluation.notes, *([] if rows is None else family.diagnose(rows.X))],
         "model": model_facts(family),
         "compression": {} if rows is None else _compression(family, rows),
+        "tables": evaluation.tables,
     }
     pictures = [*evaluation.pictures, *_training_pictures(family, rows)]
     drawn = [_draw(each, folder) for each in pictures]
@@ -87,10 +92,10 @@ def report(fitted: Any, X: Any, folder: "str | Path") -> dict[str, Any]:
     >>> report(fitted, X, tempfile.mkdtemp())["task"]
     'reduce'
     """
-    X = np.asarray(X)
-    half = len(X) // 2
+    X = X.tocsr() if hasattr(X, "tocsr") else np.asarray(X)
+    half = X.shape[0] // 2
     train, held = Rows(X[:half]), Rows(X[half:])
-    data = {"name": "rows given to nw.report", "rows": len(X), "used": half, "held_out": len(X) - half}
+    data = {"name": "rows given to nw.report", "rows": X.shape[0], "used": half, "held_out": X.shape[0] - half}
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     return make_report(fitted, fitted.evaluate(train, held), folder, data=data, seconds={}, rows=held)
