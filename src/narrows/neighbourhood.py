@@ -16,8 +16,8 @@ class Neighbourhood:
     """The nearest of some reference rows, in the space of (reconstruction, weight times residual).
 
     With r(x) what the autoencoder makes of x, two rows are ``|r(x) - r(y)|^2 + weight^2 |(x - r(x)) - (y - r(y))|^2``
-    apart, squared: the first part compares codes, in the units of the columns, the second what the codes miss. Both are
-    sums over columns, and so is the mean over the ``k`` nearest rows.
+    apart, squared: the first part compares codes, in the units of the columns, the second what the codes miss. The
+    distance of a row is that to the mean of its ``k`` nearest rows in this space; its square is a sum over columns.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ class Neighbourhood:
         self.tree = NearestNeighbors(algorithm="brute" if joint.shape[1] > 24 else "kd_tree").fit(joint)
 
     def parts(self, rows: Floats, made: Floats, *, itself: bool = False) -> tuple[Floats, Floats]:
-        """Return every column's part of the mean squared distance to the neighbours, and their mean row, (n, d) each.
+        """Return every column's part of the squared distance, and the mean of the nearest rows, (n, d) each.
 
         With ``itself``, a reference row equal to the row does not count, once: the row is one of them.
         """
@@ -54,11 +54,9 @@ class Neighbourhood:
         step = max(1, _PART // max(1, index.shape[1] * rows.shape[1]))
         for low in range(0, len(rows), step):
             some = slice(low, low + step)
-            others, theirs = self.rows[index[some]], self.made[index[some]]
-            held = made[some, None] - theirs
-            missed = (rows[some, None] - made[some, None]) - (others - theirs)
-            parts[some] = (held**2 + self.weight**2 * missed**2).mean(1)
-            near[some] = others.mean(1)
+            near[some] = self.rows[index[some]].mean(1, dtype=kind)
+            held = made[some] - self.made[index[some]].mean(1, dtype=kind)
+            parts[some] = held**2 + self.weight**2 * (rows[some] - near[some] - held) ** 2
         return parts, near
 
     def _nearest(self, joint: Floats, itself: bool) -> NDArray[np.intp]:

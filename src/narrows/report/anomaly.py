@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from narrows import metrics
-from narrows.report.plots import bars_in
 from narrows.report.style import (
     CLASSES,
     GREY,
     INK,
     MODEL,
     OTHER,
-    QUIET,
     RULE,
     Array,
     brief,
@@ -125,14 +123,18 @@ def contribution_map(strange: Array, ordinary: Array, names: Sequence[str]) -> "
     figure = canvas(8.4, 1.3 + 0.3 * max(len(shown), 4), title)
     grid = figure.add_gridspec(1, 2, width_ratios=(2.0, 1.0))
     axes = panel(figure, grid[0], "Shares, row by row", "rows, the strangest first")
-    axes.imshow(shares[:, shown].T, aspect="auto", cmap=colormap(("#ffffff", "#9ecae1", MODEL)), vmin=0, vmax=1)
+    tints = colormap(("#ffffff", "#9ecae1", MODEL))
+    axes.imshow(shares[:, shown].T, aspect="auto", cmap=tints, vmin=0, vmax=max(1e-9, float(shares.max())))
     axes.set_yticks(range(len(shown)), [plain(brief(names[i])) for i in shown], fontsize=8.5, color=INK)
     axes.set_xticks([])
-    for label in axes.get_yticklabels():
-        label.set_fontfamily(fonts())
-    right = panel(figure, grid[1], "Mean share, in percent")
-    bars_in(right, [""] * len(shown), list(100 * mean[shown]), [MODEL] * len(shown))
-    right.plot(100 * usual[shown], range(len(shown)), "|", color=QUIET, markersize=9, label="ordinary rows")
+    for text in axes.get_yticklabels():
+        text.set_fontfamily(fonts())
+    right = panel(figure, grid[1], "Mean share", "percent")
+    places = np.arange(len(shown))
+    right.barh(places - 0.18, 100 * mean[shown], 0.36, color=MODEL, label="these rows")
+    right.barh(places + 0.18, 100 * usual[shown], 0.36, color=GREY, label="ordinary rows")
+    right.set_yticks([])
+    right.set_ylim(len(shown) - 0.5, -0.5)
     legend(right, *right.get_legend_handles_labels())
     return figure
 

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any, NamedTuple, Self
 
 import numpy as np
-from sklearn.base import OutlierMixin
+from sklearn.base import OutlierMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
 from narrows import conformal
@@ -38,7 +38,7 @@ class Explanation(NamedTuple):
 class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
     """Finds rows unlike those of the fit, with a stated rate of false alarms.
 
-    The score is the root mean square distance to the ``neighbours`` nearest rows of the fit. Distances compare what the
+    The score is the distance to the mean of the ``neighbours`` nearest rows of the fit. Distances compare what the
     autoencoder makes of two rows and, ``weight`` times, what it misses of them: density in code space joined with the
     reconstruction error. Columns are standardised first (those of zeros and ones, and images, are not).
 
@@ -57,14 +57,14 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
     """
 
     summary = "find unusual rows at a stated rate of false alarms; against PCA, isolation forest, neighbours"
-    fitted = ("mean_", "scale_", "calibration_", "contaminated_", "n_labelled_", "n_set_aside_", "n_features_in_")
+    fitted = ("mean_", "scale_", "calibration_", "contaminated_", "n_labelled_", "n_set_aside_", "seed_", "n_features_in_")
     arrays = ("reference_",)
 
     latent_dim: int | None = param(None, "numbers in the code; none: half as many as columns, 32 at most", ge=1)
     fpr: float | None = param(None, "share of ordinary rows that may be flagged; none: 0.01", gt=0, lt=1)
     contamination: float | None = param(None, "share of the rows of the fit to flag, instead of fpr", gt=0, le=0.5)
     clean: bool = param(False, "all rows are known to be ordinary; no: the strangest are left out of training")
-    neighbours: int = param(5, "rows of the fit that a row is compared with", ge=1)
+    neighbours: int = param(10, "rows of the fit that a row is compared with", ge=1)
     weight: float = param(2.0, "what a difference that the code misses counts beside one that it holds", gt=0)
 
     def default(self) -> Estimator:
@@ -94,18 +94,19 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
         if self.estimator is None:
             model.set_params(**self.suited(rows.shape[1:]))
         seed = drawn(self.random_state if self.random_state is not None else model.random_state)
-        learn, held = self.parts(int(ordinary.sum()), seed)
+        self.seed_ = seed
+        learn, held = self.parts(int(ordinary.sum()))
         self._train(model, rows[ordinary][learn], seed)
         self._calibrate(rows[ordinary][held if len(held) else learn], itself=not len(held))
         if self.contamination is not None:
-            self.contaminated_ = float(np.percentile(self._scores(rows), 100 * self.contamination))
+            self.contaminated_ = float(np.percentile(self._scores_of(rows, itself=False), 100 * self.contamination))
         return self
 
-    def parts(self, n: int, seed: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def parts(self, n: int) -> tuple[np.ndarray, np.ndarray]:
         """Return which of n rows are learnt from, and which set the threshold: a fifth, of few rows up to a third."""
         wanted = math.ceil(1 / (self.fpr or _FPR)) - 1
         held = max(round(0.2 * n), min(wanted, n // 3))
-        order = np.random.default_rng(self.estimator_.seed_ if seed is None else seed).permutation(n)
+        order = np.random.default_rng(self.seed_).permutation(n)
         return np.sort(order[held:]), np.sort(order[:held])
 
     def _train(self, model: Estimator, rows: np.ndarray, seed: int) -> None:
@@ -115,7 +116,8 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
         passes = max(1, min(_PASSES, -(-_STEPS * model.batch_size // len(rows)))) if asked else model.epochs
         self.n_set_aside_ = 0
         if not self.clean and len(rows) >= 20:
-            self._learn(model, rows, seed, -(-passes // 4) if asked and passes else passes)
+            first = clone(model).set_params(checkpoint=None, tensorboard=None, verbose=False, warm_start=False)
+            self._learn(first, rows, seed, -(-passes // 4) if asked and passes else passes)
             inside = _inside(-self._scores_of(rows, itself=True), _OUTSIDE)
             self.n_set_aside_, rows = int((~inside).sum()), rows[inside]
         self._learn(model, rows, seed, passes)
@@ -156,8 +158,8 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
         return self
 
     def score_samples(self, X: Any) -> np.ndarray:
-        """Return minus the distance to the nearest rows of the fit, in standard deviations: higher is more ordinary."""
-        return self._scores(self._rows(X))
+        """Return minus the distance to the nearest rows of the fit: higher is more ordinary."""
+        return self._scores_of(self._rows(X), itself=False)
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Return ``score_samples`` minus ``offset_``: below 0 is anomalous."""
@@ -178,17 +180,24 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
 
     def explain(self, X: Any) -> Explanation:
         """Return what each column adds to the squared score, and the values that the nearest rows of the fit have."""
+        return self.examine(X, fresh=True)[1]
+
+    def examine(self, X: Any, *, fresh: bool) -> tuple[np.ndarray, Explanation]:
+        """Return ``score_samples`` and ``explain`` at once; rows of the fit, not ``fresh``, do not meet themselves."""
         rows = self._rows(X)
-        flat = self.standard(rows)
-        parts, near = self._neighbourhood.parts(flat.reshape(len(rows), -1), self._made(flat))
-        expected = near.astype(np.float64) * self.scale_ + self.mean_
-        return Explanation(parts.reshape(rows.shape), expected.reshape(rows.shape))
+        parts, near = self._parts_of(rows, itself=not fresh)
+        expected = near.astype(np.float64) * np.ravel(self.scale_) + np.ravel(self.mean_)
+        explained = Explanation(parts.reshape(rows.shape), expected.reshape(rows.shape))
+        return -np.sqrt(parts.sum(1)), explained
 
     def outputs(self, X: Any, *, fresh: bool) -> dict[str, Any]:
-        """Return score, p-value and flag of every row; a row of the fit is not compared with itself."""
-        scores = self._scores_of(self._rows(X), itself=not fresh).astype(np.float64)
-        flags = (scores < self.offset_).astype(int)
-        return {"scores": {"score": scores, "p_value": self.p_values_of(scores), "flag": flags}}
+        """Return distance, p-value and flag of every row."""
+        return {"scores": self.columns(self.examine(X, fresh=fresh)[0])}
+
+    def columns(self, scores: np.ndarray) -> dict[str, np.ndarray]:
+        """Return what is written of ``score_samples``: the distance (higher is stranger), p-value and flag."""
+        strange = -scores.astype(np.float64)
+        return {"score": strange, "p_value": self.p_values_of(-strange), "flag": (strange > -self.offset_).astype(int)}
 
     def evaluate(self, train: Rows, held: Rows) -> Evaluation:
         """Return how well anomalies in ``held`` are told: the labelled ones or, without labels, planted ones."""
@@ -213,13 +222,12 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
         shift, scale = (np.asarray(each, kind) for each in (self.mean_, self.scale_))
         return np.asarray((rows - shift) / scale, kind)
 
-    def _scores(self, rows: np.ndarray) -> np.ndarray:
-        return self._scores_of(rows, itself=False)
-
     def _scores_of(self, rows: np.ndarray, *, itself: bool) -> np.ndarray:
+        return -np.sqrt(self._parts_of(rows, itself=itself)[0].sum(1))
+
+    def _parts_of(self, rows: np.ndarray, *, itself: bool) -> tuple[np.ndarray, np.ndarray]:
         flat = self.standard(rows)
-        parts, _ = self._neighbourhood.parts(flat.reshape(len(rows), -1), self._made(flat), itself=itself)
-        return -np.sqrt(parts.sum(1))
+        return self._neighbourhood.parts(flat.reshape(len(rows), -1), self._made(flat), itself=itself)
 
 
 def _ordinary(y: Any, n: int) -> np.ndarray:

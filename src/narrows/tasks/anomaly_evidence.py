@@ -114,8 +114,9 @@ def _said(detector: "AnomalyDetector") -> list[str]:
     """Return what the score is, what the threshold is, and which rows were set aside."""
     n = len(detector.calibration_)
     notes = [
-        f"The score is the root mean square distance to the {detector.neighbours} nearest rows of the fit, in standard "
-        f"deviations: of what the autoencoder makes of the rows and, {detector.weight:g} times, of what it misses."
+        f"The score is the distance to the mean of the {detector.neighbours} nearest rows of the fit, in what the "
+        f"autoencoder makes of the rows (density in code space) and, {detector.weight:g} times, in what it misses of "
+        "them (reconstruction error)."
     ]
     if detector.contamination is not None:
         notes.append(f"Flagged is what is stranger than {1 - detector.contamination:.3g} of the rows of the fit.")
