@@ -13,11 +13,18 @@ if "torch" not in sys.modules:
     os.environ.setdefault("GOMP_SPINCOUNT", "5000")
 
 _PLACES = {
-    "families": "AutoEncoder:autoencoder DenoisingAutoEncoder:denoising LinearAutoEncoder:linear VAE:vae "
-    "AdversarialAutoEncoder:adversarial ConditionalVAE:conditional_vae ContractiveAutoEncoder:contractive "
-    "LinearRecommender:linear_recommender SparseAutoEncoder:sparse StackedAutoEncoder:stacked VQVAE:vqvae "
-    "WassersteinAutoEncoder:wasserstein",
-    "tasks": "Denoiser:denoise Recommender:recommend Reducer:reduce",
+    "families": """
+        AdversarialAutoEncoder:adversarial AutoEncoder:autoencoder ConditionalVAE:conditional_vae
+        ContractiveAutoEncoder:contractive DenoisingAutoEncoder:denoising LinearAutoEncoder:linear
+        LinearRecommender:linear_recommender SparseAutoEncoder:sparse StackedAutoEncoder:stacked VAE:vae VQVAE:vqvae
+        WassersteinAutoEncoder:wasserstein
+    """,
+    "tasks": """
+        AnomalyDetector:anomaly
+        Denoiser:denoise
+        Recommender:recommend
+        Reducer:reduce
+    """,
     "": "Bernoulli:likelihood Categorical:likelihood Gaussian:likelihood Laplace:likelihood Multinomial:likelihood "
     "GaussianNoise:corruption Mask:corruption SaltPepper:corruption Swap:corruption L1:penalties "
     "Contractive:penalties KLSparsity:penalties Orthogonal:penalties Dice:penalties Edges:penalties "

@@ -1,18 +1,30 @@
 """The simple competitors that an autoencoder has to beat, each fitted in closed form or not at all."""
 
+from narrows.baselines.anomaly import (
+    ANOMALY_BASELINES,
+    IsolationTrees,
+    Mahalanobis,
+    NearestRows,
+    PCAResidual,
+)
 from narrows.baselines.pictures import ColourTable, LocationPrior, MeanTarget, SmoothedThreshold
 from narrows.baselines.recommend import ItemKNN, Popularity
 from narrows.baselines.rows import LinearDenoiser, MedianFilter, NoisyInput, PCABaseline
 
 __all__ = [
+    "ANOMALY_BASELINES",
     "ColourTable",
+    "IsolationTrees",
     "ItemKNN",
     "LinearDenoiser",
     "LocationPrior",
+    "Mahalanobis",
     "MeanTarget",
     "MedianFilter",
+    "NearestRows",
     "NoisyInput",
     "PCABaseline",
+    "PCAResidual",
     "Popularity",
     "SmoothedThreshold",
 ]

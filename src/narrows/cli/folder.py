@@ -14,7 +14,15 @@ __all__ = ["claimed", "finished"]
 
 _MODEL = ("model.json", "model.safetensors")
 _TRAINING = ("history.csv", "resume.pt")
-_OWN = (*_MODEL, *_TRAINING, "report.json", "report.html", "figures", "codes", "reconstruction", "cleaned", "recs")
+_REPORT = ("report.json", "report.html", "figures")
+_OUTPUTS = (
+    "cleaned",
+    "codes",
+    "reconstruction",
+    "recs",
+    "scores",
+)
+_OWN = (*_MODEL, *_TRAINING, *_REPORT, *_OUTPUTS)
 
 
 def finished(run: Path, *, resume: bool, overwrite: bool) -> bool:

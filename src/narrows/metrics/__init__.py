@@ -1,5 +1,6 @@
 """How far results are from the truth: plain functions of plain arrays, all sums in float64."""
 
+from narrows.metrics.anomaly import auroc, average_precision, f1, placements
 from narrows.metrics.masks import (
     boundary_distance,
     confusion_matrix,
@@ -22,10 +23,13 @@ from narrows.metrics.rows import (
 )
 
 __all__ = [
+    "auroc",
+    "average_precision",
     "boundary_distance",
     "confusion_matrix",
     "coverage",
     "dice",
+    "f1",
     "gini",
     "iou",
     "knn_accuracy",
@@ -35,6 +39,7 @@ __all__ = [
     "mse",
     "ndcg_at_k",
     "pixel_accuracy",
+    "placements",
     "psnr",
     "r2",
     "r2_columns",

@@ -26,6 +26,9 @@ DRAW: dict[str, Callable[..., Any]] = {
     "ranking": figures.ranking_curves,
     "popularity": figures.popularity_curves,
     "trials": figures.trials,
+    "scores": figures.score_histogram,
+    "roc": figures.roc_curves,
+    "contributions": figures.contribution_map,
 }
 
 
