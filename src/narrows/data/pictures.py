@@ -11,10 +11,12 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import UnidentifiedImageError
 
 from narrows.errors import InputError
 from narrows.files import whole
 
+from .array_files import write_array
 from .array_schema import to_dtype
 from .image_files import conversions, each_image, image_names
 from .pixels import Header, Item, encode_image, header, pixels, placed, widen
@@ -23,6 +25,7 @@ from .source import digest
 __all__ = ["Pictures", "alike", "matched", "read_pictures", "write_pictures"]
 
 Array = NDArray[Any]
+ARRAYS = (".npy",)
 _SHOWN = 5  # names in a message
 
 
@@ -37,7 +40,8 @@ class Pictures:
     names : tuple of str
         The file of each, relative to the folder, with ``/``.
     arrays : list of ndarray
-        Pixels, (C, H, W), uint8 or uint16; C is 1, 3 (colour) or 4 (colour with alpha), H and W are the file's own.
+        Pixels, (C, H, W), uint8 or uint16, or floats from .npy files; C is 1, 3 (colour), 4 (colour with alpha), or any
+        number in .npy and TIFF files; H and W are the file's own.
     notes : tuple of str
         Sentences on what was left out or converted.
 
@@ -85,12 +89,11 @@ def read_pictures(path: str | Path) -> Pictures:
     folder = Path(path).expanduser()
     if not folder.exists():
         raise InputError(f"There is no file or folder {str(path)!r}", "a folder of pictures", "check the path")
-    root, found, notes = image_names(folder)
+    root, found, notes = image_names(folder, ARRAYS)
     names = sorted((name.as_posix() for name in found), key=natural)
-    items: list[Item] = [root / name for name in names]
-    heads = each_image(header, items, names)
-    arrays = each_image(_own, items, names)
-    return Pictures(folder.name, tuple(names), arrays, (*notes, *conversions(heads, folder.name)))
+    read = each_image(_own, [root / name for name in names], names)
+    heads = [head for head, _ in read if head is not None]
+    return Pictures(folder.name, tuple(names), [array for _, array in read], (*notes, *conversions(heads, folder.name)))
 
 
 def natural(name: str) -> list[tuple[int, int, str]]:
@@ -165,8 +168,9 @@ def alike(arrays: Sequence[Array], channels: int | None = None, dtype: Any = Non
 def write_pictures(values: Sequence[Array], like: Pictures, folder: Path) -> list[Path]:
     """Write one file per picture below ``folder`` and return them.
 
-    Names and bit depth are those of ``like``, and the format too where it holds such pixels (else PNG); sizes and
-    channels are those of ``values``: (C, H, W), floats in [0, 1], or uint8 and uint16 as they are.
+    Names and bit depth are those of ``like``, and the format too where it holds such pixels (else PNG, and .npy for
+    floats and for more channels than images have); sizes and channels are those of ``values``: (C, H, W), floats in
+    [0, 1], or uint8 and uint16 as they are.
 
     Examples
     --------
@@ -180,6 +184,10 @@ def write_pictures(values: Sequence[Array], like: Pictures, folder: Path) -> lis
     paths = []
     for array, name, own in zip(values, like.names, like.arrays, strict=True):
         made = to_dtype(array, own.dtype) if array.dtype.kind == "f" else _deep(array, own.dtype)
+        if made.dtype.kind == "f" or len(made) not in (1, 3, 4) or name.endswith(ARRAYS):
+            plain = name if name.endswith(ARRAYS) else f"{name}.npy"
+            paths.append(write_array(made, folder / PurePosixPath(plain)))
+            continue
         path = placed(folder, name, len(made), 8 * made.dtype.itemsize)
         with whole(path) as draft, draft.open("wb") as file:
             encode_image(made, path.suffix, file)
@@ -187,10 +195,42 @@ def write_pictures(values: Sequence[Array], like: Pictures, folder: Path) -> lis
     return paths
 
 
-def _own(item: Item) -> Array:
-    """Read a picture with its own size, channels and depth."""
-    head: Header = header(item)
-    return pixels(item, head.channels, head.depth, (head.height, head.width))
+def _own(item: Item) -> tuple[Header | None, Array]:
+    """Read a picture with its own size, channels and depth, and what its file says where it is an image."""
+    if isinstance(item, Path) and item.suffix.lower() in ARRAYS:
+        return None, _channels_first(np.load(item, allow_pickle=False))
+    try:
+        head = header(item)
+    except UnidentifiedImageError:
+        bands = _bands(item) if isinstance(item, Path) and item.suffix.lower() in (".tif", ".tiff") else None
+        if bands is None:
+            raise
+        return None, bands
+    return head, pixels(item, head.channels, head.depth, (head.height, head.width))
+
+
+def _bands(path: Path) -> Array | None:
+    """Read a TIFF file of more bands than Pillow knows; None where it is none."""
+    from tifffile import TiffFileError, imread
+
+    try:
+        return _channels_first(imread(path))
+    except (TiffFileError, OSError, ValueError, KeyError):  # any damage: the first message stands
+        return None
+
+
+def _channels_first(array: Array) -> Array:
+    """Return an array (H, W), (C, H, W) or (H, W, C) as (C, H, W); C is the shorter one of the outer axes."""
+    if array.ndim == 3 and array.shape[2] < array.shape[0]:
+        array = np.moveaxis(array, 2, 0)
+    if array.ndim not in (2, 3) or not array.size:
+        raise OSError(f"an array of shape {array.shape}")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise OSError("missing or infinite values")
+    if array.dtype.kind != "f" and array.dtype not in (np.uint8, np.uint16):
+        raise OSError(f"values of type {array.dtype}: uint8, uint16 and floats are read")
+    array = array.astype(np.float32) if array.dtype.kind == "f" else array
+    return np.ascontiguousarray(array if array.ndim == 3 else array[None])
 
 
 def _deep(array: Array, dtype: np.dtype[Any]) -> Array:
@@ -201,6 +241,8 @@ def _deep(array: Array, dtype: np.dtype[Any]) -> Array:
         return array.astype(np.uint16) * np.uint16(257)
     if array.dtype == np.uint16 and dtype == np.uint8:
         return np.rint(array / 257).astype(np.uint8)
+    if array.dtype.kind == "u" and dtype.kind == "f":
+        return (array / np.iinfo(array.dtype).max).astype(dtype)
     return to_dtype(array, dtype)
 
 

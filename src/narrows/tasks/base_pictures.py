@@ -14,9 +14,10 @@ from narrows.estimator import Estimator
 from narrows.inference import run
 from narrows.tasks.base import Evaluation
 
-__all__ = ["Examples", "PicturesTask", "as_pictures", "crop_size", "like_pictures", "through"]
+__all__ = ["Examples", "PicturesTask", "as_pictures", "budget", "crop_size", "like_pictures", "shown", "through"]
 
 Array = NDArray[Any]
+PIXELS = 40_000_000  # that a default fit learns from on a processor, all epochs together
 
 
 class Examples(NamedTuple):
@@ -85,6 +86,31 @@ def crop_size(sizes: Sequence[tuple[int, ...]], most: int, multiple: int) -> tup
     middle = np.median(np.array(sizes), axis=0)
     height, width = (max(step, min(most // step, -(-int(side) // step)) * step) for side in middle)
     return height, width
+
+
+def budget(estimator: Estimator, pixels: int) -> int:
+    """Return the epochs of a default fit to so many pixels: a few minutes on two cores, at least 5, at most 300.
+
+    Where there is a graphics card, ten times as many.
+    """
+    much = PIXELS if estimator._where().type == "cpu" else 10 * PIXELS
+    return int(np.clip(round(much / pixels), 5, 300))
+
+
+def shown(picture: Array) -> Array:
+    """Return a picture as a person looks at it: grey or colour, floats in [0, 1]; 16 bit and odd channels stretched.
+
+    Examples
+    --------
+    >>> shown(np.array([[[100, 300]]], np.uint16)).ravel().tolist()
+    [0.0, 1.0]
+    """
+    some = picture[:3] if len(picture) >= 3 else picture[:1]
+    if some.dtype == np.uint8:
+        return some / np.float32(255)
+    low, high = np.percentile(some, (0.5, 99.5))
+    stretched: Array = ((some - low) / (high - low or 1)).clip(0, 1).astype(np.float32)
+    return stretched
 
 
 def through(estimator: Estimator, image: Array) -> Array:
