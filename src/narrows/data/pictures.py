@@ -11,7 +11,6 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import UnidentifiedImageError
 
 from narrows.errors import InputError
 from narrows.files import whole
@@ -19,13 +18,13 @@ from narrows.files import whole
 from .array_files import write_array
 from .array_schema import to_dtype
 from .image_files import conversions, each_image, image_names
-from .pixels import Header, Item, encode_image, header, pixels, placed, widen
+from .picture_file import ARRAYS, read_picture
+from .pixels import encode_image, placed, widen
 from .source import digest
 
 __all__ = ["Pictures", "alike", "matched", "read_pictures", "write_pictures"]
 
 Array = NDArray[Any]
-ARRAYS = (".npy",)
 _SHOWN = 5  # names in a message
 
 
@@ -91,7 +90,7 @@ def read_pictures(path: str | Path) -> Pictures:
         raise InputError(f"There is no file or folder {str(path)!r}", "a folder of pictures", "check the path")
     root, found, notes = image_names(folder, ARRAYS)
     names = sorted((name.as_posix() for name in found), key=natural)
-    read = each_image(_own, [root / name for name in names], names)
+    read = each_image(read_picture, [root / name for name in names], names)
     heads = [head for head, _ in read if head is not None]
     return Pictures(folder.name, tuple(names), [array for _, array in read], (*notes, *conversions(heads, folder.name)))
 
@@ -193,44 +192,6 @@ def write_pictures(values: Sequence[Array], like: Pictures, folder: Path) -> lis
             encode_image(made, path.suffix, file)
         paths.append(path)
     return paths
-
-
-def _own(item: Item) -> tuple[Header | None, Array]:
-    """Read a picture with its own size, channels and depth, and what its file says where it is an image."""
-    if isinstance(item, Path) and item.suffix.lower() in ARRAYS:
-        return None, _channels_first(np.load(item, allow_pickle=False))
-    try:
-        head = header(item)
-    except UnidentifiedImageError:
-        bands = _bands(item) if isinstance(item, Path) and item.suffix.lower() in (".tif", ".tiff") else None
-        if bands is None:
-            raise
-        return None, bands
-    return head, pixels(item, head.channels, head.depth, (head.height, head.width))
-
-
-def _bands(path: Path) -> Array | None:
-    """Read a TIFF file of more bands than Pillow knows; None where it is none."""
-    from tifffile import TiffFileError, imread
-
-    try:
-        return _channels_first(imread(path))
-    except (TiffFileError, OSError, ValueError, KeyError):  # any damage: the first message stands
-        return None
-
-
-def _channels_first(array: Array) -> Array:
-    """Return an array (H, W), (C, H, W) or (H, W, C) as (C, H, W); C is the shorter one of the outer axes."""
-    if array.ndim == 3 and array.shape[2] < array.shape[0]:
-        array = np.moveaxis(array, 2, 0)
-    if array.ndim not in (2, 3) or not array.size:
-        raise OSError(f"an array of shape {array.shape}")
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise OSError("missing or infinite values")
-    if array.dtype.kind != "f" and array.dtype not in (np.uint8, np.uint16):
-        raise OSError(f"values of type {array.dtype}: uint8, uint16 and floats are read")
-    array = array.astype(np.float32) if array.dtype.kind == "f" else array
-    return np.ascontiguousarray(array if array.ndim == 3 else array[None])
 
 
 def _deep(array: Array, dtype: np.dtype[Any]) -> Array:
