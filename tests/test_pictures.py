@@ -196,7 +196,7 @@ def test_a_network_takes_pictures_of_any_size(network: str, size: tuple[int, int
     np.testing.assert_allclose(through(model, X[0])[None], model.reconstruct(X[:1]), atol=1e-5)
     for height, width in ((3, 5), (24, 32), (61, 19), (50, 90)):
         assert through(model, RNG.random((2, height, width))).shape == (1, height, width)
-    with pytest.raises(InputError, match="1 channels came to a model fitted on 2"):
+    with pytest.raises(InputError, match="1 channels where 2 are wanted"):
         through(model, X[0, :1])
 
 

@@ -129,17 +129,19 @@ class ColourTable:
     k: int = 64
     name = "colour table"
 
-    def fit(self, A: Array, B: Array) -> Self:
-        """Learn from pairs of pictures ``(n, C, H, W)``; uint8 and uint16 become [0, 1]."""
+    def fit(self, A: Any, B: Any) -> Self:
+        """Learn from pairs of pictures ``(n, C, H, W)`` or lists of any sizes; uint8 and uint16 become [0, 1]."""
         from sklearn.cluster import KMeans
 
-        if A.ndim != 4 or B.ndim != 4 or (len(A), *A.shape[2:]) != (len(B), *B.shape[2:]):
-            raise InputError(f"Pictures of shapes {A.shape} and {B.shape}", "(n, C, H, W), as many of one size in both")
+        shapes = [[picture.shape for picture in each] for each in (A, B)]
+        alike = len(A) == len(B) and all(a[1:] == b[1:] and len(a) == 3 for a, b in zip(*shapes, strict=True))
+        if not alike:
+            raise InputError(f"Pictures of shapes {shapes[0][:3]} and {shapes[1][:3]}", "(C, H, W), pairs of one size")
         per_picture = max(1, ENOUGH // len(A))
         colours = np.concatenate([sample(_pixels(picture), per_picture) for picture in A]).astype(np.float64)
         k = min(self.k, len(np.unique(colours, axis=0)))
         self.palette_ = KMeans(k, n_init=4, random_state=0).fit(colours).cluster_centers_
-        total, count = np.zeros((k, B.shape[1])), np.zeros(k)
+        total, count = np.zeros((k, len(B[0]))), np.zeros(k)
         for a, b in zip(A, B, strict=True):
             which = self._nearest(a)
             count += np.bincount(which, minlength=k)
@@ -147,10 +149,10 @@ class ColourTable:
         self.table_ = (total / np.maximum(count, 1)[:, None]).astype(np.float32)
         return self
 
-    def predict(self, A: Array) -> Array:
-        """Return pictures, float32."""
-        made = [self.table_[self._nearest(picture)].T.reshape(-1, *A.shape[2:]) for picture in A]
-        return np.stack(made)
+    def predict(self, A: Any) -> Any:
+        """Return pictures, float32; a list for a list."""
+        made = [self.table_[self._nearest(picture)].T.reshape(-1, *picture.shape[1:]) for picture in A]
+        return made if isinstance(A, list) else np.stack(made)
 
     def _nearest(self, picture: Array) -> Array:
         """Return the place in the palette of every pixel's colour."""

@@ -15,7 +15,7 @@ from narrows.journeys.base import Journey, Judged, Request, Say
 from narrows.params import param
 from narrows.tasks.base_pictures import Examples
 
-__all__ = ["Found", "PicturesJourney", "consecutive", "set_aside"]
+__all__ = ["Found", "PicturesJourney", "consecutive", "inside", "set_aside"]
 
 _FEW = 4  # fewer pictures are not split: everything is measured on those that were learnt
 
@@ -113,6 +113,12 @@ class PicturesJourney(Journey):
         for note in pictures.notes:
             say(note)
         return self.save(task, pictures, out, fresh=True)
+
+
+def inside(data: Path, names: Sequence[str]) -> Path | None:
+    """Return the folder in ``data`` that has the first of these names, whatever the case; none where there is none."""
+    folders = {path.name.lower(): path for path in data.iterdir() if path.is_dir()} if data.is_dir() else {}
+    return next((folders[name] for name in names if name in folders), None)
 
 
 def set_aside(names: Sequence[str], share: float, seed: int) -> tuple[list[int], list[int], str]:

@@ -10,7 +10,7 @@ from narrows.data.masks import Encoding, read_masks, write_masks
 from narrows.data.pictures import Pictures, alike, matched, read_pictures, write_pictures
 from narrows.errors import InputError
 from narrows.journeys.base import Request, Say
-from narrows.journeys.pictures import Found, PicturesJourney
+from narrows.journeys.pictures import Found, PicturesJourney, inside
 from narrows.tasks.base_pictures import shown
 
 __all__ = ["SegmentJourney"]
@@ -61,8 +61,7 @@ class SegmentJourney(PicturesJourney):
 
     def inputs(self, request: Request) -> Pictures:
         """Read the pictures of ``apply``: those in images/ where there are such."""
-        inside = part(Path(request.data).expanduser(), IMAGES)
-        return read_pictures(inside or request.data)
+        return read_pictures(inside(Path(request.data).expanduser(), IMAGES) or request.data)
 
     def card(self) -> dict[str, Any]:
         """Return how masks are written."""
@@ -81,18 +80,12 @@ def folders(request: Request) -> tuple[Path, Path]:
         return data, Path(request.second).expanduser()
     if not data.is_dir():
         raise InputError(f"There is no folder {str(data)!r}", "a folder that holds images/ and masks/")
-    images, masks = part(data, IMAGES), part(data, MASKS)
+    images, masks = inside(data, IMAGES), inside(data, MASKS)
     if images is None or masks is None:
         held = ", ".join(sorted(path.name for path in data.iterdir() if path.is_dir())) or "no folders"
         came = f"{str(data)!r} holds {held}, and not one of pictures and one of masks"
         raise InputError(came, "images/ and masks/, or two folders", "narrows fit segment IMAGES MASKS -o RUN")
     return images, masks
-
-
-def part(data: Path, names: tuple[str, ...]) -> Path | None:
-    """Return the folder in ``data`` that has one of these names."""
-    inside = {path.name.lower(): path for path in data.iterdir() if path.is_dir()} if data.is_dir() else {}
-    return next((inside[name] for name in names if name in inside), None)
 
 
 def paint(picture: np.ndarray, mask: np.ndarray, classes: list[int]) -> np.ndarray:

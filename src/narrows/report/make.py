@@ -20,6 +20,7 @@ DRAW: dict[str, Callable[..., Any]] = {
     "reconstructions": figures.reconstructions,
     "confusion": figures.confusion,
     "overlay": figures.overlay,
+    "translations": figures.translations,
     "columns": figures.reconstructed_columns,
     "map": figures.code_map,
     "map3d": figures.code_map_3d,

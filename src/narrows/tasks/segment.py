@@ -6,19 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from narrows.data.augment import Crop, Flip
-from narrows.data.crops import crops
 from narrows.data.masks import value_of
-from narrows.data.pairs import Batch
-from narrows.data.pictures import alike
 from narrows.errors import InputError
 from narrows.estimator import Estimator
 from narrows.families.autoencoder import AutoEncoder
 from narrows.likelihood import Bernoulli, Categorical, Likelihood
 from narrows.params import param
-from narrows.penalties import Dice
 from narrows.tasks.base import Evaluation, Rows, Task
-from narrows.tasks.base_pictures import Examples, PicturesTask, as_pictures, budget, crop_size, like_pictures, through
+from narrows.tasks.base_pictures import Examples, PicturesTask, Window, as_pictures, fit_crops, like_pictures, through
 from narrows.tasks.segment_judge import judge
 
 __all__ = ["Segmenter"]
@@ -64,22 +59,10 @@ class Segmenter(PicturesTask, Task, name="segment"):
         model = self.resolve()
         masks = [mask.reshape(mask.shape[-2:]) for mask in y or []]
         self._observe(x, masks)
-        pictures, targets = alike(x), [self._index(mask)[None] for mask in masks]
-        likelihood: Likelihood = Bernoulli()
-        if len(self.classes_) > 2 or self.void_ is not None:
-            likelihood = Categorical(len(self.classes_), ignore=None if self.void_ is None else len(self.classes_))
-        else:
+        targets, likelihood = [self._index(mask)[None] for mask in masks], self._likelihood()
+        if not likelihood.labels:
             targets = [mask * np.uint8(255) for mask in targets]
-        multiple = model.chosen_network(pictures[0].shape).multiple
-        window = crop_size([picture.shape[1:] for picture in pictures], 2 * self.crop, multiple)
-        pairs, notes = crops(pictures, targets, window, augment=self._augmented, labels=likelihood.labels)
-        seen = [min(side, self.crop) for side in window]
-        if self.dice and not model.penalties:
-            model.set_params(penalties=(Dice(self.dice * seen[0] * seen[1]),))
-        if model.epochs is None and model.minutes is None:
-            model.set_params(epochs=budget(model, len(pairs) * seen[0] * seen[1]))
-        self.estimator_ = model.set_params(likelihood=likelihood).fit_pairs(pairs)
-        self.estimator_.messages_ += notes
+        self.estimator_ = fit_crops(model, x, targets, likelihood, Window(self.crop, self.flips), self.dice)
         return self
 
     def predict(self, X: Any) -> Any:
@@ -147,6 +130,11 @@ class Segmenter(PicturesTask, Task, name="segment"):
             came = f"{len(self.class_names)} names for the {len(counts)} classes {', '.join(map(str, sorted(counts)))}"
             raise InputError(came, "a name for each class, in the order of the values")
 
+    def _likelihood(self) -> Likelihood:
+        """Return how masks are priced: as bits, or as labels of which one may be void."""
+        k = len(self.classes_)
+        return Bernoulli() if k == 2 and self.void_ is None else Categorical(k, None if self.void_ is None else k)
+
     def _index(self, mask: Array, values: list[int] | None = None) -> Array:
         """Return the place of every pixel's class among the values, (H, W); void comes after the last."""
         values = values or self.classes_
@@ -158,11 +146,5 @@ class Segmenter(PicturesTask, Task, name="segment"):
 
     def _shares(self, picture: Array) -> Array:
         """Return the probability of every class, (K, H, W)."""
-        (same,) = alike([picture], self.estimator_.shapes_[0][0], picture.dtype)
-        shares = through(self.estimator_, same)
+        shares = through(self.estimator_, picture)
         return np.concatenate([1 - shares, shares]) if len(shares) == 1 else shares
-
-    def _augmented(self, batch: Batch) -> Batch:
-        """Return a crop of each row, flipped as asked."""
-        batch = Crop(self.crop)(batch)
-        return batch if self.flips == "none" else Flip(*[self.flips == "all"] * 2)(batch)

@@ -11,10 +11,9 @@ from narrows import metrics
 from narrows.baselines import FilteredPixels, LocationPrior, SmoothedThreshold
 from narrows.baselines.pictures import nearest
 from narrows.baselines.rows import unit
-from narrows.data.pixels import resize
 from narrows.errors import InputError
 from narrows.tasks.base import Evaluation, Metric, Picture
-from narrows.tasks.base_pictures import Examples, shown
+from narrows.tasks.base_pictures import Examples, resized, shown
 
 __all__ = ["judge"]
 
@@ -139,7 +138,7 @@ def drawings(
     some = [i for i in np.unique(np.linspace(0, len(x) - 1, _DRAWN).astype(int)).tolist() if (truth[i] != void).any()]
     size = truth[some[0]].shape
     data = {
-        "images": np.stack([resize_floats(shown(x[i]), size) for i in some]),
+        "images": np.stack([resized(shown(x[i]), size) for i in some]),
         "truth": np.stack([nearest(truth[i], size) for i in some]),
         "predicted": np.stack([nearest(found[i], size) for i in some]),
         "names": list(names),
@@ -151,10 +150,3 @@ def drawings(
         Picture("overlay", "Masks", caption, data),
         Picture("confusion", "What is taken for what", said, {"matrix": matrix, "names": list(names)}),
     ]
-
-
-def resize_floats(picture: Array, size: tuple[int, ...]) -> Array:
-    """Return a picture of floats in [0, 1] in another size."""
-    levels = np.rint(picture * 65535).astype(np.uint16)
-    made: Array = resize(levels, (size[0], size[1])) / 65535
-    return made
