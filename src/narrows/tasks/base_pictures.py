@@ -105,7 +105,8 @@ class Window:
 
     def __call__(self, batch: Batch) -> Batch:
         """Return the windows."""
-        batch = Crop(self.side)(batch)
+        if max(batch.x.shape[-2:]) > self.side:
+            batch = Crop(self.side)(batch)
         return batch if self.flips == "none" else Flip(*[self.flips == "all"] * 2)(batch)
 
 
