@@ -24,6 +24,8 @@ _PLACES = {
         Denoiser:denoise
         Recommender:recommend
         Reducer:reduce
+        Segmenter:segment
+        Translator:translate
     """,
     "": "Bernoulli:likelihood Categorical:likelihood Gaussian:likelihood Laplace:likelihood Multinomial:likelihood "
     "GaussianNoise:corruption Mask:corruption SaltPepper:corruption Swap:corruption L1:penalties "

@@ -7,6 +7,7 @@ from narrows.baselines.anomaly import (
     NearestRows,
     PCAResidual,
 )
+from narrows.baselines.filtered import FilteredPixels
 from narrows.baselines.pictures import ColourTable, LocationPrior, MeanTarget, SmoothedThreshold
 from narrows.baselines.recommend import ItemKNN, Popularity
 from narrows.baselines.rows import LinearDenoiser, MedianFilter, NoisyInput, PCABaseline
@@ -14,6 +15,7 @@ from narrows.baselines.rows import LinearDenoiser, MedianFilter, NoisyInput, PCA
 __all__ = [
     "ANOMALY_BASELINES",
     "ColourTable",
+    "FilteredPixels",
     "IsolationTrees",
     "ItemKNN",
     "LinearDenoiser",

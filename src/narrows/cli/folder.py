@@ -18,6 +18,8 @@ _REPORT = ("report.json", "report.html", "figures")
 _OUTPUTS = (
     "cleaned",
     "codes",
+    "masks",
+    "overlays",
     "reconstruction",
     "recs",
     "scores",
