@@ -18,11 +18,12 @@ _PLACES = {
     "SparseAutoEncoder:sparse StackedAutoEncoder:stacked VQVAE:vqvae WassersteinAutoEncoder:wasserstein",
     "tasks": "Denoiser:denoise Reducer:reduce",
     "": "Bernoulli:likelihood Categorical:likelihood Gaussian:likelihood Laplace:likelihood Multinomial:likelihood "
-    "GaussianNoise:corruption Mask:corruption SaltPepper:corruption Swap:corruption L1:penalties "
+    "GaussianNoise:corruption Mask:corruption PoissonNoise:corruption SaltPepper:corruption Swap:corruption "
+    "Blur:corruption Downscale:corruption Grey:corruption Jpeg:corruption Patches:corruption L1:penalties "
     "Contractive:penalties KLSparsity:penalties Orthogonal:penalties Dice:penalties Edges:penalties "
     "Critic:penalties Cosine:schedule Ramp:schedule Conv:networks Dense:networks Linear:networks ResNet:networks "
-    "Stack:networks UNet:networks Model:model Pairs:data CodeClassifier:supervised Estimator:estimator "
-    "Problem:estimator InputError:errors ArtefactError:errors read:data check:data train:training",
+    "Residual:networks Stack:networks UNet:networks Model:model Pairs:data CodeClassifier:supervised "
+    "Estimator:estimator Problem:estimator InputError:errors ArtefactError:errors read:data check:data train:training",
 }
 _HOME = {
     name: ".".join(filter(None, ("narrows", folder, module)))
