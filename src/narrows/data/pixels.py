@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-__all__ = ["FORMATS", "Header", "encode_image", "header", "pixels", "resize"]
+__all__ = ["FORMATS", "Header", "encode_image", "header", "pixels", "placed", "resize", "suffix_for", "widen"]
 
 FORMATS = {
     ".png": "PNG",
@@ -155,6 +155,20 @@ def suffix_for(suffix: str, channels: int, depth: int) -> str:
     """
     kind = FORMATS.get(suffix.lower())
     return suffix if kind in KEPT[channels] and (depth == 8 or kind in KEPT16) else ".png"
+
+
+def placed(folder: Path, name: str, channels: int, depth: int) -> Path:
+    """Return where a result of this name belongs: below ``folder``, with an ending that holds such pixels.
+
+    Examples
+    --------
+    >>> placed(Path("out"), "../a/1.jpg", 4, 8).as_posix()
+    'out/a/1.jpg.png'
+    """
+    relative = PurePosixPath(name)
+    safe = [part for part in relative.parts if part not in ("/", "..", ".")]
+    suffix, path = suffix_for(relative.suffix, channels, depth), folder.joinpath(*safe)
+    return path if path.suffix == suffix else path.with_name(path.name + suffix)
 
 
 def _open(item: Item) -> Image.Image:
