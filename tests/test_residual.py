@@ -57,12 +57,12 @@ def test_every_weight_learns():
     assert all(weight.grad.abs().max() > 0 for weight in net.parameters())
 
 
-def test_the_code_lies_at_the_stride_and_a_condition_is_not_added():
+def test_the_code_lies_on_its_grid_and_a_condition_is_not_added():
     spec = Residual(4, 1, 3, 2)
     x = torch.rand(1, 1 + 2, 32, 40, dtype=torch.float64)
     picture, *maps, code = built(spec, n_cond=2)[0](x)
     assert torch.equal(picture, x[:, :1])
-    assert code.shape == (1, 16, 32 // spec.stride, 40 // spec.stride)
+    assert code.shape == (1, 16, 32 // spec.multiple, 40 // spec.multiple)
     assert [tuple(each.shape[1:]) for each in maps] == [(4, 16, 20), (8, 8, 10)]
 
 

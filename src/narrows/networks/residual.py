@@ -50,15 +50,15 @@ class Residual(Network):
         return self.width << (self.levels - 1)
 
     @property
-    def stride(self) -> int:
-        """Pixels of the picture to one value of the code, in each direction."""
+    def multiple(self) -> int:
+        """What the sides of tiles must divide by: pixels to one value of the code, in each direction."""
         return self.fold << (self.levels - 1)
 
     @property
     def reach(self) -> int:
         """Pixels around a place that its result depends on, at most."""
         steps = [2 * self.blocks * self.fold << level for level in range(self.levels)]
-        return 2 * sum(steps) + 2 * self.stride + 2 * self.fold
+        return 2 * sum(steps) + 2 * self.multiple + 2 * self.fold
 
     def build(self, sizes: Sizes) -> tuple[nn.Module, nn.Module]:
         """Return encoder and decoder for pictures of these sizes."""
@@ -112,7 +112,7 @@ class ResidualEncoder(nn.Module):
 
     def __init__(self, spec: Residual, sizes: Sizes):
         super().__init__()
-        self.channels, self.fold, self.stride = sizes.shape[0], spec.fold, spec.stride
+        self.channels, self.fold, self.multiple = sizes.shape[0], spec.fold, spec.multiple
         widths = [spec.width << step for step in range(spec.levels)]
         self.head = nn.Conv2d((sizes.shape[0] + sizes.n_cond) * spec.fold**2, spec.width, 3, 1, 1)
         self.levels = nn.ModuleList(level(width, spec.blocks) for width in widths)
@@ -121,7 +121,7 @@ class ResidualEncoder(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Return picture, maps, code; sides that do not divide are filled up with the last row and column."""
-        right, bottom = (-x.shape[axis] % self.stride for axis in (-1, -2))
+        right, bottom = (-x.shape[axis] % self.multiple for axis in (-1, -2))
         whole = F.pad(x, (0, right, 0, bottom), mode="replicate") if right or bottom else x
         h, maps = self.head(F.pixel_unshuffle(whole, self.fold)), [x[:, : self.channels]]
         for blocks, down in zip(list(self.levels)[:-1], self.downs, strict=True):

@@ -23,6 +23,8 @@ DRAW: dict[str, Callable[..., Any]] = {
     "map3d": figures.code_map_3d,
     "losses": figures.loss_curves,
     "filters": figures.filters,
+    "closeups": figures.closeups,
+    "psnr": figures.bars,
 }
 
 
