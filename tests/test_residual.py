@@ -50,6 +50,16 @@ def test_pixels_beyond_its_reach_do_not_matter(spec):
     assert len(rows) > spec.reach / 4
 
 
+@pytest.mark.parametrize("spec", [Residual(), Residual(48, 8, 1, 2)])
+def test_maps_keep_their_size_from_layer_to_layer_at_the_start(spec):
+    net, spreads = built(spec), []
+    for module in net.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            module.register_forward_hook(lambda _, __, out: spreads.append(out.std().item()))
+    through(net, torch.randn(2, 1, 64, 64, dtype=torch.float64))
+    assert max(spreads) < 4
+
+
 def test_every_weight_learns():
     net = built(Residual(4, 1, 3, 2))
     torch.nn.init.normal_(net[1].tail.weight)

@@ -78,11 +78,12 @@ class Residual(Network):
 
 @torch.no_grad()
 def calm(encoder: nn.Module, decoder: nn.Module) -> None:
-    """Give filters the variance that rectifiers keep, and silence the last layer."""
+    """Give every layer's output the variance of its input, blocks little to add, and the last layer nothing."""
     for module in [*encoder.modules(), *decoder.modules()]:
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-            nn.init.kaiming_normal_(module.weight)
+            nn.init.kaiming_normal_(module.weight, nonlinearity="linear")
             nn.init.zeros_(module.bias)  # type: ignore[arg-type]
+    for module in [*encoder.modules(), *decoder.modules()]:
         if isinstance(module, Block):
             module.second.weight.mul_(_CALM)
     last: nn.Conv2d = decoder.tail  # type: ignore[assignment]

@@ -10,7 +10,7 @@ from narrows.baselines import LinearDenoiser, MedianFilter, NonLocalMeans, Total
 from narrows.data.crops import crops
 from narrows.data.tiles import pad
 from narrows.tasks.base import Evaluation, unit
-from narrows.tasks.restoring import Window, apart, evaluation, rounded, score, some
+from narrows.tasks.base_restore import Window, apart, evaluation, rounded, score, some
 
 __all__ = ["compared"]
 
