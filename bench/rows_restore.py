@@ -10,11 +10,13 @@ from common import Measured, folder
 
 import narrows as nw
 from narrows import metrics
+from narrows.data.crops import grid
 from narrows.data.pictures import read_pictures
 from narrows.resize import luminance
+from narrows.tasks.base_restore import CROP
 from narrows.tasks.upscale import enlarged, reduced
 
-STEPS = 5000  # of 16 windows of 64 x 64: about 20 minutes on one core with AVX-512 and bf16
+STEPS = {"denoise-natural": 2500, "upscale": 1200}  # of 16 windows of 64 x 64, for each fit
 
 
 def denoise_natural(seed: int, quick: bool) -> Measured:
@@ -24,7 +26,9 @@ def denoise_natural(seed: int, quick: bool) -> Measured:
     noisy = [each / 255 + draw.normal(0, 25 / 255, each.shape) for each in test]
     model = nw.Denoiser(noise="gaussian:25/255", random_state=seed)
     started = time.perf_counter()
-    made = _fitted(model, learnt, quick).predict_pictures([each.astype(np.float32) for each in noisy])
+    made = _fitted(model, learnt, STEPS["denoise-natural"], quick).predict_pictures(
+        [each.astype(np.float32) for each in noisy]
+    )
     seconds = time.perf_counter() - started
     each = [metrics.psnr(truth, np.rint(255 * result), 255) for truth, result in zip(test, made, strict=True)]
     value = float(np.mean(each))
@@ -44,7 +48,7 @@ def upscale(seed: int, quick: bool) -> Measured:
         truth = [each[:, : each.shape[1] // scale * scale, : each.shape[2] // scale * scale] for each in test]
         small = [reduced((each / 255).astype(np.float32), scale) for each in truth]
         started = time.perf_counter()
-        made = _fitted(model, learnt, quick).predict_pictures(small)
+        made = _fitted(model, learnt, STEPS["upscale"], quick).predict_pictures(small)
         seconds += time.perf_counter() - started
         values[f"x{scale}"] = _psnr(truth, made, scale)
         values[f"bicubic x{scale}"] = _psnr(truth, [enlarged(each, scale).clip(0, 1) for each in small], scale)
@@ -60,13 +64,11 @@ def _psnr(truth: list[np.ndarray], made: list[np.ndarray], rim: int) -> float:
     return float(np.mean([metrics.psnr(a, b, 255) for a, b in pairs]))
 
 
-def _fitted(model: Any, learnt: list[np.ndarray], quick: bool) -> Any:
-    """Fit the default network for a fixed number of steps, in bf16, which is as good here and twice as fast."""
-    settings = {**model.suited_pictures(), "precision": "bfloat16", "epochs": 1}
-    model.estimator = model.default().set_params(**settings)
-    if not quick:
-        per_picture = 9  # crops of 96 x 96 that cover 180 x 180
-        model.estimator.set_params(epochs=round(STEPS * 16 / (per_picture * 400)))
+def _fitted(model: Any, learnt: list[np.ndarray], steps: int, quick: bool) -> Any:
+    """Fit the task's own network for a fixed number of steps."""
+    crops = grid([each.shape[1:] for each in learnt], (CROP, CROP))
+    model.estimator = model.default().set_params(**model.suited_pictures())
+    model.estimator.set_params(epochs=1 if quick else max(1, round(steps * 16 / len(crops))))
     return model.fit_pictures(learnt)
 
 

@@ -44,31 +44,31 @@ def closeups(columns: Mapping[str, Sequence[Array]], *, most: int = 4) -> "Figur
         )
     count = min(most, len(columns[names[-1]]))
     details = [_cut([columns[name][i] for name in names]) for i in range(count)]
-    sides = [max(each[0].shape[1:]) for each in details]
     room = (_WIDE - _GAP * (len(names) + 1)) // len(names)
-    zoom = max(1, room // max(sides))
-    cell = zoom * max(sides)
-    step = cell + _LINE + _GAP
-    wide, tall = _GAP + len(names) * (cell + _GAP), _HEAD + count * step
-    gains = [_psnr(each[-1], each[-2]) - _psnr(each[-1], each[0]) for each in details]
-    gain = float(np.mean(gains))
-    title = f"Details at their own resolution, every pixel {zoom} x {zoom}"
-    if np.isfinite(gain) and len(names) > 2:
-        title = sentence(f"{names[-2]} against {names[0]}: {gain:+.2f} dB PSNR in these details")
-    figure = canvas(wide / _DOTS, tall / _DOTS, title)
-    for row, versions in enumerate(details):
-        top = _HEAD + row * step
+    zoom = max(1, room // max(each[0].shape[2] for each in details))
+    cell = zoom * max(each[0].shape[2] for each in details)
+    tops = np.cumsum([_HEAD, *(zoom * each[0].shape[1] + _LINE + _GAP for each in details)])
+    wide, tall = _GAP + len(names) * (cell + _GAP), int(tops[-1])
+    figure = canvas(wide / _DOTS, tall / _DOTS, _finding(names, details, zoom))
+    figure.set_layout_engine("none")  # every picture has its place
+    for top, versions in zip(tops, details, strict=False):
         for column, (name, each) in enumerate(zip(names, versions, strict=True)):
             left, picture = _GAP + column * (cell + _GAP), np.kron(rgb(each[None])[0], np.ones((zoom, zoom, 1)))
-            place = (left / wide, 1 - (top + picture.shape[0]) / tall)
-            axes = figure.add_axes((*place, picture.shape[1] / wide, picture.shape[0] / tall))
+            high, broad = picture.shape[:2]
+            axes = figure.add_axes((left / wide, 1 - (top + high) / tall, broad / wide, high / tall))
             axes.imshow(picture, interpolation="nearest", aspect="auto", vmin=0, vmax=1)
             axes.set_axis_off()
             below = f"{number(_psnr(versions[-1], each), 4)} dB" if column < len(names) - 1 else ""
-            for text, y, colour in ((name if row == 0 else "", top - 8, INK), (below, top + cell + 24, QUIET)):
-                text_ = figure.text(left / wide, 1 - y / tall, plain(brief(text)), fontsize=9, color=colour)
-                text_.set_fontfamily(fonts())
+            for text, y, tint in ((name if top == tops[0] else "", top - 8, INK), (below, top + high + 24, QUIET)):
+                figure.text(left / wide, 1 - y / tall, plain(brief(text)), fontsize=9, color=tint, fontfamily=fonts())
     return figure
+
+
+def _finding(names: Sequence[str], details: Sequence[Sequence[Array]], zoom: int) -> str:
+    gain = float(np.mean([_psnr(each[-1], each[-2]) - _psnr(each[-1], each[0]) for each in details]))
+    if np.isfinite(gain) and len(names) > 2:
+        return sentence(f"{names[-2]} against {names[0]}: {gain:+.2f} dB PSNR in these details")
+    return f"Details at their own resolution, every pixel {zoom} x {zoom}"
 
 
 def _cut(versions: Sequence[Array]) -> list[Array]:
