@@ -16,7 +16,7 @@ from narrows.resize import luminance
 from narrows.tasks.base_restore import CROP
 from narrows.tasks.upscale import enlarged, reduced
 
-STEPS = {"denoise-natural": 2500, "upscale": 1200}  # of 16 windows of 64 x 64, for each fit
+STEPS = {"denoise-natural": 2000, "upscale": 700}  # of 16 windows of 64 x 64, for each fit
 
 
 def denoise_natural(seed: int, quick: bool) -> Measured:
@@ -76,6 +76,6 @@ def _grey(place: Path, quick: bool) -> list[np.ndarray]:
     """Return the pictures of a folder as MATLAB's luminance, uint8, (1, H, W); grey ones as they are."""
     made = []
     for picture in read_pictures(place).arrays[: 3 if quick else None]:
-        bright = luminance(torch.from_numpy(picture[:3]).double())
+        bright = luminance(torch.from_numpy(picture[:3].astype(float)))
         made.append((bright if len(picture) == 1 else 16 + 219 * bright / 255).round().numpy().astype(np.uint8))
     return [each[:, :64, :64] for each in made] if quick else made

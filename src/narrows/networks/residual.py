@@ -12,6 +12,7 @@ from narrows.parts import part
 
 __all__ = ["Residual"]
 
+_SMALL = 0.1  # what is added to a picture, for numbers of size 1 from the last layer
 _CALM = 0.1  # a block starts as this share of what it will be: deep stacks begin near the identity
 
 
@@ -149,5 +150,5 @@ class ResidualDecoder(nn.Module):
         h = self.levels[0](self.code(z))
         for up, blocks, beside in zip(self.ups, list(self.levels)[1:], maps[::-1], strict=True):
             h = blocks(up(h) + beside)
-        change = F.pixel_shuffle(self.tail(h), self.fold)
+        change = _SMALL * F.pixel_shuffle(self.tail(h), self.fold)
         return x + change[..., : x.shape[-2], : x.shape[-1]]

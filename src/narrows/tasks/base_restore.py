@@ -129,7 +129,7 @@ def settings(network: Any) -> dict[str, Any]:
     """
     fast = torch.cpu._is_avx512_bf16_supported()
     precision = {"precision": "bfloat16"} if fast and not torch.cuda.is_available() else {}
-    return {"network": network, "start": "random", "batch_size": 16, "lr": 1e-3, "warm_up": 0.1, **precision}
+    return {"network": network, "start": "random", "batch_size": 16, "lr": 3e-3, "warm_up": 0.1, **precision}
 
 
 def learn(model: Estimator, x: Sequence[Array], y: Sequence[Array] | None) -> tuple[Estimator, list[str]]:
