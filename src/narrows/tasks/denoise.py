@@ -114,9 +114,7 @@ class Denoiser(PicturesTask, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
     def evaluate_pictures(self, train: Examples, held: Examples) -> Evaluation:
         """Return the error on held-out pictures beside the competitors', all on the same noise."""
-        noise = as_part("corruption", self.noise)
-        said = noise.words() if isinstance(noise, Corruption) else str(noise)
-        notes = [] if self.paired_ else [f"Learnt from and measured with {said}; levels are on the scale 0 to 1."]
+        notes = [] if self.paired_ else [self._said()]
         model = self._fitted
         made = compared(
             self._pairs(held, 1), self._pairs(train, 2), lambda noisy: corrected(model, noisy), model.shapes_[0][0]
@@ -124,9 +122,18 @@ class Denoiser(PicturesTask, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         made.notes[:0] = [*notes, *getattr(self, "remarks_", [])]
         return made
 
+    def _said(self) -> str:
+        """Return what the noise is, in a sentence."""
+        noise = as_part("corruption", self.noise)
+        words = noise.words() if isinstance(noise, Corruption) else str(noise)
+        return f"Learnt from and measured with {words}; levels are on the scale 0 to 1."
+
     def _pairs(self, examples: Examples, stream: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Return noisy pictures and the clean ones, without alpha."""
         clean = [split_alpha(each)[0] for each in (examples.x if examples.y is None else examples.y)]
+        if self.paired_ and examples.y is None:
+            came = f"Clean pictures ({len(clean)}) came without noisy ones to a model that learnt from both"
+            raise InputError(came, "noisy and clean pictures of the same names")
         if examples.y is not None:
             return [unit(split_alpha(each)[0]) for each in examples.x], clean
         return [self.corrupted(each[None], mixed(stream, i))[0] for i, each in enumerate(clean)], clean
@@ -145,7 +152,7 @@ class Denoiser(PicturesTask, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         some = unit(pick(train, _TRAIN).X)
         rivals: dict[str, np.ndarray] = {"the noisy input": NoisyInput().denoise(noisy)}
         dirty = self.corrupted(some, seed=2)
-        notes = []
+        notes = [self._said()] if clean.ndim > 2 else []
         try:
             rivals["the best linear denoiser"] = LinearDenoiser().fit(dirty, some).denoise(noisy)
         except InputError as error:  # very wide rows
