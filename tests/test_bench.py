@@ -36,6 +36,8 @@ def lines(path):
         "linear",
         "reconstruct",
         "denoise",
+        "denoise-natural",
+        "upscale",
         "embed",
         "features",
         "stacked",

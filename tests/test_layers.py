@@ -13,6 +13,7 @@ ROOT = Path(narrows.__file__).parent
 
 LAYERS = [
     "params grammar parts schedule errors files conformal _version",
+    "params grammar parts schedule errors files resize _version",
     "likelihood corruption penalties bottlenecks networks",
     "model data",
     "training",

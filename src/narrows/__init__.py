@@ -26,9 +26,11 @@ _PLACES = {
         Reducer:reduce
         Segmenter:segment
         Translator:translate
+        Upscaler:upscale
     """,
     "": "Bernoulli:likelihood Categorical:likelihood Gaussian:likelihood Laplace:likelihood Multinomial:likelihood "
-    "GaussianNoise:corruption Mask:corruption SaltPepper:corruption Swap:corruption L1:penalties "
+    "GaussianNoise:corruption Mask:corruption PoissonNoise:corruption SaltPepper:corruption Swap:corruption "
+    "Blur:corruption Downscale:corruption Grey:corruption Jpeg:corruption Patches:corruption L1:penalties "
     "Contractive:penalties KLSparsity:penalties Orthogonal:penalties Dice:penalties Edges:penalties "
     "Critic:penalties Cosine:schedule Ramp:schedule Conv:networks Dense:networks ItemItem:networks Linear:networks "
     "ResNet:networks Stack:networks UNet:networks Model:model Pairs:data CodeClassifier:supervised Estimator:estimator "

@@ -10,6 +10,7 @@ from narrows.baselines.anomaly import (
 from narrows.baselines.filtered import FilteredPixels
 from narrows.baselines.pictures import ColourTable, LocationPrior, MeanTarget, SmoothedThreshold
 from narrows.baselines.recommend import ItemKNN, Popularity
+from narrows.baselines.restore import NonLocalMeans, TotalVariation
 from narrows.baselines.rows import LinearDenoiser, MedianFilter, NoisyInput, PCABaseline
 
 __all__ = [
@@ -25,8 +26,10 @@ __all__ = [
     "MedianFilter",
     "NearestRows",
     "NoisyInput",
+    "NonLocalMeans",
     "PCABaseline",
     "PCAResidual",
     "Popularity",
     "SmoothedThreshold",
+    "TotalVariation",
 ]

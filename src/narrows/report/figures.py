@@ -3,6 +3,7 @@
 from narrows.report.activity import activity, checkerboard
 from narrows.report.anomaly import contribution_map, roc_curves, score_histogram
 from narrows.report.arithmetic import heat_maps, placement, receptive_field, steps_strip
+from narrows.report.closeups import closeups
 from narrows.report.columns import reconstructed_columns
 from narrows.report.curves import loss_curves, spectrum
 from narrows.report.epochs import epoch_strips, interpolation, traversal, triplets
@@ -19,6 +20,7 @@ __all__ = [
     "bars",
     "before_after_filters",
     "checkerboard",
+    "closeups",
     "code_map",
     "code_map_3d",
     "confusion",

@@ -32,6 +32,8 @@ DRAW: dict[str, Callable[..., Any]] = {
     "scores": figures.score_histogram,
     "roc": figures.roc_curves,
     "contributions": figures.contribution_map,
+    "closeups": figures.closeups,
+    "psnr": figures.bars,
 }
 
 
@@ -73,7 +75,6 @@ def make_report(
         "versions": versions(),
         "warnings": [*family.messages_, *evaluation.notes, *([] if rows is None else family.diagnose(rows.X))],
         "model": model_facts(family),
-        "tables": evaluation.tables,
         "compression": {} if rows is None else _compression(family, rows),
         "tables": evaluation.tables,
     }
