@@ -18,6 +18,7 @@ _PLACES = {
     "SparseAutoEncoder:sparse StackedAutoEncoder:stacked VQVAE:vqvae WassersteinAutoEncoder:wasserstein",
     "tasks": "Denoiser:denoise Reducer:reduce",
     "": "Bernoulli:likelihood Categorical:likelihood Gaussian:likelihood Laplace:likelihood Multinomial:likelihood "
+    "Poisson:likelihood Mixed:likelihood "
     "GaussianNoise:corruption Mask:corruption SaltPepper:corruption Swap:corruption L1:penalties "
     "Contractive:penalties KLSparsity:penalties Orthogonal:penalties Dice:penalties Edges:penalties "
     "Critic:penalties Cosine:schedule Ramp:schedule Conv:networks Dense:networks Linear:networks ResNet:networks "

@@ -19,6 +19,7 @@ from .array_files import write_array
 from .columns import Column, NumberColumn, WholeColumn
 from .conform import conform, require_finite
 from .levels import CategoryColumn, ConstantColumn
+from .measures import Measure
 from .schema import Schema
 
 if TYPE_CHECKING:
@@ -84,6 +85,24 @@ class TableSchema(Schema):
             id_name=id_name,
             array=array,
         )
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """What kind of numbers the encoded columns hold, in their order; their widths add up to all of them."""
+        return tuple(measure for column in self.columns if (measure := column.measure()).width)
+
+    def known(self, source: Source) -> NDArray[np.bool_]:
+        """Say which encoded numbers were there, shape ``(n, d)``; a missing category is a level that is there."""
+        frame = self._frame(source)
+        out = np.ones((len(frame), self.shape[0]), bool)
+        start = 0
+        for column in self.columns:
+            if len(column.features) == 1 and not isinstance(column, CategoryColumn):
+                series = frame[column.name]
+                series = series.fill_nan(None) if series.dtype.is_float() else series
+                out[:, start] = series.is_not_null().to_numpy()
+            start += len(column.features)
+        return out
 
     def conform(self, frame: pl.DataFrame, decimal_comma: bool = False) -> pl.DataFrame:
         """Give the columns of ``frame`` the types of the fit; missing columns and wrong cells raise InputError."""
