@@ -1,6 +1,7 @@
 """The simple competitors that an autoencoder has to beat, each fitted in closed form or not at all."""
 
 from narrows.baselines.pictures import ColourTable, LocationPrior, MeanTarget, SmoothedThreshold
+from narrows.baselines.rivals import density_rivals
 from narrows.baselines.rows import LinearDenoiser, MedianFilter, NoisyInput, PCABaseline
 
 __all__ = [
@@ -12,4 +13,5 @@ __all__ = [
     "NoisyInput",
     "PCABaseline",
     "SmoothedThreshold",
+    "density_rivals",
 ]

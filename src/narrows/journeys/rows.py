@@ -14,7 +14,9 @@ from narrows.data.source import row_numbers
 from narrows.errors import InputError
 from narrows.files import whole
 from narrows.journeys.base import Journey, Judged, Request, Say
+from narrows.likelihood import Mixed
 from narrows.params import param
+from narrows.parts import as_part
 from narrows.tasks.base import Rows, Task
 
 __all__ = ["RowsJourney", "split"]
@@ -41,7 +43,7 @@ class RowsJourney(Journey):
     Rows are encoded by a schema, a part is held out, and results go back through the schema.
     """
 
-    serves: ClassVar[tuple[str, ...]] = ("reduce", "denoise")
+    serves: ClassVar[tuple[str, ...]] = ("reduce", "denoise", "density")
     last: ClassVar[bool] = True
 
     image_size: str | None = param(None, "HEIGHTxWIDTH that images of a folder are brought to")
@@ -57,12 +59,12 @@ class RowsJourney(Journey):
         schema = learn.fit_schema()
         for note in dict.fromkeys((*source.notes, *schema.notes)):
             say(note)
-        X = schema.encode(learn)
+        X = encoded(task, schema, learn)
         settle(task, request, X, schema)
         require_range(X, source.name, str(task.resolve().likelihood))
         say(f"{task.name}: {len(learn):,} rows of {_by(schema.shape)} values from {source.name}")
         task.fit(X, label_names(learn))
-        train, test = (_rows(values, of, schema) for values, of in ((X, learn), (schema.encode(held), held)))
+        train, test = (_rows(values, of, schema) for values, of in ((X, learn), (encoded(task, schema, held), held)))
         self.learnt = Learnt(task, source, schema, train, test)
         return {
             "name": source.name,
@@ -77,12 +79,13 @@ class RowsJourney(Journey):
 
     def judge(self) -> Judged:
         """Measure on the rows that were put aside."""
-        return Judged(self.learnt.task.evaluate(self.learnt.train, self.learnt.test), self.learnt.test)
+        made = self.learnt
+        return Judged(made.task.evaluate(made.train, made.test), made.task.as_read(made.test))
 
     def write(self, folder: Path) -> list[Path]:
         """Write the outputs for all rows of the data."""
         made = self.learnt
-        return write_outputs(made.task, made.schema, made.source, made.schema.encode(made.source), folder)
+        return write_outputs(made.task, made.schema, made.source, encoded(made.task, made.schema, made.source), folder)
 
     def card(self) -> dict[str, Any]:
         """Return the schema and the classes of the labels."""
@@ -96,7 +99,14 @@ class RowsJourney(Journey):
         source = with_label(read(request.data, like=schema), self.label, card.get("classes") or ())
         for words in dict.fromkeys((*source.notes, *schema.warnings(source))):
             say(words)
-        return write_outputs(task, schema, source, schema.encode(source), out, fresh=True)
+        return write_outputs(task, schema, source, encoded(task, schema, source), out, fresh=True)
+
+
+def encoded(task: Task, schema: Schema, source: Source) -> Any:
+    """Return rows as the schema encodes them; NaN where a value is missing, for a task that reads it."""
+    X = schema.encode(source)
+    known = schema.known(source) if task.reads_missing else None
+    return X if known is None or known.all() else np.where(known, X, np.nan)
 
 
 def settle(task: Task, request: Request, X: Any, schema: Schema) -> None:
@@ -107,6 +117,8 @@ def settle(task: Task, request: Request, X: Any, schema: Schema) -> None:
         shape = request.given["image_shape"]
         came = f"--image-shape {shape} came for data that are images of {_by(schema.shape)} already"
         raise InputError(came, "--image-shape for tables whose rows are flattened images", "leave it out")
+    if schema.measures and as_part("likelihood", task.resolve().likelihood) == Mixed():
+        task.set_params(estimator=task.resolve().set_params(likelihood=Mixed.of(schema.measures)))
     for name, value in task.suited(X.shape[1:]).items():
         if name not in request.given:
             task.set_params(**{name: value})

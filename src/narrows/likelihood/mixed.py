@@ -77,6 +77,18 @@ class Mixed(Likelihood):
             found.append((kind, int(width or 1)))
         return tuple(found)
 
+    @property
+    def measures(self) -> list[tuple[str, int, float, float]]:
+        """Kind, width, shift and scale of every column, or one-hot block."""
+        found: list[tuple[str, int, float, float]] = []
+        start = 0
+        for kind, width in self.blocks:
+            for own in (width,) if kind == "categorical" else (1,) * width:
+                shift, scale = (each[start] if each else unit for each, unit in ((self.shift, 0.0), (self.scale, 1.0)))
+                found.append((kind, own, shift, scale))
+                start += own
+        return found
+
     def build(self, shape: tuple[int, ...]) -> Pricing:
         """Return the module that owns the scales."""
         widths = sum(width for _, width in self.blocks)

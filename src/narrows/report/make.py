@@ -19,6 +19,8 @@ __all__ = ["make_report", "model_facts", "params_of", "report", "versions"]
 DRAW: dict[str, Callable[..., Any]] = {
     "reconstructions": figures.reconstructions,
     "columns": figures.reconstructed_columns,
+    "bars": figures.bars,
+    "densities": figures.densities,
     "map": figures.code_map,
     "map3d": figures.code_map_3d,
     "losses": figures.loss_curves,

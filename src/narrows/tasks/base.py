@@ -64,6 +64,7 @@ class Task(BaseEstimator):
     name: ClassVar[str] = ""
     summary: ClassVar[str] = ""
     fitted: ClassVar[tuple[str, ...]] = ()  # attributes that the artefact keeps
+    reads_missing: ClassVar[bool] = False  # NaN stands for a missing value; otherwise the schema fills it
 
     estimator: Estimator | None = param(None, "the autoencoder; none: the task's own choice")
     epochs: int | None = param(None, "overrides the autoencoder's", ge=0)
@@ -92,6 +93,10 @@ class Task(BaseEstimator):
     def suited(self, shape: tuple[int, ...]) -> dict[str, Any]:
         """Return the task's own settings that rows of this shape ask for, where the user says nothing."""
         return {}
+
+    def as_read(self, rows: Rows) -> Rows:
+        """Return rows as the autoencoder inside reads them."""
+        return rows
 
     def resolve(self) -> Estimator:
         """Return an unfitted autoencoder: the user's or the default, with the task's own fields on top."""
