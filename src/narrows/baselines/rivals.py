@@ -44,10 +44,9 @@ def density_rivals(
     sizes = [k for k in _PARTS if k == 1 or k * _LEAST <= len(fit.codes)]
     k = max(sizes, key=lambda k: float(MixtureDensity(k).fit(fit).log_prob(judge).mean()))
     kernel = chosen_kernel(fit, judge)
-    tables = " and tables" if cells.sizes else ""
     return {
-        f"Gaussian{tables}": MixtureDensity(1).fit(cells).log_prob(new),
-        f"Gaussian mixture{tables} ({k} part{'s' * (k > 1)})": MixtureDensity(k).fit(cells).log_prob(new),
+        "Gaussian": MixtureDensity(1).fit(cells).log_prob(new),
+        f"Gaussian mixture ({k} part{'s' * (k > 1)})": MixtureDensity(k).fit(cells).log_prob(new),
         f"kernel density (bandwidth {kernel.bandwidth:.2g})": kernel.fit(cells).log_prob(new),
     }
 
