@@ -16,7 +16,7 @@ _PLACES = {
     "families": "AutoEncoder:autoencoder DenoisingAutoEncoder:denoising LinearAutoEncoder:linear VAE:vae "
     "AdversarialAutoEncoder:adversarial ConditionalVAE:conditional_vae ContractiveAutoEncoder:contractive "
     "SparseAutoEncoder:sparse StackedAutoEncoder:stacked VQVAE:vqvae WassersteinAutoEncoder:wasserstein",
-    "tasks": "Denoiser:denoise DensityEstimator:density Reducer:reduce",
+    "tasks": "Denoiser:denoise DensityEstimator:density Generator:generate Reducer:reduce",
     "": "Bernoulli:likelihood Categorical:likelihood Gaussian:likelihood Laplace:likelihood Multinomial:likelihood "
     "Poisson:likelihood Mixed:likelihood "
     "GaussianNoise:corruption Mask:corruption SaltPepper:corruption Swap:corruption L1:penalties "

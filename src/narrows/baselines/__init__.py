@@ -3,6 +3,7 @@
 from narrows.baselines.pictures import ColourTable, LocationPrior, MeanTarget, SmoothedThreshold
 from narrows.baselines.rivals import density_rivals
 from narrows.baselines.rows import LinearDenoiser, MedianFilter, NoisyInput, PCABaseline
+from narrows.baselines.samplers import PCASampler
 
 __all__ = [
     "ColourTable",
@@ -12,6 +13,7 @@ __all__ = [
     "MedianFilter",
     "NoisyInput",
     "PCABaseline",
+    "PCASampler",
     "SmoothedThreshold",
     "density_rivals",
 ]

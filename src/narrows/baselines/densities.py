@@ -5,6 +5,7 @@ values are real numbers to these models: uniform noise fills their steps, which 
 (Theis et al. 2016, section 3.1). Other discrete columns are tables of frequencies, with one cell for what is new.
 """
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
@@ -134,10 +135,13 @@ class MixtureDensity:
         if self.k == 1:
             return np.zeros(len(numbers), np.int64)
         from sklearn.cluster import KMeans
+        from sklearn.exceptions import ConvergenceWarning
 
         spread = numbers.std(0)
         sides = [numbers / np.where(spread > 0, spread, 1), *_one_hot(cells)]
-        groups: NDArray[np.int64] = KMeans(self.k, n_init=1, random_state=self.seed).fit_predict(np.hstack(sides))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # fewer different rows than parts
+            groups: NDArray[np.int64] = KMeans(self.k, n_init=1, random_state=self.seed).fit_predict(np.hstack(sides))
         return groups
 
     def _maximise(self, numbers: Floats, cells: Cells, shares: Floats) -> None:

@@ -14,7 +14,9 @@ __all__ = ["claimed", "finished"]
 
 _MODEL = ("model.json", "model.safetensors")
 _TRAINING = ("history.csv", "resume.pt")
-_OWN = (*_MODEL, *_TRAINING, "report.json", "report.html", "figures", "codes", "reconstruction", "cleaned", "logp")
+_REPORT = ("report.json", "report.html", "figures")
+_NEW = ("samples", "samples_classes", "traversals", "interpolations")
+_OWN = (*_MODEL, *_TRAINING, *_REPORT, "codes", "reconstruction", "cleaned", "logp", *_NEW)
 
 
 def finished(run: Path, *, resume: bool, overwrite: bool) -> bool:

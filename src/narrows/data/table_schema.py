@@ -166,16 +166,20 @@ class TableSchema(Schema):
 
     def write(self, values: ArrayLike, folder: Path, stem: str, ids: NDArray[np.str_], id_name: str) -> list[Path]:
         """Write ``stem.csv``, identifiers first; ``stem.npy`` where the table was an array."""
-        frame = self.decode(values)
         if self.array:
-            return [write_array(frame.to_numpy(), folder / f"{stem}.npy")]
-        frame = frame.with_columns(_written(frame[column.name], column) for column in self.columns)
+            return [write_array(self.decode(values).to_numpy(), folder / f"{stem}.npy")]
+        frame = self.written(values)
         while id_name in frame.columns:
             id_name += "_"
         path = folder / f"{stem}.csv"
         with whole(path) as draft, draft.open("wb") as file:
             frame.insert_column(0, pl.Series(id_name, ids.tolist(), dtype=pl.String)).write_csv(file)
         return [path]
+
+    def written(self, values: ArrayLike) -> pl.DataFrame:
+        """Decode numbers, shape ``(n, d)``, to cells as their file had them: dates in their form, digits that count."""
+        frame = self.decode(values)
+        return frame.with_columns(_written(frame[column.name], column) for column in self.columns)
 
     def to_json(self) -> dict[str, Any]:
         """Describe the schema by JSON values only."""

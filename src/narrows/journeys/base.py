@@ -20,7 +20,7 @@ JOURNEYS: "dict[str, type[Journey]]" = {}
 class Request(NamedTuple):
     """What the user points at."""
 
-    data: str
+    data: str  # empty: nothing, which is enough for some
     second: str | None = None  # a second folder or file: masks, clean images, B
     valid: str | None = None  # the user's own validation data
     decode: bool = False  # the data are codes
@@ -45,6 +45,8 @@ class Journey(ABC):
     name: ClassVar[str] = ""
     serves: ClassVar[tuple[str, ...]] = ()  # names of tasks
     last: ClassVar[bool] = False  # asked only when no other takes the request
+    asks: ClassVar[tuple[str, ...]] = ("data",)  # what `apply` must be given, of what the command line takes
+    knows: ClassVar[tuple[str, ...]] = ()  # further flags of `apply` that it reads from ``given``
 
     def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)

@@ -1,7 +1,7 @@
 """Rows: a table, an array, a folder of images brought to one size, or a named dataset."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -60,7 +60,7 @@ class RowsJourney(Journey):
         for note in dict.fromkeys((*source.notes, *schema.notes)):
             say(note)
         X = encoded(task, schema, learn)
-        settle(task, request, X, schema)
+        settle(task, request, X, schema, labelled=learn.labels is not None)
         require_range(X, source.name, str(task.resolve().likelihood))
         say(f"{task.name}: {len(learn):,} rows of {_by(schema.shape)} values from {source.name}")
         task.fit(X, label_names(learn))
@@ -109,8 +109,13 @@ def encoded(task: Task, schema: Schema, source: Source) -> Any:
     return X if known is None or known.all() else np.where(known, X, np.nan)
 
 
-def settle(task: Task, request: Request, X: Any, schema: Schema) -> None:
+def settle(task: Task, request: Request, X: Any, schema: Schema, *, labelled: bool = False) -> None:
     """Set what follows from the data, where the user said nothing else."""
+    other = task.labelled() if labelled and "family" not in request.given else None
+    if other is not None and task.estimator is not None:
+        mine = {spec.name: getattr(task.estimator, spec.name) for spec in fields(task.estimator)}
+        own = {spec.name for spec in fields(other)}
+        task.set_params(estimator=other.set_params(**{name: value for name, value in mine.items() if name in own}))
     if schema.image_shape and X.ndim == 2:
         task.set_params(estimator=task.resolve().set_params(image_shape=schema.image_shape))
     elif X.ndim > 2 and "image_shape" in request.given:

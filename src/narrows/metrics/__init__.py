@@ -1,5 +1,6 @@
 """How far results are from the truth: plain functions of plain arrays, all sums in float64."""
 
+from narrows.metrics.distances import Features, frechet_distance, kernel_distance, kernel_rows
 from narrows.metrics.masks import (
     boundary_distance,
     confusion_matrix,
@@ -21,10 +22,14 @@ from narrows.metrics.rows import (
 )
 
 __all__ = [
+    "Features",
     "boundary_distance",
     "confusion_matrix",
     "dice",
+    "frechet_distance",
     "iou",
+    "kernel_distance",
+    "kernel_rows",
     "knn_accuracy",
     "mae",
     "mean_iou",

@@ -1,18 +1,18 @@
-"""Rows by how likely they are."""
+"""Rows by how likely they are, and real rows beside new ones."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from narrows.errors import InputError
 from narrows.report.sheets import under_title
-from narrows.report.style import CLASSES, Array, brief, legend, number, panel
+from narrows.report.style import CLASSES, GREY, MODEL, Array, brief, legend, number, panel
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["densities"]
+__all__ = ["densities", "marginals"]
 
 
 def densities(values: Mapping[str, Array]) -> "Figure":
@@ -51,4 +51,44 @@ def densities(values: Mapping[str, Array]) -> "Figure":
     axes.set_xlim(low - room, high + room)
     axes.set_ylim(0, 1)
     legend(axes, handles, [brief(name, 40) for name in finite if len(finite[name])])
+    return figure
+
+
+def marginals(real: Array, made: Array, names: Sequence[str]) -> "Figure":
+    """Draw, column by column, which share of real and of new rows has at most so large a value.
+
+    Parameters
+    ----------
+    real, made : ndarray
+        Rows, ``(n, d)`` and ``(m, d)``. Up to 12 columns are drawn, those that differ most first.
+    names : sequence of str
+        What the columns are.
+
+    Notes
+    -----
+    The number is the largest distance of the two lines: Kolmogorov and Smirnov's statistic.
+
+    Examples
+    --------
+    >>> draw = np.random.default_rng(0)
+    >>> figure = marginals(draw.normal(size=(50, 2)), draw.normal(size=(60, 2)), ["size", "weight"])
+    """
+    from scipy.stats import ks_2samp
+
+    real, made = np.asarray(real, np.float64), np.asarray(made, np.float64)
+    gaps = np.array([ks_2samp(a, b).statistic for a, b in zip(real.T, made.T, strict=True)])
+    order = np.argsort(-gaps, kind="stable")[:12]
+    across = min(4, len(order))
+    down = -(-len(order) // across)
+    finding = f"{names[order[0]]} differs most between real and new rows: by {number(gaps[order[0]], 2)} at most"
+    finding += f"; the median column by {number(float(np.median(gaps)), 2)}"
+    figure = under_title(8.4, 0.5 + 1.7 * down, finding)
+    grid = figure.add_gridspec(down, across)
+    handles: list[Any] = []
+    for place, column in enumerate(order):
+        axes = panel(figure, grid[place], f"{brief(names[column], 22)}: {number(gaps[column], 2)}")
+        drawn = ((real, GREY), (made, MODEL))
+        handles = [axes.ecdf(rows[:, column], color=tint, linewidth=1.4) for rows, tint in drawn]
+        axes.set_ylim(0, 1)
+    legend(figure, handles, ["real rows", "new rows"])
     return figure

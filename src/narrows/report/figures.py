@@ -4,7 +4,7 @@ from narrows.report.activity import activity, checkerboard
 from narrows.report.arithmetic import heat_maps, placement, receptive_field, steps_strip
 from narrows.report.columns import reconstructed_columns
 from narrows.report.curves import loss_curves, spectrum
-from narrows.report.densities import densities
+from narrows.report.densities import densities, marginals
 from narrows.report.epochs import epoch_strips, interpolation, traversal, triplets
 from narrows.report.grids import before_after_filters, manifold_grid, sample_grid
 from narrows.report.maps import code_map, code_map_3d
@@ -29,6 +29,7 @@ __all__ = [
     "lines",
     "loss_curves",
     "manifold_grid",
+    "marginals",
     "overlay",
     "placement",
     "receptive_field",

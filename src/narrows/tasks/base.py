@@ -94,6 +94,10 @@ class Task(BaseEstimator):
         """Return the task's own settings that rows of this shape ask for, where the user says nothing."""
         return {}
 
+    def labelled(self) -> Estimator | None:
+        """Return the autoencoder that stands in for the default where rows have labels; None: the same."""
+        return None
+
     def as_read(self, rows: Rows) -> Rows:
         """Return rows as the autoencoder inside reads them."""
         return rows

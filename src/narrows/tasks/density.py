@@ -10,12 +10,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from narrows.baselines import density_rivals
 from narrows.data.measures import measures_of
-from narrows.data.pairs import Pairs
 from narrows.density import LogLikelihood, bits_per_dimension, log_likelihood
 from narrows.errors import InputError
 from narrows.estimator import Estimator
 from narrows.families.vae import VAE
-from narrows.inputs import checked_rows, model_rows
+from narrows.gaps import Gaps, flat, single
+from narrows.inputs import checked_rows
 from narrows.likelihood import Mixed
 from narrows.params import param
 from narrows.parts import as_part
@@ -26,7 +26,9 @@ __all__ = ["DensityEstimator"]
 _JUDGED = 2000  # held-out rows that are measured at most
 _FEW = 10  # effective samples below which an estimate is a guess
 _OURS = "the autoencoder"
-_SAME = "Mean of -log p over the same held-out rows, in one measure: densities of real numbers, probabilities of others."
+_SAME = (
+    "Mean of -log p over the same held-out rows, in one measure: densities of real numbers, probabilities of others."
+)
 _SHARE = "The share of the rows whose log p is at most so much: the further to the right, the better."
 
 
@@ -38,7 +40,7 @@ class Rare(NamedTuple):
     known: np.ndarray  # (n,) rows that have a label
 
 
-class DensityEstimator(Task, name="density"):
+class DensityEstimator(Gaps, Task, name="density"):
     """Gives log p of every row, in nats, by importance sampling from a variational autoencoder.
 
     Every column has a law of its own: real numbers have a density in their own units, bits, counts, other whole numbers
@@ -77,10 +79,7 @@ class DensityEstimator(Task, name="density"):
         if as_part("likelihood", model.likelihood) == Mixed():
             model.set_params(likelihood=Mixed.of(measures_of(rows)))
         _require_posterior(model, rows.shape[1:])
-        known = _known(rows)
-        self.fill_ = [float(np.median(x[own])) if own.any() else 0.0 for x, own in zip(rows.T, known.T, strict=True)]
-        self.estimator_ = model.fit_pairs(self._pairs(model, rows))
-        self.estimator_.rows_axes_ = 2
+        self.estimator_ = self.fit_filled(model, rows)
         return self
 
     def estimate(self, X: Any) -> LogLikelihood:
@@ -89,7 +88,7 @@ class DensityEstimator(Task, name="density"):
         model = self.estimator_
         rows = self._rows(model, X, reset=False)
         keys = [zlib.crc32(row.tobytes()) for row in np.ascontiguousarray(rows)]
-        pairs = self._pairs(model, rows)
+        pairs = self.gappy_pairs(model, rows)
         return log_likelihood(model.model_, pairs, self.samples, seed=model.seed_, keys=keys, where=model._where())
 
     def score_samples(self, X: Any) -> np.ndarray:
@@ -102,20 +101,20 @@ class DensityEstimator(Task, name="density"):
 
     def outputs(self, X: Any, *, fresh: bool) -> dict[str, Any]:
         """Return log p, its standard error and the effective sample size of every row, and its bits per column."""
-        found = self.estimate(_single(X))
+        found = self.estimate(single(X))
         size = (self._columns(),)
         columns = {"log_p": found.value, "standard_error": found.error, "effective_sample_size": found.effective}
         return {"logp": {**columns, "bits_per_dimension": bits_per_dimension(-found.value, size)}}
 
     def as_read(self, rows: Rows) -> Rows:
         """Return rows flat, with missing values filled."""
-        return rows._replace(X=self._filled(_flat(rows.X)))
+        return rows._replace(X=self.filled(flat(rows.X)))
 
     def evaluate(self, train: Rows, held: Rows) -> Evaluation:
         """Return log p of ``held`` rows beside that under simpler densities of the same measure."""
         held = pick(held, _JUDGED)
-        found = self.estimate(_single(held.X))
-        learnt, truth = (unit(_flat(rows.X)) for rows in (train, held))
+        found = self.estimate(single(held.X))
+        learnt, truth = (unit(flat(rows.X)) for rows in (train, held))
         rivals = density_rivals(self._measures(train.X), learnt, truth)
         sure, rare = np.isfinite(found.value), _rare(train, held)
         judged = {name: self._numbers(log_p, sure, rare) for name, log_p in {_OURS: found.value, **rivals}.items()}
@@ -152,7 +151,7 @@ class DensityEstimator(Task, name="density"):
 
     def _measures(self, X: Any) -> list[tuple[str, int, float, float]]:
         spec = self.estimator_.likelihood_
-        return spec.measures if isinstance(spec, Mixed) else list(measures_of(_flat(X)))
+        return spec.measures if isinstance(spec, Mixed) else list(measures_of(flat(X)))
 
     def _columns(self) -> int:
         spec = self.estimator_.likelihood_
@@ -161,15 +160,7 @@ class DensityEstimator(Task, name="density"):
     @staticmethod
     def _rows(model: Estimator, X: Any, *, reset: bool) -> np.ndarray:
         """Return rows (n, d) that scikit-learn accepts, NaN and all."""
-        return _flat(checked_rows(model, X, reset=reset, missing=True))
-
-    def _filled(self, rows: np.ndarray) -> np.ndarray:
-        known = _known(rows)
-        return rows if known.all() else np.where(known, rows, np.array(self.fill_, rows.dtype))
-
-    def _pairs(self, model: Estimator, rows: np.ndarray) -> Pairs:
-        pairs, known = model.pairs(model_rows(self._filled(rows), None, None), None), _known(rows)
-        return pairs if known.all() else pairs.of([*pairs.columns[:3], known.astype(np.float32)])
+        return flat(checked_rows(model, X, reset=reset, missing=True))
 
     def __sklearn_tags__(self) -> Any:
         """Return scikit-learn's tags: NaN is a missing value."""
@@ -177,22 +168,6 @@ class DensityEstimator(Task, name="density"):
         tags.input_tags.allow_nan = True
         tags.estimator_type = "density_estimator"
         return tags
-
-
-def _flat(X: Any) -> np.ndarray:
-    """Return rows as (n, d), dense."""
-    rows = np.asarray(X.toarray() if hasattr(X, "toarray") else X)
-    return rows.reshape(len(rows), -1)
-
-
-def _known(rows: np.ndarray) -> np.ndarray:
-    known: np.ndarray = ~np.isnan(rows)
-    return known
-
-
-def _single(X: Any) -> Any:
-    """Return float64 rows as float32, three times as fast to decode."""
-    return X.astype(np.float32) if X.dtype == np.float64 else X
 
 
 def _require_posterior(model: Estimator, shape: tuple[int, ...]) -> None:
