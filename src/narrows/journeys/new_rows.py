@@ -10,8 +10,8 @@ from narrows.data import Schema, schema_from_json
 from narrows.errors import InputError
 from narrows.journeys.base import Request, Say
 from narrows.journeys.rows import RowsJourney, decode, encoded, write_table
-from narrows.tasks.base import Task
-from narrows.tasks.generate import Generator, NewRows
+from narrows.tasks.base import NewRows, Task
+from narrows.tasks.generate import Generator
 
 __all__ = ["NewRowsJourney"]
 

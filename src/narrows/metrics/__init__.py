@@ -1,6 +1,13 @@
 """How far results are from the truth: plain functions of plain arrays, all sums in float64."""
 
-from narrows.metrics.distances import Features, frechet_distance, kernel_distance, kernel_rows
+from narrows.metrics.distances import (
+    Features,
+    distances_of,
+    frechet_distance,
+    kernel_distance,
+    kernel_rows,
+    nearest_rows,
+)
 from narrows.metrics.masks import (
     boundary_distance,
     confusion_matrix,
@@ -26,6 +33,7 @@ __all__ = [
     "boundary_distance",
     "confusion_matrix",
     "dice",
+    "distances_of",
     "frechet_distance",
     "iou",
     "kernel_distance",
@@ -34,6 +42,7 @@ __all__ = [
     "mae",
     "mean_iou",
     "mse",
+    "nearest_rows",
     "pixel_accuracy",
     "psnr",
     "r2",

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from narrows.errors import InputError
 
-__all__ = ["Features", "frechet_distance", "kernel_distance", "kernel_rows"]
+__all__ = ["Features", "distances_of", "frechet_distance", "kernel_distance", "kernel_rows", "nearest_rows"]
 
 Floats = NDArray[np.float64]
 
@@ -64,6 +64,36 @@ def kernel_rows(A: Any, B: Any, width: float) -> Floats:
     n, m = len(A), len(B)
     within = (own.sum() - n) / (n * (n - 1))  # a row is not compared with itself
     found: Floats = within + (other.sum(1) - 1) / (m - 1) - 2 * cross.mean(1)
+    return found
+
+
+def distances_of(made: Any, real: Any, width: float) -> dict[str, float]:
+    """Return kernel and Fréchet distance of two sets of rows, and the spread of the first as a share of the second's.
+
+    Examples
+    --------
+    >>> rows = np.random.default_rng(0).normal(size=(50, 2))
+    >>> distances_of(rows / 2, rows, 1.0)["spread"]
+    0.5
+    """
+    made, real = _rows(made, real)
+    return {
+        "kernel": kernel_distance(made, real, width),
+        "frechet": frechet_distance(made, real),
+        "spread": float(np.sqrt(made.var(0).sum() / max(real.var(0).sum(), 1e-12))),
+    }
+
+
+def nearest_rows(rows: NDArray[Any], others: NDArray[Any]) -> NDArray[Any]:
+    """Return for each of the rows the nearest of the others, in the shape of the rows.
+
+    Examples
+    --------
+    >>> nearest_rows(np.array([[0.2], [0.9]]), np.array([[0.0], [1.0]])).tolist()
+    [[0.0], [1.0]]
+    """
+    a, b = (each.reshape(len(each), -1) for each in (rows, others))
+    found: NDArray[Any] = others[np.argmin(np.square(b).sum(1) - 2 * a @ b.T, axis=1)]
     return found
 
 

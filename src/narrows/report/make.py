@@ -137,6 +137,7 @@ def _training_pictures(family: Any, rows: Rows | None) -> list[Picture]:
         return shown
     shape, image = family.shapes_[0], None
     values = first.numpy()
+    values = values[:, : int(np.prod(shape))] if values.ndim == 2 else values  # without the condition's weights
     if values.ndim == 4 and values.shape[1] in (1, 3):
         image = values.shape[1:]
     elif len(shape) == 3 and values.ndim == 2 and shape[0] in (1, 3) and values.shape[1] == int(np.prod(shape)):

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from narrows.estimator import Estimator
 from narrows.params import TASKS, check_params, kebab, param, register
 
-__all__ = ["Evaluation", "Metric", "Picture", "Rows", "Task"]
+__all__ = ["Evaluation", "Metric", "NewRows", "Picture", "Rows", "Task"]
 
 
 class Metric(NamedTuple):
@@ -40,6 +40,15 @@ class Rows(NamedTuple):
     class_names: tuple[str, ...] | None = None
     feature_names: tuple[str, ...] = ()
     units: str = "per value"  # what a squared error of 1 means
+
+
+class NewRows(NamedTuple):
+    """Rows that nobody gave: encoded values in the form of the rows, with names of their own."""
+
+    values: np.ndarray
+    ids: np.ndarray
+    id_name: str
+    labels: np.ndarray | None = None
 
 
 @dataclass

@@ -1,49 +1,38 @@
 """Generation: new rows like the ones that were learnt, judged against samples on PCA codes."""
 
 import math
-from typing import Any, ClassVar, NamedTuple, Self
+from functools import partial
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
-from torch import Tensor
 
 from narrows import metrics
 from narrows.baselines import PCASampler
 from narrows.data.measures import measures_of
-from narrows.data.pairs import Batch, Pairs
 from narrows.errors import InputError
 from narrows.estimator import Estimator
 from narrows.families.conditional_vae import ConditionalVAE
 from narrows.families.vae import VAE
 from narrows.gaps import Gaps, flat, single
-from narrows.inference import run
-from narrows.inputs import checked_rows, like_rows
+from narrows.inputs import checked_rows
 from narrows.likelihood import Mixed
 from narrows.mixture import CodeMixture
-from narrows.model import Model
 from narrows.params import param
 from narrows.parts import as_part
-from narrows.tasks.base import Evaluation, Metric, Picture, Rows, Task, pick, unit
+from narrows.sampling import decoded, prior_codes
+from narrows.tasks.base import Evaluation, Metric, NewRows, Picture, Rows, Task, pick, unit
 from narrows.training.seeds import drawn
 from narrows.walks import interpolated, traversed
 
-__all__ = ["Generator", "NewRows"]
+__all__ = ["Generator"]
 
 _JUDGED = 1000  # rows that are compared at most
 _PAIRS = 6  # walks from row to row
 _LITTLE = 0.5  # samples that vary less than half as much as the data are too much alike
 _OURS, _SAME = "the autoencoder", "other training rows"
 _ALONG = "One number of the code changes, in deviations of that number; the others stay as in an ordinary row."
-
-
-class NewRows(NamedTuple):
-    """Rows that nobody gave: encoded values in the form of the rows, with names of their own."""
-
-    values: np.ndarray
-    ids: np.ndarray
-    id_name: str
-    labels: np.ndarray | None = None
 
 
 class Generator(Gaps, Task, name="generate"):
@@ -130,51 +119,33 @@ class Generator(Gaps, Task, name="generate"):
         if label is not None and str(label) not in known:
             came = f"The class {str(label)!r} came"
             raise InputError(came, ", ".join(known[:20]) or "no class: this model was fitted without labels")
-        if not known:
-            return self._decoded(self._codes(n, None, draw, generator), None, generator), None
-        names = np.full(n, str(label)) if label is not None else draw.choice(known, n, p=self.shares_)
-        names = np.sort(names)
-        return self._decoded(self._codes(n, names, draw, generator), self._told(names), generator), names
-
-    def _told(self, names: np.ndarray | None) -> np.ndarray | None:
-        """Return the condition of rows of these classes, for a family that has one."""
-        return names if hasattr(self.estimator_, "classes_") else None
+        names = None
+        if known:
+            names = np.full(n, str(label)) if label is not None else np.sort(draw.choice(known, n, p=self.shares_))
+        codes = self._codes(n, names, draw, generator)
+        y = names if hasattr(self.estimator_, "classes_") else None
+        return decoded(self.estimator_, codes, y, generator if self.draws_ else None), names
 
     def _codes(
         self, n: int, names: np.ndarray | None, draw: np.random.Generator, generator: torch.Generator
     ) -> np.ndarray:
-        model = self.estimator_
         if not self.mixtures_:
-            with torch.no_grad():
-                codes: Tensor = model.model_.bottleneck.sample((n, *model.code_shape_), generator)
-            return codes.flatten(1).numpy()
+            return prior_codes(self.estimator_, n, generator)
         if names is None:
-            return CodeMixture(**self.mixtures_[""]).sample(n, draw).astype(np.float32)
+            return CodeMixture(**self.mixtures_[""]).sample(n, draw)
         parts = [CodeMixture(**self.mixtures_[str(k)]).sample(int((names == k).sum()), draw) for k in np.unique(names)]
-        return np.concatenate(parts).astype(np.float32)
-
-    def _decoded(self, codes: np.ndarray, y: Any, generator: torch.Generator | None = None) -> np.ndarray:
-        """Return the rows of codes: drawn with a generator from a table's laws, else expected."""
-        model = self.estimator_
-        pairs = Pairs(codes.astype(np.float32).reshape(-1, *model.code_shape_), cond=model.conditions(y, len(codes)))
-        drawing = self.draws_ and generator is not None
-
-        def rows(own: Model, batch: Batch) -> Tensor:
-            params = own.decode(batch.x, (), batch.cond)
-            return own.likelihood.sample(params, generator) if drawing else own.likelihood.mean(params)
-
-        return like_rows(run(model.model_, pairs, rows), getattr(model, "rows_axes_", None))
+        return np.concatenate(parts)
 
     def outputs(self, X: Any, *, fresh: bool) -> dict[str, Any]:
         """Return 64 new rows; of a table also rows along every number of the code, and between rows."""
         made: dict[str, Any] = {"samples": self.made(64, None, self.estimator_.seed_)}
         if self.draws_:
-            codes = self._codes_of(X[:_JUDGED])
-            walk = traversed(self._expected, codes)
+            codes, expected = self._codes_of(X[:_JUDGED]), partial(decoded, self.estimator_)
+            walk = traversed(expected, codes)
             steps = [f"z{i + 1} at {value:+.2g}" for i in walk.dimensions for value in walk.values]
             made["traversals"] = NewRows(walk.rows.reshape(len(steps), -1), np.array(steps), "code")
             pairs = min(_PAIRS, len(codes) // 2)
-            lines = interpolated(self._expected, codes[:pairs], codes[pairs : 2 * pairs])
+            lines = interpolated(expected, codes[:pairs], codes[pairs : 2 * pairs])
             steps = [f"{i + 1}: {share:.0%}" for i in range(pairs) for share in np.linspace(0, 1, lines.shape[1])]
             made["interpolations"] = NewRows(lines.reshape(len(steps), -1), np.array(steps), "path")
         return made
@@ -184,15 +155,11 @@ class Generator(Gaps, Task, name="generate"):
         codes: np.ndarray = self.estimator_.transform(single(self.as_read(Rows(X)).X))
         return codes
 
-    def _expected(self, codes: np.ndarray) -> np.ndarray:
-        return self._decoded(codes, None)
-
     def made(self, n: int, label: Any = None, random_state: Any = None) -> NewRows:
         """Return new rows with names: of every class in its own folder, for images."""
         rows, names = self.draw(n, label, random_state)
-        width = len(str(n))
-        ids = [f"{i + 1:0{width}d}" for i in range(n)]
-        return NewRows(rows, np.array(ids), "sample", names)
+        ids = np.array([f"{i + 1:0{len(str(n))}d}" for i in range(n)])
+        return NewRows(rows, ids, "sample", names)
 
     def as_read(self, rows: Rows) -> Rows:
         """Return rows with missing values filled."""
@@ -216,14 +183,13 @@ class Generator(Gaps, Task, name="generate"):
         sets[_SAME] = learnt[draw.permutation(len(learnt))[:n]]
         target = features(truth)
         made = {name: features(unit(rows).reshape(-1, *truth.shape[1:])) for name, rows in sets.items()}
-        judged = {name: _numbers(rows, target, features.width) for name, rows in made.items()}
+        judged = {name: metrics.distances_of(rows, target, features.width) for name, rows in made.items()}
         ours, same = judged.pop(_OURS), judged.pop(_SAME)
         values = {
             "kernel": Metric(ours["kernel"], "kernel distance to held-out rows", f"squared; {features.name}"),
             "frechet": Metric(ours["frechet"], "Fréchet distance to held-out rows", f"squared; {features.name}"),
             "spread": Metric(ours["spread"], "spread of the samples", "1: that of the held-out rows", "higher"),
             "floor": Metric(same["kernel"], f"kernel distance of {_SAME}", "what a perfect sampler has"),
-            "floor_frechet": Metric(same["frechet"], f"Fréchet distance of {_SAME}", "what a perfect sampler has"),
         }
         rival = min(judged, key=lambda name: judged[name]["kernel"])
         ours_rows, theirs = (metrics.kernel_rows(made[name], target, features.width) for name in (_OURS, rival))
@@ -251,33 +217,18 @@ class Generator(Gaps, Task, name="generate"):
             grid = {"images": shown(rows), "title": "Samples of every class", "names": names}
         else:
             rows = shown(self.sample(30, random_state=seed))
-            grid = {"images": rows, "title": "Samples", "nearest": _nearest(rows, shown(learnt))}
-        codes = self._codes_of(held.X)
-        walk = traversed(self._expected, codes)
+            grid = {"images": rows, "title": "Samples", "nearest": metrics.nearest_rows(rows, shown(learnt))}
+        codes, expected = self._codes_of(held.X), partial(decoded, self.estimator_)
+        walk = traversed(expected, codes)
         along = {"images": shown(walk.rows, 2), "values": walk.values, "effects": walk.effects}
         pairs = min(_PAIRS, len(codes) // 2)
-        lines = interpolated(self._expected, codes[:pairs], codes[pairs : 2 * pairs])
+        lines = interpolated(expected, codes[:pairs], codes[pairs : 2 * pairs])
         said = "From one held-out row to another on a straight line between their codes."
         return [
             Picture("samples", "Samples", "Every picture is decoded from a code that was drawn.", grid),
             Picture("traversal", "Traversals", _ALONG, {**along, "names": [f"z{i + 1}" for i in walk.dimensions]}),
             *([Picture("interpolation", "Interpolations", said, {"images": shown(lines, 2)})] if pairs else []),
         ]
-
-
-def _numbers(made: np.ndarray, target: np.ndarray, width: float) -> dict[str, float]:
-    return {
-        "kernel": metrics.kernel_distance(made, target, width),
-        "frechet": metrics.frechet_distance(made, target),
-        "spread": float(np.sqrt(made.var(0).sum() / max(target.var(0).sum(), 1e-12))),
-    }
-
-
-def _nearest(rows: np.ndarray, learnt: np.ndarray) -> np.ndarray:
-    """Return the training row nearest to each."""
-    a, b = (each.reshape(len(each), -1) for each in (rows, learnt))
-    found: np.ndarray = learnt[np.argmin(np.square(b).sum(1) - 2 * a @ b.T, axis=1)]
-    return found
 
 
 def _marginals(truth: np.ndarray, made: np.ndarray, held: Rows) -> Picture:
