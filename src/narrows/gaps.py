@@ -34,6 +34,12 @@ class Gaps:
         pairs, known = model.pairs(self.filled(rows), y), ~np.isnan(rows)
         return pairs if known.all() else pairs.of([*pairs.columns[:3], known.astype(np.float32)])
 
+    def __sklearn_tags__(self) -> Any:
+        """Return scikit-learn's tags: NaN is a missing value."""
+        tags = super().__sklearn_tags__()  # type: ignore[misc]
+        tags.input_tags.allow_nan = True
+        return tags
+
 
 def flat(X: Any) -> np.ndarray:
     """Return rows as (n, d), dense.

@@ -49,6 +49,8 @@ class MixedColumns(nn.Module, Pricing):
 
     def start(self, target: Tensor) -> None:
         """Start at the deviations of the columns."""
+        if not len(self.raw):
+            return
         numbers = target[:, self.places["gaussian"] + self.places["rounded"]]
         deviation = numbers.double().var(0, correction=0).sqrt().clamp(math.exp(_NARROWEST), math.exp(_WIDEST))
         with torch.no_grad():

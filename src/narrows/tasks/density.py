@@ -162,13 +162,6 @@ class DensityEstimator(Gaps, Task, name="density"):
         """Return rows (n, d) that scikit-learn accepts, NaN and all."""
         return flat(checked_rows(model, X, reset=reset, missing=True))
 
-    def __sklearn_tags__(self) -> Any:
-        """Return scikit-learn's tags: NaN is a missing value."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        tags.estimator_type = "density_estimator"
-        return tags
-
 
 def _require_posterior(model: Estimator, shape: tuple[int, ...]) -> None:
     """Refuse, before training, a family that has no density."""
