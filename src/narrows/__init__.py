@@ -22,6 +22,8 @@ _PLACES = {
     "tasks": """
         AnomalyDetector:anomaly
         Denoiser:denoise
+        DensityEstimator:density
+        Generator:generate
         Recommender:recommend
         Reducer:reduce
         Segmenter:segment

@@ -17,11 +17,11 @@ __all__ = ["checked_rows", "like_rows", "model_rows", "n_axes"]
 _KEPT = {"uint8", "uint16"}
 
 
-def checked_rows(estimator: BaseEstimator, X: Any, *, reset: bool) -> Any:
+def checked_rows(estimator: BaseEstimator, X: Any, *, reset: bool, missing: bool = False) -> Any:
     """Return ``X`` as an array or CSR matrix that scikit-learn accepts: 2-D or images, finite, of the fitted size.
 
     uint8 and uint16 keep their type (sparse ones hold counts, and do not), float32 and float64 too, everything else
-    becomes float64. To scikit-learn an image is a row of values, so that it counts them all.
+    becomes float64. To scikit-learn an image is a row of values, so that it counts them all. ``missing`` lets NaN pass.
     """
     if isinstance(X, torch.Tensor):
         X = X.detach().cpu()
@@ -29,14 +29,15 @@ def checked_rows(estimator: BaseEstimator, X: Any, *, reset: bool) -> Any:
     X = np.asarray(X) if isinstance(X, (list, tuple)) else X
     dtype = None if _types(X) <= _KEPT else [np.float64, np.float32]
     shape = X.shape if isinstance(X, np.ndarray) and X.ndim > 2 else None
+    rules: dict[str, Any] = {"reset": reset, "dtype": dtype, "ensure_all_finite": "allow-nan" if missing else True}
     if shape is None:
-        return validate_data(estimator, X, reset=reset, dtype=dtype, accept_sparse="csr")
+        return validate_data(estimator, X, accept_sparse="csr", **rules)
     values, known = math.prod(shape[1:]), getattr(estimator, "n_features_in_", None)
     if not reset and known not in (None, values):
         raise InputError(
             f"Rows of shape {shape[1:]} came to a model fitted on rows of {known} values", f"{known} values"
         )
-    return validate_data(estimator, X.reshape(shape[0], values), reset=reset, dtype=dtype).reshape(shape)
+    return validate_data(estimator, X.reshape(shape[0], values), **rules).reshape(shape)
 
 
 def model_rows(X: Any, image_shape: tuple[int, ...] | None, expected: tuple[int, ...] | None) -> Any:

@@ -11,7 +11,9 @@ from narrows.baselines.filtered import FilteredPixels
 from narrows.baselines.pictures import ColourTable, LocationPrior, MeanTarget, SmoothedThreshold
 from narrows.baselines.recommend import ItemKNN, Popularity
 from narrows.baselines.restore import NonLocalMeans, TotalVariation
+from narrows.baselines.rivals import density_rivals
 from narrows.baselines.rows import LinearDenoiser, MedianFilter, NoisyInput, PCABaseline
+from narrows.baselines.samplers import PCASampler
 
 __all__ = [
     "ANOMALY_BASELINES",
@@ -29,7 +31,9 @@ __all__ = [
     "NonLocalMeans",
     "PCABaseline",
     "PCAResidual",
+    "PCASampler",
     "Popularity",
     "SmoothedThreshold",
     "TotalVariation",
+    "density_rivals",
 ]

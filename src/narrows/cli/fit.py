@@ -32,6 +32,7 @@ def fit(options: Options) -> int:
     try:
         task = make_task(options, run)
         given = {name: getattr(options, name) for name in names if name in options}
+        given |= {"family": options.family} if options.family else {}
         request = Request(options.data, options.second, options.valid, given=given)
         journey = journey_for(task, request, reading(options))
         if int(os.environ.get("RANK", 0)):  # a further process of torchrun: it trains, and writes nothing
@@ -63,6 +64,8 @@ def travel(journey: Journey, task: Task, request: Request, run: Path, say: Say) 
     write_history(run / "history.csv", task.estimator_.history_)
     journey.write(run)
     report = make_report(task, judged.evaluation, run, data=data, seconds=seconds, rows=judged.rows)
+    for words in report["warnings"]:
+        say(words)
     save(task, run, {"journey": journey_card(journey), "data": known})
     if task.estimator_.finished_:
         (run / "resume.pt").unlink(missing_ok=True)

@@ -107,7 +107,7 @@ def _command(commands: Any, name: str, help: str, usage: str) -> Parser:
 def _apply(commands: Any) -> None:
     made = _command(commands, "apply", "use a fitted model on new data", "RUN DATA -o OUT")
     made.add_argument("run", metavar="RUN", help="folder that `narrows fit` wrote")
-    made.add_argument("data", metavar="DATA", nargs="?", help=f"{DATA}; none with --history")
+    made.add_argument("data", metavar="DATA", nargs="?", default="", help=f"{DATA}; none with --history or to generate")
     made.add_argument("second", metavar="DATA2", nargs="?", help=argparse.SUPPRESS)
     made.add_argument("-o", "--output", metavar="OUT", required=True, help="folder for the results")
     made.add_argument(
@@ -115,6 +115,9 @@ def _apply(commands: Any) -> None:
     )
     made.add_argument("--decode", action="store_true", help="DATA holds codes; turn them into rows")
     made.add_argument("--overwrite", action="store_true", help="write into OUT although it holds files")
+    made.add_argument("-n", type=int, metavar="N", help="generate: how many new rows (64)")
+    made.add_argument("--class", dest="label", metavar="NAME", help="generate: the class of the new rows")
+    made.add_argument("--random-state", type=int, metavar="N", help="generate: seed; none: new rows every time")
 
 
 def _rethreshold(commands: Any) -> None:

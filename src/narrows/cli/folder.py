@@ -18,11 +18,16 @@ _REPORT = ("report.json", "report.html", "figures")
 _OUTPUTS = (
     "cleaned",
     "codes",
+    "interpolations",
+    "logp",
     "masks",
     "overlays",
     "reconstruction",
     "recs",
+    "samples",
+    "samples_classes",
     "scores",
+    "traversals",
 )
 _OWN = (*_MODEL, *_TRAINING, *_REPORT, *_OUTPUTS)
 

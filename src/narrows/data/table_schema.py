@@ -19,6 +19,7 @@ from .array_files import write_array
 from .columns import Column, NumberColumn, WholeColumn
 from .conform import conform, require_finite
 from .levels import CategoryColumn, ConstantColumn
+from .measures import Measure
 from .schema import Schema
 
 if TYPE_CHECKING:
@@ -85,6 +86,24 @@ class TableSchema(Schema):
             array=array,
         )
 
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """What kind of numbers the encoded columns hold, in their order; their widths add up to all of them."""
+        return tuple(measure for column in self.columns if (measure := column.measure()).width)
+
+    def known(self, source: Source) -> NDArray[np.bool_]:
+        """Say which encoded numbers were there, shape ``(n, d)``; a missing category is a level that is there."""
+        frame = self._frame(source)
+        out = np.ones((len(frame), self.shape[0]), bool)
+        start = 0
+        for column in self.columns:
+            if len(column.features) == 1 and not isinstance(column, CategoryColumn):
+                series = frame[column.name]
+                series = series.fill_nan(None) if series.dtype.is_float() else series
+                out[:, start] = series.is_not_null().to_numpy()
+            start += len(column.features)
+        return out
+
     def conform(self, frame: pl.DataFrame, decimal_comma: bool = False) -> pl.DataFrame:
         """Give the columns of ``frame`` the types of the fit; missing columns and wrong cells raise InputError."""
         have = set(frame.columns)
@@ -147,16 +166,20 @@ class TableSchema(Schema):
 
     def write(self, values: ArrayLike, folder: Path, stem: str, ids: NDArray[np.str_], id_name: str) -> list[Path]:
         """Write ``stem.csv``, identifiers first; ``stem.npy`` where the table was an array."""
-        frame = self.decode(values)
         if self.array:
-            return [write_array(frame.to_numpy(), folder / f"{stem}.npy")]
-        frame = frame.with_columns(_written(frame[column.name], column) for column in self.columns)
+            return [write_array(self.decode(values).to_numpy(), folder / f"{stem}.npy")]
+        frame = self.written(values)
         while id_name in frame.columns:
             id_name += "_"
         path = folder / f"{stem}.csv"
         with whole(path) as draft, draft.open("wb") as file:
             frame.insert_column(0, pl.Series(id_name, ids.tolist(), dtype=pl.String)).write_csv(file)
         return [path]
+
+    def written(self, values: ArrayLike) -> pl.DataFrame:
+        """Decode numbers, shape ``(n, d)``, to cells as their file had them: dates in their form, digits that count."""
+        frame = self.decode(values)
+        return frame.with_columns(_written(frame[column.name], column) for column in self.columns)
 
     def to_json(self) -> dict[str, Any]:
         """Describe the schema by JSON values only."""

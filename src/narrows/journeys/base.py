@@ -20,11 +20,10 @@ JOURNEYS: "dict[str, type[Journey]]" = {}
 class Request(NamedTuple):
     """What the user points at."""
 
-    data: str
+    data: str  # empty: nothing, which is enough for some
     second: str | None = None  # a second folder or file: masks, clean images, B
     valid: str | None = None  # the user's own validation data
     decode: bool = False  # the data are codes
-    history: str | None = None  # instead of data: what new users took
     given: Mapping[str, Any] = {}
 
 
@@ -46,8 +45,9 @@ class Journey(ABC):
     name: ClassVar[str] = ""
     serves: ClassVar[tuple[str, ...]] = ()  # names of tasks
     last: ClassVar[bool] = False  # asked only when no other takes the request
-    histories: ClassVar[bool] = False  # also reads what new users took
-    validates: ClassVar[bool] = False  # measures on the user's own validation data
+    honours: ClassVar[tuple[str, ...]] = ()  # "valid", "start": what else of a request its ``fit`` can do
+    asks: ClassVar[tuple[str, ...]] = ("data",)  # what `apply` must be given, of what the command line takes
+    knows: ClassVar[tuple[str, ...]] = ()  # further flags of `apply` that it reads from ``given``
 
     def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)
@@ -90,7 +90,7 @@ def journey_for(task: Task, request: Request, settings: Mapping[str, Any]) -> Jo
         own = {spec.name for spec in fields(cls)}
         journey = cls(**{name: value for name, value in settings.items() if name in own})
         if journey.takes(task, request):
-            if request.valid is not None and not journey.validates:
+            if request.valid is not None and "valid" not in journey.honours:
                 raise InputError(f"--valid came for {request.data}, of which a part is put aside", "", "leave it out")
             useless = sorted(settings.keys() - own)
             if useless:

@@ -49,7 +49,7 @@ class Learnt:
 class PicturesJourney(Journey):
     """Pictures of any sizes. Subclasses say how they are found and how results are written."""
 
-    validates: ClassVar[bool] = True
+    honours: ClassVar[tuple[str, ...]] = ("valid",)
 
     held_out: float = param(0.2, "share of the pictures that the verdict is measured on", gt=0, lt=1)
 

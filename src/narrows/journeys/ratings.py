@@ -41,7 +41,7 @@ class RatingsJourney(Journey):
     """A file of ratings (csv, tsv, dat with ::, parquet) with columns of users and items."""
 
     serves: ClassVar[tuple[str, ...]] = ("recommend",)
-    histories: ClassVar[bool] = True
+    knows: ClassVar[tuple[str, ...]] = ("history",)
 
     user: str | None = param(None, "column of the users; none: guessed")
     item: str | None = param(None, "column of the items; none: guessed")
@@ -104,7 +104,7 @@ class RatingsJourney(Journey):
         """Write recommendations for the users of a history; they need not have been there at the fit."""
         if request.decode:
             raise InputError("--decode came for a recommender", "a history", "narrows apply RUN --history FILE -o OUT")
-        ratings = read_ratings(Path(request.history or request.data).expanduser(), self._reading(), card)
+        ratings = read_ratings(Path(request.given.get("history") or request.data).expanduser(), self._reading(), card)
         for note in ratings.notes:
             say(note)
         return [write_recs(task, ratings, out / "recs.csv")]

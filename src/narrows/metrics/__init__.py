@@ -1,6 +1,14 @@
 """How far results are from the truth: plain functions of plain arrays, all sums in float64."""
 
 from narrows.metrics.anomaly import auroc, average_precision, f1, placements
+from narrows.metrics.distances import (
+    Features,
+    distances_of,
+    frechet_distance,
+    kernel_distance,
+    kernel_rows,
+    nearest_rows,
+)
 from narrows.metrics.masks import (
     boundary_distance,
     confusion_matrix,
@@ -23,21 +31,27 @@ from narrows.metrics.rows import (
 )
 
 __all__ = [
+    "Features",
     "auroc",
     "average_precision",
     "boundary_distance",
     "confusion_matrix",
     "coverage",
     "dice",
+    "distances_of",
     "f1",
+    "frechet_distance",
     "gini",
     "iou",
+    "kernel_distance",
+    "kernel_rows",
     "knn_accuracy",
     "mae",
     "mean_iou",
     "mean_popularity",
     "mse",
     "ndcg_at_k",
+    "nearest_rows",
     "pixel_accuracy",
     "placements",
     "psnr",

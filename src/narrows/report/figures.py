@@ -6,6 +6,7 @@ from narrows.report.arithmetic import heat_maps, placement, receptive_field, ste
 from narrows.report.closeups import closeups
 from narrows.report.columns import reconstructed_columns
 from narrows.report.curves import loss_curves, spectrum
+from narrows.report.densities import densities, marginals
 from narrows.report.epochs import epoch_strips, interpolation, traversal, triplets
 from narrows.report.grids import before_after_filters, manifold_grid, sample_grid, translations
 from narrows.report.maps import code_map, code_map_3d
@@ -25,6 +26,7 @@ __all__ = [
     "code_map_3d",
     "confusion",
     "contribution_map",
+    "densities",
     "epoch_strips",
     "filters",
     "heat_maps",
@@ -32,6 +34,7 @@ __all__ = [
     "lines",
     "loss_curves",
     "manifold_grid",
+    "marginals",
     "overlay",
     "placement",
     "popularity_curves",

@@ -22,6 +22,12 @@ DRAW: dict[str, Callable[..., Any]] = {
     "overlay": figures.overlay,
     "translations": figures.translations,
     "columns": figures.reconstructed_columns,
+    "bars": figures.bars,
+    "densities": figures.densities,
+    "interpolation": figures.interpolation,
+    "marginals": figures.marginals,
+    "samples": figures.sample_grid,
+    "traversal": figures.traversal,
     "map": figures.code_map,
     "map3d": figures.code_map_3d,
     "losses": figures.loss_curves,
@@ -144,6 +150,7 @@ def _training_pictures(family: Any, rows: Rows | None) -> list[Picture]:
         return shown
     shape, image = family.shapes_[0], None
     values = first.numpy()
+    values = values[:, : int(np.prod(shape))] if values.ndim == 2 else values  # without the condition's weights
     if values.ndim == 4 and values.shape[1] in (1, 3):
         image = values.shape[1:]
     elif len(shape) == 3 and values.ndim == 2 and shape[0] in (1, 3) and values.shape[1] == int(np.prod(shape)):
