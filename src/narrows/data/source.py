@@ -62,7 +62,7 @@ class Source(ABC):
     id_name : str
         What the identifiers are: ``"customer_id"``, ``"file"``, ``"row"``.
     labels : ndarray of int64, shape (n,), or None
-        Class indices, where the data says so.
+        Class indices, where the data says so; -1 for a row without a label.
     class_names : tuple of str, or None
         The name of each class index.
     test : Source or None

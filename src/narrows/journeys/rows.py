@@ -9,6 +9,7 @@ import numpy as np
 
 from narrows.data import Schema, Source, read, schema_from_json
 from narrows.data.check import require_range
+from narrows.data.labels import label_names, with_label
 from narrows.data.source import row_numbers
 from narrows.errors import InputError
 from narrows.files import whole
@@ -44,13 +45,14 @@ class RowsJourney(Journey):
     last: ClassVar[bool] = True
 
     image_size: str | None = param(None, "HEIGHTxWIDTH that images of a folder are brought to")
+    label: str | None = param(None, "the column of a table that holds labels; nothing is learnt from it")
 
     def fit(self, task: Task, request: Request, say: Say) -> dict[str, Any]:
         """Read the data, put some rows aside, and train on the others."""
         if request.second is not None:
             hint = f"narrows fit {task.name} DATA -o RUN"
             raise InputError(f"{request.second!r} came beside {request.data!r}: one word too many", "one DATA", hint)
-        source = read(request.data, image_size=_size(self.image_size))
+        source = with_label(read(request.data, image_size=_size(self.image_size)), self.label)
         learn, held, where = split(source, task.random_state if isinstance(task.random_state, int) else 0)
         schema = learn.fit_schema()
         for note in dict.fromkeys((*source.notes, *schema.notes)):
@@ -59,7 +61,7 @@ class RowsJourney(Journey):
         settle(task, request, X, schema)
         require_range(X, source.name, str(task.resolve().likelihood))
         say(f"{task.name}: {len(learn):,} rows of {_by(schema.shape)} values from {source.name}")
-        task.fit(X)
+        task.fit(X, label_names(learn))
         train, test = (_rows(values, of, schema) for values, of in ((X, learn), (schema.encode(held), held)))
         self.learnt = Learnt(task, source, schema, train, test)
         return {
@@ -83,15 +85,15 @@ class RowsJourney(Journey):
         return write_outputs(made.task, made.schema, made.source, made.schema.encode(made.source), folder)
 
     def card(self) -> dict[str, Any]:
-        """Return the schema."""
-        return {"schema": self.learnt.schema.to_json()}
+        """Return the schema and the classes of the labels."""
+        return {"schema": self.learnt.schema.to_json(), "classes": self.learnt.source.class_names}
 
     def apply(self, task: Task, card: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
         """Write the outputs for new rows, or the rows that codes stand for."""
         schema = schema_from_json(card["schema"])
         if request.decode:
             return decode(task, schema, request.data, out)
-        source = read(request.data, like=schema)
+        source = with_label(read(request.data, like=schema), self.label, card.get("classes") or ())
         for words in dict.fromkeys((*source.notes, *schema.warnings(source))):
             say(words)
         return write_outputs(task, schema, source, schema.encode(source), out, fresh=True)

@@ -1,0 +1,119 @@
+"""Labels that are a column of a table: taken out of it, so that nothing is learnt from them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from narrows.errors import InputError
+
+from .source import Source, row_numbers
+from .tables import TableSource
+
+__all__ = ["label_names", "with_label"]
+
+_FEW = 20  # classes that any table may have; beyond, every second row would be a class of its own
+
+
+def with_label(source: Source, column: str | None, class_names: Sequence[str] | None = None) -> Source:
+    """Take a column out of a table and make it the labels of the rows; an empty cell is no label, -1.
+
+    Parameters
+    ----------
+    source : Source
+        The rows; anything but a table raises InputError, as does a table without the column.
+    column : str or None
+        The column's name; None gives the source as it is.
+    class_names : sequence of str, optional
+        The classes of the fit: then the column may be missing, and an unknown class is no label.
+
+    Examples
+    --------
+    >>> from narrows.data import read
+    >>> source = read(pl.DataFrame({"size": [1.0, 2.0, 4.0], "kind": ["cat", None, "ant"]}))
+    >>> found = with_label(source, "kind")
+    >>> found.labels.tolist(), found.class_names, found.frame.columns
+    ([1, -1, 0], ('ant', 'cat'), ['size'])
+    """
+    if column is None:
+        return source
+    if not isinstance(source, TableSource):
+        came = f"--label {column} came for {source.name!r}, which is no table"
+        raise InputError(came, "a column of a table; classes of images are subfolders", "leave it out")
+    if column not in source.frame.columns:
+        if class_names is not None:
+            return source
+        near = difflib.get_close_matches(column, source.frame.columns, 1)
+        listed = ", ".join(map(repr, source.frame.columns[:20]))
+        raise InputError(f"{source.name!r} has no column {column!r}", listed, f"--label {near[0]}" if near else "")
+    cells = _cells(source.frame[column])
+    names = _classes(cells, source.name) if class_names is None else tuple(class_names)
+    places = {name: place for place, name in enumerate(names)}
+    labels = np.array([places.get(cell, -1) for cell in cells], np.int64)
+    kept = _without(source, column)
+    said = _said(column, names, cells, int((labels < 0).sum()))
+    return replace(kept, labels=labels, class_names=names, notes=(*kept.notes, said))
+
+
+def label_names(source: Source) -> NDArray[np.str_] | None:
+    """Return the name of every row's class, shape (n,), or None where there are no labels; no label is ``""``.
+
+    Examples
+    --------
+    >>> from narrows.data import read
+    >>> label_names(with_label(read(pl.DataFrame({"x": [1, 5], "y": [True, False]})), "y")).tolist()
+    ['true', 'false']
+    """
+    if source.labels is None:
+        return None
+    names = source.class_names or tuple(map(str, range(int(source.labels.max()) + 1)))
+    return np.array([*names, ""])[source.labels]
+
+
+def _cells(series: pl.Series) -> pl.Series:
+    """Return labels as text; whole numbers stored as floats lose their point."""
+    if series.dtype.is_nested() or series.dtype in (pl.Object, pl.Binary):
+        raise InputError(f"column {series.name!r} holds cells of type {series.dtype}", "text, numbers or true and false")
+    if series.dtype.is_float():
+        series = series.fill_nan(None)
+        series = series.cast(pl.Int64) if bool((series == series.round()).all()) else series
+    return series.cast(pl.String).replace("", None)
+
+
+def _classes(cells: pl.Series, name: str) -> tuple[str, ...]:
+    """Return the classes in order: numbers by size, texts by letter."""
+    found = cells.drop_nulls().unique().to_list()
+    rows = cells.len() - cells.null_count()
+    if not found:
+        raise InputError(f"{name!r}: every cell of the column {cells.name!r} is empty", "a column with labels")
+    if len(found) > max(_FEW, rows // 2):
+        came = f"column {cells.name!r} holds {len(found)} different values in {rows} rows"
+        raise InputError(came, "labels: classes that several rows share", "another --label")
+    try:
+        return tuple(sorted(found, key=float))
+    except ValueError:
+        return tuple(sorted(found))
+
+
+def _said(column: str, names: tuple[str, ...], cells: pl.Series, missing: int) -> str:
+    unknown = sorted(set(cells.drop_nulls().to_list()) - set(names))
+    strange = f", of which unknown at fit: {', '.join(unknown[:3])}" if unknown else ""
+    rest = f"; {missing} of {len(cells)} rows have none{strange}" if missing else ""
+    return f"{column!r} holds the labels ({len(names)} class{'es' * (len(names) != 1)}), not a feature{rest}"
+
+
+def _without(source: TableSource, column: str) -> TableSource:
+    """Return the table without a column, also where that was taken for an identifier."""
+    others = tuple(name for name in source.id_columns if name != column)
+    notes = tuple(note for note in source.notes if column not in source.id_columns or f"{column!r}" not in note)
+    kept = replace(source, frame=source.frame.drop(column), id_columns=others, notes=notes)
+    if source.id_name == column:
+        kept = replace(kept, ids=row_numbers(len(source)), id_name="row")
+    if not kept.frame.drop(others).width:
+        raise InputError(f"{source.name!r} has no column besides {column!r}", "columns to learn from", "another --label")
+    return kept
