@@ -3,7 +3,7 @@
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -19,6 +19,7 @@ __all__ = ["load", "read_card", "save"]
 
 FORMAT = 1
 CARD, WEIGHTS = "model.json", "model.safetensors"
+_OWN = "task."  # what the names of a task's own tensors begin with
 _NUMBERS = ("n_features_in_", "_n_features_out", "rows_axes_", "seed_", "n_epochs_", "best_epoch_")
 _FITTED = (*_NUMBERS, "stopped_", "finished_", "messages_")
 
@@ -44,7 +45,7 @@ def save(fitted: Any, folder: "str | Path", extra: "dict[str, Any] | None" = Non
     folder = Path(folder)
     task = type(fitted).name in TASKS and TASKS[type(fitted).name] is type(fitted)
     family = fitted.estimator_ if task else fitted
-    tensors = {name: value.detach().cpu().clone().contiguous() for name, value in family.model_.state_dict().items()}
+    tensors = {name: value.detach().cpu().clone().contiguous() for name, value in _tensors(fitted, family)}
     blob = to_bytes(tensors, {"format": "narrows"})
     card = {
         "format": "narrows",
@@ -82,8 +83,10 @@ def load(folder: "str | Path", parts: Sequence[type] = ()) -> Any:
         raise ArtefactError(f"{path} was altered (its checksum does not fit {CARD})", whole_file)
     for entry in entry_points(group="narrows.parts"):
         entry.load()
-    family = _family(card["family"], from_bytes(blob))
-    return family if card["task"] is None else _task(card["task"], family)
+    tensors = from_bytes(blob)
+    own = {name.removeprefix(_OWN): tensors.pop(name) for name in list(tensors) if name.startswith(_OWN)}
+    family = _family(card["family"], tensors)
+    return family if card["task"] is None else _task(card["task"], family, own)
 
 
 def read_card(folder: "str | Path") -> dict[str, Any]:
@@ -199,10 +202,18 @@ def _family(card: dict[str, Any], tensors: dict[str, Any]) -> Any:
     return family
 
 
-def _task(card: dict[str, Any], family: Any) -> Any:
+def _tensors(fitted: Any, family: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the tensors of the autoencoder, and of a task that has some besides."""
+    yield from family.model_.state_dict().items()
+    if fitted is not family:
+        yield from ((_OWN + name, value) for name, value in fitted.fitted_tensors().items())
+
+
+def _task(card: dict[str, Any], family: Any, tensors: dict[str, Any]) -> Any:
     task = _made(TASKS, card, "task")
     task.estimator_ = family
     task.adopt_state(card["fitted"])
+    task.adopt_tensors(tensors)
     return task
 
 

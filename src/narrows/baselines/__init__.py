@@ -1,5 +1,6 @@
 """The simple competitors that an autoencoder has to beat, each fitted in closed form or not at all."""
 
+from narrows.baselines.labels import LogisticBaseline
 from narrows.baselines.pictures import ColourTable, LocationPrior, MeanTarget, SmoothedThreshold
 from narrows.baselines.rows import LinearDenoiser, MedianFilter, NoisyInput, PCABaseline
 
@@ -7,6 +8,7 @@ __all__ = [
     "ColourTable",
     "LinearDenoiser",
     "LocationPrior",
+    "LogisticBaseline",
     "MeanTarget",
     "MedianFilter",
     "NoisyInput",

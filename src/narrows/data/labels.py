@@ -1,10 +1,11 @@
-"""Labels that are a column of a table: taken out of it, so that nothing is learnt from them."""
+"""Labels of rows: a column taken out of a table, so that nothing is learnt from it, or a file of their own."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import polars as pl
@@ -12,10 +13,11 @@ from numpy.typing import NDArray
 
 from narrows.errors import InputError
 
+from .read import read
 from .source import Source, row_numbers
 from .tables import TableSource
 
-__all__ = ["label_names", "with_label"]
+__all__ = ["label_names", "with_label", "with_labels"]
 
 _FEW = 20  # classes that any table may have; beyond, every second row would be a class of its own
 
@@ -58,6 +60,62 @@ def with_label(source: Source, column: str | None, class_names: Sequence[str] | 
     kept = _without(source, column)
     said = _said(column, names, cells, int((labels < 0).sum()))
     return replace(kept, labels=labels, class_names=names, notes=(*kept.notes, said))
+
+
+def with_labels(source: Source, file: str | Path) -> Source:
+    r"""Take the labels of the rows from a table of identifiers and labels; a row that is not in it has none, -1.
+
+    The identifiers are the source's own (file names, an identifier column, row numbers from 0); the name of a file
+    without its folder or its ending will do where only one file is called so.
+
+    Examples
+    --------
+    >>> from narrows.data import read
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     _ = (file := Path(folder, "labels.csv")).write_text("row,kind\n0,cat\n2,ant\n")
+    ...     with_labels(read(np.eye(3)), file).labels.tolist()
+    [1, -1, 0]
+    """
+    table = read(file)
+    if not isinstance(table, TableSource) or table.frame.width < 2:
+        raise InputError(f"{str(file)!r} came as labels", "a table with two columns: identifier, label")
+    keys, cells = table.frame[:, 0].cast(pl.String), _cells(table.frame[:, 1])
+    known = pl.DataFrame({"key": keys, "cell": cells}).drop_nulls().unique(maintain_order=True)
+    twice = known["key"].filter(known["key"].is_duplicated()).to_list()
+    if twice:
+        raise InputError(f"{table.name!r} gives {twice[0]!r} more than one label", "one label per row")
+    places, names = _places(source), _classes(known["cell"], table.name)
+    labels, strange = np.full(len(source), -1, np.int64), []
+    for key, cell in known.iter_rows():
+        if key in places:
+            labels[places[key]] = names.index(cell)
+        else:
+            strange.append(key)
+    if (labels < 0).all():
+        came = f"None of the identifiers in {table.name!r} is in {source.name!r} (the first is {strange[0]!r})"
+        raise InputError(came, f"identifiers such as {source.ids[0]!r} ({source.id_name})")
+    said = f"{table.name!r} gives {int((labels >= 0).sum()):,} of {len(source):,} rows one of {len(names)} labels"
+    notes = [said] + (
+        [f"{table.name!r}: {len(strange):,} labels belong to no row ({', '.join(strange[:3])})"] if strange else []
+    )
+    return replace(source, labels=labels, class_names=names, notes=(*source.notes, *notes))
+
+
+def _places(source: Source) -> dict[str, int]:
+    """Return where each identifier is; for files also by name and stem, where those are unique."""
+    ids = source.ids.tolist()
+    found = {each: place for place, each in enumerate(ids)}
+    if len(found) < len(ids):
+        raise InputError(f"{source.name!r}: identifiers come more than once", "identifiers that tell the rows apart")
+    if source.id_name != "file":
+        return found
+    short: dict[str, list[int]] = {}
+    for place, each in enumerate(ids):
+        path = PurePosixPath(each)
+        for name in {path.name, path.stem, str(path.with_suffix(""))}:
+            short.setdefault(name, []).append(place)
+    return {name: places[0] for name, places in short.items() if len(places) == 1} | found
 
 
 def label_names(source: Source) -> NDArray[np.str_] | None:

@@ -52,8 +52,8 @@ class RowsJourney(Journey):
         if request.second is not None:
             hint = f"narrows fit {task.name} DATA -o RUN"
             raise InputError(f"{request.second!r} came beside {request.data!r}: one word too many", "one DATA", hint)
-        source = with_label(read(request.data, image_size=_size(self.image_size)), self.label)
-        learn, held, where = split(source, task.random_state if isinstance(task.random_state, int) else 0)
+        source = self.source(request)
+        learn, held, where = self.split(source, task.random_state if isinstance(task.random_state, int) else 0)
         schema = learn.fit_schema()
         for note in dict.fromkeys((*source.notes, *schema.notes)):
             say(note)
@@ -74,6 +74,14 @@ class RowsJourney(Journey):
             "notes": list(dict.fromkeys((*source.notes, *schema.notes))),
             "split": where,
         }
+
+    def source(self, request: Request) -> Source:
+        """Return the rows of the fit, with their labels where there are some."""
+        return with_label(read(request.data, image_size=_size(self.image_size)), self.label)
+
+    def split(self, source: Source, seed: int) -> "tuple[Source, Source, str]":
+        """Return rows to learn from, rows to measure on, and what the latter are."""
+        return split(source, seed)
 
     def judge(self) -> Judged:
         """Measure on the rows that were put aside."""

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, NamedTuple, Self, dataclass_transform
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
 
 from narrows.estimator import Estimator
 from narrows.params import TASKS, check_params, kebab, param, register
@@ -54,6 +55,7 @@ class Evaluation:
     difference: np.ndarray | None = None  # per row: the task's error minus the rival's
     pictures: list[Picture] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    tables: list[dict[str, Any]] = field(default_factory=list)  # title, lead, columns, rows
 
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(param,))
@@ -110,6 +112,14 @@ class Task(BaseEstimator):
         """Take what ``fitted_state`` gave."""
         for name, value in state.items():
             setattr(self, name, value)
+        return self
+
+    def fitted_tensors(self) -> dict[str, Tensor]:
+        """Return the tensors that ``fit`` learnt besides the autoencoder's."""
+        return {}
+
+    def adopt_tensors(self, tensors: dict[str, Tensor]) -> Self:
+        """Take what ``fitted_tensors`` gave; all else is in its place by then."""
         return self
 
     def __sklearn_is_fitted__(self) -> bool:
