@@ -304,7 +304,9 @@ def test_labels_are_learnt_on_top_of_a_code():
     assert shares.shape == (5, 10)
     assert_close(torch.tensor(shares.sum(1)), torch.ones(5))
     fitted = code.fit(X)
-    again = nw.CodeClassifier(estimator=fitted, prefit=True, tune_epochs=1, tune_lr=1e-9, tune_validation=0, random_state=0)
+    again = nw.CodeClassifier(
+        estimator=fitted, prefit=True, tune_epochs=1, tune_lr=1e-9, tune_validation=0, random_state=0
+    )
     again.fit(X[:200], Y[:200])
     assert np.allclose(again.model_.encoder(torch.from_numpy(X[:5]))[-1].detach(), fitted.transform(X[:5]), atol=1e-5)
     assert np.allclose(again.predict_proba(X[:3]), 0.1, atol=1e-5)  # a head at zero knows nothing
@@ -347,7 +349,9 @@ def test_labels_are_learnt_from_the_code_as_it_is_scored(code):
     model.fit(X[:600], Y[:600])
     assert {name for entry in model.history_ for name in entry["train"]} == {"reconstruction"}  # no price on the code
     assert model.score(X[600:], Y[600:]) > 0.75
-    again = nw.CodeClassifier(estimator=model.estimator_, prefit=True, tune_epochs=1, tune_lr=1e-9, tune_validation=0, random_state=0)
+    again = nw.CodeClassifier(
+        estimator=model.estimator_, prefit=True, tune_epochs=1, tune_lr=1e-9, tune_validation=0, random_state=0
+    )
     again.fit(X[:200], Y[:200])
     net = again.model_
     with torch.no_grad():

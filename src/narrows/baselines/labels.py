@@ -42,11 +42,11 @@ class LogisticBaseline:
         rows = self._scaled(X)
         order = np.random.default_rng(0).permutation(len(rows))[:_TRIED]
         test, train = np.split(order, [len(order) // 4])
-        best = 1.0
+        self.C_ = 1.0
         if len(rows) >= _FEW and len(np.unique(y[train])) > 1:
             scores = [(_logistic(c, rows[train], y[train]).predict(rows[test]) == y[test]).mean() for c in _PRICES]
-            best = _PRICES[int(np.argmax(scores))]
-        self.model_ = _logistic(best, rows, y)
+            self.C_ = _PRICES[int(np.argmax(scores))]
+        self.model_ = _logistic(self.C_, rows, y)
         return self
 
     def predict_proba(self, X: Array) -> Array:
@@ -66,7 +66,7 @@ class LogisticBaseline:
 
     def _scaled(self, X: Array) -> Array:
         rows = (unit(X.reshape(len(X), -1)) - self.mean_) / self.scale_
-        return rows.astype(np.float32, copy=False)
+        return np.asarray(rows, np.float32)
 
 
 def _logistic(c: float, rows: Array, y: Array) -> Any:

@@ -14,7 +14,17 @@ __all__ = ["claimed", "finished"]
 
 _MODEL = ("model.json", "model.safetensors")
 _TRAINING = ("history.csv", "resume.pt")
-_OWN = (*_MODEL, *_TRAINING, "report.json", "report.html", "figures", "codes", "reconstruction", "cleaned", "predictions")
+_OWN = (
+    *_MODEL,
+    *_TRAINING,
+    "report.json",
+    "report.html",
+    "figures",
+    "codes",
+    "reconstruction",
+    "cleaned",
+    "predictions",
+)
 
 
 def finished(run: Path, *, resume: bool, overwrite: bool) -> bool:

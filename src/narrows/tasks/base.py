@@ -58,7 +58,7 @@ class Evaluation:
     tables: list[dict[str, Any]] = field(default_factory=list)  # title, lead, columns, rows
 
 
-@dataclass_transform(kw_only_default=True, field_specifiers=(param,))
+@dataclass_transform(kw_only_default=True)
 @dataclass(kw_only=True, eq=False, repr=False)
 class Task(BaseEstimator):
     """A use of an autoencoder: any family inside, one question answered."""

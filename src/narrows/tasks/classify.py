@@ -34,7 +34,7 @@ __all__ = ["CodeClassifier"]
 class CodeClassifier(ClassifierMixin, Task, name="classify"):
     """Learns a code from many rows, then labels from few: all layers are tuned together under the cross-entropy.
 
-    ``fit(X, y, unlabelled=U)`` pre-trains on X and U. A row whose label is None, or an empty text, has none either. With
+    ``fit(X, y, unlabelled=U)`` pre-trains on X and U; a label that is None, or an empty text, is none either. With
     ``prefit`` the estimator is used as it was fitted, and with ``pretrain=False`` training starts from the estimator's
     first weights, as a supervised network would. ``history_`` is that of the tuning, in nats per label.
 
@@ -49,7 +49,9 @@ class CodeClassifier(ClassifierMixin, Task, name="classify"):
     True
     """
 
-    summary = "name the class of rows, most of which need no label; against logistic regression and a supervised network"
+    summary = (
+        "name the class of rows, most of which need no label; against logistic regression and a supervised network"
+    )
     fitted = ("classes_",)
 
     prefit: bool = param(False, "the autoencoder is fitted already")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.metrics import balanced_accuracy_score, confusion_matrix, log_loss
+from sklearn.metrics import confusion_matrix, log_loss
 
 from narrows.baselines import LogisticBaseline
 from narrows.errors import InputError
@@ -37,7 +37,7 @@ class Shares(NamedTuple):
     @property
     def seen(self) -> np.ndarray:
         """The most probable class."""
-        return self.classes[self.values.argmax(1)]
+        return np.asarray(self.classes[self.values.argmax(1)])
 
 
 def judge(task: "CodeClassifier", train: Rows, held: Rows) -> Evaluation:
@@ -158,9 +158,17 @@ def budgets(
     found[len(y)] = {name: [whole[name]["accuracy"]] for name in names}
     rows = [(f"{n:,}", *(_said(runs[name]) for name in names)) for n, runs in found.items()]
     lead = (
-        f"Accuracy on {len(truth):,} rows that were not learnt from. Few labels are drawn anew, at most "
-        f"{' or '.join(map(str, _BUDGETS))} of every class: mean ± standard deviation over the draws, networks of at "
-        f"most {_STEPS:,} steps. The code was learnt from all rows, without labels."
+        f"Accuracy on {len(truth):,} rows that were not learnt from. The code was learnt without labels, from all "
+        "other rows."
+    )
+    lead += (
+        ""
+        if len(found) == 1
+        else (
+            " Few labels are drawn anew, at most "
+            f"{' or '.join(map(str, _BUDGETS))} of every class: mean ± standard deviation over the draws, networks of at "
+            f"most {_STEPS:,} steps."
+        )
     )
     table = {"title": "What labels are worth", "lead": lead, "columns": ("labels", *names), "rows": rows}
     places = np.array(list(found))
@@ -190,7 +198,7 @@ def remarks(classes: np.ndarray, counts: np.ndarray, truth: np.ndarray) -> list[
 
 
 def confusions(seen: np.ndarray, truth: np.ndarray) -> list[Picture]:
-    """Return the figure of which class is taken for which; of more than 40 classes, the 40 that are most often wrong."""
+    """Return the figure of which class is taken for which; of many classes, those that are most often wrong."""
     names = np.unique(np.concatenate([truth, seen]))
     shown = names
     if len(names) > _SHOWN:
