@@ -24,6 +24,9 @@ _OWN = (
     "reconstruction",
     "cleaned",
     "predictions",
+    "dictionary",
+    "features",
+    "values",
 )
 
 

@@ -20,6 +20,8 @@ DRAW: dict[str, Callable[..., Any]] = {
     "reconstructions": figures.reconstructions,
     "budgets": figures.lines,
     "confusion": figures.confusion,
+    "explained": figures.bars,
+    "frequencies": figures.lines,
     "columns": figures.reconstructed_columns,
     "map": figures.code_map,
     "map3d": figures.code_map_3d,
