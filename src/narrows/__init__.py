@@ -20,8 +20,8 @@ _PLACES = {
     "": "Bernoulli:likelihood Categorical:likelihood Gaussian:likelihood Laplace:likelihood Multinomial:likelihood "
     "GaussianNoise:corruption Mask:corruption SaltPepper:corruption Swap:corruption L1:penalties "
     "Contractive:penalties KLSparsity:penalties Orthogonal:penalties Dice:penalties Edges:penalties "
-    "AuxK:penalties Critic:penalties Cosine:schedule Ramp:schedule Conv:networks Dense:networks Linear:networks ResNet:networks "
-    "Dictionary:networks Stack:networks UNet:networks Model:model Pairs:data Estimator:estimator "
+    "AuxK:penalties Critic:penalties Cosine:schedule Ramp:schedule Conv:networks Dense:networks Dictionary:networks "
+    "Linear:networks ResNet:networks Stack:networks UNet:networks Model:model Pairs:data Estimator:estimator "
     "Problem:estimator InputError:errors ArtefactError:errors read:data check:data train:training",
 }
 _HOME = {

@@ -8,24 +8,27 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.lib.format import open_memmap
 
-from narrows.data.activations import SUFFIXES, Activations, open_activations
+from narrows.data.activation_files import SUFFIXES, open_activations
+from narrows.data.activations import Activations
 from narrows.errors import InputError
 from narrows.files import whole
 from narrows.journeys.base import Journey, Judged, Request, Say
 from narrows.journeys.feature_page import write_features
 from narrows.params import param
 from narrows.tasks.base import Rows, Task
-from narrows.tasks.sparse import FeatureDictionary, Survey
+from narrows.tasks.sparse import FeatureDictionary
+from narrows.tasks.sparse_survey import Survey
 
 __all__ = ["ActivationsJourney", "RowNames"]
 
 _SMALL = 20  # fewer rows are not split
 _HELD = 0.1  # of the rows are held out for the verdict ...
 _MOST = 10_000  # ... but no more than so many
-_LEARNT = 20_000  # rows that the competitors are fitted on
+_LEARNT = 20_000  # rows that the competitors are fitted on ...
+_BYTES = 2**27  # ... and what rows that are looked at together may weigh
 _SURVEYED = 200_000  # rows that features.html is made from
 _RUN = 64  # rows that are held out together: neighbours are alike
-_BATCH = 4096
+_BATCH = 1024
 
 
 class ActivationsJourney(Journey):
@@ -58,8 +61,8 @@ class ActivationsJourney(Journey):
         held = _held(len(rows), task.random_state if isinstance(task.random_state, int) else 0)
         learn = np.delete(np.arange(len(rows)), held)
         self.learn, self.test = rows.take(learn), rows.take(held if len(held) else learn)
-        size = sum(shard.values.nbytes for shard in rows.shards)
-        say(f"{task.name}: {len(learn):,} rows of {rows.width} values, {size / 2**20:,.0f} MiB in {len(rows.shards)} file(s)")
+        size = sum(shard.values.nbytes for shard in rows.shards) / 2**20
+        say(f"{task.name}: {len(learn):,} rows of {rows.width} values from {size:,.0f} MiB of activations")
         task.fit(self.learn)
         return {
             "name": self.called,
@@ -75,14 +78,15 @@ class ActivationsJourney(Journey):
 
     def judge(self) -> Judged:
         """Measure on the rows that were put aside."""
-        some, held = (each.rows(each.spread(most)) for each, most in ((self.learn, _LEARNT), (self.test, _MOST)))
+        most = [min(rows, _BYTES // (4 * self.rows.width)) for rows in (_LEARNT, _MOST)]
+        some, held = (each.rows(each.spread(n)) for each, n in zip((self.learn, self.test), most, strict=True))
         return Judged(self.task.evaluate(Rows(some), Rows(held)), None)
 
     def write(self, folder: Path) -> list[Path]:
         """Write the dictionary and what its features are at work in."""
         from safetensors.torch import save as to_bytes
 
-        about = {"format": "narrows", "k": str(self.task.estimator_.model_.bottleneck.k)}
+        about = {"format": "narrows", "k": str(self.task.k_)}
         about["code"] = "z = the k largest of relu(x @ W_enc + b_enc), x = z @ W_dec + b_dec"
         with whole(folder / "dictionary.safetensors") as draft:
             draft.write_bytes(to_bytes(self.task.dictionary(), about))
@@ -161,7 +165,7 @@ def _page(task: FeatureDictionary, rows: Activations, names: RowNames, name: str
 
 def _codes(task: FeatureDictionary, rows: Activations, out: Path) -> list[Path]:
     """Write features and values of every row, some rows at a time."""
-    k, paths = task.estimator_.model_.bottleneck.k, [out / "features.npy", out / "values.npy"]
+    k, paths = task.k_, [out / "features.npy", out / "values.npy"]
     with whole(paths[0]) as first, whole(paths[1]) as second:
         features = open_memmap(first, "w+", np.int32, (len(rows), k))
         values = open_memmap(second, "w+", np.float32, (len(rows), k))
@@ -169,5 +173,6 @@ def _codes(task: FeatureDictionary, rows: Activations, out: Path) -> list[Path]:
             part = slice(start, min(start + _BATCH, len(rows)))
             made = task.outputs(rows.take(np.arange(part.start, part.stop)), fresh=True)
             features[part], values[part] = made["features"], made["values"]
-        features.flush(), values.flush()
+        for each in (features, values):
+            each.flush()
     return paths

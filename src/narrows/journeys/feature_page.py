@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from narrows.files import write_text
-from narrows.tasks.sparse import Survey
+from narrows.tasks.sparse_survey import Survey
 
 __all__ = ["write_features"]
 
@@ -26,7 +26,6 @@ th,td{padding:7px 12px;text-align:right;border-bottom:1px solid var(--rule);vert
 font-variant-numeric:tabular-nums}
 thead th{position:sticky;top:0;background:var(--card);color:var(--soft);font-size:13px}
 th:last-child,td:last-child{text-align:left;white-space:normal;width:100%}
-tbody tr{content-visibility:auto;contain-intrinsic-size:auto 60px}
 span{display:inline-block;margin:0 6px 4px 0;padding:0 8px;border-radius:5px;overflow-wrap:anywhere;
 background:linear-gradient(90deg,var(--tint) var(--w),transparent var(--w));border:1px solid var(--rule)}
 span b{margin-left:8px;font-weight:600}.dead{columns:10em;font-variant-numeric:tabular-nums}
@@ -57,8 +56,8 @@ def write_features(survey: Survey, path: Path, name: str, named: Callable[[np.nd
 <h1>{html.escape(said)}</h1>
 <p>The features with the largest share in the energy of the codes come first. Each is shown with the {top} rows in which
 it is strongest, and its value there, in the units of the rows. A bar is the value as a share of the largest.</p>
-<table><thead><tr><th>feature</th><th>rows</th><th>energy</th><th>mean at work</th><th>largest</th><th>strongest rows</th>
-</tr></thead><tbody>
+<table><thead><tr><th>feature</th><th>rows</th><th>energy</th><th>mean at work</th><th>largest</th>
+<th>strongest rows</th></tr></thead><tbody>
 {chr(10).join(lines)}
 </tbody></table>
 <h2>{len(dead):,} dead features</h2>

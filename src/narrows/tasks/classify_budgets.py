@@ -157,19 +157,12 @@ def budgets(
         found[len(some)] = runs
     found[len(y)] = {name: [whole[name]["accuracy"]] for name in names}
     rows = [(f"{n:,}", *(_said(runs[name]) for name in names)) for n, runs in found.items()]
-    lead = (
-        f"Accuracy on {len(truth):,} rows that were not learnt from. The code was learnt without labels, from all "
-        "other rows."
-    )
-    lead += (
-        ""
-        if len(found) == 1
-        else (
-            " Few labels are drawn anew, at most "
-            f"{' or '.join(map(str, _BUDGETS))} of every class: mean ± standard deviation over the draws, networks of at "
-            f"most {_STEPS:,} steps."
+    lead = f"Accuracy on {len(truth):,} rows that were not learnt from. The code comes from all others, without labels."
+    if len(found) > 1:
+        lead += (
+            f" Few labels are drawn anew, at most {' or '.join(map(str, _BUDGETS))} of every class: mean ± standard "
+            f"deviation over the draws, networks of at most {_STEPS:,} steps."
         )
-    )
     table = {"title": "What labels are worth", "lead": lead, "columns": ("labels", *names), "rows": rows}
     places = np.array(list(found))
     curves = {name: (places, np.array([np.mean(runs[name]) for runs in found.values()])) for name in names}

@@ -1,11 +1,11 @@
 """A sparse dictionary of features, judged against PCA and dictionary learning with as many numbers at work."""
 
 import math
-from typing import Any, NamedTuple, Self
+import warnings
+from typing import Any, Self
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
@@ -20,32 +20,24 @@ from narrows.inference import run
 from narrows.inputs import checked_rows
 from narrows.networks.dictionary import DictionaryDecoder, DictionaryEncoder
 from narrows.params import param
-from narrows.tasks.base import Evaluation, Metric, Picture, Rows, Task, error_rows
+from narrows.tasks.base import Evaluation, Metric, Rows, Task, error_rows
+from narrows.tasks.sparse_survey import Survey, explained, pictures
 
-__all__ = ["FeatureDictionary", "Survey"]
+__all__ = ["FeatureDictionary"]
 
-_SAMPLE = 100_000  # rows that settle mean and scale
+_SAMPLE = 100_000  # rows that settle mean and scale ...
+_BYTES = 2**26  # ... and what they may weigh
+_FEW = 1000  # rows whose best atoms are searched for
 _WIDER = 8  # features per value of a row, where the user says nothing ...
 _MOST = 4096  # ... but no more than so many
-_BATCH = 4096
-
-
-class Survey(NamedTuple):
-    """Where each feature is at work, over some rows."""
-
-    rows: int
-    counts: NDArray[np.int64]  # (features,) rows in which it is at work
-    sums: NDArray[np.float64]  # (features,) of its values
-    squares: NDArray[np.float64]  # (features,) of its squared values: with unit atoms, its share in the rows' energy
-    values: NDArray[np.float32]  # (features, top) its largest values
-    places: NDArray[np.int64]  # (features, top) the rows that have them
+_CODES = 2**22  # numbers of codes that are looked at together
 
 
 class FeatureDictionary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="sparse"):
     """Explains every row as a few features out of many: a sparse autoencoder whose atoms have length 1.
 
-    Rows may stay in files: ``fit`` takes arrays, memory-mapped ones, and ``Activations``. They are centred and share one
-    scale; codes and dictionary are in the rows' own units.
+    Rows may stay in files: ``fit`` takes arrays, memory-mapped ones, and ``Activations``. They are centred and share
+    one scale; codes and dictionary are in the rows' own units.
 
     Examples
     --------
@@ -80,7 +72,7 @@ class FeatureDictionary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task,
         rows = X if isinstance(X, Activations) else Activations.of_array(_dense(checked_rows(model, X, reset=True)))
         if self.estimator is None:
             model.set_params(**self.suited((rows.width,)))
-        some = rows.rows(rows.spread(_SAMPLE)).astype(np.float64)
+        some = rows.rows(rows.spread(min(_SAMPLE, _BYTES // (8 * rows.width)))).astype(np.float64)
         self.shift_ = some.mean(0)
         self.scale_ = float(np.sqrt(np.square(some - self.shift_).mean())) or 1.0
         model.fit_pairs(rows.scaled(self.shift_, self.scale_))
@@ -88,6 +80,12 @@ class FeatureDictionary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task,
         model.n_features_in_, model.rows_axes_ = rows.width, 2
         self.estimator_ = model
         return self
+
+    @property
+    def k_(self) -> int:
+        """Features at work per row, at most."""
+        code: Any = self.estimator_.model_.bottleneck
+        return int(code.k)
 
     def transform(self, X: Any) -> np.ndarray:
         """Return how strongly each feature is at work, (n, features), in the units of the rows; most are 0."""
@@ -109,7 +107,7 @@ class FeatureDictionary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task,
 
     def outputs(self, X: Any, *, fresh: bool) -> dict[str, np.ndarray]:
         """Return the features at work in every row, the strongest first, and their values, (n, k) each."""
-        values, features = torch.from_numpy(self.transform(X)).topk(self.estimator_.model_.bottleneck.k, 1)
+        values, features = torch.from_numpy(self.transform(X)).topk(self.k_, 1)
         return {"features": features.int().numpy(), "values": values.numpy()}
 
     def dictionary(self) -> dict[str, Tensor]:
@@ -118,7 +116,8 @@ class FeatureDictionary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task,
         ``W_enc`` is (d, features), ``W_dec`` (features, d) with rows of length 1.
         """
         check_is_fitted(self)
-        encoder, decoder = self.estimator_.model_.encoder, self.estimator_.model_.decoder
+        encoder: Any = self.estimator_.model_.encoder
+        decoder: Any = self.estimator_.model_.decoder
         weight, atoms = encoder.layer.weight.detach().double(), decoder.atoms.detach().double()
         shift = torch.from_numpy(self.shift_)
         bias = self.scale_ * encoder.layer.bias.detach() - weight @ shift
@@ -132,8 +131,9 @@ class FeatureDictionary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task,
         size, top = self.estimator_.latent_dim, min(top, len(rows))
         total = torch.zeros(3, size, dtype=torch.float64)
         values, places = torch.zeros(top, size), torch.zeros(top, size, dtype=torch.long)
-        for start in range(0, len(rows), _BATCH):
-            part = rows.take(np.arange(start, min(start + _BATCH, len(rows))))
+        batch = max(64, _CODES // size)
+        for start in range(0, len(rows), batch):
+            part = rows.take(np.arange(start, min(start + batch, len(rows))))
             z = torch.from_numpy(self.transform(part))
             total += torch.stack([(z > 0).sum(0), z.sum(0, dtype=torch.float64), z.double().square().sum(0)])
             whole, where = torch.cat([values, z.float()]), torch.arange(start, start + len(z))[:, None].expand(-1, size)
@@ -145,12 +145,12 @@ class FeatureDictionary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task,
     def evaluate(self, train: Rows, held: Rows) -> Evaluation:
         """Return the variance explained on ``held`` beside competitors with as many numbers per row."""
         learnt, truth = (np.asarray(each.X) for each in (train, held))
-        k = self.estimator_.model_.bottleneck.k
+        k = self.k_
         codes, result = self.transform(truth), self.reconstruct(truth)
         learning = DictionaryLearning(k, codes.shape[1]).fit(learnt)
         made = {
-            f"PCA with {k} components": PCABaseline(k).fit(learnt).reconstruct(truth),
-            f"dictionary learning with {learning.k_} of {learning.atoms_} atoms": learning.reconstruct(truth),
+            f"PCA ({k} components)": PCABaseline(k).fit(learnt).reconstruct(truth),
+            f"dictionary learning ({learning.atoms_} atoms)": learning.reconstruct(truth),
         }
         spread = float(error_rows(truth, np.broadcast_to(learnt.mean(0), truth.shape)).mean())
         errors = {name: error_rows(truth, rows) for name, rows in made.items()}
@@ -159,20 +159,35 @@ class FeatureDictionary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task,
         both = self.survey(Activations.of_array(np.concatenate([learnt, truth])), top=1)
         dead = float((both.counts == 0).mean())
         metrics = {
-            "explained": Metric(_explained(ours, spread), "share of the variance explained", "", "higher"),
+            "explained": Metric(explained(ours, spread), "share of the variance explained", "", "higher"),
             "mse": Metric(float(ours.mean()), "mean squared error", "per value, in the rows' units"),
             "l0": Metric(float((codes > 0).sum(1).mean()), "features at work", "per row (L0)"),
+            "searched": Metric(
+                self._searched(truth, spread), "share explained by the same atoms, searched", "", "higher"
+            ),
             "dead": Metric(dead, "dead features", f"share of {codes.shape[1]:,}, in {both.rows:,} rows"),
         }
         baselines = {
-            name: {"explained": _explained(each, spread), "mse": float(each.mean())} for name, each in errors.items()
+            name: {"explained": explained(each, spread), "mse": float(each.mean())} for name, each in errors.items()
         }
         notes = [
-            f"Dictionary learning saw {learning.rows_:,} rows and looks for the best atoms of every row (orthogonal "
-            "matching pursuit), where the autoencoder computes them in one step."
+            f"Dictionary learning saw {learning.rows_:,} rows and searches for the best atoms of every row (orthogonal "
+            "matching pursuit), where the autoencoder computes them in one step; its own atoms, searched in the same "
+            "way, have a line above."
         ]
-        pictures = _pictures(both, {"the autoencoder": metrics["explained"].value}, baselines)
-        return Evaluation(metrics, baselines, "explained", rival, len(truth), ours - errors[rival], pictures, notes)
+        drawn = pictures(both, {"the autoencoder": metrics["explained"].value}, baselines)
+        return Evaluation(metrics, baselines, "explained", rival, len(truth), ours - errors[rival], drawn, notes)
+
+    def _searched(self, truth: np.ndarray, spread: float) -> float:
+        """Return the variance of at most 1000 rows that the atoms explain when the best are searched for."""
+        from sklearn.decomposition import sparse_encode
+
+        atoms, k = self.dictionary()["W_dec"].numpy(), self.k_
+        some = truth[np.linspace(0, len(truth) - 1, min(_FEW, len(truth))).astype(int)]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of atoms that are nearly the same
+            codes = sparse_encode(some - self.shift_, atoms, algorithm="omp", n_nonzero_coefs=min(k, some.shape[1]))
+        return explained(error_rows(some, codes @ atoms + self.shift_), spread)
 
     def adopt_state(self, state: dict[str, Any]) -> Self:
         """Take the scale."""
@@ -214,23 +229,3 @@ _KINDS = (DictionaryEncoder, DictionaryDecoder, TopK)
 def _dense(X: Any) -> np.ndarray:
     rows = X.toarray() if hasattr(X, "toarray") else np.asarray(X)
     return rows.reshape(len(rows), -1)
-
-
-def _explained(errors: np.ndarray, spread: float) -> float:
-    return 1 - float(errors.mean()) / spread if spread else float("nan")
-
-
-def _pictures(survey: Survey, ours: dict[str, float], baselines: dict[str, dict[str, float]]) -> list[Picture]:
-    """Return how often the features are at work, and what is explained."""
-    values = {**ours, **{name: each["explained"] for name, each in baselines.items()}}
-    shown = []
-    if np.isfinite(list(values.values())).all():
-        data = {"values": values, "label": "share of the variance explained", "better": "higher"}
-        shown.append(Picture("explained", "Variance explained", "With as many numbers at work per row.", data))
-    shares = np.sort(survey.counts[survey.counts > 0])[::-1] / survey.rows
-    if len(shares) > 1:
-        series = {"features": (np.arange(1, len(shares) + 1), shares)}
-        data = {"series": series, "x": "rank of the feature", "y": "share of the rows in which it is at work"}
-        caption = f"Features by how often they are at work in {survey.rows:,} rows; dead ones are left out."
-        shown.append(Picture("frequencies", "How often features are at work", caption, {**data, "log_y": True}))
-    return shown
