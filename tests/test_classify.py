@@ -20,6 +20,7 @@ from narrows.cli import main
 from narrows.data import read
 from narrows.data.labels import with_labels
 from narrows.errors import InputError
+from narrows.report import figures
 from narrows.tasks.base import Rows
 from narrows.tasks.classify_budgets import Shares, measures, subsets
 
@@ -129,6 +130,8 @@ def test_evaluation_knows_when_it_wins_and_when_it_loses() -> None:
     assert found.baselines["logistic regression"]["accuracy"] < 0.7
     assert [row[0] for row in found.tables[0]["rows"]] == ["20", "200", "1,000"]
     assert "±" in found.tables[0]["rows"][0][1]
+    drawn = next(picture for picture in found.pictures if picture.kind == "budgets")
+    assert len(figures.lines(**drawn.data).axes[0].collections) == 4  # a band of spread for each line
     # 60 columns of noise and one that decides: a code of one number has lost it
     flat = draw.normal(size=(2000, 60)).astype(np.float32)
     z = (flat[:, 0] > 0).astype(int)

@@ -61,5 +61,7 @@ class LabelledJourney(RowsJourney):
     def fit(self, task: Task, request: Request, say: Say) -> dict[str, Any]:
         """Train, and count the labels."""
         facts = super().fit(task, request, say)
+        if task.estimator_.finished_ and not getattr(task, "finished_", True):
+            raise KeyboardInterrupt  # while the labels were learnt: --resume begins with them again
         labels = np.array(self.learnt.train.labels)
         return facts | {"labels learnt from": int((labels >= 0).sum()), "without a label": int((labels < 0).sum())}

@@ -19,6 +19,7 @@ __all__ = ["make_report", "model_facts", "params_of", "report", "versions"]
 DRAW: dict[str, Callable[..., Any]] = {
     "reconstructions": figures.reconstructions,
     "budgets": figures.lines,
+    "tuning": figures.loss_curves,
     "confusion": figures.confusion,
     "explained": figures.bars,
     "frequencies": figures.lines,

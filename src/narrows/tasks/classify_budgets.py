@@ -63,6 +63,9 @@ def judge(task: "CodeClassifier", train: Rows, held: Rows) -> Evaluation:
     if probe["accuracy"] > own["accuracy"]:
         notes.append("The probe on the frozen code does better than tuning: more labels, or a lower --tune-lr.")
     pictures = [*curves, *confusions(found[TUNED].seen, truth)]
+    if getattr(task, "history_", None):
+        caption = f"Cross-entropy in nats per label while the layers are tuned; {task.stopped_}."
+        pictures.append(Picture("tuning", "Learning the labels", caption, {"history": task.history_}))
     return Evaluation(metrics, numbers, "accuracy", rival, len(truth), wrong, pictures, notes, [table])
 
 
@@ -165,7 +168,7 @@ def budgets(
         )
     table = {"title": "What labels are worth", "lead": lead, "columns": ("labels", *names), "rows": rows}
     places = np.array(list(found))
-    curves = {name: (places, np.array([np.mean(runs[name]) for runs in found.values()])) for name in names}
+    curves = {name: (places, *_curve([runs[name] for runs in found.values()])) for name in names}
     data = {"series": curves, "x": "labels", "y": "accuracy", "log_x": True}
     return table, [Picture("budgets", "What labels are worth", lead, data)] if len(found) > 1 else []
 
@@ -220,6 +223,10 @@ def in_order(classes: np.ndarray) -> list[int]:
         return [int(i) for i in np.argsort(classes.astype(float), kind="stable")]
     except ValueError:
         return [int(i) for i in np.argsort(classes, kind="stable")]
+
+
+def _curve(runs: list[list[float]]) -> tuple[np.ndarray, np.ndarray]:
+    return np.array([np.mean(each) for each in runs]), np.array([np.std(each) for each in runs])
 
 
 def _said(values: list[float]) -> str:
