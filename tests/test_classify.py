@@ -221,6 +221,22 @@ def test_images_in_folders_of_their_class(tmp_path: Path) -> None:
     assert np.mean([a == b for a, b in zip(truth, found["class"].to_list(), strict=True)]) > 0.9
 
 
+@pytest.mark.parametrize("rest", ["", "unlabelled/"])
+def test_images_of_no_class(rest: str, tmp_path: Path) -> None:
+    for i in range(30):
+        folder = tmp_path / "in" / (("a", "b")[i % 2] if i < 24 else rest)
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (4, 4), 100 * (i % 2) + i).save(folder / f"{i}.png")
+    run = tmp_path / "run"
+    assert main(["fit", "classify", str(tmp_path / "in"), *FLAGS, "-o", str(run)]) == 0
+    data = report_of(run)["data"]
+    assert (data["rows"], data["without a label"]) == (30, 6)
+    assert any("6 files are in no class's folder" in note for note in data["notes"])
+    found = pl.read_csv(run / "predictions.csv")
+    assert len(found) == 30
+    assert set(found["class"]) == {"a", "b"}
+
+
 def test_labels_of_files_by_name_stem_or_path(tmp_path: Path) -> None:
     for name in ("a/1.png", "a/2.png", "b/2.png", "b/3.png"):
         (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,7 @@ from .read import read
 from .source import Source, row_numbers
 from .tables import TableSource
 
-__all__ = ["label_names", "with_label", "with_labels"]
+__all__ = ["label_names", "with_folders", "with_label", "with_labels"]
 
 _FEW = 20  # classes that any table may have; beyond, every second row would be a class of its own
 
@@ -100,6 +100,25 @@ def with_labels(source: Source, file: str | Path) -> Source:
         [f"{table.name!r}: {len(strange):,} labels belong to no row ({', '.join(strange[:3])})"] if strange else []
     )
     return replace(source, labels=labels, class_names=names, notes=(*source.notes, *notes))
+
+
+def with_folders(source: Source) -> Source:
+    """Take the labels of files from the folders that they are in; those in none, or in "unlabelled", have none.
+
+    Rows that are no files in two folders or more stay as they are.
+    """
+    if source.id_name != "file":
+        return source
+    folders = [PurePosixPath(each).parts[0] if "/" in each else "" for each in source.ids.tolist()]
+    folders = ["" if each.lower() in ("unlabelled", "unlabeled") else each for each in folders]
+    names = tuple(sorted(set(folders) - {""}))
+    if len(names) < 2 or "" not in folders:
+        return source
+    labels = np.array([names.index(each) if each else -1 for each in folders], np.int64)
+    said = f"{source.name!r}: {int((labels < 0).sum()):,} files are in no class's folder: they have no label"
+    kept = tuple(note for note in source.notes if "are read as classes" not in note)
+    listed = f"{source.name!r}: its {len(names)} subfolders are read as classes ({', '.join(names[:5])})"
+    return replace(source, labels=labels, class_names=names, notes=(*kept, listed, said))
 
 
 def _places(source: Source) -> dict[str, int]:

@@ -141,7 +141,7 @@ class RowNames:
         return [line.rstrip("\r\n") for place, line in enumerate(self._lines()) if place in wanted]
 
     def _lines(self) -> Iterator[str]:
-        with Path(str(self.path)).open(encoding="utf-8", newline="\n") as file:
+        with Path(str(self.path)).open(encoding="utf-8-sig", newline="\n") as file:
             yield from file
 
 

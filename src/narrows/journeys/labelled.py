@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from narrows.data import Source
-from narrows.data.labels import with_labels
+from narrows.data.labels import with_folders, with_labels
 from narrows.errors import InputError
 from narrows.journeys.base import Request, Say
 from narrows.journeys.rows import RowsJourney
@@ -35,7 +35,7 @@ class LabelledJourney(RowsJourney):
         if self.label and self.labels:
             raise InputError("--label and --labels came together", "a column, or a file", "leave one out")
         source = super().source(request)
-        source = with_labels(source, self.labels) if self.labels else source
+        source = with_labels(source, self.labels) if self.labels else with_folders(source)
         if source.labels is None:
             accepted = "--label COLUMN of a table, --labels FILE of identifiers and labels, or one folder per class"
             raise InputError(f"{source.name!r} came without labels", accepted)

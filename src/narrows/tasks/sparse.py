@@ -49,7 +49,7 @@ class FeatureDictionary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task,
     ((500, 32), 4)
     """
 
-    summary = "explain activations by a few features each; against PCA and dictionary learning"
+    summary = "explain activations (.npy, .safetensors) by a few features each; against PCA and dictionary learning"
     fitted = ("scale_",)
 
     latent_dim: int | None = param(None, "features; none: 8 times the values of a row, at most 4096", ge=1)
