@@ -3,7 +3,7 @@
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -19,8 +19,8 @@ __all__ = ["load", "read_card", "save"]
 
 FORMAT = 1
 CARD, WEIGHTS = "model.json", "model.safetensors"
-_OWN = "task."  # what the names of a task's own tensors begin with
 _NUMBERS = ("n_features_in_", "_n_features_out", "rows_axes_", "seed_", "n_epochs_", "best_epoch_")
+_OF_TASK = "task:"  # begins the names of a task's own arrays among the weights
 _FITTED = (*_NUMBERS, "stopped_", "finished_", "messages_")
 
 
@@ -45,7 +45,9 @@ def save(fitted: Any, folder: "str | Path", extra: "dict[str, Any] | None" = Non
     folder = Path(folder)
     task = type(fitted).name in TASKS and TASKS[type(fitted).name] is type(fitted)
     family = fitted.estimator_ if task else fitted
-    tensors = {name: value.detach().cpu().clone().contiguous() for name, value in _tensors(fitted, family)}
+    tensors = {name: value.detach().cpu().clone().contiguous() for name, value in family.model_.state_dict().items()}
+    if task:
+        tensors |= {f"{_OF_TASK}{name}": values for name, values in fitted.fitted_arrays().items()}
     blob = to_bytes(tensors, {"format": "narrows"})
     card = {
         "format": "narrows",
@@ -84,7 +86,7 @@ def load(folder: "str | Path", parts: Sequence[type] = ()) -> Any:
     for entry in entry_points(group="narrows.parts"):
         entry.load()
     tensors = from_bytes(blob)
-    own = {name.removeprefix(_OWN): tensors.pop(name) for name in list(tensors) if name.startswith(_OWN)}
+    own = {name.removeprefix(_OF_TASK): tensors.pop(name) for name in list(tensors) if name.startswith(_OF_TASK)}
     family = _family(card["family"], tensors)
     return family if card["task"] is None else _task(card["task"], family, own)
 
@@ -202,18 +204,10 @@ def _family(card: dict[str, Any], tensors: dict[str, Any]) -> Any:
     return family
 
 
-def _tensors(fitted: Any, family: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the tensors of the autoencoder, and of a task that has some besides."""
-    yield from family.model_.state_dict().items()
-    if fitted is not family:
-        yield from ((_OWN + name, value) for name, value in fitted.fitted_tensors().items())
-
-
-def _task(card: dict[str, Any], family: Any, tensors: dict[str, Any]) -> Any:
+def _task(card: dict[str, Any], family: Any, arrays: dict[str, Any]) -> Any:
     task = _made(TASKS, card, "task")
     task.estimator_ = family
-    task.adopt_state(card["fitted"])
-    task.adopt_tensors(tensors)
+    task.adopt_state(card["fitted"] | {name: values.numpy() for name, values in arrays.items()})
     return task
 
 

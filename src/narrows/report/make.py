@@ -68,8 +68,8 @@ def make_report(
         "versions": versions(),
         "warnings": [*family.messages_, *evaluation.notes, *([] if rows is None else family.diagnose(rows.X))],
         "model": model_facts(family),
-        "tables": evaluation.tables,
         "compression": {} if rows is None else _compression(family, rows),
+        "tables": evaluation.tables,
     }
     pictures = [*evaluation.pictures, *_training_pictures(family, rows)]
     drawn = [_draw(each, folder) for each in pictures]

@@ -93,8 +93,8 @@ def lines(
     Parameters
     ----------
     series : mapping of str to tuple of two or three ndarrays
-        Name and the two coordinates, of one length, and the spread of the second one: a band. The title says the last values, and how many times the reference
-        the lowest of them is.
+        Name and the two coordinates, of one length, and the spread of the second one, drawn as a band. The title says
+        the last values, and how many times the reference the lowest of them is.
     x, y : str
         What is drawn, with units.
     log_x, log_y : bool

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, NamedTuple, Self, dataclass_transform
 
 import numpy as np
+import torch
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
-from torch import Tensor
 
 from narrows.estimator import Estimator
 from narrows.params import TASKS, check_params, kebab, param, register
@@ -55,7 +55,7 @@ class Evaluation:
     difference: np.ndarray | None = None  # per row: the task's error minus the rival's
     pictures: list[Picture] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    tables: list[dict[str, Any]] = field(default_factory=list)  # title, lead, columns, rows
+    tables: list[dict[str, Any]] = field(default_factory=list)  # for the page: title, lead, columns, rows
 
 
 @dataclass_transform(kw_only_default=True)
@@ -66,6 +66,7 @@ class Task(BaseEstimator):
     name: ClassVar[str] = ""
     summary: ClassVar[str] = ""
     fitted: ClassVar[tuple[str, ...]] = ()  # attributes that the artefact keeps
+    arrays: ClassVar[tuple[str, ...]] = ()  # those that it keeps beside the weights
 
     estimator: Estimator | None = param(None, "the autoencoder; none: the task's own choice")
     epochs: int | None = param(None, "overrides the autoencoder's", ge=0)
@@ -108,18 +109,14 @@ class Task(BaseEstimator):
         """Return what ``fit`` learnt besides the autoencoder, as JSON values."""
         return {name: getattr(self, name) for name in self.fitted if hasattr(self, name)}
 
+    def fitted_arrays(self) -> dict[str, torch.Tensor]:
+        """Return the arrays that ``fit`` learnt besides the autoencoder."""
+        return {name: torch.as_tensor(np.ascontiguousarray(getattr(self, name))) for name in self.arrays}
+
     def adopt_state(self, state: dict[str, Any]) -> Self:
         """Take what ``fitted_state`` gave."""
         for name, value in state.items():
             setattr(self, name, value)
-        return self
-
-    def fitted_tensors(self) -> dict[str, Tensor]:
-        """Return the tensors that ``fit`` learnt besides the autoencoder's."""
-        return {}
-
-    def adopt_tensors(self, tensors: dict[str, Tensor]) -> Self:
-        """Take what ``fitted_tensors`` gave; all else is in its place by then."""
         return self
 
     def __sklearn_is_fitted__(self) -> bool:

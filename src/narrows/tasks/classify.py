@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 import safetensors.torch
 import scipy.sparse as sp
+import torch
 from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import assert_all_finite, check_is_fitted, column_or_1d
@@ -155,19 +156,15 @@ class CodeClassifier(ClassifierMixin, Task, name="classify"):
         check_is_fitted(self)
         return judge(self, train, held)
 
-    def adopt_state(self, state: dict[str, Any]) -> Self:
-        """Take the classes."""
-        self.classes_ = np.asarray(state["classes_"])
-        return self
-
-    def fitted_tensors(self) -> dict[str, Tensor]:
+    def fitted_arrays(self) -> dict[str, Tensor]:
         """Return the tuned encoder and the head."""
         return dict(self.model_.state_dict())
 
-    def adopt_tensors(self, tensors: dict[str, Tensor]) -> Self:
-        """Put the tuned encoder and the head together again."""
+    def adopt_state(self, state: dict[str, Any]) -> Self:
+        """Take the classes, and put the tuned encoder and the head together again."""
+        self.classes_ = np.asarray(state.pop("classes_"))
         self.model_ = headed(self.estimator_, len(self.classes_), None, 0).eval()
-        self.model_.load_state_dict(tensors)
+        self.model_.load_state_dict({name: torch.from_numpy(values) for name, values in state.items()})
         return self
 
 

@@ -50,7 +50,7 @@ class FeatureDictionary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task,
     """
 
     summary = "explain activations (.npy, .safetensors) by a few features each; against PCA and dictionary learning"
-    fitted = ("scale_",)
+    fitted, arrays = ("scale_",), ("shift_",)
 
     latent_dim: int | None = param(None, "features; none: 8 times the values of a row, at most 4096", ge=1)
     k: int | None = param(None, "features at work per row; none: an eighth of its values, at most 32", ge=1)
@@ -188,20 +188,6 @@ class FeatureDictionary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task,
             warnings.simplefilter("ignore")  # of atoms that are nearly the same
             codes = sparse_encode(some - self.shift_, atoms, algorithm="omp", n_nonzero_coefs=min(k, some.shape[1]))
         return explained(error_rows(some, codes @ atoms + self.shift_), spread)
-
-    def adopt_state(self, state: dict[str, Any]) -> Self:
-        """Take the scale."""
-        self.scale_ = float(state["scale_"])
-        return self
-
-    def fitted_tensors(self) -> dict[str, Tensor]:
-        """Return the mean of the rows."""
-        return {"shift": torch.from_numpy(self.shift_)}
-
-    def adopt_tensors(self, tensors: dict[str, Tensor]) -> Self:
-        """Take the mean of the rows."""
-        self.shift_ = tensors["shift"].numpy()
-        return self
 
     def _scaled(self, X: Any) -> Activations:
         check_is_fitted(self)
