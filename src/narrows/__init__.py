@@ -21,8 +21,10 @@ _PLACES = {
     """,
     "tasks": """
         AnomalyDetector:anomaly
+        CodeClassifier:classify
         Denoiser:denoise
         DensityEstimator:density
+        FeatureDictionary:sparse
         Generator:generate
         Recommender:recommend
         Reducer:reduce
@@ -30,13 +32,22 @@ _PLACES = {
         Translator:translate
         Upscaler:upscale
     """,
-    "": "Bernoulli:likelihood Categorical:likelihood Gaussian:likelihood Laplace:likelihood Multinomial:likelihood "
-    "GaussianNoise:corruption Mask:corruption PoissonNoise:corruption SaltPepper:corruption Swap:corruption "
-    "Blur:corruption Downscale:corruption Grey:corruption Jpeg:corruption Patches:corruption L1:penalties "
-    "Contractive:penalties KLSparsity:penalties Orthogonal:penalties Dice:penalties Edges:penalties "
-    "Critic:penalties Cosine:schedule Ramp:schedule Conv:networks Dense:networks ItemItem:networks Linear:networks "
-    "ResNet:networks Stack:networks UNet:networks Model:model Pairs:data CodeClassifier:supervised Estimator:estimator "
-    "Problem:estimator InputError:errors ArtefactError:errors read:data check:data train:training",
+    "": """
+        Blur:corruption Downscale:corruption GaussianNoise:corruption Grey:corruption Jpeg:corruption
+        Mask:corruption Patches:corruption PoissonNoise:corruption SaltPepper:corruption Swap:corruption
+        Pairs:data check:data read:data
+        ArtefactError:errors InputError:errors
+        Estimator:estimator Problem:estimator
+        Bernoulli:likelihood Categorical:likelihood Gaussian:likelihood Laplace:likelihood
+        Multinomial:likelihood
+        Model:model
+        Conv:networks Dense:networks Dictionary:networks ItemItem:networks Linear:networks ResNet:networks
+        Residual:networks Stack:networks UNet:networks
+        AuxK:penalties Contractive:penalties Critic:penalties Dice:penalties Edges:penalties
+        KLSparsity:penalties L1:penalties Orthogonal:penalties
+        Cosine:schedule Ramp:schedule
+        train:training
+    """,
 }
 _HOME = {
     name: ".".join(filter(None, ("narrows", folder, module)))

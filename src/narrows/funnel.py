@@ -27,7 +27,7 @@ from narrows.training.work import products
 if TYPE_CHECKING:
     from narrows.estimator import Estimator
 
-__all__ = ["fit_estimator", "learn", "split"]
+__all__ = ["fit_estimator", "held_out", "learn", "split"]
 
 _HELD = 10_000  # rows that are held out at most
 _ROUNDED = 1e-5  # how far beyond the end of its range rounding may take a target
@@ -95,12 +95,24 @@ def learn(estimator: "Estimator", model: Model, pairs: Pairs, epochs: int) -> No
 
 def split(pairs: Pairs, share: float, seed: int) -> tuple[Pairs, Pairs | None]:
     """Return the rows to learn from, and those held out for early stopping and best weights."""
-    held = min(int(share * len(pairs)), _HELD)
-    held = max(held, min(_FEW, len(pairs) // 5))
-    if not share or not held:
+    held = held_out(len(pairs), share, seed)
+    if not len(held):
         return pairs, None
-    order = np.random.RandomState(seed).permutation(len(pairs))
-    return pairs.take(np.sort(order[held:])), pairs.take(np.sort(order[:held])).plain()
+    kept = np.ones(len(pairs), bool)
+    kept[held] = False
+    return pairs.take(np.flatnonzero(kept)), pairs.take(held).plain()
+
+
+def held_out(n: int, share: float, seed: int) -> np.ndarray:
+    """Return which of ``n`` rows are held out, in order: of few rows up to a fifth, of many at most 10 000.
+
+    Examples
+    --------
+    >>> held_out(20, 0.1, seed=0).tolist()
+    [1, 8, 18, 19]
+    """
+    most = max(min(int(share * n), _HELD), min(_FEW, n // 5)) if share else 0
+    return np.sort(np.random.RandomState(seed).permutation(n)[:most])
 
 
 def fresh(estimator: "Estimator", kept: Pairs, priced: Pricing, seed: int, *, start: bool) -> Model:

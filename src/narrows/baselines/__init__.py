@@ -7,7 +7,9 @@ from narrows.baselines.anomaly import (
     NearestRows,
     PCAResidual,
 )
+from narrows.baselines.dictionary import DictionaryLearning
 from narrows.baselines.filtered import FilteredPixels
+from narrows.baselines.labels import LogisticBaseline
 from narrows.baselines.pictures import ColourTable, LocationPrior, MeanTarget, SmoothedThreshold
 from narrows.baselines.recommend import ItemKNN, Popularity
 from narrows.baselines.restore import NonLocalMeans, TotalVariation
@@ -18,11 +20,13 @@ from narrows.baselines.samplers import PCASampler
 __all__ = [
     "ANOMALY_BASELINES",
     "ColourTable",
+    "DictionaryLearning",
     "FilteredPixels",
     "IsolationTrees",
     "ItemKNN",
     "LinearDenoiser",
     "LocationPrior",
+    "LogisticBaseline",
     "Mahalanobis",
     "MeanTarget",
     "MedianFilter",

@@ -18,16 +18,20 @@ _REPORT = ("report.json", "report.html", "figures")
 _OUTPUTS = (
     "cleaned",
     "codes",
+    "dictionary",
+    "features",
     "interpolations",
     "logp",
     "masks",
     "overlays",
+    "predictions",
     "reconstruction",
     "recs",
     "samples",
     "samples_classes",
     "scores",
     "traversals",
+    "values",
 )
 _OWN = (*_MODEL, *_TRAINING, *_REPORT, *_OUTPUTS)
 

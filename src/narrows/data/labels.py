@@ -1,10 +1,11 @@
-"""Labels that are a column of a table: taken out of it, so that nothing is learnt from them."""
+"""Labels of rows: a column taken out of a table, so that nothing is learnt from it, or a file of their own."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import polars as pl
@@ -12,10 +13,11 @@ from numpy.typing import NDArray
 
 from narrows.errors import InputError
 
+from .read import read
 from .source import Source, row_numbers
 from .tables import TableSource
 
-__all__ = ["label_names", "with_label"]
+__all__ = ["label_names", "with_folders", "with_label", "with_labels"]
 
 _FEW = 20  # classes that any table may have; beyond, every second row would be a class of its own
 
@@ -60,6 +62,81 @@ def with_label(source: Source, column: str | None, class_names: Sequence[str] | 
     return replace(kept, labels=labels, class_names=names, notes=(*kept.notes, said))
 
 
+def with_labels(source: Source, file: str | Path) -> Source:
+    r"""Take the labels of the rows from a table of identifiers and labels; a row that is not in it has none, -1.
+
+    The identifiers are the source's own (file names, an identifier column, row numbers from 0); the name of a file
+    without its folder or its ending will do where only one file is called so.
+
+    Examples
+    --------
+    >>> from narrows.data import read
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     _ = (file := Path(folder, "labels.csv")).write_text("row,kind\n0,cat\n2,ant\n")
+    ...     with_labels(read(np.eye(3)), file).labels.tolist()
+    [1, -1, 0]
+    """
+    table = read(file)
+    if not isinstance(table, TableSource) or table.frame.width < 2:
+        raise InputError(f"{str(file)!r} came as labels", "a table with two columns: identifier, label")
+    keys, cells = table.frame[:, 0].cast(pl.String), _cells(table.frame[:, 1])
+    known = pl.DataFrame({"key": keys, "cell": cells}).drop_nulls().unique(maintain_order=True)
+    twice = known["key"].filter(known["key"].is_duplicated()).to_list()
+    if twice:
+        raise InputError(f"{table.name!r} gives {twice[0]!r} more than one label", "one label per row")
+    places, names = _places(source), _classes(known["cell"], table.name)
+    labels, strange = np.full(len(source), -1, np.int64), []
+    for key, cell in known.iter_rows():
+        if key in places:
+            labels[places[key]] = names.index(cell)
+        else:
+            strange.append(key)
+    if (labels < 0).all():
+        came = f"None of the identifiers in {table.name!r} is in {source.name!r} (the first is {strange[0]!r})"
+        raise InputError(came, f"identifiers such as {source.ids[0]!r} ({source.id_name})")
+    said = f"{table.name!r} gives {int((labels >= 0).sum()):,} of {len(source):,} rows one of {len(names)} labels"
+    notes = [said] + (
+        [f"{table.name!r}: {len(strange):,} labels belong to no row ({', '.join(strange[:3])})"] if strange else []
+    )
+    return replace(source, labels=labels, class_names=names, notes=(*source.notes, *notes))
+
+
+def with_folders(source: Source) -> Source:
+    """Take the labels of files from the folders that they are in; those in none, or in "unlabelled", have none.
+
+    Rows that are no files in two folders or more stay as they are.
+    """
+    if source.id_name != "file":
+        return source
+    folders = [PurePosixPath(each).parts[0] if "/" in each else "" for each in source.ids.tolist()]
+    folders = ["" if each.lower() in ("unlabelled", "unlabeled") else each for each in folders]
+    names = tuple(sorted(set(folders) - {""}))
+    if len(names) < 2 or "" not in folders:
+        return source
+    labels = np.array([names.index(each) if each else -1 for each in folders], np.int64)
+    said = f"{source.name!r}: {int((labels < 0).sum()):,} files are in no class's folder: they have no label"
+    kept = tuple(note for note in source.notes if "are read as classes" not in note)
+    listed = f"{source.name!r}: its {len(names)} subfolders are read as classes ({', '.join(names[:5])})"
+    return replace(source, labels=labels, class_names=names, notes=(*kept, listed, said))
+
+
+def _places(source: Source) -> dict[str, int]:
+    """Return where each identifier is; for files also by name and stem, where those are unique."""
+    ids = source.ids.tolist()
+    found = {each: place for place, each in enumerate(ids)}
+    if len(found) < len(ids):
+        raise InputError(f"{source.name!r}: identifiers come more than once", "identifiers that tell the rows apart")
+    if source.id_name != "file":
+        return found
+    short: dict[str, list[int]] = {}
+    for place, each in enumerate(ids):
+        path = PurePosixPath(each)
+        for name in {path.name, path.stem, str(path.with_suffix(""))}:
+            short.setdefault(name, []).append(place)
+    return {name: places[0] for name, places in short.items() if len(places) == 1} | found
+
+
 def label_names(source: Source) -> NDArray[np.str_] | None:
     """Return the name of every row's class, shape (n,), or None where there are no labels; no label is ``""``.
 
@@ -78,8 +155,9 @@ def label_names(source: Source) -> NDArray[np.str_] | None:
 def _cells(series: pl.Series) -> pl.Series:
     """Return labels as text; whole numbers stored as floats lose their point."""
     if series.dtype.is_nested() or series.dtype in (pl.Object, pl.Binary):
-        came = f"column {series.name!r} holds cells of type {series.dtype}"
-        raise InputError(came, "text, numbers, true and false")
+        raise InputError(
+            f"column {series.name!r} holds cells of type {series.dtype}", "text, numbers or true and false"
+        )
     if series.dtype.is_float():
         series = series.fill_nan(None)
         series = series.cast(pl.Int64) if bool((series == series.round()).all()) else series
@@ -116,6 +194,7 @@ def _without(source: TableSource, column: str) -> TableSource:
     if source.id_name == column:
         kept = replace(kept, ids=row_numbers(len(source)), id_name="row")
     if not kept.frame.drop(others).width:
-        came = f"{source.name!r} has no column besides {column!r}"
-        raise InputError(came, "columns to learn from", "another --label")
+        raise InputError(
+            f"{source.name!r} has no column besides {column!r}", "columns to learn from", "another --label"
+        )
     return kept

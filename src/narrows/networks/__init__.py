@@ -3,6 +3,7 @@
 from narrows.networks.base import Network, Sizes
 from narrows.networks.conv import Conv
 from narrows.networks.dense import Dense
+from narrows.networks.dictionary import Dictionary
 from narrows.networks.item_item import ItemItem
 from narrows.networks.linear import Linear
 from narrows.networks.residual import Residual
@@ -12,3 +13,4 @@ from narrows.networks.unet import UNet
 
 __all__ = ["Conv", "Dense", "ItemItem", "Linear", "Network", "ResNet", "Sizes", "Stack", "UNet"]
 __all__ = ["Conv", "Dense", "Linear", "Network", "ResNet", "Residual", "Sizes", "Stack", "UNet"]
+__all__ = ["Conv", "Dense", "Dictionary", "Linear", "Network", "ResNet", "Sizes", "Stack", "UNet"]

@@ -68,7 +68,7 @@ class Evaluation:
     unit: str = "row"  # what is counted in rows
 
 
-@dataclass_transform(kw_only_default=True, field_specifiers=(param,))
+@dataclass_transform(kw_only_default=True)
 @dataclass(kw_only=True, eq=False, repr=False)
 class Task(BaseEstimator):
     """A use of an autoencoder: any family inside, one question answered."""
