@@ -18,7 +18,7 @@ LAYERS = [
     "training",
     "estimator decoding supervised problem funnel artefact inference inputs density diagnostics",
     "families",
-    "tasks baselines metrics",
+    "tasks baselines metrics code_size",
     "journeys",
     "report recipes export selftest testing",
     "serve cli app __main__",

@@ -61,7 +61,7 @@ def travel(journey: Journey, task: Task, request: Request, run: Path, say: Say) 
     known = {key: data[key] for key in ("name", "rows", "used", "fingerprint") if key in data}
     write_history(run / "history.csv", task.estimator_.history_)
     journey.write(run)
-    report = make_report(task, judged.evaluation, run, data=data, seconds=seconds, rows=judged.rows)
+    report = make_report(task, judged.evaluation, run, data=data, seconds=seconds, rows=judged.rows, items=judged.items)
     save(task, run, {"journey": journey_card(journey), "data": known})
     if task.estimator_.finished_:
         (run / "resume.pt").unlink(missing_ok=True)

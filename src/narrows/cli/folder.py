@@ -14,7 +14,8 @@ __all__ = ["claimed", "finished"]
 
 _MODEL = ("model.json", "model.safetensors")
 _TRAINING = ("history.csv", "resume.pt")
-_OWN = (*_MODEL, *_TRAINING, "report.json", "report.html", "figures", "codes", "reconstruction", "cleaned")
+_RESULTS = ("codes", "map", "reconstruction", "imputed", "cleaned")
+_OWN = (*_MODEL, *_TRAINING, "report.json", "report.html", "figures", *_RESULTS)
 
 
 def finished(run: Path, *, resume: bool, overwrite: bool) -> bool:

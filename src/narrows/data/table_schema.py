@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .source import Source
     from .tables import TableSource
 
-__all__ = ["COLUMNS", "TableSchema"]
+__all__ = ["COLUMNS", "TableSchema", "in_file_form"]
 
 COLUMNS: dict[str, type[Column]] = {
     found.kind: found for found in (NumberColumn, WholeColumn, CategoryColumn, ConstantColumn)
@@ -150,7 +150,7 @@ class TableSchema(Schema):
         frame = self.decode(values)
         if self.array:
             return [write_array(frame.to_numpy(), folder / f"{stem}.npy")]
-        frame = frame.with_columns(_written(frame[column.name], column) for column in self.columns)
+        frame = frame.with_columns(in_file_form(frame[column.name], column) for column in self.columns)
         while id_name in frame.columns:
             id_name += "_"
         path = folder / f"{stem}.csv"
@@ -180,13 +180,13 @@ class TableSchema(Schema):
         return self.conform(cast("TableSource", source).frame)
 
 
-def _written(series: pl.Series, column: Column) -> pl.Series:
+def in_file_form(series: pl.Series, column: Column, *, dates: bool = True, digits: bool = True) -> pl.Series:
     """Give a column the form of its file: dates as they were written, numbers without the digits below float32."""
-    if isinstance(column, WholeColumn) and column.format is not None:
+    if dates and isinstance(column, WholeColumn) and column.format is not None and series.dtype.is_temporal():
         return series.dt.to_string(column.format)
-    if isinstance(column, NumberColumn) and series.dtype.is_float():
-        digits = 7 - math.floor(math.log10(column.scale))
-        return series.round(digits) if 0 <= digits <= 15 else series
+    if digits and isinstance(column, NumberColumn) and series.dtype.is_float():
+        places = 7 - math.floor(math.log10(column.scale))
+        return series.round(places) if 0 <= places <= 15 else series
     return series
 
 

@@ -6,11 +6,13 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, dataclass_transform
 
+import numpy as np
+
 from narrows.errors import ArtefactError, InputError
 from narrows.params import claim, kebab, param
 from narrows.tasks.base import Evaluation, Rows, Task
 
-__all__ = ["JOURNEYS", "Journey", "Judged", "Request", "Say", "journey_for", "journey_from_card"]
+__all__ = ["JOURNEYS", "Items", "Journey", "Judged", "Request", "Say", "journey_for", "journey_from_card"]
 
 Say = Callable[[str], None]
 
@@ -27,11 +29,25 @@ class Request(NamedTuple):
     given: Mapping[str, Any] = {}
 
 
+class Items(NamedTuple):
+    """Coded rows of the data, with what a person would want to see of each."""
+
+    codes: np.ndarray
+    ids: np.ndarray
+    id_name: str
+    labels: np.ndarray | None = None
+    class_names: tuple[str, ...] | None = None
+    cells: Mapping[str, list[str]] = {}  # the columns of a table, as texts
+    pictures: np.ndarray | None = None  # (n, 1 or 3, H, W), uint8
+    total: int = 0  # rows that these were chosen from
+
+
 class Judged(NamedTuple):
     """What the report is made of."""
 
     evaluation: Evaluation
     rows: Rows | None  # held-out rows as the model sees them, for diagnostics and filters; None: none that fit
+    items: Items | None = None  # for the map of the codes; None: there is no map
 
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(param,))

@@ -9,15 +9,19 @@ import numpy as np
 
 from narrows.data import Schema, Source, read, schema_from_json
 from narrows.data.check import require_range
+from narrows.data.impute import filled, write_imputed
 from narrows.data.source import row_numbers
+from narrows.data.table_schema import TableSchema
+from narrows.data.tables import TableSource
 from narrows.errors import InputError
 from narrows.files import whole
-from narrows.journeys.base import Journey, Judged, Request, Say
+from narrows.journeys.base import Items, Journey, Judged, Request, Say
 from narrows.params import param
 from narrows.tasks.base import Rows, Task
 
 __all__ = ["RowsJourney", "split"]
 
+_SHOWN = 10_000  # items on the map of the codes
 _SMALL = 20  # fewer rows are not split: everything is measured on the rows that were learnt
 _HELD = 0.1  # of the rows are held out for the verdict ...
 _ENOUGH = 20  # ... but of few rows up to a quarter, to have so many
@@ -75,7 +79,9 @@ class RowsJourney(Journey):
 
     def judge(self) -> Judged:
         """Measure on the rows that were put aside."""
-        return Judged(self.learnt.task.evaluate(self.learnt.train, self.learnt.test), self.learnt.test)
+        made = self.learnt
+        evaluation = made.task.evaluate(made.train, made.test)
+        return Judged(evaluation, made.test, _items(made) if made.task.mapped else None)
 
     def write(self, folder: Path) -> list[Path]:
         """Write the outputs for all rows of the data."""
@@ -134,6 +140,9 @@ def write_outputs(
             paths.append(write_table(values, folder / f"{stem}.csv", source.ids, source.id_name))
         else:
             paths += schema.write(values.reshape(len(values), *schema.shape), folder, stem, source.ids, source.id_name)
+    if task.imputes and isinstance(schema, TableSchema) and isinstance(source, TableSource):
+        whole_table = filled(schema, source, task.reconstruct)
+        paths += [] if whole_table is None else [write_imputed(schema, whole_table, folder)]
     return paths
 
 
@@ -176,6 +185,17 @@ def code_values(source: Source) -> tuple[np.ndarray, Any, str]:
     except ValueError:
         raise InputError(f"{source.name} holds columns that are no numbers", "columns z1, z2, ...") from None
     return codes, source.ids if source.id_name != "row" else row_numbers(len(codes)), source.id_name
+
+
+def _items(made: Learnt) -> Items:
+    """Return rows for the map of the codes: all, or evenly spaced ones where there are many."""
+    source = made.source
+    index = np.unique(np.linspace(0, len(source) - 1, min(len(source), _SHOWN)).astype(np.int64))
+    some = source.take(index)
+    codes = made.task.outputs(made.schema.encode(some), fresh=True)["codes"]
+    return Items(
+        codes, some.ids, some.id_name, some.labels, some.class_names, some.cells(), some.pictures(), len(source)
+    )
 
 
 def _rows(X: Any, source: Source, schema: Schema) -> Rows:

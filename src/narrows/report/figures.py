@@ -3,7 +3,7 @@
 from narrows.report.activity import activity, checkerboard
 from narrows.report.arithmetic import heat_maps, placement, receptive_field, steps_strip
 from narrows.report.columns import reconstructed_columns
-from narrows.report.curves import loss_curves, spectrum
+from narrows.report.curves import elbow, loss_curves, spectrum
 from narrows.report.epochs import epoch_strips, interpolation, traversal, triplets
 from narrows.report.grids import before_after_filters, manifold_grid, sample_grid
 from narrows.report.maps import code_map, code_map_3d
@@ -20,6 +20,7 @@ __all__ = [
     "code_map",
     "code_map_3d",
     "confusion",
+    "elbow",
     "epoch_strips",
     "filters",
     "heat_maps",

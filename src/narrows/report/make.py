@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from narrows._version import __version__
+from narrows.journeys.base import Items
 from narrows.parts import Part
 from narrows.report import figures
+from narrows.report.explorer import write_explorer
 from narrows.report.page import write_report
 from narrows.report.verdict import verdict
 from narrows.tasks.base import Evaluation, Picture, Rows, Task
@@ -19,11 +21,14 @@ __all__ = ["make_report", "model_facts", "params_of", "report", "versions"]
 DRAW: dict[str, Callable[..., Any]] = {
     "reconstructions": figures.reconstructions,
     "columns": figures.reconstructed_columns,
+    "elbow": figures.elbow,
     "map": figures.code_map,
     "map3d": figures.code_map_3d,
     "losses": figures.loss_curves,
     "filters": figures.filters,
 }
+
+_PAGE = " Beside this page lies map.html, which shows the item under the pointer."
 
 
 def make_report(
@@ -34,6 +39,7 @@ def make_report(
     data: Mapping[str, Any],
     seconds: Mapping[str, float],
     rows: Rows | None,
+    items: Items | None = None,
 ) -> dict[str, Any]:
     """Draw the figures, write report.json and report.html to ``folder``, and return the report."""
     family = task.estimator_
@@ -66,6 +72,9 @@ def make_report(
         "compression": {} if rows is None else _compression(family, rows),
     }
     pictures = [*evaluation.pictures, *_training_pictures(family, rows)]
+    if items is not None:
+        write_explorer(items, folder / "map.html", f"Map of {data.get('name', 'the codes')}")
+        pictures = [each._replace(caption=each.caption + _PAGE) if each.kind == "map" else each for each in pictures]
     drawn = [_draw(each, folder) for each in pictures]
     report["figures"] = [{"title": t, "caption": c, "file": str(p.relative_to(folder))} for t, c, p in drawn]
     write_report(report, drawn, folder)

@@ -64,6 +64,8 @@ class Task(BaseEstimator):
     name: ClassVar[str] = ""
     summary: ClassVar[str] = ""
     fitted: ClassVar[tuple[str, ...]] = ()  # attributes that the artefact keeps
+    imputes: ClassVar[bool] = False  # whether ``reconstruct`` fills the holes of a table
+    mapped: ClassVar[bool] = False  # whether its outputs hold codes that are worth a map
 
     estimator: Estimator | None = param(None, "the autoencoder; none: the task's own choice")
     epochs: int | None = param(None, "overrides the autoencoder's", ge=0)
