@@ -120,9 +120,9 @@ def _epochs(model: Estimator, rows: Any) -> int:
     fitted = clone(model).set_params(epochs=0).fit(rows[:64])
     with torch.no_grad():
         batch = fitted._pairs_of(rows[:1], None, fitted.shapes_[0]).batch(slice(0, 1))
-        step = products(fitted.model_, batch._replace(x=batch.x.float())) * 3 * model.batch_size
-    steps: float = min(max(_WORK / step, _STEPS[0]), _STEPS[1])
-    return max(1, round(steps / math.ceil(rows.shape[0] / model.batch_size)))
+        step: float = products(fitted.model_, batch._replace(x=batch.x.float())) * 3 * model.batch_size
+    steps = min(max(_WORK / step, _STEPS[0]), _STEPS[1])
+    return max(1, round(float(steps) * model.batch_size / int(rows.shape[0])))
 
 
 def _pca_errors(learn: np.ndarray, truth: np.ndarray, sizes: list[int]) -> list[float]:

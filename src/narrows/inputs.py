@@ -8,11 +8,11 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from narrows.errors import InputError
 
-__all__ = ["checked_rows", "like_rows", "model_rows", "n_axes"]
+__all__ = ["checked_rows", "checked_weights", "like_rows", "model_rows", "n_axes"]
 
 _KEPT = {"uint8", "uint16"}
 
@@ -37,6 +37,20 @@ def checked_rows(estimator: BaseEstimator, X: Any, *, reset: bool) -> Any:
             f"Rows of shape {shape[1:]} came to a model fitted on rows of {known} values", f"{known} values"
         )
     return validate_data(estimator, X.reshape(shape[0], values), reset=reset, dtype=dtype).reshape(shape)
+
+
+def checked_weights(weight: Any, rows: Any) -> np.ndarray:
+    """Return one weight per row, finite, none negative and not all zero.
+
+    Examples
+    --------
+    >>> checked_weights([2, 0], np.zeros((2, 3))).tolist()
+    [2.0, 0.0]
+    """
+    weights: np.ndarray = _check_sample_weight(weight, rows, dtype=np.float64, ensure_non_negative=True)
+    if not weights.any():
+        raise InputError("Every sample_weight is zero", "a weight above zero for some rows")
+    return weights
 
 
 def model_rows(X: Any, image_shape: tuple[int, ...] | None, expected: tuple[int, ...] | None) -> Any:

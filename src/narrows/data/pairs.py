@@ -44,7 +44,8 @@ class Pairs:
     Parameters
     ----------
     x, target, cond, weight : array, tensor or sparse matrix
-        Rows first, features on axis 1; ``weight`` multiplies the nats of every value.
+        Rows first, features on axis 1; a ``weight`` in the shape of the target multiplies the nats of every value, one
+        number per row, (n,), multiplies the loss of the row.
     dtype : torch.dtype
         The type of the batches.
     transform : callable, optional
@@ -111,6 +112,24 @@ class Pairs:
     def plain(self) -> "Pairs":
         """Return the rows as they are scored: without augmentation."""
         return Pairs(*self.columns, dtype=self.dtype, transform=self.transform, labels=self.labels)
+
+    @property
+    def row_weight(self) -> Tensor | None:
+        """The weight of every row, (n,), where there is one."""
+        weight = self.columns[3]
+        return weight if weight is not None and weight.ndim == 1 else None
+
+    def weighted(self, weight: Any) -> "Pairs":
+        """Return the rows whose ``weight`` (n,) is above zero, each with its weight."""
+        weights = np.asarray(weight)
+        kept = np.flatnonzero(weights)
+        pairs = self if len(kept) == len(self) else self.take(kept)
+        return pairs.of([*pairs.columns[:3], torch.as_tensor(weights[kept], dtype=torch.float64)])
+
+    def balanced(self) -> "Pairs":
+        """Return the rows with weights of mean 1, so that the loss stays in nats per row."""
+        weight = self.row_weight
+        return self if weight is None else self.of([*self.columns[:3], weight / weight.mean()])
 
     def read_by(self, likelihood: Any) -> "Pairs":
         """Return the rows as a likelihood reads their targets: labels as they are, levels of grey in [0, 1]."""

@@ -61,9 +61,10 @@ def as_pictures(values: Any) -> NDArray[np.uint8] | None:
         return None
     colours: NDArray[Any] = values[:, : 1 if values.shape[1] < 3 else 3]
     if values.dtype.kind == "u":
-        return np.right_shift(colours, 8 * (values.dtype.itemsize - 1)).astype(np.uint8)
+        return np.asarray(np.right_shift(colours, 8 * (values.dtype.itemsize - 1)), np.uint8)
     low, high = float(colours.min()), float(colours.max())
-    return np.rint((colours - low) * (255 / ((high - low) or 1.0))).astype(np.uint8)
+    shades: NDArray[np.uint8] = np.rint((colours - low) * (255 / ((high - low) or 1.0))).astype(np.uint8)
+    return shades
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

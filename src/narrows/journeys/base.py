@@ -27,6 +27,7 @@ class Request(NamedTuple):
     valid: str | None = None  # the user's own validation data
     decode: bool = False  # the data are codes
     given: Mapping[str, Any] = {}
+    start: Mapping[str, Any] | None = None  # the journey's card of the run that this one goes on from
 
 
 class Items(NamedTuple):
@@ -61,6 +62,7 @@ class Journey(ABC):
     name: ClassVar[str] = ""
     serves: ClassVar[tuple[str, ...]] = ()  # names of tasks
     last: ClassVar[bool] = False  # asked only when no other takes the request
+    honours: ClassVar[tuple[str, ...]] = ()  # "valid", "start": what else of a request it can do
 
     def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)
@@ -107,6 +109,9 @@ def journey_for(task: Task, request: Request, settings: Mapping[str, Any]) -> Jo
             if useless:
                 flags = ", ".join(f"--{name.replace('_', '-')}" for name in useless)
                 raise InputError(f"{flags} came for {request.data}, which is not read that way", "", "leave it out")
+            for name, typed in (("valid", "--valid"), ("start", "--from")):
+                if getattr(request, name) is not None and name not in cls.honours:
+                    raise InputError(f"{typed} came for {request.data}: {task.name} cannot do that", "", "leave it out")
             return journey
     kinds = "; ".join(" ".join((cls.__doc__ or "").partition(".")[0].split()) for cls in serving)
     raise InputError(f"{request.data} is nothing that {task.name} reads", kinds, f"narrows fit {task.name} --help")

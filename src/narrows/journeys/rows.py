@@ -46,6 +46,7 @@ class RowsJourney(Journey):
 
     serves: ClassVar[tuple[str, ...]] = ("reduce", "denoise")
     last: ClassVar[bool] = True
+    honours: ClassVar[tuple[str, ...]] = ("valid", "start")
 
     image_size: str | None = param(None, "HEIGHTxWIDTH that images of a folder are brought to")
 
@@ -54,10 +55,16 @@ class RowsJourney(Journey):
         if request.second is not None:
             hint = f"narrows fit {task.name} DATA -o RUN"
             raise InputError(f"{request.second!r} came beside {request.data!r}: one word too many", "one DATA", hint)
-        source = read(request.data, image_size=_size(self.image_size))
-        learn, held, where = split(source, task.random_state if isinstance(task.random_state, int) else 0)
-        schema = learn.fit_schema()
-        for note in dict.fromkeys((*source.notes, *schema.notes)):
+        start = None if request.start is None else schema_from_json(request.start["schema"])
+        source = read(request.data, like=start, image_size=_size(self.image_size))
+        if request.valid is None:
+            learn, held, where = split(source, task.random_state if isinstance(task.random_state, int) else 0)
+            schema, notes = start or learn.fit_schema(), source.notes
+        else:
+            learn, where, schema = source, "validation", start or source.fit_schema()
+            held, notes = own_rows(request.valid, schema, source)
+        notes = tuple(dict.fromkeys((*notes, *(schema.notes if start is None else schema.warnings(source)))))
+        for note in notes:
             say(note)
         X = schema.encode(learn)
         settle(task, request, X, schema)
@@ -73,7 +80,7 @@ class RowsJourney(Journey):
             "held_out": len(held) if where != "training" else 0,
             "values per row": _by(schema.shape),
             "fingerprint": source.fingerprint()[:16],
-            "notes": list(dict.fromkeys((*source.notes, *schema.notes))),
+            "notes": list(notes),
             "split": where,
         }
 
@@ -101,6 +108,23 @@ class RowsJourney(Journey):
         for words in dict.fromkeys((*source.notes, *schema.warnings(source))):
             say(words)
         return write_outputs(task, schema, source, schema.encode(source), out, fresh=True)
+
+
+def own_rows(data: str, schema: Schema, source: Source) -> tuple[Source, tuple[str, ...]]:
+    """Return the user's own rows to measure on, and the notes on the data; rows that do not fit are refused."""
+    try:
+        held = read(data, like=schema)
+        schema.encode(held)
+    except InputError as error:
+        raise InputError(
+            f"--valid {data} does not fit {source.name}: {error.came}", error.accepted, error.hint
+        ) from None
+    said = (
+        f"the verdict is measured on the {len(held):,} rows of {held.name} (--valid); no row of them is learnt from, "
+        f"and early stopping looks at a share of {source.name} only"
+    )
+    unused = f"the {len(source.test):,} test rows of {source.name} are not used" if source.test is not None else ""
+    return held, tuple(filter(None, (*source.notes, said, unused, *held.notes, *schema.warnings(held))))
 
 
 def settle(task: Task, request: Request, X: Any, schema: Schema) -> None:

@@ -1,5 +1,6 @@
 """From a fitted task and what it measured to report.json, report.html and figures."""
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -11,6 +12,7 @@ from narrows._version import __version__
 from narrows.journeys.base import Items
 from narrows.parts import Part
 from narrows.report import figures
+from narrows.report.direct import as_task, halves
 from narrows.report.explorer import write_explorer
 from narrows.report.page import write_report
 from narrows.report.verdict import verdict
@@ -81,10 +83,12 @@ def make_report(
     return report
 
 
-def report(fitted: Any, X: Any, folder: "str | Path") -> dict[str, Any]:
-    """Write a report on how a fitted task does on rows ``X``, and return it.
+def report(fitted: Any, X: Any, folder: "str | Path", y: Any = None) -> dict[str, Any]:
+    """Write a report on how a fitted task does on rows ``X``, and return it; a fitted family counts as a reducer.
 
-    Competitors are fitted on the first half of ``X`` and everything is measured on the second half.
+    ``X`` is what the task was fitted to: an array, images, a frame with the same columns in any order, a sparse matrix,
+    a tensor; ``y`` are labels for the figures. Competitors are fitted on the first half of ``X`` and everything is
+    measured on the second half, so give rows that the fit has not seen; rows sorted by ``y`` are shuffled first.
 
     Examples
     --------
@@ -96,13 +100,22 @@ def report(fitted: Any, X: Any, folder: "str | Path") -> dict[str, Any]:
     >>> report(fitted, X, tempfile.mkdtemp())["task"]
     'reduce'
     """
-    X = np.asarray(X)
-    half = len(X) // 2
-    train, held = Rows(X[:half]), Rows(X[half:])
-    data = {"name": "rows given to nw.report", "rows": len(X), "used": half, "held_out": len(X) - half}
-    folder = Path(folder)
+    task = as_task(fitted)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "X does not have valid feature names")  # they were looked at already
+        return _measured(task, halves(task, X, y), Path(folder))
+
+
+def _measured(task: Task, rows: tuple[Rows, Rows], folder: Path) -> dict[str, Any]:
+    count = sum(half.X.shape[0] for half in rows)
+    data = {
+        "name": "rows given to nw.report",
+        "rows": count,
+        "used": rows[0].X.shape[0],
+        "held_out": rows[1].X.shape[0],
+    }
     folder.mkdir(parents=True, exist_ok=True)
-    return make_report(fitted, fitted.evaluate(train, held), folder, data=data, seconds={}, rows=held)
+    return make_report(task, task.evaluate(*rows), folder, data=data, seconds={}, rows=rows[1])
 
 
 def versions() -> dict[str, str]:

@@ -43,16 +43,16 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="red
         """Return the plain autoencoder."""
         return AutoEncoder()
 
-    def fit(self, X: Any, y: Any = None) -> Self:
-        """Fit to rows X: a table (n, d), or images (n, H, W) or (n, C, H, W)."""
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Fit to rows X: a table (n, d), or images (n, H, W) or (n, C, H, W), with a ``sample_weight`` (n,) or none."""
         model = self.resolve()
         if self.latent_dim == "auto":
             found = sweep(model, X)
             self.code_size_ = found._asdict()
             model.set_params(latent_dim=found.chosen)
         elif self.estimator is None:
-            model.set_params(**self.suited(tuple(getattr(X, "shape", np.shape(X)))[1:]))
-        self.estimator_ = model.fit(X)
+            model.set_params(**self.suited(tuple(X.shape if hasattr(X, "shape") else np.asarray(X).shape)[1:]))
+        self.estimator_ = model.fit(X, sample_weight=sample_weight)
         return self
 
     def resolve(self) -> Estimator:
