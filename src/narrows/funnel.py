@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from narrows.data.pairs import Pairs
+from narrows.data.stream import Stored
 from narrows.errors import InputError
 from narrows.likelihood import Likelihood, Pricing
 from narrows.model import Model
@@ -156,6 +157,9 @@ def refuse_outside(likelihood: Likelihood, pairs: Pairs) -> None:
     if pairs.transform is not None or likelihood.support == (-math.inf, math.inf):
         return
     column = pairs.columns[0] if pairs.columns[1] is None else pairs.columns[1]
+    if isinstance(column, Stored):
+        full = np.iinfo(column.dtype).max if column.dtype.kind == "u" and not pairs.labels else 1
+        column = torch.tensor(column.limits()) / full
     values = torch.as_tensor(column.data) if sp.issparse(column) else column
     grey = not sp.issparse(column) and not pairs.labels
     most = {torch.uint8: 255.0, torch.uint16: 65535.0}.get(values.dtype, 1.0) if grey else 1.0

@@ -18,7 +18,8 @@ from PIL import Image, UnidentifiedImageError
 
 from narrows.errors import InputError
 
-from .pixels import FORMATS, Header, Item, header, pixels
+from .image_files import ACCEPTED, image_files
+from .pixels import Header, Item, header, pixels
 from .source import Source, digest, row_numbers
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ImageSource", "image_folder", "image_list"]
 
-ACCEPTED = "images: " + ", ".join(FORMATS)
 LARGEST, DEFAULT = 128, 64
 T = TypeVar("T")
 
@@ -87,32 +87,18 @@ def image_folder(
     ...     image_folder(Path(folder)).ids.tolist()
     ['1.png']
     """
-    single = folder.is_file()
-    root = folder.parent if single else folder
-    found = [folder] if single else sorted(path for path in folder.rglob("*") if path.is_file())
-    names = [path.relative_to(root) for path in found]
-    seen = [name for name in names if single or not any(p.startswith(".") or p == "__MACOSX" for p in name.parts)]
-    images = [name for name in seen if name.suffix.lower() in FORMATS or single]
-    types = Counter(name.suffix.lower() or "no ending" for name in seen if name.suffix.lower() not in FORMATS)
-    if not images:
-        held = ", ".join(f"{count} {suffix}" for suffix, count in types.most_common(8))
-        came = f"{folder.name!r} holds no images, but {held}" if held else f"{folder.name!r} holds no files"
-        raise InputError(came, ACCEPTED, "give the folder that holds the images")
-    notes = []
-    if types and not single:
-        counted = ", ".join(f"{count} {suffix}" for suffix, count in types.most_common(8))
-        notes.append(f"{folder.name!r}: {sum(types.values())} files are not images and are not read ({counted})")
-    if len(seen) < len(names):
-        notes.append(f"{folder.name!r}: {len(names) - len(seen)} hidden files are not read")
+    root = folder.parent if folder.is_file() else folder
+    files, notes = image_files(folder)
+    images = [path.relative_to(root) for path in files]
     ids = [name.as_posix() for name in images]
-    source = _load([root / name for name in images], ids, folder.name, like, image_size)
+    source = load_images(files, ids, folder.name, like, image_size)
     named = replace(source, notes=(*notes, *source.notes), id_name="file")
     classes = sorted({name.parts[0] for name in images if len(name.parts) > 1})
     if len(classes) < 2 or any(len(name.parts) == 1 for name in images):
         return named
     labels = np.array([classes.index(name.parts[0]) for name in images], np.int64)
-    notes.append(f"{folder.name!r}: its {len(classes)} subfolders are read as classes ({', '.join(classes[:5])})")
-    return replace(named, notes=(*notes, *source.notes), labels=labels, class_names=tuple(classes))
+    said = f"{folder.name!r}: its {len(classes)} subfolders are read as classes ({', '.join(classes[:5])})"
+    return replace(named, notes=(*notes, said, *source.notes), labels=labels, class_names=tuple(classes))
 
 
 def image_list(
@@ -128,10 +114,10 @@ def image_list(
     >>> image_list([Image.new("L", (8, 4)), Image.new("L", (4, 4))]).sizes.tolist()
     [[4, 8], [4, 4]]
     """
-    return _load(list(images), row_numbers(len(images)).tolist(), name, like, image_size)
+    return load_images(list(images), row_numbers(len(images)).tolist(), name, like, image_size)
 
 
-def _load(
+def load_images(
     items: Sequence[Item],
     ids: list[str],
     name: str,

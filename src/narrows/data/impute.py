@@ -17,7 +17,7 @@ from .levels import CategoryColumn, ConstantColumn
 from .table_schema import TableSchema, in_file_form
 from .tables import TableSource
 
-__all__ = ["filled", "holes", "impute", "write_imputed"]
+__all__ = ["file_form", "filled", "holes", "impute", "write_imputed"]
 
 Floats = NDArray[np.float64]
 _ROUNDS, _STILL = 30, 1e-3  # the most passes, and the change of a standardised value at which they end
@@ -93,11 +93,15 @@ def write_imputed(schema: TableSchema, frame: pl.DataFrame, folder: Path) -> Pat
     """Write ``imputed.csv`` with the columns of the table, or ``imputed.npy`` where the table was an array."""
     if schema.array:
         return write_array(frame.to_numpy(), folder / "imputed.npy")
-    known = {column.name: column for column in schema.columns}
-    dated = [in_file_form(s, known[s.name], digits=False) if s.name in known else s for s in frame]
     with whole(folder / "imputed.csv") as draft:
-        pl.DataFrame(dated).write_csv(draft)
+        file_form(schema, frame).write_csv(draft)
     return folder / "imputed.csv"
+
+
+def file_form(schema: TableSchema, frame: pl.DataFrame) -> pl.DataFrame:
+    """Return a table with its dates as they were written."""
+    known = {column.name: column for column in schema.columns}
+    return pl.DataFrame([in_file_form(s, known[s.name], digits=False) if s.name in known else s for s in frame])
 
 
 def _put(series: pl.Series, value: pl.Series) -> pl.Series:

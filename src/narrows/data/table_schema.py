@@ -150,13 +150,17 @@ class TableSchema(Schema):
         frame = self.decode(values)
         if self.array:
             return [write_array(frame.to_numpy(), folder / f"{stem}.npy")]
+        path = folder / f"{stem}.csv"
+        with whole(path) as draft, draft.open("wb") as file:
+            self.file_frame(frame, ids, id_name).write_csv(file)
+        return [path]
+
+    def file_frame(self, frame: pl.DataFrame, ids: NDArray[np.str_], id_name: str) -> pl.DataFrame:
+        """Return decoded rows as they are written: identifiers first, dates and digits as in the file of the fit."""
         frame = frame.with_columns(in_file_form(frame[column.name], column) for column in self.columns)
         while id_name in frame.columns:
             id_name += "_"
-        path = folder / f"{stem}.csv"
-        with whole(path) as draft, draft.open("wb") as file:
-            frame.insert_column(0, pl.Series(id_name, ids.tolist(), dtype=pl.String)).write_csv(file)
-        return [path]
+        return frame.insert_column(0, pl.Series(id_name, ids.tolist(), dtype=pl.String))
 
     def to_json(self) -> dict[str, Any]:
         """Describe the schema by JSON values only."""

@@ -19,7 +19,7 @@ from narrows.journeys.base import Items, Journey, Judged, Request, Say
 from narrows.params import param
 from narrows.tasks.base import Rows, Task
 
-__all__ = ["RowsJourney", "split"]
+__all__ = ["Learnt", "RowsJourney", "items_of", "rows_of", "settle", "size_of_images", "split"]
 
 _SHOWN = 10_000  # items on the map of the codes
 _SMALL = 20  # fewer rows are not split: everything is measured on the rows that were learnt
@@ -56,7 +56,7 @@ class RowsJourney(Journey):
             hint = f"narrows fit {task.name} DATA -o RUN"
             raise InputError(f"{request.second!r} came beside {request.data!r}: one word too many", "one DATA", hint)
         start = None if request.start is None else schema_from_json(request.start["schema"])
-        source = read(request.data, like=start, image_size=_size(self.image_size))
+        source = read(request.data, like=start, image_size=size_of_images(self.image_size))
         if request.valid is None:
             learn, held, where = split(source, task.random_state if isinstance(task.random_state, int) else 0)
             schema, notes = start or learn.fit_schema(), source.notes
@@ -71,7 +71,7 @@ class RowsJourney(Journey):
         require_range(X, source.name, str(task.resolve().likelihood))
         say(f"{task.name}: {len(learn):,} rows of {_by(schema.shape)} values from {source.name}")
         task.fit(X)
-        train, test = (_rows(values, of, schema) for values, of in ((X, learn), (schema.encode(held), held)))
+        train, test = (rows_of(values, of, schema) for values, of in ((X, learn), (schema.encode(held), held)))
         self.learnt = Learnt(task, source, schema, train, test)
         return {
             "name": source.name,
@@ -88,7 +88,7 @@ class RowsJourney(Journey):
         """Measure on the rows that were put aside."""
         made = self.learnt
         evaluation = made.task.evaluate(made.train, made.test)
-        return Judged(evaluation, made.test, _items(made) if made.task.mapped else None)
+        return Judged(evaluation, made.test, items_of(made) if made.task.mapped else None)
 
     def write(self, folder: Path) -> list[Path]:
         """Write the outputs for all rows of the data."""
@@ -211,7 +211,7 @@ def code_values(source: Source) -> tuple[np.ndarray, Any, str]:
     return codes, source.ids if source.id_name != "row" else row_numbers(len(codes)), source.id_name
 
 
-def _items(made: Learnt) -> Items:
+def items_of(made: Learnt) -> Items:
     """Return rows for the map of the codes: all, or evenly spaced ones where there are many."""
     source = made.source
     index = np.unique(np.linspace(0, len(source) - 1, min(len(source), _SHOWN)).astype(np.int64))
@@ -222,13 +222,15 @@ def _items(made: Learnt) -> Items:
     )
 
 
-def _rows(X: Any, source: Source, schema: Schema) -> Rows:
+def rows_of(X: Any, source: Source, schema: Schema) -> Rows:
+    """Return encoded rows with what the source knows of them."""
     table = schema.kind == "table"
     units = "in standard deviations of the column, squared: 1 is no better than its mean" if table else "per value"
     return Rows(X, source.labels, source.class_names, schema.feature_names, units)
 
 
-def _size(text: str | None) -> tuple[int, int] | None:
+def size_of_images(text: str | None) -> tuple[int, int] | None:
+    """Return height and width of a text like ``64x64``."""
     if text is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""The report of a run: figures, a verdict, one self-contained page; ``narrows.report(fitted, X, folder)`` writes one."""
+"""The report of a run: figures, a verdict, one page; ``narrows.report(fitted, X, folder)`` writes one."""
 
 import sys
 from types import ModuleType
