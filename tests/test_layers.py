@@ -20,7 +20,7 @@ LAYERS = [
     "estimator decoding supervised problem funnel artefact inference inputs density diagnostics gaps mixture sampling "
     "walks",
     "families",
-    "tasks baselines metrics",
+    "tasks baselines metrics code_size",
     "journeys",
     "report recipes export selftest testing",
     "serve cli app __main__",

@@ -39,7 +39,7 @@ _PLACES = {
         ArtefactError:errors InputError:errors
         Estimator:estimator Problem:estimator
         Bernoulli:likelihood Categorical:likelihood Gaussian:likelihood Laplace:likelihood
-        Multinomial:likelihood
+        Mixed:likelihood Multinomial:likelihood Poisson:likelihood
         Model:model
         Conv:networks Dense:networks Dictionary:networks ItemItem:networks Linear:networks ResNet:networks
         Residual:networks Stack:networks UNet:networks
@@ -75,6 +75,6 @@ def load(folder: Any, parts: Any = ()) -> Any:
     return import_module("narrows.artefact").load(folder, parts)
 
 
-def report(fitted: Any, X: Any, folder: Any) -> Any:
+def report(fitted: Any, X: Any, folder: Any, y: Any = None) -> Any:
     """Write report.html and report.json on how a fitted task does on rows ``X``, and return the report."""
-    return import_module("narrows.report.make").report(fitted, X, folder)
+    return import_module("narrows.report.make").report(fitted, X, folder, y)

@@ -86,14 +86,14 @@ def image_folder(
     """
     root, images, notes = image_names(folder)
     ids = [name.as_posix() for name in images]
-    source = _load([root / name for name in images], ids, folder.name, like, image_size)
+    source = load_images([root / name for name in images], ids, folder.name, like, image_size)
     named = replace(source, notes=(*notes, *source.notes), id_name="file")
     classes = sorted({name.parts[0] for name in images if len(name.parts) > 1})
     if len(classes) < 2 or any(len(name.parts) == 1 for name in images):
         return named
     labels = np.array([classes.index(name.parts[0]) for name in images], np.int64)
-    notes.append(f"{folder.name!r}: its {len(classes)} subfolders are read as classes ({', '.join(classes[:5])})")
-    return replace(named, notes=(*notes, *source.notes), labels=labels, class_names=tuple(classes))
+    said = f"{folder.name!r}: its {len(classes)} subfolders are read as classes ({', '.join(classes[:5])})"
+    return replace(named, notes=(*notes, said, *source.notes), labels=labels, class_names=tuple(classes))
 
 
 def image_list(
@@ -109,10 +109,10 @@ def image_list(
     >>> image_list([Image.new("L", (8, 4)), Image.new("L", (4, 4))]).sizes.tolist()
     [[4, 8], [4, 4]]
     """
-    return _load(list(images), row_numbers(len(images)).tolist(), name, like, image_size)
+    return load_images(list(images), row_numbers(len(images)).tolist(), name, like, image_size)
 
 
-def _load(
+def load_images(
     items: Sequence[Item],
     ids: list[str],
     name: str,

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .source import Source
     from .tables import TableSource
 
-__all__ = ["COLUMNS", "TableSchema"]
+__all__ = ["COLUMNS", "TableSchema", "in_file_form"]
 
 COLUMNS: dict[str, type[Column]] = {
     found.kind: found for found in (NumberColumn, WholeColumn, CategoryColumn, ConstantColumn)
@@ -168,18 +168,25 @@ class TableSchema(Schema):
         """Write ``stem.csv``, identifiers first; ``stem.npy`` where the table was an array."""
         if self.array:
             return [write_array(self.decode(values).to_numpy(), folder / f"{stem}.npy")]
-        frame = self.written(values)
-        while id_name in frame.columns:
-            id_name += "_"
         path = folder / f"{stem}.csv"
         with whole(path) as draft, draft.open("wb") as file:
-            frame.insert_column(0, pl.Series(id_name, ids.tolist(), dtype=pl.String)).write_csv(file)
+            self.file_frame(self.decode(values), ids, id_name).write_csv(file)
         return [path]
+
+    def file_frame(self, frame: pl.DataFrame, ids: NDArray[np.str_], id_name: str) -> pl.DataFrame:
+        """Return decoded rows as they are written: identifiers first, dates and digits as in the file of the fit."""
+        frame = self.in_form(frame)
+        while id_name in frame.columns:
+            id_name += "_"
+        return frame.insert_column(0, pl.Series(id_name, ids.tolist(), dtype=pl.String))
 
     def written(self, values: ArrayLike) -> pl.DataFrame:
         """Decode numbers, shape ``(n, d)``, to cells as their file had them: dates in their form, digits that count."""
-        frame = self.decode(values)
-        return frame.with_columns(_written(frame[column.name], column) for column in self.columns)
+        return self.in_form(self.decode(values))
+
+    def in_form(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return decoded cells in the form of their file."""
+        return frame.with_columns(in_file_form(frame[column.name], column) for column in self.columns)
 
     def to_json(self) -> dict[str, Any]:
         """Describe the schema by JSON values only."""
@@ -203,13 +210,13 @@ class TableSchema(Schema):
         return self.conform(cast("TableSource", source).frame)
 
 
-def _written(series: pl.Series, column: Column) -> pl.Series:
+def in_file_form(series: pl.Series, column: Column, *, dates: bool = True, digits: bool = True) -> pl.Series:
     """Give a column the form of its file: dates as they were written, numbers without the digits below float32."""
-    if isinstance(column, WholeColumn) and column.format is not None:
+    if dates and isinstance(column, WholeColumn) and column.format is not None and series.dtype.is_temporal():
         return series.dt.to_string(column.format)
-    if isinstance(column, NumberColumn) and series.dtype.is_float():
-        digits = 7 - math.floor(math.log10(column.scale))
-        return series.round(digits) if 0 <= digits <= 15 else series
+    if digits and isinstance(column, NumberColumn) and series.dtype.is_float():
+        places = 7 - math.floor(math.log10(column.scale))
+        return series.round(places) if 0 <= places <= 15 else series
     return series
 
 

@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from narrows.data import Source
+from narrows.data import Schema, Source
 from narrows.data.labels import with_folders, with_labels
 from narrows.errors import InputError
 from narrows.journeys.base import Request, Say
@@ -30,11 +30,11 @@ class LabelledJourney(RowsJourney):
 
     labels: str | None = param(None, "a table of identifiers and labels: those of all rows, or of a few")
 
-    def open(self, request: Request) -> Source:
+    def open(self, data: str, like: Schema | None = None) -> Source:
         """Return the rows, some with a label."""
         if self.label and self.labels:
             raise InputError("--label and --labels came together", "a column, or a file", "leave one out")
-        source = super().open(request)
+        source = super().open(data, like)
         source = with_labels(source, self.labels) if self.labels else with_folders(source)
         if source.labels is None:
             accepted = "--label COLUMN of a table, --labels FILE of identifiers and labels, or one folder per class"

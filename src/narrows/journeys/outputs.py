@@ -7,7 +7,10 @@ from typing import Any
 import numpy as np
 
 from narrows.data import Schema, Source, read
+from narrows.data.impute import filled, write_imputed
 from narrows.data.source import row_numbers
+from narrows.data.table_schema import TableSchema
+from narrows.data.tables import TableSource
 from narrows.errors import InputError
 from narrows.files import whole
 from narrows.tasks.base import Task
@@ -28,6 +31,9 @@ def write_outputs(
             paths.append(write_table(values, folder / f"{stem}.csv", source.ids, source.id_name))
         else:
             paths += schema.write(values.reshape(len(values), *schema.shape), folder, stem, source.ids, source.id_name)
+    if task.imputes and isinstance(schema, TableSchema) and isinstance(source, TableSource):
+        whole_table = filled(schema, source, task.reconstruct)
+        paths += [] if whole_table is None else [write_imputed(schema, whole_table, folder)]
     return paths
 
 

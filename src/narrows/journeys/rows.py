@@ -11,15 +11,16 @@ from narrows.data import Schema, Source, read, schema_from_json
 from narrows.data.check import require_range
 from narrows.data.labels import label_names, with_label
 from narrows.errors import InputError
-from narrows.journeys.base import Journey, Judged, Request, Say
+from narrows.journeys.base import Items, Journey, Judged, Request, Say
 from narrows.journeys.outputs import decode, write_outputs
 from narrows.likelihood import Mixed
 from narrows.params import param
 from narrows.parts import as_part
 from narrows.tasks.base import Rows, Task
 
-__all__ = ["RowsJourney", "split"]
+__all__ = ["Learnt", "RowsJourney", "items_of", "rows_of", "settle", "size_of_images", "split"]
 
+_SHOWN = 10_000  # items on the map of the codes
 _SMALL = 20  # fewer rows are not split: everything is measured on the rows that were learnt
 _HELD = 0.1  # of the rows are held out for the verdict ...
 _ENOUGH = 20  # ... but of few rows up to a quarter, to have so many
@@ -44,6 +45,7 @@ class RowsJourney(Journey):
 
     serves: ClassVar[tuple[str, ...]] = ("reduce", "denoise", "density")
     last: ClassVar[bool] = True
+    honours: ClassVar[tuple[str, ...]] = ("valid", "start")
 
     image_size: str | None = param(None, "HEIGHTxWIDTH that images of a folder are brought to")
     label: str | None = param(None, "the column of a table that holds labels; nothing is learnt from it")
@@ -53,17 +55,23 @@ class RowsJourney(Journey):
         if request.second is not None:
             hint = f"narrows fit {task.name} DATA -o RUN"
             raise InputError(f"{request.second!r} came beside {request.data!r}: one word too many", "one DATA", hint)
-        source = self.open(request)
-        learn, held, where = self.divide(source, task.random_state if isinstance(task.random_state, int) else 0)
-        schema = learn.fit_schema()
-        for note in dict.fromkeys((*source.notes, *schema.notes)):
+        start = None if request.start is None else schema_from_json(request.start["schema"])
+        source = self.open(request.data, start)
+        if request.valid is None:
+            learn, held, where = self.divide(source, task.random_state if isinstance(task.random_state, int) else 0)
+            schema, notes = start or learn.fit_schema(), source.notes
+        else:
+            learn, where, schema = source, "validation", start or source.fit_schema()
+            held, notes = self.own_rows(request.valid, schema, source)
+        notes = tuple(dict.fromkeys((*notes, *(schema.notes if start is None else schema.warnings(source)))))
+        for note in notes:
             say(note)
         X = encoded(task, schema, learn)
         settle(task, request, X, schema, labelled=learn.labels is not None)
         require_range(X, source.name, str(task.resolve().likelihood))
         say(f"{task.name}: {len(learn):,} rows of {_by(schema.shape)} values from {source.name}")
         task.fit(X, label_names(learn))
-        train, test = (_rows(values, of, schema) for values, of in ((X, learn), (encoded(task, schema, held), held)))
+        train, test = (rows_of(values, of, schema) for values, of in ((X, learn), (encoded(task, schema, held), held)))
         self.learnt = Learnt(task, source, schema, train, test)
         return {
             "name": source.name,
@@ -72,14 +80,15 @@ class RowsJourney(Journey):
             "held_out": len(held) if where != "training" else 0,
             "values per row": _by(schema.shape),
             "fingerprint": source.fingerprint()[:16],
-            "notes": list(dict.fromkeys((*source.notes, *schema.notes))),
+            "notes": list(notes),
             "split": where,
         }
 
     def judge(self) -> Judged:
         """Measure on the rows that were put aside."""
         made = self.learnt
-        return Judged(made.task.evaluate(made.train, made.test), made.task.as_read(made.test))
+        evaluation = made.task.evaluate(made.train, made.test)
+        return Judged(evaluation, made.task.as_read(made.test), items_of(made) if made.task.mapped else None)
 
     def write(self, folder: Path) -> list[Path]:
         """Write the outputs for all rows of the data."""
@@ -100,9 +109,24 @@ class RowsJourney(Journey):
             say(words)
         return self.put(task, schema, source, encoded(task, schema, source), out, fresh=True)
 
-    def open(self, request: Request) -> Source:
-        """Read the rows of a fit, with their labels where there are some."""
-        return self.named(read(request.data, image_size=size_of_images(self.image_size)))
+    def open(self, data: str, like: Schema | None = None) -> Source:
+        """Read rows, with their labels where there are some; ``like`` is the schema of the run that is gone on from."""
+        return self.named(read(data, like=like, image_size=size_of_images(self.image_size)))
+
+    def own_rows(self, data: str, schema: Schema, source: Source) -> tuple[Source, tuple[str, ...]]:
+        """Return the user's own rows to measure on, and the notes on the data; rows that do not fit are refused."""
+        try:
+            held = self.named(read(data, like=schema), source.class_names)
+            schema.encode(held)
+        except InputError as error:
+            came = f"--valid {data} does not fit {source.name}: {error.came}"
+            raise InputError(came, error.accepted, error.hint) from None
+        said = (
+            f"the verdict is measured on the {len(held):,} rows of {held.name} (--valid); no row of them is learnt "
+            f"from, and early stopping looks at a share of {source.name} only"
+        )
+        unused = f"the {len(source.test):,} test rows of {source.name} are not used" if source.test is not None else ""
+        return held, tuple(filter(None, (*source.notes, said, unused, *held.notes, *schema.warnings(held))))
 
     def named(self, source: Source, classes: "Sequence[str] | None" = None) -> Source:
         """Return rows with their labels; ``classes`` are those of the fit."""
@@ -157,7 +181,19 @@ def split(source: Source, seed: int) -> tuple[Source, Source, str]:
     return source.take(np.sort(order[held:])), source.take(np.sort(order[:held])), "held-out"
 
 
-def _rows(X: Any, source: Source, schema: Schema) -> Rows:
+def items_of(made: Learnt) -> Items:
+    """Return rows for the map of the codes: all, or evenly spaced ones where there are many."""
+    source = made.source
+    index = np.unique(np.linspace(0, len(source) - 1, min(len(source), _SHOWN)).astype(np.int64))
+    some = source.take(index)
+    codes = made.task.outputs(encoded(made.task, made.schema, some), fresh=True)["codes"]
+    return Items(
+        codes, some.ids, some.id_name, some.labels, some.class_names, some.cells(), some.pictures(), len(source)
+    )
+
+
+def rows_of(X: Any, source: Source, schema: Schema) -> Rows:
+    """Return encoded rows with what the source knows of them."""
     table = schema.kind == "table"
     units = "in standard deviations of the column, squared: 1 is no better than its mean" if table else "per value"
     return Rows(X, source.labels, source.class_names, schema.feature_names, units)

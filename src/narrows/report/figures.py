@@ -5,7 +5,7 @@ from narrows.report.anomaly import contribution_map, roc_curves, score_histogram
 from narrows.report.arithmetic import heat_maps, placement, receptive_field, steps_strip
 from narrows.report.closeups import closeups
 from narrows.report.columns import reconstructed_columns
-from narrows.report.curves import loss_curves, spectrum
+from narrows.report.curves import elbow, loss_curves, spectrum
 from narrows.report.densities import densities, marginals
 from narrows.report.epochs import epoch_strips, interpolation, traversal, triplets
 from narrows.report.grids import before_after_filters, manifold_grid, sample_grid, translations
@@ -27,6 +27,7 @@ __all__ = [
     "confusion",
     "contribution_map",
     "densities",
+    "elbow",
     "epoch_strips",
     "filters",
     "heat_maps",

@@ -78,6 +78,8 @@ class Task(BaseEstimator):
     fitted: ClassVar[tuple[str, ...]] = ()  # attributes that the artefact keeps
     arrays: ClassVar[tuple[str, ...]] = ()  # those that it keeps beside the weights
     reads_missing: ClassVar[bool] = False  # NaN stands for a missing value; otherwise the schema fills it
+    imputes: ClassVar[bool] = False  # whether ``reconstruct`` fills the holes of a table
+    mapped: ClassVar[bool] = False  # whether its outputs hold codes that are worth a map
 
     estimator: Estimator | None = param(None, "the autoencoder; none: the task's own choice")
     epochs: int | None = param(None, "overrides the autoencoder's", ge=0)
