@@ -321,3 +321,15 @@ def test_the_verdict_is_true_in_both_directions() -> None:
         assert np.nanmean(made.difference) == pytest.approx(ours - made.baselines[made.rival]["ndcg@100"])  # type: ignore[arg-type]
         assert set(made.baselines) == {"popularity", "item-kNN", "EASE"}
         assert all(set(each) == set(made.metrics) for each in made.baselines.values())
+
+
+def test_a_report_on_sparse_rows(tmp_path: Any) -> None:
+    rows = tastes(400)
+    fitted = nw.Recommender(random_state=0).fit(rows[:200])
+    report = nw.report(fitted, rows, tmp_path)
+    assert report["verdict"]["text"].endswith("200 users).")
+    drawn = {each["file"] for each in report["figures"]}
+    assert drawn >= {f"figures/{name}.png" for name in ("ranking", "popularity", "trials")}
+    (table,) = report["tables"]
+    assert len(table["rows"]) == 6
+    assert any("\u2713" in row[1] for row in table["rows"])  # a hidden item that was found

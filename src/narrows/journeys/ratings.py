@@ -73,7 +73,7 @@ class RatingsJourney(Journey):
         task.fit(train.X)
         self.learnt = Learnt(task, ratings, train, test)
         new = int(np.count_nonzero(np.asarray(train.X.sum(0)).ravel() == 0))
-        notes += [f"{new:,} items are known from held-out users only: not recommended"] if new else []
+        notes += [f"{new:,} item{'s' * (new > 1)} of held-out users only: not recommended"] if new else []
         return {
             "name": Path(request.data).name,
             "rows": ratings.lines,
@@ -105,7 +105,8 @@ class RatingsJourney(Journey):
         if request.decode:
             raise InputError("--decode came for a recommender", "a history", "narrows apply RUN --history FILE -o OUT")
         ratings = read_ratings(Path(request.history or request.data).expanduser(), self._reading(), card)
-        for note in ratings.notes:
+        users, liked = ratings.liked.shape[0], ratings.liked.nnz
+        for note in (*ratings.notes, f"{users:,} user{'s' * (users > 1)} with {liked:,} known items that are liked"):
             say(note)
         return [write_recs(task, ratings, out / "recs.csv")]
 
