@@ -299,6 +299,15 @@ def test_validation_users_choose_the_settings() -> None:
     assert nw.Recommender().fit(rows[:40]).trials_ == []
 
 
+def test_what_came_stays_as_it_is() -> None:
+    twice = sp.csr_matrix(([1.0, 1.0, 0.0], [1, 1, 2], [0, 3, 3]), shape=(2, 3), dtype=np.float32)
+    before = [array.copy() for array in (twice.data, twice.indices, twice.indptr)]
+    made = interactions(twice)
+    assert made.toarray().tolist() == [[0.0, 2.0, 0.0], [0.0, 0.0, 0.0]]
+    assert made.nnz == 1
+    assert all((a == b).all() for a, b in zip(before, (twice.data, twice.indices, twice.indptr), strict=True))
+
+
 def test_negative_values_are_refused() -> None:
     for call in (lambda: interactions([[1.0, -1.0]]), lambda: nw.Recommender().fit(np.array([[1.0, -1.0], [0, 1]]))):
         with pytest.raises(InputError, match="down to -1"):
