@@ -248,7 +248,6 @@ def test_a_user_of_whom_nothing_is_known_gets_what_is_popular() -> None:
     model = nw.Recommender().fit(rows)
     counts = np.asarray(rows.sum(0)).ravel()
     assert model.recommend(sp.csr_matrix((1, 60)), k=5)[0].tolist() == np.argsort(-counts, kind="stable")[:5].tolist()
-    assert model.cold(sp.vstack([sp.csr_matrix((1, 60)), rows[:1]])).tolist() == [True, False]
 
 
 def test_arrays_frames_and_tensors_are_the_same_users() -> None:

@@ -76,12 +76,13 @@ class RatingsJourney(Journey):
         notes += [f"{new:,} item{'s' * (new > 1)} of held-out users only: not recommended"] if new else []
         return {
             "name": Path(request.data).name,
-            "rows": ratings.lines,
-            "used": train.X.nnz,
-            "held_out": test.X.nnz if where != "training" else 0,
-            "users": users,
-            "users held out": len(held) if where != "training" else 0,
+            "rows": users,
+            "used": len(learn),
+            "held_out": len(held) if where != "training" else 0,
+            "a row is": "a user",
             "items": items,
+            "lines of the file": ratings.lines,
+            "of these liked": ratings.liked.nnz,
             "fingerprint": digest(ratings.liked.indptr, ratings.liked.indices, *ratings.users, *ratings.items)[:16],
             "notes": notes,
             "split": "held-out users'" if where != "training" else "training users'",
