@@ -66,8 +66,8 @@ def test_a_run_holds_all_that_it_should(home: Path) -> None:
     assert set(report["baselines"]) == {"popularity", "item-kNN", "EASE"}
     assert all(set(each) == wanted for each in report["baselines"].values())
     data = report["data"]
-    assert (data["rows"], data["users"], data["users held out"]) == (lines().height, 90, 20)
-    assert data["used"] + data["held_out"] == lines().filter(pl.col("rating") >= 4).height
+    assert (data["rows"], data["used"], data["held_out"], data["lines of the file"]) == (90, 70, 20, lines().height)
+    assert data["of these liked"] == lines().filter(pl.col("rating") >= 4).height
     assert {Path(each["file"]).stem for each in report["figures"]} >= {"ranking", "popularity"}
     page = (home / "run" / "report.html").read_text(encoding="utf-8")
     assert "is recommended" in page
@@ -138,7 +138,7 @@ def test_of_duplicates_the_last_or_the_highest_counts(tmp_path: Path) -> None:
     assert "3 lines repeat a user and an item: the last one counts" in said(timed)
     assert "3 lines repeat a user and an item: the highest counts" in said(plain)
     for report, count in ((timed, liked - 3), (plain, liked)):
-        assert report["data"]["used"] + report["data"]["held_out"] == count
+        assert report["data"]["of these liked"] == count
     lost = again.select("userId", "movieId")
     found = recs(tmp_path / "timed").join(lost, left_on=["user", "item"], right_on=["userId", "movieId"])
     assert found.is_empty()  # seen, though not liked

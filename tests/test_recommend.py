@@ -201,15 +201,15 @@ def test_item_neighbours_are_cosines() -> None:
 def test_settings_are_chosen_only_where_they_are_open() -> None:
     rows = tastes()
     chosen, trials = tuned(nw.LinearRecommender(), rows)
-    assert len(trials) == 13
+    assert len(trials) == 10
     best = max(reversed(trials), key=lambda trial: trial.ndcg).settings
     assert {"l2": chosen.l2, "dropout": chosen.dropout} == best
     fixed, fewer = tuned(nw.LinearRecommender(dropout=0.25), rows)
-    assert (fixed.dropout, len(fewer)) == (0.25, 9)
+    assert (fixed.dropout, len(fewer)) == (0.25, 6)
     same = nw.LinearRecommender(l2=1.0, dropout=0.0)
     assert tuned(same, rows) == (same, [])
     assert tuned(nw.LinearRecommender(), rows[:20])[1] == []  # too few users to tell
-    assert len(tuned(nw.LinearRecommender(dropout=0.0), rows[:20], rows[100:200])[1]) == 9
+    assert len(tuned(nw.LinearRecommender(dropout=0.0), rows[:20], rows[100:200])[1]) == 6
 
 
 # ---- the task ------------------------------------------------------------------------------------------------------
@@ -248,7 +248,6 @@ def test_a_user_of_whom_nothing_is_known_gets_what_is_popular() -> None:
     model = nw.Recommender().fit(rows)
     counts = np.asarray(rows.sum(0)).ravel()
     assert model.recommend(sp.csr_matrix((1, 60)), k=5)[0].tolist() == np.argsort(-counts, kind="stable")[:5].tolist()
-    assert model.cold(sp.vstack([sp.csr_matrix((1, 60)), rows[:1]])).tolist() == [True, False]
 
 
 def test_arrays_frames_and_tensors_are_the_same_users() -> None:
@@ -295,8 +294,17 @@ def test_its_score_serves_a_search() -> None:
 def test_validation_users_choose_the_settings() -> None:
     rows = tastes(200)
     model = nw.Recommender().fit(rows[:40], valid=rows[40:])
-    assert len(model.trials_) == 13
+    assert len(model.trials_) == 10
     assert nw.Recommender().fit(rows[:40]).trials_ == []
+
+
+def test_what_came_stays_as_it_is() -> None:
+    twice = sp.csr_matrix(([1.0, 1.0, 0.0], [1, 1, 2], [0, 3, 3]), shape=(2, 3), dtype=np.float32)
+    before = [array.copy() for array in (twice.data, twice.indices, twice.indptr)]
+    made = interactions(twice)
+    assert made.toarray().tolist() == [[0.0, 2.0, 0.0], [0.0, 0.0, 0.0]]
+    assert made.nnz == 1
+    assert all((a == b).all() for a, b in zip(before, (twice.data, twice.indices, twice.indptr), strict=True))
 
 
 def test_negative_values_are_refused() -> None:
@@ -321,3 +329,15 @@ def test_the_verdict_is_true_in_both_directions() -> None:
         assert np.nanmean(made.difference) == pytest.approx(ours - made.baselines[made.rival]["ndcg@100"])  # type: ignore[arg-type]
         assert set(made.baselines) == {"popularity", "item-kNN", "EASE"}
         assert all(set(each) == set(made.metrics) for each in made.baselines.values())
+
+
+def test_a_report_on_sparse_rows(tmp_path: Any) -> None:
+    rows = tastes(400)
+    fitted = nw.Recommender(random_state=0).fit(rows[:200])
+    report = nw.report(fitted, rows, tmp_path)
+    assert report["verdict"]["text"].endswith("200 users).")
+    drawn = {each["file"] for each in report["figures"]}
+    assert drawn >= {f"figures/{name}.png" for name in ("ranking", "popularity", "trials")}
+    (table,) = report["tables"]
+    assert len(table["rows"]) == 6
+    assert any("\u2713" in row[1] for row in table["rows"])  # a hidden item that was found

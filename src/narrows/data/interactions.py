@@ -19,8 +19,10 @@ def interactions(X: Any) -> sp.csr_matrix:
     2
     """
     rows = sp.csr_matrix(X, dtype=np.float32)
-    rows.sum_duplicates()
-    rows.eliminate_zeros()
+    if not rows.has_canonical_format or (rows.data == 0).any():
+        rows = rows.copy()  # what came stays as it is
+        rows.sum_duplicates()
+        rows.eliminate_zeros()
     if rows.nnz and rows.data.min() < 0:
         came = f"Negative values in data: down to {rows.data.min():g}"
         raise InputError(came, "counts, or 1 where a user took an item and 0 elsewhere", "(R >= 4).astype(float)")

@@ -85,7 +85,11 @@ def rating_table(path: Path, known: Collection[str] = ()) -> Table:
             raise InputError(came, "a whole .parquet file", "write it again") from error
     if path.suffix.lower() not in TEXT:
         raise InputError(f"{path.name!r} is a file of type {path.suffix!r}", ACCEPTED, "export it as CSV")
-    text = read_text_table(path)
+    try:
+        text = read_text_table(path)
+    except OSError as error:
+        came = f"{path.name!r} cannot be opened ({error.strerror or error})"
+        raise InputError(came, ACCEPTED, "check its permissions") from error
     frame, notes = text.frame, list(text.notes)
     numbered = frame.columns == [f"c{i}" for i in range(frame.width)]
     if not numbered and not any(map(role_of, frame.columns)):

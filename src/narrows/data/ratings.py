@@ -176,7 +176,8 @@ def _threshold(
     elif reading.min_rating is not None:
         threshold = reading.min_rating
     else:
-        threshold = float(values[values > 0].min(initial=high)) if counts else low + _LIKED * (high - low)
+        least = low + _LIKED * (high - low)
+        threshold = float(values[(values > 0) if counts else (values >= least)].min(initial=high))
     if threshold is None:
         return None
     liked = int((values >= threshold).sum())

@@ -44,7 +44,7 @@ class LinearRecommender(Estimator):
     """
 
     search: ClassVar[dict[str, tuple[float, ...]]] = {  # what `Recommender` tries for settings that are none
-        "l2": (10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0),
+        "l2": (10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0),
         "dropout": (0.0, 0.25, 0.5, 0.75),
     }
 
@@ -77,11 +77,11 @@ class LinearRecommender(Estimator):
         same = all(column is None for column in pairs.columns[1:])
         plain = model.corruption is None and not len(model.penalties)
         if self.start == "data" and squared and same and plain:
-            solved = gram(pairs)
-            write(model, solved, *self._penalties())
-            some = next(pairs.batches(4096, torch.Generator().manual_seed(0)))
-            with torch.no_grad():
-                model.likelihood.start(some.target - model.reconstruct(some.x))
+            write(model, gram(pairs), *self._penalties())
+            if isinstance(model.likelihood, LearntGaussian):
+                some = next(pairs.batches(4096, torch.Generator().manual_seed(0)))
+                with torch.no_grad():
+                    model.likelihood.start(some.target - model.reconstruct(some.x))
         elif self.epochs == 0:
             reason = "the likelihood" if not squared else "pairs of input and target" if plain else "noise or penalties"
             reason = "start='random'" if self.start == "random" else reason

@@ -73,15 +73,16 @@ class RatingsJourney(Journey):
         task.fit(train.X)
         self.learnt = Learnt(task, ratings, train, test)
         new = int(np.count_nonzero(np.asarray(train.X.sum(0)).ravel() == 0))
-        notes += [f"{new:,} items are known from held-out users only: not recommended"] if new else []
+        notes += [f"{new:,} item{'s' * (new > 1)} of held-out users only: not recommended"] if new else []
         return {
             "name": Path(request.data).name,
-            "rows": ratings.lines,
-            "used": train.X.nnz,
-            "held_out": test.X.nnz if where != "training" else 0,
-            "users": users,
-            "users held out": len(held) if where != "training" else 0,
+            "rows": users,
+            "used": len(learn),
+            "held_out": len(held) if where != "training" else 0,
+            "a row is": "a user",
             "items": items,
+            "lines of the file": ratings.lines,
+            "of these liked": ratings.liked.nnz,
             "fingerprint": digest(ratings.liked.indptr, ratings.liked.indices, *ratings.users, *ratings.items)[:16],
             "notes": notes,
             "split": "held-out users'" if where != "training" else "training users'",
@@ -105,7 +106,8 @@ class RatingsJourney(Journey):
         if request.decode:
             raise InputError("--decode came for a recommender", "a history", "narrows apply RUN --history FILE -o OUT")
         ratings = read_ratings(Path(request.given.get("history") or request.data).expanduser(), self._reading(), card)
-        for note in ratings.notes:
+        users, liked = ratings.liked.shape[0], ratings.liked.nnz
+        for note in (*ratings.notes, f"{users:,} user{'s' * (users > 1)} with {liked:,} known items that are liked"):
             say(note)
         return [write_recs(task, ratings, out / "recs.csv")]
 
