@@ -65,6 +65,8 @@ def test_contributions_add_up_and_expected_values_are_the_neighbours() -> None:
     found = fitted.explain(odd)
     assert np.allclose(found.contributions.sum(1), fitted.score_samples(odd) ** 2)
     assert (found.contributions.argmax(1) == 2).all()
+    apart = ((odd - found.expected) / fitted.scale_) ** 2
+    assert np.allclose(found.contributions / found.contributions.sum(1, keepdims=True), apart / apart.sum(1)[:, None])
     assert (found.expected.min(0) >= X.min(0) - 1e-3).all()
     assert (found.expected.max(0) <= X.max(0) + 1e-3).all()
 
@@ -72,10 +74,10 @@ def test_contributions_add_up_and_expected_values_are_the_neighbours() -> None:
 def test_a_row_of_the_fit_does_not_meet_itself() -> None:
     base = RNG.normal(size=(30, 4))
     near = Neighbourhood(base, base, 1, 1.0)
-    assert np.allclose(near.parts(base, base)[0], 0)
+    assert np.allclose(near.distances(base, base)[0], 0)
     squared = ((base[:, None] - base[None]) ** 2).sum(-1)
     np.fill_diagonal(squared, np.inf)
-    assert np.allclose(near.parts(base, base, itself=True)[0].sum(1), squared.min(1))
+    assert np.allclose(near.distances(base, base, itself=True)[0], squared.min(1))
 
 
 @pytest.mark.parametrize("fpr", [0.01, 0.05, 0.2])
@@ -126,7 +128,7 @@ def test_contamination_is_a_share_of_the_rows_of_the_fit() -> None:
     fitted = detector(contamination=0.1).fit(X)
     assert (fitted.predict(X) == -1).sum() == 30
     assert np.allclose(fitted.decision_function(X), fitted.score_samples(X) - fitted.offset_)
-    with pytest.raises(ValueError, match="fpr and contamination came together"):
+    with pytest.raises(ValueError, match="both fpr=0.01 and contamination=0.1"):
         detector(contamination=0.1, fpr=0.01).fit(X)
 
 

@@ -40,6 +40,8 @@ def lines(path):
         "features",
         "stacked",
         "nll",
+        "anomaly",
+        "one-class",
         "sparse",
         "segment",
         "segment-multi",

@@ -25,14 +25,14 @@ __all__ = ["AnomalyDetector", "Explanation"]
 
 _FPR = 0.01
 _STEPS, _PASSES = 4000, 100  # of training at most, where nobody says how many epochs
-_OUTSIDE, _FAR_OUT = 1.5, 3.0  # interquartile ranges beyond the upper quartile (Tukey 1977)
+_OUTSIDE, _FAR = 1.0, 1.5  # interquartile ranges beyond the upper quartile (Tukey 1977): of training, of the threshold
 
 
 class Explanation(NamedTuple):
     """Why rows have their scores, (n, d) each."""
 
-    contributions: np.ndarray  # sum to the square of the score
-    expected: np.ndarray  # in the units of the rows: the mean of the nearest rows of the fit
+    contributions: np.ndarray  # the squared score, shared out by the columns' squared deviations from ...
+    expected: np.ndarray  # ... the mean of the nearest rows of the fit, in the units of the rows
 
 
 class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
@@ -82,7 +82,8 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
         y is ignored with a warning. ``n_set_aside_`` counts the rows that were too strange for training.
         """
         if self.contamination is not None and self.fpr is not None:
-            raise InputError("fpr and contamination came together", "one of them", "contamination=None")
+            came = f"Two thresholds came, both fpr={self.fpr:g} and contamination={self.contamination:g}"
+            raise InputError(came, "one of them", f"fpr={self.fpr:g}")
         model = self.resolve()
         rows = unit(checked_rows(self, X, reset=True))
         if len(rows) < 2:
@@ -132,7 +133,7 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
     def _calibrate(self, rows: np.ndarray, *, itself: bool) -> None:
         strange = -self._scores_of(rows, itself=itself)
         if not self.clean:
-            inside = _inside(strange, _FAR_OUT)
+            inside = _inside(strange, _FAR)
             self.n_set_aside_, strange = self.n_set_aside_ + int((~inside).sum()), strange[inside]
         self.calibration_ = np.sort(strange.astype(np.float64)).tolist()
 
@@ -185,10 +186,11 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
     def examine(self, X: Any, *, fresh: bool) -> tuple[np.ndarray, Explanation]:
         """Return ``score_samples`` and ``explain`` at once; rows of the fit, not ``fresh``, do not meet themselves."""
         rows = self._rows(X)
-        parts, near = self._parts_of(rows, itself=not fresh)
+        squared, near = self._distances(rows, itself=not fresh)
+        apart = np.square(self.standard(rows).reshape(near.shape) - near)
+        parts = apart * (squared / np.maximum(apart.sum(1), np.finfo(apart.dtype).tiny))[:, None]
         expected = near.astype(np.float64) * np.ravel(self.scale_) + np.ravel(self.mean_)
-        explained = Explanation(parts.reshape(rows.shape), expected.reshape(rows.shape))
-        return -np.sqrt(parts.sum(1)), explained
+        return -np.sqrt(squared), Explanation(parts.reshape(rows.shape), expected.reshape(rows.shape))
 
     def outputs(self, X: Any, *, fresh: bool) -> dict[str, Any]:
         """Return distance, p-value and flag of every row."""
@@ -223,11 +225,11 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
         return np.asarray((rows - shift) / scale, kind)
 
     def _scores_of(self, rows: np.ndarray, *, itself: bool) -> np.ndarray:
-        return -np.sqrt(self._parts_of(rows, itself=itself)[0].sum(1))
+        return -np.sqrt(self._distances(rows, itself=itself)[0])
 
-    def _parts_of(self, rows: np.ndarray, *, itself: bool) -> tuple[np.ndarray, np.ndarray]:
+    def _distances(self, rows: np.ndarray, *, itself: bool) -> tuple[np.ndarray, np.ndarray]:
         flat = self.standard(rows)
-        return self._neighbourhood.parts(flat.reshape(len(rows), -1), self._made(flat), itself=itself)
+        return self._neighbourhood.distances(flat.reshape(len(rows), -1), self._made(flat), itself=itself)
 
 
 def _ordinary(y: Any, n: int) -> np.ndarray:
