@@ -48,7 +48,9 @@ class AnomalyJourney(RowsJourney):
         names = np.arange(len(source))
         ordinary, strange = names[source.labels == 0], names[source.labels == 1]
         if len(ordinary) < 2:
-            raise InputError(f"{source.name!r} has {len(ordinary)} ordinary rows", "at least 2", f"--label {self.label}")
+            raise InputError(
+                f"{source.name!r} has {len(ordinary)} ordinary rows", "at least 2", f"--label {self.label}"
+            )
         place = replace(source.take(ordinary), ids=ordinary.astype(np.str_), test=None)
         learn, held, where = split(place, seed)
         held_rows = np.concatenate([held.ids.astype(int), strange])
