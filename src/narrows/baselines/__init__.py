@@ -6,6 +6,7 @@ from narrows.baselines.anomaly import (
     Mahalanobis,
     NearestRows,
     PCAResidual,
+    rolling_z,
 )
 from narrows.baselines.pictures import ColourTable, LocationPrior, MeanTarget, SmoothedThreshold
 from narrows.baselines.rows import LinearDenoiser, MedianFilter, NoisyInput, PCABaseline
@@ -24,4 +25,5 @@ __all__ = [
     "PCABaseline",
     "PCAResidual",
     "SmoothedThreshold",
+    "rolling_z",
 ]

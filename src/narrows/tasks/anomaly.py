@@ -83,11 +83,12 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
         """Return a code of half the columns."""
         return {"latent_dim": max(1, min(32, math.prod(shape) // 2))} if self.latent_dim is None else {}
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, *, aside: Any = None) -> Self:
         """Fit to rows X: a table (n, d), or images (n, H, W) or (n, C, H, W).
 
         ``y`` of 0 (ordinary) and 1 (anomalous) leaves the anomalous rows out; ``n_labelled_`` counts them. Any other
-        y is ignored with a warning. ``n_set_aside_`` counts the rows that were too strange for training.
+        y is ignored with a warning. ``n_set_aside_`` counts the rows that were too strange for training. ``aside`` are
+        ordinary rows that set the threshold, instead of a fifth of X.
         """
         if self.contamination is not None and self.fpr is not None:
             came = f"Two thresholds came, both fpr={self.fpr:g} and contamination={self.contamination:g}"
@@ -104,9 +105,10 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
             model.set_params(**self.suited(rows.shape[1:]))
         seed = drawn(self.random_state if self.random_state is not None else model.random_state)
         self.seed_ = seed
-        learn, held = self.parts(int(ordinary.sum()))
+        learn, held = self.parts(int(ordinary.sum())) if aside is None else (slice(None), [])
         self._train(model, rows[ordinary][learn], seed)
-        self._calibrate(rows[ordinary][held if len(held) else learn], itself=not len(held))
+        kept = rows[ordinary][held if len(held) else learn] if aside is None else self._rows(aside)
+        self.calibrate(-self._scores_of(kept, itself=aside is None and not len(held)))
         if self.contamination is not None:
             self.contaminated_ = float(np.percentile(self._scores_of(rows, itself=False), 100 * self.contamination))
         return self
@@ -138,8 +140,8 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
         self.estimator_ = model.fit(self.standard(rows))
         self.reference_ = reference_rows(self.standard(rows), seed)
 
-    def _calibrate(self, rows: np.ndarray, *, itself: bool) -> None:
-        strange = -self._scores_of(rows, itself=itself)
+    def calibrate(self, strange: np.ndarray) -> None:
+        """Set the threshold by the distances of ordinary rows, without those that are far outside if not ``clean``."""
         if not self.clean:
             inside = inside_fence(strange, _FAR)
             self.n_set_aside_, strange = self.n_set_aside_ + int((~inside).sum()), strange[inside]
