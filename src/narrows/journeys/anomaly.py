@@ -67,7 +67,7 @@ class AnomalyJourney(RowsJourney):
         return [write_table({**task.columns(scores), **why}, folder / "scores.csv", source.ids, source.id_name)]
 
 
-def labelled[S: Source](source: S, name: str) -> S:
+def labelled(source: Source, name: str) -> Source:
     """Return rows whose labels are those of a column, which is no feature any more."""
     accepted = "a column of 0 (ordinary) and 1 (anomalous)"
     if isinstance(source, TableSource) and name in source.frame.columns:
@@ -80,7 +80,7 @@ def labelled[S: Source](source: S, name: str) -> S:
             raise InputError(came, accepted, "--label COLUMN")
         others = tuple(each for each in source.id_columns if each != name)
         note = f"{name!r} is read as labels ({found.sum()} of {len(found)} rows are anomalous), not as a feature"
-        made = replace(source, frame=source.frame.drop(name), id_columns=others, notes=(*source.notes, note))
+        made: Source = replace(source, frame=source.frame.drop(name), id_columns=others, notes=(*source.notes, note))
         labels = found.to_numpy()
     elif name == "y" and source.class_names is not None and set(source.class_names) <= set(_WORDS):
         made, labels = source, np.array([_WORDS[each] for each in source.class_names])[source.labels]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import polars as pl
@@ -146,7 +146,7 @@ class SeriesJourney(Journey):
             columns = ", ".join(source.frame.columns[:20]) if isinstance(source, TableSource) else "a table"
             raise InputError(f"{source.name!r} has no column {self.time!r} of times", columns, "--time COLUMN")
         if self.label is not None and (schema is None or self.label in source.frame.columns):
-            source = labelled(source, self.label)
+            source = cast("TableSource", labelled(source, self.label))
         times = _times(source.frame[self.time], source.name)
         order = np.argsort(times, kind="stable")
         notes = list(source.notes)

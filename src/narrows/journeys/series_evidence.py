@@ -134,15 +134,16 @@ def _by_interval(labels: np.ndarray, ours: np.ndarray, theirs: np.ndarray) -> np
 
 
 def _notes(task: Any, labelled: bool) -> list[str]:
-    notes = [] if labelled else [
-        "No labelled anomalies came in the last part, so the comparison is on planted ones: in every second window a "
-        "quarter is shifted by two standard deviations, frozen, or taken from another time, in one channel. Real "
-        "anomalies may be of another kind."
-    ]  # fmt: skip
-    notes.append(
+    notes = [
         f"A window's score is its distance to the mean of the {task.neighbours} nearest windows of the fit, in what "
-        f"the autoencoder makes of it and, {task.weight:g} times, in what it misses; a step has the mean of its windows."
-    )
+        f"the autoencoder makes of it and, {task.weight:g} times, in what it misses; a step has its windows' mean."
+    ]
+    if not labelled:
+        notes.append(
+            "No labelled anomalies came in the last part, so the comparison is on planted ones: in every second window "
+            "a quarter is shifted by two standard deviations, frozen, or taken from another time, in one channel. Real "
+            "anomalies may be of another kind."
+        )
     notes.append(
         "Steps are like their neighbours, and later times may differ from earlier ones: the rate of false alarms is "
         f"that of the {len(task.calibration_)} steps that set the threshold, and no promise for other times. If there "

@@ -105,7 +105,8 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
             model.set_params(**self.suited(rows.shape[1:]))
         seed = drawn(self.random_state if self.random_state is not None else model.random_state)
         self.seed_ = seed
-        learn, held = self.parts(int(ordinary.sum())) if aside is None else (slice(None), [])
+        whole = np.arange(int(ordinary.sum()))
+        learn, held = self.parts(len(whole)) if aside is None else (whole, whole[:0])
         self._train(model, rows[ordinary][learn], seed)
         kept = rows[ordinary][held if len(held) else learn] if aside is None else self._rows(aside)
         self.calibrate(-self._scores_of(kept, itself=aside is None and not len(held)))
