@@ -242,3 +242,22 @@ def test_placements_are_pairs_counted() -> None:
     pairs = [(a > b) + 0.5 * (a == b) for a in scores[labels == 1] for b in scores[labels == 0]]
     assert placements(labels, scores).mean() == pytest.approx(np.mean(pairs))
     assert auroc(labels, scores) == pytest.approx(np.mean(pairs))
+
+
+def test_names_of_columns_are_kept_and_few_rows_flag_nothing(tmp_path: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    named = pandas.DataFrame(rows(30, 17), columns=list("abcdef"))
+    fitted = detector().fit(named)
+    loaded = nw.load(fitted.save(tmp_path / "run"))
+    assert list(loaded.feature_names_in_) == list("abcdef")
+    assert np.array_equal(loaded.predict(named), fitted.predict(named))
+    assert fitted.fpr_ == 0.05
+    assert (fitted.predict(named + 100) == 1).all()  # ten rows were put aside: no p-value is below 1/11
+    assert "Nothing can be flagged" in " ".join(fitted.evaluate(Rows(named.to_numpy()), Rows(rows(20, 18))).notes)
+
+
+def test_rows_for_the_threshold_may_be_given() -> None:
+    X, aside = rows(200, 19), rows(99, 20)
+    fitted = detector(clean=True).fit(X, aside=aside)
+    assert np.allclose(fitted.calibration_, np.sort(-fitted.score_samples(aside)))
+    assert len(fitted.reference_) == 200

@@ -65,11 +65,14 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
         "n_set_aside_",
         "seed_",
         "n_features_in_",
+        "feature_names_in_",
     )
     arrays = ("reference_",)
 
     latent_dim: int | None = param(None, "numbers in the code; none: half as many as columns, 32 at most", ge=1)
-    fpr: float | None = param(None, "share of ordinary rows that may be flagged; none: 0.01", gt=0, lt=1)
+    fpr: float | None = param(
+        None, "share of ordinary rows that may be flagged; none: 0.01, of few rows up to 0.05", gt=0, lt=1
+    )
     contamination: float | None = param(None, "share of the rows of the fit to flag, instead of fpr", gt=0, le=0.5)
     clean: bool = param(False, "all rows are known to be ordinary; no: the strangest are left out of training")
     neighbours: int = param(10, "rows of the fit that a row is compared with", ge=1)
@@ -152,8 +155,9 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
 
     @property
     def fpr_(self) -> float:
-        """The share of ordinary rows that may be flagged; the default is coarse enough for the rows put aside."""
-        return self.fpr if self.fpr is not None else max(_FPR, 2 * conformal.finest(self.calibration_))
+        """The share of ordinary rows that may be flagged; by default 0.01, up to 0.05 where few rows were put aside."""
+        fine = conformal.finest(self.calibration_)
+        return self.fpr if self.fpr is not None else min(max(_FPR, 2 * fine), 5 * _FPR)
 
     @property
     def offset_(self) -> float:
