@@ -55,10 +55,10 @@ def stacked(seed: int, quick: bool) -> Measured:
     data = mnist(quick)
     layers = nw.StackedAutoEncoder(latent_dim=1000, network="dense:1000,1000,activation=sigmoid,code=sigmoid")
     layers.set_params(noise="mask:0.25", greedy_epochs=15, epochs=0, lr=1e-3, validation=0, random_state=seed)
-    model = nw.CodeClassifier(estimator=layers, corruption="mask:0.2", epochs=60, lr=1e-3, random_state=seed)
+    model = nw.CodeClassifier(estimator=layers, tune_corruption="mask:0.2", tune_epochs=60, random_state=seed)
     if quick:
         layers.set_params(latent_dim=64, network="dense:64,activation=sigmoid,code=sigmoid", greedy_epochs=2)
-        model.set_params(epochs=3)
+        model.set_params(tune_epochs=3)
     started = time.perf_counter()
     error = 100 * (1 - model.fit(data.train, data.train_labels).score(data.test, data.test_labels))
     return Measured(error, time.perf_counter() - started, f"seed {seed}: {error:.2f} % of the test images are wrong")

@@ -21,7 +21,7 @@ def bench(monkeypatch):
 
     monkeypatch.syspath_prepend(BENCH)
     yield call
-    for name in ("common", "quality", "speed", "table", "rows_anomaly", "rows_rows", "rows_codes", "rows_masks"):
+    for name in (path.stem for path in BENCH.glob("*.py")):
         sys.modules.pop(name, None)
 
 
@@ -36,6 +36,8 @@ def lines(path):
         "linear",
         "reconstruct",
         "denoise",
+        "denoise-natural",
+        "upscale",
         "embed",
         "features",
         "stacked",
@@ -43,6 +45,7 @@ def lines(path):
         "anomaly",
         "one-class",
         "sparse",
+        "recommend",
         "segment",
         "segment-multi",
         "translate",

@@ -61,7 +61,7 @@ def test_no_flag_collides() -> None:
             assert not theirs & own
             for name in names & theirs:  # one flag for both: what the task is given must reach the family
                 held = TASKS[task](estimator=FAMILIES[family]())
-                value = {"epochs": 7, "latent_dim": 7, "random_state": 7, "noise": "mask:0.7"}[name]
+                value = {"epochs": 7, "latent_dim": 7, "random_state": 7, "noise": "mask:0.7", "k": 7}[name]
                 assert getattr(held.set_params(**{name: value}).resolve(), name) == value, (task, family, name)
 
 

@@ -295,7 +295,7 @@ def test_labels_are_learnt_on_top_of_a_code():
     names = np.array([f"digit {label}" for label in range(10)])
     found = []
     for pretrain in (True, False):
-        model = nw.CodeClassifier(estimator=code, epochs=300, lr=3e-3, pretrain=pretrain, random_state=0)
+        model = nw.CodeClassifier(estimator=code, tune_epochs=300, tune_lr=3e-3, pretrain=pretrain, random_state=0)
         model.fit(X[:100], names[Y[:100]], unlabelled=X[100:1500])
         found.append((model.predict(X[1500:]) == names[Y[1500:]]).mean())
     assert found[0] > found[1] + 0.02
@@ -304,33 +304,35 @@ def test_labels_are_learnt_on_top_of_a_code():
     assert shares.shape == (5, 10)
     assert_close(torch.tensor(shares.sum(1)), torch.ones(5))
     fitted = code.fit(X)
-    again = nw.CodeClassifier(estimator=fitted, prefit=True, epochs=1, lr=1e-9, validation=0, random_state=0)
+    again = nw.CodeClassifier(
+        estimator=fitted, prefit=True, tune_epochs=1, tune_lr=1e-9, tune_validation=0, random_state=0
+    )
     again.fit(X[:200], Y[:200])
     assert np.allclose(again.model_.encoder(torch.from_numpy(X[:5]))[-1].detach(), fitted.transform(X[:5]), atol=1e-5)
     assert np.allclose(again.predict_proba(X[:3]), 0.1, atol=1e-5)  # a head at zero knows nothing
     with pytest.raises(InputError, match="1 class came"):
         nw.CodeClassifier(estimator=fitted, prefit=True).fit(X[:5], np.zeros(5, int))
-    with pytest.raises(InputError, match="a family"):
-        nw.CodeClassifier().fit(X[:5], Y[:5])
+    with pytest.raises(InputError, match="a fitted family"):
+        nw.CodeClassifier(prefit=True).fit(X[:5], Y[:5])
 
 
 def test_labels_go_on_from_a_checkpoint(tmp_path):
     code = nw.StackedAutoEncoder(latent_dim=16, network="dense:32", greedy_epochs=1, epochs=1, **SMALL).fit(X)
-    own = {"estimator": code, "prefit": True, "batch_size": 32, "random_state": 0}
-    kept = nw.CodeClassifier(epochs=4, checkpoint=str(tmp_path), **own).fit(X[:200], Y[:200])
+    own = {"estimator": code, "prefit": True, "tune_batch_size": 32, "random_state": 0}
+    kept = nw.CodeClassifier(tune_epochs=4, tune_checkpoint=str(tmp_path), **own).fit(X[:200], Y[:200])
     assert np.array_equal(
-        kept.predict_proba(X[:9]), nw.CodeClassifier(epochs=4, **own).fit(X[:200], Y[:200]).predict_proba(X[:9])
+        kept.predict_proba(X[:9]), nw.CodeClassifier(tune_epochs=4, **own).fit(X[:200], Y[:200]).predict_proba(X[:9])
     )
     stamp = (tmp_path / "resume.pt").stat().st_mtime_ns
-    again = nw.CodeClassifier(epochs=4, checkpoint=str(tmp_path), **own).fit(X[:200], Y[:200])
+    again = nw.CodeClassifier(tune_epochs=4, tune_checkpoint=str(tmp_path), **own).fit(X[:200], Y[:200])
     assert (tmp_path / "resume.pt").stat().st_mtime_ns == stamp  # nothing was learnt again
     assert np.array_equal(again.predict_proba(X[:9]), kept.predict_proba(X[:9]))
     with pytest.raises(InputError, match="the data changed"):
-        nw.CodeClassifier(epochs=4, checkpoint=str(tmp_path), **own).fit(X[:100], Y[:100])
+        nw.CodeClassifier(tune_epochs=4, tune_checkpoint=str(tmp_path), **own).fit(X[:100], Y[:100])
     with torch.no_grad():
         next(code.model_.parameters()).add_(1)
     with pytest.raises(InputError, match="weights changed"):
-        nw.CodeClassifier(epochs=4, checkpoint=str(tmp_path), **own).fit(X[:200], Y[:200])
+        nw.CodeClassifier(tune_epochs=4, tune_checkpoint=str(tmp_path), **own).fit(X[:200], Y[:200])
 
 
 @pytest.mark.parametrize(
@@ -343,23 +345,25 @@ def test_labels_go_on_from_a_checkpoint(tmp_path):
     ids=lambda code: code.name,
 )
 def test_labels_are_learnt_from_the_code_as_it_is_scored(code):
-    model = nw.CodeClassifier(estimator=code, epochs=20, lr=3e-3, validation=0, random_state=0)
+    model = nw.CodeClassifier(estimator=code, tune_epochs=20, tune_lr=3e-3, tune_validation=0, random_state=0)
     model.fit(X[:600], Y[:600])
     assert {name for entry in model.history_ for name in entry["train"]} == {"reconstruction"}  # no price on the code
     assert model.score(X[600:], Y[600:]) > 0.75
-    again = nw.CodeClassifier(estimator=model.base_, prefit=True, epochs=1, lr=1e-9, validation=0, random_state=0)
+    again = nw.CodeClassifier(
+        estimator=model.estimator_, prefit=True, tune_epochs=1, tune_lr=1e-9, tune_validation=0, random_state=0
+    )
     again.fit(X[:200], Y[:200])
     net = again.model_
     with torch.no_grad():
         z = net.encode(torch.from_numpy(X[:9]))[0].z
-    assert np.allclose(z, model.base_.transform(X[:9]), atol=1e-4)
+    assert np.allclose(z, model.estimator_.transform(X[:9]), atol=1e-4)
     assert net.bottleneck.code.training is False
 
 
 def test_labels_take_sparse_rows_and_refuse_mixed_types():
     code = nw.AutoEncoder(latent_dim=4, network="dense:8", epochs=1, **SMALL)
     rows = sp.csr_matrix(X[:60])
-    model = nw.CodeClassifier(estimator=code, epochs=2, random_state=0).fit(rows, Y[:60], unlabelled=rows[:30])
+    model = nw.CodeClassifier(estimator=code, tune_epochs=2, random_state=0).fit(rows, Y[:60], unlabelled=rows[:30])
     assert model.predict(rows[:3]).shape == (3,)
     with pytest.raises(InputError, match="uint8 with labels and of float32 without"):
         nw.CodeClassifier(estimator=code).fit((X[:60] * 16).astype(np.uint8), Y[:60], unlabelled=X[:60])

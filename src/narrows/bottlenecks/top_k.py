@@ -27,10 +27,14 @@ class TopK(Bottleneck):
             raise InputError(f"k={k} of {size} numbers cannot be kept", f"1 to {size}", f"k={max(1, size // 8)}")
         self.n_in = self.n_out = size
         self.k = k
+        self.idle: Tensor
+        self.register_buffer("idle", torch.zeros(size, dtype=torch.int32))  # steps since a unit was last at work
 
     def forward(self, h: Tensor, progress: float = 1.0) -> Code:
         """Return the largest numbers at their places."""
         kept, where = h.relu().topk(self.k, 1, sorted=False)
         z = torch.zeros_like(h).scatter(1, where, kept)
         active = (z.detach() > 0).movedim(1, -1).flatten(0, -2).any(0)
+        if self.training:
+            self.idle.add_(1).masked_fill_(active, 0)
         return Code(z, h.new_zeros(h.shape[0]), {"dead": 1 - active.float().mean()})

@@ -1,5 +1,6 @@
 """Rows among which anomalies are looked for: labels when there are some, and reasons in the user's own units."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,8 +13,8 @@ from narrows.data.levels import CategoryColumn
 from narrows.data.table_schema import TableSchema
 from narrows.data.tables import TableSource
 from narrows.errors import InputError
-from narrows.journeys.base import Request
-from narrows.journeys.rows import RowsJourney, split, write_outputs, write_table
+from narrows.journeys.outputs import write_outputs, write_table
+from narrows.journeys.rows import RowsJourney, split
 from narrows.params import param
 
 __all__ = ["AnomalyJourney", "labelled", "reasons"]
@@ -34,9 +35,10 @@ class AnomalyJourney(RowsJourney):
 
     label: str | None = param(None, "the column that says which rows are anomalous (1) and which ordinary (0)")
 
-    def open(self, request: Request) -> Source:
-        """Read the rows and take the labels out of them."""
-        source = super().open(request)
+    def named(self, source: Source, classes: Sequence[str] | None = None) -> Source:
+        """Return rows with their labels, if a column holds them; after the fit it is a column too many."""
+        if classes is not None:
+            return source
         if self.label is None:
             test = None if source.test is None else replace(source.test, labels=None, class_names=None)
             return replace(source, labels=None, class_names=None, test=test)
@@ -55,7 +57,8 @@ class AnomalyJourney(RowsJourney):
         place = replace(source.take(ordinary), ids=ordinary.astype(np.str_), test=None)
         learn, held, where = split(place, seed)
         held_rows = np.concatenate([held.ids.astype(int), strange])
-        return source.take(learn.ids.astype(int)), source.take(held_rows), where
+        learnt = replace(source.take(learn.ids.astype(int)), labels=None, class_names=None)  # all of them ordinary
+        return learnt, source.take(held_rows), where
 
     def put(
         self, task: Any, schema: Schema, source: Source, X: Any, folder: Path, *, fresh: bool = False

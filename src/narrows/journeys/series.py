@@ -15,7 +15,7 @@ from narrows.data.windows import Steps, regular_steps, spread, window_starts
 from narrows.errors import InputError
 from narrows.journeys.anomaly import labelled
 from narrows.journeys.base import Journey, Judged, Request, Say
-from narrows.journeys.rows import write_table
+from narrows.journeys.outputs import write_table
 from narrows.journeys.series_evidence import Part, evaluation
 from narrows.params import param
 from narrows.tasks.base import Task

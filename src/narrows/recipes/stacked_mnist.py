@@ -13,8 +13,8 @@ from narrows.recipes.evidence import reconstructions
 from narrows.recipes.run import Images, Run
 from narrows.report import figures
 from narrows.report.style import number, percent
-from narrows.supervised import CodeClassifier
 from narrows.tasks.base import unit
+from narrows.tasks.classify import CodeClassifier
 from narrows.tasks.reduce import Reducer
 from narrows.training.seeds import seeded
 
@@ -90,14 +90,14 @@ def _classifier(run: Run, name: str, model: Any, images: Images, n: int) -> Code
         estimator=model or random,
         prefit=model is not None,
         pretrain=model is not None,
-        epochs=max(steps * _BATCH // n, 10),
-        lr=3e-3,
-        batch_size=_BATCH,
-        validation=0.0,
+        tune_epochs=max(steps * _BATCH // n, 10),
+        tune_lr=3e-3,
+        tune_batch_size=_BATCH,
+        tune_validation=0.0,
         random_state=0,
     )
     folder = run.folder / "models" / f"{n}-labels" / name.replace(" ", "-").lower()
-    made.set_params(checkpoint=str(folder))
+    made.set_params(tune_checkpoint=str(folder))
     made.fit(images.train[:n], images.train_labels[:n])
     if not made.finished_:
         raise KeyboardInterrupt

@@ -150,8 +150,9 @@ def _ink(points: Array, codes: Array, labels: Array | None, class_names: Sequenc
             _shade(labels), {}, None, f", darker for larger values ({number(values[0])} to {number(values[-1])})"
         )
     names = [str(value) for value in values]
-    if class_names is not None and labels.dtype.kind in "iub" and set(map(int, values)) <= set(range(len(class_names))):
-        names = [str(class_names[int(value)]) for value in values]
+    known = range(-1, len(class_names or ()))
+    if class_names is not None and labels.dtype.kind in "iub" and set(map(int, values)) <= set(known):
+        names = [str((*class_names, "no label")[int(value)]) for value in values]
     common = np.argsort(-np.bincount(groups), kind="stable")[: len(CLASSES)]
     tint = np.full(len(values), GREY, dtype=object)
     tint[np.sort(common)] = CLASSES[: len(common)]

@@ -80,7 +80,7 @@ def bars_in(
 
 
 def lines(
-    series: Mapping[str, tuple[Array, Array]],
+    series: Mapping[str, tuple[Array, ...]],
     x: str,
     y: str,
     *,
@@ -92,9 +92,9 @@ def lines(
 
     Parameters
     ----------
-    series : mapping of str to tuple of two ndarrays
-        Name and the two coordinates, of one length. The title says the last values, and how many times the reference
-        the lowest of them is.
+    series : mapping of str to tuple of two or three ndarrays
+        Name and the two coordinates, of one length, and the spread of the second one, drawn as a band. The title says
+        the last values, and how many times the reference the lowest of them is.
     x, y : str
         What is drawn, with units.
     log_x, log_y : bool
@@ -107,7 +107,7 @@ def lines(
     >>> epochs = np.arange(1, 6)
     >>> figure = lines({"linear": (epochs, 1 + 1 / epochs)}, "epoch", "test error", reference=("PCA", 1.0))
     """
-    drawn = {name: _points(name, *pair) for name, pair in series.items()}
+    drawn = {name: _points(name, *each[:2]) for name, each in series.items()}
     if not drawn or len(drawn) > len(CLASSES):
         raise InputError(f"{len(drawn)} series", f"1 to {len(CLASSES)}")
     known = np.array(
@@ -126,6 +126,9 @@ def lines(
     for (name, (places, values)), tint in zip(drawn.items(), CLASSES, strict=False):
         dot = "o" if len(places) <= 12 else ""
         axes.plot(places, values, color=tint, linewidth=1.7, marker=dot, markersize=4)
+        if len(series[name]) > 2:
+            spread = np.asarray(series[name][2], np.float64)
+            axes.fill_between(places, values - spread, values + spread, color=tint, alpha=0.15, linewidth=0)
         ends.append((name, places[-1], values[-1], tint))
     if reference:
         axes.axhline(reference[1], color=QUIET, linewidth=1.0, linestyle=(0, (4, 3)))

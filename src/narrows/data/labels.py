@@ -1,0 +1,200 @@
+"""Labels of rows: a column taken out of a table, so that nothing is learnt from it, or a file of their own."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from narrows.errors import InputError
+
+from .read import read
+from .source import Source, row_numbers
+from .tables import TableSource
+
+__all__ = ["label_names", "with_folders", "with_label", "with_labels"]
+
+_FEW = 20  # classes that any table may have; beyond, every second row would be a class of its own
+
+
+def with_label(source: Source, column: str | None, class_names: Sequence[str] | None = None) -> Source:
+    """Take a column out of a table and make it the labels of the rows; an empty cell is no label, -1.
+
+    Parameters
+    ----------
+    source : Source
+        The rows; anything but a table raises InputError, as does a table without the column.
+    column : str or None
+        The column's name; None gives the source as it is.
+    class_names : sequence of str, optional
+        The classes of the fit: then the column may be missing, and an unknown class is no label.
+
+    Examples
+    --------
+    >>> from narrows.data import read
+    >>> source = read(pl.DataFrame({"size": [1.0, 2.0, 4.0], "kind": ["cat", None, "ant"]}))
+    >>> found = with_label(source, "kind")
+    >>> found.labels.tolist(), found.class_names, found.frame.columns
+    ([1, -1, 0], ('ant', 'cat'), ['size'])
+    """
+    if column is None:
+        return source
+    if not isinstance(source, TableSource):
+        came = f"--label {column} came for {source.name!r}, which is no table"
+        raise InputError(came, "a column of a table; classes of images are subfolders", "leave it out")
+    if column not in source.frame.columns:
+        if class_names is not None:
+            return source
+        near = difflib.get_close_matches(column, source.frame.columns, 1)
+        listed = ", ".join(map(repr, source.frame.columns[:20]))
+        raise InputError(f"{source.name!r} has no column {column!r}", listed, f"--label {near[0]}" if near else "")
+    cells = _cells(source.frame[column])
+    names = _classes(cells, source.name) if class_names is None else tuple(class_names)
+    places = {name: place for place, name in enumerate(names)}
+    labels = np.array([places.get(cell, -1) for cell in cells], np.int64)
+    kept = _without(source, column)
+    said = _said(column, names, cells, int((labels < 0).sum()))
+    return replace(kept, labels=labels, class_names=names, notes=(*kept.notes, said))
+
+
+def with_labels(source: Source, file: str | Path) -> Source:
+    r"""Take the labels of the rows from a table of identifiers and labels; a row that is not in it has none, -1.
+
+    The identifiers are the source's own (file names, an identifier column, row numbers from 0); the name of a file
+    without its folder or its ending will do where only one file is called so.
+
+    Examples
+    --------
+    >>> from narrows.data import read
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     _ = (file := Path(folder, "labels.csv")).write_text("row,kind\n0,cat\n2,ant\n")
+    ...     with_labels(read(np.eye(3)), file).labels.tolist()
+    [1, -1, 0]
+    """
+    table = read(file)
+    if not isinstance(table, TableSource) or table.frame.width < 2:
+        raise InputError(f"{str(file)!r} came as labels", "a table with two columns: identifier, label")
+    keys, cells = table.frame[:, 0].cast(pl.String), _cells(table.frame[:, 1])
+    known = pl.DataFrame({"key": keys, "cell": cells}).drop_nulls().unique(maintain_order=True)
+    twice = known["key"].filter(known["key"].is_duplicated()).to_list()
+    if twice:
+        raise InputError(f"{table.name!r} gives {twice[0]!r} more than one label", "one label per row")
+    places, names = _places(source), _classes(known["cell"], table.name)
+    labels, strange = np.full(len(source), -1, np.int64), []
+    for key, cell in known.iter_rows():
+        if key in places:
+            labels[places[key]] = names.index(cell)
+        else:
+            strange.append(key)
+    if (labels < 0).all():
+        came = f"None of the identifiers in {table.name!r} is in {source.name!r} (the first is {strange[0]!r})"
+        raise InputError(came, f"identifiers such as {source.ids[0]!r} ({source.id_name})")
+    said = f"{table.name!r} gives {int((labels >= 0).sum()):,} of {len(source):,} rows one of {len(names)} labels"
+    notes = [said] + (
+        [f"{table.name!r}: {len(strange):,} labels belong to no row ({', '.join(strange[:3])})"] if strange else []
+    )
+    return replace(source, labels=labels, class_names=names, notes=(*source.notes, *notes))
+
+
+def with_folders(source: Source) -> Source:
+    """Take the labels of files from the folders that they are in; those in none, or in "unlabelled", have none.
+
+    Rows that are no files in two folders or more stay as they are.
+    """
+    if source.id_name != "file":
+        return source
+    folders = [PurePosixPath(each).parts[0] if "/" in each else "" for each in source.ids.tolist()]
+    folders = ["" if each.lower() in ("unlabelled", "unlabeled") else each for each in folders]
+    names = tuple(sorted(set(folders) - {""}))
+    if len(names) < 2 or "" not in folders:
+        return source
+    labels = np.array([names.index(each) if each else -1 for each in folders], np.int64)
+    said = f"{source.name!r}: {int((labels < 0).sum()):,} files are in no class's folder: they have no label"
+    kept = tuple(note for note in source.notes if "are read as classes" not in note)
+    listed = f"{source.name!r}: its {len(names)} subfolders are read as classes ({', '.join(names[:5])})"
+    return replace(source, labels=labels, class_names=names, notes=(*kept, listed, said))
+
+
+def _places(source: Source) -> dict[str, int]:
+    """Return where each identifier is; for files also by name and stem, where those are unique."""
+    ids = source.ids.tolist()
+    found = {each: place for place, each in enumerate(ids)}
+    if len(found) < len(ids):
+        raise InputError(f"{source.name!r}: identifiers come more than once", "identifiers that tell the rows apart")
+    if source.id_name != "file":
+        return found
+    short: dict[str, list[int]] = {}
+    for place, each in enumerate(ids):
+        path = PurePosixPath(each)
+        for name in {path.name, path.stem, str(path.with_suffix(""))}:
+            short.setdefault(name, []).append(place)
+    return {name: places[0] for name, places in short.items() if len(places) == 1} | found
+
+
+def label_names(source: Source) -> NDArray[np.str_] | None:
+    """Return the name of every row's class, shape (n,), or None where there are no labels; no label is ``""``.
+
+    Examples
+    --------
+    >>> from narrows.data import read
+    >>> label_names(with_label(read(pl.DataFrame({"x": [1, 5], "y": [True, False]})), "y")).tolist()
+    ['true', 'false']
+    """
+    if source.labels is None:
+        return None
+    names = source.class_names or tuple(map(str, range(int(source.labels.max()) + 1)))
+    return np.array([*names, ""])[source.labels]
+
+
+def _cells(series: pl.Series) -> pl.Series:
+    """Return labels as text; whole numbers stored as floats lose their point."""
+    if series.dtype.is_nested() or series.dtype in (pl.Object, pl.Binary):
+        raise InputError(
+            f"column {series.name!r} holds cells of type {series.dtype}", "text, numbers or true and false"
+        )
+    if series.dtype.is_float():
+        series = series.fill_nan(None)
+        series = series.cast(pl.Int64) if bool((series == series.round()).all()) else series
+    return series.cast(pl.String).replace("", None)
+
+
+def _classes(cells: pl.Series, name: str) -> tuple[str, ...]:
+    """Return the classes in order: numbers by size, texts by letter."""
+    found = cells.drop_nulls().unique().to_list()
+    rows = cells.len() - cells.null_count()
+    if not found:
+        raise InputError(f"{name!r}: every cell of the column {cells.name!r} is empty", "a column with labels")
+    if len(found) > max(_FEW, rows // 2):
+        came = f"column {cells.name!r} holds {len(found)} different values in {rows} rows"
+        raise InputError(came, "labels: classes that several rows share", "another --label")
+    try:
+        return tuple(sorted(found, key=float))
+    except ValueError:
+        return tuple(sorted(found))
+
+
+def _said(column: str, names: tuple[str, ...], cells: pl.Series, missing: int) -> str:
+    unknown = sorted(set(cells.drop_nulls().to_list()) - set(names))
+    strange = f", of which unknown at fit: {', '.join(unknown[:3])}" if unknown else ""
+    rest = f"; {missing} of {len(cells)} rows have none{strange}" if missing else ""
+    return f"{column!r} holds the labels ({len(names)} class{'es' * (len(names) != 1)}), not a feature{rest}"
+
+
+def _without(source: TableSource, column: str) -> TableSource:
+    """Return the table without a column, also where that was taken for an identifier."""
+    others = tuple(name for name in source.id_columns if name != column)
+    notes = tuple(note for note in source.notes if column not in source.id_columns or f"{column!r}" not in note)
+    kept = replace(source, frame=source.frame.drop(column), id_columns=others, notes=notes)
+    if source.id_name == column:
+        kept = replace(kept, ids=row_numbers(len(source)), id_name="row")
+    if not kept.frame.drop(others).width:
+        raise InputError(
+            f"{source.name!r} has no column besides {column!r}", "columns to learn from", "another --label"
+        )
+    return kept

@@ -1,0 +1,67 @@
+"""Rows of which some have a label."""
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from narrows.data import Schema, Source
+from narrows.data.labels import with_folders, with_labels
+from narrows.errors import InputError
+from narrows.journeys.base import Request, Say
+from narrows.journeys.rows import RowsJourney
+from narrows.params import param
+from narrows.tasks.base import Task
+
+__all__ = ["LabelledJourney"]
+
+_SMALL = 20  # fewer labels are not split: all are learnt from, and measured
+_HELD = 0.2  # of the labels of every class are held out for the verdict ...
+_MOST = 10_000  # ... but no more than so many in all
+
+
+class LabelledJourney(RowsJourney):
+    """A table with a label column, images in one folder per class, or any rows with a file of labels.
+
+    Rows without a label are learnt from without it. A part of the labelled rows is held out.
+    """
+
+    serves: ClassVar[tuple[str, ...]] = ("classify",)
+    last: ClassVar[bool] = True
+
+    labels: str | None = param(None, "a table of identifiers and labels: those of all rows, or of a few")
+
+    def open(self, data: str, like: Schema | None = None) -> Source:
+        """Return the rows, some with a label."""
+        if self.label and self.labels:
+            raise InputError("--label and --labels came together", "a column, or a file", "leave one out")
+        source = super().open(data, like)
+        source = with_labels(source, self.labels) if self.labels else with_folders(source)
+        if source.labels is None:
+            accepted = "--label COLUMN of a table, --labels FILE of identifiers and labels, or one folder per class"
+            raise InputError(f"{source.name!r} came without labels", accepted)
+        return source
+
+    def divide(self, source: Source, seed: int) -> tuple[Source, Source, str]:
+        """Hold out labelled rows of every class that has two or more; rows without a label are all learnt from."""
+        labels = np.array(source.labels)
+        if source.test is not None and source.test.labels is not None:
+            return source, source.test, "test"
+        known = np.flatnonzero(labels >= 0)
+        if len(known) < _SMALL:
+            return source, source.take(known), "training"
+        counts = np.bincount(labels[known])
+        wanted = np.ceil(counts * min(_HELD, _MOST / len(known))).astype(int)
+        wanted[counts < 2] = 0
+        order = np.random.default_rng(seed).permutation(known)
+        order = order[np.argsort(labels[order], kind="stable")]
+        rank = np.arange(len(order)) - np.searchsorted(labels[order], labels[order])
+        held = np.sort(order[rank < wanted[labels[order]]])
+        return source.take(np.delete(np.arange(len(source)), held)), source.take(held), "held-out"
+
+    def fit(self, task: Task, request: Request, say: Say) -> dict[str, Any]:
+        """Train, and count the labels."""
+        facts = super().fit(task, request, say)
+        if task.estimator_.finished_ and not getattr(task, "finished_", True):
+            raise KeyboardInterrupt  # while the labels were learnt: --resume begins with them again
+        labels = np.array(self.learnt.train.labels)
+        return facts | {"labels learnt from": int((labels >= 0).sum()), "without a label": int((labels < 0).sum())}

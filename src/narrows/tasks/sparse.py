@@ -1,0 +1,217 @@
+"""A sparse dictionary of features, judged against PCA and dictionary learning with as many numbers at work."""
+
+import math
+import warnings
+from typing import Any, Self
+
+import numpy as np
+import torch
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from narrows.baselines import DictionaryLearning, PCABaseline
+from narrows.bottlenecks import TopK
+from narrows.data.activations import Activations
+from narrows.errors import InputError
+from narrows.estimator import Estimator
+from narrows.families.sparse import SparseAutoEncoder
+from narrows.inference import run
+from narrows.inputs import checked_rows
+from narrows.networks.dictionary import DictionaryDecoder, DictionaryEncoder
+from narrows.params import param
+from narrows.tasks.base import Evaluation, Metric, Rows, Task, error_rows
+from narrows.tasks.sparse_survey import Survey, explained, pictures
+
+__all__ = ["FeatureDictionary"]
+
+_SAMPLE = 100_000  # rows that settle mean and scale ...
+_BYTES = 2**26  # ... and what they may weigh
+_FEW = 1000  # rows whose best atoms are searched for
+_WIDER = 8  # features per value of a row, where the user says nothing ...
+_MOST = 4096  # ... but no more than so many
+_CODES = 2**22  # numbers of codes that are looked at together
+
+
+class FeatureDictionary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="sparse"):
+    """Explains every row as a few features out of many: a sparse autoencoder whose atoms have length 1.
+
+    Rows may stay in files: ``fit`` takes arrays, memory-mapped ones, and ``Activations``. They are centred and share
+    one scale; codes and dictionary are in the rows' own units.
+
+    Examples
+    --------
+    >>> draw = np.random.default_rng(0)
+    >>> X = draw.random((500, 3)) @ draw.normal(size=(3, 16))
+    >>> model = FeatureDictionary(latent_dim=32, k=4, epochs=2, random_state=0).fit(X)
+    >>> codes = model.transform(X)
+    >>> codes.shape, int((codes != 0).sum(1).max())
+    ((500, 32), 4)
+    """
+
+    summary = "explain activations (.npy, .safetensors) by a few features each; against PCA and dictionary learning"
+    fitted, arrays = ("scale_",), ("shift_",)
+
+    latent_dim: int | None = param(None, "features; none: 8 times the values of a row, at most 4096", ge=1)
+    k: int | None = param(None, "features at work per row; none: an eighth of its values, at most 32", ge=1)
+
+    def default(self) -> Estimator:
+        """Return a top-k sparse autoencoder of one layer each way, that brings dead features back."""
+        return SparseAutoEncoder(network="dictionary", penalties="aux_k", start="random")
+
+    def suited(self, shape: tuple[int, ...]) -> dict[str, Any]:
+        """Return how many features suit rows of this shape."""
+        values = math.prod(shape)
+        size = self.latent_dim or min(_MOST, _WIDER * values)
+        own = {"latent_dim": size, "k": min(size, 32, max(1, values // 8))}
+        return {name: value for name, value in own.items() if getattr(self, name) is None}
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Fit to rows X (n, d)."""
+        model = self.resolve()
+        rows = X if isinstance(X, Activations) else Activations.of_array(_dense(checked_rows(model, X, reset=True)))
+        if self.estimator is None:
+            model.set_params(**self.suited((rows.width,)))
+        some = rows.rows(rows.spread(min(_SAMPLE, _BYTES // (8 * rows.width)))).astype(np.float64)
+        self.shift_ = some.mean(0)
+        self.scale_ = float(np.sqrt(np.square(some - self.shift_).mean())) or 1.0
+        model.fit_pairs(rows.scaled(self.shift_, self.scale_))
+        _require_dictionary(model)
+        model.n_features_in_, model.rows_axes_ = rows.width, 2
+        self.estimator_ = model
+        return self
+
+    @property
+    def k_(self) -> int:
+        """Features at work per row, at most."""
+        code: Any = self.estimator_.model_.bottleneck
+        return int(code.k)
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Return how strongly each feature is at work, (n, features), in the units of the rows; most are 0."""
+        rows = self._scaled(X)
+        return run(self.estimator_.model_, rows, Estimator.encode_batch, self.estimator_._where()) * self._scale(rows)
+
+    def reconstruct(self, X: Any) -> np.ndarray:
+        """Return what the features at work add up to."""
+        rows = self._scaled(X)
+        found = run(self.estimator_.model_, rows, lambda m, b: m.reconstruct(b.x), self.estimator_._where())
+        return found * self._scale(rows) + self.shift_.astype(found.dtype)
+
+    def inverse_transform(self, Z: Any) -> np.ndarray:
+        """Return the rows that codes stand for."""
+        check_is_fitted(self)
+        made = self.dictionary()
+        rows: np.ndarray = np.asarray(Z) @ made["W_dec"].numpy() + made["b_dec"].numpy()
+        return rows
+
+    def outputs(self, X: Any, *, fresh: bool) -> dict[str, np.ndarray]:
+        """Return the features at work in every row, the strongest first, and their values, (n, k) each."""
+        values, features = torch.from_numpy(self.transform(X)).topk(self.k_, 1)
+        return {"features": features.int().numpy(), "values": values.numpy()}
+
+    def dictionary(self) -> dict[str, Tensor]:
+        """Return weights for rows as they came: z = top-k of relu(x W_enc + b_enc), x = z W_dec + b_dec.
+
+        ``W_enc`` is (d, features), ``W_dec`` (features, d) with rows of length 1.
+        """
+        check_is_fitted(self)
+        encoder: Any = self.estimator_.model_.encoder
+        decoder: Any = self.estimator_.model_.decoder
+        weight, atoms = encoder.layer.weight.detach().double(), decoder.atoms.detach().double()
+        shift = torch.from_numpy(self.shift_)
+        bias = self.scale_ * encoder.layer.bias.detach() - weight @ shift
+        centre = self.scale_ * decoder.centre.detach() + shift
+        own = {"W_enc": weight.T, "b_enc": bias, "W_dec": atoms, "b_dec": centre}
+        return {name: value.float().contiguous() for name, value in own.items()}
+
+    def survey(self, rows: Activations, top: int = 10) -> Survey:
+        """Return where each feature is at work in rows, which are read once."""
+        check_is_fitted(self)
+        size, top = self.estimator_.latent_dim, min(top, len(rows))
+        total = torch.zeros(3, size, dtype=torch.float64)
+        values, places = torch.zeros(top, size), torch.zeros(top, size, dtype=torch.long)
+        batch = max(64, _CODES // size)
+        for start in range(0, len(rows), batch):
+            part = rows.take(np.arange(start, min(start + batch, len(rows))))
+            z = torch.from_numpy(self.transform(part))
+            total += torch.stack([(z > 0).sum(0), z.sum(0, dtype=torch.float64), z.double().square().sum(0)])
+            whole, where = torch.cat([values, z.float()]), torch.arange(start, start + len(z))[:, None].expand(-1, size)
+            values, chosen = whole.topk(top, 0)
+            places = torch.cat([places, where]).gather(0, chosen)
+        counts, sums, squares = total.numpy()
+        return Survey(len(rows), counts.astype(np.int64), sums, squares, values.T.numpy(), places.T.numpy())
+
+    def evaluate(self, train: Rows, held: Rows) -> Evaluation:
+        """Return the variance explained on ``held`` beside competitors with as many numbers per row."""
+        learnt, truth = (np.asarray(each.X) for each in (train, held))
+        k = self.k_
+        codes, result = self.transform(truth), self.reconstruct(truth)
+        learning = DictionaryLearning(k, codes.shape[1]).fit(learnt)
+        made = {
+            f"PCA ({k} components)": PCABaseline(k).fit(learnt).reconstruct(truth),
+            f"dictionary learning ({learning.atoms_} atoms)": learning.reconstruct(truth),
+        }
+        spread = float(error_rows(truth, np.broadcast_to(learnt.mean(0), truth.shape)).mean())
+        errors = {name: error_rows(truth, rows) for name, rows in made.items()}
+        ours = error_rows(truth, result)
+        rival = min(errors, key=lambda name: float(errors[name].mean()))
+        both = self.survey(Activations.of_array(np.concatenate([learnt, truth])), top=1)
+        dead = float((both.counts == 0).mean())
+        metrics = {
+            "explained": Metric(explained(ours, spread), "share of the variance explained", "", "higher"),
+            "mse": Metric(float(ours.mean()), "mean squared error", "per value, in the rows' units"),
+            "l0": Metric(float((codes > 0).sum(1).mean()), "features at work", "per row (L0)"),
+            "searched": Metric(
+                self._searched(truth, spread), "share explained by the same atoms, searched", "", "higher"
+            ),
+            "dead": Metric(dead, "dead features", f"share of {codes.shape[1]:,}, in {both.rows:,} rows"),
+        }
+        baselines = {
+            name: {"explained": explained(each, spread), "mse": float(each.mean())} for name, each in errors.items()
+        }
+        notes = [
+            f"Dictionary learning saw {learning.rows_:,} rows and searches for the best atoms of every row (orthogonal "
+            "matching pursuit), where the autoencoder computes them in one step; its own atoms, searched in the same "
+            "way, have a line above."
+        ]
+        drawn = pictures(both, {"the autoencoder": metrics["explained"].value}, baselines)
+        return Evaluation(metrics, baselines, "explained", rival, len(truth), ours - errors[rival], drawn, notes)
+
+    def _searched(self, truth: np.ndarray, spread: float) -> float:
+        """Return the variance of at most 1000 rows that the atoms explain when the best are searched for."""
+        from sklearn.decomposition import sparse_encode
+
+        atoms, k = self.dictionary()["W_dec"].numpy(), self.k_
+        some = truth[np.linspace(0, len(truth) - 1, min(_FEW, len(truth))).astype(int)]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of atoms that are nearly the same
+            codes = sparse_encode(some - self.shift_, atoms, algorithm="omp", n_nonzero_coefs=min(k, some.shape[1]))
+        return explained(error_rows(some, codes @ atoms + self.shift_), spread)
+
+    def _scaled(self, X: Any) -> Activations:
+        check_is_fitted(self)
+        known = isinstance(X, Activations)
+        rows = X if known else Activations.of_array(_dense(checked_rows(self.estimator_, X, reset=False)))
+        if rows.width != self.shift_.size:
+            raise InputError(f"Rows of {rows.width} values came", f"rows of {self.shift_.size} values, as at fit")
+        return rows.scaled(self.shift_, self.scale_)
+
+    def _scale(self, rows: Activations) -> np.floating[Any]:
+        return np.float64(self.scale_) if rows.dtype == torch.float64 else np.float32(self.scale_)
+
+
+def _require_dictionary(model: Estimator) -> None:
+    parts = model.model_.encoder, model.model_.decoder, model.model_.bottleneck
+    if not all(isinstance(each, kind) for each, kind in zip(parts, _KINDS, strict=True)):
+        came = f"{type(model).__name__} with the network {model.chosen_network(model.shapes_[0])} came"
+        accepted = "a top-k code between one layer and unit atoms"
+        raise InputError(came, accepted, "--family sparse --network dictionary, k at least 1")
+
+
+_KINDS = (DictionaryEncoder, DictionaryDecoder, TopK)
+
+
+def _dense(X: Any) -> np.ndarray:
+    rows = X.toarray() if hasattr(X, "toarray") else np.asarray(X)
+    return rows.reshape(len(rows), -1)

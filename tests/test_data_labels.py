@@ -1,0 +1,94 @@
+"""Labels that are a column of a table."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from narrows.cli import main
+from narrows.data import read
+from narrows.data.labels import label_names, with_label
+from narrows.errors import InputError
+
+FRAME = pl.DataFrame(
+    {
+        "customer_id": [5, 3, 9, 1],
+        "x": [1.0, 2.0, 3.0, 5.0],
+        "kind": ["b", None, "a", "b"],
+        "flag": [True, False, None, True],
+        "grade": [10.0, 9.0, 10.0, float("nan")],
+        "empty": pl.Series([None] * 4, dtype=pl.String),
+        "cells": [[1], [2], [1], [2]],
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("column", "labels", "names"),
+    [
+        ("kind", [1, -1, 0, 1], ("a", "b")),
+        ("flag", [1, 0, -1, 1], ("false", "true")),
+        ("grade", [1, 0, 1, -1], ("9", "10")),
+    ],
+)
+def test_the_column_becomes_the_labels_and_is_no_feature(
+    column: str, labels: list[int], names: tuple[str, ...]
+) -> None:
+    found = with_label(read(FRAME), column)
+    assert found.labels is not None
+    assert found.labels.tolist() == labels
+    assert found.class_names == names
+    assert column not in found.frame.columns  # type: ignore[attr-defined]
+    assert found.ids.tolist() == ["5", "3", "9", "1"]
+    assert f"{column!r} holds the labels (2 classes), not a feature; 1 of 4 rows have none" in found.notes
+    assert label_names(found).tolist() == [(*names, "")[i] for i in labels]  # type: ignore[union-attr]
+    assert found.take(np.array([2])).labels.tolist() == labels[2:3]  # type: ignore[union-attr]
+
+
+def test_a_label_that_looked_like_an_identifier() -> None:
+    frame = pl.DataFrame({"class_no": [4, 2, 7], "x": [1.0, 2.0, 5.0]})
+    assert read(frame).id_name == "class_no"
+    found = with_label(read(frame), "class_no")
+    assert (found.id_name, found.ids.tolist(), found.class_names) == ("row", ["0", "1", "2"], ("2", "4", "7"))
+    assert not any("identifier" in note for note in found.notes)
+    assert found.fit_schema().feature_names == ("x",)
+
+
+def test_at_apply_the_classes_are_those_of_the_fit() -> None:
+    new = pl.DataFrame({"x": [1.0, 2.0], "kind": ["b", "z"]})
+    found = with_label(read(new), "kind", ("a", "b"))
+    assert found.labels.tolist() == [1, -1]  # type: ignore[union-attr]
+    assert "unknown at fit: z" in found.notes[-1]
+    assert with_label(read(new.drop("kind")), "kind", ("a", "b")).labels is None
+
+
+@pytest.mark.parametrize(
+    ("data", "column", "words"),
+    [
+        (FRAME, "kinds", "no column 'kinds'"),
+        (FRAME, "empty", "every cell"),
+        (FRAME, "cells", "cells of type"),
+        (FRAME.select("kind"), "kind", "no column besides"),
+        (pl.DataFrame({"x": np.arange(50.0) % 7, "y": np.arange(50.0) / 3}), "y", "50 different values in 50 rows"),
+        (np.zeros((3, 4, 4), np.uint8), "kind", "no table"),
+    ],
+)
+def test_what_cannot_be_labels_is_refused(data: object, column: str, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        with_label(read(data), column)
+
+
+def test_the_flag_colours_the_map_and_keeps_the_label_out_of_the_model(tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    frame = pl.DataFrame({"a": draw.normal(size=60), "b": draw.normal(size=60), "c": draw.normal(size=60)})
+    frame = frame.with_columns(kind=pl.Series(["cat", "ant", None] * 20))
+    frame.write_csv(tmp_path / "t.csv")
+    run, out = tmp_path / "run", tmp_path / "out"
+    words = ["--label", "kind", "--latent-dim", "2", "--epochs", "2", "--quiet"]
+    assert main(["fit", "reduce", str(tmp_path / "t.csv"), *words, "-o", str(run)]) == 0
+    assert pl.read_csv(run / "reconstruction.csv").columns == ["row", "a", "b", "c"]
+    for data in (frame, frame.drop("kind"), frame.with_columns(kind=pl.lit("new"))):
+        data.write_csv(tmp_path / "new.csv")
+        assert main(["apply", str(run), str(tmp_path / "new.csv"), "-o", str(out), "--overwrite"]) == 0
+        assert pl.read_csv(out / "codes.csv").equals(pl.read_csv(run / "codes.csv"))
