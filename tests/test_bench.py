@@ -42,6 +42,8 @@ def lines(path):
         "features",
         "stacked",
         "nll",
+        "anomaly",
+        "one-class",
         "sparse",
         "recommend",
         "segment",

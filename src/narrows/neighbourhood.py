@@ -17,7 +17,7 @@ class Neighbourhood:
 
     With r(x) what the autoencoder makes of x, two rows are ``|r(x) - r(y)|^2 + weight^2 |(x - r(x)) - (y - r(y))|^2``
     apart, squared: the first part compares codes, in the units of the columns, the second what the codes miss. The
-    distance of a row is that to the mean of its ``k`` nearest rows in this space; its square is a sum over columns.
+    distance of a row is that to the mean of its ``k`` nearest rows in this space.
 
     Parameters
     ----------
@@ -31,8 +31,8 @@ class Neighbourhood:
     Examples
     --------
     >>> rows = np.array([[0.0, 0.0], [3.0, 4.0]])
-    >>> Neighbourhood(rows, rows, 1, 2.0).parts(rows + 1, rows)[0].tolist()
-    [[4.0, 4.0], [4.0, 4.0]]
+    >>> Neighbourhood(rows, rows, 1, 2.0).distances(rows + 1, rows)[0].tolist()
+    [8.0, 8.0]
     """
 
     def __init__(self, rows: Floats, made: Floats, k: int, weight: float):
@@ -42,32 +42,35 @@ class Neighbourhood:
         joint = np.concatenate([made, weight * (rows - made)], axis=1)
         self.tree = NearestNeighbors(algorithm="brute" if joint.shape[1] > 24 else "kd_tree").fit(joint)
 
-    def parts(self, rows: Floats, made: Floats, *, itself: bool = False) -> tuple[Floats, Floats]:
-        """Return every column's part of the squared distance, and the mean of the nearest rows, (n, d) each.
+    def distances(self, rows: Floats, made: Floats, *, itself: bool = False) -> tuple[Floats, Floats]:
+        """Return the squared distance of every row, (n,), and the mean of its nearest rows, (n, d).
 
         With ``itself``, a reference row equal to the row does not count, once: the row is one of them.
         """
         joint = np.concatenate([made, self.weight * (rows - made)], axis=1)
         index = self._nearest(joint, itself)
         kind = np.result_type(rows, np.float32)
-        parts, near = np.empty(rows.shape, kind), np.empty(rows.shape, kind)
+        squared, near = np.empty(len(rows), kind), np.empty(rows.shape, kind)
         step = max(1, _PART // max(1, index.shape[1] * rows.shape[1]))
         for low in range(0, len(rows), step):
             some = slice(low, low + step)
             near[some] = self.rows[index[some]].mean(1, dtype=kind)
             held = made[some] - self.made[index[some]].mean(1, dtype=kind)
-            parts[some] = held**2 + self.weight**2 * (rows[some] - near[some] - held) ** 2
-        return parts, near
+            missed = rows[some] - near[some] - held
+            squared[some] = (held**2 + self.weight**2 * missed**2).sum(1)
+        return squared, near
 
     def _nearest(self, joint: Floats, itself: bool) -> NDArray[np.intp]:
         most = len(self.rows)
+        found: NDArray[np.intp]
         if not itself or most == 1:
-            found: NDArray[np.intp] = self.tree.kneighbors(joint, self.k, return_distance=False)
+            found = self.tree.kneighbors(joint, self.k, return_distance=False)
             return found
         count = min(self.k + 1, most)
         distance, index = self.tree.kneighbors(joint, count)
         same = distance[:, 0] <= 1e-3 * (1e-9 + distance[:, -1])
-        return np.where(same[:, None], index[:, 1:], index[:, :-1])
+        found = np.where(same[:, None], index[:, 1:], index[:, :-1])
+        return found
 
 
 def reference_rows(rows: Floats, seed: int) -> Floats:

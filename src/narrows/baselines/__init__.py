@@ -6,6 +6,7 @@ from narrows.baselines.anomaly import (
     Mahalanobis,
     NearestRows,
     PCAResidual,
+    rolling_z,
 )
 from narrows.baselines.dictionary import DictionaryLearning
 from narrows.baselines.filtered import FilteredPixels
@@ -40,4 +41,5 @@ __all__ = [
     "SmoothedThreshold",
     "TotalVariation",
     "density_rivals",
+    "rolling_z",
 ]

@@ -32,6 +32,7 @@ _OUTPUTS = (
     "samples",
     "samples_classes",
     "scores",
+    "series_scores",
     "traversals",
     "values",
 )

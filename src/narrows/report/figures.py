@@ -13,6 +13,7 @@ from narrows.report.maps import code_map, code_map_3d
 from narrows.report.masks import confusion, overlay
 from narrows.report.plots import bars, lines
 from narrows.report.ranking import popularity_curves, ranking_curves, trials
+from narrows.report.series import series_scores
 from narrows.report.strips import filters, reconstructions
 from narrows.report.style import save
 
@@ -47,6 +48,7 @@ __all__ = [
     "sample_grid",
     "save",
     "score_histogram",
+    "series_scores",
     "spectrum",
     "steps_strip",
     "translations",

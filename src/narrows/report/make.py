@@ -46,6 +46,7 @@ DRAW: dict[str, Callable[..., Any]] = {
     "trials": figures.trials,
     "scores": figures.score_histogram,
     "roc": figures.roc_curves,
+    "series": figures.series_scores,
     "contributions": figures.contribution_map,
     "closeups": figures.closeups,
     "psnr": figures.bars,

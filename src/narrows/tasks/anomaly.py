@@ -1,7 +1,6 @@
 """Anomaly detection, judged against PCA residuals, Mahalanobis distances, isolation forests and nearest neighbours."""
 
 import math
-import warnings
 from functools import cached_property
 from typing import Any, NamedTuple, Self
 
@@ -16,8 +15,8 @@ from narrows.families.autoencoder import AutoEncoder
 from narrows.inputs import checked_rows
 from narrows.neighbourhood import Neighbourhood, reference_rows
 from narrows.params import check_params, param
-from narrows.parts import as_part
 from narrows.tasks.anomaly_evidence import evaluation
+from narrows.tasks.anomaly_rows import inside_fence, moments, ordinary_rows
 from narrows.tasks.base import Evaluation, Rows, Task, unit
 from narrows.training.seeds import drawn
 
@@ -25,14 +24,14 @@ __all__ = ["AnomalyDetector", "Explanation"]
 
 _FPR = 0.01
 _STEPS, _PASSES = 4000, 100  # of training at most, where nobody says how many epochs
-_OUTSIDE, _FAR_OUT = 1.5, 3.0  # interquartile ranges beyond the upper quartile (Tukey 1977)
+_OUTSIDE, _FAR = 1.0, 1.5  # interquartile ranges beyond the upper quartile (Tukey 1977): of training, of the threshold
 
 
 class Explanation(NamedTuple):
     """Why rows have their scores, (n, d) each."""
 
-    contributions: np.ndarray  # sum to the square of the score
-    expected: np.ndarray  # in the units of the rows: the mean of the nearest rows of the fit
+    contributions: np.ndarray  # the squared score, shared out by the columns' squared deviations from ...
+    expected: np.ndarray  # ... the mean of the nearest rows of the fit, in the units of the rows
 
 
 class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
@@ -66,11 +65,14 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
         "n_set_aside_",
         "seed_",
         "n_features_in_",
+        "feature_names_in_",
     )
     arrays = ("reference_",)
 
     latent_dim: int | None = param(None, "numbers in the code; none: half as many as columns, 32 at most", ge=1)
-    fpr: float | None = param(None, "share of ordinary rows that may be flagged; none: 0.01", gt=0, lt=1)
+    fpr: float | None = param(
+        None, "share of ordinary rows that may be flagged; none: 0.01, of few rows up to 0.05", gt=0, lt=1
+    )
     contamination: float | None = param(None, "share of the rows of the fit to flag, instead of fpr", gt=0, le=0.5)
     clean: bool = param(False, "all rows are known to be ordinary; no: the strangest are left out of training")
     neighbours: int = param(10, "rows of the fit that a row is compared with", ge=1)
@@ -84,19 +86,21 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
         """Return a code of half the columns."""
         return {"latent_dim": max(1, min(32, math.prod(shape) // 2))} if self.latent_dim is None else {}
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, *, aside: Any = None) -> Self:
         """Fit to rows X: a table (n, d), or images (n, H, W) or (n, C, H, W).
 
         ``y`` of 0 (ordinary) and 1 (anomalous) leaves the anomalous rows out; ``n_labelled_`` counts them. Any other
-        y is ignored with a warning. ``n_set_aside_`` counts the rows that were too strange for training.
+        y is ignored with a warning. ``n_set_aside_`` counts the rows that were too strange for training. ``aside`` are
+        ordinary rows that set the threshold, instead of a fifth of X.
         """
         if self.contamination is not None and self.fpr is not None:
-            raise InputError("fpr and contamination came together", "one of them", "contamination=None")
+            came = f"Two thresholds came, both fpr={self.fpr:g} and contamination={self.contamination:g}"
+            raise InputError(came, "one of them", f"fpr={self.fpr:g}")
         model = self.resolve()
         rows = unit(checked_rows(self, X, reset=True))
         if len(rows) < 2:
             raise InputError(f"n_samples={len(rows)}: one row (1 sample) came", "at least 2 rows to learn from")
-        ordinary = _ordinary(y, len(rows))
+        ordinary = ordinary_rows(y, len(rows))
         self.n_labelled_ = int((~ordinary).sum())
         if ordinary.sum() < 2:
             raise InputError(f"{int(ordinary.sum())} of {len(rows)} rows are ordinary", "at least 2", "y of 0 and 1")
@@ -104,9 +108,11 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
             model.set_params(**self.suited(rows.shape[1:]))
         seed = drawn(self.random_state if self.random_state is not None else model.random_state)
         self.seed_ = seed
-        learn, held = self.parts(int(ordinary.sum()))
+        whole = np.arange(int(ordinary.sum()))
+        learn, held = self.parts(len(whole)) if aside is None else (whole, whole[:0])
         self._train(model, rows[ordinary][learn], seed)
-        self._calibrate(rows[ordinary][held if len(held) else learn], itself=not len(held))
+        kept = rows[ordinary][held if len(held) else learn] if aside is None else self._rows(aside)
+        self.calibrate(-self._scores_of(kept, itself=aside is None and not len(held)))
         if self.contamination is not None:
             self.contaminated_ = float(np.percentile(self._scores_of(rows, itself=False), 100 * self.contamination))
         return self
@@ -127,21 +133,21 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
         if not self.clean and len(rows) >= 20:
             first = clone(model).set_params(checkpoint=None, tensorboard=None, verbose=False, warm_start=False)
             self._learn(first, rows, seed, -(-passes // 4) if asked and passes else passes)
-            inside = _inside(-self._scores_of(rows, itself=True), _OUTSIDE)
+            inside = inside_fence(-self._scores_of(rows, itself=True), _OUTSIDE)
             self.n_set_aside_, rows = int((~inside).sum()), rows[inside]
         self._learn(model, rows, seed, passes)
 
     def _learn(self, model: Estimator, rows: np.ndarray, seed: int, passes: int | None) -> None:
         self.__dict__.pop("_neighbourhood", None)
-        self.mean_, self.scale_ = _moments(model, rows)
+        self.mean_, self.scale_ = moments(model, rows)
         model.set_params(epochs=passes)
         self.estimator_ = model.fit(self.standard(rows))
         self.reference_ = reference_rows(self.standard(rows), seed)
 
-    def _calibrate(self, rows: np.ndarray, *, itself: bool) -> None:
-        strange = -self._scores_of(rows, itself=itself)
+    def calibrate(self, strange: np.ndarray) -> None:
+        """Set the threshold by the distances of ordinary rows, without those that are far outside if not ``clean``."""
         if not self.clean:
-            inside = _inside(strange, _FAR_OUT)
+            inside = inside_fence(strange, _FAR)
             self.n_set_aside_, strange = self.n_set_aside_ + int((~inside).sum()), strange[inside]
         self.calibration_ = np.sort(strange.astype(np.float64)).tolist()
 
@@ -149,8 +155,9 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
 
     @property
     def fpr_(self) -> float:
-        """The share of ordinary rows that may be flagged; the default is coarse enough for the rows put aside."""
-        return self.fpr if self.fpr is not None else max(_FPR, 2 * conformal.finest(self.calibration_))
+        """The share of ordinary rows that may be flagged; by default 0.01, up to 0.05 where few rows were put aside."""
+        fine = conformal.finest(self.calibration_)
+        return self.fpr if self.fpr is not None else min(max(_FPR, 2 * fine), 5 * _FPR)
 
     @property
     def offset_(self) -> float:
@@ -194,10 +201,11 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
     def examine(self, X: Any, *, fresh: bool) -> tuple[np.ndarray, Explanation]:
         """Return ``score_samples`` and ``explain`` at once; rows of the fit, not ``fresh``, do not meet themselves."""
         rows = self._rows(X)
-        parts, near = self._parts_of(rows, itself=not fresh)
+        squared, near = self._distances(rows, itself=not fresh)
+        apart = np.square(self.standard(rows).reshape(near.shape) - near)
+        parts = apart * (squared / np.maximum(apart.sum(1), np.finfo(apart.dtype).tiny))[:, None]
         expected = near.astype(np.float64) * np.ravel(self.scale_) + np.ravel(self.mean_)
-        explained = Explanation(parts.reshape(rows.shape), expected.reshape(rows.shape))
-        return -np.sqrt(parts.sum(1)), explained
+        return -np.sqrt(squared), Explanation(parts.reshape(rows.shape), expected.reshape(rows.shape))
 
     def outputs(self, X: Any, *, fresh: bool) -> dict[str, Any]:
         """Return distance, p-value and flag of every row."""
@@ -229,39 +237,13 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
         """Return rows as the autoencoder sees them."""
         kind = np.result_type(rows, np.float32)
         shift, scale = (np.asarray(each, kind) for each in (self.mean_, self.scale_))
-        return np.asarray((rows - shift) / scale, kind)
+        made: np.ndarray = np.asarray((rows - shift) / scale, kind)
+        return made
 
     def _scores_of(self, rows: np.ndarray, *, itself: bool) -> np.ndarray:
-        return -np.sqrt(self._parts_of(rows, itself=itself)[0].sum(1))
+        scores: np.ndarray = -np.sqrt(self._distances(rows, itself=itself)[0])
+        return scores
 
-    def _parts_of(self, rows: np.ndarray, *, itself: bool) -> tuple[np.ndarray, np.ndarray]:
+    def _distances(self, rows: np.ndarray, *, itself: bool) -> tuple[np.ndarray, np.ndarray]:
         flat = self.standard(rows)
-        return self._neighbourhood.parts(flat.reshape(len(rows), -1), self._made(flat), itself=itself)
-
-
-def _ordinary(y: Any, n: int) -> np.ndarray:
-    """Return which rows are not labelled as anomalous."""
-    if y is None:
-        return np.ones(n, bool)
-    labels = np.asarray(y).ravel()
-    if len(labels) != n or not np.isin(labels, (0, 1)).all():
-        warnings.warn("y is ignored: it is not one 0 (ordinary) or 1 (anomalous) per row", stacklevel=3)
-        return np.ones(n, bool)
-    return np.asarray(labels != 1)
-
-
-def _moments(model: Estimator, rows: np.ndarray) -> tuple[Any, Any]:
-    """Return mean and standard deviation of the columns of a table; 0 and 1 where values stay as they are."""
-    low, high = as_part("likelihood", model.likelihood).support
-    if rows.ndim > 2 or model.image_shape is not None or not math.isinf(high - low):
-        return 0.0, 1.0
-    mean, scale = rows.mean(0, dtype=np.float64), rows.std(0, dtype=np.float64)
-    plain = np.isin(rows, (0, 1)).all(0) | (scale <= 1e-12 * (1 + np.abs(mean)))
-    return np.where(plain, 0.0, mean).tolist(), np.where(plain, 1.0, scale).tolist()
-
-
-def _inside(strange: np.ndarray, ranges: float) -> np.ndarray:
-    """Return which scores are below the fence, on a logarithmic scale: so many quartile ranges above the upper one."""
-    logs = np.log(np.maximum(strange, 1e-12))
-    lower, upper = np.quantile(logs, (0.25, 0.75))
-    return np.asarray(logs <= upper + ranges * (upper - lower)) if upper > lower else np.ones(len(logs), bool)
+        return self._neighbourhood.distances(flat.reshape(len(rows), -1), self._made(flat), itself=itself)
