@@ -49,6 +49,7 @@ def make_report(
         metric=f"{data.get('split', 'held-out')} {metric.label}",
         better=metric.better,
         rows=evaluation.rows,
+        unit=evaluation.unit,
         difference=evaluation.difference,
     )
     params, changed = params_of(family)

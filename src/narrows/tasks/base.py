@@ -55,6 +55,7 @@ class Evaluation:
     pictures: list[Picture] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     tables: list[dict[str, Any]] = field(default_factory=list)  # title, lead, columns, rows
+    unit: str = "row"  # what was measured so many of
 
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(param,))

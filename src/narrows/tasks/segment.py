@@ -107,7 +107,7 @@ class Segmenter(PicturesTask, Task, name="segment"):
         """Return the name of a class: the user's, or its value."""
         known = sorted(self.classes_)
         if self.class_names is None or value not in known:
-            return f"#{value:06x}" if isinstance(self.ignore, str) or max(known) > 0xFFFF else str(value)
+            return f"#{value:06x}" if isinstance(self.ignore, str) or max(known) > 0xFFFF else f"class {value}"
         return self.class_names[known.index(value)]
 
     def _observe(self, x: list[Array], masks: list[Array]) -> None:

@@ -104,7 +104,7 @@ class Translator(PicturesTask, Task, name="translate"):
         }
         found = {name: Metric(value, *labels[name]) for name, value in measured(truth, made).items()}
         pictures = [drawing(held.x, made, truth)]
-        return Evaluation(found, values, "l1", rival, len(truth), np.array(gaps), pictures)
+        return Evaluation(found, values, "l1", rival, len(truth), np.array(gaps), pictures, unit="picture")
 
     def outputs(self, X: Any, *, fresh: bool) -> dict[str, np.ndarray]:
         """Return what the pictures become."""
