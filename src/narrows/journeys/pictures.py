@@ -122,15 +122,12 @@ def mixed(pictures: Pictures) -> list[str]:
     Examples
     --------
     >>> mixed(Pictures("two", ("a", "b"), [np.zeros((1, 2, 2), np.uint8), np.zeros((3, 2, 2), np.uint8)]))
-    ["'two': 1 pictures of 1 channels, 1 of 3: the network sees 3 of all; grey is repeated"]
+    ["'two': pictures by channels: 1 of 1, 1 of 3; the network sees 3 of all, grey is repeated"]
     """
     counts = sorted(Counter(len(array) for array in pictures.arrays).items())
-    if len(counts) == 1:
-        return []
-    held = ", ".join(
-        f"{n} {'pictures of' if not i else 'of'} {k}{' channels' if not i else ''}" for i, (k, n) in enumerate(counts)
-    )
-    return [f"{pictures.name!r}: {held}: the network sees {counts[-1][0]} of all; grey is repeated"]
+    held = ", ".join(f"{n} of {k}" for k, n in counts)
+    said = f"{pictures.name!r}: pictures by channels: {held}; the network sees {counts[-1][0]} of all, grey is repeated"
+    return [said] if len(counts) > 1 else []
 
 
 def _valid(request: Request) -> Request:
