@@ -21,7 +21,7 @@ def bench(monkeypatch):
 
     monkeypatch.syspath_prepend(BENCH)
     yield call
-    for name in ("common", "quality", "speed", "table", "rows_rows", "rows_codes", "rows_masks"):
+    for name in ("common", "quality", "speed", "table", "rows_anomaly", "rows_rows", "rows_codes", "rows_masks"):
         sys.modules.pop(name, None)
 
 
@@ -40,6 +40,8 @@ def lines(path):
         "features",
         "stacked",
         "nll",
+        "anomaly",
+        "one-class",
         "sparse",
         "segment",
         "segment-multi",

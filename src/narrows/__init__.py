@@ -16,7 +16,7 @@ _PLACES = {
     "families": "AutoEncoder:autoencoder DenoisingAutoEncoder:denoising LinearAutoEncoder:linear VAE:vae "
     "AdversarialAutoEncoder:adversarial ConditionalVAE:conditional_vae ContractiveAutoEncoder:contractive "
     "SparseAutoEncoder:sparse StackedAutoEncoder:stacked VQVAE:vqvae WassersteinAutoEncoder:wasserstein",
-    "tasks": "Denoiser:denoise Reducer:reduce Segmenter:segment Translator:translate",
+    "tasks": "AnomalyDetector:anomaly Denoiser:denoise Reducer:reduce Segmenter:segment Translator:translate",
     "": "Bernoulli:likelihood Categorical:likelihood Gaussian:likelihood Laplace:likelihood Multinomial:likelihood "
     "GaussianNoise:corruption Mask:corruption SaltPepper:corruption Swap:corruption L1:penalties "
     "Contractive:penalties KLSparsity:penalties Orthogonal:penalties Dice:penalties Edges:penalties "

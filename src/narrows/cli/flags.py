@@ -80,6 +80,7 @@ def parse(words: Sequence[str]) -> tuple[Callable[[Options], int], Options]:
     fit = commands.add_parser("fit", help="train a model for a task", add_help=False)
     fit.add_argument("rest", nargs=argparse.REMAINDER)
     _apply(commands)
+    _rethreshold(commands)
     _small(commands)
     if not words or words[0] in ("-h", "--help", "help"):
         parser.print_help()
@@ -92,7 +93,7 @@ def parse(words: Sequence[str]) -> tuple[Callable[[Options], int], Options]:
 
 
 _MODULES = {
-    **{name: name for name in ("fit", "apply", "recipe")},
+    **{name: name for name in ("fit", "apply", "recipe", "rethreshold")},
     **dict.fromkeys(("report", "check", "data", "selftest"), "small"),
 }
 
@@ -111,6 +112,13 @@ def _apply(commands: Any) -> None:
     made.add_argument("-o", "--output", metavar="OUT", required=True, help="folder for the results")
     made.add_argument("--decode", action="store_true", help="DATA holds codes; turn them into rows")
     made.add_argument("--overwrite", action="store_true", help="write into OUT although it holds files")
+
+
+def _rethreshold(commands: Any) -> None:
+    help, usage = "change the false alarm rate of an anomaly detector, without training", "RUN --fpr X"
+    made = _command(commands, "rethreshold", help, usage)
+    made.add_argument("run", metavar="RUN", help="folder that `narrows fit anomaly` wrote")
+    made.add_argument("--fpr", metavar="X", required=True, help="share of ordinary rows that may be flagged")
 
 
 def _small(commands: Any) -> None:

@@ -1,6 +1,7 @@
 """The figures of a report: functions of plain arrays that return matplotlib figures."""
 
 from narrows.report.activity import activity, checkerboard
+from narrows.report.anomaly import contribution_map, roc_curves, score_histogram
 from narrows.report.arithmetic import heat_maps, placement, receptive_field, steps_strip
 from narrows.report.columns import reconstructed_columns
 from narrows.report.curves import loss_curves, spectrum
@@ -20,6 +21,7 @@ __all__ = [
     "code_map",
     "code_map_3d",
     "confusion",
+    "contribution_map",
     "epoch_strips",
     "filters",
     "heat_maps",
@@ -32,8 +34,10 @@ __all__ = [
     "receptive_field",
     "reconstructed_columns",
     "reconstructions",
+    "roc_curves",
     "sample_grid",
     "save",
+    "score_histogram",
     "spectrum",
     "steps_strip",
     "translations",

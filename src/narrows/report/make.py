@@ -26,6 +26,9 @@ DRAW: dict[str, Callable[..., Any]] = {
     "map3d": figures.code_map_3d,
     "losses": figures.loss_curves,
     "filters": figures.filters,
+    "scores": figures.score_histogram,
+    "roc": figures.roc_curves,
+    "contributions": figures.contribution_map,
 }
 
 
