@@ -128,7 +128,7 @@ def test_contamination_is_a_share_of_the_rows_of_the_fit() -> None:
     fitted = detector(contamination=0.1).fit(X)
     assert (fitted.predict(X) == -1).sum() == 30
     assert np.allclose(fitted.decision_function(X), fitted.score_samples(X) - fitted.offset_)
-    with pytest.raises(ValueError, match="both fpr=0.01 and contamination=0.1"):
+    with pytest.raises(ValueError, match=r"both fpr=0\.01 and contamination=0\.1"):
         detector(contamination=0.1, fpr=0.01).fit(X)
 
 

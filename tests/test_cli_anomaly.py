@@ -45,7 +45,7 @@ def scores(folder: Path) -> list[dict[str, str]]:
 
 def test_labels_are_measured_on_and_reasons_are_in_the_users_units(tmp_path: Path) -> None:
     table = frame(500, 25)
-    run, report, rows = fit(tmp_path, table, "--label", "bad", "--clean")
+    _, report, rows = fit(tmp_path, table, "--label", "bad", "--clean")
     assert list(rows[0]) == ["order_id", *COLUMNS]
     assert [row["order_id"] for row in rows] == table["order_id"].to_list()
     assert report["data"]["held_out"] == 25 + 48

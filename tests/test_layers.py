@@ -16,7 +16,7 @@ LAYERS = [
     "likelihood corruption penalties bottlenecks networks",
     "model data",
     "training",
-    "estimator decoding supervised problem funnel artefact inference inputs density diagnostics",
+    "estimator decoding supervised problem funnel artefact inference inputs density diagnostics neighbourhood",
     "families",
     "tasks baselines metrics",
     "journeys",

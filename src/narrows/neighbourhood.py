@@ -62,13 +62,15 @@ class Neighbourhood:
 
     def _nearest(self, joint: Floats, itself: bool) -> NDArray[np.intp]:
         most = len(self.rows)
+        found: NDArray[np.intp]
         if not itself or most == 1:
-            found: NDArray[np.intp] = self.tree.kneighbors(joint, self.k, return_distance=False)
+            found = self.tree.kneighbors(joint, self.k, return_distance=False)
             return found
         count = min(self.k + 1, most)
         distance, index = self.tree.kneighbors(joint, count)
         same = distance[:, 0] <= 1e-3 * (1e-9 + distance[:, -1])
-        return np.where(same[:, None], index[:, 1:], index[:, :-1])
+        found = np.where(same[:, None], index[:, 1:], index[:, :-1])
+        return found
 
 
 def reference_rows(rows: Floats, seed: int) -> Floats:

@@ -49,7 +49,8 @@ class PCAResidual:
     def score(self, X: Floats) -> Floats:
         """Return squared residuals."""
         rest = X - self.mean_
-        return np.square(rest - rest @ self.axes_.T @ self.axes_).sum(1)
+        squared: Floats = np.square(rest - rest @ self.axes_.T @ self.axes_).sum(1)
+        return squared
 
 
 @dataclass
@@ -138,4 +139,5 @@ ANOMALY_BASELINES: tuple[type[Score], ...] = (PCAResidual, Mahalanobis, Isolatio
 
 def _few(X: Floats) -> Floats:
     """Return at most so many rows, evenly spaced."""
-    return X[np.unique(np.linspace(0, len(X) - 1, min(len(X), _MOST)).astype(int))]
+    few: Floats = X[np.unique(np.linspace(0, len(X) - 1, min(len(X), _MOST)).astype(int))]
+    return few

@@ -59,7 +59,9 @@ def score_histogram(scores: Array, labels: Array, threshold: float, anomalous: s
     edges = np.geomspace(low, max(high, low * 1.01), 50)
     for kind, name, tint in ((0, "ordinary rows", GREY), (1, anomalous, OTHER)):
         some = np.clip(values[marks == kind], low, None)
-        axes.hist(some, edges, weights=np.full(len(some), 1 / max(1, len(some))), color=tint, alpha=0.75, label=name)
+        axes.hist(
+            some, edges.tolist(), weights=np.full(len(some), 1 / max(1, len(some))), color=tint, alpha=0.75, label=name
+        )
     axes.set_xscale("log")
     if np.isfinite(threshold):
         axes.axvline(threshold, color=INK, linewidth=1.2, linestyle=(0, (4, 3)), label="threshold")
@@ -142,4 +144,5 @@ def contribution_map(strange: Array, ordinary: Array, names: Sequence[str]) -> "
 def _shares(parts: Array) -> Array:
     values = np.asarray(parts, np.float64)
     whole = values.sum(1, keepdims=True)
-    return np.divide(values, whole, out=np.zeros_like(values), where=whole > 0)
+    shares: Array = np.divide(values, whole, out=np.zeros_like(values), where=whole > 0)
+    return shares

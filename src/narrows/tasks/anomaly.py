@@ -1,7 +1,6 @@
 """Anomaly detection, judged against PCA residuals, Mahalanobis distances, isolation forests and nearest neighbours."""
 
 import math
-import warnings
 from functools import cached_property
 from typing import Any, NamedTuple, Self
 
@@ -16,8 +15,8 @@ from narrows.families.autoencoder import AutoEncoder
 from narrows.inputs import checked_rows
 from narrows.neighbourhood import Neighbourhood, reference_rows
 from narrows.params import check_params, param
-from narrows.parts import as_part
 from narrows.tasks.anomaly_evidence import evaluation
+from narrows.tasks.anomaly_rows import inside_fence, moments, ordinary_rows
 from narrows.tasks.base import Evaluation, Rows, Task, unit
 from narrows.training.seeds import drawn
 
@@ -97,7 +96,7 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
         rows = unit(checked_rows(self, X, reset=True))
         if len(rows) < 2:
             raise InputError(f"n_samples={len(rows)}: one row (1 sample) came", "at least 2 rows to learn from")
-        ordinary = _ordinary(y, len(rows))
+        ordinary = ordinary_rows(y, len(rows))
         self.n_labelled_ = int((~ordinary).sum())
         if ordinary.sum() < 2:
             raise InputError(f"{int(ordinary.sum())} of {len(rows)} rows are ordinary", "at least 2", "y of 0 and 1")
@@ -128,13 +127,13 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
         if not self.clean and len(rows) >= 20:
             first = clone(model).set_params(checkpoint=None, tensorboard=None, verbose=False, warm_start=False)
             self._learn(first, rows, seed, -(-passes // 4) if asked and passes else passes)
-            inside = _inside(-self._scores_of(rows, itself=True), _OUTSIDE)
+            inside = inside_fence(-self._scores_of(rows, itself=True), _OUTSIDE)
             self.n_set_aside_, rows = int((~inside).sum()), rows[inside]
         self._learn(model, rows, seed, passes)
 
     def _learn(self, model: Estimator, rows: np.ndarray, seed: int, passes: int | None) -> None:
         self.__dict__.pop("_neighbourhood", None)
-        self.mean_, self.scale_ = _moments(model, rows)
+        self.mean_, self.scale_ = moments(model, rows)
         model.set_params(epochs=passes)
         self.estimator_ = model.fit(self.standard(rows))
         self.reference_ = reference_rows(self.standard(rows), seed)
@@ -142,7 +141,7 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
     def _calibrate(self, rows: np.ndarray, *, itself: bool) -> None:
         strange = -self._scores_of(rows, itself=itself)
         if not self.clean:
-            inside = _inside(strange, _FAR)
+            inside = inside_fence(strange, _FAR)
             self.n_set_aside_, strange = self.n_set_aside_ + int((~inside).sum()), strange[inside]
         self.calibration_ = np.sort(strange.astype(np.float64)).tolist()
 
@@ -231,39 +230,13 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
         """Return rows as the autoencoder sees them."""
         kind = np.result_type(rows, np.float32)
         shift, scale = (np.asarray(each, kind) for each in (self.mean_, self.scale_))
-        return np.asarray((rows - shift) / scale, kind)
+        made: np.ndarray = np.asarray((rows - shift) / scale, kind)
+        return made
 
     def _scores_of(self, rows: np.ndarray, *, itself: bool) -> np.ndarray:
-        return -np.sqrt(self._distances(rows, itself=itself)[0])
+        scores: np.ndarray = -np.sqrt(self._distances(rows, itself=itself)[0])
+        return scores
 
     def _distances(self, rows: np.ndarray, *, itself: bool) -> tuple[np.ndarray, np.ndarray]:
         flat = self.standard(rows)
         return self._neighbourhood.distances(flat.reshape(len(rows), -1), self._made(flat), itself=itself)
-
-
-def _ordinary(y: Any, n: int) -> np.ndarray:
-    """Return which rows are not labelled as anomalous."""
-    if y is None:
-        return np.ones(n, bool)
-    labels = np.asarray(y).ravel()
-    if len(labels) != n or not np.isin(labels, (0, 1)).all():
-        warnings.warn("y is ignored: it is not one 0 (ordinary) or 1 (anomalous) per row", stacklevel=3)
-        return np.ones(n, bool)
-    return np.asarray(labels != 1)
-
-
-def _moments(model: Estimator, rows: np.ndarray) -> tuple[Any, Any]:
-    """Return mean and standard deviation of the columns of a table; 0 and 1 where values stay as they are."""
-    low, high = as_part("likelihood", model.likelihood).support
-    if rows.ndim > 2 or model.image_shape is not None or not math.isinf(high - low):
-        return 0.0, 1.0
-    mean, scale = rows.mean(0, dtype=np.float64), rows.std(0, dtype=np.float64)
-    plain = np.isin(rows, (0, 1)).all(0) | (scale <= 1e-12 * (1 + np.abs(mean)))
-    return np.where(plain, 0.0, mean).tolist(), np.where(plain, 1.0, scale).tolist()
-
-
-def _inside(strange: np.ndarray, ranges: float) -> np.ndarray:
-    """Return which scores are below the fence, on a logarithmic scale: so many quartile ranges above the upper one."""
-    logs = np.log(np.maximum(strange, 1e-12))
-    lower, upper = np.quantile(logs, (0.25, 0.75))
-    return np.asarray(logs <= upper + ranges * (upper - lower)) if upper > lower else np.ones(len(logs), bool)
