@@ -6,7 +6,7 @@ from narrows.report.arithmetic import heat_maps, placement, receptive_field, ste
 from narrows.report.columns import reconstructed_columns
 from narrows.report.curves import loss_curves, spectrum
 from narrows.report.epochs import epoch_strips, interpolation, traversal, triplets
-from narrows.report.grids import before_after_filters, manifold_grid, sample_grid, translations
+from narrows.report.grids import before_after_filters, manifold_grid, picture_rows, sample_grid, translations
 from narrows.report.maps import code_map, code_map_3d
 from narrows.report.masks import confusion, overlay
 from narrows.report.plots import bars, lines
@@ -30,6 +30,7 @@ __all__ = [
     "loss_curves",
     "manifold_grid",
     "overlay",
+    "picture_rows",
     "placement",
     "receptive_field",
     "reconstructed_columns",

@@ -21,6 +21,7 @@ DRAW: dict[str, Callable[..., Any]] = {
     "confusion": figures.confusion,
     "overlay": figures.overlay,
     "translations": figures.translations,
+    "heat": figures.picture_rows,
     "columns": figures.reconstructed_columns,
     "map": figures.code_map,
     "map3d": figures.code_map_3d,
