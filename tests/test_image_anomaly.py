@@ -64,13 +64,15 @@ def test_bad_images_are_found_where_they_are_bad(style: str, tmp_path: Path) -> 
     assert report["metrics"]["pixel_auroc"]["value"] > 0.9
     assert set(report["baselines"]) == {"PCA of patches"}
     found = scores(tmp_path / "run")
-    held = sorted(np.random.default_rng(0).permutation(12)[:2].tolist())
+    held = sorted(np.random.default_rng(0).permutation(12)[:4].tolist())
     names = [f"g{i * i}.png" for i in held]
-    strange = [float(row["score"]) for name, row in found.items() if name.startswith("bad/")]
+    strange = [float(row["score"]) for name, row in found.items() if name.startswith(("bad/", "hole/"))]
     truth = [0] * len(names) + [1] * len(strange)
     seen = [float(found[name]["score"]) for name in names] + strange
     assert report["metrics"]["image_auroc"]["value"] == pytest.approx(roc_auc_score(truth, seen))
-    assert all(0 < float(row["p_value"]) <= 1 and row["flag"] in "01" for row in found.values())
+    assert all(0 < float(row["p_value"]) <= 1 for row in found.values())
+    assert [found[name]["flag"] for name in names] == ["0"] * 4
+    assert all(row["flag"] == "1" for name, row in found.items() if "/" in name)
     assert len(list((tmp_path / "run" / "heatmaps").rglob("*.png"))) == 16
     assert report["data"]["bad"] == 4
 

@@ -29,6 +29,7 @@ __all__ = ["ImageAnomalyJourney"]
 
 GOOD, MASKS = ("good", "normal", "ok", "ordinary"), ("masks", "mask", "ground_truth")
 _PATCHES = 20_000  # that are learnt from
+_FEW = 20  # of fewer good images a third is put aside
 
 
 class ImageAnomalyJourney(Journey):
@@ -53,7 +54,8 @@ class ImageAnomalyJourney(Journey):
         if len(good) < 2:
             raise InputError(f"{good.name!r} holds {len(good)} good image", "at least 2 to learn from")
         seed = task.random_state if isinstance(task.random_state, int) else 0
-        learn, held, words = set_aside(good.names, self.held_out, seed)
+        share = self.held_out if len(good) >= _FEW else max(self.held_out, 1 / 3)
+        learn, held, words = set_aside(good.names, share, seed)
         notes += [*mixed(good), words or f"{len(good)} good images are too few to put some aside"]
         for note in notes:
             say(note)
@@ -67,9 +69,13 @@ class ImageAnomalyJourney(Journey):
         task.fit(self.patches)
         self.maps = [heat(parts_of(task), picture, self.patch) for picture in self.seen(good)]
         scores = [image_score(each) for each in self.maps]
-        task.calibration_ = sorted(
-            scores[i] for i in held
-        )  # it speaks of images from here on
+        task.calibration_ = sorted(scores[i] for i in held)  # it speaks of images from here on
+        if task.fpr is None and task.contamination is None:
+            rate = max(0.01, 1 / (len(held) + 1))
+            task.set_params(fpr=rate)
+            notes.append(
+                f"flagged at {rate:.2g} false alarms per good image, which {len(held)} put aside allow"
+            )
         if task.contamination is not None:
             task.contaminated_ = -float(np.percentile(scores, 100 * (1 - task.contamination)))
         notes.append(f"{task.n_set_aside_:,} patches were too strange to learn from and were left out")
@@ -116,8 +122,7 @@ class ImageAnomalyJourney(Journey):
 
     def write(self, folder: Path) -> list[Path]:
         """Write scores and heat maps of all images."""
-        names = self.good.names + tuple(f"{self.bad.name}/{name}" for name in self.bad.names)
-        pictures = Pictures(self.good.name, names, self.good.arrays + self.bad.arrays)
+        pictures = Pictures(self.good.name, self.good.names + self.bad.names, self.good.arrays + self.bad.arrays)
         return self.save(self.task, pictures, self.maps + self.bad_maps, folder)
 
     def save(self, task: Any, pictures: Pictures, maps: list[np.ndarray], folder: Path) -> list[Path]:

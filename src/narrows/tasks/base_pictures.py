@@ -25,7 +25,7 @@ __all__ = ["Examples", "PicturesTask", "as_pictures", "budget", "crop_size", "li
 
 Array = NDArray[Any]
 BOX = Image.Resampling.BILINEAR
-PIXELS = 40_000_000  # that a default fit learns from on a processor, all epochs together
+PIXELS = 50_000_000  # that a default fit learns from on a processor, all epochs together
 
 
 class Examples(NamedTuple):

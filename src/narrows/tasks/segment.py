@@ -48,7 +48,7 @@ class Segmenter(PicturesTask, Task, name="segment"):
 
     def default(self) -> Estimator:
         """Return a U-Net that learns from a few crops at a time."""
-        return AutoEncoder(latent_dim=256, network="unet", likelihood="bernoulli", batch_size=4, validation=0.0)
+        return AutoEncoder(latent_dim=256, network="unet", likelihood="bernoulli", batch_size=2, validation=0.0)
 
     def fit(self, X: Any, Y: Any) -> Self:
         """Fit to pictures X and masks Y."""
