@@ -12,6 +12,7 @@ import narrows as nw
 from narrows.cli import main
 from narrows.data.masks import read_masks
 from narrows.metrics import confusion_matrix, dice, mean_iou
+from narrows.report.make import report
 
 SMALL = ["--network", "unet:4,8", "--latent-dim", "16", "--crop", "32", "--epochs", "4", "--batch-size", "2", "--quiet"]
 
@@ -233,5 +234,7 @@ def test_from_python_with_arrays_lists_and_a_saved_model(tmp_path: Path) -> None
     np.testing.assert_array_equal(again.predict(X), masks)
     evaluation = model.evaluate(nw.tasks.base.Rows(X, Y), nw.tasks.base.Rows(X, Y))
     assert evaluation.metrics["miou"].value == pytest.approx(mean_iou(confusion_matrix(Y, masks, 3)))
+    with pytest.raises(nw.InputError, match="Pictures without masks"):
+        report(model, X, tmp_path / "report")
     with pytest.raises(nw.InputError, match="2 channels where 1 are wanted"):
         model.predict(np.zeros((1, 2, 8, 8)))

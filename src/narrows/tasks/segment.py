@@ -13,7 +13,16 @@ from narrows.families.autoencoder import AutoEncoder
 from narrows.likelihood import Bernoulli, Categorical, Likelihood
 from narrows.params import param
 from narrows.tasks.base import Evaluation, Rows, Task
-from narrows.tasks.base_pictures import Examples, PicturesTask, Window, as_pictures, fit_crops, like_pictures, through
+from narrows.tasks.base_pictures import (
+    Examples,
+    PicturesTask,
+    Window,
+    as_pictures,
+    fit_crops,
+    like_pictures,
+    paired,
+    through,
+)
 from narrows.tasks.segment_judge import judge
 
 __all__ = ["Segmenter"]
@@ -82,8 +91,7 @@ class Segmenter(PicturesTask, Task, name="segment"):
 
     def evaluate(self, train: Rows, held: Rows) -> Evaluation:
         """Return how it does on pictures whose ``labels`` are masks."""
-        parts = [Examples(as_pictures(rows.X), as_pictures(rows.labels, "masks")) for rows in (train, held)]
-        return self.evaluate_pictures(*parts)
+        return self.evaluate_pictures(paired(train, "masks"), paired(held, "masks"))
 
     def evaluate_pictures(self, train: Examples, held: Examples) -> Evaluation:
         """Return the overlaps of classes on ``held``, all pixels together, beside the competitors'."""
