@@ -162,7 +162,9 @@ def budget(estimator: Estimator, pixels: int) -> int:
 
 
 def shown(picture: Array) -> Array:
-    """Return a picture as a person looks at it: grey or colour, floats in [0, 1]; 16 bit and odd channels stretched.
+    """Return a picture as a person looks at it: grey or colour, floats in [0, 1].
+
+    16 bit, and floats beyond [0, 1], are stretched; others stay as they are.
 
     Examples
     --------
@@ -172,6 +174,8 @@ def shown(picture: Array) -> Array:
     some = picture[:3] if len(picture) >= 3 else picture[:1]
     if some.dtype == np.uint8:
         return some / np.float32(255)
+    if some.dtype.kind == "f" and some.min() >= 0 and some.max() <= 1:
+        return some
     low, high = np.percentile(some, (0.5, 99.5))
     stretched: Array = ((some - low) / (high - low or 1)).clip(0, 1).astype(np.float32)
     return stretched
