@@ -50,7 +50,8 @@ def one_class(seed: int, quick: bool) -> Measured:
     data = mnist(quick)
     areas, seconds = [], 0.0
     for digit in range(10):
-        model = nw.AnomalyDetector(clean=True, random_state=seed)
+        # The weight was chosen on training digits 2 and 8 (the last 500 against other digits); the epochs by the time.
+        model = nw.AnomalyDetector(clean=True, weight=1.0, epochs=20, random_state=seed)
         if quick:
             model.set_params(epochs=2)
         started = time.perf_counter()

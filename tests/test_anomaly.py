@@ -13,6 +13,7 @@ import narrows as nw
 from narrows import conformal
 from narrows.metrics import auroc, placements
 from narrows.neighbourhood import Neighbourhood
+from narrows.report.verdict import verdict
 from narrows.tasks.anomaly_evidence import planted
 from narrows.tasks.base import Rows
 
@@ -185,23 +186,41 @@ def test_images_and_few_rows_work() -> None:
         detector().fit(rows(1, 0))
 
 
+def ring(n: int, seed: int) -> np.ndarray:
+    angle = np.random.default_rng(seed).uniform(0, 2 * np.pi, n)
+    return np.stack([np.cos(angle), np.sin(angle)], 1) + np.random.default_rng(seed + 1).normal(0, 0.05, (n, 2))
+
+
+def correlated(n: int, seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=(n, 12)) @ np.random.default_rng(99).normal(size=(12, 12))
+
+
 def test_the_evidence_is_true_in_both_directions() -> None:
-    """Two half-moons in five dimensions: neighbours and the autoencoder see the gap, PCA and Mahalanobis do not."""
-    X = rows(500, 13)
-    held = Rows(np.r_[rows(200, 14), rows(200, 15) + 15], np.repeat([0, 1], 200))
-    fitted = detector(epochs=20).fit(X)
-    found = fitted.evaluate(Rows(X), held)
-    score = -fitted.score_samples(held.X)
-    assert found.metrics["auroc"].value == pytest.approx(auroc(held.labels, score))
-    assert set(found.baselines) == {
-        "PCA residual",
-        "Mahalanobis distance",
-        "isolation forest",
-        "nearest neighbours",
-    }
-    rival = found.baselines[found.rival]["auroc"]
-    assert rival == max(each["auroc"] for each in found.baselines.values())
-    assert np.mean(found.difference) == pytest.approx(found.metrics["auroc"].value - rival)  # type: ignore[arg-type]
+    """The middle of a ring is ordinary to Mahalanobis; shuffled columns of a normal distribution are not."""
+    draw = np.random.default_rng(0)
+    shuffled = np.stack([draw.permutation(column) for column in correlated(200, 3).T], 1)
+    outcomes = {}
+    for name, make, odd in (("ring", ring, draw.normal(0, 0.2, (200, 2))), ("normal", correlated, shuffled)):
+        X, held = make(600, 1), Rows(np.r_[make(200, 2), odd], np.repeat([0, 1], 200))
+        fitted = detector(epochs=10, neighbours=3).fit(X)
+        found = fitted.evaluate(Rows(X), held)
+        theirs = {each: numbers["auroc"] for each, numbers in found.baselines.items()}
+        assert set(theirs) == {"PCA residual", "Mahalanobis distance", "isolation forest", "nearest neighbours"}
+        assert found.metrics["auroc"].value == pytest.approx(auroc(held.labels, -fitted.score_samples(held.X)))
+        assert theirs[found.rival] == max(theirs.values())
+        gap = found.metrics["auroc"].value - theirs[found.rival]
+        assert np.mean(found.difference) == pytest.approx(gap)  # type: ignore[arg-type]
+        ours = found.metrics["auroc"].value
+        outcomes[name] = verdict(
+            "It", ours, "PCA", theirs["Mahalanobis distance"], metric="", better="higher", rows=400
+        )
+    assert outcomes["ring"]["outcome"] == "wins"
+    assert outcomes["normal"]["outcome"] == "loses"
+
+
+def test_without_labels_the_evidence_is_planted_and_says_so() -> None:
+    X = rows(300, 13)
+    fitted = detector().fit(X)
     without = fitted.evaluate(Rows(X), Rows(rows(200, 14)))
     assert "planted" in without.metrics["auroc"].label
     assert any("planted" in note for note in without.notes)
@@ -223,3 +242,23 @@ def test_placements_are_pairs_counted() -> None:
     pairs = [(a > b) + 0.5 * (a == b) for a in scores[labels == 1] for b in scores[labels == 0]]
     assert placements(labels, scores).mean() == pytest.approx(np.mean(pairs))
     assert auroc(labels, scores) == pytest.approx(np.mean(pairs))
+
+
+def test_names_of_columns_are_kept_and_few_rows_flag_nothing(tmp_path: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    named = pandas.DataFrame(rows(30, 17), columns=list("abcdef"))
+    fitted = detector().fit(named)
+    loaded = nw.load(fitted.save(tmp_path / "run"))
+    assert list(loaded.feature_names_in_) == list("abcdef")
+    assert np.array_equal(loaded.predict(named), fitted.predict(named))
+    assert fitted.fpr_ == 0.05
+    assert (fitted.predict(named + 100) == 1).all()  # ten rows were put aside: no p-value is below 1/11
+    plain = detector().fit(rows(30, 17))
+    assert "Nothing can be flagged" in " ".join(plain.evaluate(Rows(rows(30, 17)), Rows(rows(20, 18))).notes)
+
+
+def test_rows_for_the_threshold_may_be_given() -> None:
+    X, aside = rows(200, 19), rows(99, 20)
+    fitted = detector(clean=True).fit(X, aside=aside)
+    assert np.allclose(fitted.calibration_, np.sort(-fitted.score_samples(aside)))
+    assert len(fitted.reference_) == 200

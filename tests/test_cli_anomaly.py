@@ -63,6 +63,8 @@ def test_labels_are_measured_on_and_reasons_are_in_the_users_units(tmp_path: Pat
             assert float(row["expected_1"]) < price / 1.2
     kinds = [row[f"{word}_{i}"] for row in rows for i in (1, 2, 3) if row[f"column_{i}"] == "kind" for word in WORDS]
     assert set(kinds) <= {"letter", "parcel", "pallet"}
+    named = [row for row in rows if row["column_1"] == "kind"]
+    assert all(row["seen_1"] != row["expected_1"] for row in named)
     assert {each["title"] for each in report["figures"]} >= {"Scores", "Detected against false alarms"}
 
 

@@ -6,6 +6,7 @@ from narrows.baselines.anomaly import (
     Mahalanobis,
     NearestRows,
     PCAResidual,
+    rolling_z,
 )
 from narrows.baselines.filtered import FilteredPixels
 from narrows.baselines.pictures import ColourTable, LocationPrior, MeanTarget, SmoothedThreshold
@@ -26,4 +27,5 @@ __all__ = [
     "PCABaseline",
     "PCAResidual",
     "SmoothedThreshold",
+    "rolling_z",
 ]

@@ -1,12 +1,13 @@
 """Simple scores of how unusual a row is; higher is stranger, as everywhere in this file."""
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ANOMALY_BASELINES", "IsolationTrees", "Mahalanobis", "NearestRows", "PCAResidual"]
+__all__ = ["ANOMALY_BASELINES", "IsolationTrees", "Mahalanobis", "NearestRows", "PCAResidual", "rolling_z"]
 
 Floats = NDArray[np.float64]
 _MOST = 20_000  # rows that neighbours are looked for among
@@ -141,3 +142,30 @@ def _few(X: Floats) -> Floats:
     """Return at most so many rows, evenly spaced."""
     few: Floats = X[np.unique(np.linspace(0, len(X) - 1, min(len(X), _MOST)).astype(int))]
     return few
+
+
+def rolling_z(steps: Floats, pieces: NDArray[np.intp], window: int) -> Floats:
+    """Return how far every value of a series (m, c) is from the mean of the ``window`` steps before it.
+
+    In their standard deviations, which are never below a hundredth of the channel's own; the first two steps of a
+    piece have nothing to compare with, and 0.
+
+    Examples
+    --------
+    >>> values = np.array([[1.0], [3.0], [1.0], [3.0], [12.0]])
+    >>> rolling_z(values, np.zeros(5, int), 4)[-1].tolist()
+    [10.0]
+    """
+    found = np.zeros(steps.shape)
+    floor = np.maximum(0.01 * steps.std(0), 1e-12)
+    edges = np.flatnonzero(np.diff(pieces, prepend=-2, append=-2))
+    for low, high in pairwise(edges):
+        part = steps[low:high] - steps[low]
+        sums, squares = (np.concatenate([np.zeros((1, part.shape[1])), each.cumsum(0)]) for each in (part, part**2))
+        place = np.arange(2, high - low)
+        first = np.maximum(0, place - window)
+        count = (place - first)[:, None]
+        mean = (sums[place] - sums[first]) / count
+        deviation = np.sqrt(np.maximum((squares[place] - squares[first]) / count - mean**2, 0))
+        found[low + place] = np.abs(part[place] - mean) / np.maximum(deviation, floor)
+    return found

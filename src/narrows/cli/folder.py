@@ -14,8 +14,8 @@ __all__ = ["claimed", "finished"]
 
 _MODEL = ("model.json", "model.safetensors")
 _TRAINING = ("history.csv", "resume.pt")
-_RESULTS = ("codes", "reconstruction", "cleaned", "scores", "masks", "overlays", "translated", "heatmaps")
-_OWN = (*_MODEL, *_TRAINING, "report.json", "report.html", "figures", *_RESULTS)
+_RESULTS = ("codes", "reconstruction", "cleaned", "scores", "series_scores", "masks", "overlays", "translated")
+_OWN = (*_MODEL, *_TRAINING, "report.json", "report.html", "figures", "heatmaps", *_RESULTS)
 
 
 def finished(run: Path, *, resume: bool, overwrite: bool) -> bool:

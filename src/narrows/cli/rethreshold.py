@@ -27,8 +27,8 @@ def rethreshold(options: Options) -> int:
     limit = conformal.threshold(calibration, fpr)
     task["params"] |= {"fpr": fpr, "contamination": None}
     card["digest"] = digest(card)
-    scores = run / "scores.csv"
-    counted = _flag(scores, limit) if scores.exists() else None
+    tables = [run / name for name in ("scores.csv", "series_scores.csv") if (run / name).exists()]
+    counted = _flag(tables[0], limit) if tables else None
     write_text(run / CARD, json.dumps(card, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
     _say(run, fpr, limit, calibration, counted)
     return 0
@@ -52,7 +52,7 @@ def _flag(path: Path, limit: float) -> tuple[int, int]:
         raise ArtefactError(f"{path} has no columns score and flag", "the file as it was written")
     score, flag = head.index("score"), head.index("flag")
     for row in rows:
-        row[flag] = str(int(float(row[score]) > limit))
+        row[flag] = str(int(float(row[score]) > limit)) if row[score] else ""
     with whole(path) as draft, draft.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([head, *rows])
     return sum(row[flag] == "1" for row in rows), len(rows)
@@ -62,7 +62,7 @@ def _say(run: Path, fpr: float, limit: float, calibration: list[float], counted:
     fine = conformal.finest(calibration)
     if math.isinf(limit):
         sys.stderr.write(f"{len(calibration)} rows were put aside: nothing can be flagged below --fpr {fine:.2g}.\n")
-    flagged = "" if counted is None else f"; {counted[0]} of the {counted[1]} rows of scores.csv are flagged"
+    flagged = "" if counted is None else f"; {counted[0]} of the {counted[1]} rows are flagged"
     sys.stdout.write(f"{run}: at most {fpr:g} of ordinary rows are flagged from now on{flagged}.\n")
     if (run / "report.html").exists():
         sys.stdout.write("The report still tells of the threshold of the fit.\n")

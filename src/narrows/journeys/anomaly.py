@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from narrows.data import Schema, Source
+from narrows.data.levels import CategoryColumn
 from narrows.data.table_schema import TableSchema
 from narrows.data.tables import TableSource
 from narrows.errors import InputError
@@ -96,7 +97,11 @@ def reasons(schema: TableSchema, source: Source, parts: np.ndarray, expected: np
     decoded = schema.decode(expected)
     used = [column for column in schema.columns if column.features]
     starts = np.cumsum([0, *(len(column.features) for column in used)])[:-1]
-    order = np.argsort(-np.add.reduceat(parts, starts, axis=1), axis=1, kind="stable")[:, :_REASONS]
+    shares = np.add.reduceat(parts, starts, axis=1)
+    for place, column in enumerate(used):
+        if isinstance(column, CategoryColumn):  # near rows of several levels, mostly of this one: no reason to name
+            shares[_texts(seen[column.name]) == _texts(decoded[column.name]), place] = 0
+    order = np.argsort(-shares, axis=1, kind="stable")[:, :_REASONS]
     made: dict[str, pl.Series] = {}
     for rank in range(order.shape[1]):
         names, texts = np.empty(len(parts), object), np.empty((2, len(parts)), object)

@@ -10,6 +10,7 @@ from narrows.report.grids import before_after_filters, manifold_grid, picture_ro
 from narrows.report.maps import code_map, code_map_3d
 from narrows.report.masks import confusion, overlay
 from narrows.report.plots import bars, lines
+from narrows.report.series import series_scores
 from narrows.report.strips import filters, reconstructions
 from narrows.report.style import save
 
@@ -39,6 +40,7 @@ __all__ = [
     "sample_grid",
     "save",
     "score_histogram",
+    "series_scores",
     "spectrum",
     "steps_strip",
     "translations",

@@ -29,6 +29,7 @@ DRAW: dict[str, Callable[..., Any]] = {
     "filters": figures.filters,
     "scores": figures.score_histogram,
     "roc": figures.roc_curves,
+    "series": figures.series_scores,
     "contributions": figures.contribution_map,
 }
 

@@ -65,11 +65,14 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
         "n_set_aside_",
         "seed_",
         "n_features_in_",
+        "feature_names_in_",
     )
     arrays = ("reference_",)
 
     latent_dim: int | None = param(None, "numbers in the code; none: half as many as columns, 32 at most", ge=1)
-    fpr: float | None = param(None, "share of ordinary rows that may be flagged; none: 0.01", gt=0, lt=1)
+    fpr: float | None = param(
+        None, "share of ordinary rows that may be flagged; none: 0.01, of few rows up to 0.05", gt=0, lt=1
+    )
     contamination: float | None = param(None, "share of the rows of the fit to flag, instead of fpr", gt=0, le=0.5)
     clean: bool = param(False, "all rows are known to be ordinary; no: the strangest are left out of training")
     neighbours: int = param(10, "rows of the fit that a row is compared with", ge=1)
@@ -83,11 +86,12 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
         """Return a code of half the columns."""
         return {"latent_dim": max(1, min(32, math.prod(shape) // 2))} if self.latent_dim is None else {}
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, *, aside: Any = None) -> Self:
         """Fit to rows X: a table (n, d), or images (n, H, W) or (n, C, H, W).
 
         ``y`` of 0 (ordinary) and 1 (anomalous) leaves the anomalous rows out; ``n_labelled_`` counts them. Any other
-        y is ignored with a warning. ``n_set_aside_`` counts the rows that were too strange for training.
+        y is ignored with a warning. ``n_set_aside_`` counts the rows that were too strange for training. ``aside`` are
+        ordinary rows that set the threshold, instead of a fifth of X.
         """
         if self.contamination is not None and self.fpr is not None:
             came = f"Two thresholds came, both fpr={self.fpr:g} and contamination={self.contamination:g}"
@@ -104,9 +108,11 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
             model.set_params(**self.suited(rows.shape[1:]))
         seed = drawn(self.random_state if self.random_state is not None else model.random_state)
         self.seed_ = seed
-        learn, held = self.parts(int(ordinary.sum()))
+        whole = np.arange(int(ordinary.sum()))
+        learn, held = self.parts(len(whole)) if aside is None else (whole, whole[:0])
         self._train(model, rows[ordinary][learn], seed)
-        self._calibrate(rows[ordinary][held if len(held) else learn], itself=not len(held))
+        kept = rows[ordinary][held if len(held) else learn] if aside is None else self._rows(aside)
+        self.calibrate(-self._scores_of(kept, itself=aside is None and not len(held)))
         if self.contamination is not None:
             self.contaminated_ = float(np.percentile(self._scores_of(rows, itself=False), 100 * self.contamination))
         return self
@@ -138,8 +144,8 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
         self.estimator_ = model.fit(self.standard(rows))
         self.reference_ = reference_rows(self.standard(rows), seed)
 
-    def _calibrate(self, rows: np.ndarray, *, itself: bool) -> None:
-        strange = -self._scores_of(rows, itself=itself)
+    def calibrate(self, strange: np.ndarray) -> None:
+        """Set the threshold by the distances of ordinary rows, without those that are far outside if not ``clean``."""
         if not self.clean:
             inside = inside_fence(strange, _FAR)
             self.n_set_aside_, strange = self.n_set_aside_ + int((~inside).sum()), strange[inside]
@@ -149,8 +155,9 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
 
     @property
     def fpr_(self) -> float:
-        """The share of ordinary rows that may be flagged; the default is coarse enough for the rows put aside."""
-        return self.fpr if self.fpr is not None else max(_FPR, 2 * conformal.finest(self.calibration_))
+        """The share of ordinary rows that may be flagged; by default 0.01, up to 0.05 where few rows were put aside."""
+        fine = conformal.finest(self.calibration_)
+        return self.fpr if self.fpr is not None else min(max(_FPR, 2 * fine), 5 * _FPR)
 
     @property
     def offset_(self) -> float:

@@ -89,10 +89,10 @@ def _judged(held: Rows) -> tuple[np.ndarray, np.ndarray, list[str]]:
 def _competitors(
     detector: "AnomalyDetector", train: Rows, rows: np.ndarray, labels: np.ndarray
 ) -> tuple[dict[str, dict[str, float]], dict[str, np.ndarray]]:
-    learnt = detector.standard(unit(train.X))
+    learnt = detector.standard(unit(train.X)).reshape(train.X.shape[0], -1)
     learn, aside = detector.parts(len(learnt))
     few = learnt[learn] if len(learn) <= _TRAIN else learnt[learn][:: -(-len(learn) // _TRAIN)]
-    seen, kept = detector.standard(rows), learnt[aside if len(aside) else learn]
+    seen, kept = detector.standard(rows).reshape(len(rows), -1), learnt[aside if len(aside) else learn]
     numbers, scores = {}, {}
     for make in ANOMALY_BASELINES:
         model = make().fit(few.astype(np.float64))

@@ -117,7 +117,7 @@ class Task(BaseEstimator):
     def adopt_state(self, state: dict[str, Any]) -> Self:
         """Take what ``fitted_state`` gave."""
         for name, value in state.items():
-            setattr(self, name, value)
+            setattr(self, name, np.asarray(value, object) if name == "feature_names_in_" else value)
         return self
 
     def __sklearn_is_fitted__(self) -> bool:

@@ -1,0 +1,190 @@
+"""What scores of a series are worth: beside simple competitors, on labelled intervals or on planted ones."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from narrows import conformal, metrics
+from narrows.baselines import PCAResidual, rolling_z
+from narrows.data.windows import spread, window_starts
+from narrows.tasks.base import Evaluation, Metric, Picture
+
+__all__ = ["Part", "evaluation", "plant"]
+
+_ROWS = 5000  # windows that principal components are fitted on
+
+
+@dataclass(frozen=True)
+class Part:
+    """A series (m, c) in three parts: 0 is learnt from, 1 sets the threshold, 2 is measured on."""
+
+    values: np.ndarray
+    pieces: np.ndarray
+    part: np.ndarray
+    window: int
+    groups: np.ndarray  # where the columns of each channel begin
+
+    def windows(self, stride: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return windows (n, window, c) and where they begin."""
+        starts = window_starts(self.pieces, self.window, stride)
+        return self.values[starts[:, None] + np.arange(self.window)], starts
+
+
+def evaluation(
+    task: Any,
+    series: Part,
+    score: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    labels: np.ndarray | None,
+    names: Sequence[str],
+    times: np.ndarray,
+) -> Evaluation:
+    """Return how well anomalous steps of the last part are told, beside a rolling z-score and PCA of windows.
+
+    All learn from the same steps, and their thresholds come from the same steps; ``score`` gives (m, channels).
+    """
+    real = score(series.values, series.pieces)
+    labelled = labels is not None and 0 < labels[series.part == 2].sum() < (series.part == 2).sum()
+    if labelled:
+        judged, marks = series, np.asarray(labels)
+    else:
+        judged, marks = plant(series, 0)
+    parts = real if labelled else score(judged.values, judged.pieces)
+    kind = "anomalous steps" if labelled else "planted anomalies"
+    scores = {"the autoencoder": np.sqrt(np.square(parts).sum(1))}
+    scores["a rolling z-score"] = rolling_z(judged.values, judged.pieces, series.window).max(1)
+    scores["PCA of windows"] = _principal(series, judged)
+    known = np.isfinite(scores["the autoencoder"])
+    held, aside = known & (series.part == 2), known & (series.part == 1) & (marks == 0)
+    truth = marks[held]
+    numbers = {name: _numbers(truth, each[held], _limit(task, name, each[aside])) for name, each in scores.items()}
+    ours = numbers.pop("the autoencoder")
+    rival = max(numbers, key=lambda name: numbers[name]["auroc"])
+    flags = scores["the autoencoder"][held] > -task.offset_
+    metric = {
+        "auroc": Metric(ours["auroc"], f"area under the ROC curve, {kind}", "", "higher"),
+        "average precision": Metric(ours["average precision"], f"average precision, {kind}", "", "higher"),
+        "f1": Metric(ours["f1"], f"F1 of the flag, {kind}", "", "higher"),
+        "false alarms": Metric(float(flags[truth == 0].mean()), "share of ordinary steps flagged", "", "lower"),
+    }
+    shown = {name: each[held] for name, each in scores.items()}
+    difference = _by_interval(marks[held], shown["the autoencoder"], shown[rival])
+    pictures = _pictures(series, real, names, times, -task.offset_, truth, shown, kind)
+    return Evaluation(metric, numbers, "auroc", rival, int(held.sum()), difference, pictures, _notes(task, labelled))
+
+
+def plant(series: Part, seed: int) -> tuple[Part, np.ndarray]:
+    """Return the series with anomalous intervals in its last part, and which steps they are.
+
+    Every second window has one, a quarter of a window long, in one column: in turn a shift by two standard deviations,
+    a value that stays, and a stretch of the column from another time.
+    """
+    draw, values = np.random.default_rng(seed), series.values.copy()
+    marks = np.zeros(len(values), int)
+    starts = window_starts(np.where(series.part == 2, series.pieces, -1 - np.arange(len(values))), series.window, 1)
+    length, last, kind = max(2, series.window // 4), -1, 0
+    spread_of = np.maximum(series.values.std(0), 1e-9)
+    for start in starts:
+        if start < last:
+            continue
+        low = start + int(draw.integers(0, series.window - length + 1))
+        some, column = slice(low, low + length), int(draw.integers(values.shape[1]))
+        other = int(starts[draw.integers(len(starts))])
+        made = (
+            values[some, column] + 2 * draw.choice([-1.0, 1.0]) * spread_of[column],
+            np.full(length, values[low, column]),
+            series.values[other : other + length, column],
+        )
+        values[some, column], marks[some] = made[kind % 3], 1
+        last, kind = start + 2 * series.window, kind + 1
+    return replace(series, values=values), marks
+
+
+def _principal(series: Part, judged: Part) -> np.ndarray:
+    """Return the residual of principal components of windows, step by step."""
+    windows, starts = series.windows(max(1, series.window // 8))
+    learnt = windows[series.part[starts] == 0].reshape(-1, windows.shape[1] * windows.shape[2])
+    model = PCAResidual().fit(learnt[:: -(-len(learnt) // _ROWS)])
+    windows, starts = judged.windows(max(1, series.window // 8))
+    rest = windows.reshape(len(windows), -1) - model.mean_
+    rest = rest - rest @ model.axes_.T @ model.axes_
+    found: np.ndarray = np.sqrt(spread(np.square(rest).reshape(windows.shape), starts, len(series.values)).sum(1))
+    return found
+
+
+def _limit(task: Any, name: str, aside: np.ndarray) -> float:
+    ours = name == "the autoencoder"
+    return float(-task.offset_) if ours else conformal.threshold(np.sort(aside).tolist(), task.fpr_)
+
+
+def _numbers(labels: np.ndarray, score: np.ndarray, limit: float) -> dict[str, float]:
+    return {
+        "auroc": metrics.auroc(labels, score),
+        "average precision": metrics.average_precision(labels, score),
+        "f1": metrics.f1(labels, score > limit),
+    }
+
+
+def _by_interval(labels: np.ndarray, ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
+    """Return the difference of the placements, one number for each interval: its steps are not independent."""
+    found = metrics.placements(labels, ours) - metrics.placements(labels, theirs)
+    of_step = np.cumsum(np.diff(labels, prepend=0) == 1)[labels == 1]
+    return np.asarray(np.bincount(of_step, found)[1:] / np.bincount(of_step)[1:], np.float64)
+
+
+def _notes(task: Any, labelled: bool) -> list[str]:
+    notes = [
+        f"A window's score is its distance to the mean of the {task.neighbours} nearest windows of the fit, in what "
+        f"the autoencoder makes of it and, {task.weight:g} times, in what it misses; a step has its windows' mean."
+    ]
+    if not labelled:
+        notes.append(
+            "No labelled anomalies came in the last part, so the comparison is on planted ones: in every second window "
+            "a quarter is shifted by two standard deviations, frozen, or taken from another time, in one channel. Real "
+            "anomalies may be of another kind."
+        )
+    notes.append(
+        "Steps are like their neighbours, and later times may differ from earlier ones: the rate of false alarms is "
+        f"that of the {len(task.calibration_)} steps that set the threshold, and no promise for other times. If there "
+        "are unlabelled anomalies among them, less is flagged."
+    )
+    if task.n_set_aside_:
+        notes.append(
+            f"{task.n_set_aside_} windows or steps far from all others were left out, as they may be anomalies."
+        )
+    return notes
+
+
+def _pictures(
+    series: Part,
+    real: np.ndarray,
+    names: Sequence[str],
+    times: np.ndarray,
+    limit: float,
+    labels: np.ndarray,
+    scores: dict[str, np.ndarray],
+    kind: str,
+) -> list[Picture]:
+    data = {
+        "times": times,
+        "values": series.values[:, series.groups],
+        "scores": np.sqrt(np.square(real).sum(1)),
+        "channels": real,
+        "names": tuple(names),
+        "threshold": limit,
+        "pieces": series.pieces,
+        "parts": series.part,
+    }
+    caption = "Standardised channels and the score of every step; shaded where a step is flagged. Dotted: the parts."
+    some = {"scores": scores["the autoencoder"], "labels": labels, "threshold": limit, "anomalous": kind}
+    return [
+        Picture("series", "The series", caption, data),
+        Picture("scores", "Scores", f"Steps of the last part: ordinary ones and {kind}.", some),
+        Picture(
+            "roc",
+            "Detected against false alarms",
+            f"Steps of the last part, {kind}.",
+            {"labels": labels, "scores": scores},
+        ),
+    ]

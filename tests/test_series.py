@@ -1,0 +1,213 @@
+"""A series: steps, pieces and windows by brute force; ``narrows fit anomaly --time`` from end to end."""
+
+import csv
+import datetime
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from narrows.baselines import rolling_z
+from narrows.cli import main
+from narrows.data.windows import regular_steps, spread, window_starts
+from narrows.journeys.series_evidence import Part, plant
+
+RNG = np.random.default_rng(0)
+
+
+def test_windows_stay_in_their_pieces_and_cover_them() -> None:
+    pieces = np.repeat([0, 1, 2, 3], [30, 5, 12, 8])
+    for window, stride in ((8, 1), (8, 3), (12, 5), (30, 7)):
+        starts = window_starts(pieces, window, stride)
+        assert (np.diff(starts) > 0).all()
+        covered = np.zeros(len(pieces), bool)
+        for start in starts:
+            assert len(set(pieces[start : start + window])) == 1
+            covered[start : start + window] = True
+        wanted = np.isin(pieces, np.flatnonzero(np.bincount(pieces) >= window))
+        assert np.array_equal(covered, wanted if stride <= window else covered)
+
+
+def test_spread_is_the_mean_over_covering_windows() -> None:
+    starts, parts = np.array([0, 2, 3, 9]), RNG.normal(size=(4, 4, 2))
+    found = spread(parts, starts, 14)
+    for step in range(14):
+        own = [parts[i, step - start] for i, start in enumerate(starts) if 0 <= step - start < 4]
+        assert np.allclose(found[step], np.mean(own, axis=0)) if own else np.isnan(found[step]).all()
+
+
+def test_even_rows_stay_as_they_are_with_gaps_and_jitter() -> None:
+    times = np.delete(np.arange(100.0), [40, 41, 42, 70]) + RNG.uniform(-0.01, 0.01, 96)
+    steps = regular_steps(times)
+    assert not steps.resampled
+    assert np.array_equal(steps.times, times)
+    assert np.bincount(steps.pieces).tolist() == [40, 27, 29]
+    values = RNG.normal(size=(96, 2))
+    assert np.array_equal(steps.at(values), values)
+
+
+def test_uneven_rows_are_interpolated_inside_their_pieces() -> None:
+    times = np.cumsum(RNG.uniform(0.5, 1.5, 300))
+    times[150:] += 50
+    steps = regular_steps(times)
+    assert steps.resampled
+    assert steps.pieces.max() == 1
+    line = np.stack([3 * times + 1, -times], axis=1)
+    assert np.allclose(steps.at(line), np.stack([3 * steps.times + 1, -steps.times], axis=1))  # a line stays a line
+    for piece, rows in ((0, times[:150]), (1, times[150:])):
+        grid = steps.times[steps.pieces == piece]
+        assert np.allclose(np.diff(grid), steps.interval)
+        assert rows[0] == grid[0]
+        assert rows[-1] - steps.interval < grid[-1] <= rows[-1] + 1e-9
+    near = np.abs(times[:, None] - steps.times[None]).min(1)
+    assert np.allclose(np.abs(times - steps.times[steps.of_row]), near)
+
+
+def test_the_rolling_z_score_is_what_it_says() -> None:
+    values, pieces = RNG.normal(size=(60, 3)) + 100, np.repeat([0, 1], 30)
+    found = rolling_z(values, pieces, 10)
+    for step in range(60):
+        first = 30 * pieces[step]
+        past = values[max(first, step - 10) : step]
+        wanted = np.abs(values[step] - past.mean(0)) / past.std(0) if len(past) >= 2 else np.zeros(3)
+        assert np.allclose(found[step], wanted, rtol=1e-5)
+
+
+def test_planted_intervals_lie_in_the_last_part() -> None:
+    values, part = RNG.normal(size=(1000, 2)), np.repeat([0, 1, 2], [600, 200, 200])
+    series = Part(values, part, part, 16, np.array([0, 1]))
+    made, marks = plant(series, 0)
+    changed = (made.values != values).any(1)
+    assert marks[:800].sum() == 0
+    assert not changed[marks == 0].any()
+    assert changed[marks == 1].mean() > 0.7  # the first step of a frozen value is as it was
+    assert 20 <= marks.sum() <= 32
+
+
+def frame(n: int = 900, seed: int = 0, numbers: bool = False) -> pl.DataFrame:
+    """Two waves and a switch; in the last part, flow freezes and pressure jumps."""
+    draw, t = np.random.default_rng(seed), np.arange(n)
+    flow = np.sin(2 * np.pi * t / 25) + 0.05 * draw.normal(size=n)
+    pressure = 10 + 0.5 * np.cos(2 * np.pi * t / 25) + 0.05 * draw.normal(size=n)
+    bad = np.zeros(n, int)
+    for start in (n - 150, n - 90):
+        flow[start : start + 15] = flow[start]
+        bad[start : start + 15] = 1
+    pressure[n - 50 : n - 40] += 2
+    bad[n - 50 : n - 40] = 1
+    start = datetime.datetime(2024, 1, 1)
+    ts = t.tolist() if numbers else [start + datetime.timedelta(minutes=5 * int(i)) for i in t]
+    mode = np.where(t % 50 < 25, "day", "night")
+    return pl.DataFrame({"ts": ts, "flow": flow, "pressure": pressure, "mode": mode, "bad": bad})
+
+
+def fit(tmp_path: Path, table: pl.DataFrame, *flags: str) -> tuple[Path, dict[str, Any], list[dict[str, str]]]:
+    data, run = tmp_path / "plant.csv", tmp_path / "run"
+    table.write_csv(data)
+    words = ["fit", "anomaly", str(data), "-o", str(run), "--quiet", "--time", "ts", "--window", "16"]
+    assert main([*words, "--epochs", "5", *flags]) == 0
+    return run, json.loads((run / "report.json").read_text(encoding="utf-8")), scores(run)
+
+
+def scores(folder: Path) -> list[dict[str, str]]:
+    with (folder / "series_scores.csv").open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_step_and_channel_has_a_score_and_anomalies_are_found(tmp_path: Path) -> None:
+    table = frame()
+    run, report, rows = fit(tmp_path, table, "--label", "bad")
+    assert list(rows[0]) == [
+        *("ts", "score", "p_value", "flag", "part", "score_flow", "score_pressure", "score_mode"),
+    ]
+    assert [row["ts"] for row in rows] == table["ts"].cast(pl.String).to_list()
+    for row in rows:
+        channels = [float(row[f"score_{name}"]) for name in ("flow", "pressure", "mode")]
+        assert float(row["score"]) == pytest.approx(np.sqrt(np.square(channels).sum()))
+    assert report["metrics"]["auroc"]["value"] > 0.92
+    assert set(report["baselines"]) == {"a rolling z-score", "PCA of windows"}
+    assert [row["part"] for row in rows] == ["learnt"] * 540 + ["threshold"] * 180 + ["held-out"] * 180
+    jump = rows[852:858]
+    assert all(row["flag"] == "1" and float(row["score_pressure"]) > float(row["score_flow"]) for row in jump)
+    assert (run / "figures" / "series.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_what_comes_later_changes_nothing_of_the_model(tmp_path: Path) -> None:
+    """No leak: the held-out part may be anything, and model and threshold stay the same."""
+    table = frame(numbers=True).drop("bad")
+    _, _, first = fit(tmp_path, table)
+    wild = table.with_columns(flow=pl.when(pl.int_range(pl.len()) >= 720).then(99.0).otherwise(pl.col("flow")))
+    (tmp_path / "other").mkdir()
+    _, _, second = fit(tmp_path / "other", wild)
+    for a, b in zip(first[:720], second[:720], strict=True):
+        assert a == b
+    assert first[800]["score"] != second[800]["score"]
+
+
+def test_gaps_unsorted_rows_and_uneven_sampling(tmp_path: Path) -> None:
+    table = frame(numbers=True).drop("bad")
+    draw = np.random.default_rng(1)
+    holes = table.filter(~pl.col("ts").is_between(200, 260) & ~pl.col("ts").is_between(400, 401))
+    mixed = holes[draw.permutation(len(holes))]
+    _, report, rows = fit(tmp_path, mixed)
+    assert any("2 gaps in time" in note for note in report["data"]["notes"])
+    assert any("they are sorted" in note for note in report["data"]["notes"])
+    assert [int(row["ts"]) for row in rows] == holes["ts"].to_list()
+    assert any("planted" in note for note in report["warnings"])
+
+    (tmp_path / "uneven").mkdir()
+    kept = table.filter(pl.Series(draw.random(len(table)) < 0.8)).with_columns(ts=pl.col("ts") * 1.0 + 0.2)
+    jitter = kept.with_columns(ts=pl.col("ts") + pl.Series(draw.uniform(-0.3, 0.3, len(kept))))
+    _, report, rows = fit(tmp_path / "uneven", jitter)
+    assert any("interpolated to" in note for note in report["data"]["notes"])
+    assert len(rows) == len(kept)
+    assert all(row["score"] for row in rows)
+
+
+def test_rows_in_short_pieces_have_no_score_and_are_counted(tmp_path: Path) -> None:
+    table = frame(numbers=True).drop("bad").filter(~pl.col("ts").is_in([100, 101, 110, 111]))
+    run, report, rows = fit(tmp_path, table)
+    assert any("8 rows are in pieces shorter than a window" in note for note in report["data"]["notes"])
+    empty = [row for row in rows if not row["score"]]
+    assert [int(row["ts"]) for row in empty] == list(range(102, 110))
+    assert main(["rethreshold", str(run), "--fpr", "0.2"]) == 0
+    again = scores(run)
+    assert sum(row["flag"] == "1" for row in again) > sum(row["flag"] == "1" for row in rows)
+    assert all(not row["flag"] for row in again if not row["score"])
+
+
+def test_apply_gives_the_scores_of_the_fit(tmp_path: Path) -> None:
+    run, _, rows = fit(tmp_path, frame())
+    frame().write_csv(tmp_path / "new.csv")
+    assert main(["apply", str(run), str(tmp_path / "new.csv"), "-o", str(tmp_path / "out")]) == 0
+    found = scores(tmp_path / "out")
+    assert len(found) == len(rows)
+    inside = [i for i in range(900) if not any(abs(i - edge) < 16 for edge in (540, 720))]  # windows cross parts here
+    same = [np.isclose(float(found[i]["score"]), float(rows[i]["score"]), rtol=1e-4) for i in inside]
+    assert np.mean(same) > 0.8
+
+
+@pytest.mark.parametrize(
+    ("change", "flags", "said"),
+    [
+        ({}, "--time when", "has no column 'when' of times"),
+        ({}, "--time mode", "holds String"),
+        ({"ts": pl.lit(3)}, "--time ts", "occur more than once"),
+        ({"ts": pl.when(pl.col("flow") > 0).then(pl.col("ts"))}, "--time ts", "have no time"),
+        ({}, "--time ts --window 400", "do not hold windows of 400"),
+        ({}, "--window 16", "--window came for"),
+    ],
+)
+def test_mistakes_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], change: dict[str, pl.Expr], flags: str, said: str
+) -> None:
+    frame(numbers=True).with_columns(**change).write_csv(tmp_path / "plant.csv")
+    words = ["fit", "anomaly", str(tmp_path / "plant.csv"), "-o", str(tmp_path / "run"), "--quiet", *flags.split()]
+    assert main(words) == 2
+    heard = capsys.readouterr().err
+    assert said in heard
+    assert "Traceback" not in heard
+    assert not (tmp_path / "run").exists()
