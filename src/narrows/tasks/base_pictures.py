@@ -38,7 +38,7 @@ __all__ = [
 
 Array = NDArray[Any]
 BOX = Image.Resampling.BILINEAR
-PIXELS = 50_000_000  # that a default fit learns from on a processor, all epochs together
+PIXELS = 40_000_000  # that a default fit learns from on a processor, all epochs together
 
 
 class Examples(NamedTuple):
