@@ -3,7 +3,7 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.ndimage import gaussian_filter
 
-from narrows.baselines import ColourTable, LocationPrior, MeanTarget, SmoothedThreshold
+from narrows.baselines import ColourTable, FilteredPixels, LocationPrior, MeanTarget, SmoothedThreshold
 from narrows.errors import InputError
 
 
@@ -94,3 +94,35 @@ def test_pictures_that_do_not_fit_are_refused():
         ColourTable().fit(np.zeros((2, 3, 4, 4)), np.zeros((2, 3, 4, 5)))
     with pytest.raises(InputError, match="no class but void"):
         LocationPrior(ignore=1).fit(None, np.ones((2, 3, 3)))
+
+
+def test_lists_of_pictures_are_those_of_an_array():
+    rng = np.random.default_rng(0)
+    A, B = rng.integers(255, size=(4, 1, 9, 8), dtype=np.uint8), rng.integers(2, size=(4, 9, 8))
+    for one in (SmoothedThreshold(), LocationPrior()):
+        assert_allclose(np.stack(one.fit(list(A), list(B)).predict(list(A))), one.fit(A, B).predict(A))
+    table = ColourTable(8)
+    assert_allclose(np.stack(table.fit(list(A), list(A)).predict(list(A))), table.fit(A, A).predict(A))
+
+
+def test_the_prior_of_masks_of_different_sizes_goes_by_shares_of_height_and_width():
+    masks = [np.arange(w) < np.full((h, 1), w // 2) for h, w in ((4, 8), (10, 20), (6, 12))]
+    found = LocationPrior().fit(masks, masks).predict([np.zeros((3, 8, 40)), np.zeros((1, 2, 4))])
+    assert (found[0] == (np.arange(40) < 20)).all()
+    assert (found[1] == (np.arange(4) < 2)).all()
+
+
+def test_filtered_pixels_tell_textures_that_no_threshold_tells(monkeypatch):
+    rng = np.random.default_rng(0)
+    pictures, masks = [], []
+    for _ in range(3):
+        mask = (np.arange(60) > rng.integers(20, 40)) * np.ones((50, 1), int)
+        pictures.append((0.5 + np.where(mask, 0.2, 0.02) * rng.normal(size=mask.shape))[None])
+        masks.append(mask)
+    model = FilteredPixels(8.0).fit(pictures[:2], masks[:2])
+    whole = model.predict(pictures[2:])[0]
+    assert (whole == masks[2]).mean() > 0.95
+    monkeypatch.setattr("narrows.baselines.filtered.SIDE", 40)
+    assert (model.predict(pictures[2:])[0] == whole).mean() > 0.97  # tiles hardly change anything
+    void = [np.where(np.arange(50)[:, None] < 5, 9, mask) for mask in masks]
+    assert set(np.unique(FilteredPixels(8.0, ignore=9).fit(pictures, void).predict(pictures[:1])[0])) == {0, 1}

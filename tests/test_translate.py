@@ -13,7 +13,7 @@ import narrows as nw
 from narrows.baselines import ColourTable
 from narrows.cli import main
 from narrows.tasks.base_pictures import Examples
-from narrows.tasks.translate import measured, rivals
+from narrows.tasks.translate import drawing, measured, rivals
 
 SMALL = ["--network", "unet:4,8", "--latent-dim", "16", "--crop", "32", "--epochs", "4", "--batch-size", "2", "--quiet"]
 SIZES = [(33, 40), (40, 33), (48, 50), (20, 64), (37, 41)]
@@ -137,6 +137,15 @@ def test_the_competitors_are_what_they_say() -> None:
     np.testing.assert_allclose(made["the input itself"][0], A[0] / 255, atol=1e-6)
     np.testing.assert_allclose(made["the mean of B"][0], B.mean(axis=0) / 255, atol=1e-5)
     np.testing.assert_allclose(made["a table of colours"][0], ColourTable().fit(A, B).predict(A[:1])[0], atol=1e-6)
+
+
+def test_the_figure_shows_pictures_as_they_are() -> None:
+    rng = np.random.default_rng(0)
+    made, truth = [rng.uniform(0.4, 0.6, (3, 8, 9)).astype(np.float32)], [rng.random((3, 8, 9)).astype(np.float32)]
+    rows = drawing([np.full((1, 8, 9), 51, np.uint8)], made, truth).data
+    np.testing.assert_array_equal(rows["output"][0], made[0])
+    np.testing.assert_array_equal(rows["B"][0], truth[0])
+    np.testing.assert_allclose(rows["A"], 0.2)
 
 
 def refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:

@@ -19,7 +19,9 @@ _OUTPUTS = (
     "cleaned",
     "codes",
     "dictionary",
+    "enlarged",
     "features",
+    "heatmaps",
     "imputed",
     "interpolations",
     "logp",
@@ -33,6 +35,7 @@ _OUTPUTS = (
     "samples_classes",
     "scores",
     "series_scores",
+    "translated",
     "traversals",
     "values",
 )

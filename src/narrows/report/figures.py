@@ -8,7 +8,7 @@ from narrows.report.columns import reconstructed_columns
 from narrows.report.curves import elbow, loss_curves, spectrum
 from narrows.report.densities import densities, marginals
 from narrows.report.epochs import epoch_strips, interpolation, traversal, triplets
-from narrows.report.grids import before_after_filters, manifold_grid, sample_grid, translations
+from narrows.report.grids import before_after_filters, manifold_grid, picture_rows, sample_grid, translations
 from narrows.report.maps import code_map, code_map_3d
 from narrows.report.masks import confusion, overlay
 from narrows.report.plots import bars, lines
@@ -38,6 +38,7 @@ __all__ = [
     "manifold_grid",
     "marginals",
     "overlay",
+    "picture_rows",
     "placement",
     "popularity_curves",
     "ranking_curves",

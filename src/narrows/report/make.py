@@ -29,6 +29,7 @@ DRAW: dict[str, Callable[..., Any]] = {
     "tuning": figures.loss_curves,
     "explained": figures.bars,
     "frequencies": figures.lines,
+    "heat": figures.picture_rows,
     "columns": figures.reconstructed_columns,
     "bars": figures.bars,
     "densities": figures.densities,
@@ -76,8 +77,8 @@ def make_report(
         metric=f"{data.get('split', 'held-out')} {metric.label}",
         better=metric.better,
         rows=evaluation.rows,
-        difference=evaluation.difference,
         unit=evaluation.unit,
+        difference=evaluation.difference,
     )
     params, changed = params_of(family)
     own, own_changed = params_of(task, leave=("estimator",))

@@ -19,9 +19,22 @@ from narrows.estimator import Estimator
 from narrows.inference import run
 from narrows.likelihood import Likelihood
 from narrows.penalties import Dice
-from narrows.tasks.base import Evaluation
+from narrows.tasks.base import Evaluation, Rows
 
-__all__ = ["Examples", "PicturesTask", "as_pictures", "budget", "crop_size", "like_pictures", "shown", "through"]
+__all__ = [
+    "Examples",
+    "PicturesTask",
+    "Window",
+    "as_pictures",
+    "budget",
+    "crop_size",
+    "fit_crops",
+    "like_pictures",
+    "paired",
+    "resized",
+    "shown",
+    "through",
+]
 
 Array = NDArray[Any]
 BOX = Image.Resampling.BILINEAR
@@ -71,6 +84,13 @@ def as_pictures(X: Any, what: str = "pictures") -> list[Array]:
         came = f"Pictures of shape {wrong.shape} seem to have their channels last"
         raise InputError(came, "(C, H, W)", "np.moveaxis(picture, 2, 0)")
     return made
+
+
+def paired(rows: Rows, what: str) -> Examples:
+    """Return rows whose ``labels`` are the pictures that belong to them."""
+    if rows.labels is None:
+        raise InputError(f"Pictures without {what}", f"Rows(pictures, {what})")
+    return Examples(as_pictures(rows.X), as_pictures(rows.labels, what))
 
 
 def like_pictures(made: list[Array], X: Any) -> Any:
@@ -142,7 +162,9 @@ def budget(estimator: Estimator, pixels: int) -> int:
 
 
 def shown(picture: Array) -> Array:
-    """Return a picture as a person looks at it: grey or colour, floats in [0, 1]; 16 bit and odd channels stretched.
+    """Return a picture as a person looks at it: grey or colour, floats in [0, 1].
+
+    16 bit, and floats beyond [0, 1], are stretched; others stay as they are.
 
     Examples
     --------
@@ -152,6 +174,8 @@ def shown(picture: Array) -> Array:
     some = picture[:3] if len(picture) >= 3 else picture[:1]
     if some.dtype == np.uint8:
         return some / np.float32(255)
+    if some.dtype.kind == "f" and some.min() >= 0 and some.max() <= 1:
+        return some
     low, high = np.percentile(some, (0.5, 99.5))
     stretched: Array = ((some - low) / (high - low or 1)).clip(0, 1).astype(np.float32)
     return stretched
