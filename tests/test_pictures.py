@@ -7,6 +7,7 @@ import pytest
 import torch
 from PIL import Image
 from scipy.ndimage import uniform_filter
+from tifffile import imwrite
 
 from narrows.data.augment import Flip
 from narrows.data.crops import crops
@@ -54,6 +55,20 @@ def test_results_of_other_sizes_and_channels_keep_name_and_depth(tmp_path: Path)
     (path,) = write_pictures([np.full((4, 16, 10), 0.5)], pictures, tmp_path / "out")
     assert path.name == "a.jpg.png"
     assert np.asarray(Image.open(path)).shape == (16, 10, 4)
+
+
+def test_arrays_and_tiff_files_of_many_bands_are_pictures_too(tmp_path: Path) -> None:
+    bands, floats = noise(9, 7, 5), RNG.random((6, 8), np.float32)
+    imwrite(tmp_path / "in.tif", bands, photometric="minisblack", planarconfig="contig")
+    np.save(tmp_path / "in.npy", floats)
+    np.save(tmp_path / "nan.npy", np.full((2, 2), np.nan))
+    for path, array in ((tmp_path / "in.tif", np.moveaxis(bands, 2, 0)), (tmp_path / "in.npy", floats[None])):
+        pictures = read_pictures(path)
+        np.testing.assert_array_equal(pictures.arrays[0], array)
+        (made,) = write_pictures(pictures.arrays, pictures, tmp_path / "out")
+        np.testing.assert_array_equal(np.load(made), array)
+    with pytest.raises(InputError, match=r"nan\.npy \(missing or infinite values\)"):
+        read_pictures(tmp_path / "nan.npy")
 
 
 def test_exif_is_turned_and_said(tmp_path: Path) -> None:
@@ -181,7 +196,7 @@ def test_a_network_takes_pictures_of_any_size(network: str, size: tuple[int, int
     np.testing.assert_allclose(through(model, X[0])[None], model.reconstruct(X[:1]), atol=1e-5)
     for height, width in ((3, 5), (24, 32), (61, 19), (50, 90)):
         assert through(model, RNG.random((2, height, width))).shape == (1, height, width)
-    with pytest.raises(InputError, match="1 channels came to a model fitted on 2"):
+    with pytest.raises(InputError, match="1 channels where 2 are wanted"):
         through(model, X[0, :1])
 
 

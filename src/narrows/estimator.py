@@ -23,7 +23,7 @@ from narrows.inputs import checked_rows, like_rows, model_rows, n_axes
 from narrows.likelihood import Likelihood, Pricing
 from narrows.model import Model
 from narrows.networks import Network
-from narrows.networks.start import unit_variance_start
+from narrows.networks.start import sample_size, unit_variance_start
 from narrows.params import FAMILIES, check_params, kebab, param, register
 from narrows.parts import as_part, as_parts
 from narrows.penalties import Penalty
@@ -32,8 +32,6 @@ from narrows.training.fit import Watch
 from narrows.training.runtime import Runtime
 
 __all__ = ["Estimator", "Problem"]
-
-_SAMPLE = 4096  # rows that the start looks at
 
 
 @dataclass_transform(kw_only_default=True)
@@ -98,7 +96,7 @@ class Estimator(Decoding, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
 
     def prepare(self, model: Model, pairs: Pairs) -> None:
         """Start the model from the data before the first step: layers of unit variance around the mean target."""
-        batch = next(pairs.batches(_SAMPLE, torch.Generator().manual_seed(0)))
+        batch = next(pairs.batches(sample_size(pairs.shapes[0]), torch.Generator().manual_seed(0)))
         varies = bool((batch.x != batch.x[:1]).any())  # equal rows leave nothing to scale by
         if self.start == "data" and varies:
             centre = model.likelihood.centre(batch.target)

@@ -14,6 +14,7 @@ from narrows.data.pairs import Pairs
 from narrows.errors import InputError
 from narrows.likelihood import Likelihood, Pricing
 from narrows.model import Model
+from narrows.networks.start import sample_size
 from narrows.parts import Part, as_part
 from narrows.training.checkpoint import Checkpoint
 from narrows.training.fit import Job, Settings, Watch, fit
@@ -111,7 +112,8 @@ def fresh(estimator: "Estimator", kept: Pairs, priced: Pricing, seed: int, *, st
         if last and shapes(last) == shapes(model.state_dict()):
             model.load_state_dict(last)
         elif start:
-            priced.start(next(kept.batches(4096, torch.Generator().manual_seed(seed))).target)
+            some = sample_size(kept.shapes[0])
+            priced.start(next(kept.batches(some, torch.Generator().manual_seed(seed))).target)
             estimator.prepare(model, kept)
     return model
 

@@ -31,7 +31,8 @@ def fit(options: Options) -> int:
     names = [*options.task_fields, *options.reading_fields, *options.family_fields]
     try:
         task = make_task(options, run)
-        request = Request(options.data, options.second, given={n: getattr(options, n) for n in names if n in options})
+        given = {name: getattr(options, name) for name in names if name in options}
+        request = Request(options.data, options.second, options.valid, given=given)
         journey = journey_for(task, request, reading(options))
         if int(os.environ.get("RANK", 0)):  # a further process of torchrun: it trains, and writes nothing
             journey.fit(task, request, _silent)

@@ -183,6 +183,7 @@ def _fit_parser(task: str, card: dict[str, Any], table: dict[str, Any]) -> Parse
     parser.add_argument("data", metavar="DATA", help=DATA)
     parser.add_argument("second", metavar="DATA2", nargs="?", help="what belongs to DATA: masks, clean images, B")
     parser.add_argument("-o", "--output", metavar="RUN", required=True, help="folder for the model and the report")
+    parser.add_argument("--valid", metavar="DATA", help="data to measure on instead of a part of DATA")
     parser.add_argument("--family", default=None, help=f"one of {', '.join(table['families'])} ({card['family']})")
     parser.add_argument("--resume", action="store_true", help="go on with a fit that was stopped")
     parser.add_argument("--overwrite", action="store_true", help="replace the run that RUN holds")

@@ -14,7 +14,18 @@ __all__ = ["claimed", "finished"]
 
 _MODEL = ("model.json", "model.safetensors")
 _TRAINING = ("history.csv", "resume.pt")
-_OWN = (*_MODEL, *_TRAINING, "report.json", "report.html", "figures", "codes", "reconstruction", "cleaned")
+_OWN = (
+    *_MODEL,
+    *_TRAINING,
+    "report.json",
+    "report.html",
+    "figures",
+    "codes",
+    "reconstruction",
+    "cleaned",
+    "masks",
+    "overlays",
+)
 
 
 def finished(run: Path, *, resume: bool, overwrite: bool) -> bool:

@@ -21,8 +21,10 @@ ACCEPTED = "images: " + ", ".join(FORMATS)
 T = TypeVar("T")
 
 
-def image_names(folder: Path) -> tuple[Path, list[Path], list[str]]:
+def image_names(folder: Path, more: tuple[str, ...] = ()) -> tuple[Path, list[Path], list[str]]:
     """Return where the images below a folder (or a single one) are named from, their names, and notes on other files.
+
+    ``more`` are endings that count as images besides the usual ones.
 
     Examples
     --------
@@ -33,13 +35,13 @@ def image_names(folder: Path) -> tuple[Path, list[Path], list[str]]:
     ...     [name.as_posix() for name in image_names(Path(folder))[1]]
     ['1.png']
     """
-    single = folder.is_file()
+    endings, single = {*FORMATS, *more}, folder.is_file()
     root = folder.parent if single else folder
     found = [folder] if single else sorted(path for path in folder.rglob("*") if path.is_file())
     names = [path.relative_to(root) for path in found]
     seen = [name for name in names if single or not any(p.startswith(".") or p == "__MACOSX" for p in name.parts)]
-    images = [name for name in seen if name.suffix.lower() in FORMATS or single]
-    types = Counter(name.suffix.lower() or "no ending" for name in seen if name.suffix.lower() not in FORMATS)
+    images = [name for name in seen if name.suffix.lower() in endings or single]
+    types = Counter(name.suffix.lower() or "no ending" for name in seen if name.suffix.lower() not in endings)
     if not images:
         held = ", ".join(f"{count} {suffix}" for suffix, count in types.most_common(8))
         came = f"{folder.name!r} holds no images, but {held}" if held else f"{folder.name!r} holds no files"

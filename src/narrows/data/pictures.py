@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 from narrows.errors import InputError
 from narrows.files import whole
 
+from .array_files import write_array
 from .array_schema import to_dtype
 from .image_files import conversions, each_image, image_names
-from .pixels import Header, Item, encode_image, header, pixels, placed, widen
+from .picture_file import ARRAYS, read_picture
+from .pixels import encode_image, placed, widen
 from .source import digest
 
 __all__ = ["Pictures", "alike", "matched", "read_pictures", "write_pictures"]
@@ -37,7 +39,8 @@ class Pictures:
     names : tuple of str
         The file of each, relative to the folder, with ``/``.
     arrays : list of ndarray
-        Pixels, (C, H, W), uint8 or uint16; C is 1, 3 (colour) or 4 (colour with alpha), H and W are the file's own.
+        Pixels, (C, H, W), uint8 or uint16, or floats from .npy files; C is 1, 3 (colour), 4 (colour with alpha), or any
+        number in .npy and TIFF files; H and W are the file's own.
     notes : tuple of str
         Sentences on what was left out or converted.
 
@@ -85,12 +88,11 @@ def read_pictures(path: str | Path) -> Pictures:
     folder = Path(path).expanduser()
     if not folder.exists():
         raise InputError(f"There is no file or folder {str(path)!r}", "a folder of pictures", "check the path")
-    root, found, notes = image_names(folder)
+    root, found, notes = image_names(folder, ARRAYS)
     names = sorted((name.as_posix() for name in found), key=natural)
-    items: list[Item] = [root / name for name in names]
-    heads = each_image(header, items, names)
-    arrays = each_image(_own, items, names)
-    return Pictures(folder.name, tuple(names), arrays, (*notes, *conversions(heads, folder.name)))
+    read = each_image(read_picture, [root / name for name in names], names)
+    heads = [head for head, _ in read if head is not None]
+    return Pictures(folder.name, tuple(names), [array for _, array in read], (*notes, *conversions(heads, folder.name)))
 
 
 def natural(name: str) -> list[tuple[int, int, str]]:
@@ -165,8 +167,9 @@ def alike(arrays: Sequence[Array], channels: int | None = None, dtype: Any = Non
 def write_pictures(values: Sequence[Array], like: Pictures, folder: Path) -> list[Path]:
     """Write one file per picture below ``folder`` and return them.
 
-    Names and bit depth are those of ``like``, and the format too where it holds such pixels (else PNG); sizes and
-    channels are those of ``values``: (C, H, W), floats in [0, 1], or uint8 and uint16 as they are.
+    Names and bit depth are those of ``like``, and the format too where it holds such pixels (else PNG, and .npy for
+    floats and for more channels than images have); sizes and channels are those of ``values``: (C, H, W), floats in
+    [0, 1], or uint8 and uint16 as they are.
 
     Examples
     --------
@@ -180,17 +183,15 @@ def write_pictures(values: Sequence[Array], like: Pictures, folder: Path) -> lis
     paths = []
     for array, name, own in zip(values, like.names, like.arrays, strict=True):
         made = to_dtype(array, own.dtype) if array.dtype.kind == "f" else _deep(array, own.dtype)
+        if made.dtype.kind == "f" or len(made) not in (1, 3, 4) or name.endswith(ARRAYS):
+            plain = name if name.endswith(ARRAYS) else f"{name}.npy"
+            paths.append(write_array(made, folder / PurePosixPath(plain)))
+            continue
         path = placed(folder, name, len(made), 8 * made.dtype.itemsize)
         with whole(path) as draft, draft.open("wb") as file:
             encode_image(made, path.suffix, file)
         paths.append(path)
     return paths
-
-
-def _own(item: Item) -> Array:
-    """Read a picture with its own size, channels and depth."""
-    head: Header = header(item)
-    return pixels(item, head.channels, head.depth, (head.height, head.width))
 
 
 def _deep(array: Array, dtype: np.dtype[Any]) -> Array:
@@ -201,6 +202,8 @@ def _deep(array: Array, dtype: np.dtype[Any]) -> Array:
         return array.astype(np.uint16) * np.uint16(257)
     if array.dtype == np.uint16 and dtype == np.uint8:
         return np.rint(array / 257).astype(np.uint8)
+    if array.dtype.kind == "u" and dtype.kind == "f":
+        return (array / np.iinfo(array.dtype).max).astype(dtype)
     return to_dtype(array, dtype)
 
 

@@ -101,11 +101,12 @@ def widen(array: NDArray[Any], channels: int) -> NDArray[Any]:
     """
     if array.shape[0] == channels:
         return array
+    whole = np.iinfo(array.dtype).max if array.dtype.kind == "u" else None  # floats: 1 is opaque
     if channels == 1:
         grey = np.tensordot(np.array([0.299, 0.587, 0.114]), array[:3].astype(np.float64), 1)
-        return np.rint(grey).astype(array.dtype)[None]
+        return (grey if whole is None else np.rint(grey)).astype(array.dtype)[None]
     colour = np.repeat(array[:1], 3, axis=0) if array.shape[0] == 1 else array[:3]
-    opaque = np.full_like(array[:1], np.iinfo(array.dtype).max)
+    opaque = np.full_like(array[:1], 1 if whole is None else whole)
     return colour if channels == 3 else np.concatenate([colour, opaque])
 
 

@@ -64,7 +64,8 @@ def tiled(
     else:
         made = _blended(function, padded, (tall, wide), multiple, overlap)
     ratio = made.shape[1] // padded.shape[1]
-    return made[:, : ratio * height, : ratio * width]
+    cut: Array = made[:, : ratio * height, : ratio * width]
+    return cut
 
 
 def pad(image: Array, height: int, width: int) -> Array:

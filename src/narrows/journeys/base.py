@@ -45,6 +45,7 @@ class Journey(ABC):
     name: ClassVar[str] = ""
     serves: ClassVar[tuple[str, ...]] = ()  # names of tasks
     last: ClassVar[bool] = False  # asked only when no other takes the request
+    validates: ClassVar[bool] = False  # measures on the user's own validation data
 
     def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)
@@ -87,6 +88,8 @@ def journey_for(task: Task, request: Request, settings: Mapping[str, Any]) -> Jo
         own = {spec.name for spec in fields(cls)}
         journey = cls(**{name: value for name, value in settings.items() if name in own})
         if journey.takes(task, request):
+            if request.valid is not None and not journey.validates:
+                raise InputError(f"--valid came for {request.data}, of which a part is put aside", "", "leave it out")
             useless = sorted(settings.keys() - own)
             if useless:
                 flags = ", ".join(f"--{name.replace('_', '-')}" for name in useless)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from narrows.journeys.base import Journey, Judged, Request, Say
 from narrows.params import param
 from narrows.tasks.base_pictures import Examples
 
-__all__ = ["Found", "PicturesJourney", "consecutive", "set_aside"]
+__all__ = ["Found", "PicturesJourney", "consecutive", "inside", "set_aside"]
 
 _FEW = 4  # fewer pictures are not split: everything is measured on those that were learnt
 
@@ -48,6 +48,8 @@ class Learnt:
 
 class PicturesJourney(Journey):
     """Pictures of any sizes. Subclasses say how they are found and how results are written."""
+
+    validates: ClassVar[bool] = True
 
     held_out: float = param(0.2, "share of the pictures that the verdict is measured on", gt=0, lt=1)
 
@@ -113,6 +115,12 @@ class PicturesJourney(Journey):
         return self.save(task, pictures, out, fresh=True)
 
 
+def inside(data: Path, names: Sequence[str]) -> Path | None:
+    """Return the folder in ``data`` that has the first of these names, whatever the case; none where there is none."""
+    folders = {path.name.lower(): path for path in data.iterdir() if path.is_dir()} if data.is_dir() else {}
+    return next((folders[name] for name in names if name in folders), None)
+
+
 def set_aside(names: Sequence[str], share: float, seed: int) -> tuple[list[int], list[int], str]:
     """Return which pictures to learn from, which to measure on, and how they were chosen.
 
@@ -122,12 +130,12 @@ def set_aside(names: Sequence[str], share: float, seed: int) -> tuple[list[int],
     Examples
     --------
     >>> set_aside(["s1.png", "s2.png", "s3.png", "s4.png", "s5.png"], 0.2, 0)[:2]
-    ([0, 1, 2, 3], [4])
+    ([0, 1, 2], [3, 4])
     """
     n, everything = len(names), list(range(len(names)))
     if n < _FEW:
         return everything, everything, ""
-    held = min(n - 1, max(1, round(share * n)))
+    held = min(n - 2, max(2, round(share * n)))  # two at least: of one nothing can be said
     if consecutive(names):
         block = f"the names are consecutive numbers, as of slices or frames, and neighbours look alike: the last {held}"
         return everything[: n - held], everything[n - held :], f"{block} of {n} pictures are put aside for the verdict"

@@ -6,7 +6,7 @@ from narrows.report.closeups import closeups
 from narrows.report.columns import reconstructed_columns
 from narrows.report.curves import loss_curves, spectrum
 from narrows.report.epochs import epoch_strips, interpolation, traversal, triplets
-from narrows.report.grids import before_after_filters, manifold_grid, sample_grid
+from narrows.report.grids import before_after_filters, manifold_grid, sample_grid, translations
 from narrows.report.maps import code_map, code_map_3d
 from narrows.report.masks import confusion, overlay
 from narrows.report.plots import bars, lines
@@ -38,6 +38,7 @@ __all__ = [
     "save",
     "spectrum",
     "steps_strip",
+    "translations",
     "traversal",
     "triplets",
 ]

@@ -18,6 +18,9 @@ __all__ = ["make_report", "model_facts", "params_of", "report", "versions"]
 
 DRAW: dict[str, Callable[..., Any]] = {
     "reconstructions": figures.reconstructions,
+    "confusion": figures.confusion,
+    "overlay": figures.overlay,
+    "translations": figures.translations,
     "columns": figures.reconstructed_columns,
     "map": figures.code_map,
     "map3d": figures.code_map_3d,
@@ -65,6 +68,7 @@ def make_report(
         "versions": versions(),
         "warnings": [*family.messages_, *evaluation.notes, *([] if rows is None else family.diagnose(rows.X))],
         "model": model_facts(family),
+        "tables": evaluation.tables,
         "compression": {} if rows is None else _compression(family, rows),
     }
     pictures = [*evaluation.pictures, *_training_pictures(family, rows)]

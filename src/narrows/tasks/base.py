@@ -54,6 +54,7 @@ class Evaluation:
     difference: np.ndarray | None = None  # per row: the task's error minus the rival's
     pictures: list[Picture] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    tables: list[dict[str, Any]] = field(default_factory=list)  # title, lead, columns, rows
 
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(param,))

@@ -2,21 +2,30 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
-from narrows.data.pairs import Pairs
+from narrows.data.augment import Crop, Flip
+from narrows.data.crops import crops
+from narrows.data.pairs import Batch, Pairs
+from narrows.data.pictures import alike
 from narrows.data.tiles import pad, tiled
 from narrows.errors import InputError
 from narrows.estimator import Estimator
 from narrows.inference import run
+from narrows.likelihood import Likelihood
+from narrows.penalties import Dice
 from narrows.tasks.base import Evaluation
 
-__all__ = ["Examples", "PicturesTask", "as_pictures", "crop_size", "like_pictures", "through"]
+__all__ = ["Examples", "PicturesTask", "as_pictures", "budget", "crop_size", "like_pictures", "shown", "through"]
 
 Array = NDArray[Any]
+BOX = Image.Resampling.BILINEAR
+PIXELS = 40_000_000  # that a default fit learns from on a processor, all epochs together
 
 
 class Examples(NamedTuple):
@@ -87,10 +96,86 @@ def crop_size(sizes: Sequence[tuple[int, ...]], most: int, multiple: int) -> tup
     return height, width
 
 
+@dataclass(frozen=True)
+class Window:
+    """Cuts a window out of each picture and flips it: ``horizontal``, ``all`` (turned as well) or ``none``."""
+
+    side: int
+    flips: str
+
+    def __call__(self, batch: Batch) -> Batch:
+        """Return the windows."""
+        if max(batch.x.shape[-2:]) > self.side:
+            batch = Crop(self.side)(batch)
+        return batch if self.flips == "none" else Flip(*[self.flips == "all"] * 2)(batch)
+
+
+def fit_crops(
+    model: Estimator, x: list[Array], y: list[Array], likelihood: Likelihood, window: Window, dice: float = 0.0
+) -> Estimator:
+    """Fit a network to windows of pictures (C, H, W) of any sizes, for as long as it was asked to or a few minutes.
+
+    Pictures of one size, up to twice the window's, stay whole in memory; others are cut. ``dice`` is the price of
+    masks that miss altogether, in nats per pixel.
+    """
+    pictures = alike(x)
+    multiple = model.chosen_network(pictures[0].shape).multiple
+    size = crop_size([picture.shape[1:] for picture in pictures], 2 * window.side, multiple)
+    pairs, notes = crops(pictures, y, size, augment=window, labels=likelihood.labels)
+    pixels = min(size[0], window.side) * min(size[1], window.side)
+    if dice and not model.penalties:
+        model.set_params(penalties=(Dice(dice * pixels),))
+    if model.epochs is None and model.minutes is None:
+        model.set_params(epochs=budget(model, len(pairs) * pixels))
+    model.set_params(likelihood=likelihood).fit_pairs(pairs)
+    model.messages_ += notes
+    return model
+
+
+def budget(estimator: Estimator, pixels: int) -> int:
+    """Return the epochs of a default fit to so many pixels: a few minutes on two cores, at least 5, at most 300.
+
+    Where there is a graphics card, ten times as many.
+    """
+    much = PIXELS if estimator._where().type == "cpu" else 10 * PIXELS
+    return int(np.clip(round(much / pixels), 5, 300))
+
+
+def shown(picture: Array) -> Array:
+    """Return a picture as a person looks at it: grey or colour, floats in [0, 1]; 16 bit and odd channels stretched.
+
+    Examples
+    --------
+    >>> shown(np.array([[[100, 300]]], np.uint16)).ravel().tolist()
+    [0.0, 1.0]
+    """
+    some = picture[:3] if len(picture) >= 3 else picture[:1]
+    if some.dtype == np.uint8:
+        return some / np.float32(255)
+    low, high = np.percentile(some, (0.5, 99.5))
+    stretched: Array = ((some - low) / (high - low or 1)).clip(0, 1).astype(np.float32)
+    return stretched
+
+
+def resized(picture: Array, size: tuple[int, ...]) -> Array:
+    """Return a picture of floats in another size, without aliasing; one of that size stays as it is.
+
+    Examples
+    --------
+    >>> resized(np.ones((1, 4, 4)), (2, 3)).tolist()
+    [[[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]]
+    """
+    if picture.shape[1:] == tuple(size):
+        return picture
+    planes = [Image.fromarray(plane.astype(np.float32)).resize((size[1], size[0]), BOX) for plane in picture]
+    return np.stack([np.asarray(plane) for plane in planes])
+
+
 def through(estimator: Estimator, image: Array) -> Array:
     """Return the mean target that a fitted network gives for one picture (C, H, W) of any size, (K, H, W) floats.
 
-    A picture of the fitted size goes through as it is, others in tiles of that size, padded by reflection.
+    A picture of the fitted size goes through as it is, others in tiles of that size, padded by reflection. Grey and
+    colour become each other.
 
     Examples
     --------
@@ -101,8 +186,7 @@ def through(estimator: Estimator, image: Array) -> Array:
     (1, 21, 50)
     """
     channels, height, width = estimator.shapes_[0]
-    if len(image) != channels:
-        raise InputError(f"A picture of {len(image)} channels came to a model fitted on {channels}", f"{channels}")
+    (image,) = alike([image], channels, image.dtype)
 
     def mean(x: Array) -> Array:
         floats = x if x.dtype in (np.uint8, np.uint16) else x.astype(np.float32)
