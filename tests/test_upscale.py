@@ -12,7 +12,7 @@ from narrows.cli import main
 from narrows.metrics import psnr, ssim
 from narrows.resize import luminance, resize
 
-QUICK = ["--network", "residual:8,1,1,2", "--latent-dim", "8", "--epochs", "80", "--quiet", "--lr", "4e-3"]
+QUICK = ["--network", "residual:16,1,1,2", "--latent-dim", "16", "--epochs", "80", "--quiet", "--lr", "5e-3"]
 QUICK += ["--batch-size", "2"]
 NAMES = "abcdefghijklmnop"
 

@@ -246,5 +246,6 @@ def _patches(noisy: Array, clean: Array, side: int) -> tuple[Array, Array]:
     height, width = noisy.shape[-2:]
     top, left = draw.integers(0, [[height - side + 1], [width - side + 1]], size=(2, ENOUGH // 2))
     image = np.arange(ENOUGH // 2) % len(noisy)
-    places = [(i, ..., slice(t, t + side), slice(s, s + side)) for i, t, s in zip(image, top, left, strict=True)]
-    return np.stack([noisy[place] for place in places]), np.stack([clean[place] for place in places])
+    views = (np.lib.stride_tricks.sliding_window_view(each, (side, side), (-2, -1)) for each in (noisy, clean))
+    x, y = (view[image, ..., top, left, :, :] for view in views)
+    return x, y
