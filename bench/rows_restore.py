@@ -16,7 +16,7 @@ from narrows.resize import luminance
 from narrows.tasks.base_restore import CROP
 from narrows.tasks.upscale import enlarged, reduced
 
-STEPS = {"denoise-natural": 2000, "upscale": 700}  # of 16 windows of 64 x 64, for each fit
+STEPS = {"denoise-natural": 5000, "upscale": 1500}  # of 16 windows of 64 x 64, for each fit
 
 
 def denoise_natural(seed: int, quick: bool) -> Measured:

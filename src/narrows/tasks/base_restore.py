@@ -37,7 +37,7 @@ _TILE = 384  # side of the tiles that large pictures are cut into
 _OVERLAP = 64  # pixels that tiles share
 _SEEN = 512  # side of what is measured of a large picture
 _MOST = 20  # pictures that are measured
-_STEPS = {"cpu": 1500, "other": 20_000}  # of a fit without epochs and minutes
+_STEPS = {"cpu": 2000, "other": 20_000}  # of a fit without epochs and minutes
 
 
 class Window(NamedTuple):
