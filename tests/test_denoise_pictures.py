@@ -198,6 +198,29 @@ def test_images_brought_to_one_size_are_rows_still(tmp_path):
     assert report_of(tmp_path / "run")["data"]["values per row"] == "1 x 8 x 8"
 
 
+def test_grey_pictures_in_a_run_of_colours_are_mentioned(tmp_path, capsys):
+    few = ["--network", "residual:4,1,1,2", "--latent-dim", "4", "--epochs", "0", "--quiet"]
+    source = folder(tmp_path / "in", 4, channels=3)
+    assert main(["fit", "denoise", str(source), "-o", str(tmp_path / "run"), *NOISE, *few]) == 0
+    write(tmp_path / "grey" / "a.png", drawn(0))
+    assert main(["apply", str(tmp_path / "run"), str(tmp_path / "grey"), "-o", str(tmp_path / "out")]) == 0
+    assert "1 pictures are grey" in capsys.readouterr().err
+    assert seen(tmp_path / "out" / "cleaned" / "a.png")[1] == "L"
+
+
+def test_a_validation_folder_of_ones_own(tmp_path, capsys):
+    few = ["--network", "residual:4,1,1,2", "--latent-dim", "4", "--epochs", "0", "--quiet"]
+    source, valid = folder(tmp_path / "in", 4), folder(tmp_path / "valid" / "clean", 3)
+    words = ["--valid", str(tmp_path / "valid"), *few]
+    assert main(["fit", "denoise", str(source), "-o", str(tmp_path / "run"), *NOISE, *words]) == 0
+    assert report_of(tmp_path / "run")["data"]["held_out"] == 3
+    folder(tmp_path / "noisy", 4)
+    words = [str(tmp_path / "noisy"), str(source), "-o", str(tmp_path / "pairs"), *words]
+    assert main(["fit", "denoise", *words]) == 2
+    assert "without noisy ones" in capsys.readouterr().err
+    assert valid.is_dir()
+
+
 def test_any_network_serves_pictures(tmp_path):
     source = folder(tmp_path / "in", 4)
     for network in ("unet:4,8", "dense:16"):

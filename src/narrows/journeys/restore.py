@@ -1,5 +1,6 @@
 """Pictures that come back better: noisy ones cleaned, small ones enlarged."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -71,6 +72,15 @@ class DenoiseJourney(RestoreJourney):
         """Read noisy pictures."""
         noisy = Path(request.data).expanduser() / "noisy"
         return read_pictures(noisy if noisy.is_dir() else request.data)
+
+    def apply(self, task: Any, card: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
+        """Write the results for new pictures."""
+        pictures = self.inputs(request)
+        grey = sum(len(each) == 1 for each in pictures.arrays) if task.estimator_.shapes_[0][0] == 3 else 0
+        hint = "learnt from colour pictures, whose noise differs between the colours: it takes less out of these"
+        for note in (*pictures.notes, *([f"{grey} pictures are grey, and the model has {hint}"] if grey else [])):
+            say(note)
+        return self.save(task, pictures, out, fresh=True)
 
     def save(self, task: Any, pictures: Pictures, folder: Path, *, fresh: bool) -> list[Path]:
         """Write cleaned pictures; clean ones that were learnt from need none."""
