@@ -14,7 +14,7 @@ from narrows.inference import run
 from narrows.metrics import psnr
 from narrows.tasks.base_restore import corrected
 
-QUICK = ["--network", "residual:8,1,2,1", "--latent-dim", "16", "--epochs", "60", "--quiet"]
+QUICK = ["--network", "residual:8,1,2,1", "--latent-dim", "16", "--epochs", "45", "--quiet"]
 QUICK += ["--lr", "4e-3", "--batch-size", "2"]
 NOISE = ["--noise", "gaussian:0.15"]
 
