@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+import rows_anomaly
 import rows_codes
 import rows_masks
 import rows_restore
@@ -40,6 +41,8 @@ ROWS = {
     "features": Row(rows_codes.features, 0.901, 0.955, "higher", {"5-nn": 0.978}),
     "stacked": Row(rows_codes.stacked, 1.40, 1.28),
     "nll": Row(rows_codes.nll, 98.3, 86.8),
+    "anomaly": Row(rows_anomaly.anomaly, 82.75, 87.55, "higher"),
+    "one-class": Row(rows_anomaly.one_class, 95.53, 96.96, "higher"),
     "sparse": Row(rows_codes.sparse, None, 0.90, "higher"),
     "segment": Row(rows_masks.segment, 0.543, 0.78, "higher", {"accuracy": 0.92}),
     "segment-multi": Row(rows_masks.segment_multi, 0.17, 0.40, "higher"),

@@ -21,7 +21,17 @@ def bench(monkeypatch):
 
     monkeypatch.syspath_prepend(BENCH)
     yield call
-    for name in ("common", "quality", "speed", "table", "rows_rows", "rows_codes", "rows_masks", "rows_restore"):
+    for name in (
+        "common",
+        "quality",
+        "speed",
+        "table",
+        "rows_anomaly",
+        "rows_rows",
+        "rows_codes",
+        "rows_masks",
+        "rows_restore",
+    ):
         sys.modules.pop(name, None)
 
 
@@ -42,6 +52,8 @@ def lines(path):
         "features",
         "stacked",
         "nll",
+        "anomaly",
+        "one-class",
         "sparse",
         "segment",
         "segment-multi",

@@ -12,6 +12,7 @@ import narrows as nw
 from narrows.cli import main
 from narrows.data.masks import read_masks
 from narrows.metrics import confusion_matrix, dice, mean_iou
+from narrows.report.make import report
 
 SMALL = ["--network", "unet:4,8", "--latent-dim", "16", "--crop", "32", "--epochs", "4", "--batch-size", "2", "--quiet"]
 
@@ -86,7 +87,8 @@ def test_masks_come_back_in_the_encoding_that_came_in(name: str, tmp_path: Path)
                 assert overlay.size == size[::-1]
     made, given = (values(path) for path in (tmp_path / "out" / "masks", tmp_path / "data" / "masks"))
     assert made <= given
-    assert [row[0] for row in sorted(report["tables"][0]["rows"])] == sorted(names)
+    said = [row[0].removeprefix("class ") for row in report["tables"][0]["rows"]]
+    assert sorted(said) == sorted(names)
     assert any(all(f"{each} (" in note for each in names) for note in report["data"]["notes"])
     assert {figure["file"] for figure in report["figures"]} >= {"figures/overlay.png", "figures/confusion.png"}
 
@@ -101,7 +103,7 @@ def test_it_learns_and_its_numbers_are_those_of_its_masks(tmp_path: Path) -> Non
     found = [np.asarray(Image.open(tmp_path / "run" / "masks" / f"cell{i * i}.png")) == 255 for i in sorted(held)]
     matrix = confusion_matrix(np.stack([classes[i] == 1 for i in sorted(held)]), np.stack(found), 2)
     assert report["metrics"]["dice"]["value"] == pytest.approx(dice(matrix)[1])
-    assert report["metrics"]["dice"]["label"] == "Dice of 255"
+    assert report["metrics"]["dice"]["label"] == "Dice of class 255"
     assert report["metrics"]["dice"]["value"] > 0.85
     assert set(report["baselines"]) == {
         "smoothed threshold",
@@ -128,7 +130,7 @@ def test_void_counts_nowhere_and_is_never_predicted(tmp_path: Path) -> None:
 
     folder(tmp_path / "data", [(40, 40)] * 6, void)
     report = run(["fit", "segment", str(tmp_path / "data"), *SMALL, "--ignore", "255"], tmp_path / "run")
-    assert [row[0] for row in report["tables"][0]["rows"]] == ["0", "1", "2"]
+    assert [row[0] for row in report["tables"][0]["rows"]] == ["class 0", "class 1", "class 2"]
     assert all(np.asarray(Image.open(path)).max() < 255 for path in (tmp_path / "run" / "masks").iterdir())
 
 
@@ -177,9 +179,17 @@ def test_pictures_of_all_kinds(kind: str, tmp_path: Path) -> None:
 def test_two_folders_and_a_validation_set(tmp_path: Path) -> None:
     folder(tmp_path / "a", [(32, 32)] * 4, ENCODINGS["numbers"][0])
     folder(tmp_path / "b", [(32, 40)] * 3, ENCODINGS["numbers"][0])
-    words = ["fit", "segment", f"{tmp_path}/a/images", f"{tmp_path}/a/masks", *SMALL, "--valid", f"{tmp_path}/b"]
-    data = run(words, tmp_path / "run")["data"]
-    assert (data["used"], data["held_out"], data["split"]) == (4, 3, "validation")
+    words = ["fit", "segment", f"{tmp_path}/a/images", f"{tmp_path}/a/masks", *SMALL, "--valid"]
+    for i, valid in enumerate((f"{tmp_path}/b", f"{tmp_path}/b/images,{tmp_path}/b/masks")):
+        data = run([*words, valid], tmp_path / f"run{i}")["data"]
+        assert (data["used"], data["held_out"], data["split"]) == (4, 3, "validation")
+
+
+def test_validation_masks_of_another_kind_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder(tmp_path / "a", [(32, 32)] * 4, ENCODINGS["numbers"][0])
+    folder(tmp_path / "b", [(32, 40)] * 3, colours)
+    words = ["fit", "segment", f"{tmp_path}/a", "-o", f"{tmp_path}/run", *SMALL, "--valid", f"{tmp_path}/b"]
+    assert "are written as grey, those before as colour" in refused(words, capsys)
 
 
 def refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
@@ -224,5 +234,7 @@ def test_from_python_with_arrays_lists_and_a_saved_model(tmp_path: Path) -> None
     np.testing.assert_array_equal(again.predict(X), masks)
     evaluation = model.evaluate(nw.tasks.base.Rows(X, Y), nw.tasks.base.Rows(X, Y))
     assert evaluation.metrics["miou"].value == pytest.approx(mean_iou(confusion_matrix(Y, masks, 3)))
+    with pytest.raises(nw.InputError, match="Pictures without masks"):
+        report(model, X, tmp_path / "report")
     with pytest.raises(nw.InputError, match="2 channels where 1 are wanted"):
         model.predict(np.zeros((1, 2, 8, 8)))

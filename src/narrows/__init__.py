@@ -16,7 +16,8 @@ _PLACES = {
     "families": "AutoEncoder:autoencoder DenoisingAutoEncoder:denoising LinearAutoEncoder:linear VAE:vae "
     "AdversarialAutoEncoder:adversarial ConditionalVAE:conditional_vae ContractiveAutoEncoder:contractive "
     "SparseAutoEncoder:sparse StackedAutoEncoder:stacked VQVAE:vqvae WassersteinAutoEncoder:wasserstein",
-    "tasks": "Denoiser:denoise Reducer:reduce Segmenter:segment Translator:translate Upscaler:upscale",
+    "tasks": "AnomalyDetector:anomaly Denoiser:denoise Reducer:reduce Segmenter:segment Translator:translate "
+    "Upscaler:upscale",
     "": "Bernoulli:likelihood Categorical:likelihood Gaussian:likelihood Laplace:likelihood Multinomial:likelihood "
     "GaussianNoise:corruption Mask:corruption PoissonNoise:corruption SaltPepper:corruption Swap:corruption "
     "Blur:corruption Downscale:corruption Grey:corruption Jpeg:corruption Patches:corruption L1:penalties "

@@ -20,6 +20,7 @@ __all__ = ["load", "read_card", "save"]
 FORMAT = 1
 CARD, WEIGHTS = "model.json", "model.safetensors"
 _NUMBERS = ("n_features_in_", "_n_features_out", "rows_axes_", "seed_", "n_epochs_", "best_epoch_")
+_OF_TASK = "task:"  # begins the names of a task's own arrays among the weights
 _FITTED = (*_NUMBERS, "stopped_", "finished_", "messages_")
 
 
@@ -45,6 +46,8 @@ def save(fitted: Any, folder: "str | Path", extra: "dict[str, Any] | None" = Non
     task = type(fitted).name in TASKS and TASKS[type(fitted).name] is type(fitted)
     family = fitted.estimator_ if task else fitted
     tensors = {name: value.detach().cpu().clone().contiguous() for name, value in family.model_.state_dict().items()}
+    if task:
+        tensors |= {f"{_OF_TASK}{name}": values for name, values in fitted.fitted_arrays().items()}
     blob = to_bytes(tensors, {"format": "narrows"})
     card = {
         "format": "narrows",
@@ -82,8 +85,10 @@ def load(folder: "str | Path", parts: Sequence[type] = ()) -> Any:
         raise ArtefactError(f"{path} was altered (its checksum does not fit {CARD})", whole_file)
     for entry in entry_points(group="narrows.parts"):
         entry.load()
-    family = _family(card["family"], from_bytes(blob))
-    return family if card["task"] is None else _task(card["task"], family)
+    tensors = from_bytes(blob)
+    own = {name.removeprefix(_OF_TASK): tensors.pop(name) for name in list(tensors) if name.startswith(_OF_TASK)}
+    family = _family(card["family"], tensors)
+    return family if card["task"] is None else _task(card["task"], family, own)
 
 
 def read_card(folder: "str | Path") -> dict[str, Any]:
@@ -199,10 +204,10 @@ def _family(card: dict[str, Any], tensors: dict[str, Any]) -> Any:
     return family
 
 
-def _task(card: dict[str, Any], family: Any) -> Any:
+def _task(card: dict[str, Any], family: Any, arrays: dict[str, Any]) -> Any:
     task = _made(TASKS, card, "task")
     task.estimator_ = family
-    task.adopt_state(card["fitted"])
+    task.adopt_state(card["fitted"] | {name: values.numpy() for name, values in arrays.items()})
     return task
 
 

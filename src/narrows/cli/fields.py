@@ -36,7 +36,8 @@ def _task(cls: Any) -> dict[str, Any]:
     card = {"summary": cls.summary, "family": type(default).name, "defaults": changed, "fields": _cards(cls)}
     serving = [journey for journey in JOURNEYS.values() if cls.name in journey.serves]
     reading = {each["name"]: each for journey in serving for each in _cards(journey)}
-    return {**card, "reading": list(reading.values())}
+    kinds = (" ".join((journey.__doc__ or "").partition(".\n")[0].split()) for journey in serving)
+    return {**card, "data": "; ".join(kinds), "reading": list(reading.values())}
 
 
 def _cards(cls: Any) -> list[dict[str, Any]]:

@@ -14,18 +14,8 @@ __all__ = ["claimed", "finished"]
 
 _MODEL = ("model.json", "model.safetensors")
 _TRAINING = ("history.csv", "resume.pt")
-_OWN = (
-    *_MODEL,
-    *_TRAINING,
-    "report.json",
-    "report.html",
-    "figures",
-    "codes",
-    "reconstruction",
-    "cleaned",
-    "masks",
-    "overlays",
-)
+_RESULTS = ("codes", "reconstruction", "cleaned", "scores", "masks", "overlays", "translated", "heatmaps")
+_OWN = (*_MODEL, *_TRAINING, "report.json", "report.html", "figures", *_RESULTS)
 
 
 def finished(run: Path, *, resume: bool, overwrite: bool) -> bool:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from narrows.errors import InputError
 
-__all__ = ["tiled"]
+__all__ = ["pad", "ramp", "starts", "tiled"]
 
 Array = NDArray[Any]
 
@@ -112,7 +112,7 @@ def _blended(
             ratio = made.shape[1] // tall
             total = np.zeros((len(made), *(ratio * length for length in image.shape[1:])))
             weight = np.zeros(total.shape[1:])
-            window = np.outer(_ramp(ratio * tall, ratio * overlap), _ramp(ratio * wide, ratio * overlap))
+            window = np.outer(ramp(ratio * tall, ratio * overlap), ramp(ratio * wide, ratio * overlap))
         rows, columns = slice(ratio * top, ratio * (top + tall)), slice(ratio * left, ratio * (left + wide))
         total[:, rows, columns] += made * window
         weight[rows, columns] += window
@@ -122,8 +122,14 @@ def _blended(
     return blended
 
 
-def _ramp(length: int, overlap: int) -> Array:
-    """Return weights along one side: a squared sine over the overlap at both ends, 1 between."""
+def ramp(length: int, overlap: int) -> Array:
+    """Return weights along one side: a squared sine over the overlap at both ends, 1 between.
+
+    Examples
+    --------
+    >>> ramp(4, 1).round(2).tolist()
+    [0.5, 1.0, 1.0, 0.5]
+    """
     rise = np.arange(1, length + 1) / (overlap + 1)
     rise = np.minimum(1.0, np.minimum(rise, rise[::-1]))
     ramp: Array = np.sin(np.pi / 2 * rise) ** 2

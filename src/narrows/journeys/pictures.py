@@ -67,16 +67,17 @@ class PicturesJourney(Journey):
 
     def fit(self, task: Any, request: Request, say: Say) -> dict[str, Any]:
         """Read the pictures, put some aside, and train on the others."""
+        other = None if request.valid is None else self.found(_valid(request))
         found = self.found(request)
         seed = task.random_state if isinstance(task.random_state, int) else 0
-        if request.valid is None:
+        if other is None:
             learn, held, words = set_aside(found.x.names, self.held_out, seed)
             train, held_out, where = found.take(learn), found.take(held), "held-out" if words else "training"
         else:
-            train, held_out, where = found, self.found(request._replace(data=request.valid, second=None)), "validation"
+            train, held_out, where = found, other, "validation"
             words = f"measured on the {len(held_out.x)} pictures of {request.valid}"
         few = f"{len(found.x)} pictures are too few to put some aside: measured on those that were learnt"
-        notes = list(dict.fromkeys((*found.notes, *held_out.notes, words or few)))
+        notes = list(dict.fromkeys((*found.notes, *mixed(found.x), *held_out.notes, words or few)))
         for note in notes:
             say(note)
         say(f"{task.name}: {len(train.x):,} pictures, {sizes(train.x)}, from {found.x.name}")
@@ -113,6 +114,28 @@ class PicturesJourney(Journey):
         for note in pictures.notes:
             say(note)
         return self.save(task, pictures, out, fresh=True)
+
+
+def mixed(pictures: Pictures) -> list[str]:
+    """Return in words what becomes of pictures with different channels, where there are such.
+
+    Examples
+    --------
+    >>> mixed(Pictures("two", ("a", "b"), [np.zeros((1, 2, 2), np.uint8), np.zeros((3, 2, 2), np.uint8)]))
+    ["'two': pictures by channels: 1 of 1, 1 of 3; the network sees 3 of all, grey is repeated"]
+    """
+    counts = sorted(Counter(len(array) for array in pictures.arrays).items())
+    held = ", ".join(f"{n} of {k}" for k, n in counts)
+    said = f"{pictures.name!r}: pictures by channels: {held}; the network sees {counts[-1][0]} of all, grey is repeated"
+    return [said] if len(counts) > 1 else []
+
+
+def _valid(request: Request) -> Request:
+    """Return the request for the user's validation data: one folder, or two with a comma between."""
+    data, _, second = (request.valid or "").partition(",")
+    if second and not Path(request.valid or "").exists():
+        return request._replace(data=data, second=second)
+    return request._replace(data=request.valid or "", second=None)
 
 
 def inside(data: Path, names: Sequence[str]) -> Path | None:

@@ -50,8 +50,8 @@ class RowsJourney(Journey):
         if request.second is not None:
             hint = f"narrows fit {task.name} DATA -o RUN"
             raise InputError(f"{request.second!r} came beside {request.data!r}: one word too many", "one DATA", hint)
-        source = read(request.data, image_size=_size(self.image_size))
-        learn, held, where = split(source, task.random_state if isinstance(task.random_state, int) else 0)
+        source = self.open(request)
+        learn, held, where = self.divide(source, task.random_state if isinstance(task.random_state, int) else 0)
         schema = learn.fit_schema()
         for note in dict.fromkeys((*source.notes, *schema.notes)):
             say(note)
@@ -80,7 +80,7 @@ class RowsJourney(Journey):
     def write(self, folder: Path) -> list[Path]:
         """Write the outputs for all rows of the data."""
         made = self.learnt
-        return write_outputs(made.task, made.schema, made.source, made.schema.encode(made.source), folder)
+        return self.put(made.task, made.schema, made.source, made.schema.encode(made.source), folder)
 
     def card(self) -> dict[str, Any]:
         """Return the schema."""
@@ -94,7 +94,21 @@ class RowsJourney(Journey):
         source = read(request.data, like=schema)
         for words in dict.fromkeys((*source.notes, *schema.warnings(source))):
             say(words)
-        return write_outputs(task, schema, source, schema.encode(source), out, fresh=True)
+        return self.put(task, schema, source, schema.encode(source), out, fresh=True)
+
+    def open(self, request: Request) -> Source:
+        """Read the rows of a fit."""
+        return read(request.data, image_size=_size(self.image_size))
+
+    def divide(self, source: Source, seed: int) -> tuple[Source, Source, str]:
+        """Return rows to learn from, rows to measure on, and what the latter are."""
+        return split(source, seed)
+
+    def put(
+        self, task: Task, schema: Schema, source: Source, X: Any, folder: Path, *, fresh: bool = False
+    ) -> list[Path]:
+        """Write what the task gives for encoded rows."""
+        return write_outputs(task, schema, source, X, folder, fresh=fresh)
 
 
 def settle(task: Task, request: Request, X: Any, schema: Schema) -> None:

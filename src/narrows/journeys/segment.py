@@ -31,7 +31,12 @@ class SegmentJourney(PicturesJourney):
     def found(self, request: Request) -> Found:
         """Read pictures and masks, and match them."""
         images, folder = folders(request)
-        pictures, (masks, self.encoding) = read_pictures(images), read_masks(folder)
+        pictures, (masks, encoding) = read_pictures(images), read_masks(folder)
+        earlier = getattr(self, "encoding", encoding)
+        if encoding.kind != earlier.kind:
+            came = f"The masks in {str(folder)!r} are written as {encoding.kind}, those before as {earlier.kind}"
+            raise InputError(came, "masks of one kind")
+        self.encoding = encoding
         notes = [*pictures.notes, *masks.notes]
         pictures, masks, alone = matched(pictures, masks)
         for picture, mask, name in zip(pictures.arrays, masks.arrays, pictures.names, strict=True):

@@ -1,5 +1,6 @@
 """How far results are from the truth: plain functions of plain arrays, all sums in float64."""
 
+from narrows.metrics.anomaly import auroc, average_precision, f1, placements
 from narrows.metrics.masks import (
     boundary_distance,
     confusion_matrix,
@@ -21,15 +22,19 @@ from narrows.metrics.rows import (
 )
 
 __all__ = [
+    "auroc",
+    "average_precision",
     "boundary_distance",
     "confusion_matrix",
     "dice",
+    "f1",
     "iou",
     "knn_accuracy",
     "mae",
     "mean_iou",
     "mse",
     "pixel_accuracy",
+    "placements",
     "psnr",
     "r2",
     "r2_columns",

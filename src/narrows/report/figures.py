@@ -1,12 +1,13 @@
 """The figures of a report: functions of plain arrays that return matplotlib figures."""
 
 from narrows.report.activity import activity, checkerboard
+from narrows.report.anomaly import contribution_map, roc_curves, score_histogram
 from narrows.report.arithmetic import heat_maps, placement, receptive_field, steps_strip
 from narrows.report.closeups import closeups
 from narrows.report.columns import reconstructed_columns
 from narrows.report.curves import loss_curves, spectrum
 from narrows.report.epochs import epoch_strips, interpolation, traversal, triplets
-from narrows.report.grids import before_after_filters, manifold_grid, sample_grid, translations
+from narrows.report.grids import before_after_filters, manifold_grid, picture_rows, sample_grid, translations
 from narrows.report.maps import code_map, code_map_3d
 from narrows.report.masks import confusion, overlay
 from narrows.report.plots import bars, lines
@@ -22,6 +23,7 @@ __all__ = [
     "code_map",
     "code_map_3d",
     "confusion",
+    "contribution_map",
     "epoch_strips",
     "filters",
     "heat_maps",
@@ -30,12 +32,15 @@ __all__ = [
     "loss_curves",
     "manifold_grid",
     "overlay",
+    "picture_rows",
     "placement",
     "receptive_field",
     "reconstructed_columns",
     "reconstructions",
+    "roc_curves",
     "sample_grid",
     "save",
+    "score_histogram",
     "spectrum",
     "steps_strip",
     "translations",

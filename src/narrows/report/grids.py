@@ -14,7 +14,7 @@ from narrows.report.style import Array, bare, brief, number, panel
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["before_after_filters", "manifold_grid", "sample_grid", "translations"]
+__all__ = ["before_after_filters", "manifold_grid", "picture_rows", "sample_grid", "translations"]
 
 
 def sample_grid(
@@ -157,11 +157,22 @@ def translations(A: Array, output: Array, B: Array) -> "Figure":
     >>> images = np.random.default_rng(0).random((3, 8, 8))
     >>> figure = translations(images, images, 1 - images)
     """
-    rows = [images_of(each, "Pictures").astype(np.float64) for each in (A, output, B)]
-    if len({row.shape for row in rows}) > 1:
-        raise InputError(f"Pictures of shapes {', '.join(str(row.shape) for row in rows)}", "one shape")
-    far = metrics.mae(rows[2], rows[1])
-    return sheet(f"The output is {number(far)} away from B per value {over(len(rows[0]))}", rows, ["A", "output", "B"])
+    rows = {name: images_of(each, "Pictures") for name, each in (("A", A), ("output", output), ("B", B))}
+    far = metrics.mae(np.asarray(B, np.float64), np.asarray(output, np.float64))
+    return picture_rows(f"The output is {number(far)} away from B per value {over(len(rows['A']))}", rows)
+
+
+def picture_rows(title: str, rows: Mapping[str, Array]) -> "Figure":
+    """Draw named rows of pictures, ``(n, H, W)`` or ``(n, C, H, W)``, floats in [0, 1], below each other.
+
+    Examples
+    --------
+    >>> figure = picture_rows("Two rows", {"black": np.zeros((3, 8, 8)), "white": np.ones((3, 8, 8))})
+    """
+    pictures = [images_of(each, name).astype(np.float64) for name, each in rows.items()]
+    if len({row.shape for row in pictures}) > 1:
+        raise InputError(f"Pictures of shapes {', '.join(str(row.shape) for row in pictures)}", "one shape")
+    return sheet(title, pictures, list(rows))
 
 
 def _cut(images: Array, across: int) -> list[Array]:

@@ -21,6 +21,7 @@ DRAW: dict[str, Callable[..., Any]] = {
     "confusion": figures.confusion,
     "overlay": figures.overlay,
     "translations": figures.translations,
+    "heat": figures.picture_rows,
     "columns": figures.reconstructed_columns,
     "map": figures.code_map,
     "map3d": figures.code_map_3d,
@@ -28,6 +29,9 @@ DRAW: dict[str, Callable[..., Any]] = {
     "filters": figures.filters,
     "closeups": figures.closeups,
     "psnr": figures.bars,
+    "scores": figures.score_histogram,
+    "roc": figures.roc_curves,
+    "contributions": figures.contribution_map,
 }
 
 
@@ -51,6 +55,7 @@ def make_report(
         metric=f"{data.get('split', 'held-out')} {metric.label}",
         better=metric.better,
         rows=evaluation.rows,
+        unit=evaluation.unit,
         difference=evaluation.difference,
     )
     params, changed = params_of(family)

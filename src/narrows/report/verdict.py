@@ -20,6 +20,7 @@ def verdict(
     better: str = "lower",
     rows: int,
     difference: NDArray[Any] | None = None,
+    unit: str = "row",
 ) -> dict[str, str]:
     """Compare a model with its competitor on the same rows.
 
@@ -35,6 +36,8 @@ def verdict(
         Which values are better.
     rows : int
         How many rows were measured.
+    unit : str
+        What a row is called.
     difference : ndarray, optional
         Measure of the model minus that of the competitor for each row. The two are level when its mean is within two
         standard errors of zero.
@@ -51,13 +54,13 @@ def verdict(
     """
     if better not in ("lower", "higher"):
         raise ValueError(f"better={better!r}: 'lower' or 'higher'")
-    counted = f"{number(rows)} row{'' if rows == 1 else 's'}"
+    counted = f"{number(rows)} {unit}{'' if rows == 1 else 's'}"
     if not np.isfinite([value, baseline_value]).all():
         text = (
             f"{name} cannot be compared with {baseline_name}: {metric} {number(value)} against {number(baseline_value)}"
         )
         return {"text": f"{text} ({counted}).", "outcome": "none"}
-    noise = _noise(difference, value, baseline_value)
+    noise = _noise(difference, value, baseline_value, unit)
     ahead = value < baseline_value if better == "lower" else value > baseline_value
     if noise or abs(value - baseline_value) < 0.01 * abs(baseline_value) or value == baseline_value:
         outcome, verb = "even", "is level with"
@@ -105,7 +108,7 @@ def together(value: float, other: float) -> tuple[str, str]:
     return pair
 
 
-def _noise(difference: NDArray[Any] | None, value: float, baseline: float) -> str:
+def _noise(difference: NDArray[Any] | None, value: float, baseline: float, unit: str) -> str:
     """Why the rows leave open which of the two is better; empty when they do not.
 
     Few rows settle it too, when all of them say the same and one of the two is more than twice the other.
@@ -114,9 +117,9 @@ def _noise(difference: NDArray[Any] | None, value: float, baseline: float) -> st
         return ""
     gaps = np.asarray(difference, np.float64).ravel()
     if len(gaps) < 2:
-        return "too few rows to tell"
+        return f"too few {unit}s to tell"
     if not np.isfinite(gaps).all():
-        return "rows without a finite error"
+        return f"{unit}s without a finite error"
     if ((gaps > 0).all() or (gaps < 0).all()) and not 0.5 <= value / (baseline or np.inf) <= 2:
         return ""
     error = gaps.std(ddof=1) / np.sqrt(len(gaps))

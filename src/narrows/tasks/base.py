@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, NamedTuple, Self, dataclass_transform
 
 import numpy as np
+import torch
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
@@ -55,6 +56,7 @@ class Evaluation:
     pictures: list[Picture] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     tables: list[dict[str, Any]] = field(default_factory=list)  # title, lead, columns, rows
+    unit: str = "row"  # what was measured so many of
 
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(param,))
@@ -65,6 +67,7 @@ class Task(BaseEstimator):
     name: ClassVar[str] = ""
     summary: ClassVar[str] = ""
     fitted: ClassVar[tuple[str, ...]] = ()  # attributes that the artefact keeps
+    arrays: ClassVar[tuple[str, ...]] = ()  # those that it keeps beside the weights
 
     estimator: Estimator | None = param(None, "the autoencoder; none: the task's own choice")
     epochs: int | None = param(None, "overrides the autoencoder's", ge=0)
@@ -106,6 +109,10 @@ class Task(BaseEstimator):
     def fitted_state(self) -> dict[str, Any]:
         """Return what ``fit`` learnt besides the autoencoder, as JSON values."""
         return {name: getattr(self, name) for name in self.fitted if hasattr(self, name)}
+
+    def fitted_arrays(self) -> dict[str, torch.Tensor]:
+        """Return the arrays that ``fit`` learnt besides the autoencoder."""
+        return {name: torch.as_tensor(np.ascontiguousarray(getattr(self, name))) for name in self.arrays}
 
     def adopt_state(self, state: dict[str, Any]) -> Self:
         """Take what ``fitted_state`` gave."""

@@ -19,13 +19,26 @@ from narrows.estimator import Estimator
 from narrows.inference import run
 from narrows.likelihood import Likelihood
 from narrows.penalties import Dice
-from narrows.tasks.base import Evaluation
+from narrows.tasks.base import Evaluation, Rows
 
-__all__ = ["Examples", "PicturesTask", "as_pictures", "budget", "crop_size", "like_pictures", "shown", "through"]
+__all__ = [
+    "Examples",
+    "PicturesTask",
+    "Window",
+    "as_pictures",
+    "budget",
+    "crop_size",
+    "fit_crops",
+    "like_pictures",
+    "paired",
+    "resized",
+    "shown",
+    "through",
+]
 
 Array = NDArray[Any]
 BOX = Image.Resampling.BILINEAR
-PIXELS = 40_000_000  # that a default fit learns from on a processor, all epochs together
+PIXELS = 50_000_000  # that a default fit learns from on a processor, all epochs together
 
 
 class Examples(NamedTuple):
@@ -71,6 +84,13 @@ def as_pictures(X: Any, what: str = "pictures") -> list[Array]:
         came = f"Pictures of shape {wrong.shape} seem to have their channels last"
         raise InputError(came, "(C, H, W)", "np.moveaxis(picture, 2, 0)")
     return made
+
+
+def paired(rows: Rows, what: str) -> Examples:
+    """Return rows whose ``labels`` are the pictures that belong to them."""
+    if rows.labels is None:
+        raise InputError(f"Pictures without {what}", f"Rows(pictures, {what})")
+    return Examples(as_pictures(rows.X), as_pictures(rows.labels, what))
 
 
 def like_pictures(made: list[Array], X: Any) -> Any:

@@ -13,7 +13,16 @@ from narrows.families.autoencoder import AutoEncoder
 from narrows.likelihood import Bernoulli, Categorical, Likelihood
 from narrows.params import param
 from narrows.tasks.base import Evaluation, Rows, Task
-from narrows.tasks.base_pictures import Examples, PicturesTask, Window, as_pictures, fit_crops, like_pictures, through
+from narrows.tasks.base_pictures import (
+    Examples,
+    PicturesTask,
+    Window,
+    as_pictures,
+    fit_crops,
+    like_pictures,
+    paired,
+    through,
+)
 from narrows.tasks.segment_judge import judge
 
 __all__ = ["Segmenter"]
@@ -48,7 +57,7 @@ class Segmenter(PicturesTask, Task, name="segment"):
 
     def default(self) -> Estimator:
         """Return a U-Net that learns from a few crops at a time."""
-        return AutoEncoder(latent_dim=256, network="unet", likelihood="bernoulli", batch_size=4, validation=0.0)
+        return AutoEncoder(latent_dim=256, network="unet", likelihood="bernoulli", batch_size=2, validation=0.0)
 
     def fit(self, X: Any, Y: Any) -> Self:
         """Fit to pictures X and masks Y."""
@@ -82,8 +91,7 @@ class Segmenter(PicturesTask, Task, name="segment"):
 
     def evaluate(self, train: Rows, held: Rows) -> Evaluation:
         """Return how it does on pictures whose ``labels`` are masks."""
-        parts = [Examples(as_pictures(rows.X), as_pictures(rows.labels, "masks")) for rows in (train, held)]
-        return self.evaluate_pictures(*parts)
+        return self.evaluate_pictures(paired(train, "masks"), paired(held, "masks"))
 
     def evaluate_pictures(self, train: Examples, held: Examples) -> Evaluation:
         """Return the overlaps of classes on ``held``, all pixels together, beside the competitors'."""
@@ -107,7 +115,7 @@ class Segmenter(PicturesTask, Task, name="segment"):
         """Return the name of a class: the user's, or its value."""
         known = sorted(self.classes_)
         if self.class_names is None or value not in known:
-            return f"#{value:06x}" if isinstance(self.ignore, str) or max(known) > 0xFFFF else str(value)
+            return f"#{value:06x}" if isinstance(self.ignore, str) or max(known) > 0xFFFF else f"class {value}"
         return self.class_names[known.index(value)]
 
     def _observe(self, x: list[Array], masks: list[Array]) -> None:

@@ -62,6 +62,7 @@ def judge(train: Examples, held: Examples, found: list[Array], names: Sequence[s
         drawings(held.x, truth, found, ours, names, void),
         notes,
         [table(names, ours, rival, matrices[rival])],
+        unit="picture",
     )
 
 

@@ -24,6 +24,7 @@ from narrows.tasks.base_pictures import (
     as_pictures,
     fit_crops,
     like_pictures,
+    paired,
     resized,
     shown,
     through,
@@ -85,8 +86,7 @@ class Translator(PicturesTask, Task, name="translate"):
 
     def evaluate(self, train: Rows, held: Rows) -> Evaluation:
         """Return how it does on pictures whose ``labels`` are what they become."""
-        parts = [Examples(as_pictures(rows.X), as_pictures(rows.labels)) for rows in (train, held)]
-        return self.evaluate_pictures(*parts)
+        return self.evaluate_pictures(paired(train, "pictures B"), paired(held, "pictures B"))
 
     def evaluate_pictures(self, train: Examples, held: Examples) -> Evaluation:
         """Return the distance to the true pictures of ``held``, beside the competitors'."""
@@ -104,7 +104,7 @@ class Translator(PicturesTask, Task, name="translate"):
         }
         found = {name: Metric(value, *labels[name]) for name, value in measured(truth, made).items()}
         pictures = [drawing(held.x, made, truth)]
-        return Evaluation(found, values, "l1", rival, len(truth), np.array(gaps), pictures)
+        return Evaluation(found, values, "l1", rival, len(truth), np.array(gaps), pictures, unit="picture")
 
     def outputs(self, X: Any, *, fresh: bool) -> dict[str, np.ndarray]:
         """Return what the pictures become."""

@@ -1,0 +1,212 @@
+"""Pictures among which anomalies are looked for, pixel by pixel."""
+
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any, ClassVar
+
+import numpy as np
+
+from narrows.data.masks import read_masks
+from narrows.data.pictures import Pictures, alike, read_pictures, write_pictures
+from narrows.data.pixels import FORMATS
+from narrows.errors import InputError
+from narrows.journeys.base import Journey, Judged, Request, Say
+from narrows.journeys.pictures import inside, mixed, set_aside, sizes
+from narrows.journeys.rows import write_table
+from narrows.params import param
+from narrows.tasks.anomaly_pictures import (
+    PatchResidual,
+    drawn_patches,
+    heat,
+    image_score,
+    judge_maps,
+    parts_of,
+    planted,
+)
+from narrows.tasks.base_pictures import shown
+
+__all__ = ["ImageAnomalyJourney"]
+
+GOOD, MASKS = ("good", "normal", "ok", "ordinary"), ("masks", "mask", "ground_truth")
+_PATCHES = 20_000  # that are learnt from
+_FEW = 20  # of fewer good images a third is put aside
+
+
+class ImageAnomalyJourney(Journey):
+    """A folder of good images, or one that holds good/, folders of bad ones, and masks/ of what is wrong in these.
+
+    Also read: train/good, test/good, test/... and ground_truth/..., as in MVTec AD.
+    """
+
+    serves: ClassVar[tuple[str, ...]] = ("anomaly",)
+
+    held_out: float = param(0.2, "share of the good images that set the threshold and are measured on", gt=0, lt=1)
+    patch: int = param(16, "side in pixels of the patches that are compared", ge=4)
+
+    def takes(self, task: Any, request: Request) -> bool:
+        """Return whether there is a folder of images."""
+        data = Path(request.data).expanduser()
+        return data.is_dir() and any(path.suffix.lower() in FORMATS for path in data.rglob("*"))
+
+    def fit(self, task: Any, request: Request, say: Say) -> dict[str, Any]:
+        """Read the images, put some good ones aside, and train on patches of the others."""
+        good, bad, masks, notes = found(Path(request.data).expanduser())
+        if len(good) < 2:
+            raise InputError(f"{good.name!r} holds {len(good)} good image", "at least 2 to learn from")
+        seed = task.random_state if isinstance(task.random_state, int) else 0
+        share = self.held_out if len(good) >= _FEW else max(self.held_out, 1 / 3)
+        learn, held, words = set_aside(good.names, share, seed)
+        notes += [*mixed(good), words or f"{len(good)} good images are too few to put some aside"]
+        for note in notes:
+            say(note)
+        self.task, self.good, self.bad, self.masks, self.held, self.seed = task, good, bad, masks, held, seed
+        self.channels = max(len(array) for array in good.arrays)
+        self.patches = drawn_patches(self.seen(good.take(learn)), self.patch, _PATCHES, seed)
+        for name, value in task.suited(self.patches.shape[1:]).items():
+            if name not in request.given:
+                task.set_params(**{name: value})
+        say(f"anomaly: {len(self.patches):,} patches of {len(learn)} good images, {sizes(good)}")
+        task.fit(self.patches)
+        self.maps = [heat(parts_of(task), picture, self.patch) for picture in self.seen(good)]
+        scores = [image_score(each) for each in self.maps]
+        task.calibration_ = sorted(scores[i] for i in held)  # it speaks of images from here on
+        if task.fpr is None and task.contamination is None:
+            rate = max(0.01, 1 / (len(held) + 1))
+            task.set_params(fpr=rate)
+            notes.append(f"flagged at {rate:.2g} false alarms per good image, which {len(held)} put aside allow")
+        if task.contamination is not None:
+            task.contaminated_ = -float(np.percentile(scores, 100 * (1 - task.contamination)))
+        notes.append(f"{task.n_set_aside_:,} patches were too strange to learn from and were left out")
+        return {
+            "name": good.name,
+            "rows": len(good) + len(bad),
+            "used": len(learn),
+            "held_out": len(held) if words else 0,
+            "bad": len(bad),
+            "sizes": sizes(good),
+            "fingerprint": good.fingerprint()[:16],
+            "notes": notes,
+            "split": "held-out" if words else "training",
+        }
+
+    def seen(self, pictures: Pictures) -> list[np.ndarray]:
+        """Return pictures with the channels and the type that the detector knows."""
+        dtype = self.patches.dtype if hasattr(self, "patches") else None
+        return alike(pictures.arrays, self.channels, dtype)
+
+    def judge(self) -> Judged:
+        """Measure on the good images that were put aside, and on bad ones; without these, on planted ones."""
+        pictures = self.seen(self.good.take(self.held))
+        masks: list[np.ndarray | None] = [np.zeros(picture.shape[1:], bool) for picture in pictures]
+        strange, known = self.seen(self.bad) if len(self.bad) else [], list(self.masks)
+        notes = []
+        if not strange:
+            made = [planted(p, pictures[i - 1], self.seed + i) for i, p in enumerate(pictures)]
+            strange, known = [picture for picture, _ in made], [mask for _, mask in made]
+            notes.append(
+                "No bad images came: measured on good ones with a piece of another pasted in, 15 % off in grey."
+            )
+        labels = np.repeat([0, 1], [len(pictures), len(strange)])
+        rival = PatchResidual(int(self.task.estimator_._n_features_out)).fit(self.patches)
+        new = [heat(parts_of(self.task), picture, self.patch) for picture in strange]
+        self.bad_maps = new if len(self.bad) else []
+        everything = [*pictures, *strange]
+        theirs = [heat(rival, picture, self.patch) for picture in everything]
+        evaluation = judge_maps(
+            everything, labels, masks + known, [self.maps[i] for i in self.held] + new, theirs, rival.name
+        )
+        evaluation.notes += notes
+        return Judged(evaluation, None)
+
+    def write(self, folder: Path) -> list[Path]:
+        """Write scores and heat maps of all images."""
+        pictures = Pictures(self.good.name, self.good.names + self.bad.names, self.good.arrays + self.bad.arrays)
+        return self.save(self.task, pictures, self.maps + self.bad_maps, folder)
+
+    def save(self, task: Any, pictures: Pictures, maps: list[np.ndarray], folder: Path) -> list[Path]:
+        """Write scores.csv, and every image under its heat map, red where it is at the threshold or beyond."""
+        scores = -np.array([image_score(each) for each in maps])
+        columns = task.columns(scores)
+        ids = np.array(pictures.names)
+        top = -task.offset_ if np.isfinite(task.offset_) else max(task.calibration_)
+        painted = [paint(*pair, top) for pair in zip(pictures.arrays, maps, strict=True)]
+        overlays = Pictures(
+            "heatmaps", tuple(str(PurePosixPath(n).with_suffix(".png")) for n in pictures.names), painted
+        )
+        made = write_pictures(painted, overlays, folder / "heatmaps")
+        return [write_table(columns, folder / "scores.csv", ids, "file"), *made]
+
+    def card(self) -> dict[str, Any]:
+        """Return the channels and the type of the images."""
+        return {"channels": self.channels, "dtype": self.patches.dtype.name}
+
+    def apply(self, task: Any, card: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
+        """Write scores and heat maps of new images."""
+        pictures = read_pictures(request.data)
+        for note in pictures.notes:
+            say(note)
+        arrays = alike(pictures.arrays, card["channels"], card["dtype"])
+        return self.save(task, pictures, [heat(parts_of(task), each, self.patch) for each in arrays], out)
+
+
+def found(data: Path) -> tuple[Pictures, Pictures, list[np.ndarray | None], list[str]]:
+    """Return good images, bad ones, the mask of each bad one where there is one, and notes."""
+    good, test, truth = inside(data, GOOD), inside(data, ("test",)), inside(data, MASKS)
+    train = inside(data, ("train",))
+    if good is None and train is not None:
+        good = inside(train, GOOD)
+    nothing = Pictures("bad", (), [])
+    if good is None:
+        pictures = read_pictures(data)
+        return pictures, nothing, [], list(pictures.notes)
+    ordinary = read_pictures(good)
+    notes = list(ordinary.notes)
+    left = {good, test, truth, train}
+    folders = [path for path in sorted(data.iterdir()) if path.is_dir() and path not in left]
+    folders += [path for path in sorted(test.iterdir()) if path.is_dir()] if test is not None else []
+    names: list[str] = []
+    arrays: list[np.ndarray] = []
+    for folder in folders:
+        part = read_pictures(folder)
+        notes += part.notes
+        if folder.name.lower() in GOOD:  # good images of the test part
+            names_good = tuple(f"test/{name}" for name in part.names)
+            ordinary = Pictures(ordinary.name, ordinary.names + names_good, ordinary.arrays + part.arrays)
+        else:
+            names += [f"{folder.name}/{name}" for name in part.names]
+            arrays += part.arrays
+    bad = Pictures("bad", tuple(names), arrays)
+    masks, said = masks_of(bad, truth)
+    notes.append(
+        f"{len(bad)} bad images are measured on, in {', '.join(path.name for path in folders) or 'no folders'}"
+    )
+    return ordinary, bad, masks, notes + said
+
+
+def masks_of(bad: Pictures, truth: Path | None) -> tuple[list[np.ndarray | None], list[str]]:
+    """Return the mask of every bad image, matched by name with ``_mask`` or without, and notes on those without."""
+    if truth is None or not len(bad):
+        return [None] * len(bad), []
+    masks, _ = read_masks(truth)
+    known = {_key(name): array[0] > 0 for name, array in zip(masks.names, masks.arrays, strict=True)}
+    found = [known.get(_key(name), known.get(_key(PurePosixPath(name).name))) for name in bad.names]
+    for name, mask, array in zip(bad.names, found, bad.arrays, strict=True):
+        if mask is not None and mask.shape != array.shape[1:]:
+            raise InputError(f"{name!r} and its mask differ in size", "masks of their images' sizes")
+    alone = [name for name, mask in zip(bad.names, found, strict=True) if mask is None]
+    said = f"{len(alone)} bad images have no mask in {truth.name!r} ({', '.join(alone[:5])})"
+    return found, [said] if alone else []
+
+
+def paint(picture: np.ndarray, heat_map: np.ndarray, top: float) -> np.ndarray:
+    """Return a picture that turns red where its map reaches ``top``, (3, H, W), uint8."""
+    share = np.clip(np.sqrt(np.maximum(heat_map, 0)) / (top or 1.0), 0, 1) ** 2 * 0.7
+    grey = alike([shown(picture).astype(np.float32)], 3)[0]
+    red = np.array([0.9, 0.1, 0.1])[:, None, None]
+    made: np.ndarray = np.rint(255 * ((1 - share) * grey + share * red)).astype(np.uint8)
+    return made
+
+
+def _key(name: str) -> str:
+    """Return what an image and its mask share."""
+    return PurePosixPath(name).with_suffix("").as_posix().removesuffix("_mask")

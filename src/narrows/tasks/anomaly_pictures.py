@@ -1,0 +1,194 @@
+"""Anomalies in pictures: a detector of patches, its heat maps, and how well they find what is wrong."""
+
+from collections.abc import Callable, Sequence
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+
+from narrows.baselines import PCABaseline
+from narrows.baselines.rows import unit
+from narrows.data.tiles import pad, ramp, starts
+from narrows.tasks.base import Evaluation, Metric, Picture
+from narrows.tasks.base_pictures import resized, shown
+
+__all__ = ["PatchResidual", "drawn_patches", "heat", "image_score", "judge_maps", "parts_of", "planted"]
+
+Array = NDArray[Any]
+Strange = Callable[[Array], Array]  # patches (n, C, p, p) to what is strange of every pixel, (n, p, p)
+_SAMPLED = 2_000_000  # pixels that an AUROC of pixels is measured on
+_DRAWN = 6
+
+
+def drawn_patches(pictures: Sequence[Array], side: int, most: int, seed: int) -> Array:
+    """Return square patches of pictures (C, H, W) at random places, (n, C, side, side), in their own type.
+
+    Examples
+    --------
+    >>> drawn_patches([np.zeros((1, 9, 8), np.uint8)], 4, 10, 0).shape
+    (10, 1, 4, 4)
+    """
+    rng = np.random.default_rng(seed)
+    whole = [_whole(picture, side) for picture in pictures]
+    room = np.array([[height - side, width - side] for _, height, width in (each.shape for each in whole)])
+    share = (room + 1).prod(axis=1)
+    chosen = np.sort(rng.choice(len(whole), most, p=share / share.sum()))
+    corners = rng.integers(0, room[chosen] + 1)
+    return np.stack([whole[i][:, y : y + side, x : x + side] for i, (y, x) in zip(chosen, corners, strict=True)])
+
+
+def heat(strange: Strange, picture: Array, side: int) -> Array:
+    """Return how strange every pixel of a picture (C, H, W) of any size is, (H, W).
+
+    Overlapping patches are judged one by one; where they overlap, what they say is averaged with smooth weights, and
+    the map is smoothed by a Gaussian of a quarter of a patch.
+
+    Examples
+    --------
+    >>> heat(lambda patches: patches.mean(axis=1), np.ones((3, 21, 30)), 8).shape
+    (21, 30)
+    """
+    height, width = picture.shape[1:]
+    whole = _whole(picture, side)
+    corners = list(product(*(starts(length, side, 1, side // 2) for length in whole.shape[1:])))
+    window = np.outer(ramp(side, side // 2), ramp(side, side // 2))
+    total, weight = np.zeros(whole.shape[1:]), np.zeros(whole.shape[1:])
+    for i in range(0, len(corners), 1024):
+        some = corners[i : i + 1024]
+        found = strange(np.stack([whole[:, y : y + side, x : x + side] for y, x in some]))
+        for (y, x), each in zip(some, found, strict=True):
+            total[y : y + side, x : x + side] += window * each
+            weight[y : y + side, x : x + side] += window
+    smooth: Array = gaussian_filter((total / weight)[:height, :width], side / 4)
+    return smooth
+
+
+def image_score(heat_map: Array) -> float:
+    """Return how strange a picture is: the square root of its strangest pixel's share of the squared distance."""
+    return float(np.sqrt(max(float(heat_map.max()), 0.0)))
+
+
+def parts_of(detector: Any) -> Strange:
+    """Return what a fitted detector of patches finds strange: each pixel's part of the squared distance."""
+
+    def strange(patches: Array) -> Array:
+        parts: Array = detector.examine(patches, fresh=True)[1].contributions.sum(axis=1)
+        return parts
+
+    return strange
+
+
+class PatchResidual:
+    """The competitor: what the principal components of patches miss.
+
+    Examples
+    --------
+    >>> patches = np.random.default_rng(0).random((50, 1, 4, 4))
+    >>> bool(PatchResidual(16).fit(patches)(patches[:2]).max() < 1e-9)
+    True
+    """
+
+    name = "PCA of patches"
+
+    def __init__(self, k: int):
+        self.pca = PCABaseline(k)
+
+    def fit(self, patches: Array) -> "PatchResidual":
+        """Learn the components."""
+        self.pca.fit(unit(patches).reshape(len(patches), -1))
+        return self
+
+    def __call__(self, patches: Array) -> Array:
+        """Return the squared residual of every pixel, (n, p, p)."""
+        rows = unit(patches).reshape(len(patches), -1)
+        residual: Array = np.square(rows - self.pca.reconstruct(rows)).reshape(patches.shape).sum(axis=1)
+        return residual
+
+
+def planted(picture: Array, other: Array, seed: int) -> tuple[Array, Array]:
+    """Return a picture with a rectangle of another one pasted in, brighter or darker, and the mask of it.
+
+    After Li et al. (2021), "CutPaste": an anomaly for where there are no real ones.
+
+    Examples
+    --------
+    >>> made, mask = planted(np.zeros((1, 20, 20), np.uint8), np.full((1, 20, 20), 99, np.uint8), 0)
+    >>> bool(((made[0] > 0) == mask).all()), bool(0 < mask.mean() < 0.2)
+    (True, True)
+    """
+    rng = np.random.default_rng(seed)
+    sides = [
+        max(2, int(rng.uniform(0.1, 0.3) * min(a, b))) for a, b in zip(picture.shape[1:], other.shape[1:], strict=True)
+    ]
+    (y, x), (v, u) = (
+        [int(rng.integers(0, length - side + 1)) for length, side in zip(each.shape[1:], sides, strict=True)]
+        for each in (picture, other)
+    )
+    top = np.iinfo(picture.dtype).max if picture.dtype.kind == "u" else float(np.max(picture))
+    piece = other[:, v : v + sides[0], u : u + sides[1]].astype(np.float64) + rng.choice([-0.15, 0.15]) * top
+    made, mask = picture.copy(), np.zeros(picture.shape[1:], bool)
+    made[:, y : y + sides[0], x : x + sides[1]] = np.clip(piece, 0, top)
+    mask[y : y + sides[0], x : x + sides[1]] = True
+    return made, mask
+
+
+def judge_maps(
+    pictures: list[Array], labels: Array, masks: list[Array | None], ours: list[Array], theirs: list[Array], name: str
+) -> Evaluation:
+    """Return how well heat maps tell pictures labelled 1 from those labelled 0, and pixels in masks from others.
+
+    ``theirs`` are the maps of the competitor of this ``name``; a mask is None where it is not known.
+    """
+    labels_of = {
+        "image_auroc": "area under the ROC curve of pictures",
+        "pixel_auroc": "area under the ROC curve of pixels",
+    }
+    found = {key: Metric(value, labels_of[key], "", "higher") for key, value in _aurocs(labels, masks, ours).items()}
+    rival = {name: _aurocs(labels, masks, theirs)}
+    drawn = _drawing(pictures, labels, masks, ours)
+    return Evaluation(found, rival, "image_auroc", name, len(pictures), pictures=[drawn], unit="picture")
+
+
+def _aurocs(labels: Array, masks: list[Array | None], maps: list[Array]) -> dict[str, float]:
+    """Return the areas under the ROC curves of pictures, and of pixels where there are masks."""
+    from sklearn.metrics import roc_auc_score
+
+    found = {"image_auroc": float(roc_auc_score(labels, [image_score(each) for each in maps]))}
+    known = [(mask, each) for mask, each in zip(masks, maps, strict=True) if mask is not None]
+    truth = np.concatenate([mask.ravel() for mask, _ in known]) if known else np.zeros(0, bool)
+    if truth.any() and not truth.all():
+        seen = np.concatenate([each.ravel() for _, each in known])
+        some = np.random.default_rng(0).permutation(len(truth))[:_SAMPLED]
+        found["pixel_auroc"] = float(roc_auc_score(truth[some], seen[some]))
+    return found
+
+
+def _drawing(pictures: list[Array], labels: Array, masks: list[Array | None], maps: list[Array]) -> Picture:
+    """Return some anomalous pictures and an ordinary one with their maps and masks."""
+    strange = np.flatnonzero(labels == 1)
+    some = strange[np.unique(np.linspace(0, len(strange) - 1, _DRAWN - 1).astype(int))].tolist()
+    some += np.flatnonzero(labels == 0)[:1].tolist()
+    size = pictures[some[0]].shape[1:]
+    top = max(float(maps[i].max()) for i in some) or 1.0
+    rows = {
+        "picture": np.stack([resized(_colour(pictures[i]), size) for i in some]),
+        "heat map": np.stack([resized(_colour(maps[i][None] / top), size) for i in some]),
+    }
+    if any(masks[i] is not None for i in some):
+        empty = [np.zeros(pictures[i].shape[1:]) if masks[i] is None else masks[i] for i in some]
+        rows["true mask"] = np.stack([resized(_colour(np.asarray(each, np.float32)[None]), size) for each in empty])
+    caption = "Pictures with something wrong, the last one without; all maps on one scale, white the strangest."
+    return Picture("heat", "Heat maps", caption, {"title": "Where the pictures are strange", "rows": rows})
+
+
+def _colour(picture: Array) -> Array:
+    """Return a picture in three colours to draw, floats."""
+    seen = shown(picture) if picture.dtype.kind == "u" else picture.astype(np.float32)
+    return np.repeat(seen, 3, axis=0) if len(seen) == 1 else seen
+
+
+def _whole(picture: Array, side: int) -> Array:
+    """Return a picture that is no smaller than a patch."""
+    return pad(picture, max(side, picture.shape[1]), max(side, picture.shape[2]))

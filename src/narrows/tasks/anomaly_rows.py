@@ -1,0 +1,40 @@
+"""Which rows an anomaly detector learns from, and in which units."""
+
+import math
+import warnings
+from typing import Any
+
+import numpy as np
+
+from narrows.estimator import Estimator
+from narrows.parts import as_part
+
+__all__ = ["inside_fence", "moments", "ordinary_rows"]
+
+
+def ordinary_rows(y: Any, n: int) -> np.ndarray:
+    """Return which rows are not labelled as anomalous."""
+    if y is None:
+        return np.ones(n, bool)
+    labels = np.asarray(y).ravel()
+    if len(labels) != n or not np.isin(labels, (0, 1)).all():
+        warnings.warn("y is ignored: it is not one 0 (ordinary) or 1 (anomalous) per row", stacklevel=4)
+        return np.ones(n, bool)
+    return np.asarray(labels != 1)
+
+
+def moments(model: Estimator, rows: np.ndarray) -> tuple[Any, Any]:
+    """Return mean and standard deviation of the columns of a table; 0 and 1 where values stay as they are."""
+    low, high = as_part("likelihood", model.likelihood).support
+    if rows.ndim > 2 or model.image_shape is not None or not math.isinf(high - low):
+        return 0.0, 1.0
+    mean, scale = rows.mean(0, dtype=np.float64), rows.std(0, dtype=np.float64)
+    plain = np.isin(rows, (0, 1)).all(0) | (scale <= 1e-12 * (1 + np.abs(mean)))
+    return np.where(plain, 0.0, mean).tolist(), np.where(plain, 1.0, scale).tolist()
+
+
+def inside_fence(strange: np.ndarray, ranges: float) -> np.ndarray:
+    """Return which scores are below the fence, on a logarithmic scale: so many quartile ranges above the upper one."""
+    logs = np.log(np.maximum(strange, 1e-12))
+    lower, upper = np.quantile(logs, (0.25, 0.75))
+    return np.asarray(logs <= upper + ranges * (upper - lower)) if upper > lower else np.ones(len(logs), bool)

@@ -1,0 +1,182 @@
+"""``narrows fit anomaly`` on tables, from end to end, and ``narrows rethreshold``."""
+
+import csv
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+import narrows as nw
+from narrows.artefact import read_card
+from narrows.cli import main
+
+COLUMNS = ["score", "p_value", "flag", *(f"{w}_{i}" for i in (1, 2, 3) for w in ("column", "seen", "expected"))]
+
+
+def frame(n: int, odd: int, seed: int = 0) -> pl.DataFrame:
+    """Orders: the price follows from weight and kind; odd ones have a wrong price."""
+    draw = np.random.default_rng(seed)
+    weight, kind = draw.gamma(4.0, 2.0, n), draw.choice(["letter", "parcel", "pallet"], n)
+    price = np.select([kind == "letter", kind == "parcel"], [1.0, 5.0], 40.0) + 3 * weight + draw.normal(0, 0.3, n)
+    bad = np.zeros(n, int)
+    bad[draw.permutation(n)[:odd]] = 1
+    price = np.where(bad == 1, price * 4 + 60, price)
+    named = {"order_id": [f"A{i:04d}" for i in range(n)], "weight": weight, "kind": kind}
+    return pl.DataFrame({**named, "count": draw.integers(1, 9, n), "price": price, "bad": bad})
+
+
+def fit(tmp_path: Path, table: pl.DataFrame, *flags: str) -> tuple[Path, dict[str, Any], list[dict[str, str]]]:
+    data, run = tmp_path / "orders.csv", tmp_path / "run"
+    table.write_csv(data)
+    assert main(["fit", "anomaly", str(data), "-o", str(run), "--quiet", "--epochs", "15", *flags]) == 0
+    return run, json.loads((run / "report.json").read_text(encoding="utf-8")), scores(run)
+
+
+def scores(folder: Path) -> list[dict[str, str]]:
+    with (folder / "scores.csv").open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_labels_are_measured_on_and_reasons_are_in_the_users_units(tmp_path: Path) -> None:
+    table = frame(500, 25)
+    _, report, rows = fit(tmp_path, table, "--label", "bad", "--clean")
+    assert list(rows[0]) == ["order_id", *COLUMNS]
+    assert [row["order_id"] for row in rows] == table["order_id"].to_list()
+    assert report["data"]["held_out"] == 25 + 48
+    assert report["data"]["used"] == 475 - 48
+    assert any("25 of 500 rows are anomalous" in note for note in report["data"]["notes"])
+    assert set(report["metrics"]) == {"auroc", "average precision", "f1", "false alarms"}
+    assert report["metrics"]["auroc"]["value"] > 0.95
+    assert len(report["baselines"]) == 4
+    odd = [row for row, bad in zip(rows, table["bad"], strict=True) if bad]
+    assert sum(row["flag"] == "1" for row in odd) >= 20
+    assert sum(row["column_1"] == "price" for row in odd) >= 20
+    for row, (price, bad) in zip(rows, table.select("price", "bad").iter_rows(), strict=True):
+        if bad and row["column_1"] == "price":
+            assert float(row["seen_1"]) == pytest.approx(price, rel=1e-5)
+            assert float(row["expected_1"]) < price / 1.2
+    kinds = [row[f"{word}_{i}"] for row in rows for i in (1, 2, 3) if row[f"column_{i}"] == "kind" for word in WORDS]
+    assert set(kinds) <= {"letter", "parcel", "pallet"}
+    assert {each["title"] for each in report["figures"]} >= {"Scores", "Detected against false alarms"}
+
+
+WORDS = ("seen", "expected")
+
+
+def test_the_same_numbers_after_apply_and_in_python(tmp_path: Path) -> None:
+    run, _, _ = fit(tmp_path, frame(300, 0).drop("bad"))
+    new = frame(50, 10, seed=1).drop("bad")
+    new.write_csv(tmp_path / "new.csv")
+    assert main(["apply", str(run), str(tmp_path / "new.csv"), "-o", str(tmp_path / "out")]) == 0
+    rows = scores(tmp_path / "out")
+    detector = nw.load(run)
+    from narrows.data import read, schema_from_json
+
+    schema = schema_from_json(read_card(run)["journey"]["card"]["schema"])
+    X = schema.encode(read(str(tmp_path / "new.csv"), like=schema))
+    assert np.array_equal([float(row["score"]) for row in rows], -detector.score_samples(X))
+    assert np.array_equal([float(row["p_value"]) for row in rows], detector.p_values(X))
+    assert [row["flag"] == "1" for row in rows] == (detector.predict(X) == -1).tolist()
+
+
+@pytest.mark.parametrize(("n", "odd"), [(9, 0), (40, 2), (300, 30)])
+def test_no_labels_few_rows_and_dirty_rows(tmp_path: Path, n: int, odd: int) -> None:
+    table = frame(n, odd)
+    _, report, rows = fit(tmp_path, table.drop("bad"))
+    assert len(rows) == n
+    assert all(float(row["score"]) >= 0 for row in rows)
+    assert "planted anomalies" in report["verdict"]["text"]
+    assert any("planted" in note for note in report["warnings"])
+    if n == 300:
+        bad = table["bad"].to_numpy() == 1
+        flags = np.array([row["flag"] == "1" for row in rows])
+        assert flags[bad].mean() > 0.6
+        assert flags[~bad].mean() < 0.05
+        assert any("far from all others were left out" in note for note in report["warnings"])
+
+
+def test_a_share_of_the_rows_instead_of_a_rate(tmp_path: Path) -> None:
+    _, report, rows = fit(tmp_path, frame(300, 0).drop("bad"), "--contamination", "0.1")
+    assert 15 <= sum(row["flag"] == "1" for row in rows) <= 60
+    assert any("of the rows of the fit" in note for note in report["warnings"])
+
+
+def test_an_array_and_a_test_file_of_another_kind(tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    X, y = draw.normal(size=(200, 5)), np.repeat([0, 1], [190, 10])
+    X[190:] += 6
+    np.savez(tmp_path / "rows.npz", X=X, y=y)
+    run = tmp_path / "run"
+    words = ["fit", "anomaly", str(tmp_path / "rows.npz"), "-o", str(run), "--quiet", "--epochs", "3"]
+    assert main([*words, "--label", "y"]) == 0
+    report = json.loads((run / "report.json").read_text(encoding="utf-8"))
+    assert report["metrics"]["auroc"]["value"] > 0.99
+    assert {row["column_1"] for row in scores(run)} <= {f"c{i}" for i in range(5)}
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ("--label nothing", "no label column 'nothing'"),
+        ("--label kind", "holds 'letter', 'pallet', 'parcel'"),
+        ("--fpr 0.01 --contamination 0.1", "both --fpr 0.01 and --contamination 0.1"),
+        ("--fpr 2", "--fpr must be less than 1"),
+    ],
+)
+def test_mistakes_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str], flags: str, said: str) -> None:
+    frame(60, 3).write_csv(tmp_path / "orders.csv")
+    words = ["fit", "anomaly", str(tmp_path / "orders.csv"), "-o", str(tmp_path / "run"), "--quiet", *flags.split()]
+    assert main(words) == 2
+    heard = capsys.readouterr().err
+    assert said in heard
+    assert "Traceback" not in heard
+    assert not (tmp_path / "run").exists()
+
+
+def test_missing_labels_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = frame(60, 3).with_columns(pl.when(pl.col("bad") == 0).then(0).alias("bad"))
+    table.write_csv(tmp_path / "orders.csv")
+    assert main(["fit", "anomaly", str(tmp_path / "orders.csv"), "-o", str(tmp_path / "run"), "--label", "bad"]) == 2
+    assert "holds missing" in capsys.readouterr().err
+
+
+def test_rethreshold_is_what_a_fit_with_that_rate_gives(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run, _, before = fit(tmp_path, frame(600, 30), "--label", "bad", "--fpr", "0.01", "--clean")
+    started = time.perf_counter()
+    assert main(["rethreshold", str(run), "--fpr", "0.1"]) == 0
+    assert time.perf_counter() - started < 0.5
+    rows, detector = scores(run), nw.load(run)
+    assert detector.fpr == 0.1
+    limit = -detector.offset_
+    assert [row["flag"] for row in rows] == [str(int(float(row["score"]) > limit)) for row in rows]
+    assert [row["flag"] for row in rows] == [str(int(float(row["p_value"]) <= 0.1)) for row in rows]
+    assert sum(row["flag"] == "1" for row in rows) > sum(row["flag"] == "1" for row in before)
+    assert [{**row, "flag": ""} for row in rows] == [{**row, "flag": ""} for row in before]
+    assert main(["rethreshold", str(run), "--fpr", "0.01"]) == 0
+    assert scores(run) == before
+    assert main(["rethreshold", str(run), "--fpr", "1e-6"]) == 0
+    assert "nothing can be flagged below --fpr" in capsys.readouterr().err
+    assert {row["flag"] for row in scores(run)} == {"0"}
+
+
+def test_rethreshold_refuses_other_runs_and_rates(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    nw.Reducer(latent_dim=2, epochs=1, random_state=0).fit(np.random.default_rng(0).normal(size=(30, 4))).save(
+        tmp_path / "other"
+    )
+    assert main(["rethreshold", str(tmp_path / "other"), "--fpr", "0.1"]) == 2
+    assert "holds no threshold" in capsys.readouterr().err
+    for wrong in ("0", "1.5", "few"):
+        assert main(["rethreshold", str(tmp_path / "other"), "--fpr", wrong]) == 2
+        assert "a share between 0 and 1" in capsys.readouterr().err
+
+
+def test_rethreshold_imports_nothing_heavy() -> None:
+    code = "import sys, narrows.cli.rethreshold; print({'torch', 'numpy', 'sklearn', 'polars'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

@@ -1,0 +1,121 @@
+"""Anomalies in images from end to end: scores, heat maps, thresholds, with bad images, masks, or neither."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.metrics import roc_auc_score
+
+from narrows.cli import main
+from narrows.tasks.anomaly_pictures import heat
+
+FAST = ["--epochs", "3", "--patch", "8", "--quiet"]
+
+
+def texture(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
+    y, x = np.mgrid[:height, :width]
+    waves = 128 + 60 * np.sin(x / 2 + rng.uniform(0, 6)) * np.cos(y / 3 + rng.uniform(0, 6))
+    return (waves + rng.normal(0, 5, waves.shape)).clip(0, 255).astype(np.uint8)
+
+
+def spoilt(rng: np.random.Generator, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    picture, mask = texture(rng, height, width), np.zeros((height, width), np.uint8)
+    y, x = rng.integers(0, height - 10), rng.integers(0, width - 10)
+    picture[y : y + 10, x : x + 10] = 128
+    mask[y : y + 10, x : x + 10] = 255
+    return picture, mask
+
+
+def folder(root: Path, good: int = 12, bad: int = 4, masks: bool = True, style: str = "plain") -> None:
+    rng = np.random.default_rng(0)
+    places = {"plain": ("good", "bad", "masks"), "mvtec": ("train/good", "test/hole", "ground_truth/hole")}[style]
+    for part in places:
+        (root / part).mkdir(parents=True)
+    for i in range(good):
+        Image.fromarray(texture(rng, 48 + i, 60)).save(root / places[0] / f"g{i * i}.png")
+    for i in range(bad):
+        picture, mask = spoilt(rng, 50, 40 + i)
+        Image.fromarray(picture).save(root / places[1] / f"{i:03}.png")
+        ending = "_mask.png" if style == "mvtec" else ".png"
+        if masks:
+            Image.fromarray(mask).save(root / places[2] / f"{i:03}{ending}")
+
+
+def run(words: list[str], out: Path) -> dict[str, Any]:
+    assert main([*words, "-o", str(out)]) == 0
+    report: dict[str, Any] = json.loads((out / "report.json").read_text(encoding="utf-8"))
+    return report
+
+
+def scores(out: Path) -> dict[str, dict[str, str]]:
+    with (out / "scores.csv").open(encoding="utf-8") as file:
+        return {row["file"]: row for row in csv.DictReader(file)}
+
+
+@pytest.mark.parametrize("style", ["plain", "mvtec"])
+def test_bad_images_are_found_where_they_are_bad(style: str, tmp_path: Path) -> None:
+    folder(tmp_path / "data", style=style)
+    report = run(["fit", "anomaly", str(tmp_path / "data"), *FAST], tmp_path / "run")
+    assert report["metrics"]["image_auroc"]["value"] > 0.9
+    assert report["metrics"]["pixel_auroc"]["value"] > 0.9
+    assert set(report["baselines"]) == {"PCA of patches"}
+    found = scores(tmp_path / "run")
+    held = sorted(np.random.default_rng(0).permutation(12)[:4].tolist())
+    names = [f"g{i * i}.png" for i in held]
+    strange = [float(row["score"]) for name, row in found.items() if name.startswith(("bad/", "hole/"))]
+    truth = [0] * len(names) + [1] * len(strange)
+    seen = [float(found[name]["score"]) for name in names] + strange
+    assert report["metrics"]["image_auroc"]["value"] == pytest.approx(roc_auc_score(truth, seen))
+    assert all(0 < float(row["p_value"]) <= 1 for row in found.values())
+    assert [found[name]["flag"] for name in names] == ["0"] * 4
+    assert all(row["flag"] == "1" for name, row in found.items() if "/" in name)
+    assert len(list((tmp_path / "run" / "heatmaps").rglob("*.png"))) == 16
+    assert report["data"]["bad"] == 4
+
+
+def test_new_images_of_any_size_and_another_threshold(tmp_path: Path) -> None:
+    folder(tmp_path / "data")
+    run(["fit", "anomaly", str(tmp_path / "data"), *FAST], tmp_path / "run")
+    rng = np.random.default_rng(5)
+    (tmp_path / "new").mkdir()
+    Image.fromarray(np.repeat(spoilt(rng, 200, 150)[0][..., None], 3, 2)).save(tmp_path / "new" / "large.png")
+    Image.fromarray(texture(rng, 5, 6)).save(tmp_path / "new" / "tiny.png")
+    assert main(["apply", str(tmp_path / "run"), str(tmp_path / "new"), "-o", str(tmp_path / "out")]) == 0
+    with Image.open(tmp_path / "out" / "heatmaps" / "large.png") as image:
+        assert image.size == (150, 200)
+    before = scores(tmp_path / "out")
+    assert main(["rethreshold", str(tmp_path / "run"), "--fpr", "0.9"]) == 0
+    assert main(["apply", str(tmp_path / "run"), str(tmp_path / "new"), "-o", str(tmp_path / "again")]) == 0
+    after = scores(tmp_path / "again")
+    assert [row["score"] for row in before.values()] == [row["score"] for row in after.values()]
+    assert after["large.png"]["flag"] == "1"
+
+
+def test_only_good_images_and_ten_of_them(tmp_path: Path) -> None:
+    folder(tmp_path / "data", good=10, bad=0)
+    report = run(["fit", "anomaly", str(tmp_path / "data" / "good"), *FAST], tmp_path / "run")
+    assert any("No bad images came" in note for note in report["warnings"])
+    assert {"image_auroc", "pixel_auroc"} == set(report["metrics"])
+
+
+def test_bad_images_without_masks_are_measured_as_images(tmp_path: Path) -> None:
+    folder(tmp_path / "data", good=6, masks=False)
+    (tmp_path / "data" / "masks").rmdir()
+    report = run(["fit", "anomaly", str(tmp_path / "data"), *FAST], tmp_path / "run")
+    assert set(report["metrics"]) == {"image_auroc"}
+
+
+def test_the_heat_of_a_constant_is_that_constant() -> None:
+    image = np.random.default_rng(0).random((2, 37, 23))
+    made = heat(lambda patches: np.full((len(patches), *patches.shape[2:]), 3.0), image, 8)
+    np.testing.assert_allclose(made, 3.0, atol=1e-9)
+
+
+def test_one_good_image_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder(tmp_path / "data", good=1)
+    assert main(["fit", "anomaly", str(tmp_path / "data"), "-o", str(tmp_path / "run"), "--quiet"]) == 2
+    assert "holds 1 good image" in capsys.readouterr().err
