@@ -177,6 +177,9 @@ def test_mixed_channels_and_depths_one_picture_and_all_of_one_value(tmp_path):
     write(tmp_path / "one" / "x.png", drawn(0))
     for name in ("mixed", "one"):
         assert main(["fit", "denoise", str(tmp_path / name), "-o", str(tmp_path / f"r-{name}"), *NOISE, *few]) == 0
+    notes = " ".join(report_of(tmp_path / "r-mixed")["data"]["notes"])
+    assert "'mixed': 3 grey and 2 in colour: every channel is cleaned by itself" in notes
+    assert "is repeated" not in notes
     assert "too few to put some aside" in " ".join(report_of(tmp_path / "r-one")["data"]["notes"])
 
 

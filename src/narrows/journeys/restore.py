@@ -1,5 +1,6 @@
 """Pictures that come back better: noisy ones cleaned, small ones enlarged."""
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -68,6 +69,12 @@ class DenoiseJourney(RestoreJourney):
         a, b, notes = matched(x, y)
         return same_sizes(a, b, [*x.notes, *y.notes, *notes])
 
+    def channels(self, pictures: Pictures) -> list[str]:
+        """Return in words what becomes of pictures of grey and of colour together."""
+        colours = Counter("grey" if len(array) == 1 else "in colour" for array in pictures.arrays)
+        held = " and ".join(f"{n} {kind}" for kind, n in sorted(colours.items()))
+        return [f"{pictures.name!r}: {held}: every channel is cleaned by itself"] if len(colours) > 1 else []
+
     def inputs(self, request: Request) -> Pictures:
         """Read noisy pictures."""
         noisy = Path(request.data).expanduser() / "noisy"
@@ -93,6 +100,10 @@ class UpscaleJourney(RestoreJourney):
     """A folder of sharp pictures of any sizes, channels and depths."""
 
     serves: ClassVar[tuple[str, ...]] = ("upscale",)
+
+    def channels(self, pictures: Pictures) -> list[str]:
+        """Return nothing: all are learnt from by their luminance."""
+        return []
 
     def takes(self, task: Task, request: Request) -> bool:
         """Return whether there are pictures."""
