@@ -16,7 +16,8 @@ from narrows.resize import luminance
 from narrows.tasks.base_restore import CROP
 from narrows.tasks.upscale import enlarged, reduced
 
-STEPS = {"denoise-natural": 2000, "upscale": 700}  # of 16 windows of 64 x 64, for each fit
+STEPS = {"denoise-natural": 5000, "upscale": 1500}  # of 16 windows of 64 x 64, for each fit ...
+MINUTES = {"denoise-natural": 18.0, "upscale": 6.0}  # ... or fewer, on a machine that is too slow or busy for them
 
 
 def denoise_natural(seed: int, quick: bool) -> Measured:
@@ -26,7 +27,7 @@ def denoise_natural(seed: int, quick: bool) -> Measured:
     noisy = [each / 255 + draw.normal(0, 25 / 255, each.shape) for each in test]
     model = nw.Denoiser(noise="gaussian:25/255", random_state=seed)
     started = time.perf_counter()
-    made = _fitted(model, learnt, STEPS["denoise-natural"], quick).predict_pictures(
+    made = _fitted(model, learnt, "denoise-natural", quick).predict_pictures(
         [each.astype(np.float32) for each in noisy]
     )
     seconds = time.perf_counter() - started
@@ -48,7 +49,7 @@ def upscale(seed: int, quick: bool) -> Measured:
         truth = [each[:, : each.shape[1] // scale * scale, : each.shape[2] // scale * scale] for each in test]
         small = [reduced((each / 255).astype(np.float32), scale) for each in truth]
         started = time.perf_counter()
-        made = _fitted(model, learnt, STEPS["upscale"], quick).predict_pictures(small)
+        made = _fitted(model, learnt, "upscale", quick).predict_pictures(small)
         seconds += time.perf_counter() - started
         values[f"x{scale}"] = _psnr(truth, made, scale)
         values[f"bicubic x{scale}"] = _psnr(truth, [enlarged(each, scale).clip(0, 1) for each in small], scale)
@@ -64,11 +65,12 @@ def _psnr(truth: list[np.ndarray], made: list[np.ndarray], rim: int) -> float:
     return float(np.mean([metrics.psnr(a, b, 255) for a, b in pairs]))
 
 
-def _fitted(model: Any, learnt: list[np.ndarray], steps: int, quick: bool) -> Any:
+def _fitted(model: Any, learnt: list[np.ndarray], row: str, quick: bool) -> Any:
     """Fit the task's own network for a fixed number of steps."""
     crops = grid([each.shape[1:] for each in learnt], (CROP, CROP))
     model.estimator = model.default().set_params(**model.suited_pictures())
-    model.estimator.set_params(epochs=1 if quick else max(1, round(steps * 16 / len(crops))))
+    epochs = 1 if quick else max(1, round(STEPS[row] * 16 / len(crops)))
+    model.estimator.set_params(epochs=epochs, minutes=MINUTES[row])
     return model.fit_pictures(learnt)
 
 

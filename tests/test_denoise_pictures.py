@@ -14,7 +14,7 @@ from narrows.inference import run
 from narrows.metrics import psnr
 from narrows.tasks.base_restore import corrected
 
-QUICK = ["--network", "residual:8,1,2,1", "--latent-dim", "16", "--epochs", "60", "--quiet"]
+QUICK = ["--network", "residual:8,1,2,1", "--latent-dim", "16", "--epochs", "45", "--quiet"]
 QUICK += ["--lr", "4e-3", "--batch-size", "2"]
 NOISE = ["--noise", "gaussian:0.15"]
 
@@ -177,6 +177,9 @@ def test_mixed_channels_and_depths_one_picture_and_all_of_one_value(tmp_path):
     write(tmp_path / "one" / "x.png", drawn(0))
     for name in ("mixed", "one"):
         assert main(["fit", "denoise", str(tmp_path / name), "-o", str(tmp_path / f"r-{name}"), *NOISE, *few]) == 0
+    notes = " ".join(report_of(tmp_path / "r-mixed")["data"]["notes"])
+    assert "'mixed': 3 grey and 2 in colour: every channel is cleaned by itself" in notes
+    assert "is repeated" not in notes
     assert "too few to put some aside" in " ".join(report_of(tmp_path / "r-one")["data"]["notes"])
 
 
@@ -196,6 +199,29 @@ def test_images_brought_to_one_size_are_rows_still(tmp_path):
     words = ["--image-size", "8x8", "--epochs", "1", "--quiet"]
     assert main(["fit", "denoise", str(source), "-o", str(tmp_path / "run"), *NOISE, *words]) == 0
     assert report_of(tmp_path / "run")["data"]["values per row"] == "1 x 8 x 8"
+
+
+def test_grey_pictures_in_a_run_of_colours_are_mentioned(tmp_path, capsys):
+    few = ["--network", "residual:4,1,1,2", "--latent-dim", "4", "--epochs", "0", "--quiet"]
+    source = folder(tmp_path / "in", 4, channels=3)
+    assert main(["fit", "denoise", str(source), "-o", str(tmp_path / "run"), *NOISE, *few]) == 0
+    write(tmp_path / "grey" / "a.png", drawn(0))
+    assert main(["apply", str(tmp_path / "run"), str(tmp_path / "grey"), "-o", str(tmp_path / "out")]) == 0
+    assert "1 pictures are grey" in capsys.readouterr().err
+    assert seen(tmp_path / "out" / "cleaned" / "a.png")[1] == "L"
+
+
+def test_a_validation_folder_of_ones_own(tmp_path, capsys):
+    few = ["--network", "residual:4,1,1,2", "--latent-dim", "4", "--epochs", "0", "--quiet"]
+    source, valid = folder(tmp_path / "in", 4), folder(tmp_path / "valid" / "clean", 3)
+    words = ["--valid", str(tmp_path / "valid"), *few]
+    assert main(["fit", "denoise", str(source), "-o", str(tmp_path / "run"), *NOISE, *words]) == 0
+    assert report_of(tmp_path / "run")["data"]["held_out"] == 3
+    folder(tmp_path / "noisy", 4)
+    words = [str(tmp_path / "noisy"), str(source), "-o", str(tmp_path / "pairs"), *words]
+    assert main(["fit", "denoise", *words]) == 2
+    assert "without noisy ones" in capsys.readouterr().err
+    assert valid.is_dir()
 
 
 def test_any_network_serves_pictures(tmp_path):

@@ -12,7 +12,7 @@ from narrows.cli import main
 from narrows.metrics import psnr, ssim
 from narrows.resize import luminance, resize
 
-QUICK = ["--network", "residual:8,1,1,2", "--latent-dim", "8", "--epochs", "80", "--quiet", "--lr", "4e-3"]
+QUICK = ["--network", "residual:16,1,1,2", "--latent-dim", "16", "--epochs", "80", "--quiet", "--lr", "5e-3"]
 QUICK += ["--batch-size", "2"]
 NAMES = "abcdefghijklmnop"
 
@@ -84,6 +84,8 @@ def test_any_picture_comes_back_twice_as_large(fitted, tmp_path, name, picture, 
 def test_the_other_scales(tmp_path, scale):
     for i in range(4):
         write(tmp_path / "in" / f"{NAMES[i]}.png", sharp(i, 41, 38))
+    for i in range(4, 8):
+        write(tmp_path / "in" / f"{NAMES[i]}.png", sharp(i, i - 3, 9))  # smaller than the scale
     words = ["--scale", str(scale), "--network", f"residual:4,1,1,{scale}", "--latent-dim", "4", "--epochs", "1"]
     assert main(["fit", "upscale", str(tmp_path / "in"), "-o", str(tmp_path / "run"), "--quiet", *words]) == 0
     assert main(["apply", str(tmp_path / "run"), str(tmp_path / "in"), "-o", str(tmp_path / "out")]) == 0
@@ -153,6 +155,13 @@ def test_ssim_with_a_gaussian_window_is_wangs():
     one, two = 0.01**2, 0.03**2
     each = (2 * mean_a * mean_b + one) * (2 * both + two) / ((mean_a**2 + mean_b**2 + one) * (var_a + var_b + two))
     assert ssim(a[None], b[None], gaussian=True) == pytest.approx(each[5:-5, 5:-5].mean(), abs=1e-10)
+
+
+def test_of_large_pictures_the_middle_is_learnt_from(monkeypatch):
+    monkeypatch.setattr("narrows.tasks.upscale._PIXELS", 40 * 44)
+    fitted = nw.Upscaler(epochs=0, random_state=0).fit([sharp(i).astype(np.float32) for i in range(4)])
+    assert fitted.estimator_.shapes_[0] == (1, 20, 22)
+    assert "50 % of each side" in fitted.remarks_[0]
 
 
 def test_saved_and_loaded_it_gives_the_same(model, tmp_path):

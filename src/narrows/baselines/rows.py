@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from typing import Any, Self
 
@@ -79,8 +80,7 @@ class LinearDenoiser:
     Notes
     -----
     Images of more than 4096 values use one map from noisy to clean patches (16 x 16, smaller with many channels),
-    whose overlapping results are averaged. Tables that wide are refused: a report leaves the competitor out.
-    Where all clean values lie in [0, 1], so do the results.
+    whose overlapping results are averaged; tables that wide are refused. Results lie in [0, 1] where clean values do.
 
     Examples
     --------
@@ -246,5 +246,5 @@ def _patches(noisy: Array, clean: Array, side: int) -> tuple[Array, Array]:
     height, width = noisy.shape[-2:]
     top, left = draw.integers(0, [[height - side + 1], [width - side + 1]], size=(2, ENOUGH // 2))
     image = np.arange(ENOUGH // 2) % len(noisy)
-    places = [(i, ..., slice(t, t + side), slice(s, s + side)) for i, t, s in zip(image, top, left, strict=True)]
-    return np.stack([noisy[place] for place in places]), np.stack([clean[place] for place in places])
+    windows = partial(np.lib.stride_tricks.sliding_window_view, window_shape=(side, side), axis=(-2, -1))
+    return windows(noisy)[image, ..., top, left, :, :], windows(clean)[image, ..., top, left, :, :]

@@ -65,6 +65,10 @@ class PicturesJourney(Journey):
         """Read the pictures of ``apply``."""
         return read_pictures(request.data)
 
+    def channels(self, pictures: Pictures) -> list[str]:
+        """Return in words what becomes of pictures with different channels."""
+        return mixed(pictures)
+
     def fit(self, task: Any, request: Request, say: Say) -> dict[str, Any]:
         """Read the pictures, put some aside, and train on the others."""
         other = None if request.valid is None else self.found(_valid(request))
@@ -77,7 +81,7 @@ class PicturesJourney(Journey):
             train, held_out, where = found, other, "validation"
             words = f"measured on the {len(held_out.x)} pictures of {request.valid}"
         few = f"{len(found.x)} pictures are too few to put some aside: measured on those that were learnt"
-        notes = list(dict.fromkeys((*found.notes, *mixed(found.x), *held_out.notes, words or few)))
+        notes = list(dict.fromkeys((*found.notes, *self.channels(found.x), *held_out.notes, words or few)))
         for note in notes:
             say(note)
         say(f"{task.name}: {len(train.x):,} pictures, {sizes(train.x)}, from {found.x.name}")

@@ -1,5 +1,7 @@
 """Pictures that come back better: noisy ones cleaned, small ones enlarged."""
 
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -67,10 +69,25 @@ class DenoiseJourney(RestoreJourney):
         a, b, notes = matched(x, y)
         return same_sizes(a, b, [*x.notes, *y.notes, *notes])
 
+    def channels(self, pictures: Pictures) -> list[str]:
+        """Return in words what becomes of pictures of grey and of colour together."""
+        colours = Counter("grey" if len(array) == 1 else "in colour" for array in pictures.arrays)
+        held = " and ".join(f"{n} {kind}" for kind, n in sorted(colours.items()))
+        return [f"{pictures.name!r}: {held}: every channel is cleaned by itself"] if len(colours) > 1 else []
+
     def inputs(self, request: Request) -> Pictures:
         """Read noisy pictures."""
         noisy = Path(request.data).expanduser() / "noisy"
         return read_pictures(noisy if noisy.is_dir() else request.data)
+
+    def apply(self, task: Any, card: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
+        """Write the results for new pictures."""
+        pictures = self.inputs(request)
+        grey = sum(len(each) == 1 for each in pictures.arrays) if task.estimator_.shapes_[0][0] == 3 else 0
+        hint = "learnt from colour pictures, whose noise differs between the colours: it takes less out of these"
+        for note in (*pictures.notes, *([f"{grey} pictures are grey, and the model has {hint}"] if grey else [])):
+            say(note)
+        return self.save(task, pictures, out, fresh=True)
 
     def save(self, task: Any, pictures: Pictures, folder: Path, *, fresh: bool) -> list[Path]:
         """Write cleaned pictures; clean ones that were learnt from need none."""
@@ -83,6 +100,10 @@ class UpscaleJourney(RestoreJourney):
     """A folder of sharp pictures of any sizes, channels and depths."""
 
     serves: ClassVar[tuple[str, ...]] = ("upscale",)
+
+    def channels(self, pictures: Pictures) -> list[str]:
+        """Return nothing: all are learnt from by their luminance."""
+        return []
 
     def takes(self, task: Task, request: Request) -> bool:
         """Return whether there are pictures."""

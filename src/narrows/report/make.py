@@ -45,6 +45,8 @@ DRAW: dict[str, Callable[..., Any]] = {
     "ranking": figures.ranking_curves,
     "popularity": figures.popularity_curves,
     "trials": figures.trials,
+    "closeups": figures.closeups,
+    "psnr": figures.bars,
     "scores": figures.score_histogram,
     "roc": figures.roc_curves,
     "series": figures.series_scores,

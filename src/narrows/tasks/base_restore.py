@@ -1,5 +1,6 @@
 """What tasks that give pictures back, better, share: colour and alpha apart, tiles, errors of each, figures."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -37,21 +38,24 @@ _TILE = 384  # side of the tiles that large pictures are cut into
 _OVERLAP = 64  # pixels that tiles share
 _SEEN = 512  # side of what is measured of a large picture
 _MOST = 20  # pictures that are measured
-_STEPS = {"cpu": 1500, "other": 20_000}  # of a fit without epochs and minutes
+_STEPS = {"cpu": 2000, "other": 20_000}  # of a fit without epochs and minutes
 
 
 class Window(NamedTuple):
-    """The middle of a picture, no larger than what is measured."""
+    """The middle of a picture, no larger than what is used of it."""
 
     rows: slice
     columns: slice
 
     @classmethod
-    def of(cls, picture: Array, divisor: int = 1) -> "Window":
-        """Return the window of a picture (C, H, W); its sides divide by ``divisor`` where the picture's allow it."""
+    def of(cls, picture: Array, divisor: int = 1, share: float | None = None) -> "Window":
+        """Return the window of a picture (C, H, W): what is measured of it, or a ``share`` of each side.
+
+        Its sides divide by ``divisor`` where the picture's allow it.
+        """
         made = []
         for side in picture.shape[1:]:
-            length = min(side, _SEEN)
+            length = min(side, _SEEN) if share is None else math.ceil(share * side)
             length -= length % divisor if length >= divisor else 0
             made.append(slice((side - length) // 2, (side - length) // 2 + length))
         return cls(*made)

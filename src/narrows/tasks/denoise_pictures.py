@@ -17,7 +17,7 @@ __all__ = ["compared"]
 Array = NDArray[Any]
 Sides = tuple[list[Array], list[Array]]  # noisy floats, clean pictures
 
-_LEARNT, _SIDE = 200, 64  # crops that competitors are fitted on, and their side
+_LEARNT, _SIDE = 100, 64  # crops that competitors are fitted on, and their side
 _PATCH = {1: 12}  # side of the linear denoiser's patches by channels ...
 _SMALL = 8  # ... of others
 

@@ -1,5 +1,6 @@
 """Enlarging pictures (super-resolution), judged against bicubic and Lanczos enlargement."""
 
+import math
 from collections.abc import Sequence
 from typing import Any, Literal, Self
 
@@ -20,6 +21,7 @@ from narrows.tasks.base_restore import Window, corrected, evaluation, learn, rou
 __all__ = ["Upscaler"]
 
 Array = NDArray[Any]
+_PIXELS = 5e7  # that are learnt from at most
 _RANGE = 219 / 255  # of MATLAB's luminance, which starts at 16
 
 
@@ -64,9 +66,14 @@ class Upscaler(PicturesTask, Task, name="upscale"):
         model = self.resolve()
         if self.estimator is None:
             model.set_params(**self.suited_pictures())
-        sharp = [self._brightness(each) for each in x]
-        soft = [enlarged(reduced(each, self.scale), self.scale) for each in sharp]
+        share = min(1.0, math.sqrt(_PIXELS / sum(each[0].size for each in x)))
+        sharp = [self._brightness(Window.of(each, self.scale, share).cut(each)) for each in x]
+        soft = [_like(enlarged(reduced(each, self.scale), self.scale), each) for each in sharp]
         self.estimator_, self.remarks_ = learn(model, soft, sharp)
+        if share < 1:
+            self.remarks_.append(
+                f"The pictures are large: the middle is learnt from, {100 * share:.0f} % of each side."
+            )
         return self
 
     def predict_pictures(self, x: list[Array]) -> list[Array]:
@@ -107,10 +114,8 @@ class Upscaler(PicturesTask, Task, name="upscale"):
         return evaluation(ours, scores, " of the luminance", {**shown, **last}, notes)
 
     def _brightness(self, picture: Array) -> Array:
-        """Return the luminance of a picture whose sides divide by the scale, (1, H, W)."""
-        colours = unit(split_alpha(picture)[0])
-        tall, wide = (max(side - side % self.scale, 1) for side in colours.shape[1:])
-        bright: Array = luminance(torch.from_numpy(np.ascontiguousarray(colours[:, :tall, :wide]))).numpy()
+        """Return the luminance of a picture, (1, H, W)."""
+        bright: Array = luminance(torch.from_numpy(np.ascontiguousarray(unit(split_alpha(picture)[0])))).numpy()
         return bright
 
     def _enlarged(self, picture: Array) -> Array:
@@ -123,7 +128,7 @@ class Upscaler(PicturesTask, Task, name="upscale"):
 
     def _kept(self, made: Sequence[Array], like: Sequence[Array]) -> list[Array]:
         """Return pictures as their files would keep them."""
-        return [rounded(each, one.dtype) for each, one in zip(made, like, strict=True)]
+        return [rounded(_like(each, one), one.dtype) for each, one in zip(made, like, strict=True)]
 
     def _measured(self, pictures: Sequence[Array]) -> list[Array]:
         """Return what is measured: the luminance on MATLAB's range, grey as it is, without the rim."""
@@ -158,3 +163,8 @@ def enlarged(picture: Array, scale: int, kernel: Kernel = "bicubic") -> Array:
     side = (picture.shape[1] * scale, picture.shape[2] * scale)
     made: Array = resize(torch.from_numpy(np.ascontiguousarray(picture)), side, kernel=kernel).numpy()
     return made
+
+
+def _like(picture: Array, other: Array) -> Array:
+    """Cut a picture whose sides were rounded up to the size of another."""
+    return picture[:, : other.shape[1], : other.shape[2]]
