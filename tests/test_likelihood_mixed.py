@@ -10,6 +10,7 @@ import torch
 from torch import distributions as D
 from torch.testing import assert_close
 
+from narrows.cli import main
 from narrows.data import read, schema_from_json
 from narrows.data.measures import measures_of
 from narrows.errors import InputError
@@ -223,3 +224,14 @@ def test_columns_of_an_array_are_told_apart():
     assert [each.kind for each in found] == ["bernoulli", "rounded", "rounded"]
     assert found[0].centre + found[0].scale * 1.0 == 1.0  # white is 1 in [0, 1] already
     assert found[1].scale == 255
+
+
+def test_any_task_takes_the_likelihood_and_gives_back_the_types(tmp_path):
+    table().write_csv(tmp_path / "t.csv")
+    words = ["--likelihood", "mixed", "--latent-dim", "6", "--epochs", "60", "--quiet", "-o", str(tmp_path / "run")]
+    assert main(["fit", "reduce", str(tmp_path / "t.csv"), *words]) == 0
+    back, real = (pl.read_csv(tmp_path / name, try_parse_dates=True) for name in ("run/reconstruction.csv", "t.csv"))
+    assert [back[name].dtype for name in real.columns] == [real[name].dtype for name in real.columns]
+    assert set(back["town"]) <= {"Aa", "Bo", "Ce"}
+    assert (back["town"] == real["town"]).mean() > 0.45  # a third by chance
+    assert main(["fit", "reduce", "digits", *words[:-1], str(tmp_path / "no")]) == 2

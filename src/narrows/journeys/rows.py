@@ -11,6 +11,7 @@ from narrows.data import Schema, Source, read, schema_from_json
 from narrows.data.check import require_range
 from narrows.data.labels import label_names, with_label
 from narrows.data.source import row_numbers
+from narrows.data.tables import FILLED
 from narrows.errors import InputError
 from narrows.files import whole
 from narrows.journeys.base import Journey, Judged, Request, Say
@@ -57,7 +58,8 @@ class RowsJourney(Journey):
         source = with_label(read(request.data, image_size=_size(self.image_size)), self.label)
         learn, held, where = split(source, task.random_state if isinstance(task.random_state, int) else 0)
         schema = learn.fit_schema()
-        for note in dict.fromkeys((*source.notes, *schema.notes)):
+        notes = notes_of(task, source, schema)
+        for note in notes:
             say(note)
         X = encoded(task, schema, learn)
         settle(task, request, X, schema, labelled=learn.labels is not None)
@@ -73,7 +75,7 @@ class RowsJourney(Journey):
             "held_out": len(held) if where != "training" else 0,
             "values per row": _by(schema.shape),
             "fingerprint": source.fingerprint()[:16],
-            "notes": list(dict.fromkeys((*source.notes, *schema.notes))),
+            "notes": notes,
             "split": where,
         }
 
@@ -100,6 +102,12 @@ class RowsJourney(Journey):
         for words in dict.fromkeys((*source.notes, *schema.warnings(source))):
             say(words)
         return write_outputs(task, schema, source, encoded(task, schema, source), out, fresh=True)
+
+
+def notes_of(task: Task, source: Source, schema: Schema) -> list[str]:
+    """Return what was found in the data; a missing value is not filled for a task that reads it as missing."""
+    found = dict.fromkeys((*source.notes, *schema.notes))
+    return [note.replace(FILLED, ": of no price there") if task.reads_missing else note for note in found]
 
 
 def encoded(task: Task, schema: Schema, source: Source) -> Any:

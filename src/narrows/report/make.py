@@ -99,7 +99,7 @@ def report(fitted: Any, X: Any, folder: "str | Path") -> dict[str, Any]:
     data = {"name": "rows given to nw.report", "rows": len(X), "used": half, "held_out": len(X) - half}
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    return make_report(fitted, fitted.evaluate(train, held), folder, data=data, seconds={}, rows=held)
+    return make_report(fitted, fitted.evaluate(train, held), folder, data=data, seconds={}, rows=fitted.as_read(held))
 
 
 def versions() -> dict[str, str]:
