@@ -144,7 +144,8 @@ def test_a_constant_model_starts_at_the_entropy_of_independent_columns(rng):
 
 def test_a_spec_is_a_text_and_json(rng):
     spec = Mixed.of([("gaussian", 1, 5.0, 2.0), ("gaussian", 1, 0.0, 0.1), ("categorical", 3, 0.0, 1.0)])
-    assert str(spec) == "mixed:gaussian*2/categorical*3"
+    assert spec.short == "mixed:gaussian*2/categorical*3"
+    assert as_part("likelihood", str(spec)) == spec
     assert as_part("likelihood", "mixed:gaussian*2/categorical*3") == Mixed(("gaussian*2", "categorical*3"))
     assert part_from_json(json.loads(json.dumps(part_json(spec)))) == spec
     assert hash(spec) == hash(Mixed(("gaussian*2", "categorical*3"), spec.shift, spec.scale))

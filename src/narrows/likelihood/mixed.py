@@ -52,8 +52,9 @@ class Mixed(Likelihood):
             scale += [float(factor)] * int(width)
         return cls(tuple(f"{kind}*{width}" for kind, width in words), tuple(shift), tuple(scale))
 
-    def __str__(self) -> str:
-        """Return the columns; their units are the data's and would fill a page."""
+    @property
+    def short(self) -> str:
+        """The columns; their units are the data's and would fill a page."""
         return self.name + (f":{'/'.join(self.columns)}" if self.columns else "")
 
     @property

@@ -159,7 +159,11 @@ def params_of(obj: Any, leave: tuple[str, ...] = ()) -> tuple[dict[str, Any], li
     changed = [
         f.name for f in fields(obj) if f.name in values and values[f.name] != f.default and values[f.name] is not None
     ]
-    return {name: str(value) if isinstance(value, (Part, tuple)) else value for name, value in values.items()}, changed
+    return {name: _shown(value) for name, value in values.items()}, changed
+
+
+def _shown(value: Any) -> Any:
+    return value.short if isinstance(value, Part) else str(value) if isinstance(value, tuple) else value
 
 
 def model_facts(family: Any) -> dict[str, Any]:
@@ -168,7 +172,7 @@ def model_facts(family: Any) -> dict[str, Any]:
     return {
         "parameters": count,
         "network": str(family.chosen_network(family.shapes_[0])),
-        "likelihood": str(family.likelihood_),
+        "likelihood": family.likelihood_.short,
         "epochs": family.n_epochs_,
         "best epoch": family.best_epoch_ or ("0, the start" if family.history_ else "none: a closed form"),
         "stopped": family.stopped_,
