@@ -16,7 +16,8 @@ LAYERS = [
     "likelihood corruption penalties bottlenecks networks",
     "model data",
     "training",
-    "estimator decoding supervised problem funnel artefact inference inputs density diagnostics gaps mixture sampling walks",
+    "estimator decoding supervised problem funnel artefact inference inputs density diagnostics "
+    "gaps mixture sampling walks",
     "families",
     "tasks baselines metrics",
     "journeys",
