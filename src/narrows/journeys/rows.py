@@ -130,8 +130,9 @@ def settle(task: Task, request: Request, X: Any, schema: Schema, *, labelled: bo
         shape = request.given["image_shape"]
         came = f"--image-shape {shape} came for data that are images of {_by(schema.shape)} already"
         raise InputError(came, "--image-shape for tables whose rows are flattened images", "leave it out")
-    if schema.measures and as_part("likelihood", task.resolve().likelihood) == Mixed():
-        task.set_params(estimator=task.resolve().set_params(likelihood=Mixed.of(schema.measures)))
+    spec = as_part("likelihood", task.resolve().likelihood)
+    if schema.measures and isinstance(spec, Mixed):
+        task.set_params(estimator=task.resolve().set_params(likelihood=spec.told(schema.measures)))
     for name, value in task.suited(X.shape[1:]).items():
         if name not in request.given:
             task.set_params(**{name: value})

@@ -11,7 +11,6 @@ from sklearn.utils.validation import check_is_fitted
 from narrows import metrics
 from narrows.baselines import PCASampler
 from narrows.bottlenecks import Quantizer
-from narrows.data.measures import measures_of
 from narrows.errors import InputError
 from narrows.estimator import Estimator
 from narrows.families.conditional_vae import ConditionalVAE
@@ -51,7 +50,7 @@ class Generator(Gaps, Task, name="generate"):
     """
 
     summary = "new rows like yours; against samples on PCA codes"
-    fitted: ClassVar[tuple[str, ...]] = ("fill_", "draws_", "classes_", "shares_", "mixtures_")
+    fitted: ClassVar[tuple[str, ...]] = ("fill_", "units_", "draws_", "classes_", "shares_", "mixtures_")
     reads_missing: ClassVar[bool] = True
 
     latent_dim: int | None = param(None, "numbers in the code; none: 16, of few columns half as many", ge=1)
@@ -75,16 +74,17 @@ class Generator(Gaps, Task, name="generate"):
     def fit(self, X: Any, y: Any = None) -> Self:
         """Fit to rows X: a table (n, d), or images (n, H, W) or (n, C, H, W); y are labels, "" where there is none."""
         y = None if y is None else np.asarray(y).astype(str)
-        model = self._chosen(y)
+        model, self.units_ = self._chosen(y), None
         self._require_codes(model)
         grey = str(getattr(X, "dtype", "")) in ("uint8", "uint16")
         table = np.ndim(X) == 2 and model.image_shape is None and not grey
         rows = flat(checked_rows(model, X, reset=True, missing=True)) if table else X
         if self.estimator is None:
             model.set_params(**self.suited(tuple(np.shape(X))[1:]))
-        if as_part("likelihood", model.likelihood) == Mixed():
-            model.set_params(likelihood=Mixed.of(measures_of(rows)) if table else "gaussian:learnt")
-        self.draws_ = table
+        spec = as_part("likelihood", model.likelihood)
+        if isinstance(spec, Mixed) and not spec.columns:
+            model.set_params(likelihood=spec.told(self.learn_units(rows)) if table else "gaussian:learnt")
+        self.draws_, rows = table, self.coded(rows)
         self.estimator_ = self.fit_filled(model, rows, y) if table else model.fit(X, y)
         names, counts = np.unique(np.zeros(0, str) if y is None else y[y != ""], return_counts=True)
         self.classes_, self.shares_ = names.tolist(), (counts / max(1, counts.sum())).tolist()
@@ -123,14 +123,14 @@ class Generator(Gaps, Task, name="generate"):
         draw, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
         known = self.classes_ if hasattr(self.estimator_, "classes_") or self.mixtures_ else []
         if label is not None and str(label) not in known:
-            accepted = ", ".join(known[:20]) or "no class: this model was fitted without labels"
-            raise InputError(f"The class {str(label)!r} came", accepted)
+            none = "no class: fitted without labels"
+            raise InputError(f"The class {str(label)!r} came", ", ".join(known[:20]) or none)
         names = None
         if known:
             names = np.full(n, str(label)) if label is not None else np.sort(draw.choice(known, n, p=self.shares_))
         codes = self._codes(n, names, draw, generator)
         y = names if hasattr(self.estimator_, "classes_") else None
-        return decoded(self.estimator_, codes, y, generator if self.draws_ else None), names
+        return self.raw(decoded(self.estimator_, codes, y, generator if self.draws_ else None)), names
 
     def _codes(
         self, n: int, names: np.ndarray | None, draw: np.random.Generator, generator: torch.Generator
@@ -169,7 +169,7 @@ class Generator(Gaps, Task, name="generate"):
 
     def as_read(self, rows: Rows) -> Rows:
         """Return rows with missing values filled."""
-        return rows._replace(X=self.filled(flat(rows.X))) if self.draws_ else rows
+        return rows._replace(X=self.filled(self.coded(flat(rows.X)))) if self.draws_ else rows
 
     def _read(self, X: Any) -> np.ndarray:
         """Return rows as floats without gaps, images as such and in [0, 1]."""
@@ -182,7 +182,7 @@ class Generator(Gaps, Task, name="generate"):
         truth, learnt = self._read(held.X), self._read(train.X)
         n, draw = max(2, len(truth)), np.random.default_rng(self.estimator_.seed_)
         features = metrics.Features().fit(learnt)
-        sets = {_OURS: self.sample(n, random_state=self.estimator_.seed_)}
+        sets = {_OURS: self._read(self.sample(n, random_state=self.estimator_.seed_))}
         for parts in (1, None):
             sampler = PCASampler(parts, self._measures()).fit(learnt)
             sets[sampler.name] = sampler.sample(n, draw)
