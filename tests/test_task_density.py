@@ -46,7 +46,7 @@ def test_known_gaussian_data_has_its_own_density() -> None:
     root = np.array([[1.0, 0.0], [0.8, 0.6]])
     X = DRAW.normal(size=(3000, 2)) @ root.T
     truth = st.multivariate_normal(np.zeros(2), root @ root.T).logpdf(X[2000:])
-    fitted = nw.DensityEstimator(latent_dim=1, epochs=60, random_state=0).fit(X[:2000])
+    fitted = nw.DensityEstimator(latent_dim=1, epochs=150, random_state=0).fit(X[:2000])
     found = fitted.score_samples(X[2000:])
     assert found.mean() == pytest.approx(truth.mean(), abs=0.03)  # -2.33: above is impossible, but for chance
     assert np.corrcoef(found, truth)[0, 1] > 0.97
