@@ -64,7 +64,7 @@ FITS: dict[str, tuple[Make, str, list[str]]] = {
     "empty image": (images(bad=b"\n"), PICS, ["1 of 4 images cannot be read: bad.png"]),
     "no images": (folder_of_texts, PICS, ["'pics' holds no images, but 1 .txt"]),
     "unknown task": (nothing, "fit redduce digits -o run", ["no task 'redduce'", "Try: narrows fit reduce"]),
-    "no task": (nothing, "fit", ["No task came", "denoise, ", ", reduce"]),
+    "no task": (nothing, "fit", ["No task came", "denoise", "reduce"]),
     "unknown family": (nothing, f"{DIGITS} --family vaee", ["no family 'vaee'", "Try: --family vae"]),
     "unknown flag": (nothing, f"{DIGITS} --epoch 3", ["no flag --epoch here", "Try: --epochs"]),
     "another task's flag": (nothing, f"{DIGITS} --noise mask:0.1", ["--noise", "belongs to the task denoise"]),

@@ -10,6 +10,7 @@ import torch
 from torch import distributions as D
 from torch.testing import assert_close
 
+from narrows.cli import main
 from narrows.data import read, schema_from_json
 from narrows.data.measures import measures_of
 from narrows.errors import InputError
@@ -28,7 +29,7 @@ def rng():
 
 
 def built(dtype=torch.float64):
-    made = Mixed(WORDS, CENTRE, SCALE).build((14,)).to(dtype)
+    made = Mixed(WORDS, CENTRE, SCALE, "learnt").build((14,)).to(dtype)
     with torch.no_grad():
         made.raw.copy_(torch.tensor([0.3, 1.2, 0.8]).log() / 10)
     return made
@@ -84,9 +85,27 @@ def test_mixed_is_the_sum_of_the_laws_of_its_columns(rng):
     assert_close(built(torch.float32).nats(params.float(), encoded.float()).double(), -expected, rtol=1e-4, atol=1e-4)
 
 
+def test_predicted_scales_are_further_channels(rng):
+    learnt, made = built(), Mixed(WORDS, CENTRE, SCALE).build((14,)).double()
+    assert (learnt.n_out((14,)), made.n_out((14,)), len(next(iter(made.parameters())))) == (14, 17, 3)
+    params = torch.randn(9, 14, generator=rng, dtype=torch.float64)
+    _, encoded = rows(9, rng)
+    scales = torch.tensor([0.3, 1.2, 0.8], dtype=torch.float64).log().expand(9, 3)
+    both = torch.cat([params, scales], 1)
+    assert_close(made.log_prob(both, encoded), learnt.log_prob(params, encoded), rtol=1e-6, atol=1e-6)
+    assert_close(made.mean(both), learnt.mean(params))
+    draws = [each.sample(p, torch.Generator().manual_seed(1)) for each, p in ((made, both), (learnt, params))]
+    assert_close(*draws, rtol=1e-6, atol=1e-6)
+    _, many = rows(3000, rng)
+    learnt.start(many), made.start(many)
+    prices = [each.nats(each.centre(many).expand(3000, -1), many).mean() for each in (made, learnt)]
+    assert_close(*prices, rtol=1e-6, atol=1e-6)
+    assert Mixed(spread="learnt").told([("gaussian", 1, 0.0, 2.0)]) == Mixed(("gaussian*1",), (0.0,), (2.0,), "learnt")
+
+
 @pytest.mark.parametrize("deviation", [0.05, 0.4, 3.0, 60.0, 900.0])
 def test_the_probabilities_of_rounded_numbers_add_up_to_one(deviation):
-    made = Mixed(("rounded",), (0.3,), (1.0,)).build((1,))
+    made = Mixed(("rounded",), (0.3,), (1.0,), "learnt").build((1,))
     with torch.no_grad():
         made.raw.fill_(math.log(deviation) / 10)
     reach = int(8 * deviation) + 3
@@ -130,7 +149,7 @@ def test_draws_are_of_the_kinds_and_means_of_the_columns(rng):
 
 def test_a_constant_model_starts_at_the_entropy_of_independent_columns(rng):
     _, encoded = rows(20_000, rng)
-    made = Mixed(WORDS, CENTRE, SCALE).build((14,)).double()
+    made = Mixed(WORDS, CENTRE, SCALE, "learnt").build((14,)).double()
     made.start(encoded)
     found = made.nats(made.centre(encoded).expand(len(encoded), 14), encoded).mean().item()
     gaussian = sum(0.5 * math.log(2 * math.pi * math.e * deviation**2) for deviation in (2.0, 0.1))
@@ -143,7 +162,8 @@ def test_a_constant_model_starts_at_the_entropy_of_independent_columns(rng):
 
 def test_a_spec_is_a_text_and_json(rng):
     spec = Mixed.of([("gaussian", 1, 5.0, 2.0), ("gaussian", 1, 0.0, 0.1), ("categorical", 3, 0.0, 1.0)])
-    assert str(spec) == "mixed:gaussian*2/categorical*3"
+    assert spec.short == "mixed:gaussian*2/categorical*3"
+    assert as_part("likelihood", str(spec)) == spec
     assert as_part("likelihood", "mixed:gaussian*2/categorical*3") == Mixed(("gaussian*2", "categorical*3"))
     assert part_from_json(json.loads(json.dumps(part_json(spec)))) == spec
     assert hash(spec) == hash(Mixed(("gaussian*2", "categorical*3"), spec.shift, spec.scale))
@@ -223,3 +243,14 @@ def test_columns_of_an_array_are_told_apart():
     assert [each.kind for each in found] == ["bernoulli", "rounded", "rounded"]
     assert found[0].centre + found[0].scale * 1.0 == 1.0  # white is 1 in [0, 1] already
     assert found[1].scale == 255
+
+
+def test_any_task_takes_the_likelihood_and_gives_back_the_types(tmp_path):
+    table().write_csv(tmp_path / "t.csv")
+    words = ["--likelihood", "mixed", "--latent-dim", "6", "--epochs", "60", "--quiet", "-o", str(tmp_path / "run")]
+    assert main(["fit", "reduce", str(tmp_path / "t.csv"), *words]) == 0
+    back, real = (pl.read_csv(tmp_path / name, try_parse_dates=True) for name in ("run/reconstruction.csv", "t.csv"))
+    assert [back[name].dtype for name in real.columns] == [real[name].dtype for name in real.columns]
+    assert set(back["town"]) <= {"Aa", "Bo", "Ce"}
+    assert (back["town"] == real["town"]).mean() > 0.45  # a third by chance
+    assert main(["fit", "reduce", "digits", *words[:-1], str(tmp_path / "no")]) == 2

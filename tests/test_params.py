@@ -286,6 +286,8 @@ def values_of(kind: Any, least: int = 1) -> st.SearchStrategy[Any]:
         return st.floats(0.001, 0.999)
     if kind is bool:
         return st.booleans()
+    if kind is str:
+        return st.sampled_from(["gaussian*2", "poisson"])
     if kind is type(None):
         return st.none()
     inner = getattr(kind, "__args__", ())

@@ -26,17 +26,18 @@ def test_scikit_learn(estimator: nw.DensityEstimator, check: object) -> None:
 
 def test_a_linear_decoder_has_the_density_of_factor_analysis() -> None:
     X = DRAW.normal(size=(1500, 2)) @ DRAW.normal(size=(2, 5)) + 0.5 * DRAW.normal(size=(1500, 5))
-    X = X * [1, 10, 1, 0.1, 1] + 3  # units differ
-    made = nw.DensityEstimator(estimator=nw.VAE(network="linear", likelihood="mixed"), latent_dim=2, samples=2000)
-    X = X - 3  # the model reads numbers as they come
+    X = X * [1, 1000, 1, 0.01, 1] + 300  # units differ
+    made = nw.DensityEstimator(estimator=nw.VAE(network="linear", likelihood="mixed:spread=learnt"), latent_dim=2)
+    made.samples = 2000
     fitted = clone(made).set_params(epochs=60, random_state=0).fit(X)
     found = fitted.estimate(X[:50])
     model = fitted.estimator_.model_.double()
     with torch.no_grad():
         offset = model.decode(torch.zeros(1, 2, dtype=torch.float64))[0].numpy()
         axes = model.decode(torch.eye(2, dtype=torch.float64)).numpy() - offset
-        noise = model.likelihood.log_scale.exp().numpy() ** 2
-    exact = st.multivariate_normal(offset, axes.T @ axes + np.diag(noise)).logpdf(X[:50])
+        noise = model.likelihood.log_scale(torch.zeros(1, 5, dtype=torch.float64)).exp().numpy() ** 2
+    unit = np.log(X.std(0)).sum()  # log p is that of the original values
+    exact = st.multivariate_normal(offset, axes.T @ axes + np.diag(noise)).logpdf(fitted.coded(X[:50])) - unit
     assert np.abs(found.value - exact).max() < 5 * found.error.max() + 1e-3
     assert found.error.max() < 0.2
 
@@ -45,7 +46,7 @@ def test_known_gaussian_data_has_its_own_density() -> None:
     root = np.array([[1.0, 0.0], [0.8, 0.6]])
     X = DRAW.normal(size=(3000, 2)) @ root.T
     truth = st.multivariate_normal(np.zeros(2), root @ root.T).logpdf(X[2000:])
-    fitted = nw.DensityEstimator(latent_dim=1, epochs=60, random_state=0).fit(X[:2000])
+    fitted = nw.DensityEstimator(latent_dim=1, epochs=150, random_state=0).fit(X[:2000])
     found = fitted.score_samples(X[2000:])
     assert found.mean() == pytest.approx(truth.mean(), abs=0.03)  # -2.33: above is impossible, but for chance
     assert np.corrcoef(found, truth)[0, 1] > 0.97

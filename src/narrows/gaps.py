@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from narrows.data.measures import measures_of
 from narrows.data.pairs import Pairs
 from narrows.estimator import Estimator
 
@@ -14,6 +15,37 @@ class Gaps:
     """The half of a task that fits and feeds an autoencoder with rows that have gaps."""
 
     fill_: list[float]
+    units_: list[list[float]] | None = None  # mean, deviation and wholeness of columns, where the task standardises
+
+    def learn_units(self, rows: np.ndarray) -> list[tuple[str, int, float, float]]:
+        """Standardise rows from now on; return the kind, width, shift and scale of the standardised columns."""
+        full = float(np.iinfo(rows.dtype).max) if rows.dtype.kind == "u" else 1.0
+        known = ~np.isnan(rows)
+        count = np.maximum(known.sum(0), 1)
+        numbers = np.where(known, rows, 0).astype(np.float64)
+        mean = numbers.sum(0) / count
+        spread = np.sqrt((np.square(numbers - mean) * known).sum(0) / count)
+        spread = np.where(spread > 1e-12 * np.maximum(abs(mean), 1e-300), spread, 1.0)
+        whole = (numbers == np.rint(numbers)).all(0)
+        self.units_ = [mean.tolist(), spread.tolist(), whole.astype(float).tolist()]
+        told = zip(measures_of(rows), mean.tolist(), spread.tolist(), strict=True)
+        return [(kind, 1, a + b / full * m, b / full * s) for (kind, _, a, b), m, s in told]
+
+    def coded(self, rows: np.ndarray) -> np.ndarray:
+        """Return rows as the autoencoder sees them."""
+        if self.units_ is None:
+            return rows
+        mean, spread, _ = np.array(self.units_)
+        kind = rows.dtype if rows.dtype.kind == "f" else np.float32
+        return np.asarray((rows - mean) / spread, kind)
+
+    def raw(self, rows: np.ndarray) -> np.ndarray:
+        """Return drawn rows in the units that the rows came in, whole numbers as such."""
+        if self.units_ is None:
+            return rows
+        mean, spread, whole = np.array(self.units_)
+        made = rows * spread + mean
+        return np.asarray(np.where(whole > 0, np.rint(made) + 0.0, made), rows.dtype)
 
     def fit_filled(self, model: Estimator, rows: np.ndarray, y: Any = None) -> Estimator:
         """Fit to rows (n, d); a gap is seen as its column's median, and costs nothing."""

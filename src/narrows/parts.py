@@ -36,6 +36,11 @@ class Part:
                 object.__setattr__(self, spec.name, tuple(value))
         check_params(self)
 
+    @property
+    def short(self) -> str:
+        """What reports show."""
+        return str(self)
+
     def __str__(self) -> str:
         """Return the text that reads back as this part."""
         changed = [(f.name, getattr(self, f.name)) for f in fields(self) if getattr(self, f.name) != f.default]

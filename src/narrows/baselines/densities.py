@@ -21,7 +21,6 @@ Floats = NDArray[np.float64]
 
 _LEVELS = 20  # whole numbers of more values are priced as real ones
 _SMOOTH = 0.5  # added to every count of a table (Krichevsky & Trofimov 1981)
-_FLOOR = 1e-4  # of a variance, as a share of the column's: scikit-learn's reg_covar for standardised columns is 1e-6
 _WIDE = 100  # numbers of a row from which on the parts of a mixture are diagonal
 _ROUNDS = 100
 _LOG_2PI = float(np.log(2 * np.pi))
@@ -107,12 +106,13 @@ class MixtureDensity:
     """
 
     k: int = 1
+    floor: float = 1e-4  # added to every variance, as a share of the column's
     seed: int = 0
 
     def fit(self, cells: Cells) -> Self:
         """Fit to rows; a missing number counts as the mean."""
         numbers = np.where(np.isnan(cells.numbers), np.nanmean(cells.numbers, 0), cells.numbers)
-        self.floor_ = _FLOOR * np.maximum(numbers.var(0), 1e-12) if len(numbers) else np.zeros(numbers.shape[1])
+        self.floor_ = self.floor * np.maximum(numbers.var(0), 1e-12) if len(numbers) else np.zeros(numbers.shape[1])
         self.full_ = self.k == 1 or numbers.shape[1] <= _WIDE
         shares = np.eye(self.k)[self._first(numbers, cells)]
         last = -np.inf

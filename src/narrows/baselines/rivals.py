@@ -14,6 +14,7 @@ __all__ = ["density_rivals"]
 _MOST = 5000  # rows that are learnt from ...
 _KERNELS = 2000  # ... or held aside for a choice
 _PARTS = (1, 2, 4, 8, 16, 32)
+_FLOORS = (1e-4, 1e-2)
 _LEAST = 10  # rows per part of a mixture
 _WIDTHS = tuple(np.geomspace(0.03, 2.0, 13))
 _CONTRASTS = (0.5, 1.0, 2.0, 3.0, 4.5, 6.0)
@@ -27,7 +28,8 @@ def density_rivals(
     ``measures`` are the (kind, width, shift, scale) of every column, or of every one-hot block.
 
     A Gaussian, a Gaussian mixture and kernels, the latter two with what gives a fifth of the training rows the highest
-    likelihood when they are fitted to the others: 1 to 32 parts; bandwidth and contrast.
+    likelihood when they are fitted to the others: 1 to 32 parts, and a floor
+    of their variances; bandwidth and contrast.
 
     Examples
     --------
@@ -42,11 +44,12 @@ def density_rivals(
     aside = max(1, min(len(order) // 5, _KERNELS))
     fit, judge = taken(cells, slice(aside, None)), taken(cells, slice(0, aside))
     sizes = [k for k in _PARTS if k == 1 or k * _LEAST <= len(fit.codes)]
-    k = max(sizes, key=lambda k: float(MixtureDensity(k).fit(fit).log_prob(judge).mean()))
+    made = [MixtureDensity(k, floor) for k in sizes for floor in _FLOORS]
+    best = max(made, key=lambda each: float(each.fit(fit).log_prob(judge).mean()))
     kernel = chosen_kernel(fit, judge)
     return {
         "Gaussian": MixtureDensity(1).fit(cells).log_prob(new),
-        f"Gaussian mixture ({k} part{'s' * (k > 1)})": MixtureDensity(k).fit(cells).log_prob(new),
+        f"Gaussian mixture ({best.k} part{'s' * (best.k > 1)})": best.fit(cells).log_prob(new),
         f"kernel density (bandwidth {kernel.bandwidth:.2g})": kernel.fit(cells).log_prob(new),
     }
 

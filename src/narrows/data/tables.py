@@ -24,6 +24,7 @@ from .table_schema import TableSchema
 __all__ = ["TableSource", "table_source"]
 
 ID_NAME = re.compile(r"(^|[^A-Za-z])(id|ids|idx|index|key|no|nr|number|uuid|guid|rowid|unnamed_\d+)$", re.IGNORECASE)
+FILLED = ", filled with the median"
 ID_CAMEL = re.compile(r"[a-z](Id|ID|Idx|Index|Key|No|Nr|Number|Uuid|UUID|Guid|GUID)$")
 
 _SEEN, _LONG = 12, 60  # columns and letters of a cell that are shown of a row
@@ -125,7 +126,7 @@ class TableSource(Source):
                 return None, f"{name!r} is left out: {distinct} different texts in {len(series)} rows (at most {most})"
             held = f"{name!r}: missing in {missing} row{plural}, a level of its own" if missing else ""
             return CategoryColumn.fit(series), held
-        imputed = f"{name!r}: missing in {missing} row{plural}, filled with the median" if missing else ""
+        imputed = f"{name!r}: missing in {missing} row{plural}{FILLED}" if missing else ""
         if dtype.is_float() or dtype.is_decimal():
             return NumberColumn.fit(series), imputed
         whole = series.to_physical()

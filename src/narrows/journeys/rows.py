@@ -10,6 +10,7 @@ import numpy as np
 from narrows.data import Schema, Source, read, schema_from_json
 from narrows.data.check import require_range
 from narrows.data.labels import label_names, with_label
+from narrows.data.tables import FILLED
 from narrows.errors import InputError
 from narrows.journeys.base import Items, Journey, Judged, Request, Say
 from narrows.journeys.outputs import decode, write_outputs
@@ -63,7 +64,7 @@ class RowsJourney(Journey):
         else:
             learn, where, schema = source, "validation", start or source.fit_schema()
             held, notes = self.own_rows(request.valid, schema, source)
-        notes = tuple(dict.fromkeys((*notes, *(schema.notes if start is None else schema.warnings(source)))))
+        notes = as_treated(task, (*notes, *(schema.notes if start is None else schema.warnings(source))))
         for note in notes:
             say(note)
         X = encoded(task, schema, learn)
@@ -80,7 +81,7 @@ class RowsJourney(Journey):
             "held_out": len(held) if where != "training" else 0,
             "values per row": _by(schema.shape),
             "fingerprint": source.fingerprint()[:16],
-            "notes": list(notes),
+            "notes": notes,
             "split": where,
         }
 
@@ -143,6 +144,12 @@ class RowsJourney(Journey):
         return write_outputs(task, schema, source, X, folder, fresh=fresh)
 
 
+def as_treated(task: Task, notes: Sequence[str]) -> list[str]:
+    """Return notes once each; a missing value is not filled for a task that reads it as missing."""
+    found = dict.fromkeys(notes)
+    return [note.replace(FILLED, ": of no price there") if task.reads_missing else note for note in found]
+
+
 def encoded(task: Task, schema: Schema, source: Source) -> Any:
     """Return rows as the schema encodes them; NaN where a value is missing, for a task that reads it."""
     X = schema.encode(source)
@@ -163,8 +170,9 @@ def settle(task: Task, request: Request, X: Any, schema: Schema, *, labelled: bo
         shape = request.given["image_shape"]
         came = f"--image-shape {shape} came for data that are images of {_by(schema.shape)} already"
         raise InputError(came, "--image-shape for tables whose rows are flattened images", "leave it out")
-    if schema.measures and as_part("likelihood", task.resolve().likelihood) == Mixed():
-        task.set_params(estimator=task.resolve().set_params(likelihood=Mixed.of(schema.measures)))
+    spec = as_part("likelihood", task.resolve().likelihood)
+    if schema.measures and isinstance(spec, Mixed):
+        task.set_params(estimator=task.resolve().set_params(likelihood=spec.told(schema.measures)))
     for name, value in task.suited(X.shape[1:]).items():
         if name not in request.given:
             task.set_params(**{name: value})

@@ -22,13 +22,20 @@ _POISSON = Poisson()
 
 
 class MixedColumns(nn.Module, Pricing):
-    """What ``Mixed`` says, with a learnt log-scale for every column of numbers."""
+    """What ``Mixed`` says; scales of numbers are weights, which further channels of the decoder may change."""
 
     centres: Tensor
     scales: Tensor
 
-    def __init__(self, blocks: Sequence[tuple[str, int]], centre: Sequence[float], scale: Sequence[float]):
+    def __init__(
+        self,
+        blocks: Sequence[tuple[str, int]],
+        centre: Sequence[float],
+        scale: Sequence[float],
+        predicted: bool = False,
+    ):
         super().__init__()
+        self.predicted = predicted
         self.register_buffer("centres", torch.tensor(centre, dtype=torch.float64), persistent=False)
         self.register_buffer("scales", torch.tensor(scale, dtype=torch.float64), persistent=False)
         self.places: dict[str, list[int]] = {kind: [] for kind in KINDS}
@@ -40,31 +47,34 @@ class MixedColumns(nn.Module, Pricing):
             if kind == "categorical":
                 self.categories.setdefault(width, []).append(own)
             start += width
-        self.raw = nn.Parameter(torch.zeros(len(self.places["gaussian"] + self.places["rounded"])))
+        self.numbers = self.places["gaussian"] + self.places["rounded"]
+        self.raw = nn.Parameter(torch.zeros(len(self.numbers)))
 
-    @property
-    def log_scale(self) -> Tensor:
-        """The logarithms of the scales in encoded units: of the gaussian columns, then of the rounded ones."""
-        return (self.raw * _GAIN).clamp(_NARROWEST, _WIDEST)
+    def n_out(self, shape: tuple[int, ...]) -> int:
+        """Return a channel per encoded column, and one per scale where those are predicted."""
+        return shape[0] + (len(self.numbers) if self.predicted else 0)
+
+    def log_scale(self, params: Tensor) -> Tensor:
+        """Return the logarithms of the scales of the numbers in encoded units: first gaussian, then rounded ones."""
+        own = (self.raw * _GAIN).to(params)
+        return (own + params[:, len(self.scales) :] if self.predicted else own).clamp(_NARROWEST, _WIDEST)
 
     def start(self, target: Tensor) -> None:
         """Start at the deviations of the columns."""
-        if not len(self.raw):
-            return
-        numbers = target[:, self.places["gaussian"] + self.places["rounded"]]
-        deviation = numbers.double().var(0, correction=0).sqrt().clamp(math.exp(_NARROWEST), math.exp(_WIDEST))
-        with torch.no_grad():
-            self.raw.copy_(deviation.log() / _GAIN)
+        if self.numbers:
+            deviation = target[:, self.numbers].double().var(0, correction=0).sqrt()
+            with torch.no_grad():
+                self.raw.copy_(deviation.clamp(math.exp(_NARROWEST), math.exp(_WIDEST)).log() / _GAIN)
 
     def centre(self, target: Tensor) -> Tensor | None:
-        """Return means, log-odds, logarithms of rates, and logarithms of shares."""
+        """Return means, log-odds, logarithms of rates and of shares, and no change of the scales."""
         mean = target.mean(0)
         value = (mean * self.scales + self.centres).to(mean)
         bits, counts, levels = (self.places[kind] for kind in ("bernoulli", "poisson", "categorical"))
         mean[bits] = value[bits].clamp(_RARE, 1 - _RARE).logit()
         mean[counts] = value[counts].clamp_min(_RARE).log()
         mean[levels] = value[levels].clamp_min(_RARE).log()
-        return mean
+        return torch.cat([mean, mean.new_zeros(len(self.numbers))]) if self.predicted else mean
 
     def _whole(self, target: Tensor, places: list[int]) -> Tensor:
         """Return the whole numbers that encoded columns stand for."""
@@ -78,15 +88,15 @@ class MixedColumns(nn.Module, Pricing):
 
         What was impossible at fit, as a level never seen, has the log-probability -inf.
         """
-        out = torch.zeros_like(params)
+        out = torch.zeros_like(target)
         numbers, rounded = self.places["gaussian"], self.places["rounded"]
-        log_scale = self.log_scale.to(params)
+        log_scale = self.log_scale(params)
         if numbers:
-            own = log_scale[: len(numbers)]
+            own = log_scale[..., : len(numbers)]
             gap = (target[:, numbers] - params[:, numbers]) * torch.exp(-own)
             out[:, numbers] = -0.5 * gap.square() - own - 0.5 * _LOG_2PI - self.scales[numbers].log().to(params)
         if rounded:
-            own, unit = log_scale[len(numbers) :], self.scales[rounded].to(params)
+            own, unit = log_scale[..., len(numbers) :], self.scales[rounded].to(params)
             gap = (target[:, rounded] - params[:, rounded]) * torch.exp(-own)
             out[:, rounded] = _log_cell(gap, torch.exp(-own) / unit)
         if bits := self.places["bernoulli"]:
@@ -119,9 +129,8 @@ class MixedColumns(nn.Module, Pricing):
             lambda counts: _POISSON.sample(counts, generator),
             lambda levels: _one_hot(levels, generator),
         )
-        numbers, rounded = self.places["gaussian"], self.places["rounded"]
-        both = numbers + rounded
-        made[:, both] += normal(params[:, both], generator) * self.log_scale.exp().to(params)
+        rounded = self.places["rounded"]
+        made[:, self.numbers] += normal(params[:, self.numbers], generator) * self.log_scale(params).exp()
         made[:, rounded] = self._coded(self._whole(made, rounded), rounded)
         return made
 
@@ -131,7 +140,7 @@ class MixedColumns(nn.Module, Pricing):
 
     def _encoded(self, params: Tensor, bits, counts, levels) -> Tensor:  # type: ignore[no-untyped-def]
         """Return params with the columns that are no numbers replaced."""
-        made = params.clone()
+        made = params[:, : len(self.scales)].clone()
         for kind, function in (("bernoulli", bits), ("poisson", counts)):
             if places := self.places[kind]:
                 made[:, places] = self._coded(function(params[:, places]), places)

@@ -1,7 +1,8 @@
 """One likelihood per column of a table."""
 
 from collections.abc import Iterable, Sequence
-from typing import Self
+from dataclasses import replace
+from typing import Literal, Self
 
 import torch
 from torch import Tensor
@@ -20,9 +21,10 @@ class Mixed(Likelihood):
     """The columns of a table, each by its own law, independent given the code; missing values have weight 0.
 
     A word ``KIND*K`` says what the next K encoded columns are: real numbers (``gaussian``) and whole numbers
-    (``rounded``: a Gaussian value rounded), each with a learnt scale of its own; bits (``bernoulli``), counts
-    (``poisson``), or the one-hot block of one category (``categorical``). ``shift + scale * encoded`` is the value
-    that is priced, so that nats are those of the original values: densities of real numbers, probabilities of others.
+    (``rounded``: a Gaussian value rounded), bits (``bernoulli``), counts (``poisson``), or the one-hot block of one
+    category (``categorical``). The scale of a number is predicted by the decoder, or learnt for its column.
+    ``shift + scale * encoded`` is the value that is priced, so that nats are those of the original values: densities of
+    real numbers, probabilities of all others.
 
     Without words, tasks find them out from the data.
 
@@ -36,6 +38,9 @@ class Mixed(Likelihood):
     columns: tuple[str, ...] = param((), "KIND*K for the next K columns: gaussian*2/categorical*3/poisson")
     shift: tuple[float, ...] = param((), "what is added to every column, once scaled; none: 0")
     scale: tuple[float, ...] = param((), "what every column is multiplied by; none: 1")
+    spread: Literal["learnt", "predicted"] = param(
+        "predicted", "scales of numbers: of every value, or learnt, of a column"
+    )
 
     @classmethod
     def of(cls, measures: Iterable[Sequence[float | str]]) -> Self:
@@ -52,8 +57,13 @@ class Mixed(Likelihood):
             scale += [float(factor)] * int(width)
         return cls(tuple(f"{kind}*{width}" for kind, width in words), tuple(shift), tuple(scale))
 
-    def __str__(self) -> str:
-        """Return the columns; their units are the data's and would fill a page."""
+    def told(self, measures: Iterable[Sequence[float | str]]) -> Self:
+        """Return the likelihood for these columns, where it has none yet."""
+        return self if self.columns else replace(self.of(measures), spread=self.spread)
+
+    @property
+    def short(self) -> str:
+        """The columns; their units are the data's and would fill a page."""
         return self.name + (f":{'/'.join(self.columns)}" if self.columns else "")
 
     @property
@@ -85,7 +95,8 @@ class Mixed(Likelihood):
         if len(shape) > 1 or widths != shape[0] or not {len(self.shift), len(self.scale)} <= {0, widths}:
             came = f"The likelihood mixed of {widths} columns came for rows of shape {shape}"
             raise InputError(came, "a table, and a word for each of its columns", "likelihood='gaussian:learnt'")
-        return MixedColumns(self.blocks, self.shift or (0.0,) * widths, self.scale or (1.0,) * widths)
+        predicted = self.spread == "predicted"
+        return MixedColumns(self.blocks, self.shift or (0.0,) * widths, self.scale or (1.0,) * widths, predicted)
 
     def log_prob(self, params: Tensor, target: Tensor) -> Tensor:
         """Return the log-probability of every value, with scales of 1 in encoded units: nothing is learnt yet."""

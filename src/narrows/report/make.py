@@ -21,38 +21,36 @@ from narrows.tasks.base import Evaluation, Picture, Rows, Task
 __all__ = ["make_report", "model_facts", "params_of", "report", "versions"]
 
 DRAW: dict[str, Callable[..., Any]] = {
-    "reconstructions": figures.reconstructions,
-    "confusion": figures.confusion,
-    "overlay": figures.overlay,
-    "translations": figures.translations,
+    "bars": figures.bars,
     "budgets": figures.lines,
-    "tuning": figures.loss_curves,
+    "closeups": figures.closeups,
+    "columns": figures.reconstructed_columns,
+    "confusion": figures.confusion,
+    "contributions": figures.contribution_map,
+    "densities": figures.densities,
+    "elbow": figures.elbow,
     "explained": figures.bars,
+    "filters": figures.filters,
     "frequencies": figures.lines,
     "heat": figures.picture_rows,
-    "columns": figures.reconstructed_columns,
-    "bars": figures.bars,
-    "densities": figures.densities,
     "interpolation": figures.interpolation,
-    "marginals": figures.marginals,
-    "samples": figures.sample_grid,
-    "traversal": figures.traversal,
-    "elbow": figures.elbow,
+    "losses": figures.loss_curves,
     "map": figures.code_map,
     "map3d": figures.code_map_3d,
-    "losses": figures.loss_curves,
-    "filters": figures.filters,
-    "ranking": figures.ranking_curves,
+    "marginals": figures.marginals,
+    "overlay": figures.overlay,
     "popularity": figures.popularity_curves,
-    "trials": figures.trials,
-    "closeups": figures.closeups,
     "psnr": figures.bars,
-    "scores": figures.score_histogram,
+    "ranking": figures.ranking_curves,
+    "reconstructions": figures.reconstructions,
     "roc": figures.roc_curves,
+    "samples": figures.sample_grid,
+    "scores": figures.score_histogram,
     "series": figures.series_scores,
-    "contributions": figures.contribution_map,
-    "closeups": figures.closeups,
-    "psnr": figures.bars,
+    "translations": figures.translations,
+    "traversal": figures.traversal,
+    "trials": figures.trials,
+    "tuning": figures.loss_curves,
 }
 
 _PAGE = " Beside this page lies map.html, which shows the item under the pointer."
@@ -143,6 +141,7 @@ def _measured(task: Task, rows: tuple[Rows, Rows], folder: Path) -> dict[str, An
     }
     folder.mkdir(parents=True, exist_ok=True)
     return make_report(task, task.evaluate(*rows), folder, data=data, seconds={}, rows=rows[1])
+    return make_report(fitted, fitted.evaluate(train, held), folder, data=data, seconds={}, rows=fitted.as_read(held))
 
 
 def versions() -> dict[str, str]:
@@ -202,7 +201,11 @@ def params_of(obj: Any, leave: tuple[str, ...] = ()) -> tuple[dict[str, Any], li
     changed = [
         f.name for f in fields(obj) if f.name in values and values[f.name] != f.default and values[f.name] is not None
     ]
-    return {name: str(value) if isinstance(value, (Part, tuple)) else value for name, value in values.items()}, changed
+    return {name: _shown(value) for name, value in values.items()}, changed
+
+
+def _shown(value: Any) -> Any:
+    return value.short if isinstance(value, Part) else str(value) if isinstance(value, tuple) else value
 
 
 def model_facts(family: Any) -> dict[str, Any]:
@@ -211,7 +214,7 @@ def model_facts(family: Any) -> dict[str, Any]:
     return {
         "parameters": count,
         "network": str(family.chosen_network(family.shapes_[0])),
-        "likelihood": str(family.likelihood_),
+        "likelihood": family.likelihood_.short,
         "epochs": family.n_epochs_,
         "best epoch": family.best_epoch_ or ("0, the start" if family.history_ else "none: a closed form"),
         "stopped": family.stopped_,

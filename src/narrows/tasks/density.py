@@ -56,7 +56,7 @@ class DensityEstimator(Gaps, Task, name="density"):
     """
 
     summary = "how likely every row is, in nats; against a Gaussian, a mixture and kernels"
-    fitted: ClassVar[tuple[str, ...]] = ("fill_",)
+    fitted: ClassVar[tuple[str, ...]] = ("fill_", "units_")
     reads_missing: ClassVar[bool] = True
 
     latent_dim: int | None = param(None, "numbers in the code; none: 8, of few columns half as many as there are", ge=1)
@@ -72,21 +72,22 @@ class DensityEstimator(Gaps, Task, name="density"):
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Fit to rows X, (n, d); NaN is a missing value, and y is not used."""
-        model = self.resolve()
+        model, self.units_ = self.resolve(), None
         rows = self._rows(model, X, reset=True)
         if self.estimator is None:
             model.set_params(**self.suited(rows.shape[1:]))
-        if as_part("likelihood", model.likelihood) == Mixed():
-            model.set_params(likelihood=Mixed.of(measures_of(rows)))
+        spec = as_part("likelihood", model.likelihood)
+        if isinstance(spec, Mixed) and not spec.columns:
+            model.set_params(likelihood=spec.told(self.learn_units(rows)))
         _require_posterior(model, rows.shape[1:])
-        self.estimator_ = self.fit_filled(model, rows)
+        self.estimator_ = self.fit_filled(model, self.coded(rows))
         return self
 
     def estimate(self, X: Any) -> LogLikelihood:
         """Return log p of every row, (n,), with its standard error and its effective number of samples."""
         check_is_fitted(self)
         model = self.estimator_
-        rows = self._rows(model, X, reset=False)
+        rows = self.coded(self._rows(model, X, reset=False))
         keys = [zlib.crc32(row.tobytes()) for row in np.ascontiguousarray(rows)]
         pairs = self.gappy_pairs(model, rows)
         return log_likelihood(model.model_, pairs, self.samples, seed=model.seed_, keys=keys, where=model._where())
@@ -108,13 +109,13 @@ class DensityEstimator(Gaps, Task, name="density"):
 
     def as_read(self, rows: Rows) -> Rows:
         """Return rows flat, with missing values filled."""
-        return rows._replace(X=self.filled(flat(rows.X)))
+        return rows._replace(X=self.filled(self.coded(flat(rows.X))))
 
     def evaluate(self, train: Rows, held: Rows) -> Evaluation:
         """Return log p of ``held`` rows beside that under simpler densities of the same measure."""
         held = pick(held, _JUDGED)
         found = self.estimate(single(held.X))
-        learnt, truth = (unit(flat(rows.X)) for rows in (train, held))
+        learnt, truth = (unit(self.coded(flat(rows.X))) for rows in (train, held))
         rivals = density_rivals(self._measures(train.X), learnt, truth)
         sure, rare = np.isfinite(found.value), _rare(train, held)
         judged = {name: self._numbers(log_p, sure, rare) for name, log_p in {_OURS: found.value, **rivals}.items()}

@@ -2,7 +2,7 @@
 
 import math
 from functools import partial
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from narrows import metrics
 from narrows.baselines import PCASampler
-from narrows.data.measures import measures_of
+from narrows.bottlenecks import Quantizer
 from narrows.errors import InputError
 from narrows.estimator import Estimator
 from narrows.families.conditional_vae import ConditionalVAE
@@ -38,8 +38,9 @@ _ALONG = "One number of the code changes, in deviations of that number; the othe
 class Generator(Gaps, Task, name="generate"):
     """Draws new rows: of tables in their own types, of images the expected picture of every code.
 
-    With labels (``fit(X, y)``) it draws rows of a class. A family without a prior, as a plain autoencoder, gets a
-    Gaussian mixture over its codes. NaN in a table is a missing value.
+    Codes come from a Gaussian mixture over the codes of the rows, of every class where there are labels
+    (``fit(X, y)``), also for a family that has no prior (Ghosh et al. 2020, section 4); with ``prior="own"`` from the
+    family's prior, as those of a codebook always do. NaN in a table is a missing value.
 
     Examples
     --------
@@ -49,11 +50,14 @@ class Generator(Gaps, Task, name="generate"):
     """
 
     summary = "new rows like yours; against samples on PCA codes"
-    fitted: ClassVar[tuple[str, ...]] = ("fill_", "draws_", "classes_", "shares_", "mixtures_")
+    fitted: ClassVar[tuple[str, ...]] = ("fill_", "units_", "draws_", "classes_", "shares_", "mixtures_")
     reads_missing: ClassVar[bool] = True
 
     latent_dim: int | None = param(None, "numbers in the code; none: 16, of few columns half as many", ge=1)
-    parts: int | None = param(None, "Gaussians over the codes of a family without a prior; none: by BIC", ge=1)
+    prior: Literal["mixture", "own"] = param(
+        "mixture", "where codes come from: Gaussians over the rows' codes, or N(0, 1)"
+    )
+    parts: int | None = param(None, "Gaussians over the codes (of every class); none: as BIC says", ge=1)
 
     def default(self) -> Estimator:
         """Return a variational autoencoder, with a law for every column of a table."""
@@ -70,36 +74,39 @@ class Generator(Gaps, Task, name="generate"):
     def fit(self, X: Any, y: Any = None) -> Self:
         """Fit to rows X: a table (n, d), or images (n, H, W) or (n, C, H, W); y are labels, "" where there is none."""
         y = None if y is None else np.asarray(y).astype(str)
-        model = self._chosen(y)
-        table = (
-            np.ndim(X) == 2 and model.image_shape is None and str(getattr(X, "dtype", "")) not in ("uint8", "uint16")
-        )
+        model, self.units_ = self._chosen(y), None
+        self._require_codes(model)
+        grey = str(getattr(X, "dtype", "")) in ("uint8", "uint16")
+        table = np.ndim(X) == 2 and model.image_shape is None and not grey
         rows = flat(checked_rows(model, X, reset=True, missing=True)) if table else X
         if self.estimator is None:
             model.set_params(**self.suited(tuple(np.shape(X))[1:]))
-        if as_part("likelihood", model.likelihood) == Mixed():
-            model.set_params(likelihood=Mixed.of(measures_of(rows)) if table else "gaussian:learnt")
-        self.draws_ = table
+        spec = as_part("likelihood", model.likelihood)
+        if isinstance(spec, Mixed) and not spec.columns:
+            model.set_params(likelihood=spec.told(self.learn_units(rows)) if table else "gaussian:learnt")
+        self.draws_, rows = table, self.coded(rows)
         self.estimator_ = self.fit_filled(model, rows, y) if table else model.fit(X, y)
         names, counts = np.unique(np.zeros(0, str) if y is None else y[y != ""], return_counts=True)
         self.classes_, self.shares_ = names.tolist(), (counts / max(1, counts.sum())).tolist()
-        self._require_decoder()
-        self.mixtures_ = {} if model.has_prior else self._mixtures(self.filled(rows) if table else X, y)
+        coded = isinstance(self.estimator_.model_.bottleneck, Quantizer) or self.prior == "own"
+        self.mixtures_ = {} if coded else self._mixtures(self.filled(rows) if table else X, y)
         return self
 
     def _chosen(self, y: np.ndarray | None) -> Estimator:
-        if self.estimator is None and y is not None:
-            return type(self)(**{**self.get_params(deep=False), "estimator": self.labelled()}).resolve()
-        return self.resolve()
+        chosen = self.estimator or (self.default() if y is None else self.labelled())
+        return type(self)(**{**self.get_params(deep=False), "estimator": chosen}).resolve()
 
-    def _require_decoder(self) -> None:
-        if not hasattr(self.estimator_, "inverse_transform"):
+    def _require_codes(self, model: Estimator) -> None:
+        """Refuse, before training, what cannot draw."""
+        if not hasattr(model, "inverse_transform"):
             came = "The decoder also reads the encoder's maps, so it cannot draw"
             raise InputError(came, "a network without skips", "network='conv' or 'dense'")
+        if self.prior == "own" and not model.has_prior:
+            raise InputError(f"prior='own' came for {model.name}, which has none", "mixture", "--prior mixture")
 
     def _mixtures(self, X: Any, y: np.ndarray | None) -> dict[str, Any]:
         """Return a mixture over the codes of every class, and of all rows under the name of no class."""
-        codes = self.estimator_.transform(X)
+        codes = self.estimator_._map(X, y, self.estimator_.encode_batch)
         groups = {"": codes} if not self.classes_ else {name: codes[y == name] for name in self.classes_}
         return {name: CodeMixture.of(own, self.parts)._asdict() for name, own in groups.items()}
 
@@ -114,17 +121,16 @@ class Generator(Gaps, Task, name="generate"):
             raise InputError(f"{n} rows are asked for", "at least 1", "-n 64")
         seed = drawn(random_state)
         draw, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
-        told = hasattr(self.estimator_, "classes_") or bool(self.mixtures_)
-        known = self.classes_ if told else []
+        known = self.classes_ if hasattr(self.estimator_, "classes_") or self.mixtures_ else []
         if label is not None and str(label) not in known:
-            came = f"The class {str(label)!r} came"
-            raise InputError(came, ", ".join(known[:20]) or "no class: this model was fitted without labels")
+            none = "no class: fitted without labels"
+            raise InputError(f"The class {str(label)!r} came", ", ".join(known[:20]) or none)
         names = None
         if known:
             names = np.full(n, str(label)) if label is not None else np.sort(draw.choice(known, n, p=self.shares_))
         codes = self._codes(n, names, draw, generator)
         y = names if hasattr(self.estimator_, "classes_") else None
-        return decoded(self.estimator_, codes, y, generator if self.draws_ else None), names
+        return self.raw(decoded(self.estimator_, codes, y, generator if self.draws_ else None)), names
 
     def _codes(
         self, n: int, names: np.ndarray | None, draw: np.random.Generator, generator: torch.Generator
@@ -163,7 +169,7 @@ class Generator(Gaps, Task, name="generate"):
 
     def as_read(self, rows: Rows) -> Rows:
         """Return rows with missing values filled."""
-        return rows._replace(X=self.filled(flat(rows.X))) if self.draws_ else rows
+        return rows._replace(X=self.filled(self.coded(flat(rows.X)))) if self.draws_ else rows
 
     def _read(self, X: Any) -> np.ndarray:
         """Return rows as floats without gaps, images as such and in [0, 1]."""
@@ -176,7 +182,7 @@ class Generator(Gaps, Task, name="generate"):
         truth, learnt = self._read(held.X), self._read(train.X)
         n, draw = max(2, len(truth)), np.random.default_rng(self.estimator_.seed_)
         features = metrics.Features().fit(learnt)
-        sets = {_OURS: self.sample(n, random_state=self.estimator_.seed_)}
+        sets = {_OURS: self._read(self.sample(n, random_state=self.estimator_.seed_))}
         for parts in (1, None):
             sampler = PCASampler(parts, self._measures()).fit(learnt)
             sets[sampler.name] = sampler.sample(n, draw)
@@ -186,8 +192,8 @@ class Generator(Gaps, Task, name="generate"):
         judged = {name: metrics.distances_of(rows, target, features.width) for name, rows in made.items()}
         ours, same = judged.pop(_OURS), judged.pop(_SAME)
         values = {
-            "kernel": Metric(ours["kernel"], "kernel distance to held-out rows", f"squared; {features.name}"),
-            "frechet": Metric(ours["frechet"], "Fréchet distance to held-out rows", f"squared; {features.name}"),
+            "kernel": Metric(ours["kernel"], "kernel distance", f"squared; {features.name}"),
+            "frechet": Metric(ours["frechet"], "Fréchet distance", f"squared; {features.name}"),
             "spread": Metric(ours["spread"], "spread of the samples", "1: that of the held-out rows", "higher"),
             "floor": Metric(same["kernel"], f"kernel distance of {_SAME}", "what a perfect sampler has"),
         }
