@@ -178,6 +178,10 @@ class FeatureDictionary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task,
         drawn = pictures(both, {"the autoencoder": metrics["explained"].value}, baselines)
         return Evaluation(metrics, baselines, "explained", rival, len(truth), ours - errors[rival], drawn, notes)
 
+    def as_read(self, rows: Rows) -> Rows:
+        """Return rows as the autoencoder inside reads them: centred and scaled."""
+        return rows._replace(X=((np.asarray(rows.X) - self.shift_) / self.scale_).astype(np.float32))
+
     def _searched(self, truth: np.ndarray, spread: float) -> float:
         """Return the variance of at most 1000 rows that the atoms explain when the best are searched for."""
         from sklearn.decomposition import sparse_encode
