@@ -22,7 +22,7 @@ from narrows.data.labels import with_labels
 from narrows.errors import InputError
 from narrows.report import figures
 from narrows.tasks.base import Rows
-from narrows.tasks.classify_budgets import Shares, measures, subsets
+from narrows.tasks.classify_budgets import Shares, affordable, measures, subsets
 
 X, Y = load_digits(return_X_y=True)
 X = X.astype(np.float32) / 16
@@ -116,7 +116,7 @@ def test_logistic_regression_is_scikit_learns() -> None:
     assert image.scale_.max() == image.scale_.min() == pytest.approx(float(np.sqrt(np.mean(rows.var(0)))), rel=1e-5)
 
 
-def test_evaluation_knows_when_it_wins_and_when_it_loses() -> None:
+def test_evaluation_knows_when_it_wins_and_when_it_loses(monkeypatch: pytest.MonkeyPatch) -> None:
     # rings: a straight line tells nothing apart, and 2000 points show where the rings are
     draw = np.random.default_rng(0)
     y = draw.integers(0, 2, 2000)
@@ -130,6 +130,9 @@ def test_evaluation_knows_when_it_wins_and_when_it_loses() -> None:
     assert found.baselines["logistic regression"]["accuracy"] < 0.7
     assert [row[0] for row in found.tables[0]["rows"]] == ["20", "200", "1,000"]
     assert "±" in found.tables[0]["rows"][0][1]
+    assert "networks of at most 1,000 steps" in found.tables[0]["lead"]
+    monkeypatch.setattr("narrows.tasks.classify_budgets._WORK", 1.0)
+    assert affordable(model, rings) == 100
     drawn = next(picture for picture in found.pictures if picture.kind == "budgets")
     assert len(figures.lines(**drawn.data).axes[0].collections) == 4  # a band of spread for each line
     # 60 columns of noise and one that decides: a code of one number has lost it

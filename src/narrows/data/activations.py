@@ -129,7 +129,7 @@ class Activations(Pairs):
         owner = np.searchsorted(self.starts, index, side="right") - 1
         owners = np.unique(owner)
         if len(owners) == 1:
-            return self.shards[owners[0]].rows(index - self.starts[owners[0]])
+            return np.asarray(self.shards[owners[0]].rows(index - self.starts[owners[0]]))
         double = any(self.shards[each].values.dtype == np.float64 for each in owners)
         values = np.empty((len(index), self.width), np.float64 if double else np.float32)
         for each in owners:
