@@ -21,7 +21,7 @@ def bench(monkeypatch):
 
     monkeypatch.syspath_prepend(BENCH)
     yield call
-    for name in ("common", "quality", "speed", "table", "rows_rows", "rows_codes", "rows_masks"):
+    for name in (path.stem for path in BENCH.glob("*.py")):
         sys.modules.pop(name, None)
 
 
@@ -36,11 +36,14 @@ def lines(path):
         "linear",
         "reconstruct",
         "denoise",
+        "denoise-natural",
+        "upscale",
         "embed",
         "features",
         "stacked",
         "nll",
         "sparse",
+        "recommend",
         "segment",
         "segment-multi",
         "translate",

@@ -1,12 +1,35 @@
+import io
+
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
+from scipy.ndimage import gaussian_filter
 from torch.testing import assert_close
 
-from narrows.corruption import Corruption, GaussianNoise, Mask, SaltPepper, Swap
+from narrows.corruption import (
+    Blur,
+    Corruption,
+    Downscale,
+    GaussianNoise,
+    Grey,
+    Jpeg,
+    Mask,
+    Patches,
+    PoissonNoise,
+    SaltPepper,
+    Swap,
+)
+from narrows.errors import InputError
+from narrows.parts import as_part
 
-ALL = [GaussianNoise(0.3), GaussianNoise(0.3, clip=True), Mask(0.4), SaltPepper(0.3), Swap(0.5)]
+ALL = [
+    *(GaussianNoise(0.3), GaussianNoise(0.3, clip=True), GaussianNoise(0, to=0.2), PoissonNoise(30), Mask(0.4)),
+    *(PoissonNoise(5, to=50), SaltPepper(0.3), SaltPepper(0.1, to=0.3), Mask(0.1, to=0.9), Swap(0.5)),
+]
+PICTURES = [Blur(1.5), Blur(0.5, to=2.0), Jpeg(20), Jpeg(10, to=90), Downscale(2), Downscale(3), Patches(3, 2), Grey()]
 
 
 @pytest.fixture(autouse=True)
@@ -85,3 +108,108 @@ def test_draws_are_fresh_and_follow_the_global_generator():
 def test_the_base_class_is_abstract():
     with pytest.raises(TypeError, match="abstract"):
         Corruption()
+
+
+# ---- ranges, counts, pictures ----------------------------------------------------------------------------------------
+
+
+@settings(deadline=None)
+@given(
+    shape=st.tuples(st.integers(1, 3), st.sampled_from([1, 2, 3, 4]), st.integers(1, 9), st.integers(1, 9)),
+    dtype=st.sampled_from([torch.float32, torch.float64]),
+    corruption=st.sampled_from(PICTURES),
+)
+def test_pictures_keep_shape_and_dtype(shape, dtype, corruption):
+    x = torch.rand(shape, dtype=dtype)
+    before = x.clone()
+    corrupted = corruption(x)
+    assert (corrupted.shape, corrupted.dtype) == (shape, dtype)
+    assert torch.equal(x, before)
+    assert torch.isfinite(corrupted).all()
+
+
+@pytest.mark.parametrize("corruption", PICTURES)
+def test_pictures_only(corruption):
+    with pytest.raises(InputError, match=r"for rows of shape \(5,\).*image_shape"):
+        corruption(torch.rand(2, 5))
+
+
+@pytest.mark.parametrize("text", ["gaussian:0,0.2", "gaussian:0,to=0.2", "gaussian:std=0,to=51/255"])
+def test_a_blind_range_draws_a_level_per_row(text):
+    noise = as_part("corruption", text)
+    found = noise(torch.zeros(2000, 500)).std(1)
+    assert noise == GaussianNoise(0, to=0.2)
+    assert as_part("corruption", str(noise)) == noise
+    assert found.mean().item() == pytest.approx(0.1, abs=0.005)
+    assert found.min() < 0.005
+    assert found.max() > 0.19
+    assert np.histogram(found, 4, (0, 0.2))[0] == pytest.approx([500] * 4, abs=90)
+
+
+def test_words_give_both_scales():
+    assert GaussianNoise(25 / 255).words() == "Gaussian noise of standard deviation 0.09804 (25 of 255)"
+    assert "0 to 0.2 (0 to 51 of 255)" in GaussianNoise(0, to=0.2).words()
+    assert "30 counts at the value 1 (deviation 0.183 (46.6 of 255)" in PoissonNoise(30).words()
+    for corruption in [*ALL, *PICTURES]:
+        assert len(corruption.words()) > 8
+
+
+@pytest.mark.parametrize("value", [0.1, 0.5, 1.0])
+def test_poisson_noise_has_the_mean_and_the_variance_of_counts(value):
+    noisy = PoissonNoise(30)(torch.full((500, 500), value))
+    assert noisy.mean().item() == pytest.approx(value, rel=0.01)
+    assert noisy.var().item() == pytest.approx(value / 30, rel=0.02)
+    assert_close(noisy * 30, (noisy * 30).round(), atol=1e-4, rtol=0)
+
+
+def test_poisson_noise_takes_what_is_below_zero_as_zero():
+    assert (PoissonNoise(30)(torch.full((3, 4), -0.5)) == 0).all()
+
+
+def test_blur_is_scipys():
+    x = torch.rand(2, 3, 20, 17, dtype=torch.float64)
+    assert_close(Blur(2)(x), torch.from_numpy(gaussian_filter(x.numpy(), (0, 0, 2, 2))))
+    rows = [Blur(0.5, to=3)(x)[0] for _ in range(2)]
+    assert not torch.equal(*rows)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_jpeg_is_pillows(channels):
+    smooth = torch.nn.functional.interpolate(torch.rand(1, channels, 4, 4), (32, 40), mode="bicubic").clamp(0, 1)
+    shown = (smooth[0] * 255).round().byte().movedim(0, 2).squeeze(2).numpy()
+    file = io.BytesIO()
+    Image.fromarray(shown).save(file, "JPEG", quality=20)
+    wanted = torch.from_numpy(np.array(Image.open(file))).reshape(32, 40, channels).movedim(2, 0)
+    assert_close(Jpeg(20)(smooth)[0] * 255, wanted.float())
+
+
+def test_worse_quality_is_worse():
+    x = torch.rand(2, 1, 32, 32)
+    worse, better = ((Jpeg(q)(x) - x).square().mean() for q in (5, 90))
+    assert worse > 2 * better
+
+
+def test_downscaling_keeps_slow_waves_and_drops_fast_ones():
+    place = torch.arange(64, dtype=torch.float64)
+    slow, fast = (torch.cos(2 * torch.pi * f * (place + 0.5) / 64).expand(1, 1, 64, 64) for f in (2, 28))
+    assert (Downscale(4)(slow) - slow).abs().max() < 0.02
+    assert Downscale(4)(fast).abs().max() < 0.15
+
+
+def test_patches_hide_so_many_squares():
+    x = torch.rand(50, 3, 20, 30) + 0.1
+    hidden = Patches(5, 1)(x) == 0
+    assert (hidden.flatten(1).sum(1) == 3 * 25).all()
+    rows, columns = hidden[:, 0].any(2), hidden[:, 0].any(1)
+    assert (rows.sum(1) == 5).all()
+    assert (columns.sum(1) == 5).all()
+    assert len(rows.unique(dim=0)) > 5
+    assert (Patches(40, 1)(x) == 0).all()
+
+
+def test_grey_is_pillows():
+    colours = np.random.default_rng(0).integers(0, 256, (16, 18, 3), dtype=np.uint8)
+    grey = Grey()(torch.from_numpy(colours).movedim(2, 0)[None] / 255)
+    wanted = np.asarray(Image.fromarray(colours).convert("L"), np.float32) / 255
+    for channel in grey[0]:
+        np.testing.assert_allclose(channel.numpy(), wanted, atol=0.51 / 255)

@@ -68,6 +68,8 @@ def test_columns_left_out_are_warnings() -> None:
         ("bernoulli", scipy.sparse.csr_matrix(np.diag([1.0, 2.0, 3.0])), 1),
         ("multinomial", scipy.sparse.csr_matrix(np.diag([1.0, 2.0, 3.0])), 0),
         ("multinomial", scipy.sparse.csr_matrix(np.diag([1.0, -2.0, 3.0])), 1),
+        ("poisson", scipy.sparse.csr_matrix(np.diag([1.0, 2.0, 3.0])), 0),
+        ("poisson", scipy.sparse.csr_matrix(np.diag([1.0, -2.0, 3.0])), 1),
         ("gaussian:learnt", RNG.normal(size=(9, 4)), 0),
     ],
 )

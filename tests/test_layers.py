@@ -12,13 +12,15 @@ import narrows
 ROOT = Path(narrows.__file__).parent
 
 LAYERS = [
-    "params grammar parts schedule errors files _version",
+    "params grammar parts schedule errors files conformal _version",
+    "params grammar parts schedule errors files resize _version",
     "likelihood corruption penalties bottlenecks networks",
     "model data",
     "training",
-    "estimator decoding supervised problem funnel artefact inference inputs density diagnostics",
+    "estimator decoding supervised problem funnel artefact inference inputs density diagnostics gaps mixture sampling "
+    "walks",
     "families",
-    "tasks baselines metrics",
+    "tasks baselines metrics code_size",
     "journeys",
     "report recipes export selftest testing",
     "serve cli app __main__",

@@ -211,14 +211,18 @@ def test_texts_make_parts(kind, text, made):
 @pytest.mark.parametrize(
     ("kind", "text", "message"),
     [
-        ("corruption", "gausian:0.5", "There is no corruption 'gausian'. Accepted: gaussian[:std,clip], mask[:rate]"),
+        (
+            "corruption",
+            "gausian:0.5",
+            "There is no corruption 'gausian'. Accepted: blur[:sigma,to], downscale[:scale], gaussian[:std,clip,to]",
+        ),
         ("corruption", "gausian", "Try: 'gaussian'."),
         (
             "corruption",
             "gaussian:sdt=0.5",
-            "'sdt=0.5' is not understood. Accepted: gaussian[:std,clip]. Try: 'std=...'.",
+            "'sdt=0.5' is not understood. Accepted: gaussian[:std,clip,to]. Try: 'std=...'.",
         ),
-        ("corruption", "gaussian:0.5,0.6", "'0.6' is not understood"),
+        ("corruption", "gaussian:0.5,0.6,0.7", "'0.7' is not understood"),
         ("corruption", "gaussian:std=0.5,std=0.6", "'std=0.6' is not understood"),
         (
             "network",
@@ -400,7 +404,7 @@ def test_an_installed_object_that_is_no_part_is_not_used(monkeypatch):
 
 
 def test_a_name_of_another_module_is_not_taken():
-    with pytest.raises(TypeError, match=r"'mask' of Mine is taken by narrows.corruption.Mask"):
+    with pytest.raises(TypeError, match=r"'mask' of Mine is taken by narrows.corruption.values.Mask"):
 
         @part("mask")
         class Mine(Corruption):

@@ -99,8 +99,10 @@ def test_classes_have_their_colours_names_and_neighbours():
     assert colours == [CLASSES[label].lower() for label in labels]
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["cat", "dog"]
     assert title(figure).endswith("of the same class for 80 %")
-    unnamed = figures.code_map(codes, labels - 1, ["cat", "dog"])
-    assert [text.get_text() for text in unnamed.legends[0].get_texts()] == ["-1", "0"]
+    without = figures.code_map(codes, labels - 1, ["cat", "dog"])
+    assert [text.get_text() for text in without.legends[0].get_texts()] == ["no label", "cat"]
+    unnamed = figures.code_map(codes, labels - 2, ["cat", "dog"])
+    assert [text.get_text() for text in unnamed.legends[0].get_texts()] == ["-2", "-1"]
 
 
 def test_rare_classes_share_a_colour_and_broken_codes_are_left_out(rng):

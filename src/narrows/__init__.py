@@ -13,16 +13,41 @@ if "torch" not in sys.modules:
     os.environ.setdefault("GOMP_SPINCOUNT", "5000")
 
 _PLACES = {
-    "families": "AutoEncoder:autoencoder DenoisingAutoEncoder:denoising LinearAutoEncoder:linear VAE:vae "
-    "AdversarialAutoEncoder:adversarial ConditionalVAE:conditional_vae ContractiveAutoEncoder:contractive "
-    "SparseAutoEncoder:sparse StackedAutoEncoder:stacked VQVAE:vqvae WassersteinAutoEncoder:wasserstein",
-    "tasks": "CodeClassifier:classify Denoiser:denoise FeatureDictionary:sparse Reducer:reduce",
-    "": "Bernoulli:likelihood Categorical:likelihood Gaussian:likelihood Laplace:likelihood Multinomial:likelihood "
-    "GaussianNoise:corruption Mask:corruption SaltPepper:corruption Swap:corruption L1:penalties "
-    "Contractive:penalties KLSparsity:penalties Orthogonal:penalties Dice:penalties Edges:penalties "
-    "AuxK:penalties Critic:penalties Cosine:schedule Ramp:schedule Conv:networks Dense:networks Dictionary:networks "
-    "Linear:networks ResNet:networks Stack:networks UNet:networks Model:model Pairs:data Estimator:estimator "
-    "Problem:estimator InputError:errors ArtefactError:errors read:data check:data train:training",
+    "families": """
+        AdversarialAutoEncoder:adversarial AutoEncoder:autoencoder ConditionalVAE:conditional_vae
+        ContractiveAutoEncoder:contractive DenoisingAutoEncoder:denoising LinearAutoEncoder:linear
+        LinearRecommender:linear_recommender SparseAutoEncoder:sparse StackedAutoEncoder:stacked VAE:vae VQVAE:vqvae
+        WassersteinAutoEncoder:wasserstein
+    """,
+    "tasks": """
+        AnomalyDetector:anomaly
+        CodeClassifier:classify
+        Denoiser:denoise
+        DensityEstimator:density
+        FeatureDictionary:sparse
+        Generator:generate
+        Recommender:recommend
+        Reducer:reduce
+        Segmenter:segment
+        Translator:translate
+        Upscaler:upscale
+    """,
+    "": """
+        Blur:corruption Downscale:corruption GaussianNoise:corruption Grey:corruption Jpeg:corruption
+        Mask:corruption Patches:corruption PoissonNoise:corruption SaltPepper:corruption Swap:corruption
+        Pairs:data check:data read:data
+        ArtefactError:errors InputError:errors
+        Estimator:estimator Problem:estimator
+        Bernoulli:likelihood Categorical:likelihood Gaussian:likelihood Laplace:likelihood
+        Mixed:likelihood Multinomial:likelihood Poisson:likelihood
+        Model:model
+        Conv:networks Dense:networks Dictionary:networks ItemItem:networks Linear:networks ResNet:networks
+        Residual:networks Stack:networks UNet:networks
+        AuxK:penalties Contractive:penalties Critic:penalties Dice:penalties Edges:penalties
+        KLSparsity:penalties L1:penalties Orthogonal:penalties
+        Cosine:schedule Ramp:schedule
+        train:training
+    """,
 }
 _HOME = {
     name: ".".join(filter(None, ("narrows", folder, module)))
@@ -50,6 +75,6 @@ def load(folder: Any, parts: Any = ()) -> Any:
     return import_module("narrows.artefact").load(folder, parts)
 
 
-def report(fitted: Any, X: Any, folder: Any) -> Any:
+def report(fitted: Any, X: Any, folder: Any, y: Any = None) -> Any:
     """Write report.html and report.json on how a fitted task does on rows ``X``, and return the report."""
-    return import_module("narrows.report.make").report(fitted, X, folder)
+    return import_module("narrows.report.make").report(fitted, X, folder, y)

@@ -156,7 +156,7 @@ def _family_card(family: Any) -> dict[str, Any]:
     names = getattr(family, "feature_names_in_", None)
     return {
         "name": type(family).name,
-        "params": _params(family, ("checkpoint", "tensorboard")),
+        "params": _params(family, ("checkpoint", "tensorboard", "weights")),
         "shapes": family.shapes_,
         "likelihood": part_json(family.likelihood_),
         "fitted": fitted,

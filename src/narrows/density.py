@@ -1,6 +1,7 @@
 """How likely rows are under a model with a posterior: log p(x) by importance sampling."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -28,7 +29,13 @@ class LogLikelihood(NamedTuple):
 
 
 def log_likelihood(
-    model: Model, pairs: Pairs, samples: int = 1000, *, seed: int = 0, where: torch.device | None = None
+    model: Model,
+    pairs: Pairs,
+    samples: int = 1000,
+    *,
+    seed: int = 0,
+    keys: Sequence[int] | None = None,
+    where: torch.device | None = None,
 ) -> LogLikelihood:
     """Return log p(target) of every row, log 1/K sum_k p(target | z_k) p(z_k) / q(z_k | x) with z_k from q(z | x).
 
@@ -36,8 +43,9 @@ def log_likelihood(
     truth; with K = 1 its mean over rows is an unbiased estimate of the evidence lower bound. The standard error is that
     of the delta method, for a weight of finite variance: with few effective samples, trust neither.
 
-    A row's draws depend on ``seed`` and its place in ``pairs`` alone, so that its numbers are the same, up to rounding,
-    whatever rows come after it and on every device. Rows with a condition are priced given the condition.
+    A row's draws depend on ``seed`` and its place in ``pairs`` alone, or on its key where there are ``keys``, so that
+    its numbers are the same, up to rounding, whatever rows come after it and on every device. Rows with a condition are
+    priced given the condition; an impossible row has the value -inf, and no error.
 
     Raises ``InputError`` for a model whose code has no posterior, or whose decoder also reads the encoder's maps.
 
@@ -62,11 +70,12 @@ def log_likelihood(
         nonlocal started
         rows = range(started, started + len(batch.x))
         started += len(batch.x)
-        return _sums(model, batch, samples, [mixed(seed, row) for row in rows])
+        return _sums(model, batch, samples, [mixed(seed, row if keys is None else keys[row]) for row in rows])
 
     with seeded(seed):  # for targets that are drawn anew
         first, second = run(model, pairs, sums, where).T
-    effective = np.exp(2 * first - second)
+    with np.errstate(invalid="ignore"):
+        effective = np.exp(2 * first - second)
     spread = np.maximum(samples / effective - 1, 0)
     error = np.sqrt(spread / (samples - 1)) if samples > 1 else np.full_like(first, np.nan)
     return LogLikelihood(first - math.log(samples), error, effective)

@@ -19,11 +19,11 @@ from narrows.diagnostics import diagnose
 from narrows.errors import InputError
 from narrows.funnel import fit_estimator
 from narrows.inference import run
-from narrows.inputs import checked_rows, like_rows, model_rows, n_axes
+from narrows.inputs import checked_rows, checked_weights, like_rows, model_rows, n_axes
 from narrows.likelihood import Likelihood, Pricing
 from narrows.model import Model
 from narrows.networks import Network
-from narrows.networks.start import unit_variance_start
+from narrows.networks.start import sample_size, unit_variance_start
 from narrows.params import FAMILIES, check_params, kebab, param, register
 from narrows.parts import as_part, as_parts
 from narrows.penalties import Penalty
@@ -32,8 +32,6 @@ from narrows.training.fit import Watch
 from narrows.training.runtime import Runtime
 
 __all__ = ["Estimator", "Problem"]
-
-_SAMPLE = 4096  # rows that the start looks at
 
 
 @dataclass_transform(kw_only_default=True)
@@ -83,6 +81,7 @@ class Estimator(Decoding, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
     random_state: int | np.random.RandomState | None = param(None, "seed of everything random")
     image_shape: tuple[int, ...] | None = param(None, "(C, H, W) of rows that are flattened images")
     warm_start: bool = param(False, "go on from the weights of the last fit")
+    weights: str | None = param(None, "folder of a fitted model whose weights a fit starts from")
     checkpoint: str | None = param(None, "folder for the resume state; a fit goes on from what it holds")
     tensorboard: str | None = param(None, "folder for TensorBoard events")
     verbose: bool = param(False, "show progress")
@@ -98,7 +97,7 @@ class Estimator(Decoding, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
 
     def prepare(self, model: Model, pairs: Pairs) -> None:
         """Start the model from the data before the first step: layers of unit variance around the mean target."""
-        batch = next(pairs.batches(_SAMPLE, torch.Generator().manual_seed(0)))
+        batch = next(pairs.batches(sample_size(pairs.shapes[0]), torch.Generator().manual_seed(0)))
         varies = bool((batch.x != batch.x[:1]).any())  # equal rows leave nothing to scale by
         if self.start == "data" and varies:
             centre = model.likelihood.centre(batch.target)
@@ -121,19 +120,25 @@ class Estimator(Decoding, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
 
     # ---- scikit-learn ----------------------------------------------------------------------------------------------
 
-    def fit(self, X: Any, y: Any = None, *, valid: Any = None, watch: Watch | None = None) -> Self:
+    def fit(
+        self, X: Any, y: Any = None, sample_weight: Any = None, *, valid: Any = None, watch: Watch | None = None
+    ) -> Self:
         """Fit the model to rows X: (n, d), (n, H, W) or (n, C, H, W); arrays, frames, CSR matrices or tensors.
 
-        uint8 and uint16 are read as [0, 1]; y is ignored unless the family says otherwise. ``valid`` are rows to
-        validate on instead of a share of X, or a pair of rows and their y; ``watch(model, entry)`` is called after
-        every epoch with its row of ``history_``.
+        uint8 and uint16 are read as [0, 1]; y is ignored unless the family says otherwise. ``sample_weight`` (n,) says
+        how often each row counts in the loss, 0 leaves it out. ``valid`` are rows to validate on instead of a share of
+        X, or a pair of rows and their y; ``watch(model, entry)`` is called after every epoch with its row of
+        ``history_``.
         """
         check_params(self)
         rows = model_rows(checked_rows(self, X, reset=True), self.image_shape, None)
         self.observe(rows, y)
         other, labels = valid if isinstance(valid, tuple) and len(valid) == 2 else (valid, None)
         held = None if valid is None else self._pairs_of(other, labels, rows.shape[1:])
-        self.fit_pairs(self.pairs(rows, y), valid=held, watch=watch)
+        pairs = self.pairs(rows, y)
+        if sample_weight is not None:
+            pairs = pairs.weighted(checked_weights(sample_weight, rows))
+        self.fit_pairs(pairs, valid=held, watch=watch)
         self.rows_axes_ = n_axes(X)
         return self
 

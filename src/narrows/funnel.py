@@ -3,17 +3,21 @@
 import math
 from collections.abc import Callable
 from dataclasses import fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 from narrows.data.pairs import Pairs
+from narrows.data.stream import Stored
 from narrows.errors import InputError
 from narrows.likelihood import Likelihood, Pricing
 from narrows.model import Model
+from narrows.networks.start import sample_size
 from narrows.parts import Part, as_part
 from narrows.training.checkpoint import Checkpoint
 from narrows.training.fit import Job, Settings, Watch, fit
@@ -64,6 +68,7 @@ def fit_estimator(
     kept, held = split(pairs, 0 if own.epochs == 0 else own.validation, seed)
     if valid is not None:
         kept, held = pairs, single(valid).plain().read_by(priced)
+    kept, held = kept.balanced(), held and held.balanced()
     model = fresh(own, kept, priced, seed, start=saved is None)
     refuse_copies(own, model, pairs)
     with seeded(seed):
@@ -120,12 +125,29 @@ def fresh(estimator: "Estimator", kept: Pairs, priced: Pricing, seed: int, *, st
         paired = kept.columns[1] is not None
         model = estimator.build(estimator.problem(kept.shapes, priced)._replace(paired=paired))
         last = estimator.model_.state_dict() if estimator.warm_start and hasattr(estimator, "model_") else {}
-        if last and shapes(last) == shapes(model.state_dict()):
+        if estimator.weights is not None:
+            model.load_state_dict(stored(estimator.weights, model.state_dict()))
+        elif last and shapes(last) == shapes(model.state_dict()):
             model.load_state_dict(last)
         elif start:
-            priced.start(next(kept.batches(4096, torch.Generator().manual_seed(seed))).target)
+            some = sample_size(kept.shapes[0])
+            priced.start(next(kept.batches(some, torch.Generator().manual_seed(seed))).target)
             estimator.prepare(model, kept)
     return model
+
+
+def stored(folder: str, like: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the weights that a fitted model left in ``folder``; those of another model are refused."""
+    path = Path(folder) / "model.safetensors"
+    if not path.exists():
+        raise InputError(f"{folder} holds no {path.name}", "a folder that `narrows fit` or .save() wrote")
+    found: dict[str, Tensor] = load_file(path)
+    ours, theirs = shapes(like), shapes(found)
+    odd = sorted(name for name in {*ours, *theirs} if ours.get(name) != theirs.get(name))
+    if odd:
+        came = f"The weights in {folder} are those of another model: {len(odd)} of {len(ours)} differ, first {odd[0]!r}"
+        raise InputError(came, "the same columns, family, network and latent_dim", "leave out what changes the model")
+    return found
 
 
 def shapes(weights: dict[str, Tensor]) -> dict[str, torch.Size]:
@@ -149,6 +171,9 @@ def refuse_outside(likelihood: Likelihood, pairs: Pairs) -> None:
     if pairs.transform is not None or likelihood.support == (-math.inf, math.inf):
         return
     column = pairs.columns[0] if pairs.columns[1] is None else pairs.columns[1]
+    if isinstance(column, Stored):
+        full = np.iinfo(column.dtype).max if column.dtype.kind == "u" and not pairs.labels else 1
+        column = torch.tensor(column.limits()) / full
     values = torch.as_tensor(column.data) if sp.issparse(column) else column
     grey = not sp.issparse(column) and not pairs.labels
     most = {torch.uint8: 255.0, torch.uint16: 65535.0}.get(values.dtype, 1.0) if grey else 1.0

@@ -8,35 +8,66 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import _check_sample_weight, validate_data
 
+from narrows.data.stream import Stored
 from narrows.errors import InputError
 
-__all__ = ["checked_rows", "like_rows", "model_rows", "n_axes"]
+__all__ = ["checked_rows", "checked_weights", "like_rows", "model_rows", "n_axes"]
 
 _KEPT = {"uint8", "uint16"}
 
 
-def checked_rows(estimator: BaseEstimator, X: Any, *, reset: bool) -> Any:
+def checked_rows(estimator: BaseEstimator, X: Any, *, reset: bool, missing: bool = False) -> Any:
     """Return ``X`` as an array or CSR matrix that scikit-learn accepts: 2-D or images, finite, of the fitted size.
 
     uint8 and uint16 keep their type (sparse ones hold counts, and do not), float32 and float64 too, everything else
-    becomes float64. To scikit-learn an image is a row of values, so that it counts them all.
+    becomes float64. To scikit-learn an image is a row of values, so that it counts them all. ``missing`` lets NaN pass.
     """
+    if isinstance(X, Stored):
+        return _checked_stored(estimator, X, reset=reset)
     if isinstance(X, torch.Tensor):
         X = X.detach().cpu()
         X = (X.float() if X.dtype in (torch.bfloat16, torch.float16) else X).numpy()
     X = np.asarray(X) if isinstance(X, (list, tuple)) else X
     dtype = None if _types(X) <= _KEPT else [np.float64, np.float32]
     shape = X.shape if isinstance(X, np.ndarray) and X.ndim > 2 else None
+    rules: dict[str, Any] = {"reset": reset, "dtype": dtype, "ensure_all_finite": "allow-nan" if missing else True}
     if shape is None:
-        return validate_data(estimator, X, reset=reset, dtype=dtype, accept_sparse="csr")
+        return validate_data(estimator, X, accept_sparse="csr", **rules)
     values, known = math.prod(shape[1:]), getattr(estimator, "n_features_in_", None)
     if not reset and known not in (None, values):
         raise InputError(
             f"Rows of shape {shape[1:]} came to a model fitted on rows of {known} values", f"{known} values"
         )
-    return validate_data(estimator, X.reshape(shape[0], values), reset=reset, dtype=dtype).reshape(shape)
+    return validate_data(estimator, X.reshape(shape[0], values), **rules).reshape(shape)
+
+
+def _checked_stored(estimator: BaseEstimator, X: Stored, *, reset: bool) -> Stored:
+    """Return rows on disk after one pass over them: finite, and of the fitted size."""
+    values, known = math.prod(X.shape[1:]), getattr(estimator, "n_features_in_", None)
+    if not reset and known not in (None, values):
+        raise InputError(f"Rows of {values} values came to a model fitted on rows of {known}", f"{known} values")
+    X.limits()
+    if reset:
+        estimator.n_features_in_ = values
+        if hasattr(estimator, "feature_names_in_"):
+            del estimator.feature_names_in_
+    return X
+
+
+def checked_weights(weight: Any, rows: Any) -> np.ndarray:
+    """Return one weight per row, finite, none negative and not all zero.
+
+    Examples
+    --------
+    >>> checked_weights([2, 0], np.zeros((2, 3))).tolist()
+    [2.0, 0.0]
+    """
+    weights: np.ndarray = _check_sample_weight(weight, rows, dtype=np.float64, ensure_non_negative=True)
+    if not weights.any():
+        raise InputError("Every sample_weight is zero", "a weight above zero for some rows")
+    return weights
 
 
 def model_rows(X: Any, image_shape: tuple[int, ...] | None, expected: tuple[int, ...] | None) -> Any:
@@ -53,7 +84,7 @@ def model_rows(X: Any, image_shape: tuple[int, ...] | None, expected: tuple[int,
             raise InputError(f"Rows of {X.shape[1]} values do not fit image_shape={image_shape}", f"{size} values")
         X = (X.toarray() if sp.issparse(X) else X).reshape(X.shape[0], *image_shape)
     if X.ndim == 3:
-        X = X[:, None]
+        X = X.reshape(X.shape[0], 1, *X.shape[1:])
     if X.ndim == 4 and X.shape[1] > 16 and X.shape[3] in (1, 3, 4):
         came = f"Images of shape {X.shape[1:]} seem to have their channels last"
         raise InputError(came, "(n, C, H, W)", "np.moveaxis(X, 3, 1)")

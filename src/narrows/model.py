@@ -34,6 +34,11 @@ def attach(x: Tensor, cond: Tensor | None) -> Tensor:
     return torch.cat([x, maps], 1)
 
 
+def _stressed(terms: dict[str, Tensor], weight: Tensor | None) -> dict[str, Tensor]:
+    """Multiply the terms of every row with the weight of the row, (B,), where there is one."""
+    return terms if weight is None or weight.ndim > 1 else {name: term * weight for name, term in terms.items()}
+
+
 def _name(penalty: "Callable[[Model, Step], Tensor]") -> str:
     return str(getattr(penalty, "name", "") or getattr(penalty, "__name__", type(penalty).__name__))
 
@@ -100,12 +105,12 @@ class Model(nn.Module):
         for penalty in self.penalties:
             name, cost = _name(penalty), penalty(self, step)
             terms[name] = terms[name] + cost if name in terms else cost
-        return terms
+        return _stressed(terms, batch.weight)
 
     def nats(self, batch: Batch) -> Tensor:
         """Return the loss of every row, (B,), without corruption and penalties: what a row costs once trained."""
         _, terms = self._step(batch, 1.0)
-        return torch.stack(list(terms.values())).sum(0)
+        return torch.stack(list(_stressed(terms, batch.weight).values())).sum(0)
 
     def settled(self, terms: dict[str, float]) -> float:
         """Return the sum of the terms that are comparable between epochs."""
@@ -116,7 +121,8 @@ class Model(nn.Module):
     def _step(self, batch: Batch, progress: float) -> tuple[Step, dict[str, Tensor]]:
         code, skips = self.encode(batch.x, batch.cond, progress)
         params = self.decode(code.z, skips, batch.cond)
-        terms = {"reconstruction": self.likelihood.nats(params, batch.target, batch.weight)}
+        values = batch.weight if batch.weight is not None and batch.weight.ndim > 1 else None
+        terms = {"reconstruction": self.likelihood.nats(params, batch.target, values)}
         if self.bottleneck.term:
             terms[self.bottleneck.term] = code.cost
         return Step(batch.x, batch.cond, code, params, batch.target), terms

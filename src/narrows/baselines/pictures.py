@@ -1,5 +1,6 @@
 """Simple competitors for pictures in, pictures or masks out: what needs no network."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -34,17 +35,21 @@ class SmoothedThreshold:
     sigmas: tuple[float, ...] = (0.0, 1.0, 1.5, 2.0, 3.0, 4.0)
     name = "smoothed threshold"
 
-    def fit(self, A: Array, B: Array) -> Self:
-        """Choose from grey pictures ``(n, H, W)`` or ``(n, 1, H, W)`` and masks ``(n, H, W)`` of what is looked for."""
-        mask = np.asarray(B, bool)
-        found = [(*_best_cut(_smooth(A, sigma).ravel(), mask.ravel()), sigma) for sigma in self.sigmas]
+    def fit(self, A: Any, B: Any) -> Self:
+        """Choose from grey pictures and masks of what is looked for.
+
+        Pictures are ``(n, H, W)``, ``(n, 1, H, W)`` or a list of any sizes, masks ``(n, H, W)`` or a list.
+        """
+        mask = _flat([np.asarray(each, bool) for each in B])
+        found = [(*best_cut(_flat(_smooth(A, sigma)), mask), sigma) for sigma in self.sigmas]
         self.dice_, self.threshold_, self.dark_, self.sigma_ = max(found, key=lambda each: each[0])
         return self
 
-    def predict(self, A: Array) -> Array:
-        """Return masks, ``(n, H, W)``."""
+    def predict(self, A: Any) -> Any:
+        """Return masks, ``(n, H, W)``; a list for a list."""
         smooth = _smooth(A, self.sigma_)
-        return smooth <= self.threshold_ if self.dark_ else smooth > self.threshold_
+        masks = [each <= self.threshold_ if self.dark_ else each > self.threshold_ for each in smooth]
+        return masks if isinstance(A, list) else np.stack(masks)
 
 
 @dataclass
@@ -66,8 +71,14 @@ class LocationPrior:
     ignore: int | None = None
     name = "most frequent class per place"
 
-    def fit(self, A: Array, B: Array) -> Self:
-        """Count the classes of masks ``(n, H, W)``; the pictures A are not looked at."""
+    def fit(self, A: Any, B: Any) -> Self:
+        """Count the classes of masks ``(n, H, W)``, or a list of any sizes; the pictures A are not looked at.
+
+        Masks of different sizes are brought to their middle size: places are shares of height and width.
+        """
+        sizes = [np.shape(mask) for mask in B]
+        height, width = (int(side) for side in np.median(sizes, axis=0))
+        B = np.stack([nearest(mask, (height, width)) for mask in B])
         classes = [each for each in np.unique(B) if each != self.ignore]
         if not classes:
             raise InputError(f"Masks of shape {np.shape(B)} with no class but void", "masks of at least one class")
@@ -77,9 +88,25 @@ class LocationPrior:
         self.classes_ = np.asarray(classes)[most]
         return self
 
-    def predict(self, A: Array) -> Array:
-        """Return the same mask for every picture."""
+    def predict(self, A: Any) -> Any:
+        """Return the same classes once for every picture; for a list of pictures, in the size of each."""
+        if isinstance(A, list):
+            return [nearest(self.classes_, picture.shape[-2:]) for picture in A]
         return np.broadcast_to(self.classes_, (len(A), *self.classes_.shape))
+
+
+def nearest(mask: Array, size: tuple[int, ...]) -> Array:
+    """Return a mask (H, W) in another size, every pixel from the nearest one.
+
+    Examples
+    --------
+    >>> nearest(np.array([[1, 2]]), (2, 4)).tolist()
+    [[1, 1, 2, 2], [1, 1, 2, 2]]
+    """
+    rows, columns = (
+        np.minimum((np.arange(n) + 0.5) * m / n, m - 1).astype(int) for n, m in zip(size, mask.shape, strict=True)
+    )
+    return mask if mask.shape == tuple(size) else mask[np.ix_(rows, columns)]
 
 
 @dataclass
@@ -102,17 +129,19 @@ class ColourTable:
     k: int = 64
     name = "colour table"
 
-    def fit(self, A: Array, B: Array) -> Self:
-        """Learn from pairs of pictures ``(n, C, H, W)``; uint8 and uint16 become [0, 1]."""
+    def fit(self, A: Any, B: Any) -> Self:
+        """Learn from pairs of pictures ``(n, C, H, W)`` or lists of any sizes; uint8 and uint16 become [0, 1]."""
         from sklearn.cluster import KMeans
 
-        if A.ndim != 4 or B.ndim != 4 or (len(A), *A.shape[2:]) != (len(B), *B.shape[2:]):
-            raise InputError(f"Pictures of shapes {A.shape} and {B.shape}", "(n, C, H, W), as many of one size in both")
+        shapes = [[picture.shape for picture in each] for each in (A, B)]
+        alike = len(A) == len(B) and all(a[1:] == b[1:] and len(a) == 3 for a, b in zip(*shapes, strict=True))
+        if not alike:
+            raise InputError(f"Pictures of shapes {shapes[0][:3]} and {shapes[1][:3]}", "(C, H, W), pairs of one size")
         per_picture = max(1, ENOUGH // len(A))
         colours = np.concatenate([sample(_pixels(picture), per_picture) for picture in A]).astype(np.float64)
         k = min(self.k, len(np.unique(colours, axis=0)))
         self.palette_ = KMeans(k, n_init=4, random_state=0).fit(colours).cluster_centers_
-        total, count = np.zeros((k, B.shape[1])), np.zeros(k)
+        total, count = np.zeros((k, len(B[0]))), np.zeros(k)
         for a, b in zip(A, B, strict=True):
             which = self._nearest(a)
             count += np.bincount(which, minlength=k)
@@ -120,10 +149,10 @@ class ColourTable:
         self.table_ = (total / np.maximum(count, 1)[:, None]).astype(np.float32)
         return self
 
-    def predict(self, A: Array) -> Array:
-        """Return pictures, float32."""
-        made = [self.table_[self._nearest(picture)].T.reshape(-1, *A.shape[2:]) for picture in A]
-        return np.stack(made)
+    def predict(self, A: Any) -> Any:
+        """Return pictures, float32; a list for a list."""
+        made = [self.table_[self._nearest(picture)].T.reshape(-1, *picture.shape[1:]) for picture in A]
+        return made if isinstance(A, list) else np.stack(made)
 
     def _nearest(self, picture: Array) -> Array:
         """Return the place in the palette of every pixel's colour."""
@@ -160,26 +189,31 @@ def _pixels(picture: Array) -> Array:
     return unit(picture).reshape(len(picture), -1).T
 
 
-def _smooth(A: Array, sigma: float) -> Array:
-    """Grey pictures (n, H, W), smoothed; uint8 and uint16 become [0, 1]."""
+def _flat(pictures: Sequence[Array]) -> Array:
+    """Return the pixels of all pictures, one after the other."""
+    return np.concatenate([each.ravel() for each in pictures])
+
+
+def _smooth(A: Sequence[Array], sigma: float) -> list[Array]:
+    """Grey pictures (H, W), smoothed; uint8 and uint16 become [0, 1]."""
     from scipy.ndimage import gaussian_filter
 
-    if A.ndim not in (3, 4) or (A.ndim == 4 and A.shape[1] != 1):
-        raise InputError(f"Pictures of shape {A.shape}", "grey ones, (n, H, W) or (n, 1, H, W)")
-    grey = unit(A.reshape(len(A), *A.shape[-2:]))
-    return np.asarray(gaussian_filter(grey, (0, sigma, sigma)))
+    for picture in A:
+        if picture.ndim not in (2, 3) or (picture.ndim == 3 and len(picture) != 1):
+            raise InputError(f"A picture of shape {picture.shape}", "grey ones, (H, W) or (1, H, W)")
+    return [gaussian_filter(unit(picture.reshape(picture.shape[-2:])), sigma) for picture in A]
 
 
-def _best_cut(values: Array, mask: Array) -> tuple[float, float, bool]:
-    """Dice of the best threshold, the threshold, and whether what is looked for lies below it."""
+def best_cut(values: Array, mask: Array, dark: bool | None = None) -> tuple[float, float, bool]:
+    """Dice of the best threshold, the threshold, and whether what is looked for lies below it, where that is open."""
     if len(values) != len(mask):
         raise InputError(f"{len(values)} pixels and {len(mask)} of the masks", "masks of the pictures' size")
     order = np.argsort(values)
     ranked, hits = values[order], np.cumsum(mask[order])
     last = np.append(np.flatnonzero(ranked[1:] != ranked[:-1]), len(ranked) - 1)  # of equal values
     below, there = hits[last], int(hits[-1])
-    dark = 2 * below / np.maximum(last + 1 + there, 1)
-    bright = 2 * (there - below) / np.maximum(len(ranked) - last - 1 + there, 1)
-    is_dark = bool(dark.max() >= bright.max())
-    best = int((dark if is_dark else bright).argmax())
-    return float((dark if is_dark else bright)[best]), float(ranked[last[best]]), is_dark
+    under = 2 * below / np.maximum(last + 1 + there, 1)
+    over = 2 * (there - below) / np.maximum(len(ranked) - last - 1 + there, 1)
+    is_dark = bool(under.max() >= over.max()) if dark is None else dark
+    best = int((under if is_dark else over).argmax())
+    return float((under if is_dark else over)[best]), float(ranked[last[best]]), is_dark

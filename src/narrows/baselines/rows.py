@@ -73,12 +73,14 @@ class LinearDenoiser:
     ----------
     ridge : float
         Penalty, as a share of the mean variance of the noisy values; 0 is ordinary least squares.
+    patch : int, optional
+        Side of patches that images, of any size, are cut into.
 
     Notes
     -----
     Images of more than 4096 values use one map from noisy to clean patches (16 x 16, smaller with many channels),
     whose overlapping results are averaged. Tables that wide are refused: a report leaves the competitor out.
-    Where all clean values lie in [0, 1], so do the results: that makes it a stronger competitor.
+    Where all clean values lie in [0, 1], so do the results.
 
     Examples
     --------
@@ -89,29 +91,28 @@ class LinearDenoiser:
     """
 
     ridge: float = 1e-3
+    patch: int | None = None
     name = "best linear denoiser"
 
     def fit(self, noisy: Array, clean: Array) -> Self:
         """Solve for the weights from rows of noisy values and the clean values of the same rows."""
         if len(noisy) != len(clean) or len(noisy) < 2:
             raise InputError(f"{len(noisy)} noisy and {len(clean)} clean rows", "as many of both, 2 or more")
-        self.patch_ = _patch_side(noisy, clean)
+        self.patch_ = self.patch or _patch_side(noisy, clean)
         self.shape_ = clean.shape[1:]
         extremes = unit(np.array([clean.min(), clean.max()]))
         self.limits_ = (0.0, 1.0) if (extremes == extremes.clip(0, 1)).all() else (-np.inf, np.inf)
-        if self.patch_:
-            noisy, clean = _patches(noisy, clean, self.patch_)
+        noisy, clean = _patches(noisy, clean, self.patch_) if self.patch_ else (noisy, clean)
         x, y = (sample(rows.reshape(len(rows), -1), ENOUGH) for rows in (noisy, clean))
         self.weights_, self.intercept_ = _least_squares(x, y, self.ridge)
         return self
 
     def denoise(self, noisy: Array) -> Array:
         """Return the estimate of the clean rows."""
-        kind = np.result_type(noisy, np.float32)
-        whole = (part @ self.weights_ + self.intercept_ for part in _parts(noisy))
+        kind, whole = np.result_type(noisy, np.float32), (x @ self.weights_ + self.intercept_ for x in _parts(noisy))
         results = (self._denoise_image(unit(image)) for image in noisy) if self.patch_ else whole
-        flat = np.concatenate([result.astype(kind) for result in results])
-        return flat.reshape(len(noisy), *self.shape_).clip(*self.limits_)
+        shape = noisy.shape if self.patch_ else (len(noisy), *self.shape_)
+        return np.concatenate([each.astype(kind) for each in results]).reshape(shape).clip(*self.limits_)
 
     def _denoise_image(self, image: Array) -> Floats:
         """Average the results of overlapping patches of one image."""
@@ -168,7 +169,7 @@ class MedianFilter:
 
 @dataclass
 class NoisyInput:
-    """No denoising at all: what every denoiser has to beat.
+    """No denoising at all.
 
     Examples
     --------

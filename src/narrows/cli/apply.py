@@ -3,13 +3,17 @@
 import sys
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from narrows.artefact import load, read_card
 from narrows.cli.flags import Options
 from narrows.errors import ArtefactError, InputError
-from narrows.journeys.base import Request, journey_from_card
+from narrows.journeys.base import Journey, Request, journey_from_card
 
 __all__ = ["apply"]
+
+_FLAGS = {"history": "--history", "n": "-n", "label": "--class", "random_state": "--random-state"}
+_OWNERS = {"history": "recommend"}  # the others belong to generate
 
 
 def apply(options: Options) -> int:
@@ -28,10 +32,27 @@ def apply(options: Options) -> int:
             f"{run} was saved from Python: it does not know how its rows are read", "a folder that `narrows fit` wrote"
         )
     journey, own = journey_from_card(card["journey"])
-    request = Request(options.data, options.second, decode=options.decode)
+    given = {name: value for name in _FLAGS if (value := getattr(options, name)) is not None}
+    _require(journey, options, given)
+    request = Request(options.data, options.second, decode=options.decode, given=given)
     paths = journey.apply(load(run), own, request, out, _tell)
     sys.stdout.write(f"{_named(paths, out)}\n")
     return 0
+
+
+def _require(journey: Journey, options: Options, given: dict[str, Any]) -> None:
+    """Refuse what a run does not read, and a call without what it needs."""
+    useless = sorted(given.keys() - set(journey.knows))
+    if useless:
+        came = ", ".join(_FLAGS[name] for name in useless)
+        owner = _OWNERS.get(useless[0], "generate")
+        raise InputError(f"{came} came for a run that has no use for it", f"a run of {owner}", "leave it out")
+    history = " or --history FILE" if "history" in journey.knows else ""
+    usage = f"narrows apply RUN DATA{history} -o OUT"
+    if options.data and "history" in given:
+        raise InputError(f"--history came beside {options.data!r}", usage, "leave one of them out")
+    if "data" in journey.asks and not options.data and "history" not in given:
+        raise InputError("DATA is missing", usage, "narrows apply --help")
 
 
 def _tell(text: str) -> None:

@@ -15,7 +15,7 @@ from narrows.params import FAMILIES, TASKS, declared
 
 __all__ = ["table"]
 
-HIDDEN = {"estimator", "prefit", "checkpoint", "tune_checkpoint", "verbose", "warm_start"}
+HIDDEN = {"estimator", "prefit", "checkpoint", "tune_checkpoint", "weights", "verbose", "warm_start"}
 
 
 def table() -> dict[str, Any]:

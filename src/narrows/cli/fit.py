@@ -8,11 +8,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from narrows.artefact import save
+from sklearn.base import clone
+
+from narrows.artefact import load, read_card, save
 from narrows.cli.flags import Options
 from narrows.cli.folder import claimed, finished
 from narrows.cli.speech import flag, spoken
-from narrows.errors import InputError
+from narrows.errors import ArtefactError, InputError
 from narrows.journeys.base import JOURNEYS, Journey, Request, Say, journey_card, journey_for
 from narrows.params import FAMILIES, TASKS, declared
 from narrows.parts import as_part, as_parts, read_value
@@ -30,9 +32,16 @@ def fit(options: Options) -> int:
     run = Path(options.output)
     names = [*options.task_fields, *options.reading_fields, *options.family_fields]
     try:
-        task = make_task(options, run)
-        request = Request(options.data, options.second, given={n: getattr(options, n) for n in names if n in options})
+        base, card = started(options, run) if options.origin else (None, None)
+        task = make_task(options, run, base)
+        given = {name: getattr(options, name) for name in names if name in options}
+        given |= {"family": options.family} if options.family else {}
+        start = card["journey"]["card"] if card else None
+        request = Request(options.data, options.second, options.valid, given=given, start=start)
         journey = journey_for(task, request, reading(options))
+        if card and card["journey"]["name"] != journey.name:
+            came = f"{options.origin} read its data as {card['journey']['name']}, and {options.data} is {journey.name}"
+            raise InputError(came, "data like the run's own", "leave out --from")
         if int(os.environ.get("RANK", 0)):  # a further process of torchrun: it trains, and writes nothing
             journey.fit(task, request, _silent)
             return 0
@@ -46,7 +55,8 @@ def fit(options: Options) -> int:
     if not task.estimator_.finished_:
         _say(f"{task.estimator_.stopped_.capitalize()}: what was trained is kept; --resume goes on.")
     _say(report["verdict"]["text"])
-    _say(f"Report: {run / 'report.html'}")
+    if not options.quiet:
+        _say(f"Report: {run / 'report.html'}")
     return 0
 
 
@@ -61,26 +71,59 @@ def travel(journey: Journey, task: Task, request: Request, run: Path, say: Say) 
     known = {key: data[key] for key in ("name", "rows", "used", "fingerprint") if key in data}
     write_history(run / "history.csv", task.estimator_.history_)
     journey.write(run)
-    report = make_report(task, judged.evaluation, run, data=data, seconds=seconds, rows=judged.rows)
+    report = make_report(task, judged.evaluation, run, data=data, seconds=seconds, rows=judged.rows, items=judged.items)
+    for words in report["warnings"]:
+        say(words)
     save(task, run, {"journey": journey_card(journey), "data": known})
     if task.estimator_.finished_:
         (run / "resume.pt").unlink(missing_ok=True)
     return report
 
 
-def make_task(options: Options, run: Path) -> Task:
-    """Return the unfitted task with the user's flags read by their fields."""
+def started(options: Options, run: Path) -> tuple[Task, dict[str, Any]]:
+    """Return the fitted task that ``--from`` names, and its card; another task or family is refused."""
+    folder = Path(options.origin)
+    if folder.resolve() == run.resolve():
+        raise InputError(f"--from and -o are both {run}", "a folder of its own for the new run", "another -o")
+    card = read_card(folder)
+    if "journey" not in card or card["task"] is None:
+        raise ArtefactError(f"{folder} was saved from Python: its columns are not known", "a run of `narrows fit`")
+    task: Task = load(folder)
+    theirs, family = card["task"]["name"], card["family"]["name"]
+    if theirs != options.task:
+        came = f"{folder} is a run of {theirs}, and this one is of {options.task}"
+        raise InputError(came, f"the same task, {theirs}", f"narrows fit {theirs}")
+    if options.family not in (None, family):
+        came = f"{folder} holds the family {family}, and --family {options.family} came"
+        raise InputError(came, f"the same family, {family}", "leave out --family or --from")
+    return task, card
+
+
+def make_task(options: Options, run: Path, base: Task | None = None) -> Task:
+    """Return the unfitted task with the user's flags read by their fields; ``base`` gives those that did not come."""
     cls = TASKS[options.task]
-    task: Task = cls(**_given(cls, options, options.task_fields))
+    task: Task = cls(**{**_settled(base), **_given(cls, options, options.task_fields)})
     if not hasattr(options, "random_state"):
         task.random_state = 0
     chosen = FAMILIES[options.family]() if options.family else task.default()
+    if base is not None:
+        chosen = clone(base.estimator_).set_params(weights=options.origin, start="data")
     chosen.set_params(**_given(type(chosen), options, options.family_fields))
+    if base is not None and (task.epochs if task.epochs is not None else chosen.epochs) == 0:
+        raise InputError("--from came for a fit without training", "at least one pass over the rows", "--epochs 20")
     chosen.set_params(checkpoint=str(run), verbose=not options.quiet)
     task.estimator = chosen
     for holder in (task, task.resolve()):
         _check_parts(holder)
     return task
+
+
+def _settled(base: Task | None) -> dict[str, Any]:
+    """Return the fields of a fitted task as they turned out."""
+    own = [] if base is None else [f.name for f in fields(base)]
+    left = ("estimator", "epochs", "random_state")
+    fitted = getattr(base, "estimator_", None)
+    return {name: getattr(fitted, name, getattr(base, name)) for name in own if name not in left}
 
 
 def reading(options: Options) -> dict[str, Any]:

@@ -80,6 +80,7 @@ def parse(words: Sequence[str]) -> tuple[Callable[[Options], int], Options]:
     fit = commands.add_parser("fit", help="train a model for a task", add_help=False)
     fit.add_argument("rest", nargs=argparse.REMAINDER)
     _apply(commands)
+    _rethreshold(commands)
     _small(commands)
     if not words or words[0] in ("-h", "--help", "help"):
         parser.print_help()
@@ -92,7 +93,7 @@ def parse(words: Sequence[str]) -> tuple[Callable[[Options], int], Options]:
 
 
 _MODULES = {
-    **{name: name for name in ("fit", "apply", "recipe")},
+    **{name: name for name in ("fit", "apply", "recipe", "rethreshold")},
     **dict.fromkeys(("report", "check", "data", "selftest"), "small"),
 }
 
@@ -106,11 +107,24 @@ def _command(commands: Any, name: str, help: str, usage: str) -> Parser:
 def _apply(commands: Any) -> None:
     made = _command(commands, "apply", "use a fitted model on new data", "RUN DATA -o OUT")
     made.add_argument("run", metavar="RUN", help="folder that `narrows fit` wrote")
-    made.add_argument("data", metavar="DATA", help=DATA)
+    made.add_argument("data", metavar="DATA", nargs="?", default="", help=f"{DATA}; none with --history or to generate")
     made.add_argument("second", metavar="DATA2", nargs="?", help=argparse.SUPPRESS)
     made.add_argument("-o", "--output", metavar="OUT", required=True, help="folder for the results")
+    made.add_argument(
+        "--history", metavar="FILE", help="what new users took, for a recommender; one user needs no name"
+    )
     made.add_argument("--decode", action="store_true", help="DATA holds codes; turn them into rows")
     made.add_argument("--overwrite", action="store_true", help="write into OUT although it holds files")
+    made.add_argument("-n", type=int, metavar="N", help="generate: how many new rows (64)")
+    made.add_argument("--class", dest="label", metavar="NAME", help="generate: the class of the new rows")
+    made.add_argument("--random-state", type=int, metavar="N", help="generate: seed; none: new rows every time")
+
+
+def _rethreshold(commands: Any) -> None:
+    help, usage = "change the false alarm rate of an anomaly detector, without training", "RUN --fpr X"
+    made = _command(commands, "rethreshold", help, usage)
+    made.add_argument("run", metavar="RUN", help="folder that `narrows fit anomaly` wrote")
+    made.add_argument("--fpr", metavar="X", required=True, help="share of ordinary rows that may be flagged")
 
 
 def _small(commands: Any) -> None:
@@ -183,7 +197,9 @@ def _fit_parser(task: str, card: dict[str, Any], table: dict[str, Any]) -> Parse
     parser.add_argument("data", metavar="DATA", help=DATA)
     parser.add_argument("second", metavar="DATA2", nargs="?", help="what belongs to DATA: masks, clean images, B")
     parser.add_argument("-o", "--output", metavar="RUN", required=True, help="folder for the model and the report")
+    parser.add_argument("--valid", metavar="DATA", help="data to measure on instead of a part of DATA")
     parser.add_argument("--family", default=None, help=f"one of {', '.join(table['families'])} ({card['family']})")
+    parser.add_argument("--from", metavar="RUN", dest="origin", help="start from the weights and the columns of a run")
     parser.add_argument("--resume", action="store_true", help="go on with a fit that was stopped")
     parser.add_argument("--overwrite", action="store_true", help="replace the run that RUN holds")
     parser.add_argument("--quiet", action="store_true", help="show nothing but the verdict")

@@ -14,20 +14,28 @@ __all__ = ["claimed", "finished"]
 
 _MODEL = ("model.json", "model.safetensors")
 _TRAINING = ("history.csv", "resume.pt")
-_OWN = (
-    *_MODEL,
-    *_TRAINING,
-    "report.json",
-    "report.html",
-    "figures",
-    "codes",
-    "reconstruction",
+_REPORT = ("report.json", "report.html", "figures")
+_OUTPUTS = (
     "cleaned",
-    "predictions",
+    "codes",
     "dictionary",
     "features",
+    "imputed",
+    "interpolations",
+    "logp",
+    "map",
+    "masks",
+    "overlays",
+    "predictions",
+    "reconstruction",
+    "recs",
+    "samples",
+    "samples_classes",
+    "scores",
+    "traversals",
     "values",
 )
+_OWN = (*_MODEL, *_TRAINING, *_REPORT, *_OUTPUTS)
 
 
 def finished(run: Path, *, resume: bool, overwrite: bool) -> bool:

@@ -73,4 +73,5 @@ def _some(batch: Batch, change: Callable[[Tensor], Tensor]) -> Batch:
 def _both(batch: Batch, change: Callable[[Tensor], Tensor]) -> Batch:
     x = change(batch.x)
     target = x if batch.target is batch.x else change(batch.target)
-    return batch._replace(x=x, target=target, weight=None if batch.weight is None else change(batch.weight))
+    weight = batch.weight
+    return batch._replace(x=x, target=target, weight=weight if weight is None or weight.ndim == 1 else change(weight))

@@ -22,6 +22,7 @@ Level = Literal["error", "warning", "note"]
 RANGES: dict[str, tuple[float, float, str]] = {
     "bernoulli": (0.0, 1.0, "values in [0, 1]"),
     "multinomial": (0.0, np.inf, "counts of 0 or more"),
+    "poisson": (0.0, np.inf, "counts of 0 or more"),
 }
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from narrows.errors import InputError
 
 from .dtypes import dtype_name, limits, named_dtype
+from .measures import Measure, told_apart
 
 __all__ = ["Column", "Floats", "NumberColumn", "WholeColumn"]
 
@@ -47,6 +48,10 @@ class Column(ABC):
     @abstractmethod
     def decode(self, values: Floats) -> pl.Series:
         """Turn float64, shape ``(n, width)``, into a series of the column's type."""
+
+    @abstractmethod
+    def measure(self) -> Measure:
+        """Say what kind of numbers the encoded values are."""
 
     def to_json(self) -> dict[str, Any]:
         """Describe the column by JSON values."""
@@ -91,6 +96,7 @@ class NumberColumn(Column):
     median: float
     mean: float
     scale: float
+    told: tuple[str, float, float] = ("gaussian", 0.0, 1.0)
 
     @classmethod
     def fit(cls, series: pl.Series) -> Self:
@@ -98,7 +104,13 @@ class NumberColumn(Column):
         values = series.cast(pl.Float64).to_numpy()
         median = _median(values)
         mean, scale = _moments(np.where(np.isnan(values), median, values), series.name)
-        return cls(name=series.name, dtype=dtype_name(series.dtype), median=median, mean=mean, scale=scale)
+        known = {"name": series.name, "dtype": dtype_name(series.dtype), "told": told_apart(values[~np.isnan(values)])}
+        return cls(**known, median=median, mean=mean, scale=scale)  # type: ignore[arg-type]
+
+    def measure(self) -> Measure:
+        """Say what kind of numbers the encoded values are."""
+        kind, low, unit = self.told
+        return Measure(kind, 1, (self.mean - low) / unit, self.scale / unit)
 
     def encode(self, series: pl.Series) -> Floats:
         """Impute and standardise, shape ``(n, 1)``."""
@@ -136,6 +148,7 @@ class WholeColumn(Column):
     scale: float
     format: str | None = None
     step: int = 1
+    told: tuple[str, float, float] = ("gaussian", 0.0, 1.0)  # counted from the origin
 
     @classmethod
     def fit(cls, series: pl.Series, format: str | None = None) -> Self:
@@ -149,7 +162,13 @@ class WholeColumn(Column):
         if np.abs(filled).max() >= WIDE:
             mean, scale = 0.0, float(2.0 ** round(np.log2(scale)))
         known = {"name": series.name, "dtype": dtype_name(series.dtype), "format": format, "step": _step(series)}
-        return cls(**known, origin=origin, median=median, mean=mean, scale=scale)  # type: ignore[arg-type]
+        told = _told(offset[~np.isnan(offset)], origin, series, known["step"])  # type: ignore[arg-type]
+        return cls(**known, origin=origin, median=median, mean=mean, scale=scale, told=told)  # type: ignore[arg-type]
+
+    def measure(self) -> Measure:
+        """Say what kind of numbers the encoded values are."""
+        kind, low, unit = self.told
+        return Measure(kind, 1, (self.mean - low) / unit, self.scale / unit)
 
     def encode(self, series: pl.Series) -> Floats:
         """Impute and standardise, shape ``(n, 1)``."""
@@ -175,6 +194,14 @@ class WholeColumn(Column):
             return np.rint(offset)
         shift = self.origin % self.step
         return np.rint((offset + shift) / self.step) * self.step - shift
+
+
+def _told(offset: Floats, origin: int, series: pl.Series, step: int) -> tuple[str, float, float]:
+    """Tell what whole numbers are, from their differences to the origin: bits, counts, or multiples of the step."""
+    kind, _, unit = told_apart(offset + origin, counts=not series.dtype.is_temporal())
+    if kind == "bernoulli":
+        return kind, float(offset.min()), unit
+    return (kind, -float(origin), 1.0) if kind == "poisson" else ("rounded", -float(origin % step), float(step))
 
 
 def _step(series: pl.Series) -> int:

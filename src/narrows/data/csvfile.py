@@ -50,6 +50,7 @@ def read_text_table(path: Path) -> TextTable:
     (['x', 'y'], True, ['1,5', '2'])
     """
     data, notes = _utf8(path.read_bytes(), path.name)
+    data = _one_character(data)
     try:
         names, separator, has_header = _header(data, path)
         blank = _check_shape(data, separator, len(names), path.name)
@@ -121,6 +122,12 @@ def _separator(sample: list[str], default: str) -> str:
         if header > 1 and score > best_score:
             best, best_score = separator, score
     return best
+
+
+def _one_character(data: bytes) -> bytes:
+    """Put tabs for the separator ``::``, where every line of the sample has it as often."""
+    counts = {line.count("::") for line in _sample(data) if line}
+    return data.replace(b"::", b"\t") if len(counts) == 1 and counts != {0} and b"\t" not in data else data
 
 
 def _is_number(cell: str) -> bool:

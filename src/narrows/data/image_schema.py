@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 import numpy as np
@@ -14,7 +14,7 @@ from narrows.errors import InputError
 from narrows.files import whole
 
 from .array_schema import to_dtype
-from .pixels import encode_image, resize, suffix_for, widen
+from .pixels import encode_image, placed, resize, widen
 from .schema import Schema
 
 if TYPE_CHECKING:
@@ -88,13 +88,9 @@ class ImageSchema(Schema):
         """Write one file per image below ``folder/stem``, in the original format where that holds such pixels."""
         paths = []
         for image, name in zip(self.decode(values), ids.tolist(), strict=True):
-            relative = PurePosixPath(name)
-            safe = [part for part in relative.parts if part not in ("/", "..", ".")]
-            suffix = suffix_for(relative.suffix, self.shape[0], 8 * np.dtype(self.dtype).itemsize)
-            path = folder.joinpath(stem, *safe)
-            path = path if path.suffix == suffix else path.with_name(path.name + suffix)
+            path = placed(folder / stem, name, self.shape[0], 8 * np.dtype(self.dtype).itemsize)
             with whole(path) as draft, draft.open("wb") as file:
-                encode_image(image, suffix, file)
+                encode_image(image, path.suffix, file)
             paths.append(path)
         return paths
 

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from narrows.errors import InputError
 
-from .pixels import FORMATS, Header, Item, header, pixels
+from .image_files import conversions, each_image, image_names
+from .pixels import Header, Item, header, pixels
 from .source import Source, digest, row_numbers
 
 if TYPE_CHECKING:
@@ -26,9 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ImageSource", "image_folder", "image_list"]
 
-ACCEPTED = "images: " + ", ".join(FORMATS)
 LARGEST, DEFAULT = 128, 64
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -87,32 +84,16 @@ def image_folder(
     ...     image_folder(Path(folder)).ids.tolist()
     ['1.png']
     """
-    single = folder.is_file()
-    root = folder.parent if single else folder
-    found = [folder] if single else sorted(path for path in folder.rglob("*") if path.is_file())
-    names = [path.relative_to(root) for path in found]
-    seen = [name for name in names if single or not any(p.startswith(".") or p == "__MACOSX" for p in name.parts)]
-    images = [name for name in seen if name.suffix.lower() in FORMATS or single]
-    types = Counter(name.suffix.lower() or "no ending" for name in seen if name.suffix.lower() not in FORMATS)
-    if not images:
-        held = ", ".join(f"{count} {suffix}" for suffix, count in types.most_common(8))
-        came = f"{folder.name!r} holds no images, but {held}" if held else f"{folder.name!r} holds no files"
-        raise InputError(came, ACCEPTED, "give the folder that holds the images")
-    notes = []
-    if types and not single:
-        counted = ", ".join(f"{count} {suffix}" for suffix, count in types.most_common(8))
-        notes.append(f"{folder.name!r}: {sum(types.values())} files are not images and are not read ({counted})")
-    if len(seen) < len(names):
-        notes.append(f"{folder.name!r}: {len(names) - len(seen)} hidden files are not read")
+    root, images, notes = image_names(folder)
     ids = [name.as_posix() for name in images]
-    source = _load([root / name for name in images], ids, folder.name, like, image_size)
+    source = load_images([root / name for name in images], ids, folder.name, like, image_size)
     named = replace(source, notes=(*notes, *source.notes), id_name="file")
     classes = sorted({name.parts[0] for name in images if len(name.parts) > 1})
     if len(classes) < 2 or any(len(name.parts) == 1 for name in images):
         return named
     labels = np.array([classes.index(name.parts[0]) for name in images], np.int64)
-    notes.append(f"{folder.name!r}: its {len(classes)} subfolders are read as classes ({', '.join(classes[:5])})")
-    return replace(named, notes=(*notes, *source.notes), labels=labels, class_names=tuple(classes))
+    said = f"{folder.name!r}: its {len(classes)} subfolders are read as classes ({', '.join(classes[:5])})"
+    return replace(named, notes=(*notes, said, *source.notes), labels=labels, class_names=tuple(classes))
 
 
 def image_list(
@@ -128,10 +109,10 @@ def image_list(
     >>> image_list([Image.new("L", (8, 4)), Image.new("L", (4, 4))]).sizes.tolist()
     [[4, 8], [4, 4]]
     """
-    return _load(list(images), row_numbers(len(images)).tolist(), name, like, image_size)
+    return load_images(list(images), row_numbers(len(images)).tolist(), name, like, image_size)
 
 
-def _load(
+def load_images(
     items: Sequence[Item],
     ids: list[str],
     name: str,
@@ -139,16 +120,16 @@ def _load(
     image_size: tuple[int, int] | None,
 ) -> ImageSource:
     """Read headers, settle channels, depth and size, and read the pixels."""
-    heads = _each(header, items, ids)
+    heads = each_image(header, items, ids)
     channels, depth = max(head.channels for head in heads), max(head.depth for head in heads)
     sizes = np.array([(head.height, head.width) for head in heads], np.int64)
     size, policy = _size(sizes, name, image_size)
-    said = _conversions(heads, name)
+    said = conversions(heads, name)
     if like is not None:
         channels, depth, policy = like.shape[0], 8 * np.dtype(like.dtype).itemsize, ()
         size = (like.shape[1], like.shape[2])
     read = partial(pixels, channels=channels, depth=depth, size=size)
-    values = np.stack(_each(read, items, ids))
+    values = np.stack(each_image(read, items, ids))
     if like is not None and values.dtype != np.dtype(like.dtype):
         values = np.rint(values / 257).astype(np.uint8)
     policy = (*policy, *_channel_policy(heads, channels, name)) if like is None else ()
@@ -160,42 +141,6 @@ def _load(
         sizes=sizes,
         policy=policy,
     )
-
-
-def _each(work: Callable[[Item], T], items: Sequence[Item], ids: Sequence[str]) -> list[T]:
-    """Do the work for every image; those that cannot be read are named together."""
-
-    def attempt(item: Item) -> T | Exception:
-        try:
-            return work(item)
-        except (OSError, ValueError, SyntaxError, Warning, EOFError, Image.DecompressionBombError) as error:
-            return error
-
-    with warnings.catch_warnings(), ThreadPoolExecutor() as pool:
-        warnings.simplefilter("ignore")
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        results = list(pool.map(attempt, items))
-    wrong = [
-        f"{name} ({_why(item, result)})"
-        for name, item, result in zip(ids, items, results, strict=True)
-        if isinstance(result, Exception)
-    ]
-    if wrong:
-        listed = "; ".join(wrong[:5]) + (f"; and {len(wrong) - 5} more" if len(wrong) > 5 else "")
-        raise InputError(
-            f"{len(wrong)} of {len(items)} images cannot be read: {listed}",
-            f"whole 8 or 16 bit {ACCEPTED}",
-            "replace or remove these files",
-        )
-    return [result for result in results if not isinstance(result, Exception)]
-
-
-def _why(item: Item, error: Exception) -> str:
-    if isinstance(item, Path) and item.stat().st_size == 0:
-        return "0 bytes"
-    if isinstance(error, UnidentifiedImageError):
-        return "not an image"
-    return str(error).splitlines()[0][:120]
 
 
 def _size(
@@ -235,13 +180,3 @@ def _channel_policy(heads: Sequence[Header], channels: int, name: str) -> tuple[
     if len(depths) > 1:
         said.append(f"{name!r} holds {depths[8]} images of 8 bit and {depths[16]} of 16 bit: all become 16 bit")
     return tuple(said)
-
-
-def _conversions(heads: Sequence[Header], name: str) -> list[str]:
-    """Count what was changed on reading, counted."""
-    counted = {
-        "turned upright, as their EXIF orientation says": sum(head.oriented for head in heads),
-        "of several frames: the first one is read": sum(head.frames > 1 for head in heads),
-        "of 16 bit colour: read as 8 bit": sum(head.reduced for head in heads),
-    }
-    return [f"{name!r}: {count} images {what}" for what, count in counted.items() if count]

@@ -155,7 +155,9 @@ def label_names(source: Source) -> NDArray[np.str_] | None:
 def _cells(series: pl.Series) -> pl.Series:
     """Return labels as text; whole numbers stored as floats lose their point."""
     if series.dtype.is_nested() or series.dtype in (pl.Object, pl.Binary):
-        raise InputError(f"column {series.name!r} holds cells of type {series.dtype}", "text, numbers or true and false")
+        raise InputError(
+            f"column {series.name!r} holds cells of type {series.dtype}", "text, numbers or true and false"
+        )
     if series.dtype.is_float():
         series = series.fill_nan(None)
         series = series.cast(pl.Int64) if bool((series == series.round()).all()) else series
@@ -192,5 +194,7 @@ def _without(source: TableSource, column: str) -> TableSource:
     if source.id_name == column:
         kept = replace(kept, ids=row_numbers(len(source)), id_name="row")
     if not kept.frame.drop(others).width:
-        raise InputError(f"{source.name!r} has no column besides {column!r}", "columns to learn from", "another --label")
+        raise InputError(
+            f"{source.name!r} has no column besides {column!r}", "columns to learn from", "another --label"
+        )
     return kept

@@ -10,6 +10,7 @@ import polars as pl
 
 from .columns import Column, Floats
 from .dtypes import dtype_name
+from .measures import Measure
 
 __all__ = ["CategoryColumn", "ConstantColumn", "plain"]
 
@@ -42,6 +43,10 @@ class CategoryColumn(Column):
     def features(self) -> tuple[str, ...]:
         """``name=level`` for each level, and ``name=missing`` last."""
         return tuple(f"{self.name}={level}" for level in (*self.levels, *(("missing",) if self.missing else ())))
+
+    def measure(self) -> Measure:
+        """Say that this is a block of one-hot columns."""
+        return Measure("categorical", len(self.features))
 
     def encode(self, series: pl.Series) -> Floats:
         """One-hot, shape ``(n, levels)``; a level that was not seen at fit is all zeros."""
@@ -92,6 +97,10 @@ class ConstantColumn(Column):
     def features(self) -> tuple[str, ...]:
         """No encoded columns."""
         return ()
+
+    def measure(self) -> Measure:
+        """Say that nothing is encoded."""
+        return Measure("categorical", 0)
 
     def changed(self, series: pl.Series) -> int:
         """Count the values that differ from the one of the fit."""

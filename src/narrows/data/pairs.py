@@ -1,4 +1,4 @@
-"""Rows held in memory, indexed as tensors; nothing is done per sample."""
+"""Rows in memory or on disk, indexed as tensors; nothing is done per sample."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
@@ -9,11 +9,11 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
+from narrows.data.column import as_column, chosen, floats, taken
+from narrows.data.stream import BLOCK, WINDOW, Stored, block_order
 from narrows.errors import InputError
 
-__all__ = ["Batch", "Pairs"]
-
-_FULL = {torch.uint8: 255.0, torch.uint16: 65535.0}
+__all__ = ["Batch", "Batches", "Pairs"]
 
 
 class Batch(NamedTuple):
@@ -34,17 +34,57 @@ class Batch(NamedTuple):
         return Batch(x, target, *others)
 
 
+class Batches(Iterator[Batch]):
+    """One pass over rows that can be left and taken up again at the same batch.
+
+    Examples
+    --------
+    >>> pairs = Pairs(np.arange(10.0)[:, None])
+    >>> batches = pairs.batches(3, torch.Generator().manual_seed(0))
+    >>> _ = next(batches)
+    >>> again = Batches.restore(pairs, batches.state())
+    >>> [bool((a.x == b.x).all()) for a, b in zip(batches, again, strict=True)]
+    [True, True, True]
+    """
+
+    def __init__(self, pairs: "Pairs", size: int, generator: torch.Generator | None = None):
+        self.pairs, self.size, self.at = pairs, size, 0
+        self._drawn = None if generator is None else generator.get_state()
+        self._order = pairs.order(generator)
+
+    def __next__(self) -> Batch:
+        start = self.at * self.size
+        if start >= len(self.pairs):
+            raise StopIteration
+        self.at += 1
+        stop = min(start + self.size, len(self.pairs))
+        return self.pairs.batch(slice(start, stop) if self._drawn is None else self._order[start:stop])
+
+    def state(self) -> dict[str, Any]:
+        """Return where the pass stands: how many batches are done, and what the order was drawn from."""
+        return {"size": self.size, "at": self.at, "generator": self._drawn}
+
+    @classmethod
+    def restore(cls, pairs: "Pairs", state: dict[str, Any]) -> "Batches":
+        """Return the rest of the pass that ``state`` was taken from, over the same rows."""
+        drawn = state["generator"]
+        made = cls(pairs, state["size"], None if drawn is None else torch.Generator().set_state(drawn))
+        made.at = state["at"]
+        return made
+
+
 class Pairs:
     """Rows of (x, target, cond, weight); ``target=None`` means the input itself.
 
     Dense rows stay in their own type until the batch: uint8 and uint16 become [0, 1] there, unless they are conditions,
     weights or labels. Sparse rows turn dense there; their numbers are counts or ratings, whatever the type, and stay as
-    they are.
+    they are. Rows that are ``Stored`` stay on disk until the batch, and are shuffled in blocks.
 
     Parameters
     ----------
-    x, target, cond, weight : array, tensor or sparse matrix
-        Rows first, features on axis 1; ``weight`` multiplies the nats of every value.
+    x, target, cond, weight : array, tensor, sparse matrix or Stored
+        Rows first, features on axis 1; a ``weight`` in the shape of the target multiplies the nats of every value, one
+        number per row, (n,), multiplies the loss of the row.
     dtype : torch.dtype
         The type of the batches.
     transform : callable, optional
@@ -76,7 +116,7 @@ class Pairs:
         augment: Callable[[Batch], Batch] | None = None,
         labels: bool = False,
     ):
-        self.columns = [_rows(column) for column in (x, target, cond, weight)]
+        self.columns = [as_column(column) for column in (x, target, cond, weight)]
         self.dtype, self.transform, self.augment, self.labels = dtype, transform, augment, labels
         lengths = [int(column.shape[0]) for column in self.columns if column is not None]
         if len(set(lengths)) > 1:
@@ -98,11 +138,11 @@ class Pairs:
     def take(self, index: np.ndarray) -> "Pairs":
         """Return the rows at ``index``."""
         rows = torch.as_tensor(np.asarray(index))
-        return self.of([None if c is None else (c[index] if sp.issparse(c) else c[rows]) for c in self.columns])
+        return self.of([None if c is None else taken(c, index, rows) for c in self.columns])
 
     def to(self, device: torch.device) -> "Pairs":
         """Return the rows on a device, in their own types; sparse rows stay where they are."""
-        return self.of([c if c is None or sp.issparse(c) else c.to(device) for c in self.columns])
+        return self.of([c.to(device) if isinstance(c, Tensor) else c for c in self.columns])
 
     def of(self, columns: Iterable[Any]) -> "Pairs":
         """Return other columns, treated as these are."""
@@ -111,6 +151,24 @@ class Pairs:
     def plain(self) -> "Pairs":
         """Return the rows as they are scored: without augmentation."""
         return Pairs(*self.columns, dtype=self.dtype, transform=self.transform, labels=self.labels)
+
+    @property
+    def row_weight(self) -> Tensor | None:
+        """The weight of every row, (n,), where there is one."""
+        weight = self.columns[3]
+        return weight if weight is not None and weight.ndim == 1 else None
+
+    def weighted(self, weight: Any) -> "Pairs":
+        """Return the rows whose ``weight`` (n,) is above zero, each with its weight."""
+        weights = np.asarray(weight)
+        kept = np.flatnonzero(weights)
+        pairs = self if len(kept) == len(self) else self.take(kept)
+        return pairs.of([*pairs.columns[:3], torch.as_tensor(weights[kept], dtype=torch.float64)])
+
+    def balanced(self) -> "Pairs":
+        """Return the rows with weights of mean 1, so that the loss stays in nats per row."""
+        weight = self.row_weight
+        return self if weight is None else self.of([*self.columns[:3], weight / weight.mean()])
 
     def read_by(self, likelihood: Any) -> "Pairs":
         """Return the rows as a likelihood reads their targets: labels as they are, levels of grey in [0, 1]."""
@@ -122,21 +180,25 @@ class Pairs:
 
     def order(self, generator: torch.Generator | None) -> Tensor:
         """Return the rows in order, or shuffled when a generator is given."""
-        return torch.arange(len(self)) if generator is None else torch.randperm(len(self), generator=generator)
+        if generator is None:
+            return torch.arange(len(self))
+        width = sum(column.row_bytes for column in self.columns if isinstance(column, Stored))
+        if not width:
+            return torch.randperm(len(self), generator=generator)
+        return block_order(len(self), max(1, BLOCK // width), max(1, WINDOW // width), generator)
 
-    def batches(self, size: int, generator: torch.Generator | None = None) -> Iterator[Batch]:
-        """Yield batches of ``size`` rows, the last one smaller; shuffled when a generator is given."""
-        for rows in torch.split(self.order(generator), size) if len(self) else ():
-            yield self.batch(rows if generator is not None else slice(int(rows[0]), int(rows[-1]) + 1))
+    def batches(self, size: int, generator: torch.Generator | None = None) -> "Batches":
+        """Return batches of ``size`` rows, the last one smaller; shuffled when a generator is given."""
+        return Batches(self, size, generator)
 
     def batch(self, rows: "Tensor | slice") -> Batch:
         """Return the rows at these positions as one batch."""
-        x, target, cond, weight = (None if column is None else _chosen(column, rows) for column in self.columns)
+        x, target, cond, weight = (None if column is None else chosen(column, rows) for column in self.columns)
         if target is None and self.labels:
             target = x
-        x = _floats(x, self.dtype)
-        target = None if target is None else _floats(target, self.dtype, full=not self.labels)
-        cond, weight = (None if each is None else _floats(each, self.dtype, full=False) for each in (cond, weight))
+        x = floats(x, self.dtype)
+        target = None if target is None else floats(target, self.dtype, full=not self.labels)
+        cond, weight = (None if each is None else floats(each, self.dtype, full=False) for each in (cond, weight))
         if self.transform is not None:
             x = self.transform(x) if target is None else x
             target = None if target is None else self.transform(target)
@@ -149,38 +211,11 @@ class Pairs:
         for name, column in zip(Batch._fields, self.columns, strict=True):
             if column is None:
                 continue
+            if isinstance(column, Stored):
+                digest.update(column.fingerprint())
+                continue
             whole = [column.data, column.indices, column.indptr] if sp.issparse(column) else [column.cpu().numpy()]
             digest.update(repr((name, column.shape, [str(array.dtype) for array in whole])).encode())
             for array in whole:
                 digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
-
-
-def _rows(column: Any) -> Any:
-    """Return a tensor or a CSR matrix; numpy rows are shared, not copied, where torch can."""
-    if column is None or isinstance(column, Tensor):
-        return column
-    if sp.issparse(column):
-        return column.tocsr()
-    array = np.asarray(column)
-    array = array.astype(array.dtype.newbyteorder("="), copy=False)
-    backwards = any(stride < 0 for stride in array.strides)
-    return torch.from_numpy(array.copy() if backwards or not array.flags.writeable else array)
-
-
-def _chosen(column: Any, rows: "Tensor | slice") -> Any:
-    """Return some rows of a column in their own type."""
-    if sp.issparse(column):
-        return column[rows if isinstance(rows, slice) else rows.numpy()]
-    if isinstance(rows, slice) or column.dtype == torch.uint16:  # index_select, three times as fast, does not know it
-        return column[rows if isinstance(rows, slice) else rows.to(column.device)]
-    return column.index_select(0, rows.to(column.device))
-
-
-def _floats(chosen: Any, dtype: torch.dtype, full: bool = True) -> Tensor:
-    """Return rows as floats; with ``full``, uint8 and uint16 in [0, 1], unless they are counts in sparse rows."""
-    if sp.issparse(chosen):
-        return torch.from_numpy(chosen.toarray()).to(dtype)
-    most = _FULL.get(chosen.dtype) if full else None
-    made: Tensor = chosen.to(dtype)
-    return made if most is None else made.div_(most)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-__all__ = ["FORMATS", "Header", "encode_image", "header", "pixels", "resize"]
+__all__ = ["FORMATS", "Header", "encode_image", "header", "pixels", "placed", "resize", "suffix_for", "widen"]
 
 FORMATS = {
     ".png": "PNG",
@@ -101,11 +101,12 @@ def widen(array: NDArray[Any], channels: int) -> NDArray[Any]:
     """
     if array.shape[0] == channels:
         return array
+    whole = np.iinfo(array.dtype).max if array.dtype.kind == "u" else None  # floats: 1 is opaque
     if channels == 1:
         grey = np.tensordot(np.array([0.299, 0.587, 0.114]), array[:3].astype(np.float64), 1)
-        return np.rint(grey).astype(array.dtype)[None]
+        return (grey if whole is None else np.rint(grey)).astype(array.dtype)[None]
     colour = np.repeat(array[:1], 3, axis=0) if array.shape[0] == 1 else array[:3]
-    opaque = np.full_like(array[:1], np.iinfo(array.dtype).max)
+    opaque = np.full_like(array[:1], 1 if whole is None else whole)
     return colour if channels == 3 else np.concatenate([colour, opaque])
 
 
@@ -155,6 +156,20 @@ def suffix_for(suffix: str, channels: int, depth: int) -> str:
     """
     kind = FORMATS.get(suffix.lower())
     return suffix if kind in KEPT[channels] and (depth == 8 or kind in KEPT16) else ".png"
+
+
+def placed(folder: Path, name: str, channels: int, depth: int) -> Path:
+    """Return where a result of this name belongs: below ``folder``, with an ending that holds such pixels.
+
+    Examples
+    --------
+    >>> placed(Path("out"), "../a/1.jpg", 4, 8).as_posix()
+    'out/a/1.jpg.png'
+    """
+    relative = PurePosixPath(name)
+    safe = [part for part in relative.parts if part not in ("/", "..", ".")]
+    suffix, path = suffix_for(relative.suffix, channels, depth), folder.joinpath(*safe)
+    return path if path.suffix == suffix else path.with_name(path.name + suffix)
 
 
 def _open(item: Item) -> Image.Image:

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from narrows.errors import ArtefactError, InputError
 
 if TYPE_CHECKING:
+    from .measures import Measure
     from .source import Source
 
 __all__ = ["SCHEMAS", "Schema", "schema_from_json"]
@@ -55,6 +56,15 @@ class Schema(ABC):
     image_shape: tuple[int, int, int] | None = None
     feature_names: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """What kind of numbers the columns of a table hold; nothing for what is no table."""
+        return ()
+
+    def known(self, source: Source) -> NDArray[np.bool_] | None:
+        """Say which encoded numbers of a table were there, shape ``(n, d)``; None for what has none missing."""
+        return None
 
     @abstractmethod
     def encode(self, source: Source) -> Any:

@@ -15,7 +15,7 @@ from narrows.errors import InputError
 if TYPE_CHECKING:
     from .schema import Schema
 
-__all__ = ["Source", "digest", "row_numbers"]
+__all__ = ["Source", "as_pictures", "digest", "row_numbers"]
 
 
 def row_numbers(n: int) -> NDArray[np.str_]:
@@ -47,6 +47,24 @@ def digest(*parts: bytes | str | NDArray[Any]) -> str:
             total.update(f"{len(data)}:".encode())
             total.update(data)
     return total.hexdigest()
+
+
+def as_pictures(values: Any) -> NDArray[np.uint8] | None:
+    """Return arrays (n, C, H, W) as grey or coloured pictures of 8 bits, alpha left out; None for other shapes.
+
+    Examples
+    --------
+    >>> as_pictures(np.full((1, 2, 1, 1), 65535, np.uint16)).tolist()
+    [[[[255]]]]
+    """
+    if values is None or values.ndim != 4 or values.shape[1] > 4:
+        return None
+    colours: NDArray[Any] = values[:, : 1 if values.shape[1] < 3 else 3]
+    if values.dtype.kind == "u":
+        return np.asarray(np.right_shift(colours, 8 * (values.dtype.itemsize - 1)), np.uint8)
+    low, high = float(colours.min()), float(colours.max())
+    shades: NDArray[np.uint8] = np.rint((colours - low) * (255 / ((high - low) or 1.0))).astype(np.uint8)
+    return shades
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -101,6 +119,14 @@ class Source(ABC):
     @abstractmethod
     def fit_schema(self) -> Schema:
         """Learn from these rows how to encode rows like them; at least 2 rows (InputError)."""
+
+    def cells(self) -> dict[str, list[str]]:
+        """Return the columns that a person would look at, as texts; none where rows are not a table."""
+        return {}
+
+    def pictures(self) -> NDArray[np.uint8] | None:
+        """Return the rows as pictures, shape (n, 1 or 3, H, W); None where they are none."""
+        return as_pictures(getattr(self, "values", None))
 
     def label_rows(self, index: NDArray[Any]) -> NDArray[np.int64] | None:
         """Labels of the rows at ``index``, or None where there are no labels."""

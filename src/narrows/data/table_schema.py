@@ -19,13 +19,14 @@ from .array_files import write_array
 from .columns import Column, NumberColumn, WholeColumn
 from .conform import conform, require_finite
 from .levels import CategoryColumn, ConstantColumn
+from .measures import Measure
 from .schema import Schema
 
 if TYPE_CHECKING:
     from .source import Source
     from .tables import TableSource
 
-__all__ = ["COLUMNS", "TableSchema"]
+__all__ = ["COLUMNS", "TableSchema", "in_file_form"]
 
 COLUMNS: dict[str, type[Column]] = {
     found.kind: found for found in (NumberColumn, WholeColumn, CategoryColumn, ConstantColumn)
@@ -84,6 +85,24 @@ class TableSchema(Schema):
             id_name=id_name,
             array=array,
         )
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """What kind of numbers the encoded columns hold, in their order; their widths add up to all of them."""
+        return tuple(measure for column in self.columns if (measure := column.measure()).width)
+
+    def known(self, source: Source) -> NDArray[np.bool_]:
+        """Say which encoded numbers were there, shape ``(n, d)``; a missing category is a level that is there."""
+        frame = self._frame(source)
+        out = np.ones((len(frame), self.shape[0]), bool)
+        start = 0
+        for column in self.columns:
+            if len(column.features) == 1 and not isinstance(column, CategoryColumn):
+                series = frame[column.name]
+                series = series.fill_nan(None) if series.dtype.is_float() else series
+                out[:, start] = series.is_not_null().to_numpy()
+            start += len(column.features)
+        return out
 
     def conform(self, frame: pl.DataFrame, decimal_comma: bool = False) -> pl.DataFrame:
         """Give the columns of ``frame`` the types of the fit; missing columns and wrong cells raise InputError."""
@@ -147,16 +166,27 @@ class TableSchema(Schema):
 
     def write(self, values: ArrayLike, folder: Path, stem: str, ids: NDArray[np.str_], id_name: str) -> list[Path]:
         """Write ``stem.csv``, identifiers first; ``stem.npy`` where the table was an array."""
-        frame = self.decode(values)
         if self.array:
-            return [write_array(frame.to_numpy(), folder / f"{stem}.npy")]
-        frame = frame.with_columns(_written(frame[column.name], column) for column in self.columns)
-        while id_name in frame.columns:
-            id_name += "_"
+            return [write_array(self.decode(values).to_numpy(), folder / f"{stem}.npy")]
         path = folder / f"{stem}.csv"
         with whole(path) as draft, draft.open("wb") as file:
-            frame.insert_column(0, pl.Series(id_name, ids.tolist(), dtype=pl.String)).write_csv(file)
+            self.file_frame(self.decode(values), ids, id_name).write_csv(file)
         return [path]
+
+    def file_frame(self, frame: pl.DataFrame, ids: NDArray[np.str_], id_name: str) -> pl.DataFrame:
+        """Return decoded rows as they are written: identifiers first, dates and digits as in the file of the fit."""
+        frame = self.in_form(frame)
+        while id_name in frame.columns:
+            id_name += "_"
+        return frame.insert_column(0, pl.Series(id_name, ids.tolist(), dtype=pl.String))
+
+    def written(self, values: ArrayLike) -> pl.DataFrame:
+        """Decode numbers, shape ``(n, d)``, to cells as their file had them: dates in their form, digits that count."""
+        return self.in_form(self.decode(values))
+
+    def in_form(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return decoded cells in the form of their file."""
+        return frame.with_columns(in_file_form(frame[column.name], column) for column in self.columns)
 
     def to_json(self) -> dict[str, Any]:
         """Describe the schema by JSON values only."""
@@ -180,13 +210,13 @@ class TableSchema(Schema):
         return self.conform(cast("TableSource", source).frame)
 
 
-def _written(series: pl.Series, column: Column) -> pl.Series:
+def in_file_form(series: pl.Series, column: Column, *, dates: bool = True, digits: bool = True) -> pl.Series:
     """Give a column the form of its file: dates as they were written, numbers without the digits below float32."""
-    if isinstance(column, WholeColumn) and column.format is not None:
+    if dates and isinstance(column, WholeColumn) and column.format is not None and series.dtype.is_temporal():
         return series.dt.to_string(column.format)
-    if isinstance(column, NumberColumn) and series.dtype.is_float():
-        digits = 7 - math.floor(math.log10(column.scale))
-        return series.round(digits) if 0 <= digits <= 15 else series
+    if digits and isinstance(column, NumberColumn) and series.dtype.is_float():
+        places = 7 - math.floor(math.log10(column.scale))
+        return series.round(places) if 0 <= places <= 15 else series
     return series
 
 

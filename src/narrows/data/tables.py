@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import polars as pl
+import polars.selectors as cs
 from numpy.typing import NDArray
 
 from narrows.errors import InputError
@@ -24,6 +25,8 @@ __all__ = ["TableSource", "table_source"]
 
 ID_NAME = re.compile(r"(^|[^A-Za-z])(id|ids|idx|index|key|no|nr|number|uuid|guid|rowid|unnamed_\d+)$", re.IGNORECASE)
 ID_CAMEL = re.compile(r"[a-z](Id|ID|Idx|Index|Key|No|Nr|Number|Uuid|UUID|Guid|GUID)$")
+
+_SEEN, _LONG = 12, 60  # columns and letters of a cell that are shown of a row
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -71,6 +74,14 @@ class TableSource(Source):
             else:
                 parts += [str(cell) for cell in series.to_list()]
         return digest(self.kind, *parts)
+
+    def cells(self) -> dict[str, list[str]]:
+        """Return the first twelve columns that are no identifiers, as texts, numbers with six digits."""
+        plain = ~(cs.nested() | cs.object() | cs.binary() | cs.by_name(self.id_columns))
+        some = self.frame.select(plain)
+        some = some.select(some.columns[:_SEEN]).with_columns(cs.float().round_sig_figs(6))
+        texts = some.select(pl.all().cast(pl.String).fill_null("").str.slice(0, _LONG))
+        return {series.name: series.to_list() for series in texts}
 
     def fit_schema(self) -> TableSchema:
         """Learn medians, means, scales and levels; infinite cells and a table without features raise InputError."""

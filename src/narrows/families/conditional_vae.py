@@ -24,7 +24,7 @@ _DROPPED = 0.1  # share of the labels that are hidden while training, so that a 
 class ConditionalVAE(Estimator):
     """A variational autoencoder that is told each row's class y, and makes rows of a class on demand.
 
-    Without y, in fit or after it, the class counts as unknown.
+    Without y, in fit or after it, the class counts as unknown; so does that of a row whose y is an empty text.
 
     Examples
     --------
@@ -47,7 +47,8 @@ class ConditionalVAE(Estimator):
         """Learn which classes there are."""
         if y is not None:
             check_classification_targets(y)
-        self.classes_ = np.zeros(0, int) if y is None else np.unique(np.asarray(y))
+        classes = np.zeros(0, int) if y is None else np.unique(np.asarray(y))
+        self.classes_ = classes[classes != ""] if classes.dtype.kind == "U" else classes
 
     def pairs(self, X: Any, y: Any) -> Pairs:
         """Return rows with their class; a tenth of the classes is hidden anew in every batch that is learnt from."""
@@ -62,11 +63,12 @@ class ConditionalVAE(Estimator):
             return made if len(self.classes_) else None
         labels = np.asarray(y)
         labels = np.full(n, labels) if labels.ndim == 0 else labels
-        unknown = sorted(map(str, set(labels.tolist()) - set(self.classes_.tolist())))
+        named = labels != "" if labels.dtype.kind == "U" else np.ones(len(labels), bool)
+        unknown = sorted(map(str, set(labels[named].tolist()) - set(self.classes_.tolist())))
         if labels.shape != (n,) or unknown:
             came = f"The class {unknown[0]!r} came" if unknown else f"y of shape {labels.shape} came for {n} rows"
             raise InputError(came, f"one of {', '.join(map(str, self.classes_)) or 'none: fit saw no y'} for every row")
-        made[np.arange(n), np.searchsorted(self.classes_, labels)] = 1
+        made[np.flatnonzero(named), np.searchsorted(self.classes_, labels[named])] = 1
         return made
 
     def build(self, problem: Problem) -> Model:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from narrows.bottlenecks import Free
-from narrows.data.pairs import Pairs
+from narrows.data.pairs import Batch, Pairs
 from narrows.errors import InputError
 from narrows.estimator import Estimator, Problem
 from narrows.likelihood import Gaussian
@@ -53,7 +53,7 @@ class LinearAutoEncoder(Estimator):
     def prepare(self, model: Model, pairs: Pairs) -> None:
         """Write the principal axes into the weights, largest variance first, where they are the optimum."""
         squared = model.likelihood.n_params == 1 and isinstance(model.likelihood, (Gaussian, LearntGaussian))
-        same = pairs.columns[1] is None and pairs.columns[2] is None and pairs.columns[3] is None
+        same = pairs.columns[1] is None and pairs.columns[2] is None and pairs.columns[3] is pairs.row_weight
         plain = model.corruption is None and not len(model.penalties)
         if self.start == "data" and squared and same and plain:
             write_axes(model, *principal_axes(pairs, self.latent_dim))
@@ -82,24 +82,31 @@ def write_axes(model: Model, mean: Tensor, axes: Tensor) -> None:
 def principal_axes(pairs: Pairs, k: int) -> tuple[Tensor, Tensor]:
     """Return the mean row (d,) and the first ``k`` principal axes (k, d), in float64, signs fixed as scikit-learn's.
 
-    Rows are read in batches. When a row is longer than there are rows, the axes come from the rows themselves.
+    Rows count with their weights, and are read in batches. When a row is longer than there are rows, the axes come from
+    the rows themselves.
     """
     sample = pairs if len(pairs) <= _MOST else pairs.take(torch.randperm(len(pairs))[:_MOST].sort().values.numpy())
     sample = Pairs(*sample.columns, dtype=torch.float64, transform=pairs.transform)
     n, first = len(sample), sample.batch(slice(0, 1)).x
     d = first[0].numel()
-    total = first.new_zeros(d)
+    total, mass = first.new_zeros(d), first.new_zeros(())
     for batch in sample.batches(4096):
-        total += batch.x.flatten(1).sum(0)
-    mean = total / n
+        weight = _weights(batch)
+        total += weight @ batch.x.flatten(1)
+        mass += weight.sum()
+    mean = total / mass
     if n < d:
-        rows = torch.cat([batch.x.flatten(1) for batch in sample.batches(4096)]) - mean
+        rows = torch.cat([(b.x.flatten(1) - mean) * _weights(b)[:, None].sqrt() for b in sample.batches(4096)])
         axes = torch.linalg.svd(rows, full_matrices=False).Vh[: min(k, max(1, n - 1))]
     else:
         scatter = first.new_zeros(d, d)
         for batch in sample.batches(4096):
             rows = batch.x.flatten(1) - mean
-            scatter.addmm_(rows.T, rows)
+            scatter.addmm_(rows.T * _weights(batch), rows)
         axes = torch.linalg.eigh(scatter).eigenvectors.flip(1).T[: min(k, d)]
     largest = axes.gather(1, axes.abs().argmax(1, keepdim=True))
     return mean, axes * largest.sign()
+
+
+def _weights(batch: Batch) -> Tensor:
+    return batch.x.new_ones(len(batch.x)) if batch.weight is None else batch.weight

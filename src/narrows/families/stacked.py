@@ -66,7 +66,8 @@ class StackedAutoEncoder(Estimator):
             ends = DenseEncoder(down, rows.shapes[0][0]), DenseDecoder(up, shape)
             layer = Model(ends[0], Free(size), ends[1], priced, corruption=as_part("corruption", self.noise))
             self._learn(layer, rows)
-            rows = Pairs(run(layer, rows, lambda model, batch: model.features(batch.x)))
+            weight = rows.row_weight
+            rows = Pairs(run(layer, rows, lambda model, batch: model.features(batch.x)), weight=weight)
             priced, shape = Gaussian(), (size,)
         model.train()
 

@@ -6,11 +6,13 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, dataclass_transform
 
+import numpy as np
+
 from narrows.errors import ArtefactError, InputError
 from narrows.params import claim, kebab, param
 from narrows.tasks.base import Evaluation, Rows, Task
 
-__all__ = ["JOURNEYS", "Journey", "Judged", "Request", "Say", "journey_for", "journey_from_card"]
+__all__ = ["JOURNEYS", "Items", "Journey", "Judged", "Request", "Say", "journey_for", "journey_from_card"]
 
 Say = Callable[[str], None]
 
@@ -20,11 +22,25 @@ JOURNEYS: "dict[str, type[Journey]]" = {}
 class Request(NamedTuple):
     """What the user points at."""
 
-    data: str
+    data: str  # empty: nothing, which is enough for some
     second: str | None = None  # a second folder or file: masks, clean images, B
     valid: str | None = None  # the user's own validation data
     decode: bool = False  # the data are codes
     given: Mapping[str, Any] = {}
+    start: Mapping[str, Any] | None = None  # the journey's card of the run that this one goes on from
+
+
+class Items(NamedTuple):
+    """Coded rows of the data, with what a person would want to see of each."""
+
+    codes: np.ndarray
+    ids: np.ndarray
+    id_name: str
+    labels: np.ndarray | None = None
+    class_names: tuple[str, ...] | None = None
+    cells: Mapping[str, list[str]] = {}  # the columns of a table, as texts
+    pictures: np.ndarray | None = None  # (n, 1 or 3, H, W), uint8
+    total: int = 0  # rows that these were chosen from
 
 
 class Judged(NamedTuple):
@@ -32,6 +48,7 @@ class Judged(NamedTuple):
 
     evaluation: Evaluation
     rows: Rows | None  # held-out rows as the model sees them, for diagnostics and filters; None: none that fit
+    items: Items | None = None  # for the map of the codes; None: there is no map
 
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(param,))
@@ -45,6 +62,9 @@ class Journey(ABC):
     name: ClassVar[str] = ""
     serves: ClassVar[tuple[str, ...]] = ()  # names of tasks
     last: ClassVar[bool] = False  # asked only when no other takes the request
+    honours: ClassVar[tuple[str, ...]] = ()  # "valid", "start": what else of a request its ``fit`` can do
+    asks: ClassVar[tuple[str, ...]] = ("data",)  # what `apply` must be given, of what the command line takes
+    knows: ClassVar[tuple[str, ...]] = ()  # further flags of `apply` that it reads from ``given``
 
     def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)
@@ -91,6 +111,9 @@ def journey_for(task: Task, request: Request, settings: Mapping[str, Any]) -> Jo
             if useless:
                 flags = ", ".join(f"--{name.replace('_', '-')}" for name in useless)
                 raise InputError(f"{flags} came for {request.data}, which is not read that way", "", "leave it out")
+            for name, typed in (("valid", "--valid"), ("start", "--from")):
+                if getattr(request, name) is not None and name not in cls.honours:
+                    raise InputError(f"{typed} came for {request.data}: {task.name} cannot do that", "", "leave it out")
             return journey
     kinds = "; ".join(" ".join((cls.__doc__ or "").partition(".")[0].split()) for cls in serving)
     raise InputError(f"{request.data} is nothing that {task.name} reads", kinds, f"narrows fit {task.name} --help")

@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from narrows.data import Source
+from narrows.data import Schema, Source
 from narrows.data.labels import with_folders, with_labels
 from narrows.errors import InputError
 from narrows.journeys.base import Request, Say
@@ -30,18 +30,18 @@ class LabelledJourney(RowsJourney):
 
     labels: str | None = param(None, "a table of identifiers and labels: those of all rows, or of a few")
 
-    def source(self, request: Request) -> Source:
+    def open(self, data: str, like: Schema | None = None) -> Source:
         """Return the rows, some with a label."""
         if self.label and self.labels:
             raise InputError("--label and --labels came together", "a column, or a file", "leave one out")
-        source = super().source(request)
+        source = super().open(data, like)
         source = with_labels(source, self.labels) if self.labels else with_folders(source)
         if source.labels is None:
             accepted = "--label COLUMN of a table, --labels FILE of identifiers and labels, or one folder per class"
             raise InputError(f"{source.name!r} came without labels", accepted)
         return source
 
-    def split(self, source: Source, seed: int) -> tuple[Source, Source, str]:
+    def divide(self, source: Source, seed: int) -> tuple[Source, Source, str]:
         """Hold out labelled rows of every class that has two or more; rows without a label are all learnt from."""
         labels = np.array(source.labels)
         if source.test is not None and source.test.labels is not None:

@@ -1,7 +1,7 @@
 """Rows: a table, an array, a folder of images brought to one size, or a named dataset."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -10,15 +10,17 @@ import numpy as np
 from narrows.data import Schema, Source, read, schema_from_json
 from narrows.data.check import require_range
 from narrows.data.labels import label_names, with_label
-from narrows.data.source import row_numbers
 from narrows.errors import InputError
-from narrows.files import whole
-from narrows.journeys.base import Journey, Judged, Request, Say
+from narrows.journeys.base import Items, Journey, Judged, Request, Say
+from narrows.journeys.outputs import decode, write_outputs
+from narrows.likelihood import Mixed
 from narrows.params import param
+from narrows.parts import as_part
 from narrows.tasks.base import Rows, Task
 
-__all__ = ["RowsJourney", "split"]
+__all__ = ["Learnt", "RowsJourney", "items_of", "rows_of", "settle", "size_of_images", "split"]
 
+_SHOWN = 10_000  # items on the map of the codes
 _SMALL = 20  # fewer rows are not split: everything is measured on the rows that were learnt
 _HELD = 0.1  # of the rows are held out for the verdict ...
 _ENOUGH = 20  # ... but of few rows up to a quarter, to have so many
@@ -41,8 +43,9 @@ class RowsJourney(Journey):
     Rows are encoded by a schema, a part is held out, and results go back through the schema.
     """
 
-    serves: ClassVar[tuple[str, ...]] = ("reduce", "denoise")
+    serves: ClassVar[tuple[str, ...]] = ("reduce", "denoise", "density")
     last: ClassVar[bool] = True
+    honours: ClassVar[tuple[str, ...]] = ("valid", "start")
 
     image_size: str | None = param(None, "HEIGHTxWIDTH that images of a folder are brought to")
     label: str | None = param(None, "the column of a table that holds labels; nothing is learnt from it")
@@ -52,17 +55,23 @@ class RowsJourney(Journey):
         if request.second is not None:
             hint = f"narrows fit {task.name} DATA -o RUN"
             raise InputError(f"{request.second!r} came beside {request.data!r}: one word too many", "one DATA", hint)
-        source = self.source(request)
-        learn, held, where = self.split(source, task.random_state if isinstance(task.random_state, int) else 0)
-        schema = learn.fit_schema()
-        for note in dict.fromkeys((*source.notes, *schema.notes)):
+        start = None if request.start is None else schema_from_json(request.start["schema"])
+        source = self.open(request.data, start)
+        if request.valid is None:
+            learn, held, where = self.divide(source, task.random_state if isinstance(task.random_state, int) else 0)
+            schema, notes = start or learn.fit_schema(), source.notes
+        else:
+            learn, where, schema = source, "validation", start or source.fit_schema()
+            held, notes = self.own_rows(request.valid, schema, source)
+        notes = tuple(dict.fromkeys((*notes, *(schema.notes if start is None else schema.warnings(source)))))
+        for note in notes:
             say(note)
-        X = schema.encode(learn)
-        settle(task, request, X, schema)
+        X = encoded(task, schema, learn)
+        settle(task, request, X, schema, labelled=learn.labels is not None)
         require_range(X, source.name, str(task.resolve().likelihood))
         say(f"{task.name}: {len(learn):,} rows of {_by(schema.shape)} values from {source.name}")
         task.fit(X, label_names(learn))
-        train, test = (_rows(values, of, schema) for values, of in ((X, learn), (schema.encode(held), held)))
+        train, test = (rows_of(values, of, schema) for values, of in ((X, learn), (encoded(task, schema, held), held)))
         self.learnt = Learnt(task, source, schema, train, test)
         return {
             "name": source.name,
@@ -71,26 +80,20 @@ class RowsJourney(Journey):
             "held_out": len(held) if where != "training" else 0,
             "values per row": _by(schema.shape),
             "fingerprint": source.fingerprint()[:16],
-            "notes": list(dict.fromkeys((*source.notes, *schema.notes))),
+            "notes": list(notes),
             "split": where,
         }
 
-    def source(self, request: Request) -> Source:
-        """Return the rows of the fit, with their labels where there are some."""
-        return with_label(read(request.data, image_size=_size(self.image_size)), self.label)
-
-    def split(self, source: Source, seed: int) -> "tuple[Source, Source, str]":
-        """Return rows to learn from, rows to measure on, and what the latter are."""
-        return split(source, seed)
-
     def judge(self) -> Judged:
         """Measure on the rows that were put aside."""
-        return Judged(self.learnt.task.evaluate(self.learnt.train, self.learnt.test), self.learnt.test)
+        made = self.learnt
+        evaluation = made.task.evaluate(made.train, made.test)
+        return Judged(evaluation, made.task.as_read(made.test), items_of(made) if made.task.mapped else None)
 
     def write(self, folder: Path) -> list[Path]:
         """Write the outputs for all rows of the data."""
         made = self.learnt
-        return write_outputs(made.task, made.schema, made.source, made.schema.encode(made.source), folder)
+        return self.put(made.task, made.schema, made.source, encoded(made.task, made.schema, made.source), folder)
 
     def card(self) -> dict[str, Any]:
         """Return the schema and the classes of the labels."""
@@ -101,20 +104,67 @@ class RowsJourney(Journey):
         schema = schema_from_json(card["schema"])
         if request.decode:
             return decode(task, schema, request.data, out)
-        source = with_label(read(request.data, like=schema), self.label, card.get("classes") or ())
+        source = self.named(read(request.data, like=schema), card.get("classes") or ())
         for words in dict.fromkeys((*source.notes, *schema.warnings(source))):
             say(words)
-        return write_outputs(task, schema, source, schema.encode(source), out, fresh=True)
+        return self.put(task, schema, source, encoded(task, schema, source), out, fresh=True)
+
+    def open(self, data: str, like: Schema | None = None) -> Source:
+        """Read rows, with their labels where there are some; ``like`` is the schema of the run that is gone on from."""
+        return self.named(read(data, like=like, image_size=size_of_images(self.image_size)))
+
+    def own_rows(self, data: str, schema: Schema, source: Source) -> tuple[Source, tuple[str, ...]]:
+        """Return the user's own rows to measure on, and the notes on the data; rows that do not fit are refused."""
+        try:
+            held = self.named(read(data, like=schema), source.class_names)
+            schema.encode(held)
+        except InputError as error:
+            came = f"--valid {data} does not fit {source.name}: {error.came}"
+            raise InputError(came, error.accepted, error.hint) from None
+        said = (
+            f"the verdict is measured on the {len(held):,} rows of {held.name} (--valid); no row of them is learnt "
+            f"from, and early stopping looks at a share of {source.name} only"
+        )
+        unused = f"the {len(source.test):,} test rows of {source.name} are not used" if source.test is not None else ""
+        return held, tuple(filter(None, (*source.notes, said, unused, *held.notes, *schema.warnings(held))))
+
+    def named(self, source: Source, classes: "Sequence[str] | None" = None) -> Source:
+        """Return rows with their labels; ``classes`` are those of the fit."""
+        return with_label(source, self.label, classes)
+
+    def divide(self, source: Source, seed: int) -> tuple[Source, Source, str]:
+        """Return rows to learn from, rows to measure on, and what the latter are."""
+        return split(source, seed)
+
+    def put(
+        self, task: Task, schema: Schema, source: Source, X: Any, folder: Path, *, fresh: bool = False
+    ) -> list[Path]:
+        """Write what the task gives for encoded rows."""
+        return write_outputs(task, schema, source, X, folder, fresh=fresh)
 
 
-def settle(task: Task, request: Request, X: Any, schema: Schema) -> None:
+def encoded(task: Task, schema: Schema, source: Source) -> Any:
+    """Return rows as the schema encodes them; NaN where a value is missing, for a task that reads it."""
+    X = schema.encode(source)
+    known = schema.known(source) if task.reads_missing else None
+    return X if known is None or known.all() else np.where(known, X, np.nan)
+
+
+def settle(task: Task, request: Request, X: Any, schema: Schema, *, labelled: bool = False) -> None:
     """Set what follows from the data, where the user said nothing else."""
+    other = task.labelled() if labelled and "family" not in request.given else None
+    if other is not None and task.estimator is not None:
+        mine = {spec.name: getattr(task.estimator, spec.name) for spec in fields(task.estimator)}
+        own = {spec.name for spec in fields(other)}
+        task.set_params(estimator=other.set_params(**{name: value for name, value in mine.items() if name in own}))
     if schema.image_shape and X.ndim == 2:
         task.set_params(estimator=task.resolve().set_params(image_shape=schema.image_shape))
     elif X.ndim > 2 and "image_shape" in request.given:
         shape = request.given["image_shape"]
         came = f"--image-shape {shape} came for data that are images of {_by(schema.shape)} already"
         raise InputError(came, "--image-shape for tables whose rows are flattened images", "leave it out")
+    if schema.measures and as_part("likelihood", task.resolve().likelihood) == Mixed():
+        task.set_params(estimator=task.resolve().set_params(likelihood=Mixed.of(schema.measures)))
     for name, value in task.suited(X.shape[1:]).items():
         if name not in request.given:
             task.set_params(**{name: value})
@@ -131,70 +181,26 @@ def split(source: Source, seed: int) -> tuple[Source, Source, str]:
     return source.take(np.sort(order[held:])), source.take(np.sort(order[:held])), "held-out"
 
 
-def write_outputs(
-    task: Task, schema: Schema, source: Source, X: Any, folder: Path, *, fresh: bool = False
-) -> list[Path]:
-    """Write the task's outputs for encoded rows ``X`` and return the files; ``fresh`` rows were not learnt from."""
-    paths: list[Path] = []
-    for stem, values in task.outputs(X, fresh=fresh).items():
-        if stem == "codes":
-            columns = {f"z{i + 1}": values[:, i] for i in range(values.shape[1])}
-            paths.append(write_table(columns, folder / "codes.csv", source.ids, source.id_name))
-        elif isinstance(values, Mapping):
-            paths.append(write_table(values, folder / f"{stem}.csv", source.ids, source.id_name))
-        else:
-            paths += schema.write(values.reshape(len(values), *schema.shape), folder, stem, source.ids, source.id_name)
-    return paths
+def items_of(made: Learnt) -> Items:
+    """Return rows for the map of the codes: all, or evenly spaced ones where there are many."""
+    source = made.source
+    index = np.unique(np.linspace(0, len(source) - 1, min(len(source), _SHOWN)).astype(np.int64))
+    some = source.take(index)
+    codes = made.task.outputs(encoded(made.task, made.schema, some), fresh=True)["codes"]
+    return Items(
+        codes, some.ids, some.id_name, some.labels, some.class_names, some.cells(), some.pictures(), len(source)
+    )
 
 
-def write_table(columns: Mapping[str, Any], path: Path, ids: Any, id_name: str) -> Path:
-    """Write identifiers and columns, one line per row; every number reads back exactly."""
-    import polars as pl
-
-    with whole(path) as draft:
-        pl.DataFrame({id_name: ids.tolist(), **columns}).write_csv(draft)
-    return path
-
-
-def decode(task: Any, schema: Schema, data: str, out: Path) -> list[Path]:
-    """Write the rows that the codes in ``data`` stand for."""
-    source = read(data)
-    codes, ids, id_name = code_values(source)
-    size = task.estimator_._n_features_out
-    if codes.ndim != 2 or codes.shape[1] != size:
-        wanted = f"{size} number{'s' * (size > 1)} per row, as this model's codes"
-        raise InputError(f"{data} holds codes of shape {codes.shape[1:]}", wanted)
-    if not np.isfinite(codes).all():
-        row = int(np.argmin(np.isfinite(codes).all(axis=1)))
-        raise InputError(f"{data} holds missing or infinite codes, the first in row {row}", "finite numbers")
-    if not hasattr(task.estimator_, "inverse_transform"):
-        raise InputError(
-            "This model's decoder also reads the encoder's maps", "rows, not codes", "narrows apply without --decode"
-        )
-    rows = task.estimator_.inverse_transform(codes)
-    return schema.write(rows.reshape(len(rows), *schema.shape), out, "decoded", ids, id_name)
-
-
-def code_values(source: Source) -> tuple[np.ndarray, Any, str]:
-    """Return codes from an array or from the table that ``narrows`` wrote (identifier, z1, z2, ...)."""
-    frame = getattr(source, "frame", None)
-    if frame is None:
-        return np.asarray(source.values), source.ids, source.id_name  # type: ignore[attr-defined]
-    named = [name for name in frame.columns if name.startswith("z") and name[1:].isdigit()] or list(frame.columns)
-    try:
-        codes = frame.select(named).to_numpy().astype(np.float64)
-    except ValueError:
-        raise InputError(f"{source.name} holds columns that are no numbers", "columns z1, z2, ...") from None
-    return codes, source.ids if source.id_name != "row" else row_numbers(len(codes)), source.id_name
-
-
-def _rows(X: Any, source: Source, schema: Schema) -> Rows:
+def rows_of(X: Any, source: Source, schema: Schema) -> Rows:
+    """Return encoded rows with what the source knows of them."""
     table = schema.kind == "table"
     units = "in standard deviations of the column, squared: 1 is no better than its mean" if table else "per value"
     return Rows(X, source.labels, source.class_names, schema.feature_names, units)
 
 
-def _size(text: str | None) -> tuple[int, int] | None:
+def size_of_images(text: str | None) -> tuple[int, int] | None:
+    """Return height and width of a text like ``64x64``."""
     if text is None:
         return None
     try:

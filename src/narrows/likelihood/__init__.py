@@ -6,7 +6,8 @@ constant.
 
 from narrows.likelihood.base import Likelihood, Pricing
 from narrows.likelihood.continuous import Gaussian, Laplace, LearntGaussian, PredictedGaussian
-from narrows.likelihood.discrete import Bernoulli, Categorical, Multinomial
+from narrows.likelihood.discrete import Bernoulli, Categorical, Multinomial, Poisson
+from narrows.likelihood.mixed import Mixed
 
 __all__ = [
     "Bernoulli",
@@ -15,7 +16,9 @@ __all__ = [
     "Laplace",
     "LearntGaussian",
     "Likelihood",
+    "Mixed",
     "Multinomial",
+    "Poisson",
     "PredictedGaussian",
     "Pricing",
 ]

@@ -10,8 +10,9 @@ from narrows.likelihood.base import Likelihood, uniform
 from narrows.params import param
 from narrows.parts import part
 
-__all__ = ["Bernoulli", "Categorical", "Multinomial"]
+__all__ = ["Bernoulli", "Categorical", "Multinomial", "Poisson"]
 
+_LARGEST = 20.0  # the largest logarithm of a rate that is believed
 _RARE = 0.01  # logits do not start beyond this probability, where gradients would vanish
 
 
@@ -140,3 +141,37 @@ class Multinomial(Likelihood):
         """Return one count per row: the next item."""
         chosen = torch.multinomial(params.softmax(1), 1, generator=generator)
         return torch.zeros_like(params).scatter_(1, chosen, 1)
+
+
+@part("poisson")
+class Poisson(Likelihood):
+    """Counts, with ``params`` the logarithm of the rate.
+
+    Examples
+    --------
+    >>> round(Poisson().nats(torch.zeros(1, 1), torch.tensor([[2.0]])).item(), 4)  # 1 + log 2!
+    1.6931
+    """
+
+    @property
+    def support(self) -> tuple[float, float]:
+        """From 0."""
+        return 0.0, math.inf
+
+    def centre(self, target: Tensor) -> Tensor | None:
+        """Return the logarithms of the mean row, from a count of 0.01 on."""
+        return target.mean(0).clamp_min(_RARE).log()
+
+    def log_prob(self, params: Tensor, target: Tensor) -> Tensor:
+        """Return the log-probability of every count, in nats; -inf for a negative one."""
+        log_rate = params.clamp_max(_LARGEST)
+        exact = target * log_rate - log_rate.exp() - torch.lgamma(target.clamp_min(0) + 1)
+        return torch.where(target < 0, -torch.inf, exact)
+
+    def mean(self, params: Tensor) -> Tensor:
+        """Return the rates."""
+        return params.clamp_max(_LARGEST).exp()
+
+    def sample(self, params: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Return counts."""
+        return torch.poisson(self.mean(params), generator=generator)

@@ -1,5 +1,14 @@
 """How far results are from the truth: plain functions of plain arrays, all sums in float64."""
 
+from narrows.metrics.anomaly import auroc, average_precision, f1, placements
+from narrows.metrics.distances import (
+    Features,
+    distances_of,
+    frechet_distance,
+    kernel_distance,
+    kernel_rows,
+    nearest_rows,
+)
 from narrows.metrics.masks import (
     boundary_distance,
     confusion_matrix,
@@ -8,6 +17,7 @@ from narrows.metrics.masks import (
     mean_iou,
     pixel_accuracy,
 )
+from narrows.metrics.ranking import coverage, gini, mean_popularity, ndcg_at_k, recall_at_k
 from narrows.metrics.rows import (
     knn_accuracy,
     mae,
@@ -21,18 +31,33 @@ from narrows.metrics.rows import (
 )
 
 __all__ = [
+    "Features",
+    "auroc",
+    "average_precision",
     "boundary_distance",
     "confusion_matrix",
+    "coverage",
     "dice",
+    "distances_of",
+    "f1",
+    "frechet_distance",
+    "gini",
     "iou",
+    "kernel_distance",
+    "kernel_rows",
     "knn_accuracy",
     "mae",
     "mean_iou",
+    "mean_popularity",
     "mse",
+    "ndcg_at_k",
+    "nearest_rows",
     "pixel_accuracy",
+    "placements",
     "psnr",
     "r2",
     "r2_columns",
+    "recall_at_k",
     "squared_error",
     "ssim",
     "trustworthiness",

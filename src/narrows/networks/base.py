@@ -42,6 +42,11 @@ class Network(Part, ABC):
         """Whether the decoder needs the encoder's maps, so that a code alone cannot be decoded."""
         return False
 
+    @property
+    def multiple(self) -> int:
+        """What the sides of smaller pictures than it is built for must divide by; 0: it takes no others."""
+        return 0
+
     @abstractmethod
     def build(self, sizes: Sizes) -> tuple[nn.Module, nn.Module]:
         """Return (encoder, decoder) for data of these sizes; every module is born whole."""

@@ -55,6 +55,11 @@ class Pyramid(Network):
     def more(self, width: int) -> list[nn.Module]:
         """Return one more layer at a resolution of ``width`` channels."""
 
+    @property
+    def multiple(self) -> int:
+        """A factor of two for each width, where the code is maps and nothing depends on where it was taken from."""
+        return 0 if self.flat or self.up.startswith("unpool") else int(2 ** len(self.widths))
+
     def build(self, sizes: Sizes) -> tuple[nn.Module, nn.Module]:
         """Return encoder and decoder for images of these sizes."""
         require_images(self.name, sizes)

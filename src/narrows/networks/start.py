@@ -1,16 +1,28 @@
 """Weights that start from the data: every layer's output begins with mean 0 and variance 1 (Mishkin & Matas 2016)."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["unit_variance_start"]
+__all__ = ["sample_size", "unit_variance_start"]
 
 _WEIGHTED = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
 _FIRST = 0.1  # the decoder's last layer starts this small, around the mean target
 _FLAT = 1e-6  # an output that varies less than this is constant: there is nothing to scale
+
+
+def sample_size(shape: tuple[int, ...]) -> int:
+    """Return how many rows of this shape a start looks at: 4096, fewer of large pictures.
+
+    Examples
+    --------
+    >>> sample_size((784,)), sample_size((3, 512, 512))
+    (4096, 85)
+    """
+    return min(4096, max(16, 2**26 // math.prod(shape)))
 
 
 @torch.no_grad()

@@ -47,6 +47,11 @@ class UNet(Network):
         """Whether the decoder needs the encoder's maps."""
         return self.skip != "none"
 
+    @property
+    def multiple(self) -> int:
+        """A factor of two for each resolution."""
+        return int(2 ** len(self.widths))
+
     def build(self, sizes: Sizes) -> tuple[nn.Module, nn.Module]:
         """Return encoder and decoder for images of these sizes."""
         require_images(self.name, sizes)

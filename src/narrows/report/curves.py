@@ -11,6 +11,7 @@ from narrows.report.style import (
     GREY,
     MODEL,
     OTHER,
+    QUIET,
     Array,
     canvas,
     fonts,
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["loss_curves", "spectrum"]
+    from narrows.code_size import CodeSize
+
+__all__ = ["elbow", "loss_curves", "spectrum"]
 
 History = Sequence[Mapping[str, Any]]
 
@@ -109,6 +112,51 @@ def spectrum(dimensions: Sequence[int], errors: Sequence[float], point: tuple[in
     own = axes.plot(*point, "o", color=MODEL, markersize=8, zorder=3)
     legend(axes, [*rival, *own], ["PCA", name])
     return figure
+
+
+def elbow(found: "CodeSize") -> "Figure":
+    """Draw the variance explained over the length of the code, beside PCA's, with the chosen length marked.
+
+    Parameters
+    ----------
+    found : CodeSize
+        What a sweep found.
+
+    Examples
+    --------
+    >>> from narrows.code_size import CodeSize
+    >>> figure = elbow(CodeSize(2, "why", [1, 2, 4], [0.5, 0.1, 0.1], [0.6, 0.2, 0.1], [1, 2, 2], 1.0))
+    """
+    sizes, ours = found.sizes, 100 * np.array(found.explained)
+    theirs = 100 * (1 - np.array(found.pca) / (found.spread or 1.0))
+    share = ours[sizes.index(found.chosen)]
+    numbers = f"{found.chosen} number{'s' * (found.chosen > 1)}"
+    figure = canvas(6.6, 3.8, f"{numbers} keep{'s' * (found.chosen == 1)} {share:.0f} % of the variance")
+    axes = panel(figure, x="numbers per row", y="variance explained (%)")
+    axes.axvline(found.chosen, color=MODEL, linewidth=0.7, linestyle=(0, (4, 4)))
+    rival = axes.plot(sizes, theirs, "o-", color=GREY, markersize=3.5, linewidth=1.6)
+    own = axes.plot(sizes, ours, "o-", color=MODEL, markersize=5, linewidth=1.8)
+    axes.plot(found.chosen, share, "o", color=MODEL, markersize=10, zorder=3)
+    named = _apart(found.sizes, found.chosen)
+    for index in map(sizes.index, named):
+        place = sizes[index], ours[index]
+        note = axes.annotate(str(found.active[index]), place, (0, 8), textcoords="offset points", ha="center")
+        note.set(fontsize=8, color=QUIET, fontfamily=fonts())
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(named, [str(size) for size in named])
+    axes.minorticks_off()
+    axes.set_ylim(min(0.0, *ours, *theirs), 1.12 * max(1.0, *ours, *theirs))
+    legend(axes, [*own, *rival], ["autoencoder, with active numbers", "PCA"])
+    return figure
+
+
+def _apart(sizes: Sequence[int], first: int) -> list[int]:
+    """Lengths that are a fifth apart, ``first`` among them, so that their names do not touch."""
+    kept = [first]
+    for size in sizes:
+        if all(max(size, other) / min(size, other) > 1.2 for other in kept):
+            kept.append(size)
+    return sorted(kept)
 
 
 def _lines(axes: "Axes", lines: Mapping[str, tuple[Array, Array, str]]) -> None:

@@ -7,14 +7,14 @@ import numpy as np
 
 from narrows import metrics
 from narrows.errors import InputError
-from narrows.report.sheets import images_of, sheet, under_title
+from narrows.report.sheets import images_of, over, sheet, under_title
 from narrows.report.strips import filter_pictures, rgb, tile
 from narrows.report.style import Array, bare, brief, number, panel
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["before_after_filters", "manifold_grid", "sample_grid"]
+__all__ = ["before_after_filters", "manifold_grid", "sample_grid", "translations"]
 
 
 def sample_grid(
@@ -142,6 +142,26 @@ def before_after_filters(weights: Mapping[str, Array], image_shape: Sequence[int
         said = f"correlation of adjacent weights {alikeness[name]:.2f}\nfull colour at ±{number(top, 2)}"
         bare(panel(figure, grid[place], f"{brief(name, 36)}\n{said}")).imshow(page)
     return figure
+
+
+def translations(A: Array, output: Array, B: Array) -> "Figure":
+    """Draw pictures, what a model makes of them, and what they should become, below each other.
+
+    Parameters
+    ----------
+    A, output, B : ndarray
+        ``(n, H, W)`` or ``(n, C, H, W)``, floats in [0, 1], of one shape.
+
+    Examples
+    --------
+    >>> images = np.random.default_rng(0).random((3, 8, 8))
+    >>> figure = translations(images, images, 1 - images)
+    """
+    rows = [images_of(each, "Pictures").astype(np.float64) for each in (A, output, B)]
+    if len({row.shape for row in rows}) > 1:
+        raise InputError(f"Pictures of shapes {', '.join(str(row.shape) for row in rows)}", "one shape")
+    far = metrics.mae(rows[2], rows[1])
+    return sheet(f"The output is {number(far)} away from B per value {over(len(rows[0]))}", rows, ["A", "output", "B"])
 
 
 def _cut(images: Array, across: int) -> list[Array]:

@@ -1,5 +1,6 @@
 """From a fitted task and what it measured to report.json, report.html and figures."""
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -8,8 +9,11 @@ from typing import Any
 import numpy as np
 
 from narrows._version import __version__
+from narrows.journeys.base import Items
 from narrows.parts import Part
 from narrows.report import figures
+from narrows.report.direct import as_task, halves
+from narrows.report.explorer import write_explorer
 from narrows.report.page import write_report
 from narrows.report.verdict import verdict
 from narrows.tasks.base import Evaluation, Picture, Rows, Task
@@ -18,17 +22,36 @@ __all__ = ["make_report", "model_facts", "params_of", "report", "versions"]
 
 DRAW: dict[str, Callable[..., Any]] = {
     "reconstructions": figures.reconstructions,
+    "confusion": figures.confusion,
+    "overlay": figures.overlay,
+    "translations": figures.translations,
     "budgets": figures.lines,
     "tuning": figures.loss_curves,
-    "confusion": figures.confusion,
     "explained": figures.bars,
     "frequencies": figures.lines,
     "columns": figures.reconstructed_columns,
+    "bars": figures.bars,
+    "densities": figures.densities,
+    "interpolation": figures.interpolation,
+    "marginals": figures.marginals,
+    "samples": figures.sample_grid,
+    "traversal": figures.traversal,
+    "elbow": figures.elbow,
     "map": figures.code_map,
     "map3d": figures.code_map_3d,
     "losses": figures.loss_curves,
     "filters": figures.filters,
+    "ranking": figures.ranking_curves,
+    "popularity": figures.popularity_curves,
+    "trials": figures.trials,
+    "scores": figures.score_histogram,
+    "roc": figures.roc_curves,
+    "contributions": figures.contribution_map,
+    "closeups": figures.closeups,
+    "psnr": figures.bars,
 }
+
+_PAGE = " Beside this page lies map.html, which shows the item under the pointer."
 
 
 def make_report(
@@ -39,6 +62,7 @@ def make_report(
     data: Mapping[str, Any],
     seconds: Mapping[str, float],
     rows: Rows | None,
+    items: Items | None = None,
 ) -> dict[str, Any]:
     """Draw the figures, write report.json and report.html to ``folder``, and return the report."""
     family = task.estimator_
@@ -52,6 +76,7 @@ def make_report(
         better=metric.better,
         rows=evaluation.rows,
         difference=evaluation.difference,
+        unit=evaluation.unit,
     )
     params, changed = params_of(family)
     own, own_changed = params_of(task, leave=("estimator",))
@@ -72,16 +97,21 @@ def make_report(
         "tables": evaluation.tables,
     }
     pictures = [*evaluation.pictures, *_training_pictures(family, rows)]
+    if items is not None:
+        write_explorer(items, folder / "map.html", f"Map of {data.get('name', 'the codes')}")
+        pictures = [each._replace(caption=each.caption + _PAGE) if each.kind == "map" else each for each in pictures]
     drawn = [_draw(each, folder) for each in pictures]
     report["figures"] = [{"title": t, "caption": c, "file": str(p.relative_to(folder))} for t, c, p in drawn]
     write_report(report, drawn, folder)
     return report
 
 
-def report(fitted: Any, X: Any, folder: "str | Path") -> dict[str, Any]:
-    """Write a report on how a fitted task does on rows ``X``, and return it.
+def report(fitted: Any, X: Any, folder: "str | Path", y: Any = None) -> dict[str, Any]:
+    """Write a report on how a fitted task does on rows ``X``, and return it; a fitted family counts as a reducer.
 
-    Competitors are fitted on the first half of ``X`` and everything is measured on the second half.
+    ``X`` is what the task was fitted to: an array, images, a frame with the same columns in any order, a sparse matrix,
+    a tensor; ``y`` are labels for the figures. Competitors are fitted on the first half of ``X`` and everything is
+    measured on the second half, so give rows that the fit has not seen; rows sorted by ``y`` are shuffled first.
 
     Examples
     --------
@@ -93,13 +123,22 @@ def report(fitted: Any, X: Any, folder: "str | Path") -> dict[str, Any]:
     >>> report(fitted, X, tempfile.mkdtemp())["task"]
     'reduce'
     """
-    X = np.asarray(X)
-    half = len(X) // 2
-    train, held = Rows(X[:half]), Rows(X[half:])
-    data = {"name": "rows given to nw.report", "rows": len(X), "used": half, "held_out": len(X) - half}
-    folder = Path(folder)
+    task = as_task(fitted)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "X does not have valid feature names")  # they were looked at already
+        return _measured(task, halves(task, X, y), Path(folder))
+
+
+def _measured(task: Task, rows: tuple[Rows, Rows], folder: Path) -> dict[str, Any]:
+    count = sum(half.X.shape[0] for half in rows)
+    data = {
+        "name": "rows given to nw.report",
+        "rows": count,
+        "used": rows[0].X.shape[0],
+        "held_out": rows[1].X.shape[0],
+    }
     folder.mkdir(parents=True, exist_ok=True)
-    return make_report(fitted, fitted.evaluate(train, held), folder, data=data, seconds={}, rows=held)
+    return make_report(task, task.evaluate(*rows), folder, data=data, seconds={}, rows=rows[1])
 
 
 def versions() -> dict[str, str]:
@@ -137,6 +176,7 @@ def _training_pictures(family: Any, rows: Rows | None) -> list[Picture]:
         return shown
     shape, image = family.shapes_[0], None
     values = first.numpy()
+    values = values[:, : int(np.prod(shape))] if values.ndim == 2 else values  # without the condition's weights
     if values.ndim == 4 and values.shape[1] in (1, 3):
         image = values.shape[1:]
     elif len(shape) == 3 and values.ndim == 2 and shape[0] in (1, 3) and values.shape[1] == int(np.prod(shape)):

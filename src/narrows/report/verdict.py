@@ -20,6 +20,7 @@ def verdict(
     better: str = "lower",
     rows: int,
     difference: NDArray[Any] | None = None,
+    unit: str = "row",
 ) -> dict[str, str]:
     """Compare a model with its competitor on the same rows.
 
@@ -38,6 +39,8 @@ def verdict(
     difference : ndarray, optional
         Measure of the model minus that of the competitor for each row. The two are level when its mean is within two
         standard errors of zero.
+    unit : str
+        What a row is, for example ``"user"``.
 
     Returns
     -------
@@ -51,7 +54,7 @@ def verdict(
     """
     if better not in ("lower", "higher"):
         raise ValueError(f"better={better!r}: 'lower' or 'higher'")
-    counted = f"{number(rows)} row{'' if rows == 1 else 's'}"
+    counted = f"{number(rows)} {unit}{'' if rows == 1 else 's'}"
     if not np.isfinite([value, baseline_value]).all():
         text = (
             f"{name} cannot be compared with {baseline_name}: {metric} {number(value)} against {number(baseline_value)}"

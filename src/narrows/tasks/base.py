@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from narrows.estimator import Estimator
 from narrows.params import TASKS, check_params, kebab, param, register
 
-__all__ = ["Evaluation", "Metric", "Picture", "Rows", "Task"]
+__all__ = ["Evaluation", "Metric", "NewRows", "Picture", "Rows", "Task"]
 
 
 class Metric(NamedTuple):
@@ -43,6 +43,15 @@ class Rows(NamedTuple):
     units: str = "per value"  # what a squared error of 1 means
 
 
+class NewRows(NamedTuple):
+    """Rows that nobody gave: encoded values in the form of the rows, with names of their own."""
+
+    values: np.ndarray
+    ids: np.ndarray
+    id_name: str
+    labels: np.ndarray | None = None
+
+
 @dataclass
 class Evaluation:
     """How a fitted task did on rows it has not seen, beside the simple competitors on the same rows."""
@@ -56,6 +65,7 @@ class Evaluation:
     pictures: list[Picture] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     tables: list[dict[str, Any]] = field(default_factory=list)  # for the page: title, lead, columns, rows
+    unit: str = "row"  # what is counted in rows
 
 
 @dataclass_transform(kw_only_default=True)
@@ -67,6 +77,9 @@ class Task(BaseEstimator):
     summary: ClassVar[str] = ""
     fitted: ClassVar[tuple[str, ...]] = ()  # attributes that the artefact keeps
     arrays: ClassVar[tuple[str, ...]] = ()  # those that it keeps beside the weights
+    reads_missing: ClassVar[bool] = False  # NaN stands for a missing value; otherwise the schema fills it
+    imputes: ClassVar[bool] = False  # whether ``reconstruct`` fills the holes of a table
+    mapped: ClassVar[bool] = False  # whether its outputs hold codes that are worth a map
 
     estimator: Estimator | None = param(None, "the autoencoder; none: the task's own choice")
     epochs: int | None = param(None, "overrides the autoencoder's", ge=0)
@@ -95,6 +108,14 @@ class Task(BaseEstimator):
     def suited(self, shape: tuple[int, ...]) -> dict[str, Any]:
         """Return the task's own settings that rows of this shape ask for, where the user says nothing."""
         return {}
+
+    def labelled(self) -> Estimator | None:
+        """Return the autoencoder that stands in for the default where rows have labels; None: the same."""
+        return None
+
+    def as_read(self, rows: Rows) -> Rows:
+        """Return rows as the autoencoder inside reads them."""
+        return rows
 
     def resolve(self) -> Estimator:
         """Return an unfitted autoencoder: the user's or the default, with the task's own fields on top."""

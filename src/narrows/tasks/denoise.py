@@ -16,15 +16,21 @@ from narrows.inputs import checked_rows, model_rows
 from narrows.params import param
 from narrows.parts import as_part
 from narrows.tasks.base import Evaluation, Metric, Picture, Rows, Task, error_rows, pick, unit
-from narrows.training.seeds import seeded
+from narrows.tasks.base_pictures import Examples, PicturesTask
+from narrows.tasks.base_restore import corrected, learn, settings, split_alpha
+from narrows.tasks.denoise_pictures import compared
+from narrows.training.seeds import mixed, seeded
 
 __all__ = ["Denoiser"]
 
 _TRAIN = 20_000  # rows that the competitors are fitted on
 
 
-class Denoiser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="denoise"):
+class Denoiser(PicturesTask, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="denoise"):
     """Learns from clean rows, to which it adds ``noise`` itself, or from pairs: ``fit(noisy, clean)``.
+
+    Pictures of any sizes, channels and depths come as lists: ``fit_pictures`` and ``predict_pictures``. Their network
+    is ``residual``, which finds the noise and takes it away (Zhang et al. 2017), learnt from crops.
 
     Examples
     --------
@@ -34,10 +40,12 @@ class Denoiser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="de
     (3, 8, 8)
     """
 
-    summary = "clean rows or images; against the best linear denoiser and a median filter"
+    summary = "clean rows or pictures, or noisy and clean ones; against linear, median, variation, non-local means"
 
     noise: str | Corruption = param(
-        "gaussian:0.1", "what is done to clean rows, on their own scale (images: 0 to 1)", kind="corruption"
+        "gaussian:0.1",
+        "what is done to clean rows, on their own scale (images: 0 to 1); gaussian:0,0.2 is a range of levels",
+        kind="corruption",
     )
 
     def default(self) -> Estimator:
@@ -59,10 +67,7 @@ class Denoiser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="de
 
     def denoise(self, X: Any) -> np.ndarray:
         """Return the cleaned rows."""
-        from sklearn.utils.validation import check_is_fitted
-
-        check_is_fitted(self)
-        cleaned: np.ndarray = self.estimator_.reconstruct(X)
+        cleaned: np.ndarray = self._fitted.reconstruct(X)
         return cleaned
 
     def transform(self, X: Any) -> np.ndarray:
@@ -81,13 +86,73 @@ class Denoiser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="de
             made: np.ndarray = as_part("corruption", self.noise)(rows).numpy()
         return made
 
+    # ---- pictures of any sizes ---------------------------------------------------------------------------------------
+
+    def suited_pictures(self) -> dict[str, Any]:
+        """Return the settings that pictures ask for, where the user says nothing."""
+        return settings("residual")
+
+    def fit_pictures(self, x: list[np.ndarray], y: list[np.ndarray] | None = None) -> Self:
+        """Fit to clean pictures (C, H, W), or to noisy ones and the clean ones of their sizes; alpha is left out."""
+        model = self.resolve()
+        if self.estimator is None:
+            model.set_params(**self.suited_pictures())
+        if y is None:
+            name = "noise" if hasattr(model, "noise") else "corruption"
+            model.set_params(**{name: as_part("corruption", self.noise)})
+        self.estimator_, self.remarks_, self.paired_ = *learn(model, x, y), y is not None
+        return self
+
+    def predict_pictures(self, x: list[np.ndarray]) -> list[np.ndarray]:
+        """Return cleaned pictures: floats in [0, 1], alpha as it came."""
+        made = []
+        for picture in x:
+            colours, alpha = split_alpha(unit(picture))
+            cleaned = corrected(self._fitted, colours).clip(0, 1)
+            made.append(cleaned if alpha is None else np.concatenate([cleaned, alpha]))
+        return made
+
+    def evaluate_pictures(self, train: Examples, held: Examples) -> Evaluation:
+        """Return the error on held-out pictures beside the competitors', all on the same noise."""
+        notes = [] if self.paired_ else [self._said()]
+        model = self._fitted
+        made = compared(
+            self._pairs(held, 1), self._pairs(train, 2), lambda noisy: corrected(model, noisy), model.shapes_[0][0]
+        )
+        made.notes[:0] = [*notes, *getattr(self, "remarks_", [])]
+        return made
+
+    def _said(self) -> str:
+        """Return what the noise is, in a sentence."""
+        noise = as_part("corruption", self.noise)
+        words = noise.words() if isinstance(noise, Corruption) else str(noise)
+        return f"Learnt from and measured with {words}; levels are on the scale 0 to 1."
+
+    def _pairs(self, examples: Examples, stream: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Return noisy pictures and the clean ones, without alpha."""
+        clean = [split_alpha(each)[0] for each in (examples.x if examples.y is None else examples.y)]
+        if self.paired_ and examples.y is None:
+            came = f"Clean pictures ({len(clean)}) came without noisy ones to a model that learnt from both"
+            raise InputError(came, "noisy and clean pictures of the same names")
+        if examples.y is not None:
+            return [unit(split_alpha(each)[0]) for each in examples.x], clean
+        return [self.corrupted(each[None], mixed(stream, i))[0] for i, each in enumerate(clean)], clean
+
+    @property
+    def _fitted(self) -> Estimator:
+        from sklearn.utils.validation import check_is_fitted
+
+        check_is_fitted(self)
+        fitted: Estimator = self.estimator_
+        return fitted
+
     def evaluate(self, train: Rows, held: Rows) -> Evaluation:
         """Return the error on newly noised ``held`` rows beside the competitors', all on the same noise."""
         clean, noisy = unit(held.X), self.corrupted(held.X, seed=1)
         some = unit(pick(train, _TRAIN).X)
         rivals: dict[str, np.ndarray] = {"the noisy input": NoisyInput().denoise(noisy)}
         dirty = self.corrupted(some, seed=2)
-        notes = []
+        notes = [self._said()] if clean.ndim > 2 else []
         try:
             rivals["the best linear denoiser"] = LinearDenoiser().fit(dirty, some).denoise(noisy)
         except InputError as error:  # very wide rows

@@ -1,22 +1,25 @@
 """Dimensionality reduction, judged against PCA with as many numbers."""
 
 import math
-from typing import Any, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
 
 from narrows.baselines import PCABaseline
+from narrows.code_size import CodeSize, sweep
 from narrows.estimator import Estimator
 from narrows.families.autoencoder import AutoEncoder
-from narrows.params import param
+from narrows.params import check_params, param
 from narrows.tasks.base import Evaluation, Metric, Picture, Rows, Task, error_rows, pick, unit
 
 __all__ = ["Reducer"]
 
 
 class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="reduce"):
-    """Compresses rows to ``latent_dim`` numbers and back.
+    """Compresses rows to ``latent_dim`` numbers and back; with ``"auto"`` it finds out how many are needed.
+
+    ``code_size_`` then holds what a sweep over the length of the code found.
 
     Examples
     --------
@@ -28,19 +31,37 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="red
 
     summary = "compress rows to a few numbers and back; against PCA"
 
-    latent_dim: int | None = param(None, "numbers per row; none: 16, of few columns half as many as there are", ge=1)
+    fitted: ClassVar[tuple[str, ...]] = ("code_size_",)
+    imputes: ClassVar[bool] = True
+    mapped: ClassVar[bool] = True
+
+    latent_dim: int | Literal["auto"] | None = param(
+        None, "numbers per row, or auto; none: 16, of few columns half as many as there are", ge=1
+    )
 
     def default(self) -> Estimator:
         """Return the plain autoencoder."""
         return AutoEncoder()
 
-    def fit(self, X: Any, y: Any = None) -> Self:
-        """Fit to rows X: a table (n, d), or images (n, H, W) or (n, C, H, W)."""
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Fit to rows X: a table (n, d), or images (n, H, W) or (n, C, H, W), with a ``sample_weight`` (n,) or none."""
         model = self.resolve()
-        if self.estimator is None:
-            model.set_params(**self.suited(tuple(getattr(X, "shape", np.shape(X)))[1:]))
-        self.estimator_ = model.fit(X)
+        if self.latent_dim == "auto":
+            found = sweep(model, X)
+            self.code_size_ = found._asdict()
+            model.set_params(latent_dim=found.chosen)
+        elif self.estimator is None:
+            model.set_params(**self.suited(tuple(X.shape if hasattr(X, "shape") else np.asarray(X).shape)[1:]))
+        self.estimator_ = model.fit(X, sample_weight=sample_weight)
         return self
+
+    def resolve(self) -> Estimator:
+        """Return the unfitted autoencoder; the length of its code is its own where it is still to be found."""
+        if self.latent_dim != "auto":
+            return super().resolve()
+        check_params(self)
+        plain: Task = clone(self).set_params(latent_dim=None)
+        return plain.resolve()
 
     def suited(self, shape: tuple[int, ...]) -> dict[str, Any]:
         """Return a code that is shorter than the rows."""
@@ -92,12 +113,18 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="red
         notes = (
             [f"{size} numbers for rows of {values}: nothing is compressed, and PCA is exact."] if size >= values else []
         )
+        if hasattr(self, "code_size_"):
+            notes.append(f"Length of the code, chosen by a sweep: {self.code_size_['reason']}")
         pictures = self._pictures(held, truth, result, pca)
         return Evaluation(metrics, {rival: theirs_in}, "mse", rival, len(truth), ours - theirs, pictures, notes)
 
     def _pictures(self, held: Rows, truth: np.ndarray, result: np.ndarray, pca: np.ndarray) -> list[Picture]:
         few = slice(0, 12)
         shown: list[Picture] = []
+        if hasattr(self, "code_size_"):
+            found = CodeSize(**self.code_size_)
+            caption = f"{found.reason} Grey numbers: how many numbers of the code vary."
+            shown.append(Picture("elbow", "How many numbers a code needs", caption, {"found": found}))
         if truth.ndim > 2:
             shape = truth[few].shape
             strips = {"originals": truth[few], "middle": pca[few].reshape(shape), "results": result[few].reshape(shape)}

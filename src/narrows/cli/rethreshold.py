@@ -1,0 +1,68 @@
+"""``narrows rethreshold``: another rate of false alarms for a fitted anomaly detector, without training."""
+
+import csv
+import json
+import math
+import sys
+from pathlib import Path
+from typing import Any
+
+from narrows import conformal
+from narrows.artefact import CARD, digest, read_card
+from narrows.cli.flags import Options
+from narrows.errors import ArtefactError, InputError
+from narrows.files import whole, write_text
+
+__all__ = ["rethreshold"]
+
+
+def rethreshold(options: Options) -> int:
+    """Write the threshold into RUN's model.json and the flags into its scores.csv."""
+    run, fpr = Path(options.run), _share(options.fpr)
+    card = read_card(run)
+    task: dict[str, Any] = card["task"] or {}
+    calibration = task.get("fitted", {}).get("calibration_")
+    if not calibration:
+        raise ArtefactError(f"{run} holds no threshold", "a run of `narrows fit anomaly`")
+    limit = conformal.threshold(calibration, fpr)
+    task["params"] |= {"fpr": fpr, "contamination": None}
+    card["digest"] = digest(card)
+    scores = run / "scores.csv"
+    counted = _flag(scores, limit) if scores.exists() else None
+    write_text(run / CARD, json.dumps(card, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+    _say(run, fpr, limit, calibration, counted)
+    return 0
+
+
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < 1:
+        raise InputError(f"--fpr {text!r} came", "a share between 0 and 1", "--fpr 0.001")
+    return value
+
+
+def _flag(path: Path, limit: float) -> tuple[int, int]:
+    """Write flags anew and return how many rows have one, and how many there are."""
+    with path.open(encoding="utf-8", newline="") as file:
+        head, *rows = list(csv.reader(file))
+    if not {"score", "flag"} <= set(head):
+        raise ArtefactError(f"{path} has no columns score and flag", "the file as it was written")
+    score, flag = head.index("score"), head.index("flag")
+    for row in rows:
+        row[flag] = str(int(float(row[score]) > limit))
+    with whole(path) as draft, draft.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([head, *rows])
+    return sum(row[flag] == "1" for row in rows), len(rows)
+
+
+def _say(run: Path, fpr: float, limit: float, calibration: list[float], counted: tuple[int, int] | None) -> None:
+    fine = conformal.finest(calibration)
+    if math.isinf(limit):
+        sys.stderr.write(f"{len(calibration)} rows were put aside: nothing can be flagged below --fpr {fine:.2g}.\n")
+    flagged = "" if counted is None else f"; {counted[0]} of the {counted[1]} rows of scores.csv are flagged"
+    sys.stdout.write(f"{run}: at most {fpr:g} of ordinary rows are flagged from now on{flagged}.\n")
+    if (run / "report.html").exists():
+        sys.stdout.write("The report still tells of the threshold of the fit.\n")

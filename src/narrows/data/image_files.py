@@ -1,0 +1,101 @@
+"""Image files in folders: which there are, and reading them so that what cannot be read is named."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from PIL import Image, UnidentifiedImageError
+
+from narrows.errors import InputError
+
+from .pixels import FORMATS, Header, Item
+
+__all__ = ["conversions", "each_image", "image_names"]
+
+ACCEPTED = "images: " + ", ".join(FORMATS)
+T = TypeVar("T")
+
+
+def image_names(folder: Path, more: tuple[str, ...] = ()) -> tuple[Path, list[Path], list[str]]:
+    """Return where the images below a folder (or a single one) are named from, their names, and notes on other files.
+
+    ``more`` are endings that count as images besides the usual ones.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     Image.new("L", (4, 4)).save(Path(folder, "1.png"))
+    ...     _ = Path(folder, "a.txt").write_text("")
+    ...     [name.as_posix() for name in image_names(Path(folder))[1]]
+    ['1.png']
+    """
+    endings, single = {*FORMATS, *more}, folder.is_file()
+    root = folder.parent if single else folder
+    found = [folder] if single else sorted(path for path in folder.rglob("*") if path.is_file())
+    names = [path.relative_to(root) for path in found]
+    seen = [name for name in names if single or not any(p.startswith(".") or p == "__MACOSX" for p in name.parts)]
+    images = [name for name in seen if name.suffix.lower() in endings or single]
+    types = Counter(name.suffix.lower() or "no ending" for name in seen if name.suffix.lower() not in endings)
+    if not images:
+        held = ", ".join(f"{count} {suffix}" for suffix, count in types.most_common(8))
+        came = f"{folder.name!r} holds no images, but {held}" if held else f"{folder.name!r} holds no files"
+        raise InputError(came, ACCEPTED, "give the folder that holds the images")
+    notes = []
+    if types and not single:
+        counted = ", ".join(f"{count} {suffix}" for suffix, count in types.most_common(8))
+        notes.append(f"{folder.name!r}: {sum(types.values())} files are not images and are not read ({counted})")
+    if len(seen) < len(names):
+        notes.append(f"{folder.name!r}: {len(names) - len(seen)} hidden files are not read")
+    return root, images, notes
+
+
+def each_image(work: Callable[[Item], T], items: Sequence[Item], ids: Sequence[str]) -> list[T]:
+    """Do the work for every image; those that cannot be read are named together."""
+
+    def attempt(item: Item) -> T | Exception:
+        try:
+            return work(item)
+        except (OSError, ValueError, SyntaxError, Warning, EOFError, Image.DecompressionBombError) as error:
+            return error
+
+    with warnings.catch_warnings(), ThreadPoolExecutor() as pool:
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        results = list(pool.map(attempt, items))
+    wrong = [
+        f"{name} ({_why(item, result)})"
+        for name, item, result in zip(ids, items, results, strict=True)
+        if isinstance(result, Exception)
+    ]
+    if wrong:
+        listed = "; ".join(wrong[:5]) + (f"; and {len(wrong) - 5} more" if len(wrong) > 5 else "")
+        raise InputError(
+            f"{len(wrong)} of {len(items)} images cannot be read: {listed}",
+            f"whole 8 or 16 bit {ACCEPTED}",
+            "replace or remove these files",
+        )
+    return [result for result in results if not isinstance(result, Exception)]
+
+
+def _why(item: Item, error: Exception) -> str:
+    if isinstance(item, Path) and item.stat().st_size == 0:
+        return "0 bytes"
+    if isinstance(error, UnidentifiedImageError):
+        return "not an image"
+    return str(error).splitlines()[0][:120]
+
+
+def conversions(heads: Sequence[Header], name: str) -> list[str]:
+    """Say what was changed on reading, counted."""
+    counted = {
+        "turned upright, as their EXIF orientation says": sum(head.oriented for head in heads),
+        "of several frames: the first one is read": sum(head.frames > 1 for head in heads),
+        "of 16 bit colour: read as 8 bit": sum(head.reduced for head in heads),
+    }
+    return [f"{name!r}: {count} images {what}" for what, count in counted.items() if count]

@@ -1,0 +1,215 @@
+"""Files that are larger than memory, piece by piece: arrays, Parquet files, folders of images."""
+
+from __future__ import annotations
+
+import shutil
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import polars.selectors as cs
+from numpy.lib.format import open_memmap
+
+from narrows.errors import InputError
+
+from .image_files import image_names
+from .image_schema import ImageSchema
+from .images import load_images
+from .objects import dense
+from .pixels import FORMATS
+from .schema import Schema
+from .source import Source
+from .stream import Stored, stored
+from .table_schema import TableSchema
+from .tables import table_source
+
+__all__ = ["Pieces", "free_memory", "pieces_of", "size_of", "spool"]
+
+SAMPLE = 100_000  # rows that a schema is learnt from
+PIECE = 64 << 20  # bytes of a piece, roughly
+
+
+class Pieces(ABC):
+    """Rows of a file that are read some at a time."""
+
+    name: str
+    row_bytes: int
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def read(self, start: int, stop: int, like: Schema | None = None) -> Source:
+        """Return some rows that follow each other, with the names that they have in the whole."""
+
+    @abstractmethod
+    def sample(self, most: int = SAMPLE) -> Source:
+        """Return at most so many rows, evenly spaced."""
+
+    def has_holes(self) -> bool:
+        """Return whether some cells are empty."""
+        return False
+
+    def direct(self, schema: Schema) -> Stored | None:
+        """Return the rows themselves where the schema leaves them as they are."""
+        return None
+
+    def all(self, like: Schema) -> Iterator[Source]:
+        """Go through all rows, a piece at a time."""
+        step = max(1, PIECE // self.row_bytes)
+        for start in range(0, len(self), step):
+            yield self.read(start, min(start + step, len(self)), like)
+
+
+class ArrayPieces(Pieces):
+    """An ``.npy`` file."""
+
+    def __init__(self, path: Path):
+        self.rows, self.name = stored(path), path.name
+        self.row_bytes = self.rows.row_bytes * (8 if self.rows.array.ndim == 2 else 1)  # a table holds float64
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def _source(self, at: Any, ids: np.ndarray, like: Schema | None) -> Source:
+        values = np.array(self.rows.array[at])
+        self.rows.release()
+        return replace(dense(values, self.name, like), ids=ids.astype(np.str_))
+
+    def read(self, start: int, stop: int, like: Schema | None = None) -> Source:
+        """Return some rows that follow each other; their names are their numbers."""
+        return self._source(slice(start, stop), np.arange(start, stop), like)
+
+    def sample(self, most: int = SAMPLE) -> Source:
+        """Return at most so many rows, evenly spaced."""
+        at = _even(len(self), most)
+        return self._source(at, at, None)
+
+    def has_holes(self) -> bool:
+        """Return whether some values are not a number."""
+        floats = self.rows.dtype.kind == "f"
+        return floats and any(bool(np.isnan(self.rows[part]).any()) for part in self.rows.blocks())
+
+    def direct(self, schema: Schema) -> Stored | None:
+        """Return the rows themselves, unless they are read as a table with columns of its own."""
+        return self.rows if schema.kind == "array" else None
+
+
+class ParquetPieces(Pieces):
+    """A Parquet file, of which only the row groups that are needed are read."""
+
+    def __init__(self, path: Path):
+        self.path, self.name = path, path.name
+        self.scan = pl.scan_parquet(path)
+        try:
+            self.n = int(self.scan.select(pl.len()).collect().item())
+            self.row_bytes = 12 * len(self.scan.collect_schema())
+        except (pl.exceptions.PolarsError, OSError) as error:
+            came = f"{self.name!r} is not a readable Parquet file ({str(error).splitlines()[0]})"
+            raise InputError(came, "a whole .parquet file", "write it again") from error
+
+    def __len__(self) -> int:
+        return self.n
+
+    def read(self, start: int, stop: int, like: Schema | None = None) -> Source:
+        """Return some rows that follow each other."""
+        return self._source(self.scan.slice(start, stop - start).collect(), np.arange(start, stop), like)
+
+    def sample(self, most: int = SAMPLE) -> Source:
+        """Return at most so many rows, evenly spaced."""
+        step = -(-self.n // most)
+        frame = self.scan.gather_every(step).collect(engine="streaming")
+        return self._source(frame, np.arange(0, self.n, step), None)
+
+    def has_holes(self) -> bool:
+        """Return whether some cells are empty or not a number."""
+        empty = pl.all().null_count().cast(pl.UInt64), cs.float().is_nan().sum().cast(pl.UInt64).name.suffix("\x00nan")
+        return bool(sum(self.scan.select(*empty).collect(engine="streaming").row(0)))
+
+    def _source(self, frame: pl.DataFrame, numbers: np.ndarray, like: Schema | None) -> Source:
+        fitted = like if isinstance(like, TableSchema) else None
+        source = table_source(frame if fitted is None else fitted.conform(frame), self.name, like=fitted)
+        return source if source.id_columns else replace(source, ids=numbers.astype(np.str_))
+
+
+class ImagePieces(Pieces):
+    """A folder of images, decoded by several threads."""
+
+    def __init__(self, folder: Path, image_size: tuple[int, int] | None):
+        root, names, notes = image_names(folder)
+        self.files, self.found = [root / name for name in names], tuple(notes)
+        self.folder, self.name, self.image_size = folder, folder.name, image_size
+        self.row_bytes = 3 * 128 * 128 if image_size is None else 4 * image_size[0] * image_size[1]
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def read(self, start: int, stop: int, like: Schema | None = None) -> Source:
+        """Return some images, at the size of the fit."""
+        return self._source(range(start, stop), like)
+
+    def sample(self, most: int = 2000) -> Source:
+        """Return at most so many images, evenly spaced; their sizes settle that of all."""
+        return replace(self._source(_even(len(self), min(most, 2000)), None), notes=self.found)
+
+    def _source(self, at: Any, like: Schema | None) -> Source:
+        files = [self.files[i] for i in at]
+        ids = [file.relative_to(self.folder).as_posix() for file in files]
+        fitted = like if isinstance(like, ImageSchema) else None
+        return replace(load_images(files, ids, self.name, fitted, self.image_size), id_name="file")
+
+
+def pieces_of(data: str, image_size: tuple[int, int] | None = None) -> Pieces | None:
+    """Return the rows of a file piece by piece, or None where it can only be read as a whole."""
+    path = Path(data).expanduser()
+    if path.is_dir():
+        return ImagePieces(path, image_size)
+    if path.suffix.lower() == ".npy" and path.is_file():
+        return ArrayPieces(path)
+    return ParquetPieces(path) if path.suffix.lower() == ".parquet" and path.is_file() else None
+
+
+def size_of(data: str) -> int:
+    """Return about how many bytes the rows of a file or folder take in memory; 0 where that is not known."""
+    path = Path(data).expanduser()
+    if path.is_dir():
+        return sum(4 * file.stat().st_size for file in path.rglob("*") if file.suffix.lower() in FORMATS)
+    return path.stat().st_size * (4 if path.suffix.lower() == ".parquet" else 1) if path.is_file() else 0
+
+
+def spool(pieces: Pieces, schema: Schema, folder: Path) -> Stored:
+    """Write the encoded rows to ``folder/rows.npy``, once, and return them: pixels as they are, others as float32.
+
+    Raises ``InputError`` where the disk has no room for them.
+    """
+    first = schema.encode(pieces.read(0, 1, schema))
+    kind = first.dtype if first.dtype.kind == "u" else np.dtype(np.float32)
+    shape = (len(pieces), *schema.shape)
+    need, free = kind.itemsize * int(np.prod(shape, dtype=np.int64)), shutil.disk_usage(folder).free
+    if need > 0.9 * free:
+        came = f"{pieces.name!r} takes {need / 1e9:.1f} GB when encoded, and {folder} has {free / 1e9:.1f} GB free"
+        raise InputError(came, "a disk with room for the encoded rows", "another -o")
+    made, at = open_memmap(folder / "rows.npy", "w+", kind, shape), 0
+    for piece in pieces.all(schema):
+        made[at : at + len(piece)] = schema.encode(piece)
+        at += len(piece)
+        Stored(made).release()
+    made.flush()
+    return stored(folder / "rows.npy").reshape(*shape)
+
+
+def free_memory() -> int:
+    """Return the bytes of memory that are free on this machine, or 8 GB where it does not say."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
+    except (OSError, StopIteration, ValueError):
+        return 8 << 30
+
+
+def _even(n: int, most: int) -> np.ndarray:
+    return np.unique(np.linspace(0, n - 1, min(n, most)).astype(np.int64))

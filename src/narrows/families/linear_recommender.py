@@ -1,0 +1,154 @@
+"""Linear autoencoders of a row's values from its other values, in closed form (Steck 2019, 2020)."""
+
+from typing import Any, ClassVar, cast
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Tensor
+
+from narrows.bottlenecks import Free
+from narrows.data.pairs import Pairs
+from narrows.errors import InputError
+from narrows.estimator import Estimator, Problem
+from narrows.inputs import checked_rows
+from narrows.likelihood import Gaussian
+from narrows.likelihood.continuous import LearntGaussian
+from narrows.model import Model
+from narrows.networks import ItemItem, Network
+from narrows.networks.item_item import Down, Up, ZeroDiagonal
+from narrows.params import param
+from narrows.parts import as_part
+
+__all__ = ["LinearRecommender"]
+
+_MOST = 50_000  # columns: their matrix has 10 GB, twice while it is solved for
+_L2, _DROPOUT = 100.0, 0.5  # where nothing is set and nothing chooses
+
+
+class LinearRecommender(Estimator):
+    """Scores ``X @ B`` with the item-item matrix B of zero diagonal that reconstructs the rows best.
+
+    ``dropout=0`` is EASE: B minimises ||X - XB||² + l2 ||B||² (Steck 2019, "Embarrassingly shallow autoencoders for
+    sparse data", eq. 8). With dropout it is the denoising form: the loss is expected over inputs of which that share is
+    hidden, which adds dropout / (1 - dropout) times the diagonal of XᵀX to the penalty (Steck 2020, "Autoencoders that
+    don't overfit towards the identity", section 4). Both are solved exactly, without training, for up to 50 000
+    columns. A ``latent_dim`` k makes of B the product of d x k and k x d that costs least (reduced-rank regression).
+
+    Examples
+    --------
+    >>> X = np.array([[1.0, 1, 0, 0], [1, 1, 1, 0], [0, 0, 1, 1], [0, 1, 1, 1]])
+    >>> model = LinearRecommender(l2=1.0, dropout=0.0).fit(X)
+    >>> model.reconstruct(np.eye(4)).diagonal().tolist()  # no item speaks for itself
+    [0.0, 0.0, 0.0, 0.0]
+    """
+
+    search: ClassVar[dict[str, tuple[float, ...]]] = {  # what `Recommender` tries for settings that are none
+        "l2": (10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0),
+        "dropout": (0.0, 0.25, 0.5, 0.75),
+    }
+
+    latent_dim: int | None = param(None, "rank of the item-item matrix; none: full", ge=1)  # type: ignore[assignment]
+    l2: float | None = param(None, "penalty on squared weights; none: 100, or what a recommender chooses", gt=0)
+    dropout: float | None = param(
+        None, "share of the values hidden from the input; 0: EASE; none: 0.5, or what a recommender chooses", ge=0, lt=1
+    )
+    epochs: int | None = param(0, "passes over the rows after the closed form", ge=0)
+
+    def chosen_network(self, shape: tuple[int, ...]) -> Network:
+        """Return the item-item network."""
+        network = as_part("network", self.network)
+        if not isinstance(network, ItemItem | None):
+            came = f"network={self.network!r} is no item-item matrix"
+            raise InputError(came, "None or 'item-item'", "AutoEncoder(network=...)")
+        return ItemItem()
+
+    def build(self, problem: Problem) -> Model:
+        """Return the matrix, or two of them around a free code."""
+        size = int(np.prod(problem.shape))
+        if self.latent_dim is None and size > _MOST:
+            hint = "fewer columns (the most frequent items), or family vae"
+            raise InputError(f"A full matrix for {size:,} columns does not fit", f"at most {_MOST:,} columns", hint)
+        return problem.model(self.chosen_network(problem.shape), Free(self.latent_dim or size))
+
+    def prepare(self, model: Model, pairs: Pairs) -> None:
+        """Write the closed form into the weights, where there is one."""
+        squared = isinstance(model.likelihood, (Gaussian, LearntGaussian)) and model.likelihood.n_params == 1
+        same = all(column is None for column in pairs.columns[1:])
+        plain = model.corruption is None and not len(model.penalties)
+        if self.start == "data" and squared and same and plain:
+            solved = gram(pairs)
+            write(model, solved, *self._penalties())
+            some = next(pairs.batches(4096, torch.Generator().manual_seed(0)))
+            with torch.no_grad():
+                model.likelihood.start(some.target - model.reconstruct(some.x))
+        elif self.epochs == 0:
+            reason = "the likelihood" if not squared else "pairs of input and target" if plain else "noise or penalties"
+            reason = "start='random'" if self.start == "random" else reason
+            raise InputError(f"There is no solution in closed form for {reason}", "epochs of at least 1", "epochs=30")
+
+    def _penalties(self) -> tuple[float, float]:
+        return _L2 if self.l2 is None else self.l2, _DROPOUT if self.dropout is None else self.dropout
+
+    def reconstruct(self, X: Any, y: Any = None) -> np.ndarray:
+        """Return the scores ``X @ B``; sparse rows are multiplied as they are."""
+        encoder = self.model_.encoder if hasattr(self, "model_") else None
+        squared = encoder is not None and isinstance(self.model_.likelihood, (Gaussian, LearntGaussian))
+        if not (squared and isinstance(encoder, ZeroDiagonal) and sp.issparse(X)):
+            return super().reconstruct(X, y)
+        scores: np.ndarray = checked_rows(self, X, reset=False) @ encoder.matrix().numpy()
+        return scores
+
+
+def gram(pairs: Pairs) -> Tensor:
+    """Return XᵀX in float64, (d, d)."""
+    rows = pairs.columns[0]
+    if sp.issparse(rows) and pairs.transform is None:
+        rows = rows.astype(np.float64)
+        return torch.from_numpy((rows.T @ rows).toarray())
+    size = int(np.prod(pairs.shapes[0]))
+    total = torch.zeros(size, size, dtype=torch.float64)
+    for batch in pairs.batches(4096):
+        x = batch.x.flatten(1).double()
+        total.addmm_(x.T, x)
+    return total
+
+
+def penalised(square: Tensor, l2: float, dropout: float) -> Tensor:
+    """Return XᵀX + Λ, with Λ = l2 I + dropout / (1 - dropout) diag(XᵀX) (Steck 2020)."""
+    made = square.clone()
+    made.diagonal().mul_(1 / (1 - dropout)).add_(l2)
+    return made
+
+
+def item_weights(square: Tensor, l2: float, dropout: float) -> Tensor:
+    """Return the best matrix B of zero diagonal, (d, d) in float64, from XᵀX.
+
+    With P the inverse of XᵀX + Λ, B[i, j] = -P[i, j] / P[j, j] (Steck 2019, eq. 8).
+
+    Examples
+    --------
+    >>> item_weights(torch.tensor([[2.0, 1.0], [1.0, 2.0]], dtype=torch.float64), 1.0, 0.0).tolist()  # 1 / (2 + l2)
+    [[0.0, 0.333...], [0.333..., 0.0]]
+    """
+    try:
+        inverse = torch.cholesky_inverse(torch.linalg.cholesky(penalised(square, l2, dropout)))
+    except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
+        came = f"l2={l2:g} is too small for these rows: columns that say the same cannot be told apart"
+        raise InputError(came, "a larger l2", "l2=100") from None
+    return inverse.div_(-inverse.diagonal().clone()).fill_diagonal_(0)
+
+
+@torch.no_grad()
+def write(model: Model, square: Tensor, l2: float, dropout: float) -> None:
+    """Write the closed form into the weights, as one matrix or as the best two around a shorter code."""
+    weights = item_weights(square, l2, dropout)
+    if isinstance(model.encoder, ZeroDiagonal):
+        model.encoder.weight.copy_(weights)
+        return
+    down, up = cast("Down", model.encoder).matrix.weight, cast("Up", model.decoder).matrix.weight
+    cost = weights.T @ penalised(square, l2, dropout) @ weights
+    axes = torch.linalg.eigh(cost).eigenvectors.flip(1)[:, : len(down)]
+    axes *= axes.gather(0, axes.abs().argmax(0, keepdim=True)).sign()
+    down.zero_(), up.zero_()
+    down[: axes.shape[1]], up[:, : axes.shape[1]] = (weights @ axes).T, axes

@@ -1,0 +1,121 @@
+"""Rows among which anomalies are looked for: labels when there are some, and reasons in the user's own units."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import polars as pl
+
+from narrows.data import Schema, Source
+from narrows.data.table_schema import TableSchema
+from narrows.data.tables import TableSource
+from narrows.errors import InputError
+from narrows.journeys.outputs import write_outputs, write_table
+from narrows.journeys.rows import RowsJourney, split
+from narrows.params import param
+
+__all__ = ["AnomalyJourney", "labelled", "reasons"]
+
+_NAMES = ("ordinary", "anomalous")
+_REASONS = 3
+_WORDS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1}
+
+
+class AnomalyJourney(RowsJourney):
+    """A table (csv, tsv, parquet, npy, npz), a folder of images, or a named dataset.
+
+    With labels, the anomalous rows are left out of training and all of them are measured on.
+    """
+
+    serves: ClassVar[tuple[str, ...]] = ("anomaly",)
+    last: ClassVar[bool] = True
+
+    label: str | None = param(None, "the column that says which rows are anomalous (1) and which ordinary (0)")
+
+    def named(self, source: Source, classes: Sequence[str] | None = None) -> Source:
+        """Return rows with their labels, if a column holds them; after the fit it is a column too many."""
+        if classes is not None:
+            return source
+        if self.label is None:
+            test = None if source.test is None else replace(source.test, labels=None, class_names=None)
+            return replace(source, labels=None, class_names=None, test=test)
+        return labelled(source, self.label)
+
+    def divide(self, source: Source, seed: int) -> tuple[Source, Source, str]:
+        """Put ordinary rows aside to be measured on, and all rows labelled as anomalous with them."""
+        if source.labels is None:
+            return split(source, seed)
+        names = np.arange(len(source))
+        ordinary, strange = names[source.labels == 0], names[source.labels == 1]
+        if len(ordinary) < 2:
+            raise InputError(
+                f"{source.name!r} has {len(ordinary)} ordinary rows", "at least 2", f"--label {self.label}"
+            )
+        place = replace(source.take(ordinary), ids=ordinary.astype(np.str_), test=None)
+        learn, held, where = split(place, seed)
+        held_rows = np.concatenate([held.ids.astype(int), strange])
+        return source.take(learn.ids.astype(int)), source.take(held_rows), where
+
+    def put(
+        self, task: Any, schema: Schema, source: Source, X: Any, folder: Path, *, fresh: bool = False
+    ) -> list[Path]:
+        """Write scores.csv: score, p-value, flag, and the columns that made them so."""
+        if not isinstance(schema, TableSchema):
+            return write_outputs(task, schema, source, X, folder, fresh=fresh)
+        scores, explained = task.examine(X, fresh=fresh)
+        why = reasons(schema, source, explained.contributions, explained.expected)
+        return [write_table({**task.columns(scores), **why}, folder / "scores.csv", source.ids, source.id_name)]
+
+
+def labelled(source: Source, name: str) -> Source:
+    """Return rows whose labels are those of a column, which is no feature any more."""
+    accepted = "a column of 0 (ordinary) and 1 (anomalous)"
+    if isinstance(source, TableSource) and name in source.frame.columns:
+        words = source.frame[name].cast(pl.String).str.strip_chars().str.to_lowercase()
+        found = words.replace_strict(_WORDS, default=None, return_dtype=pl.Int64)
+        odd = words.filter(found.is_null()).unique().sort().to_list()
+        if odd or source.frame.width == 1:
+            shown = ", ".join("missing" if each is None else repr(each) for each in odd[:3])
+            came = f"the label column {name!r} holds {shown}" if odd else f"{name!r} is the only column"
+            raise InputError(came, accepted, "--label COLUMN")
+        others = tuple(each for each in source.id_columns if each != name)
+        note = f"{name!r} is read as labels ({found.sum()} of {len(found)} rows are anomalous), not as a feature"
+        made: Source = replace(source, frame=source.frame.drop(name), id_columns=others, notes=(*source.notes, note))
+        labels = found.to_numpy()
+    elif name == "y" and source.class_names is not None and set(source.class_names) <= set(_WORDS):
+        made, labels = source, np.array([_WORDS[each] for each in source.class_names])[source.labels]
+    else:
+        columns = source.frame.columns if isinstance(source, TableSource) else ["y, in an .npz file"]
+        raise InputError(f"{source.name!r} has no label column {name!r}", ", ".join(columns[:20]), "--label COLUMN")
+    return replace(made, labels=labels.astype(np.int64), class_names=_NAMES, test=None)
+
+
+def reasons(schema: TableSchema, source: Source, parts: np.ndarray, expected: np.ndarray) -> dict[str, pl.Series]:
+    """Return for every row the columns that add most to its score, with seen and expected values in their own units."""
+    seen = schema.conform(source.frame)  # type: ignore[attr-defined]
+    decoded = schema.decode(expected)
+    used = [column for column in schema.columns if column.features]
+    starts = np.cumsum([0, *(len(column.features) for column in used)])[:-1]
+    order = np.argsort(-np.add.reduceat(parts, starts, axis=1), axis=1, kind="stable")[:, :_REASONS]
+    made: dict[str, pl.Series] = {}
+    for rank in range(order.shape[1]):
+        names, texts = np.empty(len(parts), object), np.empty((2, len(parts)), object)
+        for place, column in enumerate(used):
+            rows = np.flatnonzero(order[:, rank] == place)
+            if len(rows):
+                names[rows] = column.name
+                for k, frame in enumerate((seen, decoded)):
+                    texts[k, rows] = _texts(frame[column.name][rows])
+        for word, values in (("column", names), ("seen", texts[0]), ("expected", texts[1])):
+            made[f"{word}_{rank + 1}"] = pl.Series(values.tolist(), dtype=pl.String)
+    return made
+
+
+def _texts(series: pl.Series) -> np.ndarray:
+    """Return cells as texts, numbers to six digits."""
+    if series.dtype.is_float():
+        series = series.fill_nan(None).round_sig_figs(6)
+    found: np.ndarray = series.cast(pl.String).fill_null("missing").to_numpy()
+    return found

@@ -1,0 +1,172 @@
+"""Pictures, alone or in pairs, each at its own size: read, split by picture, learnt from, judged, written back."""
+
+import re
+from abc import abstractmethod
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from narrows.data.pictures import Pictures, read_pictures
+from narrows.journeys.base import Journey, Judged, Request, Say
+from narrows.params import param
+from narrows.tasks.base_pictures import Examples
+
+__all__ = ["Found", "PicturesJourney", "consecutive", "inside", "set_aside"]
+
+_FEW = 4  # fewer pictures are not split: everything is measured on those that were learnt
+
+
+class Found(NamedTuple):
+    """What was read: pictures, what belongs to each of them, and what is to be said of both."""
+
+    x: Pictures
+    y: Pictures | None = None
+    notes: Sequence[str] = ()
+
+    def take(self, index: Any) -> "Found":
+        """Return the pictures at ``index`` with what belongs to them."""
+        return Found(self.x.take(index), None if self.y is None else self.y.take(index), self.notes)
+
+    def examples(self) -> Examples:
+        """Return what the task is given."""
+        return Examples(self.x.arrays, None if self.y is None else self.y.arrays, self.x.names)
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """A fitted task, all that was read, what was learnt from, and what it is measured on."""
+
+    task: Any
+    all: Found
+    train: Found
+    held: Found
+
+
+class PicturesJourney(Journey):
+    """Pictures of any sizes. Subclasses say how they are found and how results are written."""
+
+    honours: ClassVar[tuple[str, ...]] = ("valid",)
+
+    held_out: float = param(0.2, "share of the pictures that the verdict is measured on", gt=0, lt=1)
+
+    @abstractmethod
+    def found(self, request: Request) -> Found:
+        """Read the pictures that the user points at, with what belongs to them."""
+
+    @abstractmethod
+    def save(self, task: Any, pictures: Pictures, folder: Path, *, fresh: bool) -> list[Path]:
+        """Write what the task makes of pictures; ``fresh`` ones were not learnt from."""
+
+    def inputs(self, request: Request) -> Pictures:
+        """Read the pictures of ``apply``."""
+        return read_pictures(request.data)
+
+    def fit(self, task: Any, request: Request, say: Say) -> dict[str, Any]:
+        """Read the pictures, put some aside, and train on the others."""
+        found = self.found(request)
+        seed = task.random_state if isinstance(task.random_state, int) else 0
+        if request.valid is None:
+            learn, held, words = set_aside(found.x.names, self.held_out, seed)
+            train, held_out, where = found.take(learn), found.take(held), "held-out" if words else "training"
+        else:
+            train, held_out, where = found, self.found(request._replace(data=request.valid, second=None)), "validation"
+            words = f"measured on the {len(held_out.x)} pictures of {request.valid}"
+        few = f"{len(found.x)} pictures are too few to put some aside: measured on those that were learnt"
+        notes = list(dict.fromkeys((*found.notes, *held_out.notes, words or few)))
+        for note in notes:
+            say(note)
+        say(f"{task.name}: {len(train.x):,} pictures, {sizes(train.x)}, from {found.x.name}")
+        examples = train.examples()
+        task.fit_pictures(examples.x, examples.y)
+        self.learnt = Learnt(task, found, train, held_out)
+        return {
+            "name": found.x.name,
+            "rows": len(found.x),
+            "used": len(train.x),
+            "held_out": len(held_out.x) if where != "training" else 0,
+            "sizes": sizes(found.x),
+            "fingerprint": found.x.fingerprint()[:16],
+            "notes": notes,
+            "split": where,
+        }
+
+    def judge(self) -> Judged:
+        """Measure on the pictures that were put aside."""
+        made = self.learnt
+        return Judged(made.task.evaluate_pictures(made.train.examples(), made.held.examples()), None)
+
+    def write(self, folder: Path) -> list[Path]:
+        """Write the results for all pictures of the data."""
+        return self.save(self.learnt.task, self.learnt.all.x, folder, fresh=False)
+
+    def card(self) -> dict[str, Any]:
+        """Return nothing: the task knows its channels."""
+        return {}
+
+    def apply(self, task: Any, card: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
+        """Write the results for new pictures."""
+        pictures = self.inputs(request)
+        for note in pictures.notes:
+            say(note)
+        return self.save(task, pictures, out, fresh=True)
+
+
+def inside(data: Path, names: Sequence[str]) -> Path | None:
+    """Return the folder in ``data`` that has the first of these names, whatever the case; none where there is none."""
+    folders = {path.name.lower(): path for path in data.iterdir() if path.is_dir()} if data.is_dir() else {}
+    return next((folders[name] for name in names if name in folders), None)
+
+
+def set_aside(names: Sequence[str], share: float, seed: int) -> tuple[list[int], list[int], str]:
+    """Return which pictures to learn from, which to measure on, and how they were chosen.
+
+    Names that are consecutive numbers are slices or frames: neighbours look alike, so that the last ones are put aside
+    together. Other pictures are drawn at random. Of fewer than 4 none are put aside, and nothing is said.
+
+    Examples
+    --------
+    >>> set_aside(["s1.png", "s2.png", "s3.png", "s4.png", "s5.png"], 0.2, 0)[:2]
+    ([0, 1, 2], [3, 4])
+    """
+    n, everything = len(names), list(range(len(names)))
+    if n < _FEW:
+        return everything, everything, ""
+    held = min(n - 2, max(2, round(share * n)))  # two at least: of one nothing can be said
+    if consecutive(names):
+        block = f"the names are consecutive numbers, as of slices or frames, and neighbours look alike: the last {held}"
+        return everything[: n - held], everything[n - held :], f"{block} of {n} pictures are put aside for the verdict"
+    order = np.random.default_rng(seed).permutation(n).tolist()
+    words = f"{held} of {n} pictures, drawn at random, are put aside for the verdict"
+    return sorted(order[held:]), sorted(order[:held]), words
+
+
+def consecutive(names: Sequence[str]) -> bool:
+    """Return whether names end in numbers that follow each other, with the same words before them.
+
+    Examples
+    --------
+    >>> consecutive(["a9.png", "a10.png"]), consecutive(["a9.png", "b10.png"]), consecutive(["a.png", "b.png"])
+    (True, False, False)
+    """
+    found = [re.fullmatch(r"(.*?)(\d+)(\.\w+)?", name) for name in names]
+    numbers = [int(each[2]) for each in found if each is not None]
+    prefixes = {each[1] for each in found if each is not None}
+    return len(numbers) == len(names) and len(prefixes) == 1 and bool((np.diff(numbers) == 1).all())
+
+
+def sizes(pictures: Pictures) -> str:
+    """Return the sizes of pictures in words.
+
+    Examples
+    --------
+    >>> sizes(Pictures("one", ("a",), [np.zeros((3, 4, 6), np.uint8)]))
+    '3 x 4 x 6'
+    """
+    counts = Counter(array.shape for array in pictures.arrays)
+    low, high = min(counts, key=lambda shape: shape[1] * shape[2]), max(counts, key=lambda shape: shape[1] * shape[2])
+    first, last = (" x ".join(map(str, shape)) for shape in (low, high))
+    return first if len(counts) == 1 else f"{first} to {last} in {len(counts)} sizes"

@@ -1,0 +1,122 @@
+"""Pictures that come back better: noisy ones cleaned, small ones enlarged."""
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+from narrows.data.pictures import Pictures, matched, read_pictures, write_pictures
+from narrows.data.pixels import FORMATS
+from narrows.errors import InputError
+from narrows.journeys.base import Request, Say
+from narrows.journeys.pictures import Found, PicturesJourney
+from narrows.tasks.base import Task
+
+__all__ = ["DenoiseJourney", "UpscaleJourney"]
+
+
+def settled(task: Any, request: Request) -> None:
+    """Give the task's autoencoder the settings that pictures ask for, where the user said nothing else."""
+    suited = task.suited_pictures()
+    if "family" in request.given or "network" in request.given:
+        suited = {name: value for name, value in suited.items() if name not in ("network", "start")}
+    wanted = {name: value for name, value in suited.items() if name not in request.given}
+    task.set_params(estimator=task.resolve().set_params(**wanted))
+
+
+def is_pictures(path: str) -> bool:
+    """Return whether a path is a folder that holds pictures somewhere, or a picture."""
+    place = Path(path).expanduser()
+    if place.is_file():
+        return place.suffix.lower() in FORMATS
+    return place.is_dir() and any(each.suffix.lower() in FORMATS for each in place.rglob("*"))
+
+
+class RestoreJourney(PicturesJourney):
+    """Pictures in, the same pictures out, better."""
+
+    def fit(self, task: Task, request: Request, say: Say) -> dict[str, Any]:
+        """Read the pictures, put some aside, and train on the others."""
+        settled(task, request)
+        return super().fit(task, request, say)
+
+
+class DenoiseJourney(RestoreJourney):
+    """A folder of clean pictures; or noisy ones and clean ones of the same names, in two folders or noisy/ and clean/.
+
+    Pictures stay as they are: sizes, channels, bit depth.
+    """
+
+    serves: ClassVar[tuple[str, ...]] = ("denoise",)
+
+    def takes(self, task: Task, request: Request) -> bool:
+        """Return whether there are pictures, which are not to be brought to one size."""
+        return is_pictures(request.data) and "image_size" not in request.given
+
+    def found(self, request: Request) -> Found:
+        """Read clean pictures, or noisy ones with the clean ones of the same names."""
+        folder = Path(request.data).expanduser()
+        noisy, clean = (folder / part for part in ("noisy", "clean"))
+        if request.second is not None:
+            noisy, clean = folder, Path(request.second)
+        elif clean.is_dir() and not noisy.is_dir():
+            pictures = read_pictures(clean)
+            return Found(pictures, None, pictures.notes)
+        elif not clean.is_dir():
+            pictures = read_pictures(folder)
+            return Found(pictures, None, pictures.notes)
+        x, y = read_pictures(noisy), read_pictures(clean)
+        a, b, notes = matched(x, y)
+        return same_sizes(a, b, [*x.notes, *y.notes, *notes])
+
+    def inputs(self, request: Request) -> Pictures:
+        """Read noisy pictures."""
+        noisy = Path(request.data).expanduser() / "noisy"
+        return read_pictures(noisy if noisy.is_dir() else request.data)
+
+    def save(self, task: Any, pictures: Pictures, folder: Path, *, fresh: bool) -> list[Path]:
+        """Write cleaned pictures; clean ones that were learnt from need none."""
+        if not fresh and not task.paired_:
+            return []
+        return _written(task, pictures, folder / "cleaned")
+
+
+class UpscaleJourney(RestoreJourney):
+    """A folder of sharp pictures of any sizes, channels and depths."""
+
+    serves: ClassVar[tuple[str, ...]] = ("upscale",)
+
+    def takes(self, task: Task, request: Request) -> bool:
+        """Return whether there are pictures."""
+        return is_pictures(request.data) and request.second is None
+
+    def found(self, request: Request) -> Found:
+        """Read sharp pictures."""
+        pictures = read_pictures(request.data)
+        return Found(pictures, None, pictures.notes)
+
+    def save(self, task: Any, pictures: Pictures, folder: Path, *, fresh: bool) -> list[Path]:
+        """Write enlarged pictures; those that were learnt from are large already."""
+        return _written(task, pictures, folder / "enlarged") if fresh else []
+
+
+def same_sizes(a: Pictures, b: Pictures, notes: list[str]) -> Found:
+    """Return pairs of one size; others are left out by name."""
+    sizes = [(x.shape[1:], y.shape[1:]) for x, y in zip(a.arrays, b.arrays, strict=True)]
+    kept = [i for i, (one, other) in enumerate(sizes) if one == other]
+    lost = [a.names[i] for i, (one, other) in enumerate(sizes) if one != other]
+    if not kept:
+        (one, other), name = sizes[0], a.names[0]
+        came = f"No noisy picture has the size of its clean one ({name}: {one[0]} x {one[1]}, {other[0]} x {other[1]})"
+        raise InputError(came, "pairs of one size")
+    if lost:
+        listed = ", ".join(lost[:5]) + (f" and {len(lost) - 5} more" if len(lost) > 5 else "")
+        notes = [*notes, f"{len(lost)} pairs are of two different sizes and are left out ({listed})"]
+    return Found(a.take(kept), b.take(kept), notes)
+
+
+def _written(task: Any, pictures: Pictures, folder: Path) -> list[Path]:
+    """Write the results one by one, so that no more than one is held."""
+    paths: list[Path] = []
+    for i in range(len(pictures)):
+        one = pictures.take([i])
+        paths += write_pictures(task.predict_pictures(one.arrays), one, folder)
+    return paths

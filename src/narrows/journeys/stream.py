@@ -1,0 +1,166 @@
+"""Rows that are larger than memory: an array, a Parquet file or a folder of images, read from disk while training."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, ClassVar
+
+import numpy as np
+import polars as pl
+
+from narrows.data import Schema, Source, schema_from_json
+from narrows.data.impute import file_form, filled
+from narrows.data.pieces import Pieces, free_memory, pieces_of, size_of, spool
+from narrows.data.sinks import Sinks
+from narrows.data.stream import Stored, held_out
+from narrows.data.table_schema import TableSchema
+from narrows.data.tables import TableSource
+from narrows.errors import InputError
+from narrows.journeys.base import Judged, Request, Say
+from narrows.journeys.rows import Learnt, RowsJourney, items_of, rows_of, settle, size_of_images
+from narrows.params import param
+from narrows.tasks.base import Task
+
+__all__ = ["StreamJourney"]
+
+_SHARE = (
+    0.25  # of the free memory that the file may take before its rows stay on disk: work on them takes as much again
+)
+_HELD = 0.1  # of the rows are held out for the verdict
+_LEARNT = 20_000  # rows that the competitors learn from
+
+
+class StreamJourney(RowsJourney):
+    """An array (npy), a Parquet file or a folder of images that is larger than memory.
+
+    The schema is learnt from at most 100 000 rows, and what must be encoded is encoded once, on disk.
+    """
+
+    serves: ClassVar[tuple[str, ...]] = ("reduce", "denoise")
+    last: ClassVar[bool] = False
+    honours: ClassVar[tuple[str, ...]] = ()
+
+    stream: bool = param(False, "read the rows from disk while training, as it is done for data larger than memory")
+
+    def takes(self, task: Task, request: Request) -> bool:
+        """Return whether the data can be read from disk, and should: asked for, or larger than memory."""
+        if request.decode or request.second is not None or pieces_of(request.data) is None:
+            if self.stream:
+                came = f"--stream came for {request.data}"
+                raise InputError(came, "an .npy file, a .parquet file or a folder of images", "leave it out")
+            return False
+        return self.stream or size_of(request.data) > _SHARE * free_memory()
+
+    def fit(self, task: Task, request: Request, say: Say) -> dict[str, Any]:
+        """Learn the schema from a sample, put a fixed part of the rows aside, and train from disk on the others."""
+        pieces = _opened(request.data, self.image_size)
+        sample = pieces.sample()
+        schema = sample.fit_schema()
+        rows, where = self._encoded(task, pieces, schema)
+        aside = held_out(len(pieces), _HELD)
+        learn, held = rows.take(np.flatnonzero(~aside)), rows.take(np.flatnonzero(aside))
+        settle(task, request, learn, schema)
+        seen = f"{pieces.name}: read from disk while training ({where}); "
+        seen += f"means, levels and sizes are those of {len(sample):,} rows"
+        notes = tuple(dict.fromkeys((*sample.notes, *schema.notes, seen)))
+        for note in notes:
+            say(note)
+        shape = " x ".join(map(str, schema.shape))
+        say(f"{task.name}: {len(learn):,} rows of {shape} values from {pieces.name}, from disk")
+        task.fit(learn)
+        some = learn.take(np.unique(np.linspace(0, len(learn) - 1, min(len(learn), _LEARNT)).astype(np.int64)))
+        train, test = (rows_of(part[:], sample, schema)._replace(labels=None) for part in (some, held))
+        self.learnt, self.pieces = Learnt(task, sample, schema, train, test), pieces
+        return {
+            "name": pieces.name,
+            "rows": len(pieces),
+            "used": len(learn),
+            "held_out": len(held),
+            "values per row": shape,
+            "fingerprint": rows.fingerprint().decode()[:16],
+            "notes": list(notes),
+            "split": "held-out",
+        }
+
+    def _encoded(self, task: Task, pieces: Pieces, schema: Schema) -> tuple[Stored, str]:
+        """Return the encoded rows on disk, and what they are: the file itself, or a copy that goes with this object."""
+        rows = pieces.direct(schema)
+        if rows is not None:
+            return rows, "as they are"
+        run = task.resolve().checkpoint
+        self._folder = TemporaryDirectory(prefix=".rows-", dir=run if run and Path(run).is_dir() else None)
+        return spool(pieces, schema, Path(self._folder.name)), "encoded once, into a file that is removed at the end"
+
+    def judge(self) -> Judged:
+        """Measure on the rows that were put aside."""
+        made = self.learnt
+        items = items_of(made)._replace(total=len(self.pieces)) if made.task.mapped else None
+        return Judged(made.task.evaluate(made.train, made.test), made.test, items)
+
+    def write(self, folder: Path) -> list[Path]:
+        """Write the outputs for all rows, piece by piece."""
+        return write_pieces(self.learnt.task, self.learnt.schema, self.pieces, folder, fresh=False)
+
+    def apply(self, task: Task, card: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
+        """Write the outputs for new rows, piece by piece where the file allows it."""
+        pieces = None if request.decode else pieces_of(request.data, size_of_images(self.image_size))
+        if pieces is None:
+            return super().apply(task, card, request, out, say)
+        return write_pieces(task, schema_from_json(card["schema"]), pieces, out, fresh=True, say=say)
+
+
+def _opened(data: str, image_size: str | None) -> Pieces:
+    pieces = pieces_of(data, size_of_images(image_size))
+    if pieces is None or len(pieces) < 2:
+        raise InputError(f"{data} has no rows to learn from", "at least 2 rows")
+    return pieces
+
+
+def write_pieces(
+    task: Task, schema: Schema, pieces: Pieces, folder: Path, *, fresh: bool, say: Say | None = None
+) -> list[Path]:
+    """Write the task's outputs for all rows of a file, some at a time, and return the files."""
+    told: set[str] = set()
+    images: list[Path] = []
+    fill = task.imputes and isinstance(schema, TableSchema) and pieces.has_holes()
+    with Sinks(folder, len(pieces)) as sinks:
+        start = 0
+        for source in pieces.all(schema):
+            for words in (*source.notes, *schema.warnings(source)):
+                if say is not None and words not in told and len(told) < 10:
+                    say(words)
+                told.add(words)
+            for stem, values in task.outputs(schema.encode(source), fresh=fresh).items():
+                images += _put(sinks, schema, source, stem, values, start)
+            if fill and isinstance(schema, TableSchema) and isinstance(source, TableSource):
+                _put_whole(sinks, schema, source, task, start)
+            start += len(source)
+    return [*sinks.paths, *images]
+
+
+def _put(sinks: Sinks, schema: Schema, source: Source, stem: str, values: Any, start: int) -> list[Path]:
+    """Add one output of a piece; images are files of their own, and returned."""
+    if stem == "codes":
+        values = {f"z{i + 1}": values[:, i] for i in range(values.shape[1])}
+    if isinstance(values, Mapping):
+        sinks.table(stem, {source.id_name: source.ids.tolist(), **values})
+        return []
+    shaped = values.reshape(len(values), *schema.shape)
+    if schema.kind == "images":
+        return schema.write(shaped, sinks.folder, stem, source.ids, source.id_name)
+    made = schema.decode(shaped)
+    if isinstance(schema, TableSchema) and not schema.array:
+        sinks.table(stem, schema.file_frame(made, source.ids, source.id_name))
+    else:
+        sinks.array(stem, made.to_numpy() if isinstance(made, pl.DataFrame) else made, start)
+    return []
+
+
+def _put_whole(sinks: Sinks, schema: TableSchema, source: TableSource, task: Task, start: int) -> None:
+    """Add a piece of the table with its holes filled."""
+    frame = filled(schema, source, task.reconstruct)
+    frame = source.frame if frame is None else frame
+    if schema.array:
+        sinks.array("imputed", frame.to_numpy(), start)
+    else:
+        sinks.table("imputed", file_form(schema, frame))

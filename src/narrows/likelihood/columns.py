@@ -1,0 +1,164 @@
+"""The module behind the mixed likelihood: one law per column, priced in the units of the table."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from narrows.likelihood.base import Pricing, normal, uniform
+from narrows.likelihood.discrete import Poisson
+
+__all__ = ["KINDS", "MixedColumns"]
+
+KINDS = ("gaussian", "rounded", "bernoulli", "poisson", "categorical")
+_LOG_2PI = math.log(2 * math.pi)
+_GAIN = 10.0  # as for a lone scale: it settles within an epoch
+_NARROWEST, _WIDEST = -7.0, 7.0  # log-scales in encoded units: a column may be known to a thousandth of its deviation
+_RARE = 0.01  # a probability that logits start at, at least
+_FINE = 0.02  # steps of less than so many deviations: the density is the probability
+_POISSON = Poisson()
+
+
+class MixedColumns(nn.Module, Pricing):
+    """What ``Mixed`` says, with a learnt log-scale for every column of numbers."""
+
+    centres: Tensor
+    scales: Tensor
+
+    def __init__(self, blocks: Sequence[tuple[str, int]], centre: Sequence[float], scale: Sequence[float]):
+        super().__init__()
+        self.register_buffer("centres", torch.tensor(centre, dtype=torch.float64), persistent=False)
+        self.register_buffer("scales", torch.tensor(scale, dtype=torch.float64), persistent=False)
+        self.places: dict[str, list[int]] = {kind: [] for kind in KINDS}
+        self.categories: dict[int, list[list[int]]] = {}  # blocks by their width
+        start = 0
+        for kind, width in blocks:
+            own = list(range(start, start + width))
+            self.places[kind] += own
+            if kind == "categorical":
+                self.categories.setdefault(width, []).append(own)
+            start += width
+        self.raw = nn.Parameter(torch.zeros(len(self.places["gaussian"] + self.places["rounded"])))
+
+    @property
+    def log_scale(self) -> Tensor:
+        """The logarithms of the scales in encoded units: of the gaussian columns, then of the rounded ones."""
+        return (self.raw * _GAIN).clamp(_NARROWEST, _WIDEST)
+
+    def start(self, target: Tensor) -> None:
+        """Start at the deviations of the columns."""
+        if not len(self.raw):
+            return
+        numbers = target[:, self.places["gaussian"] + self.places["rounded"]]
+        deviation = numbers.double().var(0, correction=0).sqrt().clamp(math.exp(_NARROWEST), math.exp(_WIDEST))
+        with torch.no_grad():
+            self.raw.copy_(deviation.log() / _GAIN)
+
+    def centre(self, target: Tensor) -> Tensor | None:
+        """Return means, log-odds, logarithms of rates, and logarithms of shares."""
+        mean = target.mean(0)
+        value = (mean * self.scales + self.centres).to(mean)
+        bits, counts, levels = (self.places[kind] for kind in ("bernoulli", "poisson", "categorical"))
+        mean[bits] = value[bits].clamp(_RARE, 1 - _RARE).logit()
+        mean[counts] = value[counts].clamp_min(_RARE).log()
+        mean[levels] = value[levels].clamp_min(_RARE).log()
+        return mean
+
+    def _whole(self, target: Tensor, places: list[int]) -> Tensor:
+        """Return the whole numbers that encoded columns stand for."""
+        exact: Tensor = (
+            target[:, places].double() * self.scales[places].double() + self.centres[places].double()
+        ).round()
+        return exact.to(target)
+
+    def log_prob(self, params: Tensor, target: Tensor) -> Tensor:
+        """Return the log-density or log-probability of every value, in nats; of a category, in the column of its level.
+
+        What was impossible at fit, as a level never seen, has the log-probability -inf.
+        """
+        out = torch.zeros_like(params)
+        numbers, rounded = self.places["gaussian"], self.places["rounded"]
+        log_scale = self.log_scale.to(params)
+        if numbers:
+            own = log_scale[: len(numbers)]
+            gap = (target[:, numbers] - params[:, numbers]) * torch.exp(-own)
+            out[:, numbers] = -0.5 * gap.square() - own - 0.5 * _LOG_2PI - self.scales[numbers].log().to(params)
+        if rounded:
+            own, unit = log_scale[len(numbers) :], self.scales[rounded].to(params)
+            gap = (target[:, rounded] - params[:, rounded]) * torch.exp(-own)
+            out[:, rounded] = _log_cell(gap, torch.exp(-own) / unit)
+        if bits := self.places["bernoulli"]:
+            values = self._whole(target, bits)
+            price = F.binary_cross_entropy_with_logits(params[:, bits], values, reduction="none")
+            out[:, bits] = torch.where((values == 0) | (values == 1), -price, -torch.inf)
+        if counts := self.places["poisson"]:
+            out[:, counts] = _POISSON.log_prob(params[:, counts], self._whole(target, counts))
+        for blocks in self.categories.values():
+            chosen = target[:, blocks]  # (B, blocks, width)
+            share = params[:, blocks].log_softmax(2) * chosen
+            share[..., 0] = torch.where(chosen.sum(2) > 0, share[..., 0], -torch.inf)
+            out[:, blocks] = share
+        return out
+
+    def nats(self, params: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+        """Return -log p of every row, (B,), of the values whose weight is not 0."""
+        nats = self.log_prob(params, target).neg()
+        return (nats if weight is None else torch.where(weight > 0, nats * weight, 0)).sum(1)
+
+    def mean(self, params: Tensor) -> Tensor:
+        """Return the expected row in encoded units; of a category, the probabilities of its levels."""
+        return self._encoded(params, lambda bits: bits.sigmoid(), _POISSON.mean, lambda levels: levels.softmax(2))
+
+    def sample(self, params: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Return a draw in encoded units: whole numbers are whole once decoded, one level of a category is 1."""
+        made = self._encoded(
+            params,
+            lambda bits: torch.bernoulli(bits.sigmoid(), generator=generator),
+            lambda counts: _POISSON.sample(counts, generator),
+            lambda levels: _one_hot(levels, generator),
+        )
+        numbers, rounded = self.places["gaussian"], self.places["rounded"]
+        both = numbers + rounded
+        made[:, both] += normal(params[:, both], generator) * self.log_scale.exp().to(params)
+        made[:, rounded] = self._coded(self._whole(made, rounded), rounded)
+        return made
+
+    def _coded(self, values: Tensor, places: list[int]) -> Tensor:
+        coded: Tensor = ((values.double() - self.centres[places].double()) / self.scales[places].double()).to(values)
+        return coded
+
+    def _encoded(self, params: Tensor, bits, counts, levels) -> Tensor:  # type: ignore[no-untyped-def]
+        """Return params with the columns that are no numbers replaced."""
+        made = params.clone()
+        for kind, function in (("bernoulli", bits), ("poisson", counts)):
+            if places := self.places[kind]:
+                made[:, places] = self._coded(function(params[:, places]), places)
+        for blocks in self.categories.values():
+            made[:, blocks] = levels(params[:, blocks])
+        return made
+
+
+def _log_cell(gap: Tensor, step: Tensor) -> Tensor:
+    """Return log(Phi(gap + step / 2) - Phi(gap - step / 2)): of a Gaussian value rounded to steps.
+
+    Examples
+    --------
+    >>> round(_log_cell(torch.tensor([0.0]), torch.tensor([2.0])).exp().item(), 4)  # within one deviation
+    0.6827
+    """
+    fine = (step < _FINE).expand_as(gap)
+    density = -0.5 * gap.square() - 0.5 * _LOG_2PI + step.log()
+    width = torch.where(fine, 1.0, step)
+    upper = 0.5 * width - gap.abs()  # the cell mirrored below zero, where the tails are exact
+    lower = upper - width
+    top = torch.special.log_ndtr(upper)
+    exact = top + torch.log(-torch.expm1((torch.special.log_ndtr(lower) - top).clamp_max(-1e-6)))
+    return torch.where(fine, density, exact)
+
+
+def _one_hot(logits: Tensor, generator: torch.Generator | None) -> Tensor:
+    """Return one-hot draws of blocks of logits, by the Gumbel maximum."""
+    noise = uniform(logits, generator).clamp_min(torch.finfo(logits.dtype).tiny)
+    return F.one_hot((logits - torch.log(-torch.log(noise))).argmax(2), logits.shape[2]).to(logits)

@@ -1,0 +1,159 @@
+"""How far two sets of rows are apart: Fréchet and kernel distances, and the features that they are taken on."""
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from narrows.errors import InputError
+
+__all__ = ["Features", "distances_of", "frechet_distance", "kernel_distance", "kernel_rows", "nearest_rows"]
+
+Floats = NDArray[np.float64]
+
+_SIZE = 32  # numbers per row that are compared
+_SIDE = 4  # cells of an image, across and down
+
+
+def frechet_distance(A: Any, B: Any) -> float:
+    """Return the squared Fréchet distance of the Gaussians with the means and covariances of rows A and B.
+
+    |mean - mean'|² + tr(C + C' - 2 (C C')^(1/2)) (Dowson & Landau 1982; Heusel et al. 2017, equation 6). With few rows
+    it is too large, the same for all competitors of as many rows.
+
+    Examples
+    --------
+    >>> A = np.random.default_rng(0).normal(size=(5000, 2))
+    >>> round(frechet_distance(A, A + 3), 6)  # from the means only
+    18.0
+    """
+    A, B = _rows(A, B)
+    gap = A.mean(0) - B.mean(0)
+    one, two = (np.atleast_2d(np.cov(rows.T)) for rows in (A, B))
+    values, axes = np.linalg.eigh(one)
+    root = (axes * np.sqrt(np.maximum(values, 0))) @ axes.T
+    cross = np.sqrt(np.maximum(np.linalg.eigvalsh(root @ two @ root), 0)).sum()
+    return float(max(gap @ gap + np.trace(one) + np.trace(two) - 2 * cross, 0.0))
+
+
+def kernel_distance(A: Any, B: Any, width: float) -> float:
+    """Return the squared maximum mean discrepancy of rows A and B, without bias: 0 on average where they are alike.
+
+    The kernel is exp(-|a - b|² / 2 width²) (Gretton et al. 2012, equation 3).
+
+    Examples
+    --------
+    >>> draw = np.random.default_rng(0)
+    >>> A, B = draw.normal(size=(400, 2)), draw.normal(size=(400, 2))
+    >>> abs(kernel_distance(A, B, 1.0)) < 0.01 < kernel_distance(A, B + 1, 1.0)
+    True
+    """
+    return float(kernel_rows(A, B, width).mean())
+
+
+def kernel_rows(A: Any, B: Any, width: float) -> Floats:
+    """Return what every row of B adds to the squared maximum mean discrepancy, (n,); their mean is that.
+
+    Examples
+    --------
+    >>> kernel_rows(np.zeros((2, 1)), np.full((3, 1), 9.0), 1.0).tolist()
+    [2.0, 2.0, 2.0]
+    """
+    A, B = _rows(A, B)
+    own, other, cross = _kernel(A, A, width), _kernel(B, B, width), _kernel(B, A, width)
+    n, m = len(A), len(B)
+    within = (own.sum() - n) / (n * (n - 1))  # a row is not compared with itself
+    found: Floats = within + (other.sum(1) - 1) / (m - 1) - 2 * cross.mean(1)
+    return found
+
+
+def distances_of(made: Any, real: Any, width: float) -> dict[str, float]:
+    """Return kernel and Fréchet distance of two sets of rows, and the spread of the first as a share of the second's.
+
+    Examples
+    --------
+    >>> rows = np.random.default_rng(0).normal(size=(50, 2))
+    >>> distances_of(rows / 2, rows, 1.0)["spread"]
+    0.5
+    """
+    made, real = _rows(made, real)
+    return {
+        "kernel": kernel_distance(made, real, width),
+        "frechet": frechet_distance(made, real),
+        "spread": float(np.sqrt(made.var(0).sum() / max(real.var(0).sum(), 1e-12))),
+    }
+
+
+def nearest_rows(rows: NDArray[Any], others: NDArray[Any]) -> NDArray[Any]:
+    """Return for each of the rows the nearest of the others, in the shape of the rows.
+
+    Examples
+    --------
+    >>> nearest_rows(np.array([[0.2], [0.9]]), np.array([[0.0], [1.0]])).tolist()
+    [[0.0], [1.0]]
+    """
+    a, b = (each.reshape(len(each), -1) for each in (rows, others))
+    found: NDArray[Any] = others[np.argmin(np.square(b).sum(1) - 2 * a @ b.T, axis=1)]
+    return found
+
+
+def _kernel(A: Floats, B: Floats, width: float) -> Floats:
+    from scipy.spatial.distance import cdist
+
+    found: Floats = np.exp(cdist(A, B, "sqeuclidean") / (-2 * width**2))
+    return found
+
+
+def _rows(A: Any, B: Any) -> tuple[Floats, Floats]:
+    A, B = (np.asarray(rows, np.float64).reshape(len(rows), -1) for rows in (A, B))
+    if A.shape[1] != B.shape[1] or min(len(A), len(B)) < 2:
+        raise InputError(f"Rows of shapes {A.shape} and {B.shape}", "at least two of each, of one length")
+    return A, B
+
+
+class Features:
+    """What rows are compared by: of images, histograms of oriented gradients; of others, their values; 32 components.
+
+    Up to 32 principal components are fitted to the training rows and scaled to a variance of 1 in all; ``width`` is the
+    median distance of two training rows, for the kernel.
+
+    Examples
+    --------
+    >>> images = np.random.default_rng(0).random((50, 8, 8))
+    >>> features = Features().fit(images)
+    >>> features.name, features(images).shape
+    ('histograms of oriented gradients, 32 principal components', (50, 32))
+    """
+
+    def fit(self, X: Any) -> Self:
+        """Fit the components to training rows (n, d), (n, H, W) or (n, C, H, W), values of images in [0, 1]."""
+        from narrows.baselines.rows import PCABaseline
+
+        self.images = X.ndim > 2
+        raw = self._raw(X)
+        self.pca_ = PCABaseline(min(_SIZE, len(raw) - 1, raw.shape[1])).fit(raw)
+        codes = self.pca_.transform(raw)
+        self.scale_ = float(np.sqrt(codes.var(0).sum())) or 1.0
+        draw = np.random.default_rng(0)
+        pairs = draw.integers(0, len(codes), (2, 2000))
+        gaps = np.linalg.norm(codes[pairs[0]] - codes[pairs[1]], axis=1) / self.scale_
+        self.width = float(np.median(gaps[gaps > 0])) if (gaps > 0).any() else 1.0
+        what = "histograms of oriented gradients" if self.images else "encoded columns"
+        self.name = f"{what}, {codes.shape[1]} principal components"
+        return self
+
+    def __call__(self, X: Any) -> Floats:
+        """Return the features of rows, (n, 32) at most."""
+        found: Floats = self.pca_.transform(self._raw(X)) / self.scale_
+        return found
+
+    def _raw(self, X: Any) -> Floats:
+        if not self.images:
+            return np.asarray(X, np.float64).reshape(len(X), -1)
+        from skimage.feature import hog
+
+        side = [max(1, size // _SIDE) for size in X.shape[-2:]]
+        pictures = X.mean(1) if X.ndim == 4 else X
+        options = {"orientations": 9, "pixels_per_cell": side, "cells_per_block": (2, 2)}
+        options["cells_per_block"] = tuple(min(2, size // each) for size, each in zip(X.shape[-2:], side, strict=True))
+        return np.stack([hog(np.asarray(each, np.float64), **options) for each in pictures])

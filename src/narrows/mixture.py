@@ -1,0 +1,62 @@
+"""A Gaussian mixture over codes: a prior for autoencoders that have none; its numbers are plain lists."""
+
+import warnings
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["CodeMixture"]
+
+_PARTS = (1, 2, 4, 8, 16, 32)
+_LEAST = 20  # rows per part
+_MOST = 10_000  # rows that settle it
+_WIDE = 64  # numbers of a code from which on the parts are diagonal
+
+
+class CodeMixture(NamedTuple):
+    """A fitted mixture of Gaussians; ``_asdict`` is what a file keeps.
+
+    Examples
+    --------
+    >>> codes = np.random.default_rng(0).normal(size=(300, 2)) + np.array([[5], [-5]] * 150)
+    >>> mixture = CodeMixture.of(codes)
+    >>> len(mixture.weights), mixture.sample(1000, np.random.default_rng(1)).shape
+    (2, (1000, 2))
+    """
+
+    weights: list[float]  # (k,)
+    means: list[list[float]]  # (k, d)
+    covariances: list[Any]  # (k, d, d), or (k, d) where the parts are diagonal
+
+    @classmethod
+    def of(cls, codes: ArrayLike, parts: int | None = None) -> Self:
+        """Fit to codes (n, d), with so many parts, or as many (1, 2, 4, ... 32) as have the lowest BIC."""
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.mixture import GaussianMixture
+
+        rows = np.asarray(codes, np.float64)
+        rows = rows[np.random.default_rng(0).permutation(len(rows))[:_MOST]]
+        kind = "full" if rows.shape[1] <= min(_WIDE, len(rows) // 4) else "diag"
+        floor = 1e-4 * max(float(rows.var(0).mean()), 1e-12)
+        sizes = [parts] if parts else [k for k in _PARTS if k == 1 or k * _LEAST <= len(rows)]
+        rows = rows if len(rows) > 1 else np.repeat(rows, 2, 0)
+        fits = []
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # equal rows, or more rounds to no use
+            for k in sizes:
+                made = GaussianMixture(min(k, len(rows)), covariance_type=kind, reg_covar=floor, random_state=0)
+                fits.append(made.fit(rows))
+        best = fits[0] if len(fits) == 1 else min(fits, key=lambda fit: float(fit.bic(rows)))
+        return cls(best.weights_.tolist(), best.means_.tolist(), best.covariances_.tolist())
+
+    def sample(self, n: int, draw: np.random.Generator) -> NDArray[np.float64]:
+        """Return ``n`` codes, (n, d)."""
+        means, spread = np.asarray(self.means), np.asarray(self.covariances)
+        weights = np.asarray(self.weights)
+        part = draw.choice(len(weights), n, p=weights / weights.sum())
+        noise = draw.standard_normal((n, means.shape[1]))
+        if spread.ndim == 3:
+            roots = np.linalg.cholesky(spread)
+            return np.asarray(means[part] + np.einsum("nij,nj->ni", roots[part], noise))
+        return np.asarray(means[part] + np.sqrt(spread[part]) * noise)

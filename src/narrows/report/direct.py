@@ -1,0 +1,66 @@
+"""From a fitted object and the rows at hand to what a report needs: ``nw.report`` without a command line."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from narrows.errors import InputError
+from narrows.estimator import Estimator
+from narrows.inputs import checked_rows
+from narrows.params import TASKS
+from narrows.tasks.base import Rows, Task
+
+__all__ = ["as_task", "halves"]
+
+
+def as_task(fitted: Any) -> Task:
+    """Return a fitted task: the object itself, or a reducer around a fitted family."""
+    check_is_fitted(fitted)
+    if isinstance(fitted, Task):
+        return fitted
+    if isinstance(fitted, Estimator):
+        task: Task = TASKS["reduce"]()
+        task.estimator_ = fitted
+        return task
+    raise InputError(f"A {type(fitted).__name__} came to nw.report", "a fitted task or family of Narrows")
+
+
+def halves(task: Task, X: Any, y: Any = None) -> tuple[Rows, Rows]:
+    """Return two halves of the rows as the task's autoencoder reads them, with labels and the names of columns.
+
+    Examples
+    --------
+    >>> from narrows.families.linear import LinearAutoEncoder
+    >>> X = np.arange(12.0).reshape(6, 2)
+    >>> first, second = halves(as_task(LinearAutoEncoder(latent_dim=1).fit(X)), X, list("aabbab"))
+    >>> first.X.shape, second.labels.tolist(), second.class_names
+    ((3, 2), [1, 0, 1], ('a', 'b'))
+    """
+    names = getattr(task.estimator_, "feature_names_in_", None)
+    columns = [str(name) for name in getattr(X, "columns", ())]
+    if names is not None and columns:
+        lacking = sorted(set(map(str, names)) - set(columns))
+        if lacking:
+            came = f"{len(lacking)} of the {len(names)} columns of the fit are missing: {', '.join(lacking[:10])}"
+            raise InputError(came, "the columns of the fit, in any order")
+        X = X[list(names)]
+    rows = checked_rows(task.estimator_, X, reset=False)
+    n = rows.shape[0]
+    if n < 4:
+        raise InputError(f"{n} rows came to nw.report", "at least 4: half to compare with, half to measure on")
+    labels, classes = (None, None) if y is None else np.unique(np.asarray(y), return_inverse=True)[::-1]
+    if labels is not None and labels.shape != (n,):
+        raise InputError(f"y of shape {np.shape(y)} came for {n} rows", "one label per row")
+    order = np.arange(n)
+    if labels is not None and (np.diff(labels) >= 0).all():
+        order = np.random.default_rng(0).permutation(n)
+    title = tuple(map(str, names)) if names is not None else tuple(columns)
+    made = [
+        Rows(
+            rows[part], None if labels is None else labels[part], None if classes is None else tuple(map(str, classes))
+        )
+        for part in (order[: n // 2], order[n // 2 :])
+    ]
+    first, second = (each._replace(feature_names=title) for each in made)
+    return first, second

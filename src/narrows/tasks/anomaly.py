@@ -1,0 +1,267 @@
+"""Anomaly detection, judged against PCA residuals, Mahalanobis distances, isolation forests and nearest neighbours."""
+
+import math
+import warnings
+from functools import cached_property
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from sklearn.base import OutlierMixin, clone
+from sklearn.utils.validation import check_is_fitted
+
+from narrows import conformal
+from narrows.errors import InputError
+from narrows.estimator import Estimator
+from narrows.families.autoencoder import AutoEncoder
+from narrows.inputs import checked_rows
+from narrows.neighbourhood import Neighbourhood, reference_rows
+from narrows.params import check_params, param
+from narrows.parts import as_part
+from narrows.tasks.anomaly_evidence import evaluation
+from narrows.tasks.base import Evaluation, Rows, Task, unit
+from narrows.training.seeds import drawn
+
+__all__ = ["AnomalyDetector", "Explanation"]
+
+_FPR = 0.01
+_STEPS, _PASSES = 4000, 100  # of training at most, where nobody says how many epochs
+_OUTSIDE, _FAR_OUT = 1.5, 3.0  # interquartile ranges beyond the upper quartile (Tukey 1977)
+
+
+class Explanation(NamedTuple):
+    """Why rows have their scores, (n, d) each."""
+
+    contributions: np.ndarray  # sum to the square of the score
+    expected: np.ndarray  # in the units of the rows: the mean of the nearest rows of the fit
+
+
+class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
+    """Finds rows unlike those of the fit, with a stated rate of false alarms.
+
+    The score is the distance to the mean of the ``neighbours`` nearest rows of the fit. Distances compare what the
+    autoencoder makes of two rows and, ``weight`` times, what it misses of them: density in code space joined with the
+    reconstruction error. Columns are standardised first (those of zeros and ones, and images, are not).
+
+    A fifth of the rows is put aside. Their scores turn a score into a p-value and set the threshold, so that of further
+    ordinary rows a share of at most ``fpr`` is flagged (split conformal prediction: Vovk et al. 2005; Laxhammar 2014).
+    That is exact with ``clean``; otherwise rows far from all others are set aside in both parts, and counted.
+
+    Examples
+    --------
+    >>> X = np.random.default_rng(0).normal(size=(500, 4))
+    >>> detector = AnomalyDetector(clean=True, epochs=2, random_state=0).fit(X)
+    >>> detector.predict([[0.0, 0.0, 0.0, 0.0], [9.0, 0.0, 0.0, 0.0]]).tolist()
+    [1, -1]
+    >>> int(detector.explain([[9.0, 0.0, 0.0, 0.0]]).contributions.argmax())
+    0
+    """
+
+    summary = "find unusual rows at a stated rate of false alarms; against PCA, isolation forest, neighbours"
+    fitted = (
+        "mean_",
+        "scale_",
+        "calibration_",
+        "contaminated_",
+        "n_labelled_",
+        "n_set_aside_",
+        "seed_",
+        "n_features_in_",
+    )
+    arrays = ("reference_",)
+
+    latent_dim: int | None = param(None, "numbers in the code; none: half as many as columns, 32 at most", ge=1)
+    fpr: float | None = param(None, "share of ordinary rows that may be flagged; none: 0.01", gt=0, lt=1)
+    contamination: float | None = param(None, "share of the rows of the fit to flag, instead of fpr", gt=0, le=0.5)
+    clean: bool = param(False, "all rows are known to be ordinary; no: the strangest are left out of training")
+    neighbours: int = param(10, "rows of the fit that a row is compared with", ge=1)
+    weight: float = param(2.0, "what a difference that the code misses counts beside one that it holds", gt=0)
+
+    def default(self) -> Estimator:
+        """Return the plain autoencoder, which starts at the principal components."""
+        return AutoEncoder()
+
+    def suited(self, shape: tuple[int, ...]) -> dict[str, Any]:
+        """Return a code of half the columns."""
+        return {"latent_dim": max(1, min(32, math.prod(shape) // 2))} if self.latent_dim is None else {}
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Fit to rows X: a table (n, d), or images (n, H, W) or (n, C, H, W).
+
+        ``y`` of 0 (ordinary) and 1 (anomalous) leaves the anomalous rows out; ``n_labelled_`` counts them. Any other
+        y is ignored with a warning. ``n_set_aside_`` counts the rows that were too strange for training.
+        """
+        if self.contamination is not None and self.fpr is not None:
+            raise InputError("fpr and contamination came together", "one of them", "contamination=None")
+        model = self.resolve()
+        rows = unit(checked_rows(self, X, reset=True))
+        if len(rows) < 2:
+            raise InputError(f"n_samples={len(rows)}: one row (1 sample) came", "at least 2 rows to learn from")
+        ordinary = _ordinary(y, len(rows))
+        self.n_labelled_ = int((~ordinary).sum())
+        if ordinary.sum() < 2:
+            raise InputError(f"{int(ordinary.sum())} of {len(rows)} rows are ordinary", "at least 2", "y of 0 and 1")
+        if self.estimator is None:
+            model.set_params(**self.suited(rows.shape[1:]))
+        seed = drawn(self.random_state if self.random_state is not None else model.random_state)
+        self.seed_ = seed
+        learn, held = self.parts(int(ordinary.sum()))
+        self._train(model, rows[ordinary][learn], seed)
+        self._calibrate(rows[ordinary][held if len(held) else learn], itself=not len(held))
+        if self.contamination is not None:
+            self.contaminated_ = float(np.percentile(self._scores_of(rows, itself=False), 100 * self.contamination))
+        return self
+
+    def parts(self, n: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return which of n rows are learnt from, and which set the threshold: a fifth, of few rows up to a third."""
+        wanted = math.ceil(1 / (self.fpr or _FPR)) - 1
+        held = max(round(0.2 * n), min(wanted, n // 3))
+        order = np.random.default_rng(self.seed_).permutation(n)
+        return np.sort(order[held:]), np.sort(order[:held])
+
+    def _train(self, model: Estimator, rows: np.ndarray, seed: int) -> None:
+        """Train on rows, without those that a first, shorter training finds outside."""
+        model.set_params(random_state=seed)
+        asked = model.epochs is None and model.minutes is None
+        passes = max(1, min(_PASSES, -(-_STEPS * model.batch_size // len(rows)))) if asked else model.epochs
+        self.n_set_aside_ = 0
+        if not self.clean and len(rows) >= 20:
+            first = clone(model).set_params(checkpoint=None, tensorboard=None, verbose=False, warm_start=False)
+            self._learn(first, rows, seed, -(-passes // 4) if asked and passes else passes)
+            inside = _inside(-self._scores_of(rows, itself=True), _OUTSIDE)
+            self.n_set_aside_, rows = int((~inside).sum()), rows[inside]
+        self._learn(model, rows, seed, passes)
+
+    def _learn(self, model: Estimator, rows: np.ndarray, seed: int, passes: int | None) -> None:
+        self.__dict__.pop("_neighbourhood", None)
+        self.mean_, self.scale_ = _moments(model, rows)
+        model.set_params(epochs=passes)
+        self.estimator_ = model.fit(self.standard(rows))
+        self.reference_ = reference_rows(self.standard(rows), seed)
+
+    def _calibrate(self, rows: np.ndarray, *, itself: bool) -> None:
+        strange = -self._scores_of(rows, itself=itself)
+        if not self.clean:
+            inside = _inside(strange, _FAR_OUT)
+            self.n_set_aside_, strange = self.n_set_aside_ + int((~inside).sum()), strange[inside]
+        self.calibration_ = np.sort(strange.astype(np.float64)).tolist()
+
+    # ---- after the fit ---------------------------------------------------------------------------------------------
+
+    @property
+    def fpr_(self) -> float:
+        """The share of ordinary rows that may be flagged; the default is coarse enough for the rows put aside."""
+        return self.fpr if self.fpr is not None else max(_FPR, 2 * conformal.finest(self.calibration_))
+
+    @property
+    def offset_(self) -> float:
+        """The score below which a row is flagged; -inf when too few rows were put aside for this ``fpr``."""
+        if self.contamination is not None:
+            return self.contaminated_
+        return -conformal.threshold(self.calibration_, self.fpr_)
+
+    def rethreshold(self, fpr: float) -> Self:
+        """Flag a share of at most ``fpr`` of ordinary rows from now on; nothing is trained."""
+        check_is_fitted(self)
+        self.set_params(fpr=fpr, contamination=None)
+        check_params(self)
+        return self
+
+    def score_samples(self, X: Any) -> np.ndarray:
+        """Return minus the distance to the nearest rows of the fit: higher is more ordinary."""
+        return self._scores_of(self._rows(X), itself=False)
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Return ``score_samples`` minus ``offset_``: below 0 is anomalous."""
+        return self.score_samples(X) - self.offset_
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return -1 for anomalous and 1 for ordinary rows."""
+        return np.where(self.decision_function(X) < 0, -1, 1)
+
+    def p_values(self, X: Any) -> np.ndarray:
+        """Return conformal p-values: the share of ordinary rows that are as strange."""
+        return self.p_values_of(self.score_samples(X))
+
+    def p_values_of(self, scores: np.ndarray) -> np.ndarray:
+        """Return the p-values of what ``score_samples`` gave."""
+        n = len(self.calibration_)
+        return np.asarray((1 + n - np.searchsorted(self.calibration_, -scores, "left")) / (n + 1), np.float64)
+
+    def explain(self, X: Any) -> Explanation:
+        """Return what each column adds to the squared score, and the values that the nearest rows of the fit have."""
+        return self.examine(X, fresh=True)[1]
+
+    def examine(self, X: Any, *, fresh: bool) -> tuple[np.ndarray, Explanation]:
+        """Return ``score_samples`` and ``explain`` at once; rows of the fit, not ``fresh``, do not meet themselves."""
+        rows = self._rows(X)
+        parts, near = self._parts_of(rows, itself=not fresh)
+        expected = near.astype(np.float64) * np.ravel(self.scale_) + np.ravel(self.mean_)
+        explained = Explanation(parts.reshape(rows.shape), expected.reshape(rows.shape))
+        return -np.sqrt(parts.sum(1)), explained
+
+    def outputs(self, X: Any, *, fresh: bool) -> dict[str, Any]:
+        """Return distance, p-value and flag of every row."""
+        return {"scores": self.columns(self.examine(X, fresh=fresh)[0])}
+
+    def columns(self, scores: np.ndarray) -> dict[str, np.ndarray]:
+        """Return what is written of ``score_samples``: the distance (higher is stranger), p-value and flag."""
+        strange = -scores.astype(np.float64)
+        return {"score": strange, "p_value": self.p_values_of(-strange), "flag": (strange > -self.offset_).astype(int)}
+
+    def evaluate(self, train: Rows, held: Rows) -> Evaluation:
+        """Return how well anomalies in ``held`` are told: the labelled ones or, without labels, planted ones."""
+        return evaluation(self, train, held)
+
+    @cached_property
+    def _neighbourhood(self) -> Neighbourhood:
+        """The rows of the fit that others are compared with."""
+        rows = self.reference_
+        return Neighbourhood(rows.reshape(len(rows), -1), self._made(rows), self.neighbours, self.weight)
+
+    def _made(self, rows: np.ndarray) -> np.ndarray:
+        return self.estimator_.reconstruct(rows).reshape(len(rows), -1)
+
+    def _rows(self, X: Any) -> np.ndarray:
+        check_is_fitted(self)
+        return unit(checked_rows(self, X, reset=False))
+
+    def standard(self, rows: np.ndarray) -> np.ndarray:
+        """Return rows as the autoencoder sees them."""
+        kind = np.result_type(rows, np.float32)
+        shift, scale = (np.asarray(each, kind) for each in (self.mean_, self.scale_))
+        return np.asarray((rows - shift) / scale, kind)
+
+    def _scores_of(self, rows: np.ndarray, *, itself: bool) -> np.ndarray:
+        return -np.sqrt(self._parts_of(rows, itself=itself)[0].sum(1))
+
+    def _parts_of(self, rows: np.ndarray, *, itself: bool) -> tuple[np.ndarray, np.ndarray]:
+        flat = self.standard(rows)
+        return self._neighbourhood.parts(flat.reshape(len(rows), -1), self._made(flat), itself=itself)
+
+
+def _ordinary(y: Any, n: int) -> np.ndarray:
+    """Return which rows are not labelled as anomalous."""
+    if y is None:
+        return np.ones(n, bool)
+    labels = np.asarray(y).ravel()
+    if len(labels) != n or not np.isin(labels, (0, 1)).all():
+        warnings.warn("y is ignored: it is not one 0 (ordinary) or 1 (anomalous) per row", stacklevel=3)
+        return np.ones(n, bool)
+    return np.asarray(labels != 1)
+
+
+def _moments(model: Estimator, rows: np.ndarray) -> tuple[Any, Any]:
+    """Return mean and standard deviation of the columns of a table; 0 and 1 where values stay as they are."""
+    low, high = as_part("likelihood", model.likelihood).support
+    if rows.ndim > 2 or model.image_shape is not None or not math.isinf(high - low):
+        return 0.0, 1.0
+    mean, scale = rows.mean(0, dtype=np.float64), rows.std(0, dtype=np.float64)
+    plain = np.isin(rows, (0, 1)).all(0) | (scale <= 1e-12 * (1 + np.abs(mean)))
+    return np.where(plain, 0.0, mean).tolist(), np.where(plain, 1.0, scale).tolist()
+
+
+def _inside(strange: np.ndarray, ranges: float) -> np.ndarray:
+    """Return which scores are below the fence, on a logarithmic scale: so many quartile ranges above the upper one."""
+    logs = np.log(np.maximum(strange, 1e-12))
+    lower, upper = np.quantile(logs, (0.25, 0.75))
+    return np.asarray(logs <= upper + ranges * (upper - lower)) if upper > lower else np.ones(len(logs), bool)

@@ -1,0 +1,166 @@
+"""What an anomaly detector is worth: beside simple competitors, on labelled anomalies or on planted ones."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from narrows import conformal, metrics
+from narrows.baselines import ANOMALY_BASELINES
+from narrows.tasks.base import Evaluation, Metric, Picture, Rows, pick, unit
+
+if TYPE_CHECKING:
+    from narrows.tasks.anomaly import AnomalyDetector
+
+__all__ = ["evaluation", "planted"]
+
+_TRAIN, _SHOWN = 20_000, 20  # rows that competitors are fitted on; rows whose columns are shown
+
+
+def evaluation(detector: "AnomalyDetector", train: Rows, held: Rows) -> Evaluation:
+    """Return area under the ROC curve, average precision and F1 at the flag, of the detector and its competitors.
+
+    Competitors learn from the same rows as the detector, and their thresholds come from the same rows put aside.
+    """
+    rows, labels, notes = _judged(held)
+    score = -detector.score_samples(rows)
+    flags = score > -detector.offset_
+    ours = _numbers(labels, score, flags)
+    theirs, others = _competitors(detector, train, rows, labels)
+    rival = max(theirs, key=lambda name: theirs[name]["auroc"])
+    kind = "anomalies" if held.labels is not None and len(np.unique(held.labels)) == 2 else "planted anomalies"
+    metric = {
+        "auroc": Metric(ours["auroc"], f"area under the ROC curve, {kind}", "", "higher"),
+        "average precision": Metric(ours["average precision"], f"average precision, {kind}", "", "higher"),
+        "f1": Metric(ours["f1"], f"F1 of the flag, {kind}", "", "higher"),
+        "false alarms": Metric(float(flags[labels == 0].mean()), "share of ordinary rows flagged", "", "lower"),
+    }
+    difference = metrics.placements(labels, score) - metrics.placements(labels, others[rival])
+    pictures = _pictures(detector, held, rows, labels, {"the autoencoder": score, **others}, kind)
+    notes += _said(detector)
+    return Evaluation(metric, theirs, "auroc", rival, len(rows), difference, pictures, notes)
+
+
+def planted(X: np.ndarray, seed: int) -> np.ndarray:
+    """Return as many anomalies as rows, each made from one: a third of the columns from other rows, or one far out.
+
+    Every second row gets a third of its columns from a row each of which is ordinary by itself; the others get one
+    column moved by 3 to 6 standard deviations.
+
+    Examples
+    --------
+    >>> rows = np.arange(12.0).reshape(4, 3)
+    >>> made = planted(rows, 0)
+    >>> made.shape, bool((made != rows).any(axis=1).all())
+    ((4, 3), True)
+    """
+    draw, flat = np.random.default_rng(seed), np.array(X.reshape(len(X), -1), np.float64)
+    n, d = flat.shape
+    spread = np.where(flat.std(0) > 0, flat.std(0), 1.0)
+    made, line = flat.copy(), np.arange(n)
+    swapped = (line % 2 == 0) & (d > 1)
+    ranks = draw.random((n, d)).argsort(1)
+    other = flat[(line + draw.integers(1, max(2, n), n)) % n]
+    chosen = swapped[:, None] & (ranks < max(1, d // 3))
+    made[chosen] = other[chosen]
+    far = ~swapped | (made == flat).all(1)
+    column = ranks[:, 0]
+    moved = draw.choice([-1.0, 1.0], n) * draw.uniform(3, 6, n) * spread[column]
+    made[line[far], column[far]] += moved[far]
+    return made.reshape(X.shape)
+
+
+def _judged(held: Rows) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Return rows with 0 for ordinary and 1 for anomalous, and what there is to say of them."""
+    rows = unit(held.X)
+    if held.labels is not None and len(np.unique(held.labels)) == 2:
+        return rows, np.asarray(held.labels), []
+    made = planted(rows, 0).astype(rows.dtype)
+    if rows.ndim > 2:
+        made = np.clip(made, 0, 1)
+    note = (
+        "No labelled anomalies came, so the comparison is on planted ones: copies of the held-out rows, half of them "
+        "with a third of their columns taken from another row, half with one column moved by 3 to 6 standard "
+        "deviations. Real anomalies may be of another kind."
+    )
+    labels = np.repeat([0, 1], len(rows))
+    return np.concatenate([rows, made]), labels, [note]
+
+
+def _competitors(
+    detector: "AnomalyDetector", train: Rows, rows: np.ndarray, labels: np.ndarray
+) -> tuple[dict[str, dict[str, float]], dict[str, np.ndarray]]:
+    learnt = detector.standard(unit(train.X))
+    learn, aside = detector.parts(len(learnt))
+    few = learnt[learn] if len(learn) <= _TRAIN else learnt[learn][:: -(-len(learn) // _TRAIN)]
+    seen, kept = detector.standard(rows), learnt[aside if len(aside) else learn]
+    numbers, scores = {}, {}
+    for make in ANOMALY_BASELINES:
+        model = make().fit(few.astype(np.float64))
+        scores[make.name] = found = model.score(seen.astype(np.float64))
+        limit = conformal.threshold(np.sort(model.score(kept.astype(np.float64))).tolist(), detector.fpr_)
+        numbers[make.name] = _numbers(labels, found, found > limit)
+    return numbers, scores
+
+
+def _numbers(labels: np.ndarray, score: np.ndarray, flags: np.ndarray) -> dict[str, float]:
+    return {
+        "auroc": metrics.auroc(labels, score),
+        "average precision": metrics.average_precision(labels, score),
+        "f1": metrics.f1(labels, flags),
+    }
+
+
+def _said(detector: "AnomalyDetector") -> list[str]:
+    """Return what the score is, what the threshold is, and which rows were set aside."""
+    n = len(detector.calibration_)
+    notes = [
+        f"The score is the distance to the mean of the {detector.neighbours} nearest rows of the fit, in what the "
+        f"autoencoder makes of the rows (density in code space) and, {detector.weight:g} times, in what it misses of "
+        "them (reconstruction error)."
+    ]
+    if detector.contamination is not None:
+        notes.append(f"Flagged is what is stranger than {1 - detector.contamination:.3g} of the rows of the fit.")
+    elif not np.isfinite(detector.offset_):
+        fine = conformal.finest(detector.calibration_)
+        notes.append(
+            f"Nothing can be flagged: {n} rows were put aside, and the finest rate of false alarms that they allow is "
+            f"{fine:.2g}, not {detector.fpr_:g}. More rows, or fpr={fine:.2g}."
+        )
+    else:
+        notes.append(f"Flagged are rows with p-values of at most {detector.fpr_:.3g}, by {n} rows put aside.")
+    if detector.n_labelled_:
+        notes.append(f"{detector.n_labelled_} rows labelled as anomalous were left out of training.")
+    if detector.n_set_aside_:
+        notes.append(
+            f"{detector.n_set_aside_} rows far from all others were left out of training and of the threshold, as they "
+            "may be anomalies. If all rows are known to be ordinary, say so (clean): then none is left out, and the "
+            "rate of false alarms is exact."
+        )
+    return notes
+
+
+def _pictures(
+    detector: "AnomalyDetector",
+    held: Rows,
+    rows: np.ndarray,
+    labels: np.ndarray,
+    scores: dict[str, np.ndarray],
+    kind: str,
+) -> list[Picture]:
+    ours = scores["the autoencoder"]
+    data: dict[str, Any] = {"scores": ours, "labels": labels, "threshold": -detector.offset_, "anomalous": kind}
+    shown = [
+        Picture("scores", "Scores", f"Held-out ordinary rows and {kind}; to the right of the line is flagged.", data),
+        Picture(
+            "roc", "Detected against false alarms", f"Held-out rows, {kind}.", {"labels": labels, "scores": scores}
+        ),
+    ]
+    if rows.ndim == 2 and rows.shape[1] > 1:
+        strangest = rows[np.argsort(-ours)[:_SHOWN]]
+        names = held.feature_names or tuple(f"column {i}" for i in range(rows.shape[1]))
+        ordinary = pick(Rows(rows[labels == 0]), 1000).X
+        parts = [detector.explain(each).contributions for each in (strangest, ordinary)]
+        data = {"strange": parts[0], "ordinary": parts[1], "names": names}
+        caption = f"The {len(strangest)} rows with the highest scores: each column's share of the squared score."
+        shown.append(Picture("contributions", "What made the rows strange", caption, data))
+    return shown

@@ -1,0 +1,212 @@
+"""What tasks that give pictures back, better, share: colour and alpha apart, tiles, errors of each, figures."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from narrows import metrics
+from narrows.data.augment import Crop, Flip
+from narrows.data.crops import crops
+from narrows.data.pairs import Batch, Pairs
+from narrows.data.tiles import tiled
+from narrows.estimator import Estimator
+from narrows.inference import run
+from narrows.tasks.base import Evaluation, Metric, Picture
+from narrows.tasks.base_pictures import crop_size
+
+__all__ = [
+    "Scores",
+    "Window",
+    "corrected",
+    "evaluation",
+    "learn",
+    "rounded",
+    "score",
+    "settings",
+    "some",
+    "split_alpha",
+]
+
+Array = NDArray[Any]
+WINDOW = 64  # side of what is learnt from at a time ...
+CROP = 96  # ... cut anew from crops of this side
+_TILE = 384  # side of the tiles that large pictures are cut into
+_OVERLAP = 64  # pixels that tiles share
+_SEEN = 512  # side of what is measured of a large picture
+_MOST = 20  # pictures that are measured
+_STEPS = {"cpu": 1500, "other": 20_000}  # of a fit without epochs and minutes
+
+
+class Window(NamedTuple):
+    """The middle of a picture, no larger than what is measured."""
+
+    rows: slice
+    columns: slice
+
+    @classmethod
+    def of(cls, picture: Array, divisor: int = 1) -> "Window":
+        """Return the window of a picture (C, H, W); its sides divide by ``divisor`` where the picture's allow it."""
+        made = []
+        for side in picture.shape[1:]:
+            length = min(side, _SEEN)
+            length -= length % divisor if length >= divisor else 0
+            made.append(slice((side - length) // 2, (side - length) // 2 + length))
+        return cls(*made)
+
+    def cut(self, picture: Array) -> Array:
+        """Return the window of a picture of that size."""
+        return picture[:, self.rows, self.columns]
+
+
+class Scores(NamedTuple):
+    """Errors of every picture."""
+
+    mse: Array
+    psnr: Array
+    ssim: Array
+
+    def means(self) -> dict[str, float]:
+        """Return the means over the pictures; SSIM where there is one."""
+        made = {"mse": float(self.mse.mean()), "psnr": float(self.psnr.mean())}
+        return made | ({"ssim": float(self.ssim.mean())} if np.isfinite(self.ssim).all() else {})
+
+
+def split_alpha(picture: Array) -> tuple[Array, Array | None]:
+    """Return the colours of a picture (C, H, W), and its alpha if it has four channels."""
+    return (picture[:3], picture[3:]) if len(picture) == 4 else (picture, None)
+
+
+def channels_of(pictures: Sequence[Array]) -> int:
+    """Return the channels that one network serves all these pictures with: their own if they agree, else one by one."""
+    found = {len(picture) for picture in pictures}
+    return found.pop() if len(found) == 1 else 1
+
+
+def apart(pictures: Sequence[Array], channels: int) -> list[Array]:
+    """Return pictures of so many channels: those of others come channel by channel."""
+    return [part for each in pictures for part in ([each] if len(each) == channels else each[:, None])]
+
+
+def corrected(estimator: Estimator, picture: Array) -> Array:
+    """Return what a fitted network makes of a picture (C, H, W) of floats: of its own channels, or one by one.
+
+    Grey goes through a network of colours as three equal channels, of which the mean is taken.
+    """
+    channels = estimator.shapes_[0][0]
+    if len(picture) == channels:
+        return _through(estimator, picture)
+    if channels == 1:
+        return np.concatenate([_through(estimator, channel[None]) for channel in picture])
+    alike = [_through(estimator, np.repeat(channel[None], channels, 0)).mean(0, keepdims=True) for channel in picture]
+    return np.concatenate(alike)
+
+
+def _through(estimator: Estimator, picture: Array) -> Array:
+    model, where = estimator.model_, estimator._where()
+    multiple = estimator.chosen_network(estimator.shapes_[0]).multiple
+
+    def mean(x: Array) -> Array:
+        pairs = Pairs(np.ascontiguousarray(x, np.float32)).read_by(model.likelihood)
+        return run(model, pairs, lambda model, batch: model.reconstruct(batch.x), where)
+
+    if multiple:
+        size = max(_TILE // multiple, 1) * multiple
+        return tiled(mean, picture, size, multiple, min(_OVERLAP, size // 4))
+    size = estimator.shapes_[0][1:]  # a network for one size only
+    tall, wide = (max(side, own) for side, own in zip(picture.shape[1:], size, strict=True))
+    more = [(0, 0), (0, tall - picture.shape[1]), (0, wide - picture.shape[2])]
+    whole = tiled(mean, np.pad(picture, more, mode="symmetric"), size, 1)
+    return whole[:, : picture.shape[1], : picture.shape[2]]
+
+
+def settings(network: Any) -> dict[str, Any]:
+    """Return the settings of a family that fit pictures: a network as the identity at first, windows, small batches.
+
+    Floats of 16 bit are twice as fast where the processor knows them, and as good: they only find what is added.
+    """
+    fast = torch.cpu._is_avx512_bf16_supported()
+    precision = {"precision": "bfloat16"} if fast and not torch.cuda.is_available() else {}
+    return {"network": network, "start": "random", "batch_size": 16, "lr": 3e-3, "warm_up": 0.1, **precision}
+
+
+def learn(model: Estimator, x: Sequence[Array], y: Sequence[Array] | None) -> tuple[Estimator, list[str]]:
+    """Fit a family to crops of pictures, and of what they should be, without alpha; return it with remarks."""
+    colours = [None if part is None else [split_alpha(each)[0] for each in part] for part in (x, y)]
+    channels = channels_of([each for part in colours for each in part or ()])
+    inputs, targets = (None if part is None else apart(part, channels) for part in colours)
+    multiple = model.chosen_network((channels, CROP, CROP)).multiple
+    most, augment = (CROP, turned) if multiple else (WINDOW, Flip(vertical=True, diagonal=True))
+    size = crop_size([each.shape[1:] for each in inputs or ()], most, multiple)
+    pairs, remarks = crops(inputs or (), targets, size, augment=augment)
+    return model.set_params(**plan(model, len(pairs))).fit_pairs(pairs), remarks
+
+
+def turned(batch: Batch) -> Batch:
+    """Cut a window out of every crop, anew each time, and flip and turn it."""
+    return Flip(vertical=True, diagonal=True)(Crop(WINDOW)(batch))
+
+
+def plan(estimator: Estimator, crops: int) -> dict[str, Any]:
+    """Return the epochs of a fit that the user set no length for, and the share of crops to validate on."""
+    settings: dict[str, Any] = {"validation": min(estimator.validation, 100 / crops)}
+    if estimator.epochs is None and estimator.minutes is None:
+        steps = _STEPS.get(estimator._where().type, _STEPS["other"])
+        settings["epochs"] = max(1, round(steps * estimator.batch_size / crops))
+    return settings
+
+
+def score(truth: Sequence[Array], made: Sequence[Array]) -> Scores:
+    """Return how far pictures (C, H, W) on the scale 0 to 1 are from the truth."""
+    pairs = list(zip(truth, made, strict=True))
+    mse, psnr = (np.array([measure(a, b) for a, b in pairs]) for measure in (metrics.mse, metrics.psnr))
+    tiny = any(min(each.shape[1:]) < 3 for each in truth)
+    ssim = np.array([np.nan if tiny else metrics.ssim(a[None], b[None], gaussian=True) for a, b in pairs])
+    return Scores(mse, psnr, ssim)
+
+
+def evaluation(
+    ours: Scores, rivals: Mapping[str, Scores], label: str, shown: Mapping[str, Sequence[Array]], notes: Sequence[str]
+) -> Evaluation:
+    """Return the evaluation: means over pictures, the best competitor, and the figures.
+
+    ``shown`` are rows of pictures by name, the truth last.
+    """
+    rival = min(rivals, key=lambda name: float(rivals[name].mse.mean()))
+    numbers = ours.means()
+    known = {
+        "mse": ("mean squared error" + label, "on the scale 0 to 1", "lower"),
+        "psnr": ("peak signal-to-noise ratio" + label, "dB", "higher"),
+        "ssim": ("structural similarity" + label, "", "higher"),
+    }
+    made = {name: Metric(value, *known[name]) for name, value in numbers.items()}
+    baselines = {name: each.means() for name, each in rivals.items()}
+    columns = {name: list(each) for name, each in shown.items()}
+    caption = "From pictures that were not learnt from, pixel by pixel; PSNR of what is shown."
+    pictures = [Picture("closeups", "What it does to pictures", caption, {"columns": columns})]
+    ratios = {name: each["psnr"] for name, each in baselines.items()} | {"the autoencoder": numbers["psnr"]}
+    if np.isfinite(list(ratios.values())).all():
+        caption = "Mean over the pictures that are measured; 1 dB more is a fifth less squared error."
+        data = {"values": ratios, "label": "PSNR (dB)", "better": "higher"}
+        pictures.append(Picture("psnr", "Beside the competitors", caption, data))
+    return Evaluation(made, baselines, "mse", rival, len(ours.mse), ours.mse - rivals[rival].mse, pictures, list(notes))
+
+
+def some(count: int) -> tuple[list[int], list[str]]:
+    """Return which of so many pictures are measured, evenly spaced, and a note if not all are."""
+    index = np.unique(np.linspace(0, count - 1, min(_MOST, count)).astype(int)).tolist()
+    return index, [f"{len(index)} of {count} held-out pictures are measured"] if len(index) < count else []
+
+
+def rounded(picture: Array, dtype: Any) -> Array:
+    """Return floats as a file of this type keeps them: cut to [0, 1] and rounded to 8 or 16 bit.
+
+    Examples
+    --------
+    >>> rounded(np.array([1.2, 0.4999]), np.dtype(np.uint8)).tolist()
+    [1.0, 0.49803921580314636]
+    """
+    top = {"uint8": 255, "uint16": 65535}.get(np.dtype(dtype).name)
+    return picture if top is None else np.rint(picture.clip(0, 1) * top) / np.float32(top)

@@ -1,0 +1,244 @@
+"""Generation: new rows like the ones that were learnt, judged against samples on PCA codes."""
+
+import math
+from functools import partial
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from sklearn.utils.validation import check_is_fitted
+
+from narrows import metrics
+from narrows.baselines import PCASampler
+from narrows.data.measures import measures_of
+from narrows.errors import InputError
+from narrows.estimator import Estimator
+from narrows.families.conditional_vae import ConditionalVAE
+from narrows.families.vae import VAE
+from narrows.gaps import Gaps, flat, single
+from narrows.inputs import checked_rows
+from narrows.likelihood import Mixed
+from narrows.mixture import CodeMixture
+from narrows.params import param
+from narrows.parts import as_part
+from narrows.sampling import decoded, prior_codes
+from narrows.tasks.base import Evaluation, Metric, NewRows, Picture, Rows, Task, pick, unit
+from narrows.training.seeds import drawn
+from narrows.walks import interpolated, traversed
+
+__all__ = ["Generator"]
+
+_JUDGED = 1000  # rows that are compared at most
+_PAIRS = 6  # walks from row to row
+_LITTLE = 0.5  # samples that vary less than half as much as the data are too much alike
+_OURS, _SAME = "the autoencoder", "other training rows"
+_ALONG = "One number of the code changes, in deviations of that number; the others stay as in an ordinary row."
+
+
+class Generator(Gaps, Task, name="generate"):
+    """Draws new rows: of tables in their own types, of images the expected picture of every code.
+
+    With labels (``fit(X, y)``) it draws rows of a class. A family without a prior, as a plain autoencoder, gets a
+    Gaussian mixture over its codes. NaN in a table is a missing value.
+
+    Examples
+    --------
+    >>> X = np.random.default_rng(0).normal(size=(200, 3))
+    >>> Generator(latent_dim=2, epochs=5, random_state=0).fit(X).sample(4, random_state=0).shape
+    (4, 3)
+    """
+
+    summary = "new rows like yours; against samples on PCA codes"
+    fitted: ClassVar[tuple[str, ...]] = ("fill_", "draws_", "classes_", "shares_", "mixtures_")
+    reads_missing: ClassVar[bool] = True
+
+    latent_dim: int | None = param(None, "numbers in the code; none: 16, of few columns half as many", ge=1)
+    parts: int | None = param(None, "Gaussians over the codes of a family without a prior; none: by BIC", ge=1)
+
+    def default(self) -> Estimator:
+        """Return a variational autoencoder, with a law for every column of a table."""
+        return VAE(likelihood="mixed")
+
+    def labelled(self) -> Estimator:
+        """Return what stands in for the default where rows have labels."""
+        return ConditionalVAE(likelihood="mixed")
+
+    def suited(self, shape: tuple[int, ...]) -> dict[str, Any]:
+        """Return a code that is shorter than the rows."""
+        return {"latent_dim": max(1, min(16, math.prod(shape) // 2))} if self.latent_dim is None else {}
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Fit to rows X: a table (n, d), or images (n, H, W) or (n, C, H, W); y are labels, "" where there is none."""
+        y = None if y is None else np.asarray(y).astype(str)
+        model = self._chosen(y)
+        table = (
+            np.ndim(X) == 2 and model.image_shape is None and str(getattr(X, "dtype", "")) not in ("uint8", "uint16")
+        )
+        rows = flat(checked_rows(model, X, reset=True, missing=True)) if table else X
+        if self.estimator is None:
+            model.set_params(**self.suited(tuple(np.shape(X))[1:]))
+        if as_part("likelihood", model.likelihood) == Mixed():
+            model.set_params(likelihood=Mixed.of(measures_of(rows)) if table else "gaussian:learnt")
+        self.draws_ = table
+        self.estimator_ = self.fit_filled(model, rows, y) if table else model.fit(X, y)
+        names, counts = np.unique(np.zeros(0, str) if y is None else y[y != ""], return_counts=True)
+        self.classes_, self.shares_ = names.tolist(), (counts / max(1, counts.sum())).tolist()
+        self._require_decoder()
+        self.mixtures_ = {} if model.has_prior else self._mixtures(self.filled(rows) if table else X, y)
+        return self
+
+    def _chosen(self, y: np.ndarray | None) -> Estimator:
+        if self.estimator is None and y is not None:
+            return type(self)(**{**self.get_params(deep=False), "estimator": self.labelled()}).resolve()
+        return self.resolve()
+
+    def _require_decoder(self) -> None:
+        if not hasattr(self.estimator_, "inverse_transform"):
+            came = "The decoder also reads the encoder's maps, so it cannot draw"
+            raise InputError(came, "a network without skips", "network='conv' or 'dense'")
+
+    def _mixtures(self, X: Any, y: np.ndarray | None) -> dict[str, Any]:
+        """Return a mixture over the codes of every class, and of all rows under the name of no class."""
+        codes = self.estimator_.transform(X)
+        groups = {"": codes} if not self.classes_ else {name: codes[y == name] for name in self.classes_}
+        return {name: CodeMixture.of(own, self.parts)._asdict() for name, own in groups.items()}
+
+    def sample(self, n: int = 1, label: Any = None, random_state: Any = None) -> np.ndarray:
+        """Return ``n`` new rows in the shape of the rows that ``fit`` saw, of a class where one is named."""
+        return self.draw(n, label, random_state)[0]
+
+    def draw(self, n: int, label: Any = None, random_state: Any = None) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return ``n`` new rows and the class of each, drawn at the rates of the fit where none is named."""
+        check_is_fitted(self)
+        if n < 1:
+            raise InputError(f"{n} rows are asked for", "at least 1", "-n 64")
+        seed = drawn(random_state)
+        draw, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
+        told = hasattr(self.estimator_, "classes_") or bool(self.mixtures_)
+        known = self.classes_ if told else []
+        if label is not None and str(label) not in known:
+            came = f"The class {str(label)!r} came"
+            raise InputError(came, ", ".join(known[:20]) or "no class: this model was fitted without labels")
+        names = None
+        if known:
+            names = np.full(n, str(label)) if label is not None else np.sort(draw.choice(known, n, p=self.shares_))
+        codes = self._codes(n, names, draw, generator)
+        y = names if hasattr(self.estimator_, "classes_") else None
+        return decoded(self.estimator_, codes, y, generator if self.draws_ else None), names
+
+    def _codes(
+        self, n: int, names: np.ndarray | None, draw: np.random.Generator, generator: torch.Generator
+    ) -> np.ndarray:
+        if not self.mixtures_:
+            return prior_codes(self.estimator_, n, generator)
+        if names is None:
+            return CodeMixture(**self.mixtures_[""]).sample(n, draw)
+        parts = [CodeMixture(**self.mixtures_[str(k)]).sample(int((names == k).sum()), draw) for k in np.unique(names)]
+        return np.concatenate(parts)
+
+    def outputs(self, X: Any, *, fresh: bool) -> dict[str, Any]:
+        """Return 64 new rows; of a table also rows along every number of the code, and between rows."""
+        made: dict[str, Any] = {"samples": self.made(64, None, self.estimator_.seed_)}
+        if self.draws_:
+            codes, expected = self._codes_of(X[:_JUDGED]), partial(decoded, self.estimator_)
+            walk = traversed(expected, codes)
+            steps = [f"z{i + 1} at {value:+.2g}" for i in walk.dimensions for value in walk.values]
+            made["traversals"] = NewRows(walk.rows.reshape(len(steps), -1), np.array(steps), "code")
+            pairs = min(_PAIRS, len(codes) // 2)
+            lines = interpolated(expected, codes[:pairs], codes[pairs : 2 * pairs])
+            steps = [f"{i + 1}: {share:.0%}" for i in range(pairs) for share in np.linspace(0, 1, lines.shape[1])]
+            made["interpolations"] = NewRows(lines.reshape(len(steps), -1), np.array(steps), "path")
+        return made
+
+    def _codes_of(self, X: Any) -> np.ndarray:
+        """Return the codes of rows whose class counts as unknown."""
+        codes: np.ndarray = self.estimator_.transform(single(self.as_read(Rows(X)).X))
+        return codes
+
+    def made(self, n: int, label: Any = None, random_state: Any = None) -> NewRows:
+        """Return new rows with names: of every class in its own folder, for images."""
+        rows, names = self.draw(n, label, random_state)
+        ids = np.array([f"{i + 1:0{len(str(n))}d}" for i in range(n)])
+        return NewRows(rows, ids, "sample", names)
+
+    def as_read(self, rows: Rows) -> Rows:
+        """Return rows with missing values filled."""
+        return rows._replace(X=self.filled(flat(rows.X))) if self.draws_ else rows
+
+    def _read(self, X: Any) -> np.ndarray:
+        """Return rows as floats without gaps, images as such and in [0, 1]."""
+        rows, shape = unit(self.as_read(Rows(X)).X), self.estimator_.image_shape
+        return rows if shape is None or rows.ndim > 2 else rows.reshape(len(rows), *shape)
+
+    def evaluate(self, train: Rows, held: Rows) -> Evaluation:
+        """Return how far new rows are from ``held``, beside new rows on PCA codes."""
+        held, train = pick(held, _JUDGED), pick(train, 5000)
+        truth, learnt = self._read(held.X), self._read(train.X)
+        n, draw = max(2, len(truth)), np.random.default_rng(self.estimator_.seed_)
+        features = metrics.Features().fit(learnt)
+        sets = {_OURS: self.sample(n, random_state=self.estimator_.seed_)}
+        for parts in (1, None):
+            sampler = PCASampler(parts, self._measures()).fit(learnt)
+            sets[sampler.name] = sampler.sample(n, draw)
+        sets[_SAME] = learnt[draw.permutation(len(learnt))[:n]]
+        target = features(truth)
+        made = {name: features(unit(rows).reshape(-1, *truth.shape[1:])) for name, rows in sets.items()}
+        judged = {name: metrics.distances_of(rows, target, features.width) for name, rows in made.items()}
+        ours, same = judged.pop(_OURS), judged.pop(_SAME)
+        values = {
+            "kernel": Metric(ours["kernel"], "kernel distance to held-out rows", f"squared; {features.name}"),
+            "frechet": Metric(ours["frechet"], "Fréchet distance to held-out rows", f"squared; {features.name}"),
+            "spread": Metric(ours["spread"], "spread of the samples", "1: that of the held-out rows", "higher"),
+            "floor": Metric(same["kernel"], f"kernel distance of {_SAME}", "what a perfect sampler has"),
+        }
+        rival = min(judged, key=lambda name: judged[name]["kernel"])
+        ours_rows, theirs = (metrics.kernel_rows(made[name], target, features.width) for name in (_OURS, rival))
+        shown = sets[_OURS].reshape(-1, *truth.shape[1:])
+        pictures = self._pictures(learnt, held) if truth.ndim > 2 else [_marginals(truth, shown, held)]
+        notes = _notes(ours)
+        return Evaluation(values, judged, "kernel", rival, len(truth), ours_rows - theirs, pictures, notes)
+
+    def _measures(self) -> Any:
+        spec = self.estimator_.likelihood_
+        return spec.measures if isinstance(spec, Mixed) else ()
+
+    def _pictures(self, learnt: np.ndarray, held: Rows) -> list[Picture]:
+        """Return samples, walks along every number of the code, and walks between held-out rows."""
+        low, high = min(0.0, float(learnt.min())), max(1.0, float(learnt.max()))
+        shape = learnt.shape[1:]
+
+        def shown(rows: np.ndarray, axes: int = 1) -> np.ndarray:
+            return np.asarray((rows.reshape(*rows.shape[:axes], *shape) - low) / (high - low)).clip(0, 1)
+
+        seed, names = self.estimator_.seed_, self.classes_[:10]
+        told = names and self.draw(1)[1] is not None
+        if told:
+            rows = np.concatenate([self.sample(10, name, seed + i) for i, name in enumerate(names)])
+            grid = {"images": shown(rows), "title": "Samples of every class", "names": names}
+        else:
+            rows = shown(self.sample(30, random_state=seed))
+            grid = {"images": rows, "title": "Samples", "nearest": metrics.nearest_rows(rows, shown(learnt))}
+        codes, expected = self._codes_of(held.X), partial(decoded, self.estimator_)
+        walk = traversed(expected, codes)
+        along = {"images": shown(walk.rows, 2), "values": walk.values, "effects": walk.effects}
+        pairs = min(_PAIRS, len(codes) // 2)
+        lines = interpolated(expected, codes[:pairs], codes[pairs : 2 * pairs])
+        said = "From one held-out row to another on a straight line between their codes."
+        return [
+            Picture("samples", "Samples", "Every picture is decoded from a code that was drawn.", grid),
+            Picture("traversal", "Traversals", _ALONG, {**along, "names": [f"z{i + 1}" for i in walk.dimensions]}),
+            *([Picture("interpolation", "Interpolations", said, {"images": shown(lines, 2)})] if pairs else []),
+        ]
+
+
+def _marginals(truth: np.ndarray, made: np.ndarray, held: Rows) -> Picture:
+    names = held.feature_names or tuple(f"column {i}" for i in range(truth.shape[1]))
+    said = "The share of held-out and of new rows with at most so large a value, as the model sees the columns."
+    return Picture("marginals", "Columns", said, {"real": truth, "made": made, "names": names})
+
+
+def _notes(ours: dict[str, float]) -> list[str]:
+    if ours["spread"] >= _LITTLE:
+        return []
+    said = f"The samples vary {ours['spread']:.0%} as much as the held-out rows: they are too much alike"
+    return [f"{said}. Try --beta 0.5 or --free-bits 0.1, a smaller --latent-dim, or more epochs."]

@@ -1,0 +1,150 @@
+"""Segmentation: the class of every pixel, judged against a threshold, the class of each place, and filtered pixels."""
+
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
+
+from narrows.data.masks import value_of
+from narrows.errors import InputError
+from narrows.estimator import Estimator
+from narrows.families.autoencoder import AutoEncoder
+from narrows.likelihood import Bernoulli, Categorical, Likelihood
+from narrows.params import param
+from narrows.tasks.base import Evaluation, Rows, Task
+from narrows.tasks.base_pictures import Examples, PicturesTask, Window, as_pictures, fit_crops, like_pictures, through
+from narrows.tasks.segment_judge import judge
+
+__all__ = ["Segmenter"]
+
+Array = NDArray[Any]
+
+
+class Segmenter(PicturesTask, Task, name="segment"):
+    """Learns masks of pictures: one class per pixel, whatever the values of the masks are.
+
+    ``fit(X, Y)`` takes pictures (n, C, H, W) or (n, H, W), or a list of pictures of any sizes, and masks of whole
+    numbers of the same heights and widths. Of two classes the network gives the probability of the rarer one; of more,
+    or with an ``ignore``, one probability for each. ``classes_`` holds the values, of two the more frequent one first.
+
+    Examples
+    --------
+    >>> X = np.random.default_rng(0).random((6, 1, 32, 32), np.float32)
+    >>> Y = np.where(X[:, 0] > 0.5, 255, 0)
+    >>> masks = Segmenter(epochs=2, random_state=0).fit(X, Y).predict(X)
+    >>> masks.shape, set(masks.ravel().tolist()) <= {0, 255}
+    ((6, 32, 32), True)
+    """
+
+    summary = "a mask of every picture; against a threshold, the usual class of each place, and filtered pixels"
+    fitted = ("classes_", "void_")
+
+    ignore: int | str | None = param(None, "value of the masks that counts nowhere: a number, or a colour #rrggbb")
+    class_names: tuple[str, ...] | None = param(None, "names of the classes, in the order of their values")
+    crop: int = param(256, "side in pixels of the crops that are learnt from", ge=16)
+    dice: float = param(0.3, "price of masks that miss altogether, in nats per pixel", ge=0)
+    flips: Literal["horizontal", "all", "none"] = param("horizontal", "how crops are flipped; all: turned as well")
+
+    def default(self) -> Estimator:
+        """Return a U-Net that learns from a few crops at a time."""
+        return AutoEncoder(latent_dim=256, network="unet", likelihood="bernoulli", batch_size=4, validation=0.0)
+
+    def fit(self, X: Any, Y: Any) -> Self:
+        """Fit to pictures X and masks Y."""
+        return self.fit_pictures(as_pictures(X), as_pictures(Y, "masks"))
+
+    def fit_pictures(self, x: list[Array], y: list[Array] | None = None) -> Self:
+        """Fit to pictures (C, H, W) of any sizes and masks (H, W) or (1, H, W) of whole numbers."""
+        model = self.resolve()
+        masks = [mask.reshape(mask.shape[-2:]) for mask in y or []]
+        self._observe(x, masks)
+        targets, likelihood = [self._index(mask)[None] for mask in masks], self._likelihood()
+        if not likelihood.labels:
+            targets = [mask * np.uint8(255) for mask in targets]
+        self.estimator_ = fit_crops(model, x, targets, likelihood, Window(self.crop, self.flips), self.dice)
+        return self
+
+    def predict(self, X: Any) -> Any:
+        """Return masks in the values of those of the fit: (n, H, W) for an array, a list for a list."""
+        return like_pictures(self.predict_pictures(as_pictures(X)), X)
+
+    def predict_proba(self, X: Any) -> Any:
+        """Return the probability of every class, in the order of ``classes_``: (n, K, H, W), or a list."""
+        check_is_fitted(self)
+        return like_pictures([self._shares(picture) for picture in as_pictures(X)], X)
+
+    def predict_pictures(self, x: list[Array]) -> list[Array]:
+        """Return the mask of every picture, (H, W)."""
+        check_is_fitted(self)
+        values = np.asarray(self.classes_)
+        return [values[self._shares(picture).argmax(axis=0)] for picture in x]
+
+    def evaluate(self, train: Rows, held: Rows) -> Evaluation:
+        """Return how it does on pictures whose ``labels`` are masks."""
+        parts = [Examples(as_pictures(rows.X), as_pictures(rows.labels, "masks")) for rows in (train, held)]
+        return self.evaluate_pictures(*parts)
+
+    def evaluate_pictures(self, train: Examples, held: Examples) -> Evaluation:
+        """Return the overlaps of classes on ``held``, all pixels together, beside the competitors'."""
+        check_is_fitted(self)
+        seen = {value for mask in held.y or [] for value in np.unique(mask).tolist()}
+        values = [
+            *self.classes_,
+            *sorted(seen - {*self.classes_, self.void_}),
+        ]  # those it could not learn, too
+        void = None if self.void_ is None else len(values)
+        learnt, truth = ([self._index(mask, values) for mask in part.y or []] for part in (train, held))
+        found = [self._shares(picture).argmax(axis=0) for picture in held.x]
+        names = [self.class_name(value) for value in values]
+        return judge(Examples(train.x, learnt), Examples(held.x, truth, held.names), found, names, void)
+
+    def outputs(self, X: Any, *, fresh: bool) -> dict[str, np.ndarray]:
+        """Return the masks."""
+        return {"masks": np.stack(self.predict_pictures(as_pictures(X)))}
+
+    def class_name(self, value: int) -> str:
+        """Return the name of a class: the user's, or its value."""
+        known = sorted(self.classes_)
+        if self.class_names is None or value not in known:
+            return f"#{value:06x}" if isinstance(self.ignore, str) or max(known) > 0xFFFF else str(value)
+        return self.class_names[known.index(value)]
+
+    def _observe(self, x: list[Array], masks: list[Array]) -> None:
+        """Learn which classes there are."""
+        if len(x) != len(masks) or any(a.shape[-2:] != b.shape for a, b in zip(x, masks, strict=True)):
+            raise InputError(f"{len(x)} pictures and {len(masks)} masks", "a mask of its size for every picture")
+        if any(mask.dtype.kind not in "iub" for mask in masks):
+            raise InputError("Masks of numbers that are not whole", "one whole number for each class", ".astype(int)")
+        self.void_ = value_of(self.ignore) if isinstance(self.ignore, str) else self.ignore
+        counts: dict[int, int] = {}
+        for mask in masks:
+            for value, count in zip(*np.unique(mask, return_counts=True), strict=True):
+                counts[int(value)] = counts.get(int(value), 0) + int(count)
+        counts.pop(-1 if self.void_ is None else self.void_, None)
+        if len(counts) < 2 or min(counts) < 0:
+            held = ", ".join(map(str, sorted(counts))) or "nothing that counts"
+            raise InputError(f"All masks together hold {held}", "two classes or more, whole numbers from 0 on")
+        self.classes_ = sorted(counts, key=lambda value: -counts[value]) if len(counts) == 2 else sorted(counts)
+        if self.class_names is not None and len(self.class_names) != len(counts):
+            came = f"{len(self.class_names)} names for the {len(counts)} classes {', '.join(map(str, sorted(counts)))}"
+            raise InputError(came, "a name for each class, in the order of the values")
+
+    def _likelihood(self) -> Likelihood:
+        """Return how masks are priced: as bits, or as labels of which one may be void."""
+        k = len(self.classes_)
+        return Bernoulli() if k == 2 and self.void_ is None else Categorical(k, None if self.void_ is None else k)
+
+    def _index(self, mask: Array, values: list[int] | None = None) -> Array:
+        """Return the place of every pixel's class among the values, (H, W); void comes after the last."""
+        values = values or self.classes_
+        order = np.argsort(values)
+        place = np.searchsorted(np.asarray(values)[order], mask.reshape(mask.shape[-2:])).clip(max=len(values) - 1)
+        index: Array = order[place].astype(np.uint8)
+        index[mask.reshape(index.shape) == (-1 if self.void_ is None else self.void_)] = len(values)
+        return index
+
+    def _shares(self, picture: Array) -> Array:
+        """Return the probability of every class, (K, H, W)."""
+        shares = through(self.estimator_, picture)
+        return np.concatenate([1 - shares, shares]) if len(shares) == 1 else shares

@@ -1,0 +1,151 @@
+"""Translation of pictures into pictures, judged against the input itself, the mean target and a table of colours."""
+
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
+
+from narrows import metrics
+from narrows.baselines import ColourTable
+from narrows.baselines.rows import unit
+from narrows.data.pictures import alike
+from narrows.errors import InputError
+from narrows.estimator import Estimator
+from narrows.families.autoencoder import AutoEncoder
+from narrows.likelihood import Likelihood
+from narrows.params import param
+from narrows.parts import as_part
+from narrows.tasks.base import Evaluation, Metric, Picture, Rows, Task
+from narrows.tasks.base_pictures import (
+    Examples,
+    PicturesTask,
+    Window,
+    as_pictures,
+    fit_crops,
+    like_pictures,
+    resized,
+    shown,
+    through,
+)
+
+__all__ = ["Translator"]
+
+Array = NDArray[Any]
+_LEARNT = 400  # pairs that the competitors learn from
+_DRAWN = 6
+
+
+class Translator(PicturesTask, Task, name="translate"):
+    """Learns what each picture A becomes: ``fit(A, B)``, pictures (n, C, H, W) or lists of any sizes, pair by pair.
+
+    uint8 and uint16 are read as [0, 1], and results are floats in [0, 1].
+
+    Examples
+    --------
+    >>> A = np.random.default_rng(0).random((4, 1, 32, 32), np.float32)
+    >>> Translator(epochs=1, random_state=0).fit(A, 1 - A).predict(A).shape
+    (4, 1, 32, 32)
+    """
+
+    summary = "a picture of another kind for every picture; against the picture itself, the mean and a table of colours"
+    fitted = ("whole_",)
+
+    crop: int = param(256, "side in pixels of the crops that are learnt from", ge=16)
+    flips: Literal["horizontal", "all", "none"] = param("horizontal", "how crops are flipped; all: turned as well")
+
+    def default(self) -> Estimator:
+        """Return a U-Net that learns from a few crops at a time."""
+        return AutoEncoder(latent_dim=256, network="unet", likelihood="laplace", batch_size=4, validation=0.0)
+
+    def fit(self, X: Any, Y: Any) -> Self:
+        """Fit to pictures X and what each becomes, Y."""
+        return self.fit_pictures(as_pictures(X), as_pictures(Y))
+
+    def fit_pictures(self, x: list[Array], y: list[Array] | None = None) -> Self:
+        """Fit to pictures (C, H, W) of any sizes and pictures of the same heights and widths."""
+        model = self.resolve()
+        if y is None or [each.shape[1:] for each in x] != [each.shape[1:] for each in y]:
+            raise InputError(f"{len(x)} pictures A and {len(y or [])} pictures B", "a B of its size for every A")
+        targets = alike(y)
+        self.whole_ = targets[0].dtype.kind == "u"  # results are levels of grey in [0, 1]
+        likelihood: Likelihood = as_part("likelihood", model.likelihood)
+        self.estimator_ = fit_crops(model, x, targets, likelihood, Window(self.crop, self.flips))
+        return self
+
+    def predict(self, X: Any) -> Any:
+        """Return what the pictures become: (n, C, H, W) for an array, a list for a list."""
+        return like_pictures(self.predict_pictures(as_pictures(X)), X)
+
+    def predict_pictures(self, x: list[Array]) -> list[Array]:
+        """Return what each picture becomes, (C, H, W), floats."""
+        check_is_fitted(self)
+        made = [through(self.estimator_, picture) for picture in x]
+        return [each.clip(0, 1) for each in made] if self.whole_ else made
+
+    def evaluate(self, train: Rows, held: Rows) -> Evaluation:
+        """Return how it does on pictures whose ``labels`` are what they become."""
+        parts = [Examples(as_pictures(rows.X), as_pictures(rows.labels)) for rows in (train, held)]
+        return self.evaluate_pictures(*parts)
+
+    def evaluate_pictures(self, train: Examples, held: Examples) -> Evaluation:
+        """Return the distance to the true pictures of ``held``, beside the competitors'."""
+        check_is_fitted(self)
+        truth = [unit(each) for each in alike(held.y or [])]
+        made = self.predict_pictures(held.x)
+        others = rivals(train, held.x, truth)
+        values = {name: measured(truth, each) for name, each in others.items()}
+        rival = min(values, key=lambda name: values[name]["l1"])
+        gaps = [metrics.mae(t, a) - metrics.mae(t, b) for t, a, b in zip(truth, made, others[rival], strict=True)]
+        labels = {
+            "l1": ("mean absolute error", "", "lower"),
+            "psnr": ("peak signal-to-noise ratio", "dB", "higher"),
+            "ssim": ("structural similarity", "", "higher"),
+        }
+        found = {name: Metric(value, *labels[name]) for name, value in measured(truth, made).items()}
+        pictures = [drawing(held.x, made, truth)]
+        return Evaluation(found, values, "l1", rival, len(truth), np.array(gaps), pictures)
+
+    def outputs(self, X: Any, *, fresh: bool) -> dict[str, np.ndarray]:
+        """Return what the pictures become."""
+        return {"translated": np.stack(self.predict_pictures(as_pictures(X)))}
+
+
+def measured(truth: list[Array], made: list[Array]) -> dict[str, float]:
+    """Return L1 and PSNR over all values together and the mean SSIM, for pictures of floats in [0, 1]."""
+    pairs = list(zip(truth, made, strict=True))
+    count = sum(each.size for each in truth)
+    squares = sum(float(metrics.mse(a, b)) * a.size for a, b in pairs) / count
+    ssim = [metrics.ssim(a[None], b[None]) for a, b in pairs if min(a.shape[1:]) >= 3]
+    return {
+        "l1": sum(metrics.mae(a, b) * a.size for a, b in pairs) / count,
+        "psnr": float(-10 * np.log10(squares)) if squares else float("inf"),
+        "ssim": float(np.mean(ssim)) if ssim else float("nan"),
+    }
+
+
+def rivals(train: Examples, x: list[Array], truth: list[Array]) -> dict[str, list[Array]]:
+    """Return the pictures of the competitors."""
+    step = -(-len(train.x) // _LEARNT)
+    A, B = alike(train.x[::step]), alike((train.y or [])[::step])
+    channels = len(B[0])
+    inputs = [unit(each) for each in alike(x, channels if len(x[0]) in (1, 3, 4) and channels in (1, 3, 4) else None)]
+    made = {"the input itself": inputs} if len(inputs[0]) == channels else {}
+    height, width = (int(side) for side in np.median([each.shape[1:] for each in B], axis=0))
+    mean = np.mean([resized(unit(each), (height, width)) for each in B], axis=0)
+    made["the mean of B"] = [resized(mean, each.shape[1:]) for each in truth]
+    table = ColourTable().fit(A, B)
+    made["a table of colours"] = table.predict(alike(x, len(A[0]), A[0].dtype))
+    return made
+
+
+def drawing(x: list[Array], made: list[Array], truth: list[Array]) -> Picture:
+    """Return some pictures beside what they become and should become."""
+    some = np.unique(np.linspace(0, len(x) - 1, _DRAWN).astype(int)).tolist()
+    size = truth[some[0]].shape[1:]
+    rows = {
+        name: np.stack([alike([resized(shown(each[i]), size)], 3)[0] for i in some])
+        for name, each in {"A": x, "output": made, "B": truth}.items()
+    }
+    caption = "Held-out pictures, evenly chosen, brought to one size: A, what it becomes, and what it should become."
+    return Picture("translations", "A, output, B", caption, rows)

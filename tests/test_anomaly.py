@@ -1,0 +1,223 @@
+"""The anomaly detector: its score, its threshold, its labels, its artefact."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import narrows as nw
+from narrows import conformal
+from narrows.metrics import auroc, placements
+from narrows.neighbourhood import Neighbourhood
+from narrows.tasks.anomaly_evidence import planted
+from narrows.tasks.base import Rows
+
+RNG = np.random.default_rng(0)
+MIX = RNG.normal(size=(3, 6))
+
+
+def rows(n: int, seed: int) -> np.ndarray:
+    """Rows near a curved surface of three dimensions in six, with heavy tails."""
+    draw = np.random.default_rng(seed)
+    hidden = draw.normal(size=(n, 3))
+    return np.tanh(hidden) @ MIX * 10 + 3 + 0.1 * draw.standard_t(5, size=(n, 6))
+
+
+def detector(**own: Any) -> nw.AnomalyDetector:
+    return nw.AnomalyDetector(**{"epochs": 5, "random_state": 0, **own})
+
+
+@parametrize_with_checks([nw.AnomalyDetector(epochs=2), nw.AnomalyDetector(epochs=2, clean=True, contamination=0.1)])
+def test_scikit_learn(estimator: Any, check: Any) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # checks pass odd data on purpose
+        check(estimator)
+
+
+def test_the_score_is_the_distance_to_the_mean_of_the_nearest_rows() -> None:
+    X, new = rows(80, 1), rows(10, 2) + 1
+    fitted = detector(clean=True, neighbours=4, weight=3.0).fit(X)
+    learn, held = fitted.parts(80)
+    assert len(held) == 26
+    assert not set(learn) & set(held)
+    train = X[learn]
+    mean, scale = train.mean(0), train.std(0)
+    reference = ((train - mean) / scale).astype(np.float32).astype(np.float64)
+    made = fitted.estimator_.reconstruct(reference)
+    for row, score in zip(new, fitted.score_samples(new), strict=True):
+        x = (row - mean) / scale
+        r = fitted.estimator_.reconstruct(x[None])[0]
+        gaps = ((r - made) ** 2).sum(1) + 9 * ((x - r - reference + made) ** 2).sum(1)
+        near = np.argsort(gaps)[:4]
+        held_part, whole = r - made[near].mean(0), x - reference[near].mean(0)
+        assert score == pytest.approx(-np.sqrt((held_part**2 + 9 * (whole - held_part) ** 2).sum()), rel=1e-5)
+
+
+def test_contributions_add_up_and_expected_values_are_the_neighbours() -> None:
+    X = rows(200, 1)
+    fitted = detector(clean=True, neighbours=3).fit(X)
+    odd = X[:5].copy()
+    odd[:, 2] += 20
+    found = fitted.explain(odd)
+    assert np.allclose(found.contributions.sum(1), fitted.score_samples(odd) ** 2)
+    assert (found.contributions.argmax(1) == 2).all()
+    assert (found.expected.min(0) >= X.min(0) - 1e-3).all()
+    assert (found.expected.max(0) <= X.max(0) + 1e-3).all()
+
+
+def test_a_row_of_the_fit_does_not_meet_itself() -> None:
+    base = RNG.normal(size=(30, 4))
+    near = Neighbourhood(base, base, 1, 1.0)
+    assert np.allclose(near.parts(base, base)[0], 0)
+    squared = ((base[:, None] - base[None]) ** 2).sum(-1)
+    np.fill_diagonal(squared, np.inf)
+    assert np.allclose(near.parts(base, base, itself=True)[0].sum(1), squared.min(1))
+
+
+@pytest.mark.parametrize("fpr", [0.01, 0.05, 0.2])
+def test_the_threshold_and_the_p_values_say_the_same(fpr: float) -> None:
+    draw = np.random.default_rng(1)
+    for n in (1, 7, 99, 100, 500):
+        scores = sorted(draw.integers(0, 40, n).astype(float).tolist())  # with ties
+        limit = conformal.threshold(scores, fpr)
+        for score in np.arange(-1, 42):
+            assert (score > limit) == (conformal.p_value(score, scores) <= fpr)
+        assert conformal.finest(scores) == conformal.p_value(1e9, scores)
+
+
+def test_conformal_p_values_are_valid_by_enumeration() -> None:
+    """All orders of n + 1 different scores are as likely: the p-value is uniform on 1/(n+1), ..., 1."""
+    scores = list(range(20))
+    found = [conformal.p_value(s, [t for t in scores if t != s]) for s in scores]
+    assert np.allclose(sorted(found), np.arange(1, 21) / 20)
+
+
+def test_false_alarms_keep_their_rate() -> None:
+    """Over many fits, the rate on rows like those of the fit is at most fpr, within four standard errors."""
+    fpr, alarms, fits, new = 0.1, [], 60, 400
+    for seed in range(fits):
+        fitted = detector(clean=True, fpr=fpr, epochs=1, random_state=seed).fit(rows(120, 1000 + seed))
+        alarms.append(float((fitted.predict(rows(new, 5000 + seed)) == -1).mean()))
+    error = np.std(alarms, ddof=1) / np.sqrt(fits)
+    assert np.mean(alarms) <= fpr + 4 * error
+    assert np.mean(alarms) >= fpr - 4 * error - 1 / 40  # not much below: 39 or 40 rows are put aside
+
+
+def test_without_clean_the_rate_is_near_and_dirty_rows_are_survived() -> None:
+    X, dirt = rows(600, 3), RNG.uniform(-60, 60, size=(40, 6))
+    new, odd = rows(600, 4), RNG.uniform(-60, 60, size=(100, 6))
+    labels = np.r_[np.zeros(600), np.ones(100)]
+    clean = detector(clean=True, epochs=20).fit(X)
+    dirty = detector(epochs=20).fit(np.r_[X, dirt])
+    assert 30 <= dirty.n_set_aside_ <= 60
+    best, found = (auroc(labels, -each.score_samples(np.r_[new, odd])) for each in (clean, dirty))
+    assert found > best - 0.01
+    assert (dirty.predict(odd) == -1).mean() > 0.9
+    assert (dirty.predict(new) == -1).mean() < 0.05
+    assert (detector(epochs=20, clean=True).fit(np.r_[X, dirt]).predict(odd) == -1).mean() < 0.9  # what it is good for
+
+
+def test_contamination_is_a_share_of_the_rows_of_the_fit() -> None:
+    X = rows(300, 5)
+    fitted = detector(contamination=0.1).fit(X)
+    assert (fitted.predict(X) == -1).sum() == 30
+    assert np.allclose(fitted.decision_function(X), fitted.score_samples(X) - fitted.offset_)
+    with pytest.raises(ValueError, match="fpr and contamination came together"):
+        detector(contamination=0.1, fpr=0.01).fit(X)
+
+
+def test_labelled_rows_are_left_out_and_counted() -> None:
+    X, odd = rows(300, 6), rows(50, 7) + 30
+    fitted = detector(clean=True).fit(np.r_[X, odd], np.r_[np.zeros(300), np.ones(50)])
+    assert fitted.n_labelled_ == 50
+    assert np.array_equal(fitted.score_samples(odd), detector(clean=True).fit(X).score_samples(odd))
+    assert (fitted.predict(odd) == -1).all()
+    with pytest.warns(UserWarning, match="y is ignored"):
+        assert detector().fit(X, np.arange(300)).n_labelled_ == 0
+    with pytest.raises(ValueError, match="0 of 300 rows are ordinary"):
+        detector().fit(X, np.ones(300))
+
+
+def test_rethreshold_is_a_fit_with_another_rate() -> None:
+    X = rows(400, 8)
+    fitted = detector(fpr=0.01).fit(X)
+    parts = fitted.parts(400)
+    moved = fitted.rethreshold(fpr=0.1)
+    assert len(parts[1]) == 133 - 34  # as many as 1 % needs
+    assert moved.offset_ == -conformal.threshold(fitted.calibration_, 0.1)
+    few = (moved.predict(X) == -1).sum()
+    assert (moved.rethreshold(fpr=0.3).predict(X) == -1).sum() > few
+    assert not np.isfinite(moved.rethreshold(fpr=1e-6).offset_)
+    assert (moved.predict(X + 100) == 1).all()  # so fine a rate needs more rows
+    with pytest.raises(ValueError, match="fpr"):
+        moved.rethreshold(fpr=2.0)
+
+
+@pytest.mark.parametrize("own", [{}, {"contamination": 0.05}, {"fpr": 1e-9, "clean": True}])
+def test_a_loaded_detector_gives_the_same_numbers(tmp_path: Path, own: dict[str, Any]) -> None:
+    X = rows(200, 9)
+    fitted = detector(**own).fit(X)
+    fitted.save(tmp_path / "run")
+    loaded = nw.load(tmp_path / "run")
+    for kind in (np.float64, np.float32):
+        new = rows(50, 10).astype(kind)
+        assert np.array_equal(loaded.score_samples(new), fitted.score_samples(new))
+        assert np.array_equal(loaded.p_values(new), fitted.p_values(new))
+        assert np.array_equal(loaded.predict(new), fitted.predict(new))
+        assert np.array_equal(loaded.explain(new).expected, fitted.explain(new).expected)
+
+
+def test_images_and_few_rows_work() -> None:
+    images = (load_digits().images * 15.9).astype(np.uint8)
+    zeros, ones = (images[load_digits().target == digit] for digit in (0, 1))
+    fitted = detector(epochs=20, clean=True).fit(zeros[:120])
+    assert auroc(np.r_[np.zeros(58), np.ones(100)], -fitted.score_samples(np.r_[zeros[120:], ones[:100]])) > 0.99
+    for n in (2, 3, 7):
+        few = detector().fit(rows(n, 11))
+        assert np.isfinite(few.score_samples(rows(5, 12))).all()
+    with pytest.raises(ValueError, match="1 sample"):
+        detector().fit(rows(1, 0))
+
+
+def test_the_evidence_is_true_in_both_directions() -> None:
+    """Two half-moons in five dimensions: neighbours and the autoencoder see the gap, PCA and Mahalanobis do not."""
+    X = rows(500, 13)
+    held = Rows(np.r_[rows(200, 14), rows(200, 15) + 15], np.repeat([0, 1], 200))
+    fitted = detector(epochs=20).fit(X)
+    found = fitted.evaluate(Rows(X), held)
+    score = -fitted.score_samples(held.X)
+    assert found.metrics["auroc"].value == pytest.approx(auroc(held.labels, score))
+    assert set(found.baselines) == {
+        "PCA residual",
+        "Mahalanobis distance",
+        "isolation forest",
+        "nearest neighbours",
+    }
+    rival = found.baselines[found.rival]["auroc"]
+    assert rival == max(each["auroc"] for each in found.baselines.values())
+    assert np.mean(found.difference) == pytest.approx(found.metrics["auroc"].value - rival)  # type: ignore[arg-type]
+    without = fitted.evaluate(Rows(X), Rows(rows(200, 14)))
+    assert "planted" in without.metrics["auroc"].label
+    assert any("planted" in note for note in without.notes)
+
+
+def test_planted_rows_differ_and_keep_the_columns() -> None:
+    X = rows(1000, 16)
+    made = planted(X, 0)
+    changed = (made != X).sum(1)
+    assert (changed >= 1).all()
+    assert set(changed[::2]) <= {1, 2}  # of 6 columns, a third
+    assert (changed[1::2] == 1).all()
+    swapped = made[::2][changed[::2] == 2]
+    assert all(np.isin(swapped[:, j], X[:, j]).all() for j in range(6))
+
+
+def test_placements_are_pairs_counted() -> None:
+    labels, scores = RNG.integers(0, 2, 60), RNG.integers(0, 9, 60)
+    pairs = [(a > b) + 0.5 * (a == b) for a in scores[labels == 1] for b in scores[labels == 0]]
+    assert placements(labels, scores).mean() == pytest.approx(np.mean(pairs))
+    assert auroc(labels, scores) == pytest.approx(np.mean(pairs))

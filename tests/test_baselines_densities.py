@@ -1,0 +1,93 @@
+"""Simple densities: against scikit-learn, SciPy and sums that must be 1."""
+
+import itertools
+
+import numpy as np
+import pytest
+import scipy.stats as st
+from sklearn.mixture import GaussianMixture
+from sklearn.neighbors import KernelDensity as SklearnKernels
+
+from narrows.baselines import density_rivals
+from narrows.baselines.densities import Cells, Columns, KernelDensity, MixtureDensity
+
+DRAW = np.random.default_rng(0)
+
+
+def numbers(X: np.ndarray, scale: float = 1.0) -> Cells:
+    return Columns([("gaussian", 1, 0.0, scale)] * X.shape[1], X).read(X)
+
+
+def test_one_part_is_the_gaussian_in_original_units() -> None:
+    X = DRAW.normal(size=(400, 3)) @ DRAW.normal(size=(3, 3))
+    expected = st.multivariate_normal(X.mean(0), np.cov(X.T, bias=True)).logpdf(X)
+    assert MixtureDensity(1).fit(numbers(X)).log_prob(numbers(X)) == pytest.approx(expected, abs=2e-3)
+    wide = MixtureDensity(1).fit(numbers(X, 10.0)).log_prob(numbers(X, 10.0))
+    assert wide == pytest.approx(expected - 3 * np.log(10), abs=2e-3)
+
+
+def test_a_mixture_equals_that_of_scikit_learn() -> None:
+    X = np.concatenate([DRAW.normal(m, 0.5, (300, 2)) for m in (-3, 0, 4)])
+    ours = MixtureDensity(3).fit(numbers(X)).log_prob(numbers(X))
+    theirs = GaussianMixture(3, random_state=0, n_init=3, tol=1e-6).fit(X).score_samples(X)
+    assert ours.mean() == pytest.approx(theirs.mean(), abs=2e-3)
+
+
+def test_missing_numbers_are_integrated_out() -> None:
+    X = DRAW.normal(size=(500, 2)) @ np.array([[1.0, 0.8], [0.0, 0.6]])
+    fitted = MixtureDensity(2).fit(numbers(X))
+    half = X[:5].copy()
+    half[:, 1] = np.nan
+    grid = np.linspace(-8, 8, 4001)
+    for row, found in zip(half, fitted.log_prob(numbers(half)), strict=True):
+        line = np.stack([np.full_like(grid, row[0]), grid], 1)
+        total = np.trapezoid(np.exp(fitted.log_prob(numbers(line))), grid)
+        assert found == pytest.approx(np.log(total), abs=1e-6)
+    kernels = KernelDensity(0.3).fit(numbers(X))
+    for row, found in zip(half, kernels.log_prob(numbers(half)), strict=True):
+        line = np.stack([np.full_like(grid, row[0]), grid], 1)
+        assert found == pytest.approx(np.log(np.trapezoid(np.exp(kernels.log_prob(numbers(line))), grid)), abs=1e-6)
+
+
+def test_kernels_equal_those_of_scikit_learn() -> None:
+    X, new = DRAW.normal(size=(200, 3)), DRAW.normal(size=(50, 3))
+    X = (X - X.mean(0)) / X.std(0)
+    theirs = SklearnKernels(bandwidth=0.4).fit(X).score_samples(new)
+    assert KernelDensity(0.4).fit(numbers(X)).log_prob(numbers(new)) == pytest.approx(theirs)
+
+
+MIXED = [("bernoulli", 1, 0.0, 1.0), ("categorical", 3, 0.0, 1.0), ("poisson", 1, 0.0, 1.0)]
+
+
+@pytest.mark.parametrize("model", [MixtureDensity(1), MixtureDensity(3), KernelDensity(1.0, 1.5)])
+def test_the_probabilities_of_all_tables_add_up_to_one(model: MixtureDensity | KernelDensity) -> None:
+    X = np.hstack([DRAW.integers(0, 2, (90, 1)), np.eye(3)[DRAW.integers(0, 3, 90)], DRAW.integers(0, 4, (90, 1))])
+    columns = Columns(MIXED, X.astype(float))
+    cells = columns.read(X.astype(float))
+    assert cells.sizes == (3, 4, 5)
+    every = np.array(list(itertools.product(*map(range, cells.sizes))))
+    both = cells._replace(numbers=np.zeros((len(every), 0)), codes=every)
+    assert np.exp(model.fit(cells).log_prob(both)).sum() == pytest.approx(1)
+    unseen = X[:1].astype(float)
+    unseen[:, 1:4], unseen[:, 4] = 0, np.nan
+    assert columns.read(unseen).codes.tolist() == [[int(X[0, 0]), 3, -1]]
+    assert np.isfinite(model.log_prob(columns.read(unseen))).all()
+
+
+def test_whole_numbers_of_many_values_have_probabilities() -> None:
+    values = DRAW.integers(0, 64, (4000, 1)).astype(float)
+    found = density_rivals([("rounded", 1, 3.0, 8.0)], (values[:3000] - 3) / 8, (values[3000:] - 3) / 8)
+    for name, log_p in found.items():
+        assert log_p.mean() <= -np.log(64) + 0.01, name  # no better than the truth
+        assert log_p.mean() > -np.log(64) - 0.3, name
+
+
+def test_rivals_choose_their_settings_by_the_training_rows() -> None:
+    X = np.concatenate([DRAW.normal(m, 0.1, (400, 2)) for m in (-3, 0, 1, 2)])
+    DRAW.shuffle(X)
+    gaussian, mixture, kernels = density_rivals([("gaussian", 1, 0.0, 1.0)] * 2, X[:1200], X[1200:]).values()
+    truth = st.norm.logpdf(X[1200:, None], np.array([-3, 0, 1, 2])[:, None], 0.1).sum(2)
+    best = np.logaddexp.reduce(truth - np.log(4), axis=1).mean()
+    assert gaussian.mean() < best - 1
+    assert best - 0.1 < mixture.mean() < best + 0.02
+    assert best - 0.3 < kernels.mean() < best + 0.02

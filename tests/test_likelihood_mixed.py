@@ -1,0 +1,225 @@
+"""Counts, and one law per column of a table: against torch.distributions, and through a schema and back."""
+
+import json
+import math
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from torch import distributions as D
+from torch.testing import assert_close
+
+from narrows.data import read, schema_from_json
+from narrows.data.measures import measures_of
+from narrows.errors import InputError
+from narrows.likelihood import Mixed, Poisson
+from narrows.parts import as_part, part_from_json, part_json
+
+N = 100_000
+WORDS = ("gaussian*2", "categorical*3", "bernoulli", "poisson*2", "rounded", "categorical*3", "categorical*2")
+CENTRE = (5.0, 0.0, 0.0, 0.0, 0.0, 0.5, 3.0, 2.0, 7.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+SCALE = (2.0, 0.1, 1.0, 1.0, 1.0, 0.5, 1.5, 2.0, 4.0, 1.0, 1.0, 1.0, 1.0, 1.0)
+
+
+@pytest.fixture
+def rng():
+    return torch.Generator().manual_seed(1)
+
+
+def built(dtype=torch.float64):
+    made = Mixed(WORDS, CENTRE, SCALE).build((14,)).to(dtype)
+    with torch.no_grad():
+        made.raw.copy_(torch.tensor([0.3, 1.2, 0.8]).log() / 10)
+    return made
+
+
+def rows(n, rng):
+    """Values in original units, and the same encoded."""
+    values = torch.zeros(n, 14, dtype=torch.float64)
+    values[:, :2] = torch.randn(n, 2, generator=rng, dtype=torch.float64) * torch.tensor([2.0, 0.1]) + 1
+    for start, width in ((2, 3), (9, 3), (12, 2)):
+        level = torch.randint(width, (n,), generator=rng)
+        values[:, start : start + width] = torch.nn.functional.one_hot(level, width).double()
+    values[:, 5] = torch.randint(2, (n,), generator=rng).double()
+    values[:, 6:8] = torch.randint(6, (n, 2), generator=rng).double()
+    values[:, 8] = torch.randint(0, 15, (n,), generator=rng).double()
+    centre, scale = (torch.tensor(each, dtype=torch.float64) for each in (CENTRE, SCALE))
+    return values, (values - centre) / scale
+
+
+def test_poisson_equals_torch(rng):
+    params = torch.randn(7, 3, generator=rng, dtype=torch.float64)
+    target = torch.randint(9, (7, 3), generator=rng).double()
+    assert_close(Poisson().log_prob(params, target), D.Poisson(params.exp()).log_prob(target))
+    assert_close(Poisson().mean(params), params.exp())
+    assert Poisson().log_prob(params[:1], -torch.ones(1, 3)).tolist() == [[-math.inf] * 3]
+    draws = Poisson().sample(torch.full((N, 1), math.log(3.0)), rng)
+    assert (draws == draws.round()).all()
+    assert draws.mean().item() == pytest.approx(3, abs=0.03)
+    assert draws.var().item() == pytest.approx(3, rel=0.03)
+
+
+def test_poisson_centre_is_the_optimum_of_a_constant_model(rng):
+    target = torch.randint(4, (300, 5), generator=rng).double()
+    centre = Poisson().centre(target)
+    assert_close(centre.exp(), target.mean(0))
+
+
+def test_mixed_is_the_sum_of_the_laws_of_its_columns(rng):
+    made = built()
+    params = torch.randn(9, 14, generator=rng, dtype=torch.float64)
+    values, encoded = rows(9, rng)
+    mean = params * torch.tensor(SCALE) + torch.tensor(CENTRE)
+    deviation = torch.tensor([0.3 * 2.0, 1.2 * 0.1])
+    expected = D.Normal(mean[:, :2], deviation).log_prob(values[:, :2]).sum(1)
+    for start, width in ((2, 3), (9, 3), (12, 2)):
+        block = slice(start, start + width)
+        expected += D.Categorical(logits=params[:, block]).log_prob(values[:, block].argmax(1))
+    expected += D.Bernoulli(logits=params[:, 5]).log_prob(values[:, 5])
+    expected += D.Poisson(params[:, 6:8].exp()).log_prob(values[:, 6:8]).sum(1)
+    whole = D.Normal(mean[:, 8], 0.8 * 4.0)
+    expected += (whole.cdf(values[:, 8] + 0.5) - whole.cdf(values[:, 8] - 0.5)).log()
+    assert_close(made.nats(params, encoded), -expected, rtol=1e-6, atol=1e-6)
+    assert_close(built(torch.float32).nats(params.float(), encoded.float()).double(), -expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("deviation", [0.05, 0.4, 3.0, 60.0, 900.0])
+def test_the_probabilities_of_rounded_numbers_add_up_to_one(deviation):
+    made = Mixed(("rounded",), (0.3,), (1.0,)).build((1,))
+    with torch.no_grad():
+        made.raw.fill_(math.log(deviation) / 10)
+    reach = int(8 * deviation) + 3
+    values = (torch.arange(-reach, reach + 1) - 0.3)[:, None]
+    for params in (torch.zeros(1, 1), torch.full((1, 1), 0.45)):
+        total = made.log_prob(params.expand(len(values), 1), values).exp().sum().item()
+        assert total == pytest.approx(1, abs=1e-3)
+
+
+def test_a_missing_value_costs_nothing_and_an_impossible_one_everything(rng):
+    made = built()
+    params = torch.randn(3, 14, generator=rng, dtype=torch.float64)
+    _, encoded = rows(3, rng)
+    weight = torch.ones(3, 14, dtype=torch.float64)
+    weight[:, 0] = weight[:, 6] = 0
+    single = made.log_prob(params, encoded)
+    odd = encoded.clone()
+    odd[:, 6] = -50  # a negative count
+    assert_close(made.nats(params, odd, weight), -(single.sum(1) - single[:, 0] - single[:, 6]))
+    assert made.nats(params, odd).tolist() == [math.inf] * 3
+    for place, value in ((slice(2, 5), 0.0), (slice(5, 6), 3.0)):  # a level never seen, a bit that is neither
+        unseen = encoded.clone()
+        unseen[:, place] = value
+        assert made.nats(params, unseen).tolist() == [math.inf] * 3
+
+
+def test_draws_are_of_the_kinds_and_means_of_the_columns(rng):
+    made = built()
+    params = torch.randn(1, 14, generator=rng, dtype=torch.float64).expand(N, 14)
+    draws = made.sample(params, rng)
+    assert_close(draws.mean(0), made.mean(params)[0], atol=0.03, rtol=0.02)
+    values = draws * torch.tensor(SCALE) + torch.tensor(CENTRE)
+    assert set(values[:, 5].round(decimals=9).tolist()) == {0.0, 1.0}
+    assert_close(values[:, 6:9], values[:, 6:9].round(), atol=1e-9, rtol=0)
+    assert (draws[:, 2:5].sum(1) == 1).all()
+    assert ((draws[:, 2:5] == 0) | (draws[:, 2:5] == 1)).all()
+    assert draws[:, 0].std().item() == pytest.approx(0.3, rel=0.02)
+    again = made.sample(params[:5], torch.Generator().manual_seed(3))
+    assert_close(made.sample(params[:5], torch.Generator().manual_seed(3)), again, rtol=0, atol=0)
+
+
+def test_a_constant_model_starts_at_the_entropy_of_independent_columns(rng):
+    _, encoded = rows(20_000, rng)
+    made = Mixed(WORDS, CENTRE, SCALE).build((14,)).double()
+    made.start(encoded)
+    found = made.nats(made.centre(encoded).expand(len(encoded), 14), encoded).mean().item()
+    gaussian = sum(0.5 * math.log(2 * math.pi * math.e * deviation**2) for deviation in (2.0, 0.1))
+    levels = 2 * math.log(3) + 2 * math.log(2)
+    poisson = -2 * D.Poisson(torch.tensor(2.5)).log_prob(torch.arange(6.0)).mean().item()
+    deviation = math.sqrt((15**2 - 1) / 12)
+    rounded = 0.5 * math.log(2 * math.pi * math.e * deviation**2)
+    assert found == pytest.approx(gaussian + levels + poisson + rounded, abs=0.05)
+
+
+def test_a_spec_is_a_text_and_json(rng):
+    spec = Mixed.of([("gaussian", 1, 5.0, 2.0), ("gaussian", 1, 0.0, 0.1), ("categorical", 3, 0.0, 1.0)])
+    assert str(spec) == "mixed:gaussian*2/categorical*3"
+    assert as_part("likelihood", "mixed:gaussian*2/categorical*3") == Mixed(("gaussian*2", "categorical*3"))
+    assert part_from_json(json.loads(json.dumps(part_json(spec)))) == spec
+    assert hash(spec) == hash(Mixed(("gaussian*2", "categorical*3"), spec.shift, spec.scale))
+    for wrong, shape in ((Mixed(), (3,)), (spec, (4,)), (spec, (5, 2, 2)), (Mixed(("gauss*3",)), (3,))):
+        with pytest.raises(InputError):
+            wrong.build(shape)
+
+
+# ---- the kinds of a table's columns ----------------------------------------------------------------------------------
+
+DRAW = np.random.default_rng(0)
+
+
+def table(n=400):
+    return pl.DataFrame(
+        {
+            "weight": DRAW.normal(70, 9, n),
+            "flag": DRAW.random(n) < 0.3,
+            "dose": DRAW.choice([5, 10], n),
+            "visits": DRAW.poisson(2.0, n),
+            "age": DRAW.normal(45, 4, n).round().astype(int),
+            "paid": pl.Series(DRAW.poisson(1.0, n).astype(float)).set(pl.Series(np.arange(n) % 5 == 0), None),
+            "town": DRAW.choice(["Aa", "Bo", "Ce"], n),
+            "day": pl.Series(DRAW.integers(18000, 19000, n)).cast(pl.Int32).cast(pl.Date),
+            "same": ["x"] * n,
+        }
+    )
+
+
+def test_a_schema_says_what_its_columns_are_in_their_own_units():
+    source = read(table())
+    schema = schema_from_json(json.loads(json.dumps(source.fit_schema().to_json())))
+    kinds = [(measure.kind, measure.width) for measure in schema.measures]
+    assert kinds == [
+        *[("gaussian", 1), ("bernoulli", 1), ("bernoulli", 1), ("poisson", 1), ("rounded", 1), ("poisson", 1)],
+        *[("categorical", 3), ("rounded", 1)],
+    ]
+    values = schema.encode(source)
+    spec = Mixed.of(schema.measures)
+    raw = values * spec.scale + spec.shift
+    frame = source.frame
+    assert raw[:, 0] == pytest.approx(frame["weight"].to_numpy())
+    assert raw[:, 1] == pytest.approx(frame["flag"].to_numpy().astype(float))
+    assert raw[:, 2] == pytest.approx((frame["dose"].to_numpy() == 10).astype(float))
+    assert raw[:, 3] == pytest.approx(frame["visits"].to_numpy())
+    gaps = raw[:, [4, 9]] - raw[0, [4, 9]]
+    assert gaps == pytest.approx(gaps.round(), abs=1e-9)
+    known = schema.known(source)
+    assert known.sum(0).tolist() == [400] * 5 + [320] + [400] * 4
+    assert np.array_equal(known[:, 5], frame["paid"].is_not_null().to_numpy())
+
+
+def test_draws_come_back_in_the_types_of_the_table():
+    source = read(table())
+    schema = source.fit_schema()
+    made = Mixed.of(schema.measures).build(schema.shape)
+    encoded = torch.from_numpy(schema.encode(source)).float()
+    made.start(encoded)
+    params = made.centre(encoded).expand(2000, -1)
+    back = schema.decode(made.sample(params, torch.Generator().manual_seed(0)).detach().numpy())
+    assert back.schema == source.frame.schema
+    assert set(back["town"]) == {"Aa", "Bo", "Ce"}
+    assert set(back["dose"]) == {5, 10}
+    assert set(back["flag"]) == {True, False}
+    assert back["visits"].min() == 0
+    assert back["visits"].mean() == pytest.approx(source.frame["visits"].mean(), rel=0.1)
+    assert back["age"].std() == pytest.approx(source.frame["age"].std(), rel=0.1)
+    assert ((back["paid"] - back["paid"].round()).abs() < 1e-6).all()
+    assert back["weight"].mean() == pytest.approx(source.frame["weight"].mean(), rel=0.02)
+
+
+def test_columns_of_an_array_are_told_apart():
+    X = np.array([[0.0, 0.5, 0, 40, np.nan], [1, 0.7, 1, 41, 2], [1, 0.1, 4, 43, 2], [0, 0.2, 0, 44, 3]])
+    assert [each.kind for each in measures_of(X)] == ["bernoulli", "gaussian", "poisson", "rounded", "bernoulli"]
+    levels = np.array([[0, 7, 0], [255, 9, 0], [0, 80, 0]], np.uint8)
+    found = measures_of(levels)
+    assert [each.kind for each in found] == ["bernoulli", "rounded", "rounded"]
+    assert found[0].centre + found[0].scale * 1.0 == 1.0  # white is 1 in [0, 1] already
+    assert found[1].scale == 255

@@ -1,0 +1,161 @@
+"""Density estimation: against exact densities, on mixed tables, and from end to end."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import scipy.stats as st
+import torch
+from sklearn.base import clone
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import narrows as nw
+from narrows.cli import main
+from narrows.errors import InputError
+
+DRAW = np.random.default_rng(0)
+
+
+@parametrize_with_checks([nw.DensityEstimator(estimator=nw.VAE(latent_dim=2, epochs=2, likelihood="mixed"), samples=5)])
+def test_scikit_learn(estimator: nw.DensityEstimator, check: object) -> None:
+    check(estimator)  # type: ignore[operator]
+
+
+def test_a_linear_decoder_has_the_density_of_factor_analysis() -> None:
+    X = DRAW.normal(size=(1500, 2)) @ DRAW.normal(size=(2, 5)) + 0.5 * DRAW.normal(size=(1500, 5))
+    X = X * [1, 10, 1, 0.1, 1] + 3  # units differ
+    made = nw.DensityEstimator(estimator=nw.VAE(network="linear", likelihood="mixed"), latent_dim=2, samples=2000)
+    X = X - 3  # the model reads numbers as they come
+    fitted = clone(made).set_params(epochs=60, random_state=0).fit(X)
+    found = fitted.estimate(X[:50])
+    model = fitted.estimator_.model_.double()
+    with torch.no_grad():
+        offset = model.decode(torch.zeros(1, 2, dtype=torch.float64))[0].numpy()
+        axes = model.decode(torch.eye(2, dtype=torch.float64)).numpy() - offset
+        noise = model.likelihood.log_scale.exp().numpy() ** 2
+    exact = st.multivariate_normal(offset, axes.T @ axes + np.diag(noise)).logpdf(X[:50])
+    assert np.abs(found.value - exact).max() < 5 * found.error.max() + 1e-3
+    assert found.error.max() < 0.2
+
+
+def test_known_gaussian_data_has_its_own_density() -> None:
+    root = np.array([[1.0, 0.0], [0.8, 0.6]])
+    X = DRAW.normal(size=(3000, 2)) @ root.T
+    truth = st.multivariate_normal(np.zeros(2), root @ root.T).logpdf(X[2000:])
+    fitted = nw.DensityEstimator(latent_dim=1, epochs=60, random_state=0).fit(X[:2000])
+    found = fitted.score_samples(X[2000:])
+    assert found.mean() == pytest.approx(truth.mean(), abs=0.03)  # -2.33: above is impossible, but for chance
+    assert np.corrcoef(found, truth)[0, 1] > 0.97
+
+
+def test_independent_discrete_columns_reach_their_entropy() -> None:
+    n = 4000
+    X = np.stack([DRAW.random(n) < 0.2, DRAW.poisson(2.0, n), DRAW.integers(10, 14, n)], 1).astype(float)
+    fitted = nw.DensityEstimator(latent_dim=1, epochs=40, random_state=0).fit(X[:3000])
+    assert [kind for kind, *_ in fitted.estimator_.likelihood_.measures] == ["bernoulli", "poisson", "rounded"]
+    bits, counts = st.bernoulli(0.2).entropy(), st.poisson(2.0).entropy()
+    found = -fitted.score_samples(X[3000:]).mean()
+    best = bits + counts + math.log(4)
+    assert best - 0.05 < found < best + 0.2  # a rounded Gaussian is not uniform over four values
+
+
+def test_missing_values_cost_nothing_and_rows_do_not_depend_on_others() -> None:
+    X = DRAW.normal(size=(600, 3))
+    X[DRAW.random(X.shape) < 0.2] = np.nan
+    fitted = nw.DensityEstimator(latent_dim=1, epochs=20, random_state=0).fit(X)
+    found = fitted.score_samples(X)
+    counts = np.isfinite(X).sum(1)
+    means = [-found[counts == k].mean() for k in (1, 2, 3)]
+    assert np.allclose(means, np.arange(1, 4) * 0.5 * math.log(2 * math.pi * math.e), atol=0.25)
+    assert found[counts == 0] == pytest.approx(0, abs=0.02)
+    order = DRAW.permutation(len(X))
+    assert np.allclose(fitted.score_samples(X[order][:100]), found[order][:100], atol=1e-9)
+
+
+def test_levels_of_images_have_probabilities() -> None:
+    X = DRAW.integers(0, 256, (500, 4, 4)).astype(np.uint8)
+    fitted = nw.DensityEstimator(latent_dim=1, epochs=30, random_state=0).fit(X)
+    bits = -fitted.score(X) / 16 / math.log(2)
+    assert 8 < bits < 8.4  # uniform levels have 8; the Gaussian over them a third of a bit more
+
+
+def test_a_family_without_a_posterior_is_refused_before_training() -> None:
+    for family in (nw.AutoEncoder(), nw.WassersteinAutoEncoder(epochs=10**9)):
+        with pytest.raises(InputError, match="no posterior"):
+            nw.DensityEstimator(estimator=family).fit(DRAW.normal(size=(20, 2)))
+
+
+def mixed(n: int = 300) -> pl.DataFrame:
+    group = DRAW.integers(0, 3, n)
+    paid = pl.Series(np.exp(0.4 * group + DRAW.normal(0, 0.3, n)))
+    return pl.DataFrame(
+        {
+            "customer_id": np.arange(n) * 7 + 1000,
+            "weight": 60 + 15 * group + DRAW.normal(0, 5, n),
+            "visits": DRAW.poisson(1.0 + 3 * group),
+            "smoker": DRAW.random(n) < 0.2 + 0.3 * group,
+            "town": np.array(["Aa", "Bo", "Ce"])[group],
+            "paid": paid.set(pl.Series(DRAW.random(n) < 0.1), None),
+            "same": ["x"] * n,
+            "fraud": (DRAW.random(n) < 0.2).astype(int),
+        }
+    )
+
+
+def test_a_mixed_table_from_end_to_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table, run, out = tmp_path / "t.csv", tmp_path / "run", tmp_path / "out"
+    frame = mixed()
+    frame.write_csv(table)
+    words = ["--label", "fraud", "--epochs", "10", "--samples", "50", "-o", str(run)]
+    assert main(["fit", "density", str(table), *words]) == 0
+    report = json.loads((run / "report.json").read_text())
+    assert set(report["metrics"]) == {"nats", "bits", "error", "effective", "auroc"}
+    assert [name.partition(" (")[0] for name in report["baselines"]] == [
+        *("Gaussian", "Gaussian mixture", "kernel density")
+    ]
+    assert all({"nats", "bits", "auroc"} == set(each) for each in report["baselines"].values())
+    assert report["params"]["likelihood"] == "mixed:gaussian*1/poisson*1/bernoulli*1/categorical*3/gaussian*1"
+    assert report["metrics"]["bits"]["value"] == pytest.approx(report["metrics"]["nats"]["value"] / 5 / math.log(2))
+    found = pl.read_csv(run / "logp.csv")
+    named = ["log_p", "standard_error", "effective_sample_size", "bits_per_dimension"]
+    assert found.columns == ["customer_id", *named]
+    assert found["customer_id"].to_list() == frame["customer_id"].to_list()
+    assert found["effective_sample_size"].is_between(1, 50).all()
+    new = frame.head(20).with_columns(town=pl.when(pl.col("visits") > 3).then(pl.lit("Xx")).otherwise("town"))
+    new.drop("fraud").write_csv(tmp_path / "new.csv")
+    capsys.readouterr()
+    assert main(["apply", str(run), str(tmp_path / "new.csv"), "-o", str(out)]) == 0
+    assert "not seen at fit" in capsys.readouterr().err
+    again = pl.read_csv(out / "logp.csv")
+    odd = (new["town"] == "Xx").to_numpy()
+    assert again["log_p"].is_infinite().to_numpy().tolist() == odd.tolist()
+    same = found["log_p"].head(20).to_numpy()
+    assert again["log_p"].to_numpy()[~odd] == pytest.approx(same[~odd], abs=1e-4)
+
+
+def test_units_do_not_matter_to_the_model_but_to_log_p(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"a": DRAW.normal(size=120), "b": DRAW.normal(size=120)})
+    scores = []
+    for factor in (1.0, 1000.0):
+        frame.with_columns(pl.col("a") * factor).write_csv(tmp_path / "t.csv")
+        run = tmp_path / f"run{factor:g}"
+        assert main(["fit", "density", str(tmp_path / "t.csv"), "--epochs", "3", "--quiet", "-o", str(run)]) == 0
+        scores.append(pl.read_csv(run / "logp.csv")["log_p"].to_numpy())
+    assert scores[1] == pytest.approx(scores[0] - math.log(1000), abs=1e-3)
+
+
+def test_arrays_few_rows_and_other_families(tmp_path: Path) -> None:
+    for name, rows in (("flat", DRAW.normal(size=(30, 3))), ("few", DRAW.integers(0, 2, (8, 3)))):
+        np.save(tmp_path / f"{name}.npy", rows)
+        run = tmp_path / name
+        words = ["--epochs", "2", "--quiet", "-o", str(run)]
+        assert main(["fit", "density", str(tmp_path / f"{name}.npy"), *words]) == 0
+        assert len(pl.read_csv(run / "logp.csv")) == len(rows)
+    words = ["--epochs", "1", "--samples", "5", "--quiet", "-o", str(tmp_path / "digits")]
+    assert main(["fit", "density", "digits", *words]) == 0
+    report = json.loads((tmp_path / "digits" / "report.json").read_text())
+    assert any("No AUROC" in said for said in report["warnings"])
+    assert main(["fit", "density", "digits", "--family", "autoencoder", "-o", str(tmp_path / "no")]) == 2
