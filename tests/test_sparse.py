@@ -84,8 +84,8 @@ def test_batches_are_scaled_and_every_row_comes_once() -> None:
 
 
 def test_large_data_is_mixed_over_all_of_it_but_read_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("narrows.data.activations._BLOCK", 4 * D * 16)  # 16 rows
-    monkeypatch.setattr("narrows.data.activations._WINDOW", 4 * D * 16 * 32)
+    monkeypatch.setattr("narrows.data.activations.BLOCK", 4 * D * 16)  # 16 rows
+    monkeypatch.setattr("narrows.data.activations.WINDOW", 4 * D * 16 * 32)
     rows = Activations.of_array(ROWS)
     order = rows.order(torch.Generator().manual_seed(0)).numpy()
     assert np.array_equal(np.sort(order), np.arange(len(ROWS)))
