@@ -279,3 +279,11 @@ def test_rows_without_labels_cannot_be_measured() -> None:
     model = nw.CodeClassifier(estimator=code(epochs=1), tune_epochs=1, random_state=0).fit(X[:100], Y[:100])
     with pytest.raises(InputError, match="without labels"):
         model.evaluate(Rows(X), Rows(X))
+
+
+@pytest.mark.parametrize("labels", [Y, NAMES, Y > 4])
+def test_reports_from_python_take_labels(labels: np.ndarray, tmp_path: Path) -> None:
+    model = nw.CodeClassifier(estimator=code(), tune_epochs=20, tune_lr=1e-2, random_state=0).fit(X[:900], labels[:900])
+    report = nw.report(model, X[900:], tmp_path, labels[900:])
+    assert report["metrics"]["accuracy"]["value"] > 0.75
+    assert (tmp_path / "figures" / "confusion.png").exists()

@@ -394,3 +394,9 @@ def test_names_must_be_as_many_as_rows(tmp_path: Path) -> None:
         RowNames(str(tmp_path / "n.txt"), 3)
     with pytest.raises(InputError, match="cannot be read"):
         RowNames(str(tmp_path / "missing.txt"), 3)
+
+
+def test_reports_from_python(fitted: Any, tmp_path: Path) -> None:
+    report = nw.report(fitted, ROWS[:2000], tmp_path)
+    assert report["metrics"]["explained"]["value"] > 0.5
+    assert len(report["warnings"]) == 1  # on the competitor; none on the model

@@ -138,7 +138,7 @@ def _measured(task: Task, rows: tuple[Rows, Rows], folder: Path) -> dict[str, An
         "held_out": rows[1].X.shape[0],
     }
     folder.mkdir(parents=True, exist_ok=True)
-    return make_report(task, task.evaluate(*rows), folder, data=data, seconds={}, rows=rows[1])
+    return make_report(task, task.evaluate(*rows), folder, data=data, seconds={}, rows=task.as_read(rows[1]))
 
 
 def versions() -> dict[str, str]:

@@ -49,7 +49,7 @@ def judge(task: "CodeClassifier", train: Rows, held: Rows) -> Evaluation:
     seen, truth = labelled(held)
     seen, truth = seen[:_MOST], truth[:_MOST]
     classes, counts = np.unique(y, return_counts=True)
-    found = {TUNED: Shares(task.predict_proba(seen), task.classes_), **rivals(task, X, y, seen)}
+    found = {TUNED: Shares(task.predict_proba(seen), task.classes_.astype(str)), **rivals(task, X, y, seen)}
     found[FREQUENT] = Shares(np.tile(counts / counts.sum(), (len(truth), 1)), classes)
     numbers = {name: measures(shares, truth) for name, shares in found.items()}
     table, curves = budgets(task, X, y, seen, truth, numbers)
@@ -73,7 +73,7 @@ def judge(task: "CodeClassifier", train: Rows, held: Rows) -> Evaluation:
 
 
 def labelled(rows: Rows) -> tuple[Any, np.ndarray]:
-    """Return the rows that have a label, and the labels: the names of the classes where there are names."""
+    """Return the rows that have a label, and the names of their classes."""
     labels = None if rows.labels is None else np.asarray(rows.labels)
     if labels is None or not len(labels):
         raise InputError("Rows without labels came", "labelled rows to measure on")
@@ -81,7 +81,7 @@ def labelled(rows: Rows) -> tuple[Any, np.ndarray]:
     if not known.any():
         raise InputError("No row that is measured has a label", "labelled rows to measure on")
     names = labels if rows.class_names is None else np.array(rows.class_names)[labels.clip(0)]
-    return rows.X[np.flatnonzero(known)], names[known]
+    return rows.X[np.flatnonzero(known)], names[known].astype(str)
 
 
 def rivals(task: "CodeClassifier", X: Any, y: np.ndarray, seen: Any, steps: int | None = None) -> dict[str, Shares]:
