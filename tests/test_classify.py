@@ -130,9 +130,10 @@ def test_evaluation_knows_when_it_wins_and_when_it_loses(monkeypatch: pytest.Mon
     assert found.baselines["logistic regression"]["accuracy"] < 0.7
     assert [row[0] for row in found.tables[0]["rows"]] == ["20", "200", "1,000"]
     assert "±" in found.tables[0]["rows"][0][1]
-    assert "networks of at most 1,000 steps" in found.tables[0]["lead"]
+    assert "networks of at most 600 steps" in found.tables[0]["lead"]
     monkeypatch.setattr("narrows.tasks.classify_budgets._WORK", 1.0)
-    assert affordable(model, rings) == 100
+    assert affordable(model, rings, 1000) == 100
+    assert affordable(clone(model).set_params(tune_epochs=3).fit(rings[:300], y[:300]), rings, 300) == 9
     drawn = next(picture for picture in found.pictures if picture.kind == "budgets")
     assert len(figures.lines(**drawn.data).axes[0].collections) == 4  # a band of spread for each line
     # 60 columns of noise and one that decides: a code of one number has lost it

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["judge", "subsets"]
 
 _BUDGETS = {10: 5, 100: 3}  # labels per class, and how many subsets of the labels are drawn
-_STEPS = (100, 1000)  # of a network that learns few labels for the comparison, fewer of a large one ...
+_STEPS = (100, 600)  # of a network that learns few labels for the comparison, fewer of a large one ...
 _WORK = 4e11  # ... so that it takes about so many multiply-adds
 _MOST = 10_000  # rows that are measured
 _SHOWN = 40  # classes of the matrix
@@ -106,8 +106,7 @@ def tuned(
     classes, places = np.unique(y, return_inverse=True)
     how = task.tuning()
     if steps is not None:
-        most = max(10, steps // math.ceil(len(y) / how.batch_size))
-        how = replace(how, epochs=min(most, how.epochs or 300))
+        how = replace(how, epochs=math.ceil(steps / math.ceil(len(y) / how.batch_size)))
     model, _ = tune(base, X, places, len(classes), how, seed)
     pairs = base.pairs(model_rows(seen, base.image_shape, base.shapes_[0]), None).plain()
     return Shares(run(model, pairs, lambda made, b: made.reconstruct(b.x, b.cond), base._where()), classes)
@@ -148,7 +147,7 @@ def budgets(
 ) -> tuple[dict[str, Any], list[Picture]]:
     """Return accuracies with few labels, mean and deviation over subsets of them, and with all, as table and curves."""
     counts = np.unique(y, return_counts=True)[1]
-    names, steps = [TUNED, PROBE, NETWORK, LOGISTIC], affordable(task, X)
+    names, steps = [TUNED, PROBE, NETWORK, LOGISTIC], affordable(task, X, len(y))
     found: dict[int, dict[str, list[float]]] = {}
     for per_class, repeats in _BUDGETS.items():
         if np.minimum(counts, per_class).sum() > len(y) // 2:
@@ -177,12 +176,13 @@ def budgets(
     return table, [Picture("budgets", "What labels are worth", lead, data)] if len(found) > 1 else []
 
 
-def affordable(task: "CodeClassifier", X: Any) -> int:
-    """Return how many steps a network gets that learns few labels."""
+def affordable(task: "CodeClassifier", X: Any, n: int) -> int:
+    """Return how many steps a network gets that learns few of ``n`` labels: no more than for all of them."""
     base = task.estimator_
     pairs = single(base.pairs(model_rows(X[:1], base.image_shape, base.shapes_[0]), None))
     steps = _WORK / (3 * task.tune_batch_size * max(1.0, products(task.model_, pairs.batch(slice(0, 1)))))
-    return int(np.clip(steps, *_STEPS))
+    whole = _STEPS[1] if task.tune_epochs is None else task.tune_epochs * math.ceil(n / task.tune_batch_size)
+    return min(whole, int(np.clip(steps, *_STEPS)))
 
 
 def remarks(classes: np.ndarray, counts: np.ndarray, truth: np.ndarray) -> list[str]:
