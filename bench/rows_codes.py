@@ -86,16 +86,10 @@ def sparse(seed: int, quick: bool) -> Measured:
     atoms /= np.linalg.norm(atoms, axis=1, keepdims=True)
     n = 5_000 if quick else 100_000
     rows = ((draw.random((n, 256)) < 0.02) * draw.random((n, 256)) @ atoms).astype(np.float32)
-    network = nw.Dense((), code="relu")  # one layer each way
-    model = nw.SparseAutoEncoder(latent_dim=256, k=8, network=network, random_state=seed)
-    if quick:
-        model.set_params(epochs=2)
+    model = nw.FeatureDictionary(latent_dim=256, k=8, epochs=2 if quick else None, random_state=seed)
     started = time.perf_counter()
     model.fit(rows)
     seconds = time.perf_counter() - started
-    learnt = (
-        next(p for name, p in model.model_.decoder.named_parameters() if name.endswith("weight")).detach().numpy().T
-    )
-    learnt = learnt / np.linalg.norm(learnt, axis=1, keepdims=True).clip(1e-12)
+    learnt = model.dictionary()["W_dec"].numpy()
     cosine = float(np.abs(atoms @ learnt.T).max(1).mean())
     return Measured(cosine, seconds, f"seed {seed}: mean best cosine {cosine:.4f}")

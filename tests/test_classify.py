@@ -22,7 +22,7 @@ from narrows.data.labels import with_labels
 from narrows.errors import InputError
 from narrows.report import figures
 from narrows.tasks.base import Rows
-from narrows.tasks.classify_budgets import Shares, measures, subsets
+from narrows.tasks.classify_budgets import Shares, affordable, measures, subsets
 
 X, Y = load_digits(return_X_y=True)
 X = X.astype(np.float32) / 16
@@ -116,7 +116,7 @@ def test_logistic_regression_is_scikit_learns() -> None:
     assert image.scale_.max() == image.scale_.min() == pytest.approx(float(np.sqrt(np.mean(rows.var(0)))), rel=1e-5)
 
 
-def test_evaluation_knows_when_it_wins_and_when_it_loses() -> None:
+def test_evaluation_knows_when_it_wins_and_when_it_loses(monkeypatch: pytest.MonkeyPatch) -> None:
     # rings: a straight line tells nothing apart, and 2000 points show where the rings are
     draw = np.random.default_rng(0)
     y = draw.integers(0, 2, 2000)
@@ -130,6 +130,10 @@ def test_evaluation_knows_when_it_wins_and_when_it_loses() -> None:
     assert found.baselines["logistic regression"]["accuracy"] < 0.7
     assert [row[0] for row in found.tables[0]["rows"]] == ["20", "200", "1,000"]
     assert "±" in found.tables[0]["rows"][0][1]
+    assert "networks of at most 600 steps" in found.tables[0]["lead"]
+    monkeypatch.setattr("narrows.tasks.classify_budgets._WORK", 1.0)
+    assert affordable(model, rings, 1000) == 100
+    assert affordable(clone(model).set_params(tune_epochs=3).fit(rings[:300], y[:300]), rings, 300) == 9
     drawn = next(picture for picture in found.pictures if picture.kind == "budgets")
     assert len(figures.lines(**drawn.data).axes[0].collections) == 4  # a band of spread for each line
     # 60 columns of noise and one that decides: a code of one number has lost it
@@ -276,3 +280,11 @@ def test_rows_without_labels_cannot_be_measured() -> None:
     model = nw.CodeClassifier(estimator=code(epochs=1), tune_epochs=1, random_state=0).fit(X[:100], Y[:100])
     with pytest.raises(InputError, match="without labels"):
         model.evaluate(Rows(X), Rows(X))
+
+
+@pytest.mark.parametrize("labels", [Y, NAMES, Y > 4])
+def test_reports_from_python_take_labels(labels: np.ndarray, tmp_path: Path) -> None:
+    model = nw.CodeClassifier(estimator=code(), tune_epochs=20, tune_lr=1e-2, random_state=0).fit(X[:900], labels[:900])
+    report = nw.report(model, X[900:], tmp_path, labels[900:])
+    assert report["metrics"]["accuracy"]["value"] > 0.75
+    assert (tmp_path / "figures" / "confusion.png").exists()

@@ -18,8 +18,6 @@ LAYERS = [
     "training",
     "estimator decoding supervised problem funnel artefact inference inputs density diagnostics gaps mixture "
     "neighbourhood sampling walks",
-    "estimator decoding supervised problem funnel artefact inference inputs density diagnostics "
-    "gaps mixture sampling walks",
     "families",
     "tasks baselines metrics code_size",
     "journeys",

@@ -84,8 +84,8 @@ def test_batches_are_scaled_and_every_row_comes_once() -> None:
 
 
 def test_large_data_is_mixed_over_all_of_it_but_read_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("narrows.data.activations._BLOCK", 4 * D * 16)  # 16 rows
-    monkeypatch.setattr("narrows.data.activations._WINDOW", 4 * D * 16 * 32)
+    monkeypatch.setattr("narrows.data.activations.BLOCK", 4 * D * 16)  # 16 rows
+    monkeypatch.setattr("narrows.data.activations.WINDOW", 4 * D * 16 * 32)
     rows = Activations.of_array(ROWS)
     order = rows.order(torch.Generator().manual_seed(0)).numpy()
     assert np.array_equal(np.sort(order), np.arange(len(ROWS)))
@@ -394,3 +394,9 @@ def test_names_must_be_as_many_as_rows(tmp_path: Path) -> None:
         RowNames(str(tmp_path / "n.txt"), 3)
     with pytest.raises(InputError, match="cannot be read"):
         RowNames(str(tmp_path / "missing.txt"), 3)
+
+
+def test_reports_from_python(fitted: Any, tmp_path: Path) -> None:
+    report = nw.report(fitted, ROWS[:2000], tmp_path)
+    assert report["metrics"]["explained"]["value"] > 0.5
+    assert len(report["warnings"]) == 1  # on the competitor; none on the model

@@ -10,16 +10,16 @@ from narrows.baselines.rows import Array, sample
 
 __all__ = ["DictionaryLearning"]
 
-_ROWS = 5000  # that it is fitted on
-_ATOMS = 256  # more take minutes
-_PASSES = 6
+_ROWS = 10_000  # that it is fitted on
+_ATOMS = 1024  # more take minutes
+_PASSES = 4
 
 
 @dataclass
 class DictionaryLearning:
     """Online dictionary learning (Mairal et al. 2009), coded by orthogonal matching pursuit with ``k`` atoms per row.
 
-    It is fitted to at most 5000 rows and has at most 256 atoms.
+    It is fitted to at most 10 000 rows and has at most 1024 atoms.
 
     Examples
     --------

@@ -14,12 +14,10 @@ import torch
 from torch import Tensor
 
 from narrows.data.pairs import Batch, Pairs
+from narrows.data.stream import BLOCK, WINDOW, block_order
 from narrows.errors import InputError
 
 __all__ = ["Activations", "Shard"]
-
-_BLOCK = 2**20  # bytes that are read together ...
-_WINDOW = 2**28  # ... and bytes over which rows are mixed
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,14 +102,10 @@ class Activations(Pairs):
 
     def order(self, generator: torch.Generator | None) -> Tensor:
         """Return the rows in order, or shuffled when a generator is given."""
-        size = max(1, _BLOCK // (self.width * self.shards[0].values.itemsize))
-        window = size * (_WINDOW // _BLOCK)
-        if generator is None or len(self) <= window:
-            return super().order(generator)
-        blocks = torch.randperm(math.ceil(len(self) / size), generator=generator)
-        spread = (blocks[:, None] * size + torch.arange(size)).flatten()
-        spread = spread[spread < len(self)]
-        return torch.cat([part[torch.randperm(len(part), generator=generator)] for part in spread.split(window)])
+        if generator is None:
+            return super().order(None)
+        row = self.width * self.shards[0].values.itemsize
+        return block_order(len(self), max(1, BLOCK // row), max(1, WINDOW // row), generator)
 
     def batch(self, rows: Tensor | slice) -> Batch:
         """Return the rows at these positions; missing and infinite values raise ``InputError``."""
@@ -129,7 +123,7 @@ class Activations(Pairs):
         owner = np.searchsorted(self.starts, index, side="right") - 1
         owners = np.unique(owner)
         if len(owners) == 1:
-            return self.shards[owners[0]].rows(index - self.starts[owners[0]])
+            return np.asarray(self.shards[owners[0]].rows(index - self.starts[owners[0]]))
         double = any(self.shards[each].values.dtype == np.float64 for each in owners)
         values = np.empty((len(index), self.width), np.float64 if double else np.float32)
         for each in owners:

@@ -140,8 +140,7 @@ def _measured(task: Task, rows: tuple[Rows, Rows], folder: Path) -> dict[str, An
         "held_out": rows[1].X.shape[0],
     }
     folder.mkdir(parents=True, exist_ok=True)
-    return make_report(task, task.evaluate(*rows), folder, data=data, seconds={}, rows=rows[1])
-    return make_report(fitted, fitted.evaluate(train, held), folder, data=data, seconds={}, rows=fitted.as_read(held))
+    return make_report(task, task.evaluate(*rows), folder, data=data, seconds={}, rows=task.as_read(rows[1]))
 
 
 def versions() -> dict[str, str]:

@@ -10,10 +10,12 @@ from sklearn.metrics import confusion_matrix, log_loss
 
 from narrows.baselines import LogisticBaseline
 from narrows.errors import InputError
+from narrows.funnel import single
 from narrows.inference import run
 from narrows.inputs import model_rows
 from narrows.supervised import tune
 from narrows.tasks.base import Evaluation, Metric, Picture, Rows
+from narrows.training.work import products
 
 if TYPE_CHECKING:
     from narrows.tasks.classify import CodeClassifier
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["judge", "subsets"]
 
 _BUDGETS = {10: 5, 100: 3}  # labels per class, and how many subsets of the labels are drawn
-_STEPS = 1000  # of a network that learns few labels for the comparison
+_STEPS = (100, 600)  # of a network that learns few labels for the comparison, fewer of a large one ...
+_WORK = 4e11  # ... so that it takes about so many multiply-adds
 _MOST = 10_000  # rows that are measured
 _SHOWN = 40  # classes of the matrix
 TUNED, PROBE = "tuned with the labels", "probe on the frozen code"
@@ -46,7 +49,7 @@ def judge(task: "CodeClassifier", train: Rows, held: Rows) -> Evaluation:
     seen, truth = labelled(held)
     seen, truth = seen[:_MOST], truth[:_MOST]
     classes, counts = np.unique(y, return_counts=True)
-    found = {TUNED: Shares(task.predict_proba(seen), task.classes_), **rivals(task, X, y, seen)}
+    found = {TUNED: Shares(task.predict_proba(seen), task.classes_.astype(str)), **rivals(task, X, y, seen)}
     found[FREQUENT] = Shares(np.tile(counts / counts.sum(), (len(truth), 1)), classes)
     numbers = {name: measures(shares, truth) for name, shares in found.items()}
     table, curves = budgets(task, X, y, seen, truth, numbers)
@@ -70,7 +73,7 @@ def judge(task: "CodeClassifier", train: Rows, held: Rows) -> Evaluation:
 
 
 def labelled(rows: Rows) -> tuple[Any, np.ndarray]:
-    """Return the rows that have a label, and the labels: the names of the classes where there are names."""
+    """Return the rows that have a label, and the names of their classes."""
     labels = None if rows.labels is None else np.asarray(rows.labels)
     if labels is None or not len(labels):
         raise InputError("Rows without labels came", "labelled rows to measure on")
@@ -78,7 +81,7 @@ def labelled(rows: Rows) -> tuple[Any, np.ndarray]:
     if not known.any():
         raise InputError("No row that is measured has a label", "labelled rows to measure on")
     names = labels if rows.class_names is None else np.array(rows.class_names)[labels.clip(0)]
-    return rows.X[np.flatnonzero(known)], names[known]
+    return rows.X[np.flatnonzero(known)], names[known].astype(str)
 
 
 def rivals(task: "CodeClassifier", X: Any, y: np.ndarray, seen: Any, steps: int | None = None) -> dict[str, Shares]:
@@ -103,8 +106,7 @@ def tuned(
     classes, places = np.unique(y, return_inverse=True)
     how = task.tuning()
     if steps is not None:
-        most = max(10, steps // math.ceil(len(y) / how.batch_size))
-        how = replace(how, epochs=min(most, how.epochs or 300))
+        how = replace(how, epochs=math.ceil(steps / math.ceil(len(y) / how.batch_size)))
     model, _ = tune(base, X, places, len(classes), how, seed)
     pairs = base.pairs(model_rows(seen, base.image_shape, base.shapes_[0]), None).plain()
     return Shares(run(model, pairs, lambda made, b: made.reconstruct(b.x, b.cond), base._where()), classes)
@@ -145,7 +147,7 @@ def budgets(
 ) -> tuple[dict[str, Any], list[Picture]]:
     """Return accuracies with few labels, mean and deviation over subsets of them, and with all, as table and curves."""
     counts = np.unique(y, return_counts=True)[1]
-    names = [TUNED, PROBE, NETWORK, LOGISTIC]
+    names, steps = [TUNED, PROBE, NETWORK, LOGISTIC], affordable(task, X, len(y))
     found: dict[int, dict[str, list[float]]] = {}
     for per_class, repeats in _BUDGETS.items():
         if np.minimum(counts, per_class).sum() > len(y) // 2:
@@ -153,8 +155,8 @@ def budgets(
         runs: dict[str, list[float]] = {name: [] for name in names}
         for seed in range(repeats):
             some = subsets(y, per_class, seed)
-            shares = rivals(task, X[some], y[some], seen, _STEPS)
-            shares[TUNED] = tuned(task, task.estimator_, X[some], y[some], seen, seed, _STEPS)
+            shares = rivals(task, X[some], y[some], seen, steps)
+            shares[TUNED] = tuned(task, task.estimator_, X[some], y[some], seen, seed, steps)
             for name in names:
                 runs[name].append(float((shares[name].seen == truth).mean()))
         found[len(some)] = runs
@@ -164,13 +166,23 @@ def budgets(
     if len(found) > 1:
         lead += (
             f" Few labels are drawn anew, at most {' or '.join(map(str, _BUDGETS))} of every class: mean ± standard "
-            f"deviation over the draws, networks of at most {_STEPS:,} steps."
+            f"deviation over the draws, networks of at most {steps:,} steps."
         )
     table = {"title": "What labels are worth", "lead": lead, "columns": ("labels", *names), "rows": rows}
+    every = {name: [runs[name] for runs in found.values()] for name in names}
     places = np.array(list(found))
-    curves = {name: (places, *_curve([runs[name] for runs in found.values()])) for name in names}
+    curves = {name: (places, *np.array([(np.mean(e), np.std(e)) for e in each]).T) for name, each in every.items()}
     data = {"series": curves, "x": "labels", "y": "accuracy", "log_x": True}
     return table, [Picture("budgets", "What labels are worth", lead, data)] if len(found) > 1 else []
+
+
+def affordable(task: "CodeClassifier", X: Any, n: int) -> int:
+    """Return how many steps a network gets that learns few of ``n`` labels: no more than for all of them."""
+    base = task.estimator_
+    pairs = single(base.pairs(model_rows(X[:1], base.image_shape, base.shapes_[0]), None))
+    steps = _WORK / (3 * task.tune_batch_size * max(1.0, products(task.model_, pairs.batch(slice(0, 1)))))
+    whole = _STEPS[1] if task.tune_epochs is None else task.tune_epochs * math.ceil(n / task.tune_batch_size)
+    return min(whole, int(np.clip(steps, *_STEPS)))
 
 
 def remarks(classes: np.ndarray, counts: np.ndarray, truth: np.ndarray) -> list[str]:
@@ -223,10 +235,6 @@ def in_order(classes: np.ndarray) -> list[int]:
         return [int(i) for i in np.argsort(classes.astype(float), kind="stable")]
     except ValueError:
         return [int(i) for i in np.argsort(classes, kind="stable")]
-
-
-def _curve(runs: list[list[float]]) -> tuple[np.ndarray, np.ndarray]:
-    return np.array([np.mean(each) for each in runs]), np.array([np.std(each) for each in runs])
 
 
 def _said(values: list[float]) -> str:

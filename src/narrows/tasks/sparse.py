@@ -90,13 +90,14 @@ class FeatureDictionary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task,
     def transform(self, X: Any) -> np.ndarray:
         """Return how strongly each feature is at work, (n, features), in the units of the rows; most are 0."""
         rows = self._scaled(X)
-        return run(self.estimator_.model_, rows, Estimator.encode_batch, self.estimator_._where()) * self._scale(rows)
+        codes = run(self.estimator_.model_, rows, Estimator.encode_batch, self.estimator_._where())
+        return np.asarray(codes * self._scale(rows))
 
     def reconstruct(self, X: Any) -> np.ndarray:
         """Return what the features at work add up to."""
         rows = self._scaled(X)
         found = run(self.estimator_.model_, rows, lambda m, b: m.reconstruct(b.x), self.estimator_._where())
-        return found * self._scale(rows) + self.shift_.astype(found.dtype)
+        return np.asarray(found * self._scale(rows) + self.shift_.astype(found.dtype))
 
     def inverse_transform(self, Z: Any) -> np.ndarray:
         """Return the rows that codes stand for."""
@@ -177,6 +178,10 @@ class FeatureDictionary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task,
         ]
         drawn = pictures(both, {"the autoencoder": metrics["explained"].value}, baselines)
         return Evaluation(metrics, baselines, "explained", rival, len(truth), ours - errors[rival], drawn, notes)
+
+    def as_read(self, rows: Rows) -> Rows:
+        """Return rows as the autoencoder inside reads them: centred and scaled."""
+        return rows._replace(X=((np.asarray(rows.X) - self.shift_) / self.scale_).astype(np.float32))
 
     def _searched(self, truth: np.ndarray, spread: float) -> float:
         """Return the variance of at most 1000 rows that the atoms explain when the best are searched for."""
