@@ -22,7 +22,7 @@ _PLACES = {
     "Contractive:penalties KLSparsity:penalties Orthogonal:penalties Dice:penalties Edges:penalties "
     "Critic:penalties Cosine:schedule Ramp:schedule Conv:networks Dense:networks Linear:networks ResNet:networks "
     "Stack:networks UNet:networks Model:model Pairs:data CodeClassifier:supervised Estimator:estimator "
-    "Problem:estimator InputError:errors ArtefactError:errors read:data check:data train:training",
+    "Problem:estimator stored:data.stream InputError:errors ArtefactError:errors read:data check:data train:training",
 }
 _HOME = {
     name: ".".join(filter(None, ("narrows", folder, module)))

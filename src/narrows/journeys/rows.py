@@ -19,7 +19,7 @@ from narrows.journeys.base import Items, Journey, Judged, Request, Say
 from narrows.params import param
 from narrows.tasks.base import Rows, Task
 
-__all__ = ["Learnt", "RowsJourney", "items_of", "rows_of", "settle", "size_of_images", "split"]
+__all__ = ["Learnt", "RowsJourney", "items_of", "own_rows", "rows_of", "settle", "size_of_images", "split"]
 
 _SHOWN = 10_000  # items on the map of the codes
 _SMALL = 20  # fewer rows are not split: everything is measured on the rows that were learnt

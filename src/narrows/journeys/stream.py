@@ -17,7 +17,7 @@ from narrows.data.table_schema import TableSchema
 from narrows.data.tables import TableSource
 from narrows.errors import InputError
 from narrows.journeys.base import Judged, Request, Say
-from narrows.journeys.rows import Learnt, RowsJourney, items_of, rows_of, settle, size_of_images
+from narrows.journeys.rows import Learnt, RowsJourney, items_of, own_rows, rows_of, settle, size_of_images
 from narrows.params import param
 from narrows.tasks.base import Task
 
@@ -38,7 +38,7 @@ class StreamJourney(RowsJourney):
 
     serves: ClassVar[tuple[str, ...]] = ("reduce", "denoise")
     last: ClassVar[bool] = False
-    honours: ClassVar[tuple[str, ...]] = ()
+    honours: ClassVar[tuple[str, ...]] = ("valid", "start")
 
     stream: bool = param(False, "read the rows from disk while training, as it is done for data larger than memory")
 
@@ -55,14 +55,17 @@ class StreamJourney(RowsJourney):
         """Learn the schema from a sample, put a fixed part of the rows aside, and train from disk on the others."""
         pieces = _opened(request.data, self.image_size)
         sample = pieces.sample()
-        schema = sample.fit_schema()
+        schema = sample.fit_schema() if request.start is None else schema_from_json(request.start["schema"])
         rows, where = self._encoded(task, pieces, schema)
-        aside = held_out(len(pieces), _HELD)
-        learn, held = rows.take(np.flatnonzero(~aside)), rows.take(np.flatnonzero(aside))
+        aside = np.zeros(len(pieces), bool) if request.valid else held_out(len(pieces), _HELD)
+        learn, held, notes = rows.take(np.flatnonzero(~aside)), rows.take(np.flatnonzero(aside)), sample.notes
+        if request.valid:
+            own, notes = own_rows(request.valid, schema, sample)
+            held = schema.encode(own)
         settle(task, request, learn, schema)
-        seen = f"{pieces.name}: read from disk while training ({where}); "
-        seen += f"means, levels and sizes are those of {len(sample):,} rows"
-        notes = tuple(dict.fromkeys((*sample.notes, *schema.notes, seen)))
+        seen = f"{pieces.name}: read from disk while training ({where})"
+        seen += "" if request.start else f"; means, levels and sizes are those of {len(sample):,} rows"
+        notes = tuple(dict.fromkeys((*notes, *schema.notes, seen)))
         for note in notes:
             say(note)
         shape = " x ".join(map(str, schema.shape))
@@ -79,7 +82,7 @@ class StreamJourney(RowsJourney):
             "values per row": shape,
             "fingerprint": rows.fingerprint().decode()[:16],
             "notes": list(notes),
-            "split": "held-out",
+            "split": "validation" if request.valid else "held-out",
         }
 
     def _encoded(self, task: Task, pieces: Pieces, schema: Schema) -> tuple[Stored, str]:
