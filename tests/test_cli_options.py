@@ -132,7 +132,8 @@ def test_quiet_says_the_verdict_and_nothing_else(
 ) -> None:
     assert fit("fit reduce {home}/a.csv --epochs 1 --quiet", home, tmp_path / "run") == 0
     said = capsys.readouterr()
-    assert said.out == f"{facts(tmp_path / 'run')['verdict']['text']}\n"  # type: ignore[index]
+    verdict = facts(tmp_path / "run")["verdict"]["text"]  # type: ignore[index]
+    assert said.out == f"{verdict}\nReport: {tmp_path / 'run' / 'report.html'}\n"
     assert said.err == ""
 
 

@@ -96,6 +96,26 @@ def test_from_disk_as_from_memory(kind: str, tmp_path: Path) -> None:
         assert back.filter(came["x3"].is_not_null())["x3"].equals(came["x3"].drop_nulls())
 
 
+def test_own_rows_to_measure_on_and_a_run_to_go_on_from(tmp_path: Path) -> None:
+    data = write("floats", tmp_path)
+    other = tmp_path / "other.npy"
+    np.save(other, curved(80).astype(np.float32))
+    first, second = tmp_path / "first", tmp_path / "second"
+    report = fit(f"fit reduce {data} --stream --valid {other} --latent-dim 2 --epochs 2 --quiet", first)
+    counts = report["data"]
+    assert (counts["used"], counts["held_out"], counts["split"]) == (500, 80, "validation")  # type: ignore[index]
+    fit(f"fit reduce {other} --stream --from {first} --epochs 1 --lr 1e-12 --quiet", second)
+    X = np.random.default_rng(0).normal(size=(9, 6))
+    assert np.allclose(nw.load(first).transform(X), nw.load(second).transform(X), atol=1e-6)
+
+
+def test_the_length_of_the_code_is_found_from_disk(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "rows.npy", (rng.normal(size=(400, 2)) @ rng.normal(size=(2, 6)) * 20 + 128).astype(np.uint8))
+    fit(f"fit reduce {tmp_path}/rows.npy --stream --latent-dim auto --family linear --quiet", tmp_path / "run")
+    assert nw.load(tmp_path / "run").code_size_["chosen"] == 2
+
+
 def test_a_folder_of_images_from_disk(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     folder = tmp_path / "images"
@@ -147,7 +167,7 @@ def test_a_stopped_run_from_disk_goes_on(tmp_path: Path, monkeypatch: pytest.Mon
     ("words", "said"),
     [
         ("fit reduce {home}/t.csv --stream", ".npy file"),
-        ("fit reduce {home}/rows.npy --stream --valid {home}/rows.npy", "--valid"),
+        ("fit reduce {home}/rows.npy --stream --valid {home}/t.csv", "--valid"),
         ("fit reduce digits --stream", ".npy file"),
         ("fit reduce {home}/broken.parquet --stream", "Parquet"),
         ("fit reduce {home}/flat.npy --stream", "flat.npy"),

@@ -35,7 +35,7 @@ _PLACES = {
     "": """
         Blur:corruption Downscale:corruption GaussianNoise:corruption Grey:corruption Jpeg:corruption
         Mask:corruption Patches:corruption PoissonNoise:corruption SaltPepper:corruption Swap:corruption
-        Pairs:data check:data read:data
+        Pairs:data check:data read:data stored:data.stream
         ArtefactError:errors InputError:errors
         Estimator:estimator Problem:estimator
         Bernoulli:likelihood Categorical:likelihood Gaussian:likelihood Laplace:likelihood

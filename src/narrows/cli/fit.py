@@ -55,8 +55,7 @@ def fit(options: Options) -> int:
     if not task.estimator_.finished_:
         _say(f"{task.estimator_.stopped_.capitalize()}: what was trained is kept; --resume goes on.")
     _say(report["verdict"]["text"])
-    if not options.quiet:
-        _say(f"Report: {run / 'report.html'}")
+    _say(f"Report: {run / 'report.html'}")
     return 0
 
 

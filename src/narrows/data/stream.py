@@ -18,8 +18,10 @@ from .source import digest
 
 __all__ = ["Stored", "block_order", "held_out", "stored"]
 
-WINDOW = 256 << 20  # bytes that are shuffled among each other, and the most that is kept in memory
+WINDOW = 128 << 20  # bytes that are shuffled among each other; the system may keep twice as much in memory
 BLOCK = 1 << 20  # bytes that are read in one go
+_AROUND = 1 << 17  # bytes that the system maps around a row that is read by itself
+_TOGETHER = 1024  # rows that are read before the pages are counted
 _PROBED = 4096  # rows that a fingerprint reads
 
 
@@ -72,13 +74,22 @@ class Stored:
     def __getitem__(self, rows: Any) -> NDArray[Any]:
         """Read rows: a slice or an array of positions; pages that were read are given back after a while."""
         at = rows if self.index is None else self.index[rows]
-        made = np.array(self.array[at], self.dtype, copy=None)
-        made = np.array(made) if np.may_share_memory(made, self.array) else made
-        made = np.moveaxis(made, -1, 1) if self.channels_last else made
-        self._read += len(made) * self.row_bytes
+        if isinstance(at, slice):
+            made = np.array(self.array[at], self.dtype)
+            self._count(len(made) * self.row_bytes)
+        else:
+            made = np.empty((len(at), *self.array.shape[1:]), self.dtype)
+            for start in range(0, len(at), _TOGETHER):
+                some = at[start : start + _TOGETHER]
+                made[start : start + len(some)] = self.array[some]
+                self._count(len(some) * max(self.row_bytes, _AROUND))
+        made = np.ascontiguousarray(np.moveaxis(made, -1, 1)) if self.channels_last else made
+        return made.reshape(len(made), *self.shape[1:])
+
+    def _count(self, touched: int) -> None:
+        self._read += touched
         if self._read > WINDOW:
             self.release()
-        return np.ascontiguousarray(made).reshape(len(made), *self.shape[1:])
 
     def release(self) -> None:
         """Give the pages of the file that were read back to the system; it may keep them for others."""
@@ -173,9 +184,10 @@ def block_order(n: int, block: int, window: int, generator: torch.Generator) -> 
         return torch.randperm(n, generator=generator)
     starts = torch.randperm(math.ceil(n / block), generator=generator) * block
     rows = (starts[:, None] + torch.arange(block)).flatten()
-    rows = rows[rows < n]
-    places = torch.div(torch.arange(n), window, rounding_mode="floor").double()
-    return rows[torch.argsort(places + torch.rand(n, generator=generator, dtype=torch.float64))]
+    rows = rows[rows < n] if n % block else rows
+    for near in torch.split(rows, window):
+        near[:] = near[torch.randperm(len(near), generator=generator)]
+    return rows
 
 
 def held_out(n: int, share: float, most: int = 10_000) -> NDArray[np.bool_]:

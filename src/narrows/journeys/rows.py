@@ -64,8 +64,8 @@ class RowsJourney(Journey):
         else:
             learn, where, schema = source, "validation", start or source.fit_schema()
             held, notes = self.own_rows(request.valid, schema, source)
-        notes = as_treated(task, (*notes, *(schema.notes if start is None else schema.warnings(source))))
-        for note in notes:
+        said = as_treated(task, (*notes, *(schema.notes if start is None else schema.warnings(source))))
+        for note in said:
             say(note)
         X = encoded(task, schema, learn)
         settle(task, request, X, schema, labelled=learn.labels is not None)
@@ -81,7 +81,7 @@ class RowsJourney(Journey):
             "held_out": len(held) if where != "training" else 0,
             "values per row": _by(schema.shape),
             "fingerprint": source.fingerprint()[:16],
-            "notes": notes,
+            "notes": said,
             "split": where,
         }
 

@@ -38,7 +38,7 @@ class StreamJourney(RowsJourney):
 
     serves: ClassVar[tuple[str, ...]] = ("reduce", "denoise")
     last: ClassVar[bool] = False
-    honours: ClassVar[tuple[str, ...]] = ()
+    honours: ClassVar[tuple[str, ...]] = ("valid", "start")
 
     stream: bool = param(False, "read the rows from disk while training, as it is done for data larger than memory")
 
@@ -53,16 +53,22 @@ class StreamJourney(RowsJourney):
 
     def fit(self, task: Task, request: Request, say: Say) -> dict[str, Any]:
         """Learn the schema from a sample, put a fixed part of the rows aside, and train from disk on the others."""
+        if self.label is not None:
+            came = f"--label came for {request.data}, which is read from disk"
+            raise InputError(came, "data without labels", "leave --label out, or make the file smaller")
         pieces = _opened(request.data, self.image_size)
         sample = pieces.sample()
-        schema = sample.fit_schema()
+        schema = sample.fit_schema() if request.start is None else schema_from_json(request.start["schema"])
         rows, where = self._encoded(task, pieces, schema)
-        aside = held_out(len(pieces), _HELD)
-        learn, held = rows.take(np.flatnonzero(~aside)), rows.take(np.flatnonzero(aside))
+        aside = np.zeros(len(pieces), bool) if request.valid else held_out(len(pieces), _HELD)
+        learn, held, notes = rows.take(np.flatnonzero(~aside)), rows.take(np.flatnonzero(aside)), sample.notes
+        if request.valid:
+            own, notes = self.own_rows(request.valid, schema, sample)
+            held = schema.encode(own)
         settle(task, request, learn, schema)
-        seen = f"{pieces.name}: read from disk while training ({where}); "
-        seen += f"means, levels and sizes are those of {len(sample):,} rows"
-        notes = tuple(dict.fromkeys((*sample.notes, *schema.notes, seen)))
+        seen = f"{pieces.name}: read from disk while training ({where})"
+        seen += "" if request.start else f"; means, levels and sizes are those of {len(sample):,} rows"
+        notes = tuple(dict.fromkeys((*notes, *schema.notes, seen)))
         for note in notes:
             say(note)
         shape = " x ".join(map(str, schema.shape))
@@ -79,7 +85,7 @@ class StreamJourney(RowsJourney):
             "values per row": shape,
             "fingerprint": rows.fingerprint().decode()[:16],
             "notes": list(notes),
-            "split": "held-out",
+            "split": "validation" if request.valid else "held-out",
         }
 
     def _encoded(self, task: Task, pieces: Pieces, schema: Schema) -> tuple[Stored, str]:
