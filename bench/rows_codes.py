@@ -53,11 +53,14 @@ def features(seed: int, quick: bool) -> Measured:
 def stacked(seed: int, quick: bool) -> Measured:
     """All labels: stacked denoising layers, then fine-tuning; test error in per cent."""
     data = mnist(quick)
-    layers = nw.StackedAutoEncoder(latent_dim=1000, network="dense:1000,1000,activation=sigmoid,code=sigmoid")
-    layers.set_params(noise="mask:0.25", greedy_epochs=15, epochs=0, lr=1e-3, validation=0, random_state=seed)
-    model = nw.CodeClassifier(estimator=layers, tune_corruption="mask:0.2", tune_epochs=60, random_state=seed)
+    # Chosen on the last 5000 training images. No early stopping: the cross-entropy of held-out images turns long before
+    # their error does.
+    layers = nw.StackedAutoEncoder(latent_dim=1000, network="dense:1000,1000,activation=relu,code=relu")
+    layers.set_params(noise="mask:0.25", greedy_epochs=6, epochs=0, lr=1e-3, validation=0, random_state=seed)
+    model = nw.CodeClassifier(estimator=layers, tune_corruption="mask:0.3", tune_epochs=60, random_state=seed)
+    model.set_params(tune_validation=0)
     if quick:
-        layers.set_params(latent_dim=64, network="dense:64,activation=sigmoid,code=sigmoid", greedy_epochs=2)
+        layers.set_params(latent_dim=64, network="dense:64,activation=relu,code=relu", greedy_epochs=2)
         model.set_params(tune_epochs=3)
     started = time.perf_counter()
     error = 100 * (1 - model.fit(data.train, data.train_labels).score(data.test, data.test_labels))
