@@ -78,7 +78,7 @@ def as_part(kind: str, value: Any) -> Any:
     --------
     >>> import narrows.corruption
     >>> as_part("corruption", "gaussian:0.5,clip")
-    GaussianNoise(std=0.5, clip=True)
+    GaussianNoise(std=0.5, clip=True, to=None)
     """
     if value is None or (isinstance(value, Part) and value.kind == kind):
         return value

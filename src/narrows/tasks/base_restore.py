@@ -209,8 +209,8 @@ def rounded(picture: Array, dtype: Any) -> Array:
 
     Examples
     --------
-    >>> rounded(np.array([1.2, 0.4999]), np.dtype(np.uint8)).tolist()
-    [1.0, 0.49803921580314636]
+    >>> rounded(np.array([1.2, 0.4999]), np.dtype(np.uint8)).round(4).tolist()
+    [1.0, 0.498]
     """
     top = {"uint8": 255, "uint16": 65535}.get(np.dtype(dtype).name)
     return picture if top is None else np.rint(picture.clip(0, 1) * top) / np.float32(top)
