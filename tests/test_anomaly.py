@@ -10,9 +10,9 @@ from sklearn.datasets import load_digits
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import narrows as nw
-from narrows import conformal
+from narrows.fitted import conformal
+from narrows.fitted.neighbourhood import Neighbourhood
 from narrows.metrics import auroc, placements
-from narrows.neighbourhood import Neighbourhood
 from narrows.report.verdict import verdict
 from narrows.tasks.anomaly_evidence import planted
 from narrows.tasks.base import Rows

@@ -114,7 +114,11 @@ def test_other_settings_do_not_go_on(home: Path, tmp_path: Path, capsys: pytest.
         patch.setattr(module.Session, "over", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         main([*words.split(), str(run)])
     assert (run / "resume.pt").exists()
-    refused([*words.replace("--epochs 3", "--epochs 4").split(), str(run), "--resume"], ["other settings: epochs changed"], capsys)
+    refused(
+        [*words.replace("--epochs 3", "--epochs 4").split(), str(run), "--resume"],
+        ["other settings: epochs changed"],
+        capsys,
+    )
 
 
 @pytest.mark.parametrize("call", ["replace", "fsync"])

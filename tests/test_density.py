@@ -7,11 +7,12 @@ from numpy.testing import assert_allclose
 from scipy.stats import multivariate_normal
 from torch import distributions as D
 
-from narrows import density, inference
+from narrows import inference
 from narrows.bottlenecks import Free, Variational
 from narrows.data.pairs import Pairs
-from narrows.density import bits_per_dimension, log_likelihood
 from narrows.errors import InputError
+from narrows.fitted import density
+from narrows.fitted.density import bits_per_dimension, log_likelihood
 from narrows.likelihood import Bernoulli, Gaussian
 from narrows.model import Model
 from narrows.networks import Conv, Dense, Linear, Sizes

@@ -12,12 +12,11 @@ import narrows
 ROOT = Path(narrows.__file__).parent
 
 LAYERS = [
-    "params grammar parts schedule errors files conformal resize _version",
+    "params grammar parts schedule errors files resize _version",
     "likelihood corruption penalties bottlenecks networks",
     "model data",
     "training",
-    "estimator decoding supervised problem funnel artefact inference inputs density diagnostics gaps mixture "
-    "neighbourhood sampling walks",
+    "estimator decoding supervised problem funnel artefact inference inputs fitted",
     "families",
     "tasks baselines metrics code_size",
     "journeys",

@@ -5,8 +5,8 @@ import pytest
 import scipy.linalg
 
 from narrows.baselines import PCASampler
+from narrows.fitted.mixture import CodeMixture
 from narrows.metrics import Features, frechet_distance, kernel_distance, kernel_rows
-from narrows.mixture import CodeMixture
 
 DRAW = np.random.default_rng(0)
 

@@ -40,8 +40,8 @@ SEEDS = itertools.count()
 WRONG = {  # what a mistake in the arithmetic would look like: where it is made, and what becomes of the result
     "linear autoencoder": ("narrows.families.linear:principal_axes", lambda made, *_: (made[0] + 1e-3, made[1])),
     "KL": ("narrows.bottlenecks.variational:gaussian_kl", scaled(1.02)),
-    "log-likelihood under": ("narrows.density:_weights", shifted(1e-6)),
-    "importance": ("narrows.density:_weights", shifted(0.01)),
+    "log-likelihood under": ("narrows.fitted.density:_weights", shifted(1e-6)),
+    "importance": ("narrows.fitted.density:_weights", shifted(0.01)),
     "contractive penalty against": ("narrows.penalties:Contractive.__call__", scaled(1 + 1e-6)),
     "contractive penalty by": ("torch:randn_like", scaled(1.1)),
     "transposed": ("torch.nn.functional:conv_transpose2d", scaled(1 + 1e-6)),

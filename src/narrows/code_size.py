@@ -12,8 +12,8 @@ from sklearn.base import clone
 from narrows.baselines import PCABaseline
 from narrows.baselines.rows import unit
 from narrows.bottlenecks import Variational
-from narrows.diagnostics import latent_use
 from narrows.estimator import Estimator
+from narrows.fitted.diagnostics import latent_use
 from narrows.inputs import checked_rows
 from narrows.training.work import products
 

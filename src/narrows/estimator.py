@@ -15,8 +15,8 @@ from torch import Tensor
 from narrows.corruption import Corruption
 from narrows.data.pairs import Batch, Pairs
 from narrows.decoding import Decoding
-from narrows.diagnostics import diagnose
 from narrows.errors import InputError
+from narrows.fitted.diagnostics import diagnose
 from narrows.funnel import fit_estimator
 from narrows.inference import run
 from narrows.inputs import checked_rows, checked_weights, like_rows, model_rows, n_axes

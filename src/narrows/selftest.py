@@ -18,9 +18,9 @@ from narrows import metrics
 from narrows.artefact import load, save
 from narrows.bottlenecks import Free, Variational
 from narrows.data.pairs import Pairs
-from narrows.density import LogLikelihood, log_likelihood
 from narrows.families.linear import LinearAutoEncoder
 from narrows.families.vae import VAE
+from narrows.fitted.density import LogLikelihood, log_likelihood
 from narrows.likelihood import Bernoulli, Gaussian, Laplace, Likelihood
 from narrows.model import Model, Step
 from narrows.networks import Dense, Linear, Sizes

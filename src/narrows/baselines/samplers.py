@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from narrows.baselines.rows import PCABaseline
-from narrows.mixture import CodeMixture
+from narrows.fitted.mixture import CodeMixture
 
 __all__ = ["PCASampler", "snapped"]
 

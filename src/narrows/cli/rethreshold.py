@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from narrows import conformal
 from narrows.artefact import CARD, digest, read_card
 from narrows.cli.flags import Options
 from narrows.errors import ArtefactError, InputError
 from narrows.files import whole, write_text
+from narrows.fitted import conformal
 
 __all__ = ["rethreshold"]
 

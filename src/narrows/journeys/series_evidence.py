@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from narrows import conformal, metrics
+from narrows import metrics
 from narrows.baselines import PCAResidual, rolling_z
 from narrows.data.windows import spread, window_starts
+from narrows.fitted import conformal
 from narrows.tasks.base import Evaluation, Metric, Picture
 
 __all__ = ["Part", "evaluation", "plant"]

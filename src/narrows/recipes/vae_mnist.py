@@ -3,9 +3,9 @@
 import torch
 
 from narrows.data.pairs import Pairs
-from narrows.density import log_likelihood
-from narrows.diagnostics import latent_use
 from narrows.families.vae import VAE
+from narrows.fitted.density import log_likelihood
+from narrows.fitted.diagnostics import latent_use
 from narrows.inputs import model_rows
 from narrows.recipes.base import PLAIN, recipe
 from narrows.recipes.evidence import reconstructions

@@ -8,12 +8,12 @@ import numpy as np
 from sklearn.base import OutlierMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
-from narrows import conformal
 from narrows.errors import InputError
 from narrows.estimator import Estimator
 from narrows.families.autoencoder import AutoEncoder
+from narrows.fitted import conformal
+from narrows.fitted.neighbourhood import Neighbourhood, reference_rows
 from narrows.inputs import checked_rows
-from narrows.neighbourhood import Neighbourhood, reference_rows
 from narrows.params import check_params, param
 from narrows.tasks.anomaly_evidence import evaluation
 from narrows.tasks.anomaly_rows import inside_fence, moments, ordinary_rows

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from narrows import conformal, metrics
+from narrows import metrics
 from narrows.baselines import ANOMALY_BASELINES
+from narrows.fitted import conformal
 from narrows.tasks.base import Evaluation, Metric, Picture, Rows, pick, unit
 
 if TYPE_CHECKING:

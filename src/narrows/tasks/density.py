@@ -10,11 +10,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from narrows.baselines import density_rivals
 from narrows.data.measures import measures_of
-from narrows.density import LogLikelihood, bits_per_dimension, log_likelihood
 from narrows.errors import InputError
 from narrows.estimator import Estimator
 from narrows.families.vae import VAE
-from narrows.gaps import Gaps, flat, single
+from narrows.fitted.density import LogLikelihood, bits_per_dimension, log_likelihood
+from narrows.fitted.gaps import Gaps, flat, single
 from narrows.inputs import checked_rows
 from narrows.likelihood import Mixed
 from narrows.params import param

@@ -15,16 +15,16 @@ from narrows.errors import InputError
 from narrows.estimator import Estimator
 from narrows.families.conditional_vae import ConditionalVAE
 from narrows.families.vae import VAE
-from narrows.gaps import Gaps, flat, single
+from narrows.fitted.gaps import Gaps, flat, single
+from narrows.fitted.mixture import CodeMixture
+from narrows.fitted.sampling import decoded, prior_codes
+from narrows.fitted.walks import interpolated, traversed
 from narrows.inputs import checked_rows
 from narrows.likelihood import Mixed
-from narrows.mixture import CodeMixture
 from narrows.params import param
 from narrows.parts import as_part
-from narrows.sampling import decoded, prior_codes
 from narrows.tasks.base import Evaluation, Metric, NewRows, Picture, Rows, Task, pick, unit
 from narrows.training.seeds import drawn
-from narrows.walks import interpolated, traversed
 
 __all__ = ["Generator"]
 
