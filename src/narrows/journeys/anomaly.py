@@ -31,6 +31,7 @@ class AnomalyJourney(RowsJourney):
     """
 
     serves: ClassVar[tuple[str, ...]] = ("anomaly",)
+    knows: ClassVar[tuple[str, ...]] = ()  # its codes are those of standardised rows
     last: ClassVar[bool] = True
 
     label: str | None = param(None, "the column that says which rows are anomalous (1) and which ordinary (0)")

@@ -47,6 +47,7 @@ class RowsJourney(Journey):
     serves: ClassVar[tuple[str, ...]] = ("reduce", "denoise", "density")
     last: ClassVar[bool] = True
     honours: ClassVar[tuple[str, ...]] = ("valid", "start")
+    knows: ClassVar[tuple[str, ...]] = ("decode",)
 
     image_size: str | None = param(None, "HEIGHTxWIDTH that images of a folder are brought to")
     label: str | None = param(None, "the column of a table that holds labels; nothing is learnt from it")
