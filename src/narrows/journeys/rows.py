@@ -9,7 +9,7 @@ import numpy as np
 
 from narrows.data import Schema, Source, read, schema_from_json
 from narrows.data.check import require_range
-from narrows.data.labels import label_names, with_label
+from narrows.data.labels import label_names, same_classes, with_label
 from narrows.data.tables import FILLED
 from narrows.errors import InputError
 from narrows.journeys.base import Items, Journey, Judged, Request, Say
@@ -63,8 +63,9 @@ class RowsJourney(Journey):
             learn, held, where = self.divide(source, task.random_state if isinstance(task.random_state, int) else 0)
             schema, notes = start or learn.fit_schema(), source.notes
         else:
-            learn, where, schema = source, "validation", start or source.fit_schema()
-            held, notes = self.own_rows(request.valid, schema, source)
+            learn, where = self.learnable(source), "validation"
+            schema = start or learn.fit_schema()
+            held, notes = self.own_rows(request.valid, schema, learn)
         said = as_treated(task, (*notes, *(schema.notes if start is None else schema.warnings(source))))
         for note in said:
             say(note)
@@ -118,7 +119,7 @@ class RowsJourney(Journey):
     def own_rows(self, data: str, schema: Schema, source: Source) -> tuple[Source, tuple[str, ...]]:
         """Return the user's own rows to measure on, and the notes on the data; rows that do not fit are refused."""
         try:
-            held = self.named(read(data, like=schema), source.class_names)
+            held = self.measured(read(data, like=schema), source)
             schema.encode(held)
         except InputError as error:
             came = f"--valid {data} does not fit {source.name}: {error.came}"
@@ -129,6 +130,14 @@ class RowsJourney(Journey):
         )
         unused = f"the {len(source.test):,} test rows of {source.name} are not used" if source.test is not None else ""
         return held, tuple(filter(None, (*source.notes, said, unused, *held.notes, *schema.warnings(held))))
+
+    def learnable(self, source: Source) -> Source:
+        """Return the rows that may be learnt from where others are measured on: all."""
+        return source
+
+    def measured(self, held: Source, source: Source) -> Source:
+        """Return the user's own rows with their labels, numbered as those of ``source``."""
+        return same_classes(self.named(held, source.class_names), source.class_names)
 
     def named(self, source: Source, classes: "Sequence[str] | None" = None) -> Source:
         """Return rows with their labels; ``classes`` are those of the fit."""
