@@ -19,10 +19,10 @@ from narrows.params import param
 from narrows.parts import as_part
 from narrows.tasks.base import Rows, Task
 
-__all__ = ["Learnt", "RowsJourney", "items_of", "rows_of", "settle", "size_of_images", "split"]
+__all__ = ["SMALL", "Learnt", "RowsJourney", "items_of", "rows_of", "settle", "size_of_images", "split"]
 
 _SHOWN = 10_000  # items on the map of the codes
-_SMALL = 20  # fewer rows are not split: everything is measured on the rows that were learnt
+SMALL = 20  # fewer rows are not split: everything is measured on the rows that were learnt
 _HELD = 0.1  # of the rows are held out for the verdict ...
 _ENOUGH = 20  # ... but of few rows up to a quarter, to have so many
 
@@ -192,7 +192,7 @@ def split(source: Source, seed: int) -> tuple[Source, Source, str]:
     """Return rows to learn from, rows to measure on, and what the latter are: test, held-out or training rows."""
     if source.test is not None:
         return source, source.test, "test"
-    if len(source) < _SMALL:
+    if len(source) < SMALL:
         return source, source, "training"
     order = np.random.default_rng(seed).permutation(len(source))
     held = max(round(_HELD * len(source)), min(_ENOUGH, len(source) // 4))
