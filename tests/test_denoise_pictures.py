@@ -12,6 +12,7 @@ from narrows.cli import main
 from narrows.errors import InputError
 from narrows.inference import run
 from narrows.metrics import psnr
+from narrows.tasks.base_pictures import Examples
 from narrows.tasks.base_restore import corrected
 
 QUICK = ["--network", "residual:8,1,2,1", "--latent-dim", "16", "--epochs", "45", "--quiet"]
@@ -299,3 +300,14 @@ def test_a_linear_denoiser_in_patches_takes_any_size():
 def test_pairs_of_other_sizes_are_refused_in_python():
     with pytest.raises(InputError, match="sizes"):
         nw.Denoiser(epochs=1).fit_pictures([drawn(0)], [drawn(0, 9, 9)])
+
+
+def test_a_loaded_denoiser_judges_pictures_as_the_fitted_one(tmp_path):
+    pictures = [np.random.default_rng(i).integers(0, 256, (1, 24, 20), np.uint8) for i in range(5)]
+    model = nw.Denoiser(estimator=nw.DenoisingAutoEncoder(network="residual:4,1,1,2", latent_dim=4), epochs=1)
+    model.set_params(random_state=0).fit_pictures(pictures)
+    loaded = nw.load(model.save(tmp_path / "model"))
+    examples = Examples(pictures, None, tuple("abcde"))
+    ours, theirs = (each.evaluate_pictures(examples, examples) for each in (model, loaded))
+    assert ours.metrics == theirs.metrics
+    assert ours.notes == theirs.notes

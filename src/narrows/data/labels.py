@@ -122,7 +122,7 @@ def with_folders(source: Source) -> Source:
 
 
 def same_classes(source: Source, names: Sequence[str] | None) -> Source:
-    """Number the classes of the rows as in ``names``; those that are not among them come after.
+    """Return rows whose classes are numbered as in ``names``; those that are not among them come after.
 
     Examples
     --------
