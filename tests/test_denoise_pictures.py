@@ -186,6 +186,8 @@ def test_mixed_channels_and_depths_one_picture_and_all_of_one_value(tmp_path):
 
 def test_a_users_mistakes_are_named(tmp_path, capsys):
     write(tmp_path / "noisy" / "a.png", drawn(0))
+    assert main(["fit", "denoise", str(tmp_path), "-o", str(tmp_path / "run"), *QUICK]) == 2
+    assert "noisy/ and no clean/" in capsys.readouterr().err
     write(tmp_path / "clean" / "b.png", drawn(0))
     assert main(["fit", "denoise", str(tmp_path), "-o", str(tmp_path / "run"), *QUICK]) == 2
     assert "the same names in both folders" in capsys.readouterr().err
