@@ -288,3 +288,30 @@ def test_reports_from_python_take_labels(labels: np.ndarray, tmp_path: Path) -> 
     report = nw.report(model, X[900:], tmp_path, labels[900:])
     assert report["metrics"]["accuracy"]["value"] > 0.75
     assert (tmp_path / "figures" / "confusion.png").exists()
+
+
+def test_a_loaded_classifier_has_the_history_of_its_labels_and_reports(tmp_path: Path) -> None:
+    model = nw.CodeClassifier(epochs=1, tune_epochs=3, random_state=0).fit(X[:120], Y[:120])
+    loaded = nw.load(model.save(tmp_path / "model"))
+    assert loaded.history_ == model.history_
+    assert len(loaded.history_) == 3
+    assert (loaded.stopped_, loaded.finished_) == (model.stopped_, model.finished_)
+    report = nw.report(loaded, X[:120], tmp_path / "report", y=Y[:120])
+    assert report["metrics"]["accuracy"]["value"] > 0
+
+
+def test_own_validation_rows_are_labelled_by_the_same_file_or_refused(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame = pl.read_csv(table / "plain.csv", schema_overrides={"wine": pl.String})
+    frame[:120].write_csv(tmp_path / "a.csv")
+    frame[120:].write_csv(tmp_path / "b.csv")
+    words = ["fit", "classify", str(tmp_path / "a.csv"), "--labels", str(table / "labels.csv"), *FLAGS]
+    assert main([*words, "--valid", str(tmp_path / "b.csv"), "-o", str(tmp_path / "run")]) == 0
+    report = report_of(tmp_path / "run")
+    assert (report["data"]["used"], report["data"]["held_out"]) == (120, 58)
+    assert "22 rows" in report["verdict"]["text"]  # those of the 58 that the file labels
+    frame[120:].with_columns(wine=pl.Series([f"x{i}" for i in range(58)])).write_csv(tmp_path / "c.csv")
+    assert main([*words, "--valid", str(tmp_path / "c.csv"), "-o", str(tmp_path / "no")]) == 2
+    assert "--valid" in capsys.readouterr().err
+    assert not (tmp_path / "no" / "history.csv").exists()  # refused before training

@@ -182,3 +182,15 @@ def test_rethreshold_imports_nothing_heavy() -> None:
     code = "import sys, narrows.cli.rethreshold; print({'torch', 'numpy', 'sklearn', 'polars'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_own_validation_rows_keep_their_labels_and_anomalous_rows_are_not_learnt_from(tmp_path: Path) -> None:
+    frame(200, 20, seed=1).write_csv(tmp_path / "v.csv")
+    run, report, rows = fit(tmp_path, frame(300, 30), "--label", "bad", "--clean", "--valid", str(tmp_path / "v.csv"))
+    assert report["data"]["rows"] == 300
+    assert (report["data"]["used"], report["data"]["held_out"]) == (270, 200)
+    assert any("30 anomalous rows" in note for note in report["data"]["notes"])
+    assert "planted" not in report["metrics"]["auroc"]["label"]
+    assert report["metrics"]["auroc"]["value"] > 0.95
+    assert len(rows) == 300
+    assert max(nw.load(run).mean_) < 1  # the schema is that of ordinary rows

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from PIL import Image
 from test_cli_bad_input import full_folder, refused
 
 from narrows.cli import main
@@ -141,3 +142,18 @@ def test_a_full_disk_is_said_and_nothing_is_half_written(
     }[what]
     refused(words.split(), ["No space left on device"], capsys)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_second_word_and_codes_are_refused_where_nothing_reads_them(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = ["-o", str(tmp_path / "out")]
+    refused(["apply", str(home / "run"), str(home / "t.csv"), "more.csv", *out], ["DATA2", "no use for it"], capsys)
+    rng = np.random.default_rng(0)
+    for i, picture in enumerate(rng.integers(0, 255, (4, 9, 9), np.uint8)):
+        (tmp_path / "in").mkdir(exist_ok=True)
+        Image.fromarray(picture).save(tmp_path / "in" / f"p{i}.png")
+    words = ["denoise", str(tmp_path / "in"), "--network", "residual:2,blocks=1", "--epochs", "1", "--quiet"]
+    assert main(["fit", *words, "-o", str(tmp_path / "run")]) == 0
+    wrong = ["apply", str(tmp_path / "run"), str(tmp_path / "in"), "--decode", *out]
+    refused(wrong, ["--decode", "no use for it"], capsys)

@@ -236,7 +236,7 @@ def test_new_users_get_lists_and_dislikes_count_as_seen(home: Path, tmp_path: Pa
         ("apply RUN -o OUT", "DATA is missing"),
         ("apply RUN r.csv --history r.csv -o OUT", "--history came beside"),
         ("apply RUN --history none.csv -o OUT", "there is no file"),
-        ("apply RUN --history r.csv --decode -o OUT", "--decode came for a recommender"),
+        ("apply RUN --history r.csv --decode -o OUT", "--decode came for a run that has no use for it"),
         ("apply OTHER --history r.csv -o OUT", "no use for it"),
         ("apply OTHER -o OUT", "DATA is missing"),
         ("fit recommend r.csv --user person -o OUT", "no column 'person'"),

@@ -185,3 +185,24 @@ def test_what_cannot_be_read_from_disk_is_refused(
     assert said in err
     assert len(err.strip().splitlines()) == 1
     assert not (tmp_path / "run").exists()
+
+
+def test_rows_that_are_put_aside_say_nothing_of_means_and_scales(tmp_path: Path) -> None:
+    from narrows.artefact import read_card
+    from narrows.data.stream import held_out
+
+    rows, aside = curved(), held_out(500, 0.1)
+    rows[aside] += 1000
+    np.save(tmp_path / "rows.npy", rows)
+    fit(f"fit reduce {tmp_path}/rows.npy --stream --latent-dim 2 --epochs 1 --quiet", tmp_path / "run")
+    schema = schema_from_json(read_card(tmp_path / "run")["journey"]["card"]["schema"])
+    X = schema.encode(read(rows, like=schema))[~aside]
+    assert np.allclose(X.mean(0), 0, atol=1e-5)
+    assert np.allclose(X.std(0), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("n", [2, 5, 12])
+def test_few_rows_from_disk(n: int, tmp_path: Path) -> None:
+    np.save(tmp_path / "rows.npy", curved(n))
+    report = fit(f"fit reduce {tmp_path}/rows.npy --stream --latent-dim 1 --epochs 1 --quiet", tmp_path / "run")
+    assert report["data"]["rows"] == n  # type: ignore[index]

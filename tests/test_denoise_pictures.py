@@ -12,6 +12,7 @@ from narrows.cli import main
 from narrows.errors import InputError
 from narrows.inference import run
 from narrows.metrics import psnr
+from narrows.tasks.base_pictures import Examples
 from narrows.tasks.base_restore import corrected
 
 QUICK = ["--network", "residual:8,1,2,1", "--latent-dim", "16", "--epochs", "45", "--quiet"]
@@ -185,6 +186,8 @@ def test_mixed_channels_and_depths_one_picture_and_all_of_one_value(tmp_path):
 
 def test_a_users_mistakes_are_named(tmp_path, capsys):
     write(tmp_path / "noisy" / "a.png", drawn(0))
+    assert main(["fit", "denoise", str(tmp_path), "-o", str(tmp_path / "run"), *QUICK]) == 2
+    assert "noisy/ and no clean/" in capsys.readouterr().err
     write(tmp_path / "clean" / "b.png", drawn(0))
     assert main(["fit", "denoise", str(tmp_path), "-o", str(tmp_path / "run"), *QUICK]) == 2
     assert "the same names in both folders" in capsys.readouterr().err
@@ -299,3 +302,14 @@ def test_a_linear_denoiser_in_patches_takes_any_size():
 def test_pairs_of_other_sizes_are_refused_in_python():
     with pytest.raises(InputError, match="sizes"):
         nw.Denoiser(epochs=1).fit_pictures([drawn(0)], [drawn(0, 9, 9)])
+
+
+def test_a_loaded_denoiser_judges_pictures_as_the_fitted_one(tmp_path):
+    pictures = [np.random.default_rng(i).integers(0, 256, (1, 24, 20), np.uint8) for i in range(5)]
+    model = nw.Denoiser(estimator=nw.DenoisingAutoEncoder(network="residual:4,1,1,2", latent_dim=4), epochs=1)
+    model.set_params(random_state=0).fit_pictures(pictures)
+    loaded = nw.load(model.save(tmp_path / "model"))
+    examples = Examples(pictures, None, tuple("abcde"))
+    ours, theirs = (each.evaluate_pictures(examples, examples) for each in (model, loaded))
+    assert ours.metrics == theirs.metrics
+    assert ours.notes == theirs.notes

@@ -119,3 +119,16 @@ def test_one_good_image_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture
     folder(tmp_path / "data", good=1)
     assert main(["fit", "anomaly", str(tmp_path / "data"), "-o", str(tmp_path / "run"), "--quiet"]) == 2
     assert "holds 1 good image" in capsys.readouterr().err
+
+
+def test_images_of_one_stem_have_a_map_each_and_unread_images_are_named(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    names = ["good/0.png", "good/0.bmp", "good/1.png", "good/2.png", "bad/1.png", "bad/1.bmp", "left.png"]
+    for name in [*names, "train/other/x.png"]:
+        path = tmp_path / "in" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (20, 20), np.uint8)).save(path)
+    out = tmp_path / "run"
+    report = run(["fit", "anomaly", str(tmp_path / "in"), "--epochs", "1", "--quiet"], out)
+    assert len(scores(out)) == len(list((out / "heatmaps").rglob("*.png"))) == 6
+    assert any("2 images" in note and "left.png" in note for note in report["data"]["notes"])

@@ -238,3 +238,9 @@ def test_from_python_with_arrays_lists_and_a_saved_model(tmp_path: Path) -> None
         report(model, X, tmp_path / "report")
     with pytest.raises(nw.InputError, match="2 channels where 1 are wanted"):
         model.predict(np.zeros((1, 2, 8, 8)))
+
+
+def test_a_number_for_each_object_is_refused() -> None:
+    X = np.zeros((1, 1, 32, 32), np.float32)
+    with pytest.raises(nw.InputError, match="1,024 values"):
+        nw.Segmenter(epochs=1).fit(X, np.arange(1024).reshape(1, 32, 32))

@@ -10,11 +10,10 @@ import torch
 from sklearn.base import clone
 
 from narrows.baselines import PCABaseline
-from narrows.baselines.rows import unit
 from narrows.bottlenecks import Variational
 from narrows.estimator import Estimator
 from narrows.fitted.diagnostics import latent_use
-from narrows.inputs import checked_rows
+from narrows.inputs import checked_rows, unit
 from narrows.training.work import products
 
 __all__ = ["CodeSize", "active_units", "sweep"]

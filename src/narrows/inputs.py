@@ -13,7 +13,7 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 from narrows.data.stream import Stored
 from narrows.errors import InputError
 
-__all__ = ["checked_rows", "checked_weights", "like_rows", "model_rows", "n_axes"]
+__all__ = ["checked_rows", "checked_weights", "like_rows", "model_rows", "n_axes", "unit"]
 
 _KEPT = {"uint8", "uint16"}
 
@@ -119,3 +119,17 @@ def _types(X: Any) -> set[str]:
     columns = getattr(X, "dtypes", None)
     found = columns if isinstance(columns, Iterable) else [getattr(X, "dtype", None)]
     return {str(each).lower() for each in found}
+
+
+def unit(X: Any) -> np.ndarray:
+    """Return rows as floats, uint8 and uint16 in [0, 1], sparse rows dense.
+
+    Examples
+    --------
+    >>> unit(np.array([[0, 255]], dtype=np.uint8)).tolist()
+    [[0.0, 1.0]]
+    """
+    rows: np.ndarray = X.toarray() if hasattr(X, "toarray") else np.asarray(X)
+    if rows.dtype in (np.uint8, np.uint16):
+        return np.asarray(rows / np.float32(np.iinfo(rows.dtype).max), np.float32)
+    return np.asarray(rows, np.result_type(rows, np.float32))

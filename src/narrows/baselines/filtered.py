@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from narrows.baselines.pictures import best_cut
-from narrows.baselines.rows import unit
 from narrows.data.tiles import tiled
+from narrows.inputs import unit
 
 __all__ = ["FilteredPixels"]
 

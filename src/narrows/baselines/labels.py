@@ -6,7 +6,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from narrows.baselines.rows import Array, unit
+from narrows.baselines.rows import Array
+from narrows.inputs import unit
 
 __all__ = ["LogisticBaseline"]
 

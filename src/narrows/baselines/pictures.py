@@ -7,8 +7,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from narrows.baselines.rows import ENOUGH, sample, unit
+from narrows.baselines.rows import ENOUGH, sample
 from narrows.errors import InputError
+from narrows.inputs import unit
 
 __all__ = ["ColourTable", "LocationPrior", "MeanTarget", "SmoothedThreshold"]
 

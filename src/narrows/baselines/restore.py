@@ -7,7 +7,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from narrows.baselines.rows import sample, unit
+from narrows.baselines.rows import sample
+from narrows.inputs import unit
 
 __all__ = ["NonLocalMeans", "TotalVariation"]
 

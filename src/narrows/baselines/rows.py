@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from narrows.errors import InputError
+from narrows.inputs import unit
 
 __all__ = ["LinearDenoiser", "MedianFilter", "NoisyInput", "PCABaseline"]
 
@@ -186,13 +187,6 @@ class NoisyInput:
     def denoise(self, noisy: Array) -> Array:
         """Return the rows as they came, in [0, 1] when they were integers."""
         return unit(noisy)
-
-
-def unit(rows: Array) -> Array:
-    """Values as floats; uint8 and uint16 become [0, 1]."""
-    if rows.dtype in (np.uint8, np.uint16):
-        return np.asarray(rows / np.float32(np.iinfo(rows.dtype).max), np.float32)
-    return np.asarray(rows, np.result_type(rows, np.float32))
 
 
 def _parts(rows: Array) -> Iterator[Floats]:

@@ -13,7 +13,8 @@ from narrows.journeys.base import Journey, Request, journey_from_card
 __all__ = ["apply"]
 
 _FLAGS = {"history": "--history", "n": "-n", "label": "--class", "random_state": "--random-state"}
-_OWNERS = {"history": "recommend"}  # the others belong to generate
+_WORDS = {"decode": "--decode", "second": "DATA2"} | _FLAGS  # what not every run reads
+_OWNERS = {"history": "recommend", "decode": "reduce", "second": "sparse"}  # the others belong to generate
 
 
 def apply(options: Options) -> int:
@@ -42,9 +43,10 @@ def apply(options: Options) -> int:
 
 def _require(journey: Journey, options: Options, given: dict[str, Any]) -> None:
     """Refuse what a run does not read, and a call without what it needs."""
-    useless = sorted(given.keys() - set(journey.knows))
+    more = {name for name in ("decode", "second") if getattr(options, name)}
+    useless = sorted((given.keys() | more) - set(journey.knows))
     if useless:
-        came = ", ".join(_FLAGS[name] for name in useless)
+        came = ", ".join(_WORDS[name] for name in useless)
         owner = _OWNERS.get(useless[0], "generate")
         raise InputError(f"{came} came for a run that has no use for it", f"a run of {owner}", "leave it out")
     history = " or --history FILE" if "history" in journey.knows else ""

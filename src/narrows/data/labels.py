@@ -17,7 +17,7 @@ from .read import read
 from .source import Source, row_numbers
 from .tables import TableSource
 
-__all__ = ["label_names", "with_folders", "with_label", "with_labels"]
+__all__ = ["label_names", "same_classes", "with_folders", "with_label", "with_labels"]
 
 _FEW = 20  # classes that any table may have; beyond, every second row would be a class of its own
 
@@ -119,6 +119,24 @@ def with_folders(source: Source) -> Source:
     kept = tuple(note for note in source.notes if "are read as classes" not in note)
     listed = f"{source.name!r}: its {len(names)} subfolders are read as classes ({', '.join(names[:5])})"
     return replace(source, labels=labels, class_names=names, notes=(*kept, listed, said))
+
+
+def same_classes(source: Source, names: Sequence[str] | None) -> Source:
+    """Return rows whose classes are numbered as in ``names``; those that are not among them come after.
+
+    Examples
+    --------
+    >>> from narrows.data import read
+    >>> source = with_label(read(pl.DataFrame({"x": [1, 5], "y": ["b", "c"]})), "y")
+    >>> same_classes(source, ("a", "b")).labels.tolist(), same_classes(source, ("a", "b")).class_names
+    ([1, 2], ('a', 'b', 'c'))
+    """
+    own = source.class_names
+    if source.labels is None or own is None or names is None:
+        return source
+    every = (*names, *(name for name in own if name not in names))
+    places = np.array([*map(every.index, own), -1], np.int64)
+    return replace(source, labels=places[source.labels], class_names=every)
 
 
 def _places(source: Source) -> dict[str, int]:

@@ -46,9 +46,14 @@ class Pieces(ABC):
     def read(self, start: int, stop: int, like: Schema | None = None) -> Source:
         """Return some rows that follow each other, with the names that they have in the whole."""
 
+    @property
+    def sampled(self) -> np.ndarray:
+        """Which rows ``sample`` gives: at most 100 000, evenly spaced."""
+        return _even(len(self), SAMPLE)
+
     @abstractmethod
-    def sample(self, most: int = SAMPLE) -> Source:
-        """Return at most so many rows, evenly spaced."""
+    def sample(self) -> Source:
+        """Return some rows, from which a schema may be learnt."""
 
     def has_holes(self) -> bool:
         """Return whether some cells are empty."""
@@ -84,10 +89,9 @@ class ArrayPieces(Pieces):
         """Return some rows that follow each other; their names are their numbers."""
         return self._source(slice(start, stop), np.arange(start, stop), like)
 
-    def sample(self, most: int = SAMPLE) -> Source:
-        """Return at most so many rows, evenly spaced."""
-        at = _even(len(self), most)
-        return self._source(at, at, None)
+    def sample(self) -> Source:
+        """Return the rows that are sampled."""
+        return self._source(self.sampled, self.sampled, None)
 
     def has_holes(self) -> bool:
         """Return whether some values are not a number."""
@@ -119,11 +123,15 @@ class ParquetPieces(Pieces):
         """Return some rows that follow each other."""
         return self._source(self.scan.slice(start, stop - start).collect(), np.arange(start, stop), like)
 
-    def sample(self, most: int = SAMPLE) -> Source:
-        """Return at most so many rows, evenly spaced."""
-        step = -(-self.n // most)
-        frame = self.scan.gather_every(step).collect(engine="streaming")
-        return self._source(frame, np.arange(0, self.n, step), None)
+    @property
+    def sampled(self) -> np.ndarray:
+        """Every so many-th row, at most 100 000."""
+        return np.arange(0, self.n, max(1, -(-self.n // SAMPLE)))
+
+    def sample(self) -> Source:
+        """Return the rows that are sampled."""
+        frame = self.scan.gather_every(max(1, -(-self.n // SAMPLE))).collect(engine="streaming")
+        return self._source(frame, self.sampled, None)
 
     def has_holes(self) -> bool:
         """Return whether some cells are empty or not a number."""
@@ -152,9 +160,14 @@ class ImagePieces(Pieces):
         """Return some images, at the size of the fit."""
         return self._source(range(start, stop), like)
 
-    def sample(self, most: int = 2000) -> Source:
-        """Return at most so many images, evenly spaced; their sizes settle that of all."""
-        return replace(self._source(_even(len(self), min(most, 2000)), None), notes=self.found)
+    @property
+    def sampled(self) -> np.ndarray:
+        """Which images ``sample`` gives: at most 2000, evenly spaced."""
+        return _even(len(self), 2000)
+
+    def sample(self) -> Source:
+        """Return the images that are sampled; their sizes settle that of all."""
+        return replace(self._source(self.sampled, None), notes=self.found)
 
     def _source(self, at: Any, like: Schema | None) -> Source:
         files = [self.files[i] for i in at]

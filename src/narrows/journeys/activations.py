@@ -35,6 +35,7 @@ class ActivationsJourney(Journey):
     """Activations in .npy or .safetensors files, a folder of such shards, or a pattern, of any size."""
 
     serves: ClassVar[tuple[str, ...]] = ("sparse",)
+    knows: ClassVar[tuple[str, ...]] = ("second",)
 
     names: str | None = param(None, "a text file with the name of every row, one per line")
     tensor: str | None = param(None, "which tensor of a .safetensors file holds the activations")
@@ -101,8 +102,6 @@ class ActivationsJourney(Journey):
         """Write the features at work in every new row, their values, and the page; DATA2 names the rows."""
         if not isinstance(task, FeatureDictionary):
             raise TypeError(f"{task.name} learnt no features")
-        if request.decode:
-            raise InputError("--decode came for a feature dictionary", "activations", "dictionary.safetensors decodes")
         rows, notes = open_activations(request.data, self.tensor)
         if rows.width != card["width"]:
             raise InputError(f"{request.data} holds rows of {rows.width} values", f"{card['width']}, as at fit")

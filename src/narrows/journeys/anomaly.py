@@ -31,6 +31,7 @@ class AnomalyJourney(RowsJourney):
     """
 
     serves: ClassVar[tuple[str, ...]] = ("anomaly",)
+    knows: ClassVar[tuple[str, ...]] = ()  # its codes are those of standardised rows
     last: ClassVar[bool] = True
 
     label: str | None = param(None, "the column that says which rows are anomalous (1) and which ordinary (0)")
@@ -40,8 +41,7 @@ class AnomalyJourney(RowsJourney):
         if classes is not None:
             return source
         if self.label is None:
-            test = None if source.test is None else replace(source.test, labels=None, class_names=None)
-            return replace(source, labels=None, class_names=None, test=test)
+            return replace(_bare(source), test=None if source.test is None else _bare(source.test))
         return labelled(source, self.label)
 
     def divide(self, source: Source, seed: int) -> tuple[Source, Source, str]:
@@ -57,8 +57,20 @@ class AnomalyJourney(RowsJourney):
         place = replace(source.take(ordinary), ids=ordinary.astype(np.str_), test=None)
         learn, held, where = split(place, seed)
         held_rows = np.concatenate([held.ids.astype(int), strange])
-        learnt = replace(source.take(learn.ids.astype(int)), labels=None, class_names=None)  # all of them ordinary
-        return learnt, source.take(held_rows), where
+        return _bare(source.take(learn.ids.astype(int))), source.take(held_rows), where
+
+    def learnable(self, source: Source) -> Source:
+        """Return the ordinary rows, where labels say which those are."""
+        if source.labels is None:
+            return source
+        ordinary = np.flatnonzero(source.labels == 0)
+        said = f"{len(source) - len(ordinary)} anomalous rows of {source.name!r} are not learnt from"
+        made = _bare(source.take(ordinary))
+        return replace(made, notes=(*made.notes, said)) if len(ordinary) < len(source) else made
+
+    def measured(self, held: Source, source: Source) -> Source:
+        """Return the user's own rows with the labels of their column."""
+        return self.named(held)
 
     def put(
         self, task: Any, schema: Schema, source: Source, X: Any, folder: Path, *, fresh: bool = False
@@ -69,6 +81,11 @@ class AnomalyJourney(RowsJourney):
         scores, explained = task.examine(X, fresh=fresh)
         why = reasons(schema, source, explained.contributions, explained.expected)
         return [write_table({**task.columns(scores), **why}, folder / "scores.csv", source.ids, source.id_name)]
+
+
+def _bare(source: Source) -> Source:
+    """Return rows without labels."""
+    return replace(source, labels=None, class_names=None)
 
 
 def labelled(source: Source, name: str) -> Source:

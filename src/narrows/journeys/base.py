@@ -64,7 +64,7 @@ class Journey(ABC):
     last: ClassVar[bool] = False  # asked only when no other takes the request
     honours: ClassVar[tuple[str, ...]] = ()  # "valid", "start": what else of a request its ``fit`` can do
     asks: ClassVar[tuple[str, ...]] = ("data",)  # what `apply` must be given, of what the command line takes
-    knows: ClassVar[tuple[str, ...]] = ()  # further flags of `apply` that it reads from ``given``
+    knows: ClassVar[tuple[str, ...]] = ()  # of what not every `apply` reads: decode, second, flags
 
     def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from narrows.data.masks import read_masks
-from narrows.data.pictures import Pictures, alike, read_pictures, write_pictures
+from narrows.data.pictures import Pictures, alike, png_names, read_pictures, write_pictures
 from narrows.data.pixels import FORMATS
 from narrows.errors import InputError
 from narrows.journeys.base import Journey, Judged, Request, Say
@@ -130,9 +130,7 @@ class ImageAnomalyJourney(Journey):
         ids = np.array(pictures.names)
         top = -task.offset_ if np.isfinite(task.offset_) else max(task.calibration_)
         painted = [paint(*pair, top) for pair in zip(pictures.arrays, maps, strict=True)]
-        overlays = Pictures(
-            "heatmaps", tuple(str(PurePosixPath(n).with_suffix(".png")) for n in pictures.names), painted
-        )
+        overlays = Pictures("heatmaps", png_names(pictures.names), painted)
         made = write_pictures(painted, overlays, folder / "heatmaps")
         return [write_table(columns, folder / "scores.csv", ids, "file"), *made]
 
@@ -180,7 +178,15 @@ def found(data: Path) -> tuple[Pictures, Pictures, list[np.ndarray | None], list
     notes.append(
         f"{len(bad)} bad images are measured on, in {', '.join(path.name for path in folders) or 'no folders'}"
     )
-    return ordinary, bad, masks, notes + said
+    return ordinary, bad, masks, [*notes, *said, *_unused(data, [good, *folders, *([truth] if truth else [])])]
+
+
+def _unused(data: Path, read: list[Path]) -> list[str]:
+    """Return a note on the images that are in none of the folders that were read, if there are any."""
+    every = (path for path in sorted(data.rglob("*")) if path.suffix.lower() in FORMATS)
+    left = [path.relative_to(data).as_posix() for path in every if not any(each in path.parents for each in read)]
+    said = f"{len(left)} images are neither good, bad nor masks by their folder, and are not used"
+    return [f"{said} ({', '.join(left[:5])}{', ...' if len(left) > 5 else ''})"] if left else []
 
 
 def masks_of(bad: Pictures, truth: Path | None) -> tuple[list[np.ndarray | None], list[str]]:

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from narrows.data import Schema, Source
-from narrows.data.labels import with_folders, with_labels
+from narrows.data.labels import same_classes, with_folders, with_labels
 from narrows.errors import InputError
 from narrows.journeys.base import Request, Say
 from narrows.journeys.rows import RowsJourney
@@ -34,7 +34,14 @@ class LabelledJourney(RowsJourney):
         """Return the rows, some with a label."""
         if self.label and self.labels:
             raise InputError("--label and --labels came together", "a column, or a file", "leave one out")
-        source = super().open(data, like)
+        return self._labelled(super().open(data, like))
+
+    def measured(self, held: Source, source: Source) -> Source:
+        """Return the user's own rows with their labels, numbered as those of ``source``."""
+        return same_classes(self._labelled(self.named(held, source.class_names)), source.class_names)
+
+    def _labelled(self, source: Source) -> Source:
+        """Return rows with the labels of a file, or of their folders; rows of which none has one are refused."""
         source = with_labels(source, self.labels) if self.labels else with_folders(source)
         if source.labels is None:
             accepted = "--label COLUMN of a table, --labels FILE of identifiers and labels, or one folder per class"

@@ -28,7 +28,7 @@ class NewRowsJourney(RowsJourney):
     serves: ClassVar[tuple[str, ...]] = ("generate",)
     last: ClassVar[bool] = True
     asks: ClassVar[tuple[str, ...]] = ()
-    knows: ClassVar[tuple[str, ...]] = ("n", "label", "random_state")
+    knows: ClassVar[tuple[str, ...]] = ("decode", "n", "label", "random_state")
 
     def write(self, folder: Path) -> list[Path]:
         """Write new rows, and what lies between the rows of a table."""

@@ -103,8 +103,6 @@ class RatingsJourney(Journey):
 
     def apply(self, task: Task, card: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
         """Write recommendations for the users of a history; they need not have been there at the fit."""
-        if request.decode:
-            raise InputError("--decode came for a recommender", "a history", "narrows apply RUN --history FILE -o OUT")
         ratings = read_ratings(Path(request.given.get("history") or request.data).expanduser(), self._reading(), card)
         users, liked = ratings.liked.shape[0], ratings.liked.nnz
         for note in (*ratings.notes, f"{users:,} user{'s' * (users > 1)} with {liked:,} known items that are liked"):

@@ -58,12 +58,12 @@ class DenoiseJourney(RestoreJourney):
         folder = Path(request.data).expanduser()
         noisy, clean = (folder / part for part in ("noisy", "clean"))
         if request.second is not None:
-            noisy, clean = folder, Path(request.second)
-        elif clean.is_dir() and not noisy.is_dir():
-            pictures = read_pictures(clean)
-            return Found(pictures, None, pictures.notes)
-        elif not clean.is_dir():
-            pictures = read_pictures(folder)
+            noisy, clean = folder, Path(request.second).expanduser()
+        elif not clean.is_dir() and noisy.is_dir():
+            came = f"{request.data!r} holds noisy/ and no clean/"
+            raise InputError(came, "noisy/ and clean/ with the same names, or clean pictures", "another DATA")
+        elif not noisy.is_dir():
+            pictures = read_pictures(clean if clean.is_dir() else folder)
             return Found(pictures, None, pictures.notes)
         x, y = read_pictures(noisy), read_pictures(clean)
         a, b, notes = matched(x, y)

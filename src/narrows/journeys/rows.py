@@ -9,7 +9,7 @@ import numpy as np
 
 from narrows.data import Schema, Source, read, schema_from_json
 from narrows.data.check import require_range
-from narrows.data.labels import label_names, with_label
+from narrows.data.labels import label_names, same_classes, with_label
 from narrows.data.tables import FILLED
 from narrows.errors import InputError
 from narrows.journeys.base import Items, Journey, Judged, Request, Say
@@ -19,10 +19,10 @@ from narrows.params import param
 from narrows.parts import as_part
 from narrows.tasks.base import Rows, Task
 
-__all__ = ["Learnt", "RowsJourney", "items_of", "rows_of", "settle", "size_of_images", "split"]
+__all__ = ["SMALL", "Learnt", "RowsJourney", "items_of", "rows_of", "settle", "size_of_images", "split"]
 
 _SHOWN = 10_000  # items on the map of the codes
-_SMALL = 20  # fewer rows are not split: everything is measured on the rows that were learnt
+SMALL = 20  # fewer rows are not split: everything is measured on the rows that were learnt
 _HELD = 0.1  # of the rows are held out for the verdict ...
 _ENOUGH = 20  # ... but of few rows up to a quarter, to have so many
 
@@ -47,6 +47,7 @@ class RowsJourney(Journey):
     serves: ClassVar[tuple[str, ...]] = ("reduce", "denoise", "density")
     last: ClassVar[bool] = True
     honours: ClassVar[tuple[str, ...]] = ("valid", "start")
+    knows: ClassVar[tuple[str, ...]] = ("decode",)
 
     image_size: str | None = param(None, "HEIGHTxWIDTH that images of a folder are brought to")
     label: str | None = param(None, "the column of a table that holds labels; nothing is learnt from it")
@@ -62,8 +63,9 @@ class RowsJourney(Journey):
             learn, held, where = self.divide(source, task.random_state if isinstance(task.random_state, int) else 0)
             schema, notes = start or learn.fit_schema(), source.notes
         else:
-            learn, where, schema = source, "validation", start or source.fit_schema()
-            held, notes = self.own_rows(request.valid, schema, source)
+            learn, where = self.learnable(source), "validation"
+            schema = start or learn.fit_schema()
+            held, notes = self.own_rows(request.valid, schema, learn)
         said = as_treated(task, (*notes, *(schema.notes if start is None else schema.warnings(source))))
         for note in said:
             say(note)
@@ -117,7 +119,7 @@ class RowsJourney(Journey):
     def own_rows(self, data: str, schema: Schema, source: Source) -> tuple[Source, tuple[str, ...]]:
         """Return the user's own rows to measure on, and the notes on the data; rows that do not fit are refused."""
         try:
-            held = self.named(read(data, like=schema), source.class_names)
+            held = self.measured(read(data, like=schema), source)
             schema.encode(held)
         except InputError as error:
             came = f"--valid {data} does not fit {source.name}: {error.came}"
@@ -128,6 +130,14 @@ class RowsJourney(Journey):
         )
         unused = f"the {len(source.test):,} test rows of {source.name} are not used" if source.test is not None else ""
         return held, tuple(filter(None, (*source.notes, said, unused, *held.notes, *schema.warnings(held))))
+
+    def learnable(self, source: Source) -> Source:
+        """Return the rows that may be learnt from where others are measured on: all."""
+        return source
+
+    def measured(self, held: Source, source: Source) -> Source:
+        """Return the user's own rows with their labels, numbered as those of ``source``."""
+        return same_classes(self.named(held, source.class_names), source.class_names)
 
     def named(self, source: Source, classes: "Sequence[str] | None" = None) -> Source:
         """Return rows with their labels; ``classes`` are those of the fit."""
@@ -182,7 +192,7 @@ def split(source: Source, seed: int) -> tuple[Source, Source, str]:
     """Return rows to learn from, rows to measure on, and what the latter are: test, held-out or training rows."""
     if source.test is not None:
         return source, source.test, "test"
-    if len(source) < _SMALL:
+    if len(source) < SMALL:
         return source, source, "training"
     order = np.random.default_rng(seed).permutation(len(source))
     held = max(round(_HELD * len(source)), min(_ENOUGH, len(source) // 4))

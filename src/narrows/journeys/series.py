@@ -130,8 +130,6 @@ class SeriesJourney(Journey):
 
     def apply(self, task: Any, card: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
         """Write the scores of a new series."""
-        if request.decode:
-            raise InputError("--decode came for a series", "a table with a time column", "leave it out")
         self.task, self.schema = task, schema_from_json(card["schema"])
         made = self._read(request.data, self.schema)
         for note in (*made.notes, *self.schema.warnings(made.source)):

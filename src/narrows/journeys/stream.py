@@ -17,7 +17,7 @@ from narrows.data.table_schema import TableSchema
 from narrows.data.tables import TableSource
 from narrows.errors import InputError
 from narrows.journeys.base import Judged, Request, Say
-from narrows.journeys.rows import Learnt, RowsJourney, items_of, rows_of, settle, size_of_images
+from narrows.journeys.rows import SMALL, Learnt, RowsJourney, items_of, rows_of, settle, size_of_images
 from narrows.params import param
 from narrows.tasks.base import Task
 
@@ -58,16 +58,18 @@ class StreamJourney(RowsJourney):
             raise InputError(came, "data without labels", "leave --label out, or make the file smaller")
         pieces = _opened(request.data, self.image_size)
         sample = pieces.sample()
-        schema = sample.fit_schema() if request.start is None else schema_from_json(request.start["schema"])
+        few = len(pieces) < SMALL
+        aside = np.zeros(len(pieces), bool) if request.valid or few else held_out(len(pieces), _HELD)
+        known = sample.take(np.flatnonzero(~aside[pieces.sampled]))
+        schema = known.fit_schema() if request.start is None else schema_from_json(request.start["schema"])
         rows, where = self._encoded(task, pieces, schema)
-        aside = np.zeros(len(pieces), bool) if request.valid else held_out(len(pieces), _HELD)
-        learn, held, notes = rows.take(np.flatnonzero(~aside)), rows.take(np.flatnonzero(aside)), sample.notes
+        learn, held, notes = rows.take(np.flatnonzero(~aside)), rows.take(np.flatnonzero(aside | few)), sample.notes
         if request.valid:
             own, notes = self.own_rows(request.valid, schema, sample)
             held = schema.encode(own)
         settle(task, request, learn, schema)
         seen = f"{pieces.name}: read from disk while training ({where})"
-        seen += "" if request.start else f"; means, levels and sizes are those of {len(sample):,} rows"
+        seen += "" if request.start else f"; means, levels and sizes are those of {len(known):,} rows"
         notes = tuple(dict.fromkeys((*notes, *schema.notes, seen)))
         for note in notes:
             say(note)
@@ -81,11 +83,11 @@ class StreamJourney(RowsJourney):
             "name": pieces.name,
             "rows": len(pieces),
             "used": len(learn),
-            "held_out": len(held),
+            "held_out": 0 if few and not request.valid else len(held),
             "values per row": shape,
             "fingerprint": rows.fingerprint().decode()[:16],
             "notes": list(notes),
-            "split": "validation" if request.valid else "held-out",
+            "split": "validation" if request.valid else "training" if few else "held-out",
         }
 
     def _encoded(self, task: Task, pieces: Pieces, schema: Schema) -> tuple[Stored, str]:

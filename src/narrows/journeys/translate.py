@@ -34,7 +34,7 @@ class TranslateJourney(PicturesJourney):
         data = Path(request.data).expanduser()
         first, second = inside(data, ("a",)), inside(data, ("b",))
         if request.second is not None:
-            first, second = data, Path(request.second)
+            first, second = data, Path(request.second).expanduser()
         if first is not None and second is not None:
             A, B = read_pictures(first), read_pictures(second)
             notes = [*A.notes, *B.notes]

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from narrows.baselines import PCABaseline
-from narrows.baselines.rows import unit
 from narrows.data.tiles import pad, ramp, starts
-from narrows.tasks.base import Evaluation, Metric, Picture
+from narrows.metrics import auroc
+from narrows.tasks.base import Evaluation, Metric, Picture, unit
 from narrows.tasks.base_pictures import resized, shown
 
 __all__ = ["PatchResidual", "drawn_patches", "heat", "image_score", "judge_maps", "parts_of", "planted"]
@@ -153,15 +153,13 @@ def judge_maps(
 
 def _aurocs(labels: Array, masks: list[Array | None], maps: list[Array]) -> dict[str, float]:
     """Return the areas under the ROC curves of pictures, and of pixels where there are masks."""
-    from sklearn.metrics import roc_auc_score
-
-    found = {"image_auroc": float(roc_auc_score(labels, [image_score(each) for each in maps]))}
+    found = {"image_auroc": auroc(labels, [image_score(each) for each in maps])}
     known = [(mask, each) for mask, each in zip(masks, maps, strict=True) if mask is not None]
     truth = np.concatenate([mask.ravel() for mask, _ in known]) if known else np.zeros(0, bool)
     if truth.any() and not truth.all():
         seen = np.concatenate([each.ravel() for _, each in known])
         some = np.random.default_rng(0).permutation(len(truth))[:_SAMPLED]
-        found["pixel_auroc"] = float(roc_auc_score(truth[some], seen[some]))
+        found["pixel_auroc"] = auroc(truth[some], seen[some])
     return found
 
 

@@ -10,9 +10,10 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
 from narrows.estimator import Estimator
+from narrows.inputs import unit
 from narrows.params import TASKS, check_params, kebab, param, register
 
-__all__ = ["Evaluation", "Metric", "NewRows", "Picture", "Rows", "Task"]
+__all__ = ["Evaluation", "Metric", "NewRows", "Picture", "Rows", "Task", "unit"]
 
 
 class Metric(NamedTuple):
@@ -163,19 +164,6 @@ class Task(BaseEstimator):
 
         check_is_fitted(self)
         return save(self, folder)
-
-
-def unit(X: Any) -> np.ndarray:
-    """Return rows as floats, uint8 and uint16 in [0, 1], sparse rows dense.
-
-    Examples
-    --------
-    >>> unit(np.array([[0, 255]], dtype=np.uint8)).tolist()
-    [[0.0, 1.0]]
-    """
-    rows: np.ndarray = X.toarray() if hasattr(X, "toarray") else np.asarray(X)
-    full = {"uint8": 255.0, "uint16": 65535.0}.get(rows.dtype.name)
-    return rows.astype(np.float32) / np.float32(full) if full else rows
 
 
 def error_rows(truth: np.ndarray, result: np.ndarray) -> np.ndarray:

@@ -53,7 +53,7 @@ class CodeClassifier(ClassifierMixin, Task, name="classify"):
     summary = (
         "name the class of rows, most of which need no label; against logistic regression and a supervised network"
     )
-    fitted = ("classes_",)
+    fitted = ("classes_", "history_", "stopped_", "finished_")
 
     prefit: bool = param(False, "the autoencoder is fitted already")
     pretrain: bool = param(True, "fit the autoencoder before the labels are learnt")
@@ -161,8 +161,9 @@ class CodeClassifier(ClassifierMixin, Task, name="classify"):
         return dict(self.model_.state_dict())
 
     def adopt_state(self, state: dict[str, Any]) -> Self:
-        """Take the classes, and put the tuned encoder and the head together again."""
-        self.classes_ = np.asarray(state.pop("classes_"))
+        """Take what ``fitted_state`` gave, and put the tuned encoder and the head together again."""
+        super().adopt_state({name: state.pop(name) for name in self.fitted if name in state})
+        self.classes_ = np.asarray(self.classes_)
         self.model_ = headed(self.estimator_, len(self.classes_), None, 0).eval()
         self.model_.load_state_dict({name: torch.from_numpy(values) for name, values in state.items()})
         return self

@@ -40,6 +40,7 @@ class Denoiser(PicturesTask, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     (3, 8, 8)
     """
 
+    fitted = ("paired_", "remarks_")
     summary = "clean rows or pictures, or noisy and clean ones; against linear, median, variation, non-local means"
 
     noise: str | Corruption = param(

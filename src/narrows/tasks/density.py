@@ -5,7 +5,6 @@ import zlib
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
-from sklearn.metrics import roc_auc_score
 from sklearn.utils.validation import check_is_fitted
 
 from narrows.baselines import density_rivals
@@ -17,6 +16,7 @@ from narrows.fitted.density import LogLikelihood, bits_per_dimension, log_likeli
 from narrows.fitted.gaps import Gaps, flat, single
 from narrows.inputs import checked_rows
 from narrows.likelihood import Mixed
+from narrows.metrics import auroc
 from narrows.params import param
 from narrows.parts import as_part
 from narrows.tasks.base import Evaluation, Metric, Picture, Rows, Task, pick, unit
@@ -147,7 +147,7 @@ class DensityEstimator(Gaps, Task, name="density"):
         made = {"nats": nats, "bits": float(bits_per_dimension(nats, (self._columns(),)))}
         if rare is not None:
             low = -np.maximum(log_p, np.finfo(np.float64).min)
-            made["auroc"] = float(roc_auc_score(rare.flag[rare.known], low[rare.known]))
+            made["auroc"] = auroc(rare.flag[rare.known], low[rare.known])
         return made
 
     def _measures(self, X: Any) -> list[tuple[str, int, float, float]]:

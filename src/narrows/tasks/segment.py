@@ -28,6 +28,7 @@ from narrows.tasks.segment_judge import judge
 __all__ = ["Segmenter"]
 
 Array = NDArray[Any]
+_MOST = 250  # classes: with void and those that were not learnt they fit a byte
 
 
 class Segmenter(PicturesTask, Task, name="segment"):
@@ -133,6 +134,9 @@ class Segmenter(PicturesTask, Task, name="segment"):
         if len(counts) < 2 or min(counts) < 0:
             held = ", ".join(map(str, sorted(counts))) or "nothing that counts"
             raise InputError(f"All masks together hold {held}", "two classes or more, whole numbers from 0 on")
+        if len(counts) > _MOST:
+            came = f"All masks together hold {len(counts):,} values"
+            raise InputError(came, f"at most {_MOST} classes, and not a number for each object", "(mask > 0) * 1")
         self.classes_ = sorted(counts, key=lambda value: -counts[value]) if len(counts) == 2 else sorted(counts)
         if self.class_names is not None and len(self.class_names) != len(counts):
             came = f"{len(self.class_names)} names for the {len(counts)} classes {', '.join(map(str, sorted(counts)))}"

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from narrows import metrics
 from narrows.baselines import FilteredPixels, LocationPrior, SmoothedThreshold
 from narrows.baselines.pictures import nearest
-from narrows.baselines.rows import unit
 from narrows.errors import InputError
-from narrows.tasks.base import Evaluation, Metric, Picture
+from narrows.tasks.base import Evaluation, Metric, Picture, unit
 from narrows.tasks.base_pictures import Examples, resized, shown
 
 __all__ = ["judge"]

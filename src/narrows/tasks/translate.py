@@ -8,7 +8,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from narrows import metrics
 from narrows.baselines import ColourTable
-from narrows.baselines.rows import unit
 from narrows.data.pictures import alike
 from narrows.errors import InputError
 from narrows.estimator import Estimator
@@ -16,7 +15,7 @@ from narrows.families.autoencoder import AutoEncoder
 from narrows.likelihood import Likelihood
 from narrows.params import param
 from narrows.parts import as_part
-from narrows.tasks.base import Evaluation, Metric, Picture, Rows, Task
+from narrows.tasks.base import Evaluation, Metric, Picture, Rows, Task, unit
 from narrows.tasks.base_pictures import (
     Examples,
     PicturesTask,

@@ -39,6 +39,7 @@ class Upscaler(PicturesTask, Task, name="upscale"):
     (3, 16, 16)
     """
 
+    fitted = ("remarks_",)
     summary = "make pictures 2, 3 or 4 times larger; against bicubic and Lanczos enlargement"
 
     scale: Literal[2, 3, 4] = param(2, "how many times larger")
