@@ -71,10 +71,10 @@ def warnings_part(report: Report) -> str:
 def facts_part(report: Report) -> str:
     """Write the few numbers that everybody asks for."""
     data, model, packed = (report.get(key) or {} for key in ("data", "model", "compression"))
-    seconds = report.get("seconds") or {}
+    seconds, counted = report.get("seconds") or {}, f"{data.get('unit', 'row')}s"
     facts = {
-        "rows learnt from": data.get("used"),
-        "rows held out": data.get("held_out"),
+        f"{counted} learnt from": data.get("used"),
+        f"{counted} held out": data.get("held_out"),
         "numbers per row": _arrow(packed, "numbers"),
         "size": _arrow(packed, "bytes"),
         "weights": model.get("parameters"),
