@@ -132,5 +132,6 @@ def test_what_is_counted_is_called_by_its_name():
     page = render(REPORT | {"data": REPORT["data"] | {"unit": "picture"}})
     assert "pictures learnt from" in page
     assert "pictures that came in" in page
+    assert "All on the same pictures." in page
     assert "rows learnt from" not in page
     assert "rows learnt from" in render(REPORT)

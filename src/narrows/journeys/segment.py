@@ -32,7 +32,7 @@ class SegmentJourney(PicturesJourney):
         """Read the pictures, put some aside, and train on the others."""
         if "likelihood" in request.given:
             came = f"--likelihood {request.given['likelihood']} came for masks, whose classes say what it is"
-            raise InputError(came, "bernoulli of two classes and categorical of more, unasked", "leave out --likelihood")
+            raise InputError(came, "no --likelihood: bernoulli of two, categorical of more", "leave it out")
         return super().fit(task, request, say)
 
     def found(self, request: Request) -> Found:

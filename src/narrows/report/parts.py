@@ -121,8 +121,10 @@ def metrics_part(report: Report) -> str:
             alone.append((f"{label}{_unit(spec, ', ')}", spec.get("value")))
     if alone:
         cards.append(card("Other measures" if cards else "Measures", listing(alone)))
-    held = (report.get("data") or {}).get("held_out")
-    rows = f"All on the same {esc(held)} held-out rows. " if held else "All on the same rows. "
+    data = report.get("data") or {}
+    held = None if "unit" in data else data.get("held_out")
+    counted = f"{esc(held)} held-out rows" if held else f"{data.get('unit', 'row')}s"
+    rows = f"All on the same {counted}. "
     if not baselines:
         return section("Measures", "", cards)
     return section("Against the simple competitors", f"{rows}Bold is best.", cards)
