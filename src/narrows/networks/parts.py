@@ -32,13 +32,13 @@ def activation(name: Activation) -> list[nn.Module]:
     return [] if name == "identity" else [ACTIVATIONS[name]()]
 
 
-class BatchNorm(nn.BatchNorm2d):
+class BatchNorm2d(nn.BatchNorm2d):
     """Batch normalisation whose running averages are plain means of the first batches, free of where they started.
 
     Examples
     --------
     >>> import torch
-    >>> layer = BatchNorm(1)
+    >>> layer = BatchNorm2d(1)
     >>> _ = layer(torch.full((2, 1, 3, 3), 5.0))
     >>> layer.running_mean.tolist()
     [5.0]
@@ -59,7 +59,7 @@ class BatchNorm(nn.BatchNorm2d):
 def norm(name: Norm, channels: int) -> list[nn.Module]:
     """Return the normalisation of that name over ``channels``, and nothing for none."""
     if name == "batch":
-        return [BatchNorm(channels)]
+        return [BatchNorm2d(channels)]
     return [nn.GroupNorm(groups(channels), channels)] if name == "group" else []
 
 
