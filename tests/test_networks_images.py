@@ -10,6 +10,7 @@ import narrows as nw
 from narrows.errors import InputError
 from narrows.networks import Conv, ResNet, Sizes, Stack, UNet
 from narrows.networks.layers import ConvLayer, LinearLayer, Pool, Reshape, Shuffle, Transpose, Upsample
+from narrows.networks.parts import norm
 from narrows.networks.resample import MaxPool, average_unpool, max_unpool
 from narrows.parts import as_part
 
@@ -218,3 +219,19 @@ def test_layers_without_weights_may_end_a_decoder():
         network = Stack(("linear",), decoder)
         model = nw.AutoEncoder(latent_dim=3, network=network, epochs=2, random_state=0).fit(rows)
         assert model.reconstruct(rows).shape == rows.shape
+
+
+# ---- batch normalisation ---------------------------------------------------------------------------------------------
+
+
+def test_running_averages_are_means_of_the_first_batches_and_then_pytorchs():
+    (layer,), plain = norm("batch", 3), nn.BatchNorm2d(3)
+    batches = [torch.randn(4, 3, 5, 5) * 3 + 7 for _ in range(14)]
+    for x in batches[:10]:
+        layer(x)
+    assert_close(layer.running_mean, torch.stack([x.mean((0, 2, 3)) for x in batches[:10]]).mean(0))
+    assert_close(layer.running_var, torch.stack([x.var((0, 2, 3)) for x in batches[:10]]).mean(0))
+    plain.load_state_dict(layer.state_dict())
+    for x in batches[10:]:
+        assert_close(layer(x), plain(x))
+    assert_close(layer.state_dict(), plain.state_dict())

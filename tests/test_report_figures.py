@@ -138,6 +138,13 @@ def test_the_loss_is_the_sum_of_its_terms_and_its_best_epoch_is_marked():
     np.testing.assert_allclose(sum(line.get_ydata() for line in terms.lines), loss.lines[1].get_ydata())
 
 
+def test_a_start_that_no_epoch_bettered_is_not_called_an_epoch():
+    history = [{"epoch": i, "train": {"loss": 3.0 - i}, "valid": {"loss": 5.0 - i}} for i in (1, 2)]
+    figure = figures.loss_curves(history, kept=0)
+    assert "better than the start" in title(figure)
+    assert not [text for axes in figure.axes for text in axes.texts if text.get_text() == "best"]
+
+
 def test_a_loss_without_held_out_rows_of_one_term_and_a_diverged_epoch():
     history = [{"train": {"reconstruction": value}} for value in (3.0, 2.0, float("nan"))]
     figure = figures.loss_curves(history)

@@ -126,3 +126,12 @@ def test_a_failure_leaves_the_old_report_whole(tmp_path):
     assert "old" in (tmp_path / "report.html").read_text(encoding="utf-8")
     assert json.loads((tmp_path / "report.json").read_text(encoding="utf-8")) == {"task": "old"}
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_what_is_counted_is_called_by_its_name():
+    page = render(REPORT | {"data": REPORT["data"] | {"unit": "picture"}})
+    assert "pictures learnt from" in page
+    assert "pictures that came in" in page
+    assert "All on the same pictures." in page
+    assert "rows learnt from" not in page
+    assert "rows learnt from" in render(REPORT)

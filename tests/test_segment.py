@@ -244,3 +244,19 @@ def test_a_number_for_each_object_is_refused() -> None:
     X = np.zeros((1, 1, 32, 32), np.float32)
     with pytest.raises(nw.InputError, match="1,024 values"):
         nw.Segmenter(epochs=1).fit(X, np.arange(1024).reshape(1, 32, 32))
+
+
+def test_a_few_steps_find_both_classes() -> None:
+    rng = np.random.default_rng(0)
+    made = [scene(rng, 64, 64) for _ in range(8)]
+    X, Y = np.stack([grey for grey, _ in made]), np.stack([(classes == 1).astype(int) for _, classes in made])
+    found = nw.Segmenter(epochs=2, crop=64, random_state=0).fit(X[:6], Y[:6]).predict(X)
+    share = dice(confusion_matrix(Y, found, 2))[1]
+    assert share > 0.2, share
+
+
+def test_a_likelihood_of_ones_own_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder(tmp_path / "data", [(32, 32)] * 6, ENCODINGS["numbers"][0])
+    words = ["fit", "segment", str(tmp_path / "data"), "-o", str(tmp_path / "run"), *SMALL, "--likelihood", "gaussian"]
+    assert main(words) == 2
+    assert "--likelihood gaussian came for masks" in capsys.readouterr().err

@@ -11,6 +11,8 @@ import narrows as nw
 from narrows.cli import main
 from narrows.metrics import psnr, ssim
 from narrows.resize import luminance, resize
+from narrows.tasks.base_pictures import Examples
+from narrows.tasks.base_restore import plan
 
 QUICK = ["--network", "residual:16,1,1,2", "--latent-dim", "16", "--epochs", "80", "--quiet", "--lr", "5e-3"]
 QUICK += ["--batch-size", "2"]
@@ -169,3 +171,19 @@ def test_saved_and_loaded_it_gives_the_same(model, tmp_path):
     picture = [sharp(9, 20, 20).astype(np.float32)]
     assert np.array_equal(nw.load(tmp_path).upscale(picture)[0], model.upscale(picture)[0])
     assert psnr(model.upscale(picture)[0], nw.load(tmp_path).upscale(picture)[0]) == np.inf
+
+
+@pytest.mark.parametrize("count", [2, 9])
+def test_a_short_fit_to_few_pictures_is_no_worse_than_bicubic(count):
+    pictures = [sharp(i, 64, 64) for i in range(count)]
+    fitted = nw.Upscaler(scale=2, epochs=1, random_state=0).fit(pictures)
+    done = fitted.evaluate_pictures(*[Examples(pictures)] * 2)
+    assert done.metrics["mse"].value < 1.01 * done.baselines["bicubic enlargement"]["mse"]
+    assert done.unit == "picture"
+    assert any("too few to put some aside" in note for note in done.notes) == (count == 2)
+
+
+@pytest.mark.parametrize(("crops", "epochs"), [(2, 2000), (16, 2000), (64, 500)])
+def test_a_fit_of_few_crops_takes_no_more_steps_than_one_of_many(crops, epochs):
+    model = nw.AutoEncoder(batch_size=16, device="cpu")
+    assert plan(model, crops)["epochs"] == epochs

@@ -79,6 +79,7 @@ class ImageAnomalyJourney(Journey):
         notes.append(f"{task.n_set_aside_:,} patches were too strange to learn from and were left out")
         return {
             "name": good.name,
+            "unit": "image",
             "rows": len(good) + len(bad),
             "used": len(learn),
             "held_out": len(held) if words else 0,

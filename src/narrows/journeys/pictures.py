@@ -90,6 +90,7 @@ class PicturesJourney(Journey):
         self.learnt = Learnt(task, found, train, held_out)
         return {
             "name": found.x.name,
+            "unit": "picture",
             "rows": len(found.x),
             "used": len(train.x),
             "held_out": len(held_out.x) if where != "training" else 0,

@@ -28,6 +28,13 @@ class SegmentJourney(PicturesJourney):
 
     serves: ClassVar[tuple[str, ...]] = ("segment",)
 
+    def fit(self, task: Any, request: Request, say: Say) -> dict[str, Any]:
+        """Read the pictures, put some aside, and train on the others."""
+        if "likelihood" in request.given:
+            came = f"--likelihood {request.given['likelihood']} came for masks, whose classes say what it is"
+            raise InputError(came, "no --likelihood: bernoulli of two, categorical of more", "leave it out")
+        return super().fit(task, request, say)
+
     def found(self, request: Request) -> Found:
         """Read pictures and masks, and match them."""
         images, folder = folders(request)

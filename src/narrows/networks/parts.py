@@ -4,12 +4,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Literal
 
-from torch import nn
+from torch import Tensor, nn
 
 __all__ = ["ACTIVATIONS", "Activation", "Norm", "activation", "groups", "norm"]
 
 Activation = Literal["identity", "relu", "leaky_relu", "gelu", "silu", "elu", "selu", "tanh", "sigmoid", "softplus"]
 Norm = Literal["none", "batch", "group"]
+
+_EARLY = 10  # batches that count alike; later ones a tenth each, older ones less and less
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "identity": nn.Identity,
@@ -30,10 +32,34 @@ def activation(name: Activation) -> list[nn.Module]:
     return [] if name == "identity" else [ACTIVATIONS[name]()]
 
 
+class BatchNorm2d(nn.BatchNorm2d):
+    """Batch normalisation whose running averages are plain means of the first batches, free of where they started.
+
+    Examples
+    --------
+    >>> import torch
+    >>> layer = BatchNorm2d(1)
+    >>> _ = layer(torch.full((2, 1, 3, 3), 5.0))
+    >>> layer.running_mean.tolist()
+    [5.0]
+    """
+
+    _settled = False  # the device is asked no longer than needed
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return normalised maps; in training, note their mean and variance."""
+        if self.training and self.num_batches_tracked is not None and not self._settled:
+            seen = int(self.num_batches_tracked)
+            self._settled = seen >= _EARLY
+            self.momentum = max(1 / _EARLY, 1 / (seen + 1))
+        normal: Tensor = super().forward(x)
+        return normal
+
+
 def norm(name: Norm, channels: int) -> list[nn.Module]:
     """Return the normalisation of that name over ``channels``, and nothing for none."""
     if name == "batch":
-        return [nn.BatchNorm2d(channels)]
+        return [BatchNorm2d(channels)]
     return [nn.GroupNorm(groups(channels), channels)] if name == "group" else []
 
 

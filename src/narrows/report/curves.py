@@ -31,7 +31,7 @@ __all__ = ["elbow", "loss_curves", "spectrum"]
 History = Sequence[Mapping[str, Any]]
 
 
-def loss_curves(history: History) -> "Figure":
+def loss_curves(history: History, kept: int | None = None) -> "Figure":
     """Draw the loss and its terms over the epochs.
 
     Parameters
@@ -40,6 +40,8 @@ def loss_curves(history: History) -> "Figure":
         One mapping per epoch: ``{"epoch": 1, "train": {"reconstruction": 90.0, "kl": 12.0}, "valid": {...}}``, in nats
         per row. The terms of a part add up to its loss. The best epoch is that of the smallest held-out loss, or
         training loss where nothing was held out.
+    kept : int, optional
+        The epoch whose weights were kept, where it is known; 0 is the start, which no epoch bettered.
 
     Examples
     --------
@@ -56,21 +58,28 @@ def loss_curves(history: History) -> "Figure":
     best = int(np.nanargmin(np.where(np.isfinite(loss), loss, np.nan)))
     whose = "held-out rows" if judge == "valid" else "training rows"
     title = f"Best at epoch {epochs[best]} of {epochs[-1]}: {number(loss[best], 4)} nats per row on the {whose}"
+    title = f"None of {epochs[-1]} epochs is better than the start on the {whose}" if kept == 0 else title
     panels = 2 if len(names) > 1 else 1
     figure = canvas(4.6 * panels + 0.4, 3.4, title)
     grid = figure.add_gridspec(1, panels)
     axes = panel(figure, grid[0], "Loss", "epoch", "nats per row")
     lines = {"training": (epochs, total(history, "train"), GREY), "held out": (epochs, total(history, "valid"), MODEL)}
     _lines(axes, lines)
-    axes.plot(epochs[best], loss[best], "o", color=OTHER, markersize=6, zorder=5)
-    note = axes.annotate("best", (epochs[best], loss[best]), xytext=(0, 8), textcoords="offset points", ha="center")
-    note.set(color=OTHER, fontsize=8.5, fontfamily=fonts())
+    if kept != 0:
+        _marked(axes, epochs[best], loss[best])
     if panels == 2:
         axes = panel(figure, grid[1], f"Terms that add up to the loss, {whose}", "epoch", "nats per row")
         terms = {name: np.array([(row.get(judge) or {}).get(name, np.nan) for row in history]) for name in names}
         colours = (CLASSES * (1 + len(names) // len(CLASSES)))[: len(names)]
         _lines(axes, {name: (epochs, terms[name], tint) for name, tint in zip(names, colours, strict=True)})
     return figure
+
+
+def _marked(axes: Any, epoch: int, loss: float) -> None:
+    """Mark the best epoch."""
+    axes.plot(epoch, loss, "o", color=OTHER, markersize=6, zorder=5)
+    note = axes.annotate("best", (epoch, loss), xytext=(0, 8), textcoords="offset points", ha="center")
+    note.set(color=OTHER, fontsize=8.5, fontfamily=fonts())
 
 
 def total(history: History, part: str) -> Array:

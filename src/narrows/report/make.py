@@ -168,8 +168,10 @@ def _training_pictures(family: Any, rows: Rows | None) -> list[Picture]:
     """Return loss curves, and the filters of a first layer that sees whole rows."""
     shown = []
     if family.history_:
-        caption = f"Nats per row; {family.stopped_}. The weights are those of epoch {family.best_epoch_}."
-        shown.append(Picture("losses", "Loss terms per epoch", caption, {"history": family.history_}))
+        best = family.best_epoch_
+        whose = f"epoch {best}" if best else "the start"
+        caption = f"Nats per row; {family.stopped_}. The weights are those of {whose}."
+        shown.append(Picture("losses", "Loss terms per epoch", caption, {"history": family.history_, "kept": best}))
     weights = family.model_.state_dict()
     first = next(
         (value for name, value in weights.items() if name.startswith("encoder") and value.ndim in (2, 4)), None

@@ -110,10 +110,11 @@ def jsonable(value: Any) -> Any:
 
 def _data(data: Mapping[str, Any]) -> str:
     """Write what came in, what was used, and what was left out and why."""
-    names = {"name": "data", "rows": "rows that came in", "used": "rows learnt from", "held_out": "rows held out"}
-    known = [
-        (names.get(key, key), data[key]) for key in (*names, *sorted(set(data) - {*names, "notes"})) if key in data
-    ]
+    counted = f"{data.get('unit', 'row')}s"
+    said = {"rows": "that came in", "used": "learnt from", "held_out": "held out"}
+    names = {"name": "data", **{key: f"{counted} {words}" for key, words in said.items()}}
+    others = sorted(set(data) - {*names, "notes", "unit"})
+    known = [(names.get(key, key), data[key]) for key in (*names, *others) if key in data]
     notes = "".join(f"<li>{parts.esc(note)}</li>" for note in data.get("notes") or [])
     cards = [parts.card("Counts", parts.listing(known)), parts.card("Notes", f"<ul>{notes}</ul>" if notes else "")]
     return parts.section("Data", "What came in, what was used, and what was left out.", cards)

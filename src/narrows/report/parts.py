@@ -71,10 +71,10 @@ def warnings_part(report: Report) -> str:
 def facts_part(report: Report) -> str:
     """Write the few numbers that everybody asks for."""
     data, model, packed = (report.get(key) or {} for key in ("data", "model", "compression"))
-    seconds = report.get("seconds") or {}
+    seconds, counted = report.get("seconds") or {}, f"{data.get('unit', 'row')}s"
     facts = {
-        "rows learnt from": data.get("used"),
-        "rows held out": data.get("held_out"),
+        f"{counted} learnt from": data.get("used"),
+        f"{counted} held out": data.get("held_out"),
         "numbers per row": _arrow(packed, "numbers"),
         "size": _arrow(packed, "bytes"),
         "weights": model.get("parameters"),
@@ -121,8 +121,10 @@ def metrics_part(report: Report) -> str:
             alone.append((f"{label}{_unit(spec, ', ')}", spec.get("value")))
     if alone:
         cards.append(card("Other measures" if cards else "Measures", listing(alone)))
-    held = (report.get("data") or {}).get("held_out")
-    rows = f"All on the same {esc(held)} held-out rows. " if held else "All on the same rows. "
+    data = report.get("data") or {}
+    held = None if "unit" in data else data.get("held_out")
+    counted = f"{esc(held)} held-out rows" if held else f"{data.get('unit', 'row')}s"
+    rows = f"All on the same {counted}. "
     if not baselines:
         return section("Measures", "", cards)
     return section("Against the simple competitors", f"{rows}Bold is best.", cards)

@@ -14,6 +14,7 @@ from narrows.data.crops import crops
 from narrows.data.pairs import Batch, Pairs
 from narrows.data.tiles import tiled
 from narrows.estimator import Estimator
+from narrows.funnel import held_out
 from narrows.inference import run
 from narrows.tasks.base import Evaluation, Metric, Picture
 from narrows.tasks.base_pictures import crop_size
@@ -137,7 +138,10 @@ def settings(network: Any) -> dict[str, Any]:
 
 
 def learn(model: Estimator, x: Sequence[Array], y: Sequence[Array] | None) -> tuple[Estimator, list[str]]:
-    """Fit a family to crops of pictures, and of what they should be, without alpha; return it with remarks."""
+    """Fit a family to crops of pictures, and of what they should be, without alpha; return it with remarks.
+
+    Of too few crops none are put aside: they also choose the weights, so that none are kept that harm what was learnt.
+    """
     colours = [None if part is None else [split_alpha(each)[0] for each in part] for part in (x, y)]
     channels = channels_of([each for part in colours for each in part or ()])
     inputs, targets = (None if part is None else apart(part, channels) for part in colours)
@@ -145,7 +149,12 @@ def learn(model: Estimator, x: Sequence[Array], y: Sequence[Array] | None) -> tu
     most, augment = (CROP, turned) if multiple else (WINDOW, Flip(vertical=True, diagonal=True))
     size = crop_size([each.shape[1:] for each in inputs or ()], most, multiple)
     pairs, remarks = crops(inputs or (), targets, size, augment=augment)
-    return model.set_params(**plan(model, len(pairs))).fit_pairs(pairs), remarks
+    model.set_params(**plan(model, len(pairs)))
+    alone = model.validation > 0 and not len(held_out(len(pairs), model.validation, 0))
+    if alone:
+        crop = "crop is" if len(pairs) == 1 else "crops are"
+        remarks.append(f"{len(pairs)} {crop} too few to put some aside: the best weights are the best for these")
+    return model.fit_pairs(pairs, valid=pairs.plain() if alone else None), remarks
 
 
 def turned(batch: Batch) -> Batch:
@@ -158,7 +167,7 @@ def plan(estimator: Estimator, crops: int) -> dict[str, Any]:
     settings: dict[str, Any] = {"validation": min(estimator.validation, 100 / crops)}
     if estimator.epochs is None and estimator.minutes is None:
         steps = _STEPS.get(estimator._where().type, _STEPS["other"])
-        settings["epochs"] = max(1, round(steps * estimator.batch_size / crops))
+        settings["epochs"] = max(1, round(steps / max(1, crops / estimator.batch_size)))
     return settings
 
 
@@ -195,7 +204,8 @@ def evaluation(
         caption = "Mean over the pictures that are measured; 1 dB more is a fifth less squared error."
         data = {"values": ratios, "label": "PSNR (dB)", "better": "higher"}
         pictures.append(Picture("psnr", "Beside the competitors", caption, data))
-    return Evaluation(made, baselines, "mse", rival, len(ours.mse), ours.mse - rivals[rival].mse, pictures, list(notes))
+    gaps = ours.mse - rivals[rival].mse
+    return Evaluation(made, baselines, "mse", rival, len(gaps), gaps, pictures, list(notes), unit="picture")
 
 
 def some(count: int) -> tuple[list[int], list[str]]:
