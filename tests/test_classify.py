@@ -22,7 +22,7 @@ from narrows.data.labels import with_labels
 from narrows.errors import InputError
 from narrows.report import figures
 from narrows.tasks.base import Rows
-from narrows.tasks.classify_budgets import Shares, affordable, measures, subsets
+from narrows.tasks.classify_budgets import Shares, affordable, measures, rivals, subsets
 
 X, Y = load_digits(return_X_y=True)
 X = X.astype(np.float32) / 16
@@ -144,6 +144,15 @@ def test_evaluation_knows_when_it_wins_and_when_it_loses(monkeypatch: pytest.Mon
     worse = lost.evaluate(Rows(flat[:1000], z[:1000]), Rows(flat[1000:], z[1000:]))
     assert worse.rival == "logistic regression"
     assert worse.metrics["accuracy"].value < worse.baselines[worse.rival]["accuracy"] - 0.2
+
+
+def test_the_supervised_network_learns_from_few_labels_of_many_columns() -> None:
+    rows = X[:, X.std(0) > 0]
+    rows, y = (rows - rows.mean(0)) / rows.std(0), Y.astype(str)
+    model = nw.CodeClassifier(estimator=nw.AutoEncoder(latent_dim=64, epochs=1), tune_epochs=1, random_state=0)
+    model.fit(rows[:60], y[:60]).set_params(tune_epochs=100)
+    found = rivals(model, rows[:60], y[:60], rows[1200:])
+    assert (found["a supervised network"].seen == y[1200:]).mean() > 0.5
 
 
 def test_it_is_cloned_with_its_settings() -> None:

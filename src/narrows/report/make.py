@@ -168,7 +168,8 @@ def _training_pictures(family: Any, rows: Rows | None) -> list[Picture]:
     """Return loss curves, and the filters of a first layer that sees whole rows."""
     shown = []
     if family.history_:
-        caption = f"Nats per row; {family.stopped_}. The weights are those of epoch {family.best_epoch_}."
+        kept = f"those of epoch {family.best_epoch_}" if family.best_epoch_ else "the first: no epoch was better"
+        caption = f"Nats per row; {family.stopped_}. The weights are {kept}."
         shown.append(Picture("losses", "Loss terms per epoch", caption, {"history": family.history_}))
     weights = family.model_.state_dict()
     first = next(
