@@ -147,12 +147,13 @@ def test_evaluation_knows_when_it_wins_and_when_it_loses(monkeypatch: pytest.Mon
 
 
 def test_the_supervised_network_learns_from_few_labels_of_many_columns() -> None:
-    rows = X[:, X.std(0) > 0]
-    rows, y = (rows - rows.mean(0)) / rows.std(0), Y.astype(str)
-    model = nw.CodeClassifier(estimator=nw.AutoEncoder(latent_dim=64, epochs=1), tune_epochs=1, random_state=0)
-    model.fit(rows[:60], y[:60]).set_params(tune_epochs=100)
-    found = rivals(model, rows[:60], y[:60], rows[1200:])
-    assert (found["a supervised network"].seen == y[1200:]).mean() > 0.5
+    rows = X[:1000][:, X[:1000].std(0) > 0]
+    rows, order = (rows - rows.mean(0)) / rows.std(0), np.random.default_rng(0).permutation(1000)
+    some, rest, y = order[:44], order[44:244], Y.astype(str)
+    base = nw.DenoisingAutoEncoder(latent_dim=64, noise="mask:0.5", epochs=1)
+    model = nw.CodeClassifier(estimator=base, tune_epochs=30, random_state=0).fit(rows[some], y[some])
+    found = rivals(model, rows[some], y[some], rows[rest])
+    assert (found["a supervised network"].seen == y[rest]).mean() > 0.4  # 0.1 by chance
 
 
 def test_it_is_cloned_with_its_settings() -> None:
