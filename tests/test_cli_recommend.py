@@ -237,7 +237,7 @@ def test_new_users_get_lists_and_dislikes_count_as_seen(home: Path, tmp_path: Pa
         ("apply RUN r.csv --history r.csv -o OUT", "--history came beside"),
         ("apply RUN --history none.csv -o OUT", "there is no file"),
         ("apply RUN --history r.csv --decode -o OUT", "--decode came for a recommender"),
-        ("apply RUN --history foreign.csv -o OUT", "No item of 'foreign.csv' was there at the fit"),
+        ("apply RUN --history foreign.csv -o OUT", "was there at the fit. Accepted: items of the fit, as '0"),
         ("apply OTHER --history r.csv -o OUT", "no use for it"),
         ("apply OTHER -o OUT", "DATA is missing"),
         ("fit recommend r.csv --user person -o OUT", "no column 'person'"),
