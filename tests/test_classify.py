@@ -22,7 +22,7 @@ from narrows.data.labels import with_labels
 from narrows.errors import InputError
 from narrows.report import figures
 from narrows.tasks.base import Rows
-from narrows.tasks.classify_budgets import Shares, affordable, measures, subsets
+from narrows.tasks.classify_budgets import Shares, affordable, measures, rivals, subsets
 
 X, Y = load_digits(return_X_y=True)
 X = X.astype(np.float32) / 16
@@ -144,6 +144,16 @@ def test_evaluation_knows_when_it_wins_and_when_it_loses(monkeypatch: pytest.Mon
     worse = lost.evaluate(Rows(flat[:1000], z[:1000]), Rows(flat[1000:], z[1000:]))
     assert worse.rival == "logistic regression"
     assert worse.metrics["accuracy"].value < worse.baselines[worse.rival]["accuracy"] - 0.2
+
+
+def test_the_supervised_network_learns_from_few_labels_of_many_columns() -> None:
+    rows = X[:1000][:, X[:1000].std(0) > 0]
+    rows, order = (rows - rows.mean(0)) / rows.std(0), np.random.default_rng(0).permutation(1000)
+    some, rest, y = order[:44], order[44:244], Y.astype(str)
+    base = nw.DenoisingAutoEncoder(latent_dim=64, noise="mask:0.5", epochs=1)
+    model = nw.CodeClassifier(estimator=base, tune_epochs=30, random_state=0).fit(rows[some], y[some])
+    found = rivals(model, rows[some], y[some], rows[rest])
+    assert (found["a supervised network"].seen == y[rest]).mean() > 0.4  # 0.1 by chance
 
 
 def test_it_is_cloned_with_its_settings() -> None:

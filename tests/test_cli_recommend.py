@@ -237,6 +237,7 @@ def test_new_users_get_lists_and_dislikes_count_as_seen(home: Path, tmp_path: Pa
         ("apply RUN r.csv --history r.csv -o OUT", "--history came beside"),
         ("apply RUN --history none.csv -o OUT", "there is no file"),
         ("apply RUN --history r.csv --decode -o OUT", "--decode came for a run that has no use for it"),
+        ("apply RUN --history foreign.csv -o OUT", "was there at the fit. Accepted: items of the fit, as '0"),
         ("apply OTHER --history r.csv -o OUT", "no use for it"),
         ("apply OTHER -o OUT", "DATA is missing"),
         ("fit recommend r.csv --user person -o OUT", "no column 'person'"),
@@ -260,6 +261,7 @@ def test_mistakes_get_one_message(
 ) -> None:
     monkeypatch.chdir(home)
     (home / "one.csv").write_text("user,item\na,x\na,y\n")
+    (home / "foreign.csv").write_text("user,item,rating\na,x,5\nb,y,5\n")
     (home / "items.csv").write_text("item\nx\ny\n")
     (home / "words.csv").write_text("user,item,rating\na,x,good\nb,y,bad\n")
     (home / "picture.png").write_bytes(b"\x89PNG")

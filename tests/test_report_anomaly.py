@@ -39,6 +39,14 @@ def test_the_curves_carry_their_areas():
         assert line.get_label().endswith(f"{area:.3f}")
 
 
+def test_equal_curves_share_the_title():
+    labels = np.array([0, 0, 1, 1])
+    scores = {"the autoencoder": labels * 2.0, "PCA": labels * 1.0, "kNN": 1.0 - labels}
+    assert (
+        title(figures.roc_curves(labels, scores)) == "The autoencoder and PCA have the largest area under the curve, 1"
+    )
+
+
 def test_contributions_are_shares_in_the_order_of_their_means():
     strange = np.abs(RNG.normal(size=(10, 20))) + np.where(np.arange(20) == 7, 30, 0)
     figure = figures.contribution_map(strange, np.ones((30, 20)), [f"c{i}" for i in range(20)])

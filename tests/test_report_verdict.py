@@ -9,6 +9,11 @@ def judge(value, other, **options):
     return verdict("The autoencoder", value, "PCA", other, metric="held-out error", **{"rows": 1000, **options})
 
 
+def test_equal_values_have_three_digits():
+    text = judge(0.875, 0.875, difference=np.tile([1.0, -1.0, 0.0, 0.0], 4))["text"]
+    assert "held-out error 0.875 against 0.875 (the difference is within its noise" in text
+
+
 @pytest.mark.parametrize(
     ("value", "other", "better", "outcome"),
     [

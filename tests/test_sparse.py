@@ -381,6 +381,12 @@ def test_what_are_no_activations_is_refused(
     assert not (tmp_path / "run").exists()
 
 
+def test_a_table_is_no_activations(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.csv").write_text("x,y\n1,2\n")
+    assert main(["fit", "sparse", str(tmp_path / "a.csv"), "-o", str(tmp_path / "run")]) == 2
+    assert "Accepted: Activations as npy or safetensors: a file, a folder" in capsys.readouterr().err
+
+
 def test_one_of_several_tensors(tmp_path: Path) -> None:
     save_file({"x": torch.ones(9, 2), "y": torch.zeros(7, 3)}, tmp_path / "a.safetensors")
     rows, _ = open_activations(str(tmp_path / "a.safetensors"), "y")

@@ -32,7 +32,7 @@ _BATCH = 1024
 
 
 class ActivationsJourney(Journey):
-    """Activations in .npy or .safetensors files, a folder of such shards, or a pattern, of any size."""
+    """Activations as npy or safetensors: a file, a folder of such shards, or a pattern, of any size."""
 
     serves: ClassVar[tuple[str, ...]] = ("sparse",)
     knows: ClassVar[tuple[str, ...]] = ("second",)

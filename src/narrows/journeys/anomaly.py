@@ -1,5 +1,6 @@
 """Rows among which anomalies are looked for: labels when there are some, and reasons in the user's own units."""
 
+import difflib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -107,7 +108,9 @@ def labelled(source: Source, name: str) -> Source:
         made, labels = source, np.array([_WORDS[each] for each in source.class_names])[source.labels]
     else:
         columns = source.frame.columns if isinstance(source, TableSource) else ["y, in an .npz file"]
-        raise InputError(f"{source.name!r} has no label column {name!r}", ", ".join(columns[:20]), "--label COLUMN")
+        near = difflib.get_close_matches(name, columns, 1, 0.4)
+        hint = f"--label {near[0] if near else 'COLUMN'}"
+        raise InputError(f"{source.name!r} has no label column {name!r}", ", ".join(columns[:20]), hint)
     return replace(made, labels=labels.astype(np.int64), class_names=_NAMES, test=None)
 
 

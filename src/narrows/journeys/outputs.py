@@ -74,5 +74,5 @@ def code_values(source: Source) -> tuple[np.ndarray, Any, str]:
     try:
         codes = frame.select(named).to_numpy().astype(np.float64)
     except ValueError:
-        raise InputError(f"{source.name} holds columns that are no numbers", "columns z1, z2, ...") from None
+        raise InputError(f"{source.name} holds columns that are no numbers", "codes, in columns from z1 on") from None
     return codes, source.ids if source.id_name != "row" else row_numbers(len(codes)), source.id_name

@@ -105,6 +105,10 @@ class RatingsJourney(Journey):
         """Write recommendations for the users of a history; they need not have been there at the fit."""
         ratings = read_ratings(Path(request.given.get("history") or request.data).expanduser(), self._reading(), card)
         users, liked = ratings.liked.shape[0], ratings.liked.nnz
+        if not ratings.seen.nnz:
+            items = ", ".join(repr(str(item)) for item in ratings.items[:3])
+            came = f"No item of {str(request.given.get('history') or request.data)!r} was there at the fit"
+            raise InputError(came, f"items of the fit, as {items}", "--user COLUMN --item COLUMN, if guessed wrongly")
         for note in (*ratings.notes, f"{users:,} user{'s' * (users > 1)} with {liked:,} known items that are liked"):
             say(note)
         return [write_recs(task, ratings, out / "recs.csv")]

@@ -1,5 +1,6 @@
 """A series: windows of a table with a time column, scored step by step and channel by channel."""
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -141,8 +142,10 @@ class SeriesJourney(Journey):
         """Return a series in the order of time, without its column of times and labels."""
         source = read(data, like=schema)
         if not isinstance(source, TableSource) or self.time not in source.frame.columns:
-            columns = ", ".join(source.frame.columns[:20]) if isinstance(source, TableSource) else "a table"
-            raise InputError(f"{source.name!r} has no column {self.time!r} of times", columns, "--time COLUMN")
+            names = source.frame.columns if isinstance(source, TableSource) else []
+            near = difflib.get_close_matches(str(self.time), names, 1, 0.4)
+            came = f"{source.name!r} has no column {self.time!r} of times"
+            raise InputError(came, ", ".join(names[:20]) or "a table", f"--time {near[0] if near else 'COLUMN'}")
         if self.label is not None and (schema is None or self.label in source.frame.columns):
             source = cast("TableSource", labelled(source, self.label))
         times = _times(source.frame[self.time], source.name)
@@ -206,8 +209,14 @@ class SeriesJourney(Journey):
             columns["part"] = pl.Series(parts[made.steps.of_row].tolist())
         for name, values in zip(_names(self.schema), rows.T, strict=True):
             columns[f"score_{name}"] = pl.Series(values).fill_nan(None)
-        stamps = made.stamps.cast(pl.String).to_numpy()
-        return write_table(columns, folder / "series_scores.csv", stamps, str(self.time))
+        return write_table(columns, folder / "series_scores.csv", _texts(made.stamps), str(self.time))
+
+
+def _texts(stamps: pl.Series) -> np.ndarray:
+    """Return times as they are usually written: without the zeros of microseconds that nobody wrote."""
+    texts = stamps.cast(pl.String)
+    bare = texts.str.replace(r"\.0+($|[^0-9])", "$1") if isinstance(stamps.dtype, pl.Datetime) else texts
+    return (texts if bare.str.contains(".", literal=True).any() else bare).to_numpy()
 
 
 def _times(series: pl.Series, name: str) -> np.ndarray:

@@ -87,7 +87,10 @@ def roc_curves(labels: Array, scores: Mapping[str, Array]) -> "Figure":
 
     areas = {name: metrics.auroc(labels, values) for name, values in scores.items()}
     order = sorted(areas, key=lambda name: -areas[name])
-    title = f"{order[0]} has the largest area under the curve, {number(areas[order[0]])}"
+    largest = number(areas[order[0]])
+    best = [name for name in order if number(areas[name]) == largest]
+    title = f"{', '.join(best[:-1])} and {best[-1]} have" if len(best) > 1 else f"{best[0]} has"
+    title += f" the largest area under the curve, {largest}"
     figure = canvas(6.6, 4.0, title[0].upper() + title[1:])
     axes = panel(figure, x="share of ordinary rows flagged (false alarms)", y="share of anomalies found")
     axes.plot([0, 1], [0, 1], color=RULE, linewidth=1.0)

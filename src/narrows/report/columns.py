@@ -22,7 +22,8 @@ def reconstructed_columns(original: Array, reconstructed: Array, names: Sequence
     original, reconstructed : ndarray
         Two tables of one shape. All rows count in R²; up to 2000 are drawn.
     names : sequence of str
-        Names of the columns. Of more than 9, those of largest variance are drawn, in the table's order.
+        Names of the columns. Of more than 9, the worst and the 8 others of largest variance are drawn, in the
+        table's order.
 
     Examples
     --------
@@ -31,8 +32,12 @@ def reconstructed_columns(original: Array, reconstructed: Array, names: Sequence
     """
     r2 = metrics.r2_columns(original, reconstructed)
     spread = np.nan_to_num(np.var(np.asarray(original, np.float64), axis=0))
-    shown = np.sort(np.argsort(-spread, kind="stable")[:9])
     known = r2[np.isfinite(r2)]
+    order = np.argsort(-spread, kind="stable")
+    if len(known):
+        worst = int(np.nanargmin(r2))
+        order = np.concatenate([[worst], order[order != worst]])
+    shown = np.sort(order[:9])
     finding = "No column varies"
     if len(known):
         named = names[int(np.nanargmin(r2))]

@@ -169,8 +169,8 @@ def _training_pictures(family: Any, rows: Rows | None) -> list[Picture]:
     shown = []
     if family.history_:
         best = family.best_epoch_
-        whose = f"epoch {best}" if best else "the start"
-        caption = f"Nats per row; {family.stopped_}. The weights are those of {whose}."
+        kept = f"those of epoch {best}" if best else "the first: no epoch was better"
+        caption = f"Nats per row; {family.stopped_}. The weights are {kept}."
         shown.append(Picture("losses", "Loss terms per epoch", caption, {"history": family.history_, "kept": best}))
     weights = family.model_.state_dict()
     first = next(

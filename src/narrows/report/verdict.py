@@ -99,11 +99,11 @@ def together(value: float, other: float) -> tuple[str, str]:
 
     Examples
     --------
-    >>> together(0.0038, 0.0088), together(0.123456, 0.123459)
-    (('0.00380', '0.00880'), ('0.123456', '0.123459'))
+    >>> together(0.0038, 0.0088), together(0.123456, 0.123459), together(0.875, 0.875)
+    (('0.00380', '0.00880'), ('0.123456', '0.123459'), ('0.875', '0.875'))
     """
     whole = value == int(value) and other == int(other)
-    for digits in range(3, 7):
+    for digits in (3,) if value == other else range(3, 7):
         pair = number(value, digits, whole=whole), number(other, digits, whole=whole)
         if pair[0] != pair[1]:
             break

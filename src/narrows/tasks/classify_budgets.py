@@ -91,7 +91,9 @@ def rivals(task: "CodeClassifier", X: Any, y: np.ndarray, seen: Any, steps: int 
     base = task.estimator_
     probe = LogisticBaseline().fit(base.transform(X), y)
     fresh = clone(base).set_params(epochs=0, checkpoint=None, verbose=False, random_state=base.seed_)
-    fresh.set_params(**({"greedy_epochs": 0} if hasattr(fresh, "greedy_epochs") else {}))
+    few = len(y) < 10 * np.prod(base.code_shape_)  # the start at their principal components would overfit them
+    plain = {"greedy_epochs": 0, **({"start": "random"} if few else {})}
+    fresh.set_params(**{name: value for name, value in plain.items() if hasattr(fresh, name)})
     return {
         PROBE: Shares(probe.predict_proba(base.transform(seen)), probe.classes_),
         NETWORK: tuned(task, fresh.fit(X), X, y, seen, base.seed_, steps),
@@ -115,9 +117,8 @@ def tuned(
 def measures(shares: Shares, truth: np.ndarray) -> dict[str, float]:
     """Return accuracy, balanced accuracy over the classes of ``truth``, and cross-entropy in nats per row."""
     every = np.union1d(shares.classes, truth)
-    values = np.zeros((len(truth), len(every)))
-    values[:, np.searchsorted(every, shares.classes)] = shares.values
-    values = values.clip(1e-12)
+    values = np.full((len(truth), len(every)), 1e-12)
+    values[:, np.searchsorted(every, shares.classes)] = shares.values.clip(1e-12)
     recalls = [(shares.seen[truth == name] == name).mean() for name in np.unique(truth)]
     return {
         "accuracy": float((shares.seen == truth).mean()),
@@ -238,8 +239,7 @@ def in_order(classes: np.ndarray) -> list[int]:
 
 
 def _said(values: list[float]) -> str:
-    spread = f" ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else ""
-    return f"{np.mean(values):.3f}{spread}"
+    return f"{np.mean(values):.3f}" + (f" ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else "")
 
 
 def _listed(names: list[str]) -> str:

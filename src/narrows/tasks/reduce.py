@@ -134,6 +134,7 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="red
         else:
             names = held.feature_names or tuple(f"column {i}" for i in range(truth.shape[1]))
             caption = "Held-out values against their reconstruction, as the model sees them."
+            caption += " Of the columns: the worst and the eight that vary most." if truth.shape[1] > 9 else ""
             data = {"original": truth, "reconstructed": result, "names": names}
             shown.append(Picture("columns", "Columns", caption, data))
         some = pick(held, 5000)
