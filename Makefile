@@ -18,10 +18,10 @@ lint: .venv/dev  ## mend what can be mended
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: .venv/dev  ## the figures of docs/benchmarks.md (about an hour; needs NARROWS_DATA)
+bench: .venv/dev  ## the figures of docs/benchmarks.md that take minutes (the others: bench/README.md; needs NARROWS_DATA)
 	$(BIN)/python bench/quality.py linear
 	$(BIN)/python bench/quality.py reconstruct
-	for row in denoise embed features sparse nll; do $(BIN)/python bench/quality.py $$row || exit 1; done
+	for row in denoise embed features sparse anomaly one-class recommend; do $(BIN)/python bench/quality.py $$row || exit 1; done
 	$(BIN)/python bench/speed.py
 	$(BIN)/python bench/table.py
 

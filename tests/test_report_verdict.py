@@ -76,3 +76,8 @@ def test_an_unknown_direction_is_refused():
 )
 def test_numbers_are_written_with_three_digits(value, text):
     assert number(value) == text
+
+
+def test_nothing_to_measure_on_is_said_in_words():
+    found = verdict("It", float("nan"), "EASE", float("nan"), metric="NDCG", rows=0, unit="user")
+    assert found == {"text": "It cannot be compared with EASE: there is no user to measure on.", "outcome": "none"}

@@ -36,8 +36,6 @@ def verdict(
         Which values are better.
     rows : int
         How many rows were measured.
-    unit : str
-        What a row is called.
     difference : ndarray, optional
         Measure of the model minus that of the competitor for each row. The two are level when its mean is within two
         standard errors of zero.
@@ -57,6 +55,9 @@ def verdict(
     if better not in ("lower", "higher"):
         raise ValueError(f"better={better!r}: 'lower' or 'higher'")
     counted = f"{number(rows)} {unit}{'' if rows == 1 else 's'}"
+    if rows == 0:
+        text = f"{name} cannot be compared with {baseline_name}: there is no {unit} to measure on."
+        return {"text": text, "outcome": "none"}
     if not np.isfinite([value, baseline_value]).all():
         text = (
             f"{name} cannot be compared with {baseline_name}: {metric} {number(value)} against {number(baseline_value)}"
