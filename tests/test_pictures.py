@@ -210,7 +210,7 @@ def test_tiles_of_a_u_net_are_those_of_the_whole_picture() -> None:
 
     tiles = tiled(mean, X[0], size=64, multiple=2, overlap=32)
     whole = mean(X[:1])[0]
-    assert np.abs(tiles - whole).max() < 0.1 * whole.std()
+    assert np.abs(tiles - whole).max() < 0.05 * X[0].std()  # at the rims of tiles, where each pads with zeros
     assert np.abs(tiles - whole)[:, 44:52, 44:52].max() < 1e-4  # in the middle of the overlap both tiles agree
 
 
