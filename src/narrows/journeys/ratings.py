@@ -79,7 +79,7 @@ class RatingsJourney(Journey):
             "rows": users,
             "used": len(learn),
             "held_out": len(held) if where != "training" else 0,
-            "a row is": "a user",
+            "unit": "user",
             "items": items,
             "lines of the file": ratings.lines,
             "of these liked": ratings.liked.nnz,
