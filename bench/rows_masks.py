@@ -17,7 +17,9 @@ def segment(seed: int, quick: bool) -> Measured:
     """Membranes, slices 0-23 to learn from and 24-29 for the test: Dice of the membrane class, pixel accuracy."""
     cells = pictures.membranes(_from("membrane", quick))
     network = nw.AutoEncoder(latent_dim=256, network=nw.UNet(), batch_size=2, lr=2e-3, validation=0)
-    task = nw.Segmenter(estimator=network, crop=256, dice=20_000 / 256**2, flips="all", epochs=200, random_state=seed)
+    task = nw.Segmenter(
+        estimator=network, crop=256, dice=20_000 / 256**2, flips="all", ensemble=False, epochs=200, random_state=seed
+    )
     started = time.perf_counter()
     _quickly(task, quick).fit(cells.train, cells.train_targets)
     truth, found = cells.test_targets == 0, task.predict(cells.test) == 0
@@ -33,7 +35,9 @@ def segment_multi(seed: int, quick: bool) -> Measured:
     scenes = pictures.streets(_from("CamVid", quick))
     network = nw.AutoEncoder(latent_dim=256, network=nw.UNet(), batch_size=4, lr=2e-3, validation=0)
     pixels = scenes.train_targets[0].size
-    task = nw.Segmenter(estimator=network, ignore=pictures.VOID, dice=10_000 / pixels, epochs=40, random_state=seed)
+    task = nw.Segmenter(
+        estimator=network, ignore=pictures.VOID, dice=10_000 / pixels, ensemble=False, epochs=40, random_state=seed
+    )
     started = time.perf_counter()
     _quickly(task, quick).fit(scenes.train, scenes.train_targets)
     found = task.predict(scenes.test)
@@ -48,7 +52,7 @@ def translate(seed: int, quick: bool) -> Measured:
     """Facades, labels to photograph: mean absolute error on the test part, colours in [0, 1]."""
     houses = pictures.facades(_from("facades", quick))
     network = nw.AutoEncoder(latent_dim=256, network=nw.UNet(), likelihood="laplace", lr=2e-3, validation=0)
-    task = nw.Translator(estimator=network.set_params(batch_size=4), epochs=25, random_state=seed)
+    task = nw.Translator(estimator=network.set_params(batch_size=4), epochs=25, ensemble=True, random_state=seed)
     started = time.perf_counter()
     made = _quickly(task, quick).fit(houses.train, houses.train_targets).predict(houses.test)
     seconds = time.perf_counter() - started

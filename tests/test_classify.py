@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+import torch
 from PIL import Image
 from sklearn.base import clone
 from sklearn.datasets import load_digits, load_wine
@@ -325,3 +326,16 @@ def test_own_validation_rows_are_labelled_by_the_same_file_or_refused(
     assert main([*words, "--valid", str(tmp_path / "c.csv"), "-o", str(tmp_path / "no")]) == 2
     assert "--valid" in capsys.readouterr().err
     assert not (tmp_path / "no" / "history.csv").exists()  # refused before training
+
+
+def test_dropout_is_for_the_labels_part_only_and_changes_what_is_learnt():
+    code = nw.AutoEncoder(latent_dim=16, network="dense:64", epochs=1)
+    models = [nw.CodeClassifier(estimator=code, tune_epochs=30, tune_lr=0.01, tune_dropout=p) for p in (0.0, 0.5)]
+    plain, dropped = (model.set_params(random_state=0).fit(X[:1000], Y[:1000]) for model in models)
+    assert not any(layer._forward_hooks for layer in dropped.model_.modules())
+    assert np.array_equal(dropped.predict_proba(X[1000:]), dropped.predict_proba(X[1000:]))
+    for ours, theirs in zip(plain.estimator_.model_.parameters(), dropped.estimator_.model_.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+    # Half the units are missing while it learns: the training loss is the larger one.
+    assert dropped.history_[-1]["train"]["reconstruction"] > 1.2 * plain.history_[-1]["train"]["reconstruction"]
+    assert dropped.score(X[1000:], Y[1000:]) > 0.85

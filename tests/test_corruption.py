@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import affine_transform, gaussian_filter
 from torch.testing import assert_close
 
 from narrows.corruption import (
@@ -21,6 +21,7 @@ from narrows.corruption import (
     PoissonNoise,
     SaltPepper,
     Swap,
+    Warp,
 )
 from narrows.errors import InputError
 from narrows.parts import as_part
@@ -29,7 +30,8 @@ ALL = [
     *(GaussianNoise(0.3), GaussianNoise(0.3, clip=True), GaussianNoise(0, to=0.2), PoissonNoise(30), Mask(0.4)),
     *(PoissonNoise(5, to=50), SaltPepper(0.3), SaltPepper(0.1, to=0.3), Mask(0.1, to=0.9), Swap(0.5)),
 ]
-PICTURES = [Blur(1.5), Blur(0.5, to=2.0), Jpeg(20), Jpeg(10, to=90), Downscale(2), Downscale(3), Patches(3, 2), Grey()]
+PICTURES = [Blur(1.5), Blur(0.5, to=2.0), Jpeg(20), Jpeg(10, to=90), Downscale(2), Downscale(3), Patches(3, 2)]
+PICTURES += [Grey(), Warp(), Warp(180, 0.5, 1, 0.5)]
 
 
 @pytest.fixture(autouse=True)
@@ -213,3 +215,35 @@ def test_grey_is_pillows():
     wanted = np.asarray(Image.fromarray(colours).convert("L"), np.float32) / 255
     for channel in grey[0]:
         np.testing.assert_allclose(channel.numpy(), wanted, atol=0.51 / 255)
+
+
+def test_warping_is_scipys_affine_map():
+    x = torch.rand(4, 2, 11, 16, dtype=torch.float64)
+    warp = Warp(40, 0.3, 0.4, 0.2)
+    with torch.random.fork_rng():
+        made = warp(x)
+    maps = warp._maps(x).numpy()
+    half = np.array([11, 16]) / 2
+    for picture, (first, second), result in zip(x.numpy(), maps, made.numpy(), strict=True):
+        # The map takes places of the result, (width, height) from -1 to 1, to places of the picture.
+        matrix = np.array([[second[1], second[0] / half[1] * half[0]], [first[1] / half[0] * half[1], first[0]]])
+        offset = half * [second[2], first[2]] + (half - 0.5) - matrix @ (half - 0.5)
+        for plane, found in zip(picture, result, strict=True):
+            wide = np.pad(plane, 1)  # scipy fades to nothing only between samples
+            shifted = offset + 1 - matrix @ np.ones(2)
+            wanted = affine_transform(wide, matrix, shifted, wide.shape, order=1, mode="constant")[1:-1, 1:-1]
+            assert_close(found, wanted, rtol=0, atol=1e-9)
+
+
+def test_a_turn_keeps_lengths_and_angles_of_oblong_pictures():
+    maps = Warp(60, 0, 0, 0)._maps(torch.zeros(50, 1, 10, 30, dtype=torch.float64))[:, :, :2]
+    pixels = torch.tensor([15.0, 5.0], dtype=torch.float64)
+    turns = maps * pixels[:, None] / pixels
+    assert_close(turns @ turns.mT, torch.eye(2, dtype=torch.float64).expand(50, 2, 2))
+    angles = torch.rad2deg(torch.atan2(turns[:, 1, 0], turns[:, 0, 0])).abs()
+    assert 40 < angles.max() <= 60
+
+
+def test_a_warp_of_nothing_is_the_identity():
+    x = torch.rand(2, 3, 7, 9)
+    assert_close(Warp(0, 0, 0, 0)(x), x)

@@ -1,12 +1,15 @@
 """Labels on top of a code: a copy of a fitted encoder with a linear head, tuned as one."""
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from narrows.bottlenecks import Bottleneck, Code
 from narrows.corruption import Corruption
@@ -16,6 +19,7 @@ from narrows.funnel import held_out, single
 from narrows.inputs import model_rows
 from narrows.likelihood import Categorical
 from narrows.model import Model
+from narrows.networks.parts import ACTIVATIONS
 from narrows.training.checkpoint import Checkpoint
 from narrows.training.fit import Job, Outcome, Settings, fit
 from narrows.training.runtime import Runtime
@@ -35,6 +39,7 @@ class Tuning:
     batch_size: int
     validation: float
     corruption: Corruption | None = None
+    dropout: float = 0.0
     balanced: bool = False
     verbose: bool = False
 
@@ -64,8 +69,35 @@ def tune(
     work = products(model, kept.batch(slice(0, 1))) * 3 * min(tuning.batch_size, len(kept))
     saved = checkpoint.load() if checkpoint else None
     job = Job(model, kept, held, tuning.settings(base), seed, runtime.resolve(work), checkpoint, saved)
-    outcome = fit(job)
+    with dropped(model.encoder, tuning.dropout):
+        outcome = fit(job)
     return model.eval(), outcome
+
+
+@contextmanager
+def dropped(layers: nn.Module, share: float) -> Iterator[None]:
+    """Drop a share of the units after every activation in training mode, and make up for it by those that stay.
+
+    Srivastava et al. 2014, "Dropout", section 4.
+
+    Examples
+    --------
+    >>> layer = nn.Sequential(nn.ReLU())
+    >>> with dropped(layer, 0.5):
+    ...     sorted(layer(torch.ones(1000)).unique().tolist()), layer.eval()(torch.ones(2)).tolist()
+    ([0.0, 2.0], [1.0, 1.0])
+    """
+
+    def drop(layer: nn.Module, _: Any, made: Tensor) -> Tensor:
+        return F.dropout(made, share, layer.training)
+
+    kinds = tuple(type(make()) for name, make in ACTIVATIONS.items() if name != "identity")
+    hooks = [each.register_forward_hook(drop) for each in layers.modules() if share and isinstance(each, kinds)]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def _split(pairs: Pairs, places: np.ndarray, share: float, seed: int) -> tuple[Pairs, Pairs | None]:

@@ -3,6 +3,7 @@
 from narrows.corruption.base import Corruption
 from narrows.corruption.pictures import Blur, Downscale, Grey, Jpeg, Patches
 from narrows.corruption.values import GaussianNoise, Mask, PoissonNoise, SaltPepper, Swap
+from narrows.corruption.warp import Warp
 
 __all__ = [
     "Blur",
@@ -16,4 +17,5 @@ __all__ = [
     "PoissonNoise",
     "SaltPepper",
     "Swap",
+    "Warp",
 ]

@@ -64,6 +64,7 @@ class CodeClassifier(ClassifierMixin, Task, name="classify"):
     tune_batch_size: int = param(128, "labelled rows per step", ge=1)
     tune_validation: float = param(0.1, "share of the labelled rows held out for the best epoch", ge=0, lt=1)
     tune_corruption: str | Corruption | None = param(None, "what is done to labelled rows", kind="corruption")
+    tune_dropout: float = param(0.0, "share of the hidden units dropped while the labels are learnt", ge=0, lt=1)
     tune_checkpoint: str | None = param(None, "folder for the resume state of the labels' part")
 
     def default(self) -> Estimator:
@@ -97,7 +98,7 @@ class CodeClassifier(ClassifierMixin, Task, name="classify"):
 
     def tuning(self) -> Tuning:
         """Return how the labels are learnt."""
-        names = ("epochs", "lr", "weight_decay", "batch_size", "validation")
+        names = ("epochs", "lr", "weight_decay", "batch_size", "validation", "dropout")
         own = {name: getattr(self, f"tune_{name}") for name in names}
         return Tuning(**own, corruption=as_part("corruption", self.tune_corruption), balanced=self.balanced)
 

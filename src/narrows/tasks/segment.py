@@ -1,6 +1,7 @@
 """Segmentation: the class of every pixel, judged against a threshold, the class of each place, and filtered pixels."""
 
-from typing import Any, Literal, Self
+from functools import partial
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ from narrows.tasks.base_pictures import (
     paired,
     through,
 )
+from narrows.tasks.ensemble import Flips, averaged
 from narrows.tasks.segment_judge import judge
 
 __all__ = ["Segmenter"]
@@ -54,7 +56,8 @@ class Segmenter(PicturesTask, Task, name="segment"):
     class_names: tuple[str, ...] | None = param(None, "names of the classes, in the order of their values")
     crop: int = param(256, "side in pixels of the crops that are learnt from", ge=16)
     dice: float = param(0.3, "price of masks that miss altogether, in nats per pixel", ge=0)
-    flips: Literal["horizontal", "all", "none"] = param("horizontal", "how crops are flipped; all: turned as well")
+    flips: Flips = param("horizontal", "how crops are flipped; all: turned as well")
+    ensemble: bool = param(True, "the result is the mean over the flips; no: faster")
 
     def default(self) -> Estimator:
         """Return a U-Net that learns from a few crops at a time."""
@@ -158,5 +161,5 @@ class Segmenter(PicturesTask, Task, name="segment"):
 
     def _shares(self, picture: Array) -> Array:
         """Return the probability of every class, (K, H, W)."""
-        shares = through(self.estimator_, picture)
+        shares = averaged(partial(through, self.estimator_), picture, self.flips if self.ensemble else "none")
         return np.concatenate([1 - shares, shares]) if len(shares) == 1 else shares
