@@ -9,6 +9,7 @@ import narrows
 import narrows.families
 import narrows.tasks
 from narrows.params import FAMILIES, TASKS, kebab
+from narrows.parts import PARTS
 
 FINISHED = {**FAMILIES, **TASKS}
 CLASSES = [name for name in narrows.__all__ if not name.startswith("_") and name[0].isupper()]
@@ -34,6 +35,12 @@ def test_every_public_class_shows_an_example(name):
 
 def test_every_family_and_task_is_public():
     assert {cls.__name__ for cls in FINISHED.values() if cls.__module__.startswith("narrows.")} <= set(narrows.__all__)
+
+
+@pytest.mark.parametrize("kind", sorted({*PARTS} - {"layer"}))  # layers are written as text
+def test_every_part_is_public(kind):
+    ours = {cls.__name__ for cls in PARTS[kind].values() if cls.__module__.startswith("narrows.")}
+    assert ours <= set(narrows.__all__)
 
 
 @pytest.mark.parametrize("name", FINISHED)

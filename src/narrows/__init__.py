@@ -35,6 +35,7 @@ _PLACES = {
     "": """
         Blur:corruption Downscale:corruption GaussianNoise:corruption Grey:corruption Jpeg:corruption
         Mask:corruption Patches:corruption PoissonNoise:corruption SaltPepper:corruption Swap:corruption
+        Warp:corruption
         Pairs:data check:data read:data stored:data.stream
         ArtefactError:errors InputError:errors
         Estimator:estimator Problem:estimator
