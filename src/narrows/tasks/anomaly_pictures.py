@@ -53,7 +53,8 @@ def heat(strange: Strange, picture: Array, side: int) -> Array:
     height, width = picture.shape[1:]
     whole = _whole(picture, side)
     corners = list(product(*(starts(length, side, 1, side // 2) for length in whole.shape[1:])))
-    window = np.outer(ramp(side, side // 2), ramp(side, side // 2))
+    rise = ramp(side, side // 2)
+    window = np.outer(*[np.minimum(rise, rise[::-1])] * 2)
     total, weight = np.zeros(whole.shape[1:]), np.zeros(whole.shape[1:])
     for i in range(0, len(corners), 1024):
         some = corners[i : i + 1024]

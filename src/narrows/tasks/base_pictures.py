@@ -13,7 +13,7 @@ from narrows.data.augment import Crop, Flip
 from narrows.data.crops import crops
 from narrows.data.pairs import Batch, Pairs
 from narrows.data.pictures import alike
-from narrows.data.tiles import pad, tiled
+from narrows.data.tiles import pad, tiled, tiled_network
 from narrows.errors import InputError
 from narrows.estimator import Estimator
 from narrows.inference import run
@@ -222,7 +222,7 @@ def through(estimator: Estimator, image: Array) -> Array:
         return made
     multiple = estimator.chosen_network(estimator.shapes_[0]).multiple
     if multiple and min(height, width) >= multiple:
-        return tiled(mean, image, (height // multiple * multiple, width // multiple * multiple), multiple)
+        return tiled_network(mean, image, (height // multiple * multiple, width // multiple * multiple), multiple)
     whole = pad(image, max(image.shape[1], height), max(image.shape[2], width))
     made = tiled(mean, whole, (height, width))
     return made[:, : image.shape[1], : image.shape[2]]
