@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from narrows.data.pictures import Pictures, matched, read_pictures, write_pictures
 from narrows.data.pixels import FORMATS
-from narrows.errors import InputError
+from narrows.errors import InputError, listed
 from narrows.journeys.base import Request, Say
 from narrows.journeys.pictures import Found, PicturesJourney
 from narrows.tasks.base import Task
@@ -129,8 +129,7 @@ def same_sizes(a: Pictures, b: Pictures, notes: list[str]) -> Found:
         came = f"No noisy picture has the size of its clean one ({name}: {one[0]} x {one[1]}, {other[0]} x {other[1]})"
         raise InputError(came, "pairs of one size")
     if lost:
-        listed = ", ".join(lost[:5]) + (f" and {len(lost) - 5} more" if len(lost) > 5 else "")
-        notes = [*notes, f"{len(lost)} pairs are of two different sizes and are left out ({listed})"]
+        notes = [*notes, f"{len(lost)} pairs are of two different sizes and are left out ({listed(lost)})"]
     return Found(a.take(kept), b.take(kept), notes)
 
 

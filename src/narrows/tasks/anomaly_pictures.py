@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter
 
 from narrows.baselines import PCABaseline
 from narrows.data.tiles import pad, ramp, starts
-from narrows.metrics import auroc
+from narrows.metrics import auroc, placements
 from narrows.tasks.base import Evaluation, Metric, Picture, unit
 from narrows.tasks.base_pictures import resized, shown
 
@@ -148,8 +148,9 @@ def judge_maps(
     }
     found = {key: Metric(value, labels_of[key], "", "higher") for key, value in _aurocs(labels, masks, ours).items()}
     rival = {name: _aurocs(labels, masks, theirs)}
-    drawn = _drawing(pictures, labels, masks, ours)
-    return Evaluation(found, rival, "image_auroc", name, len(pictures), pictures=[drawn], unit="picture")
+    places = [placements(labels, [image_score(each) for each in maps]) for maps in (ours, theirs)]
+    drawn = [_drawing(pictures, labels, masks, ours)]
+    return Evaluation(found, rival, "image_auroc", name, len(pictures), places[0] - places[1], drawn, unit="picture")
 
 
 def _aurocs(labels: Array, masks: list[Array | None], maps: list[Array]) -> dict[str, float]:
