@@ -173,6 +173,13 @@ def test_classes_and_notes_on_other_files(tmp_path: Path) -> None:
     assert (taken.ids.tolist(), taken.labels.tolist()) == (["dog/1.png"], [1])  # type: ignore[union-attr]
 
 
+def test_more_classes_than_are_named_are_counted(tmp_path: Path) -> None:
+    for name in "abcdefg":
+        save(tmp_path / name / "1.png", noise(5, 5))
+    said = f"'{tmp_path.name}': its 7 subfolders are read as classes (a, b, c, d, e and 2 more)"
+    assert said in read(tmp_path).notes
+
+
 def test_names_cannot_leave_the_folder(tmp_path: Path) -> None:
     schema = read([Image.new("L", (4, 4))] * 2).fit_schema()
     paths = schema.write(np.zeros((2, 1, 4, 4)), tmp_path, "out", np.array(["../../x.png", "/etc/y"]), "file")

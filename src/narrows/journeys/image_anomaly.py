@@ -12,7 +12,7 @@ from narrows.data.pixels import FORMATS
 from narrows.errors import InputError, listed
 from narrows.journeys.base import Journey, Judged, Request, Say
 from narrows.journeys.outputs import write_table
-from narrows.journeys.pictures import inside, mixed, set_aside, sizes
+from narrows.journeys.pictures import inside, mixed, outside, set_aside, sizes
 from narrows.params import param
 from narrows.tasks.anomaly_pictures import (
     PatchResidual,
@@ -200,8 +200,7 @@ def _together(name: str, folders: list[Path]) -> Pictures:
 
 def _unused(data: Path, read: list[Path]) -> list[str]:
     """Return a note on the images that are in none of the folders that were read, if there are any."""
-    every = (path for path in sorted(data.rglob("*")) if path.suffix.lower() in FORMATS)
-    left = [path.relative_to(data).as_posix() for path in every if not any(each in path.parents for each in read)]
+    left = outside(data, read)
     said = f"{len(left)} images are neither good, bad nor masks by their folder, and are not used"
     return [f"{said} ({listed(left)})"] if left else []
 

@@ -150,7 +150,8 @@ def judge_maps(
     rival = {name: _aurocs(labels, masks, theirs)}
     places = [placements(labels, [image_score(each) for each in maps]) for maps in (ours, theirs)]
     drawn = [_drawing(pictures, labels, masks, ours)]
-    return Evaluation(found, rival, "image_auroc", name, len(pictures), places[0] - places[1], drawn, unit="picture")
+    gaps = places[0] - places[1]
+    return Evaluation(found, rival, "image_auroc", name, len(pictures), gaps, drawn, unit="picture", piece="patch")
 
 
 def _aurocs(labels: Array, masks: list[Array | None], maps: list[Array]) -> dict[str, float]:

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +51,13 @@ class Examples(NamedTuple):
 
 class PicturesTask(ABC):
     """A task that also takes lists of pictures: arrays (C, H, W) of any sizes, uint8, uint16 or floats in [0, 1]."""
+
+    belongs: ClassVar[str] = ""  # what belongs to every picture, in words; empty: nothing
+
+    @property
+    def on_pictures(self) -> bool:
+        """Return whether the fitted task works on lists of pictures, rather than on rows."""
+        return True
 
     @abstractmethod
     def fit_pictures(self, x: list[Array], y: list[Array] | None = None) -> Self:

@@ -213,7 +213,9 @@ def evaluation(
         data = {"values": ratios, "label": "PSNR (dB)", "better": "higher"}
         pictures.append(Picture("psnr", "Beside the competitors", caption, data))
     gaps = ours.mse - rivals[rival].mse
-    return Evaluation(made, baselines, "mse", rival, len(gaps), gaps, pictures, list(notes), unit="picture")
+    return Evaluation(
+        made, baselines, "mse", rival, len(gaps), gaps, pictures, list(notes), unit="picture", piece="crop"
+    )
 
 
 def some(count: int) -> tuple[list[int], list[str]]:
