@@ -88,16 +88,14 @@ def test_mixed_depths_become_sixteen_bits(tmp_path: Path) -> None:
     assert read(tmp_path).values[:, 0, 0, 0].tolist() == [65535, 1000]
 
 
-def test_sixteen_bit_colour_is_reduced_with_a_note(tmp_path: Path) -> None:
-    import tifffile
-
+def test_images_opened_before_are_reduced_with_a_note(tmp_path: Path) -> None:
     pixels = noise(4, 6, 3, dtype=np.uint16)
-    tifffile.imwrite(tmp_path / "1.tif", pixels, photometric="rgb")
-    (tmp_path / "2.ppm").write_bytes(b"P6\n# made by hand\n6 4\n65535\n" + pixels.astype(">u2").tobytes())
-    source = read(tmp_path)
+    (tmp_path / "a.ppm").write_bytes(b"P6\n# made by hand\n6 4\n65535\n" + pixels.astype(">u2").tobytes())
+    with Image.open(tmp_path / "a.ppm") as image:
+        source = read([image])
     assert source.values.dtype == np.uint8
     np.testing.assert_allclose(source.values[0], np.moveaxis(pixels, 2, 0) / 257.0, atol=1)
-    assert source.notes == (f"'{tmp_path.name}': 2 images of 16 bit colour: read as 8 bit",)
+    assert source.notes == ("'images': 1 images of 16 bit in inks, or opened before: read as 8 bit",)
 
 
 def test_exif_orientation_is_applied(tmp_path: Path) -> None:
@@ -173,6 +171,13 @@ def test_classes_and_notes_on_other_files(tmp_path: Path) -> None:
     assert f"'{tmp_path.name}': 1 hidden files are not read" in source.notes
     taken = source.take(np.array([2]))
     assert (taken.ids.tolist(), taken.labels.tolist()) == (["dog/1.png"], [1])  # type: ignore[union-attr]
+
+
+def test_more_classes_than_are_named_are_counted(tmp_path: Path) -> None:
+    for name in "abcdefg":
+        save(tmp_path / name / "1.png", noise(5, 5))
+    said = f"'{tmp_path.name}': its 7 subfolders are read as classes (a, b, c, d, e and 2 more)"
+    assert said in read(tmp_path).notes
 
 
 def test_names_cannot_leave_the_folder(tmp_path: Path) -> None:

@@ -141,6 +141,23 @@ def test_noisy_and_clean_folders_are_matched_and_the_rest_is_listed(tmp_path):
     assert psnr(truth, made) > psnr(truth, noisy) + 3
 
 
+def test_pictures_beside_those_that_are_read_are_counted_and_named(tmp_path):
+    for i in range(4):
+        write(tmp_path / "clean" / f"{i * i}.png", drawn(i, 20, 20))
+    for i in range(6):
+        write(tmp_path / "raw" / f"r{i}.png", drawn(i, 20, 20))
+    write(tmp_path / "top.png", drawn(9, 20, 20))
+    out = tmp_path.parent / f"{tmp_path.name}-run"
+    assert main(["fit", "denoise", str(tmp_path), "-o", str(out), *QUICK, "--epochs", "1"]) == 0
+    data = report_of(out)["data"]
+    assert [data[name] for name in ("rows", "used", "held_out", "left out")] == [11, 2, 2, 7]
+    lost = "7 pictures lie outside clean/ and are left out (raw/r0.png, raw/r1.png, raw/r2.png, raw/r3.png, raw/r4.png"
+    assert f"{tmp_path.name!r}: {lost} and 2 more)" in data["notes"]
+    title = next(each["caption"] for each in report_of(out)["figures"] if each["title"] == "Loss terms per epoch")
+    assert title.startswith("Nats per crop; ")
+    assert " rows" not in title
+
+
 @pytest.mark.parametrize(
     ("noise", "said"),
     [

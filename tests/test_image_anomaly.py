@@ -11,7 +11,9 @@ from PIL import Image
 from sklearn.metrics import roc_auc_score
 
 from narrows.cli import main
-from narrows.tasks.anomaly_pictures import heat
+from narrows.journeys import image_anomaly
+from narrows.journeys.image_anomaly import found
+from narrows.tasks.anomaly_pictures import heat, judge_maps
 
 FAST = ["--epochs", "3", "--patch", "8", "--quiet"]
 
@@ -75,6 +77,62 @@ def test_bad_images_are_found_where_they_are_bad(style: str, tmp_path: Path) -> 
     assert all(row["flag"] == "1" for name, row in found.items() if "/" in name)
     assert len(list((tmp_path / "run" / "heatmaps").rglob("*.png"))) == 16
     assert report["data"]["bad"] == 4
+
+
+def mvtec(root: Path, good: int = 9, fine: int = 5, bad: int = 3) -> None:
+    """A miniature in the layout of MVTec AD: defects in two folders, masks of the same numbers."""
+    folder(root, good=good, bad=bad, style="mvtec")
+    rng = np.random.default_rng(1)
+    for part in ("test/good", "test/scratch", "ground_truth/scratch"):
+        (root / part).mkdir(parents=True)
+    for i in range(fine):
+        Image.fromarray(texture(rng, 50, 44)).save(root / "test/good" / f"{i:03}.png")
+    picture, mask = spoilt(rng, 40, 52)
+    Image.fromarray(picture).save(root / "test/scratch" / "000.png")
+    Image.fromarray(mask).save(root / "ground_truth/scratch" / "000_mask.png")
+    (root / "license.txt").write_text("none")
+
+
+def test_good_images_of_the_test_part_are_measured_on_and_never_learnt_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mvtec(tmp_path / "data")
+    good, fine, bad, masks, notes = found(tmp_path / "data")
+    assert good.names == tuple(f"g{i * i}.png" for i in range(9))
+    assert fine.names == tuple(f"good/{i:03}.png" for i in range(5))
+    assert bad.names == ("hole/000.png", "hole/001.png", "hole/002.png", "scratch/000.png")
+    with Image.open(tmp_path / "data/ground_truth/scratch/000_mask.png") as image:
+        np.testing.assert_array_equal(masks[3], np.asarray(image) > 0)
+    assert all(
+        mask is not None and mask.shape == array.shape[1:] for mask, array in zip(masks, bad.arrays, strict=True)
+    )
+    assert "5 good images of the test part are measured on, and not learnt from" in notes
+    assert "4 bad images are measured on, in hole, scratch" in notes
+    learnt: list[np.ndarray] = []
+    drawn = image_anomaly.drawn_patches
+    monkeypatch.setattr(image_anomaly, "drawn_patches", lambda x, *rest: (learnt.extend(x), drawn(x, *rest))[1])
+    report = run(["fit", "anomaly", str(tmp_path / "data"), *FAST], tmp_path / "run")
+    held = sorted(np.random.default_rng(0).permutation(9)[:3].tolist())
+    kept = [array for i, array in enumerate(good.arrays) if i not in held]
+    assert len(learnt) == len(kept)
+    assert all(np.array_equal(a, b) for a, b in zip(learnt, kept, strict=True))
+    assert [report["data"][name] for name in ("rows", "used", "held_out", "bad")] == [18, 6, 8, 4]
+    rows = scores(tmp_path / "run")
+    assert set(rows) == {*good.names, *fine.names, *bad.names}
+    seen = [float(rows[name]["score"]) for name in (*fine.names, *bad.names)]
+    expected = roc_auc_score([0] * 5 + [1] * 4, seen)
+    assert report["metrics"]["image_auroc"]["value"] == pytest.approx(expected)
+
+
+def test_the_difference_is_that_of_the_areas_picture_by_picture() -> None:
+    rng = np.random.default_rng(0)
+    labels, pictures = np.array([0, 0, 0, 1, 1]), [rng.random((1, 8, 8)) for _ in range(5)]
+    maps = [[np.full((8, 8), v) for v in row] for row in ([1, 2, 3, 2.5, 9], [4, 2, 3, 1, 3])]
+    made = judge_maps(pictures, labels, [None] * 5, *maps, "rival")
+    assert made.difference is not None
+    np.testing.assert_allclose(made.difference, [2 / 3 - 0, 1 - 0.5])
+    gap = made.metrics["image_auroc"].value - made.baselines["rival"]["image_auroc"]
+    assert made.difference.mean() == pytest.approx(gap)
 
 
 def test_new_images_of_any_size_and_another_threshold(tmp_path: Path) -> None:

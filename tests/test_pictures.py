@@ -200,20 +200,6 @@ def test_a_network_takes_pictures_of_any_size(network: str, size: tuple[int, int
         through(model, X[0, :1])
 
 
-def test_tiles_of_a_u_net_are_those_of_the_whole_picture() -> None:
-    X = RNG.random((4, 1, 96, 96), np.float32)
-    model = AutoEncoder(network="unet:4", latent_dim=4, epochs=1, batch_size=2, random_state=0)
-    model.fit_pairs(Pairs(X, 1 - X))
-
-    def mean(x: np.ndarray) -> np.ndarray:
-        return model.model_.reconstruct(torch.as_tensor(x)).detach().numpy()
-
-    tiles = tiled(mean, X[0], size=64, multiple=2, overlap=32)
-    whole = mean(X[:1])[0]
-    assert np.abs(tiles - whole).max() < 0.05 * X[0].std()  # at the rims of tiles, where each pads with zeros
-    assert np.abs(tiles - whole)[:, 44:52, 44:52].max() < 1e-4  # in the middle of the overlap both tiles agree
-
-
 def test_consecutive_slices_are_never_split_at_random() -> None:
     learn, held, words = set_aside([f"{i}.png" for i in range(30)], 0.2, 0)
     assert (learn, held) == (list(range(24)), list(range(24, 30)))

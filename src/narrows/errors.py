@@ -1,6 +1,10 @@
 """What goes wrong through the user's input, said in one message."""
 
-__all__ = ["ArtefactError", "InputError"]
+from collections.abc import Sequence
+
+__all__ = ["ArtefactError", "InputError", "listed"]
+
+_SHOWN = 5  # names in a message
 
 
 class InputError(ValueError):
@@ -35,3 +39,14 @@ class ArtefactError(InputError):
     >>> print(ArtefactError("'run' holds no model.json", "a folder that .save() wrote"))
     'run' holds no model.json. Accepted: a folder that .save() wrote.
     """
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return the first of some names in words, and how many more there are.
+
+    Examples
+    --------
+    >>> listed(["a", "b"]), listed(list("abcdefg"))
+    ('a, b', 'a, b, c, d, e and 2 more')
+    """
+    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")

@@ -96,6 +96,6 @@ def conversions(heads: Sequence[Header], name: str) -> list[str]:
     counted = {
         "turned upright, as their EXIF orientation says": sum(head.oriented for head in heads),
         "of several frames: the first one is read": sum(head.frames > 1 for head in heads),
-        "of 16 bit colour: read as 8 bit": sum(head.reduced for head in heads),
+        "of 16 bit in inks, or opened before: read as 8 bit": sum(head.reduced for head in heads),
     }
     return [f"{name!r}: {count} images {what}" for what, count in counted.items() if count]

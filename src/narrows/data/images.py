@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from narrows.errors import InputError
+from narrows.errors import InputError, listed
 
 from .image_files import conversions, each_image, image_names
 from .pixels import Header, Item, header, pixels
@@ -92,7 +92,7 @@ def image_folder(
     if len(classes) < 2 or any(len(name.parts) == 1 for name in images):
         return named
     labels = np.array([classes.index(name.parts[0]) for name in images], np.int64)
-    said = f"{folder.name!r}: its {len(classes)} subfolders are read as classes ({', '.join(classes[:5])})"
+    said = f"{folder.name!r}: its {len(classes)} subfolders are read as classes ({listed(classes)})"
     return replace(named, notes=(*notes, said, *source.notes), labels=labels, class_names=tuple(classes))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from narrows.errors import InputError
+from narrows.errors import InputError, listed
 
 from .read import read
 from .source import Source, row_numbers
@@ -117,8 +117,8 @@ def with_folders(source: Source) -> Source:
     labels = np.array([names.index(each) if each else -1 for each in folders], np.int64)
     said = f"{source.name!r}: {int((labels < 0).sum()):,} files are in no class's folder: they have no label"
     kept = tuple(note for note in source.notes if "are read as classes" not in note)
-    listed = f"{source.name!r}: its {len(names)} subfolders are read as classes ({', '.join(names[:5])})"
-    return replace(source, labels=labels, class_names=names, notes=(*kept, listed, said))
+    classes = f"{source.name!r}: its {len(names)} subfolders are read as classes ({listed(names)})"
+    return replace(source, labels=labels, class_names=names, notes=(*kept, classes, said))
 
 
 def same_classes(source: Source, names: Sequence[str] | None) -> Source:

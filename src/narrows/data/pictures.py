@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from narrows.errors import InputError
+from narrows.errors import InputError, listed
 from narrows.files import whole
 
 from .array_files import write_array
@@ -25,7 +25,6 @@ from .source import digest
 __all__ = ["Pictures", "alike", "matched", "png_names", "read_pictures", "write_pictures"]
 
 Array = NDArray[Any]
-_SHOWN = 5  # names in a message
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,14 +144,14 @@ def matched(A: Pictures, B: Pictures) -> tuple[Pictures, Pictures, list[str]]:
             raise InputError(came, "one picture for each stem", "rename or remove the others")
     both = [name for name in places[0] if name in places[1]]
     if not both:
-        came = f"No picture in {A.name!r} ({_some(A.names)}) is named as one in {B.name!r} ({_some(B.names)})"
+        came = f"No picture in {A.name!r} ({listed(A.names)}) is named as one in {B.name!r} ({listed(B.names)})"
         raise InputError(came, "the same names in both folders, endings aside", "rename them so that they match")
     notes = []
     for each, other in ((A, B), (B, A)):
         alone = [name for name in each.names if stem(name) not in set(both)]
         if alone:
             lost = f"{len(alone)} of {len(each)} pictures have no partner in {other.name!r} and are left out"
-            notes.append(f"{each.name!r}: {lost} ({_some(alone)})")
+            notes.append(f"{each.name!r}: {lost} ({listed(alone)})")
     return (*(each.take([p[name] for name in both]) for each, p in zip((A, B), places, strict=True)), notes)  # type: ignore[return-value]
 
 
@@ -217,8 +216,3 @@ def _deep(array: Array, dtype: np.dtype[Any]) -> Array:
     if array.dtype.kind == "u" and dtype.kind == "f":
         return (array / np.iinfo(array.dtype).max).astype(dtype)
     return to_dtype(array, dtype)
-
-
-def _some(names: Sequence[str]) -> str:
-    """Return the first of some names in words."""
-    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
@@ -10,6 +9,8 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
+
+from .deep import is_deep, read_deep, write_deep
 
 __all__ = ["FORMATS", "Header", "encode_image", "header", "pixels", "placed", "resize", "suffix_for", "widen"]
 
@@ -56,16 +57,19 @@ def header(item: Item) -> Header:
     """
     image = _open(item)
     try:
+        found = is_deep(image)  # before anything is loaded
+        deep = found and isinstance(item, Path)
         orientation = image.getexif().get(0x0112, 1)
-        width, height = image.size[::-1] if orientation in (5, 6, 7, 8) else image.size
+        width, height = _written_size(image)[:: -1 if orientation in (5, 6, 7, 8) else 1]
         mode = image.mode
         if mode == "P":
             mode = "RGBA" if "transparency" in image.info else "RGB"
         if mode not in CHANNELS:
             raise OSError(f"pixels of mode {mode!r}: 8 and 16 bit images are read")
-        depth = 16 if mode.startswith("I") else 8
+        depth = 16 if deep or mode.startswith("I") else 8
         frames = getattr(image, "n_frames", 1)
-        return Header(height, width, CHANNELS[mode], depth, frames, orientation not in (0, 1), _reduced(item, image))
+        reduced = found != deep or _deep_inks(image)
+        return Header(height, width, CHANNELS[mode], depth, frames, orientation not in (0, 1), reduced)
     finally:
         if isinstance(item, Path):
             image.close()
@@ -81,8 +85,11 @@ def pixels(item: Item, channels: int, depth: int, size: tuple[int, int]) -> NDAr
     """
     image = _open(item)
     try:
-        upright = ImageOps.exif_transpose(image)
-        array = _array(upright if upright is not None else image)
+        if isinstance(item, Path) and is_deep(image):
+            array = read_deep(item)
+        else:
+            upright = ImageOps.exif_transpose(image)
+            array = _array(upright if upright is not None else image)
     finally:
         if isinstance(item, Path):
             image.close()
@@ -138,8 +145,11 @@ def encode_image(values: NDArray[Any], suffix: str, file: IO[bytes]) -> None:
     >>> Image.open(file).size
     (4, 4)
     """
-    image = Image.fromarray(values[0] if values.shape[0] == 1 else np.ascontiguousarray(np.moveaxis(values, 0, 2)))
     kind = FORMATS[suffix.lower()]
+    if values.dtype == np.uint16 and len(values) > 1:
+        write_deep(values, kind, file)
+        return
+    image = Image.fromarray(values[0] if values.shape[0] == 1 else np.ascontiguousarray(np.moveaxis(values, 0, 2)))
     if kind == "JPEG":
         image.save(file, kind, quality=95)
     else:
@@ -176,19 +186,15 @@ def _open(item: Item) -> Image.Image:
     return Image.open(item) if isinstance(item, Path) else item
 
 
-def _reduced(item: Item, image: Image.Image) -> bool:
-    """Find 16-bit colour in a PNG, TIFF or PPM file, which Pillow reads as 8 bit."""
-    if not isinstance(item, Path) or image.mode not in ("RGB", "RGBA", "LA"):
-        return False
+def _written_size(image: Image.Image) -> tuple[int, int]:
+    """Return width and height before the image is turned upright; Pillow turns those of TIFF files early."""
     tags = getattr(image, "tag_v2", {})
-    if image.format == "TIFF":
-        return bool(max(tags.get(258, (8,))) > 8)
-    with item.open("rb") as file:
-        start = file.read(256)
-    if image.format == "PNG":
-        return start[24] == 16
-    maximum = re.match(rb"P[36](?:\s+|#.*\n)+\d+\s+\d+\s+(\d+)", start)
-    return maximum is not None and int(maximum[1]) > 255
+    return (int(tags[256]), int(tags[257])) if 256 in tags and 257 in tags else image.size
+
+
+def _deep_inks(image: Image.Image) -> bool:
+    """Find inks of 16 bit in a TIFF file, which Pillow reads as 8 bit."""
+    return image.mode == "CMYK" and max(getattr(image, "tag_v2", {}).get(258, (8,))) > 8
 
 
 def _array(image: Image.Image) -> NDArray[Any]:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from narrows.errors import InputError
 
-__all__ = ["pad", "ramp", "starts", "tiled"]
+__all__ = ["pad", "ramp", "reach", "starts", "tiled", "tiled_network"]
 
 Array = NDArray[Any]
 
@@ -21,13 +21,16 @@ def tiled(
     size: int | tuple[int, int] = 512,
     multiple: int = 1,
     overlap: int | None = None,
+    reach: int | None = None,
 ) -> Array:
     """Return what ``function`` makes of a picture, tile by tile where the picture is large.
 
     The picture is padded by reflection until its sides divide by ``multiple``; results are cut back. What is no larger
     than ``size`` goes through at once. Beyond, tiles of that size lie at multiples of ``multiple``, so that a network
     that halves its maps sees the same grid in every tile. Where tiles overlap, their results are averaged with weights
-    that rise smoothly from a tile's rim inwards and add up to 1 at every pixel.
+    that rise smoothly from a tile's rim inwards and add up to 1 at every pixel. Nearer to the rim than ``reach``, where
+    a tile lacks what lies around it, they are 0: with an overlap of twice the reach the result is that of the picture
+    in one piece. With less, or an unknown reach, they are 0 in three eighths of the overlap.
 
     Parameters
     ----------
@@ -41,6 +44,8 @@ def tiled(
         What the sides of all that ``function`` sees divide by.
     overlap : int, optional
         Pixels that neighbouring tiles share, at least; none: an eighth of the smaller side.
+    reach : int, optional
+        How many pixels around a pixel its result depends on.
 
     Returns
     -------
@@ -62,10 +67,65 @@ def tiled(
     if padded.shape[1] <= tall and padded.shape[2] <= wide:
         made = np.asarray(function(padded[None]), np.float32)[0]
     else:
-        made = _blended(function, padded, (tall, wide), multiple, overlap)
+        made = _blended(function, padded, (tall, wide), multiple, overlap, reach)
     ratio = made.shape[1] // padded.shape[1]
     cut: Array = made[:, : ratio * height, : ratio * width]
     return cut
+
+
+def tiled_network(function: Callable[[Array], Array], image: Array, size: tuple[int, int], multiple: int) -> Array:
+    """Return what a network makes of a picture, in tiles that share as much as it looks around: at most a third.
+
+    Parameters
+    ----------
+    function : callable
+        As of ``tiled``; it must hand missing values on, as convolutions do.
+    image : ndarray, shape (C, H, W)
+        Handed on in its own type.
+    size : (height, width)
+        Of a tile, in pixels.
+    multiple : int
+        What the sides of all that ``function`` sees divide by.
+
+    Returns
+    -------
+    ndarray of float32, shape (K, r H, r W)
+
+    Examples
+    --------
+    >>> image = np.arange(135.0).reshape(1, 9, 15)
+    >>> mean = lambda x: np.stack([x, np.roll(x, 1, 3)]).mean(axis=0)  # looks at one neighbour
+    >>> bool(np.allclose(tiled_network(mean, image, (6, 6), 1)[:, :, 1:], mean(image[None])[0, :, :, 1:]))
+    True
+    """
+    widest = min(size) // 3
+    if image.shape[1] <= size[0] and image.shape[2] <= size[1]:
+        return tiled(function, image, size, multiple)
+    side = min(_up(widest + 2 * multiple + 2, multiple), min(size) // multiple * multiple)
+    found = reach(function, len(image), side, multiple)
+    return tiled(function, image, size, multiple, widest if found is None else min(2 * found, widest), found)
+
+
+def reach(function: Callable[[Array], Array], channels: int, side: int, multiple: int) -> int | None:
+    """Return how far the result of ``function`` depends on the pixels around; None where that is beyond ``side`` / 2.
+
+    One window of ``multiple`` pixels of a square picture is missing (NaN), and so is all that depends on it.
+
+    Examples
+    --------
+    >>> from scipy.ndimage import correlate
+    >>> reach(lambda x: correlate(x, np.ones((1, 1, 5, 5)), mode="constant"), 1, 20, 1)
+    2
+    """
+    image, first = np.zeros((1, channels, side, side), np.float32), side // multiple // 2 * multiple
+    image[:, :, first : first + multiple, first : first + multiple] = np.nan
+    made = function(image)
+    missing, ratio = np.argwhere(np.isnan(made).any(axis=(0, 1))), made.shape[2] // side
+    low, high = missing.min(initial=ratio * side), missing.max(initial=0)
+    if low == 0 or high == ratio * side - 1 or not len(missing):
+        return None
+    beyond = max(ratio * first - low, high - ratio * (first + multiple) + 1)
+    return int(-(-beyond // ratio))
 
 
 def pad(image: Array, height: int, width: int) -> Array:
@@ -99,40 +159,55 @@ def starts(length: int, side: int, multiple: int, overlap: int) -> list[int]:
 
 
 def _blended(
-    function: Callable[[Array], Array], image: Array, tile: tuple[int, int], multiple: int, overlap: int
+    function: Callable[[Array], Array],
+    image: Array,
+    tile: tuple[int, int],
+    multiple: int,
+    overlap: int,
+    reach: int | None,
 ) -> Array:
     """Return the weighted mean of the tiles."""
     total = weight = None
-    ratio = 1
-    tall, wide = (min(pair) for pair in zip(tile, image.shape[1:], strict=True))
-    places = (starts(*pair, multiple, overlap) for pair in zip(image.shape[1:], tile, strict=True))
-    for top, left in product(*places):
-        made = np.asarray(function(image[None, :, top : top + tall, left : left + wide]), np.float32)[0]
+    ratio, whole = 1, image.shape[1:]
+    sides = [min(pair) for pair in zip(tile, whole, strict=True)]
+    places = [starts(length, side, multiple, overlap) for length, side in zip(whole, tile, strict=True)]
+    for corner in product(*places):
+        parts = [slice(start, start + side) for start, side in zip(corner, sides, strict=True)]
+        made = np.asarray(function(image[None, :, parts[0], parts[1]]), np.float32)[0]
         if total is None or weight is None:
-            ratio = made.shape[1] // tall
-            total = np.zeros((len(made), *(ratio * length for length in image.shape[1:])))
+            ratio = made.shape[1] // sides[0]
+            total = np.zeros((len(made), *(ratio * length for length in whole)))
             weight = np.zeros(total.shape[1:])
-            window = np.outer(ramp(ratio * tall, ratio * overlap), ramp(ratio * wide, ratio * overlap))
-        rows, columns = slice(ratio * top, ratio * (top + tall)), slice(ratio * left, ratio * (left + wide))
-        total[:, rows, columns] += made * window
-        weight[rows, columns] += window
+        lines = [_weights(*each, reach, ratio) for each in zip(corner, sides, whole, places, strict=True)]
+        rows, columns = (slice(ratio * part.start, ratio * part.stop) for part in parts)
+        total[:, rows, columns] += made * np.outer(*lines)
+        weight[rows, columns] += np.outer(*lines)
     if total is None or weight is None:
         raise InputError(f"A picture of shape {image.shape}", "a picture with pixels")
     blended: Array = (total / weight).astype(np.float32)
     return blended
 
 
-def ramp(length: int, overlap: int) -> Array:
-    """Return weights along one side: a squared sine over the overlap at both ends, 1 between.
+def _weights(start: int, side: int, length: int, places: list[int], reach: int | None, ratio: int) -> Array:
+    """Return the weights of a tile along one axis: 1 at the picture's own ends, rising where tiles overlap."""
+    shared = side - max((b - a for a, b in pairwise(places)), default=side)
+    dead = 3 * shared // 8 if reach is None or 2 * reach > shared else reach
+    rising = ramp(ratio * side, ratio * shared, ratio * dead)
+    left = rising if start else 1.0
+    weights: Array = np.broadcast_to(np.minimum(left, rising[::-1] if start + side < length else 1.0), ratio * side)
+    return weights
+
+
+def ramp(length: int, overlap: int, dead: int = 0) -> Array:
+    """Return weights that rise along one side: 0, then a squared sine, in the overlap, 1 behind it.
 
     Examples
     --------
-    >>> ramp(4, 1).round(2).tolist()
-    [0.5, 1.0, 1.0, 0.5]
+    >>> ramp(4, 1).round(2).tolist(), ramp(6, 5, 2).round(2).tolist()
+    ([0.5, 1.0, 1.0, 1.0], [0.0, 0.0, 0.5, 1.0, 1.0, 1.0])
     """
-    rise = np.arange(1, length + 1) / (overlap + 1)
-    rise = np.minimum(1.0, np.minimum(rise, rise[::-1]))
-    ramp: Array = np.sin(np.pi / 2 * rise) ** 2
+    rise = (np.arange(1, length + 1) - dead) / (overlap - 2 * dead + 1)
+    ramp: Array = np.sin(np.pi / 2 * rise.clip(0, 1)) ** 2
     return ramp
 
 

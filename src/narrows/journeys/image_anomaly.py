@@ -2,17 +2,17 @@
 
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from narrows.data.masks import read_masks
 from narrows.data.pictures import Pictures, alike, png_names, read_pictures, write_pictures
 from narrows.data.pixels import FORMATS
-from narrows.errors import InputError
+from narrows.errors import InputError, listed
 from narrows.journeys.base import Journey, Judged, Request, Say
 from narrows.journeys.outputs import write_table
-from narrows.journeys.pictures import inside, mixed, set_aside, sizes
+from narrows.journeys.pictures import inside, mixed, outside, set_aside, sizes
 from narrows.params import param
 from narrows.tasks.anomaly_pictures import (
     PatchResidual,
@@ -35,7 +35,7 @@ _FEW = 20  # of fewer good images a third is put aside
 class ImageAnomalyJourney(Journey):
     """A folder of good images, or one that holds good/, folders of bad ones, and masks/ of what is wrong in these.
 
-    Also read: train/good, test/good, test/... and ground_truth/..., as in MVTec AD.
+    Also read: train/good, test/good, test/... and ground_truth/..., as in MVTec AD; test/good is measured on only.
     """
 
     serves: ClassVar[tuple[str, ...]] = ("anomaly",)
@@ -50,7 +50,7 @@ class ImageAnomalyJourney(Journey):
 
     def fit(self, task: Any, request: Request, say: Say) -> dict[str, Any]:
         """Read the images, put some good ones aside, and train on patches of the others."""
-        good, bad, masks, notes = found(Path(request.data).expanduser())
+        good, fine, bad, masks, notes = found(Path(request.data).expanduser())
         if len(good) < 2:
             raise InputError(f"{good.name!r} holds {len(good)} good image", "at least 2 to learn from")
         seed = task.random_state if isinstance(task.random_state, int) else 0
@@ -59,7 +59,8 @@ class ImageAnomalyJourney(Journey):
         notes += [*mixed(good), words or f"{len(good)} good images are too few to put some aside"]
         for note in notes:
             say(note)
-        self.task, self.good, self.bad, self.masks, self.held, self.seed = task, good, bad, masks, held, seed
+        self.task, self.good, self.held, self.seed = task, good, held, seed
+        self.fine, self.bad, self.masks = fine, bad, masks
         self.channels = max(len(array) for array in good.arrays)
         self.patches = drawn_patches(self.seen(good.take(learn)), self.patch, _PATCHES, seed)
         for name, value in task.suited(self.patches.shape[1:]).items():
@@ -80,26 +81,30 @@ class ImageAnomalyJourney(Journey):
         return {
             "name": good.name,
             "unit": "image",
-            "rows": len(good) + len(bad),
+            "rows": len(good) + len(fine) + len(bad),
             "used": len(learn),
-            "held_out": len(held) if words else 0,
+            "held_out": (len(held) if words else 0) + len(fine),
             "bad": len(bad),
             "sizes": sizes(good),
             "fingerprint": good.fingerprint()[:16],
             "notes": notes,
-            "split": "held-out" if words else "training",
+            "split": "held-out" if words or len(fine) else "training",
         }
 
     def seen(self, pictures: Pictures) -> list[np.ndarray]:
         """Return pictures with the channels and the type that the detector knows."""
         dtype = self.patches.dtype if hasattr(self, "patches") else None
-        return alike(pictures.arrays, self.channels, dtype)
+        return alike(pictures.arrays, self.channels, dtype) if len(pictures) else []
 
     def judge(self) -> Judged:
-        """Measure on the good images that were put aside, and on bad ones; without these, on planted ones."""
-        pictures = self.seen(self.good.take(self.held))
+        """Measure on good test images, or those put aside, and on bad ones; without these, on planted ones."""
+        self.fine_maps = [heat(parts_of(self.task), picture, self.patch) for picture in self.seen(self.fine)]
+        ordinary, maps = self.good.take(self.held), [self.maps[i] for i in self.held]
+        if len(self.fine):
+            ordinary, maps = self.fine, self.fine_maps
+        pictures = self.seen(ordinary)
         masks: list[np.ndarray | None] = [np.zeros(picture.shape[1:], bool) for picture in pictures]
-        strange, known = self.seen(self.bad) if len(self.bad) else [], list(self.masks)
+        strange, known = self.seen(self.bad), list(self.masks)
         notes = []
         if not strange:
             made = [planted(p, pictures[i - 1], self.seed + i) for i, p in enumerate(pictures)]
@@ -113,16 +118,16 @@ class ImageAnomalyJourney(Journey):
         self.bad_maps = new if len(self.bad) else []
         everything = [*pictures, *strange]
         theirs = [heat(rival, picture, self.patch) for picture in everything]
-        evaluation = judge_maps(
-            everything, labels, masks + known, [self.maps[i] for i in self.held] + new, theirs, rival.name
-        )
+        evaluation = judge_maps(everything, labels, masks + known, maps + new, theirs, rival.name)
         evaluation.notes += notes
         return Judged(evaluation, None)
 
     def write(self, folder: Path) -> list[Path]:
         """Write scores and heat maps of all images."""
-        pictures = Pictures(self.good.name, self.good.names + self.bad.names, self.good.arrays + self.bad.arrays)
-        return self.save(self.task, pictures, self.maps + self.bad_maps, folder)
+        parts = (self.good, self.fine, self.bad)
+        names = tuple(name for part in parts for name in part.names)
+        pictures = Pictures(self.good.name, names, [array for part in parts for array in part.arrays])
+        return self.save(self.task, pictures, self.maps + self.fine_maps + self.bad_maps, folder)
 
     def save(self, task: Any, pictures: Pictures, maps: list[np.ndarray], folder: Path) -> list[Path]:
         """Write scores.csv, and every image under its heat map, red where it is at the threshold or beyond."""
@@ -148,46 +153,56 @@ class ImageAnomalyJourney(Journey):
         return self.save(task, pictures, [heat(parts_of(task), each, self.patch) for each in arrays], out)
 
 
-def found(data: Path) -> tuple[Pictures, Pictures, list[np.ndarray | None], list[str]]:
-    """Return good images, bad ones, the mask of each bad one where there is one, and notes."""
+class Sorted(NamedTuple):
+    """The images of a folder by what they are used for, the mask of each bad one where there is one, and notes."""
+
+    good: Pictures  # learnt from, and put aside from
+    fine: Pictures  # good ones that are measured on only
+    bad: Pictures
+    masks: list[np.ndarray | None]
+    notes: list[str]
+
+
+def found(data: Path) -> Sorted:
+    """Return good images, good ones of the test part, bad ones, masks of these, and notes."""
     good, test, truth = inside(data, GOOD), inside(data, ("test",)), inside(data, MASKS)
     train = inside(data, ("train",))
     if good is None and train is not None:
         good = inside(train, GOOD)
-    nothing = Pictures("bad", (), [])
     if good is None:
         pictures = read_pictures(data)
-        return pictures, nothing, [], list(pictures.notes)
-    ordinary = read_pictures(good)
-    notes = list(ordinary.notes)
+        return Sorted(pictures, Pictures("good", (), []), Pictures("bad", (), []), [], list(pictures.notes))
     left = {good, test, truth, train}
-    folders = [path for path in sorted(data.iterdir()) if path.is_dir() and path not in left]
-    folders += [path for path in sorted(test.iterdir()) if path.is_dir()] if test is not None else []
-    names: list[str] = []
-    arrays: list[np.ndarray] = []
-    for folder in folders:
-        part = read_pictures(folder)
-        notes += part.notes
-        if folder.name.lower() in GOOD:  # good images of the test part
-            names_good = tuple(f"test/{name}" for name in part.names)
-            ordinary = Pictures(ordinary.name, ordinary.names + names_good, ordinary.arrays + part.arrays)
-        else:
-            names += [f"{folder.name}/{name}" for name in part.names]
-            arrays += part.arrays
-    bad = Pictures("bad", tuple(names), arrays)
-    masks, said = masks_of(bad, truth)
-    notes.append(
-        f"{len(bad)} bad images are measured on, in {', '.join(path.name for path in folders) or 'no folders'}"
+    beside = [path for path in sorted(data.iterdir()) if path.is_dir() and path not in left]
+    tested = [path for path in sorted(test.iterdir()) if path.is_dir()] if test is not None else []
+    fine, bad = (
+        _together(name, [path for path in [*beside, *tested] if (path.name.lower() in GOOD) == (name == "good")])
+        for name in ("good", "bad")
     )
-    return ordinary, bad, masks, [*notes, *said, *_unused(data, [good, *folders, *([truth] if truth else [])])]
+    ordinary = read_pictures(good)
+    masks, said = masks_of(bad, truth)
+    notes = [*ordinary.notes, *fine.notes, *bad.notes, *said]
+    if len(fine):
+        notes.append(f"{len(fine)} good images of the test part are measured on, and not learnt from")
+    places = sorted({name.partition("/")[0] for name in bad.names})
+    notes.append(f"{len(bad)} bad images are measured on, in {', '.join(places) or 'no folders'}")
+    read = [good, *beside, *tested, *([truth] if truth else [])]
+    return Sorted(ordinary, fine, bad, masks, [*notes, *_unused(data, read)])
+
+
+def _together(name: str, folders: list[Path]) -> Pictures:
+    """Return the pictures of several folders, each named by its folder and its file."""
+    parts = [(folder.name, read_pictures(folder)) for folder in folders]
+    names = tuple(f"{folder}/{each}" for folder, part in parts for each in part.names)
+    arrays = [array for _, part in parts for array in part.arrays]
+    return Pictures(name, names, arrays, tuple(note for _, part in parts for note in part.notes))
 
 
 def _unused(data: Path, read: list[Path]) -> list[str]:
     """Return a note on the images that are in none of the folders that were read, if there are any."""
-    every = (path for path in sorted(data.rglob("*")) if path.suffix.lower() in FORMATS)
-    left = [path.relative_to(data).as_posix() for path in every if not any(each in path.parents for each in read)]
+    left = outside(data, read)
     said = f"{len(left)} images are neither good, bad nor masks by their folder, and are not used"
-    return [f"{said} ({', '.join(left[:5])}{', ...' if len(left) > 5 else ''})"] if left else []
+    return [f"{said} ({listed(left)})"] if left else []
 
 
 def masks_of(bad: Pictures, truth: Path | None) -> tuple[list[np.ndarray | None], list[str]]:
@@ -201,8 +216,7 @@ def masks_of(bad: Pictures, truth: Path | None) -> tuple[list[np.ndarray | None]
         if mask is not None and mask.shape != array.shape[1:]:
             raise InputError(f"{name!r} and its mask differ in size", "masks of their images' sizes")
     alone = [name for name, mask in zip(bad.names, found, strict=True) if mask is None]
-    said = f"{len(alone)} bad images have no mask in {truth.name!r} ({', '.join(alone[:5])})"
-    return found, [said] if alone else []
+    return found, [f"{len(alone)} bad images have no mask in {truth.name!r} ({listed(alone)})"] if alone else []
 
 
 def paint(picture: np.ndarray, heat_map: np.ndarray, top: float) -> np.ndarray:

@@ -11,11 +11,12 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from narrows.data.pictures import Pictures, read_pictures
+from narrows.data.pixels import FORMATS
 from narrows.journeys.base import Journey, Judged, Request, Say
 from narrows.params import param
 from narrows.tasks.base_pictures import Examples
 
-__all__ = ["Found", "PicturesJourney", "consecutive", "inside", "set_aside"]
+__all__ = ["Found", "PicturesJourney", "consecutive", "inside", "outside", "set_aside"]
 
 _FEW = 4  # fewer pictures are not split: everything is measured on those that were learnt
 
@@ -26,10 +27,11 @@ class Found(NamedTuple):
     x: Pictures
     y: Pictures | None = None
     notes: Sequence[str] = ()
+    left: Sequence[str] = ()  # images of the folder that are in none of the places that were read
 
     def take(self, index: Any) -> "Found":
         """Return the pictures at ``index`` with what belongs to them."""
-        return Found(self.x.take(index), None if self.y is None else self.y.take(index), self.notes)
+        return self._replace(x=self.x.take(index), y=None if self.y is None else self.y.take(index))
 
     def examples(self) -> Examples:
         """Return what the task is given."""
@@ -91,9 +93,10 @@ class PicturesJourney(Journey):
         return {
             "name": found.x.name,
             "unit": "picture",
-            "rows": len(found.x),
+            "rows": len(found.x) + len(found.left),
             "used": len(train.x),
             "held_out": len(held_out.x) if where != "training" else 0,
+            **({"left out": len(found.left)} if found.left else {}),
             "sizes": sizes(found.x),
             "fingerprint": found.x.fingerprint()[:16],
             "notes": notes,
@@ -147,6 +150,21 @@ def inside(data: Path, names: Sequence[str]) -> Path | None:
     """Return the folder in ``data`` that has the first of these names, whatever the case; none where there is none."""
     folders = {path.name.lower(): path for path in data.iterdir() if path.is_dir()} if data.is_dir() else {}
     return next((folders[name] for name in names if name in folders), None)
+
+
+def outside(data: Path, read: Sequence[Path]) -> list[str]:
+    """Return the names of images somewhere in a folder that are in none of the folders ``read``.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "a.png").write_bytes(b"")
+    ...     outside(Path(folder), [Path(folder, "clean")]), outside(Path(folder), [Path(folder)])
+    (['a.png'], [])
+    """
+    every = (path for path in sorted(data.rglob("*")) if path.suffix.lower() in FORMATS)
+    return [path.relative_to(data).as_posix() for path in every if not any(each in path.parents for each in read)]
 
 
 def set_aside(names: Sequence[str], share: float, seed: int) -> tuple[list[int], list[int], str]:

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 from narrows.data.pictures import Pictures, matched, read_pictures, write_pictures
 from narrows.data.pixels import FORMATS
-from narrows.errors import InputError
+from narrows.errors import InputError, listed
 from narrows.journeys.base import Request, Say
-from narrows.journeys.pictures import Found, PicturesJourney
+from narrows.journeys.pictures import Found, PicturesJourney, outside
 from narrows.tasks.base import Task
 
 __all__ = ["DenoiseJourney", "UpscaleJourney"]
@@ -62,12 +62,16 @@ class DenoiseJourney(RestoreJourney):
         elif not clean.is_dir() and noisy.is_dir():
             came = f"{request.data!r} holds noisy/ and no clean/"
             raise InputError(came, "noisy/ and clean/ with the same names, or clean pictures", "another DATA")
-        elif not noisy.is_dir():
-            pictures = read_pictures(clean if clean.is_dir() else folder)
+        elif not clean.is_dir():
+            pictures = read_pictures(folder)
             return Found(pictures, None, pictures.notes)
+        elif not noisy.is_dir():
+            pictures = read_pictures(clean)
+            return beside(Found(pictures, None, pictures.notes), folder, [clean])
         x, y = read_pictures(noisy), read_pictures(clean)
         a, b, notes = matched(x, y)
-        return same_sizes(a, b, [*x.notes, *y.notes, *notes])
+        pairs = same_sizes(a, b, [*x.notes, *y.notes, *notes])
+        return pairs if request.second is not None else beside(pairs, folder, [noisy, clean])
 
     def channels(self, pictures: Pictures) -> list[str]:
         """Return in words what becomes of pictures of grey and of colour together."""
@@ -119,6 +123,13 @@ class UpscaleJourney(RestoreJourney):
         return _written(task, pictures, folder / "enlarged") if fresh else []
 
 
+def beside(found: Found, folder: Path, read: list[Path]) -> Found:
+    """Return what was found, and which pictures of the folder lie beside it and are left out."""
+    left, places = outside(folder, read), " and ".join(f"{each.name}/" for each in read)
+    said = f"{folder.name!r}: {len(left)} pictures lie outside {places} and are left out ({listed(left)})"
+    return found._replace(left=left, notes=[*found.notes, *([said] if left else [])])
+
+
 def same_sizes(a: Pictures, b: Pictures, notes: list[str]) -> Found:
     """Return pairs of one size; others are left out by name."""
     sizes = [(x.shape[1:], y.shape[1:]) for x, y in zip(a.arrays, b.arrays, strict=True)]
@@ -129,8 +140,7 @@ def same_sizes(a: Pictures, b: Pictures, notes: list[str]) -> Found:
         came = f"No noisy picture has the size of its clean one ({name}: {one[0]} x {one[1]}, {other[0]} x {other[1]})"
         raise InputError(came, "pairs of one size")
     if lost:
-        listed = ", ".join(lost[:5]) + (f" and {len(lost) - 5} more" if len(lost) > 5 else "")
-        notes = [*notes, f"{len(lost)} pairs are of two different sizes and are left out ({listed})"]
+        notes = [*notes, f"{len(lost)} pairs are of two different sizes and are left out ({listed(lost)})"]
     return Found(a.take(kept), b.take(kept), notes)
 
 

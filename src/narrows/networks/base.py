@@ -44,7 +44,7 @@ class Network(Part, ABC):
 
     @property
     def multiple(self) -> int:
-        """What the sides of smaller pictures than it is built for must divide by; 0: it takes no others."""
+        """What the sides of pictures of other sizes than it is built for must divide by; 0: it takes no others."""
         return 0
 
     @abstractmethod

@@ -184,8 +184,23 @@ class Grow(nn.Module):
         return out
 
 
+def trimmed(h: Tensor, side: Side) -> Tensor:
+    """Return maps without the last row or column where they are one longer than a side: half of an odd one, doubled.
+
+    Maps of pictures of other sizes, whose sides divide, stay as they are.
+
+    Examples
+    --------
+    >>> import torch
+    >>> trimmed(torch.zeros(1, 1, 6, 6), (5, 6)).shape, trimmed(torch.zeros(1, 1, 8, 4), (5, 6)).shape
+    (torch.Size([1, 1, 5, 6]), torch.Size([1, 1, 8, 4]))
+    """
+    height, width = (have - (have == want + 1) for have, want in zip(h.shape[-2:], side, strict=True))
+    return h[..., :height, :width]
+
+
 class Cut(nn.Module):
-    """Cuts an image to a size."""
+    """Cuts an image to a size that is odd."""
 
     def __init__(self, side: Side):
         super().__init__()
@@ -193,7 +208,7 @@ class Cut(nn.Module):
 
     def forward(self, h: Tensor) -> Tensor:
         """Return the smaller image; one that fits stays as it is."""
-        return h[..., : self.side[0], : self.side[1]]
+        return trimmed(h, self.side)
 
 
 class Resize(nn.Module):
@@ -205,7 +220,7 @@ class Resize(nn.Module):
 
     def forward(self, h: Tensor) -> Tensor:
         """Return the larger image."""
-        return F.interpolate(h, scale_factor=2.0, mode=self.mode)[..., : self.side[0], : self.side[1]]
+        return trimmed(F.interpolate(h, scale_factor=2.0, mode=self.mode), self.side)
 
 
 class Shuffle(nn.Module):
@@ -217,7 +232,7 @@ class Shuffle(nn.Module):
 
     def forward(self, h: Tensor) -> Tensor:
         """Return the larger image."""
-        return F.pixel_shuffle(h, 2)[..., : self.side[0], : self.side[1]]
+        return trimmed(F.pixel_shuffle(h, 2), self.side)
 
 
 def grow(style: Style, n_in: int, n_out: int, small: Side, large: Side) -> list[nn.Module]:

@@ -31,7 +31,7 @@ __all__ = ["elbow", "loss_curves", "spectrum"]
 History = Sequence[Mapping[str, Any]]
 
 
-def loss_curves(history: History, kept: int | None = None) -> "Figure":
+def loss_curves(history: History, kept: int | None = None, unit: str = "row") -> "Figure":
     """Draw the loss and its terms over the epochs.
 
     Parameters
@@ -42,6 +42,8 @@ def loss_curves(history: History, kept: int | None = None) -> "Figure":
         training loss where nothing was held out.
     kept : int, optional
         The epoch whose weights were kept, where it is known; 0 is the start, which no epoch bettered.
+    unit : str
+        What the loss is counted by, for example ``"crop"``.
 
     Examples
     --------
@@ -56,19 +58,19 @@ def loss_curves(history: History, kept: int | None = None) -> "Figure":
     if not np.isfinite(loss).any():
         raise InputError("A history without a finite loss", "numbers under 'train' or 'valid'")
     best = int(np.nanargmin(np.where(np.isfinite(loss), loss, np.nan)))
-    whose = "held-out rows" if judge == "valid" else "training rows"
-    title = f"Best at epoch {epochs[best]} of {epochs[-1]}: {number(loss[best], 4)} nats per row on the {whose}"
+    whose = f"held-out {unit}s" if judge == "valid" else f"training {unit}s"
+    title = f"Best at epoch {epochs[best]} of {epochs[-1]}: {number(loss[best], 4)} nats per {unit} on the {whose}"
     title = f"None of {epochs[-1]} epochs is better than the start on the {whose}" if kept == 0 else title
     panels = 2 if len(names) > 1 else 1
     figure = canvas(4.6 * panels + 0.4, 3.4, title)
     grid = figure.add_gridspec(1, panels)
-    axes = panel(figure, grid[0], "Loss", "epoch", "nats per row")
+    axes = panel(figure, grid[0], "Loss", "epoch", f"nats per {unit}")
     lines = {"training": (epochs, total(history, "train"), GREY), "held out": (epochs, total(history, "valid"), MODEL)}
     _lines(axes, lines)
     if kept != 0:
         _marked(axes, epochs[best], loss[best])
     if panels == 2:
-        axes = panel(figure, grid[1], f"Terms that add up to the loss, {whose}", "epoch", "nats per row")
+        axes = panel(figure, grid[1], f"Terms that add up to the loss, {whose}", "epoch", f"nats per {unit}")
         terms = {name: np.array([(row.get(judge) or {}).get(name, np.nan) for row in history]) for name in names}
         colours = (CLASSES * (1 + len(names) // len(CLASSES)))[: len(names)]
         _lines(axes, {name: (epochs, terms[name], tint) for name, tint in zip(names, colours, strict=True)})

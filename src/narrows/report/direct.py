@@ -10,8 +10,9 @@ from narrows.estimator import Estimator
 from narrows.inputs import checked_rows
 from narrows.params import TASKS
 from narrows.tasks.base import Rows, Task
+from narrows.tasks.base_pictures import Examples, PicturesTask, as_pictures
 
-__all__ = ["as_task", "halves"]
+__all__ = ["as_task", "halves", "picture_halves"]
 
 
 def as_task(fitted: Any) -> Task:
@@ -63,4 +64,30 @@ def halves(task: Task, X: Any, y: Any = None) -> tuple[Rows, Rows]:
         for part in (order[: n // 2], order[n // 2 :])
     ]
     first, second = (each._replace(feature_names=title) for each in made)
+    return first, second
+
+
+def picture_halves(task: PicturesTask, X: Any, y: Any = None) -> tuple[Examples, Examples]:
+    """Return two halves of pictures (C, H, W) of any sizes, with what belongs to each of them.
+
+    Examples
+    --------
+    >>> from narrows.tasks.upscale import Upscaler
+    >>> first, second = picture_halves(Upscaler(), np.zeros((5, 8, 9)))
+    >>> len(first.x), second.x[0].shape
+    (2, (1, 8, 9))
+    """
+    pictures = as_pictures(X)
+    n = len(pictures)
+    if n < 4:
+        raise InputError(f"{n} pictures came to nw.report", "at least 4: half to compare with, half to measure on")
+    if y is None and task.belongs:
+        came = f"Pictures without {task.belongs} came to nw.report"
+        raise InputError(came, f"the {task.belongs} of X as y", "nw.report(fitted, X, folder, y)")
+    others = None if y is None else as_pictures(y, task.belongs or "pictures")
+    if others is not None and [each.shape[1:] for each in others] != [each.shape[1:] for each in pictures]:
+        came = f"{len(others)} {task.belongs or 'pictures'} as y came for {n} pictures"
+        raise InputError(came, "one of its height and width for every picture")
+    parts = (slice(0, n // 2), slice(n // 2, n))
+    first, second = (Examples(pictures[part], None if others is None else others[part]) for part in parts)
     return first, second

@@ -12,11 +12,12 @@ from narrows._version import __version__
 from narrows.journeys.base import Items
 from narrows.parts import Part
 from narrows.report import figures
-from narrows.report.direct import as_task, halves
+from narrows.report.direct import as_task, halves, picture_halves
 from narrows.report.explorer import write_explorer
 from narrows.report.page import write_report
 from narrows.report.verdict import verdict
 from narrows.tasks.base import Evaluation, Picture, Rows, Task
+from narrows.tasks.base_pictures import PicturesTask
 
 __all__ = ["make_report", "model_facts", "params_of", "report", "versions"]
 
@@ -98,7 +99,7 @@ def make_report(
         "compression": {} if rows is None else _compression(family, rows),
         "tables": evaluation.tables,
     }
-    pictures = [*evaluation.pictures, *_training_pictures(family, rows)]
+    pictures = [*evaluation.pictures, *_training_pictures(family, rows, evaluation.piece)]
     if items is not None:
         write_explorer(items, folder / "map.html", f"Map of {data.get('name', 'the codes')}")
         pictures = [each._replace(caption=each.caption + _PAGE) if each.kind == "map" else each for each in pictures]
@@ -114,6 +115,7 @@ def report(fitted: Any, X: Any, folder: "str | Path", y: Any = None) -> dict[str
     ``X`` is what the task was fitted to: an array, images, a frame with the same columns in any order, a sparse matrix,
     a tensor; ``y`` are labels for the figures. Competitors are fitted on the first half of ``X`` and everything is
     measured on the second half, so give rows that the fit has not seen; rows sorted by ``y`` are shuffled first.
+    Tasks on pictures take them as ``fit_pictures`` does, with ``y`` what belongs to each: masks, or pictures.
 
     Examples
     --------
@@ -126,21 +128,26 @@ def report(fitted: Any, X: Any, folder: "str | Path", y: Any = None) -> dict[str
     'reduce'
     """
     task = as_task(fitted)
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    if isinstance(task, PicturesTask) and task.on_pictures:
+        first, second = picture_halves(task, X, y)
+        data = _facts("picture", len(first.x), len(second.x)) | {"unit": "picture"}
+        evaluation = task.evaluate_pictures(first, second)
+        return make_report(task, evaluation, Path(folder), data=data, seconds={}, rows=None)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "X does not have valid feature names")  # they were looked at already
         return _measured(task, halves(task, X, y), Path(folder))
 
 
 def _measured(task: Task, rows: tuple[Rows, Rows], folder: Path) -> dict[str, Any]:
-    count = sum(half.X.shape[0] for half in rows)
-    data = {
-        "name": "rows given to nw.report",
-        "rows": count,
-        "used": rows[0].X.shape[0],
-        "held_out": rows[1].X.shape[0],
-    }
-    folder.mkdir(parents=True, exist_ok=True)
+    data = _facts("row", rows[0].X.shape[0], rows[1].X.shape[0])
     return make_report(task, task.evaluate(*rows), folder, data=data, seconds={}, rows=task.as_read(rows[1]))
+
+
+def _facts(unit: str, used: int, held_out: int) -> dict[str, Any]:
+    """Return what the page says of data that were given from Python."""
+    name = f"{unit}s given to nw.report"
+    return {"name": name, "rows": used + held_out, "used": used, "held_out": held_out}
 
 
 def versions() -> dict[str, str]:
@@ -164,14 +171,16 @@ def _draw(picture: Picture, folder: Path) -> tuple[str, str, Path]:
     return picture.title, picture.caption, path
 
 
-def _training_pictures(family: Any, rows: Rows | None) -> list[Picture]:
+def _training_pictures(family: Any, rows: Rows | None, unit: str) -> list[Picture]:
     """Return loss curves, and the filters of a first layer that sees whole rows."""
     shown = []
     if family.history_:
         best = family.best_epoch_
         kept = f"those of epoch {best}" if best else "the first: no epoch was better"
-        caption = f"Nats per row; {family.stopped_}. The weights are {kept}."
-        shown.append(Picture("losses", "Loss terms per epoch", caption, {"history": family.history_, "kept": best}))
+        stopped = family.stopped_.replace("held-out rows", f"held-out {unit}s")
+        caption = f"Nats per {unit}; {stopped}. The weights are {kept}."
+        data = {"history": family.history_, "kept": best, "unit": unit}
+        shown.append(Picture("losses", "Loss terms per epoch", caption, data))
     weights = family.model_.state_dict()
     first = next(
         (value for name, value in weights.items() if name.startswith("encoder") and value.ndim in (2, 4)), None

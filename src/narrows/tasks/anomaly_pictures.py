@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter
 
 from narrows.baselines import PCABaseline
 from narrows.data.tiles import pad, ramp, starts
-from narrows.metrics import auroc
+from narrows.metrics import auroc, placements
 from narrows.tasks.base import Evaluation, Metric, Picture, unit
 from narrows.tasks.base_pictures import resized, shown
 
@@ -53,7 +53,8 @@ def heat(strange: Strange, picture: Array, side: int) -> Array:
     height, width = picture.shape[1:]
     whole = _whole(picture, side)
     corners = list(product(*(starts(length, side, 1, side // 2) for length in whole.shape[1:])))
-    window = np.outer(ramp(side, side // 2), ramp(side, side // 2))
+    rise = ramp(side, side // 2)
+    window = np.outer(*[np.minimum(rise, rise[::-1])] * 2)
     total, weight = np.zeros(whole.shape[1:]), np.zeros(whole.shape[1:])
     for i in range(0, len(corners), 1024):
         some = corners[i : i + 1024]
@@ -147,8 +148,10 @@ def judge_maps(
     }
     found = {key: Metric(value, labels_of[key], "", "higher") for key, value in _aurocs(labels, masks, ours).items()}
     rival = {name: _aurocs(labels, masks, theirs)}
-    drawn = _drawing(pictures, labels, masks, ours)
-    return Evaluation(found, rival, "image_auroc", name, len(pictures), pictures=[drawn], unit="picture")
+    places = [placements(labels, [image_score(each) for each in maps]) for maps in (ours, theirs)]
+    drawn = [_drawing(pictures, labels, masks, ours)]
+    gaps = places[0] - places[1]
+    return Evaluation(found, rival, "image_auroc", name, len(pictures), gaps, drawn, unit="picture", piece="patch")
 
 
 def _aurocs(labels: Array, masks: list[Array | None], maps: list[Array]) -> dict[str, float]:

@@ -67,6 +67,7 @@ class Evaluation:
     notes: list[str] = field(default_factory=list)
     tables: list[dict[str, Any]] = field(default_factory=list)  # for the page: title, lead, columns, rows
     unit: str = "row"  # what is counted in rows
+    piece: str = "row"  # what is learnt from, and the loss is counted by
 
 
 @dataclass_transform(kw_only_default=True)

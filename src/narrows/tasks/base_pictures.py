@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from narrows.data.augment import Crop, Flip
 from narrows.data.crops import crops
 from narrows.data.pairs import Batch, Pairs
 from narrows.data.pictures import alike
-from narrows.data.tiles import pad, tiled
+from narrows.data.tiles import pad, tiled, tiled_network
 from narrows.errors import InputError
 from narrows.estimator import Estimator
 from narrows.inference import run
@@ -51,6 +51,13 @@ class Examples(NamedTuple):
 
 class PicturesTask(ABC):
     """A task that also takes lists of pictures: arrays (C, H, W) of any sizes, uint8, uint16 or floats in [0, 1]."""
+
+    belongs: ClassVar[str] = ""  # what belongs to every picture, in words; empty: nothing
+
+    @property
+    def on_pictures(self) -> bool:
+        """Return whether the fitted task works on lists of pictures, rather than on rows."""
+        return True
 
     @abstractmethod
     def fit_pictures(self, x: list[Array], y: list[Array] | None = None) -> Self:
@@ -222,7 +229,7 @@ def through(estimator: Estimator, image: Array) -> Array:
         return made
     multiple = estimator.chosen_network(estimator.shapes_[0]).multiple
     if multiple and min(height, width) >= multiple:
-        return tiled(mean, image, (height // multiple * multiple, width // multiple * multiple), multiple)
+        return tiled_network(mean, image, (height // multiple * multiple, width // multiple * multiple), multiple)
     whole = pad(image, max(image.shape[1], height), max(image.shape[2], width))
     made = tiled(mean, whole, (height, width))
     return made[:, : image.shape[1], : image.shape[2]]

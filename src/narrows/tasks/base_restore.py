@@ -12,7 +12,7 @@ from narrows import metrics
 from narrows.data.augment import Crop, Flip
 from narrows.data.crops import crops
 from narrows.data.pairs import Batch, Pairs
-from narrows.data.tiles import tiled
+from narrows.data.tiles import tiled, tiled_network
 from narrows.estimator import Estimator
 from narrows.funnel import held_out
 from narrows.inference import run
@@ -36,7 +36,6 @@ Array = NDArray[Any]
 WINDOW = 64  # side of what is learnt from at a time ...
 CROP = 96  # ... cut anew from crops of this side
 _TILE = 384  # side of the tiles that large pictures are cut into
-_OVERLAP = 64  # pixels that tiles share
 _SEEN = 512  # side of what is measured of a large picture
 _MOST = 20  # pictures that are measured
 _STEPS = {"cpu": 2000, "other": 20_000}  # of a fit without epochs and minutes
@@ -119,7 +118,7 @@ def _through(estimator: Estimator, picture: Array) -> Array:
 
     if multiple:
         size = max(_TILE // multiple, 1) * multiple
-        return tiled(mean, picture, size, multiple, min(_OVERLAP, size // 4))
+        return tiled_network(mean, picture, (size, size), multiple)
     size = estimator.shapes_[0][1:]  # a network for one size only
     tall, wide = (max(side, own) for side, own in zip(picture.shape[1:], size, strict=True))
     more = [(0, 0), (0, tall - picture.shape[1]), (0, wide - picture.shape[2])]
@@ -214,7 +213,9 @@ def evaluation(
         data = {"values": ratios, "label": "PSNR (dB)", "better": "higher"}
         pictures.append(Picture("psnr", "Beside the competitors", caption, data))
     gaps = ours.mse - rivals[rival].mse
-    return Evaluation(made, baselines, "mse", rival, len(gaps), gaps, pictures, list(notes), unit="picture")
+    return Evaluation(
+        made, baselines, "mse", rival, len(gaps), gaps, pictures, list(notes), unit="picture", piece="crop"
+    )
 
 
 def some(count: int) -> tuple[list[int], list[str]]:

@@ -96,6 +96,11 @@ class Denoiser(PicturesTask, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         """Return the settings that pictures ask for, where the user says nothing."""
         return settings("residual")
 
+    @property
+    def on_pictures(self) -> bool:
+        """Return whether it was fitted to lists of pictures."""
+        return hasattr(self, "paired_")
+
     def fit_pictures(self, x: list[np.ndarray], y: list[np.ndarray] | None = None) -> Self:
         """Fit to clean pictures (C, H, W), or to noisy ones and the clean ones of their sizes; alpha is left out."""
         model = self.resolve()

@@ -62,6 +62,7 @@ def judge(train: Examples, held: Examples, found: list[Array], names: Sequence[s
         notes,
         [table(names, ours, rival, matrices[rival])],
         unit="picture",
+        piece="crop",
     )
 
 

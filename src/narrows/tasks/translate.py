@@ -52,6 +52,7 @@ class Translator(PicturesTask, Task, name="translate"):
 
     summary = "a picture of another kind for every picture; against the picture itself, the mean and a table of colours"
     fitted = ("whole_",)
+    belongs = "pictures B"
 
     crop: int = param(256, "side in pixels of the crops that are learnt from", ge=16)
     flips: Flips = param("horizontal", "how crops are flipped; all: turned as well")
@@ -107,7 +108,9 @@ class Translator(PicturesTask, Task, name="translate"):
         }
         found = {name: Metric(value, *labels[name]) for name, value in measured(truth, made).items()}
         pictures = [drawing(held.x, made, truth)]
-        return Evaluation(found, values, "l1", rival, len(truth), np.array(gaps), pictures, unit="picture")
+        return Evaluation(
+            found, values, "l1", rival, len(truth), np.array(gaps), pictures, unit="picture", piece="crop"
+        )
 
     def outputs(self, X: Any, *, fresh: bool) -> dict[str, np.ndarray]:
         """Return what the pictures become."""
