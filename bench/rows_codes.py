@@ -60,7 +60,7 @@ def stacked(seed: int, quick: bool) -> Measured:
     layers = nw.StackedAutoEncoder(latent_dim=1000, network="dense:1000,1000,activation=relu,code=relu")
     layers.set_params(noise="mask:0.25", greedy_epochs=6, epochs=0, lr=1e-3, validation=0, random_state=seed)
     model = nw.CodeClassifier(estimator=layers, tune_corruption="mask:0.3", tune_epochs=60, random_state=seed)
-    model.set_params(tune_validation=0, tune_dropout=0.3, tune_warp=False)
+    model.set_params(tune_validation=0, tune_dropout=0.3)
     if quick:
         layers.set_params(latent_dim=64, network="dense:64,activation=relu,code=relu", greedy_epochs=2)
         model.set_params(tune_epochs=3)

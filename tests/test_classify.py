@@ -339,16 +339,3 @@ def test_dropout_is_for_the_labels_part_only_and_changes_what_is_learnt():
     # Half the units are missing while it learns: the training loss is the larger one.
     assert dropped.history_[-1]["train"]["reconstruction"] > 1.2 * plain.history_[-1]["train"]["reconstruction"]
     assert dropped.score(X[1000:], Y[1000:]) > 0.85
-
-
-def test_pictures_are_warped_while_labels_are_learnt_and_tables_are_not():
-    images, rest = X[:1000].reshape(-1, 8, 8), X[1000:].reshape(-1, 8, 8)
-    scores = {}
-    for warp in (True, False):
-        own: dict[str, Any] = {"tune_epochs": 150, "tune_warp": warp, "random_state": 0}
-        base = nw.DenoisingAutoEncoder(latent_dim=32, network="dense:64", noise="mask:0.5", epochs=5)
-        scores[warp] = nw.CodeClassifier(estimator=base, **own).fit(images[:100], Y[:100]).score(rest, Y[1000:])
-        flat = nw.CodeClassifier(estimator=base, **own | {"tune_epochs": 2}).fit(X[:100], Y[:100])
-        scores[f"table {warp}"] = flat.predict_proba(X[1000:]).sum(0)
-    assert np.array_equal(scores["table True"], scores["table False"])
-    assert scores[True] > scores[False] + 0.01

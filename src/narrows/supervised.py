@@ -4,7 +4,6 @@ import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -13,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from narrows.bottlenecks import Bottleneck, Code
-from narrows.corruption import Corruption, Warp
+from narrows.corruption import Corruption
 from narrows.data.pairs import Pairs
 from narrows.estimator import Estimator
 from narrows.funnel import held_out, single
@@ -29,9 +28,6 @@ from narrows.training.work import products
 
 __all__ = ["Tuning", "headed", "tune"]
 
-Changes = tuple[Corruption, ...]
-_SMALLEST = 8  # pixels of a side of pictures that are warped
-
 
 @dataclass(frozen=True)
 class Tuning:
@@ -44,7 +40,6 @@ class Tuning:
     validation: float
     corruption: Corruption | None = None
     dropout: float = 0.0
-    warp: bool = False
     balanced: bool = False
     verbose: bool = False
 
@@ -52,11 +47,6 @@ class Tuning:
         """Return what a fit needs to know, the rest as the autoencoder had it."""
         own = {name: getattr(self, name) for name in ("epochs", "lr", "weight_decay", "batch_size", "verbose")}
         return replace(Settings.of(base), **own, minutes=None, tensorboard=None)
-
-    def changes(self, shape: tuple[int, ...]) -> Changes:
-        """Return what is done to rows (C, *spatial) while training: pictures are warped, then all are corrupted."""
-        pictures = len(shape) == 3 and min(shape[1:]) >= _SMALLEST
-        return tuple(each for each in (Warp() if self.warp and pictures else None, self.corruption) if each)
 
 
 def tune(
@@ -73,7 +63,7 @@ def tune(
     weights = (1 / np.bincount(places, minlength=classes)[places] * len(places) / classes)[:, None]
     columns = given.columns[0], places[:, None].astype(np.float32), given.columns[2]
     pairs = single(Pairs(*columns, torch.from_numpy(weights) if tuning.balanced else None))
-    model = headed(base, classes, tuning.changes(pairs.shapes[0]), seed)
+    model = headed(base, classes, tuning.corruption, seed)
     kept, held = _split(pairs, places, tuning.validation, seed)
     runtime = Runtime(base.device, 1, base.precision, base.threads, base.compile)
     work = products(model, kept.batch(slice(0, 1))) * 3 * min(tuning.batch_size, len(kept))
@@ -139,13 +129,6 @@ class Scored(Bottleneck):
         return Code(z, z.new_zeros(len(z)), {})
 
 
-def in_turn(changes: Changes, x: Tensor) -> Tensor:
-    """Return ``x`` after one change and the next."""
-    for change in changes:
-        x = change(x)
-    return x
-
-
 class Head(nn.Module):
     """One linear layer from a code of any shape to a logit per class."""
 
@@ -159,12 +142,11 @@ class Head(nn.Module):
         return logits
 
 
-def headed(base: Estimator, classes: int, changes: Changes, seed: int) -> Model:
+def headed(base: Estimator, classes: int, corruption: Corruption | None, seed: int) -> Model:
     """Return a copy of a fitted encoder under a fresh linear head that starts at zero: every class as likely."""
     made = copy.deepcopy(base.model_)
     width = made.bottleneck.n_out + (base.shapes_[2] or 0)
     with seeded(seed):
         head = Head(int(np.prod(base.code_shape_)) // made.bottleneck.n_out * width, classes)
         nn.init.zeros_(head.layer.weight), nn.init.zeros_(head.layer.bias)
-    changed = partial(in_turn, changes) if changes else None
-    return Model(made.encoder, Scored(made.bottleneck), head, Categorical(classes), corruption=changed).train()
+    return Model(made.encoder, Scored(made.bottleneck), head, Categorical(classes), corruption=corruption).train()

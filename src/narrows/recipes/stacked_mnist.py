@@ -94,7 +94,6 @@ def _classifier(run: Run, name: str, model: Any, images: Images, n: int) -> Code
         tune_lr=3e-3,
         tune_batch_size=_BATCH,
         tune_validation=0.0,
-        tune_warp=False,
         random_state=0,
     )
     folder = run.folder / "models" / f"{n}-labels" / name.replace(" ", "-").lower()

@@ -63,9 +63,10 @@ class CodeClassifier(ClassifierMixin, Task, name="classify"):
     tune_weight_decay: float = param(0.0, "decoupled weight decay (AdamW) with the labels", ge=0)
     tune_batch_size: int = param(128, "labelled rows per step", ge=1)
     tune_validation: float = param(0.1, "share of the labelled rows held out for the best epoch", ge=0, lt=1)
-    tune_corruption: str | Corruption | None = param(None, "what is done to labelled rows", kind="corruption")
+    tune_corruption: str | Corruption | None = param(
+        None, "what is done to labelled rows, e.g. warp", kind="corruption"
+    )
     tune_dropout: float = param(0.0, "share of the hidden units dropped while the labels are learnt", ge=0, lt=1)
-    tune_warp: bool = param(True, "pictures are turned, scaled and shifted a little while the labels are learnt")
     tune_checkpoint: str | None = param(None, "folder for the resume state of the labels' part")
 
     def default(self) -> Estimator:
@@ -99,7 +100,7 @@ class CodeClassifier(ClassifierMixin, Task, name="classify"):
 
     def tuning(self) -> Tuning:
         """Return how the labels are learnt."""
-        names = ("epochs", "lr", "weight_decay", "batch_size", "validation", "dropout", "warp")
+        names = ("epochs", "lr", "weight_decay", "batch_size", "validation", "dropout")
         own = {name: getattr(self, f"tune_{name}") for name in names}
         return Tuning(**own, corruption=as_part("corruption", self.tune_corruption), balanced=self.balanced)
 
@@ -166,7 +167,7 @@ class CodeClassifier(ClassifierMixin, Task, name="classify"):
         """Take what ``fitted_state`` gave, and put the tuned encoder and the head together again."""
         super().adopt_state({name: state.pop(name) for name in self.fitted if name in state})
         self.classes_ = np.asarray(self.classes_)
-        self.model_ = headed(self.estimator_, len(self.classes_), (), 0).eval()
+        self.model_ = headed(self.estimator_, len(self.classes_), None, 0).eval()
         self.model_.load_state_dict({name: torch.from_numpy(values) for name, values in state.items()})
         return self
 
