@@ -20,9 +20,18 @@ warnings.simplefilter("error")
 import torch
 from sklearn.datasets import load_digits
 from narrows.families.autoencoder import AutoEncoder
+from narrows.training import loop
 
-class Half:  # a corruption without noise, known by its name alone
+loop.PART = 2  # of the six steps of an epoch
+
+class Half:  # a corruption without noise, known by its name alone; it presses Ctrl-C on every rank at the same step
+    def __init__(self, left=10**9):
+        self.left = left
+
     def __call__(self, x):
+        self.left -= torch.is_grad_enabled()
+        if self.left < 0:
+            raise KeyboardInterrupt
         return x * 0.5
 
 if __name__ == "__main__":
@@ -31,8 +40,13 @@ if __name__ == "__main__":
     own = dict(latent_dim=4, epochs=3, batch_size=64, device="cpu", devices=devices, clip=50.0)
     first = AutoEncoder(random_state=0, checkpoint=folder + "/state", corruption=Half(), **own).fit(X)
     again = AutoEncoder(random_state=0, checkpoint=folder + "/state", corruption=Half(), **own).fit(X)
-    states = zip(first.model_.state_dict().values(), again.model_.state_dict().values())
-    said = {"same": all(bool((a == b).all()) for a, b in states), "world": os.environ.get("WORLD_SIZE")}
+    stopped = AutoEncoder(random_state=0, checkpoint=folder + "/stopped", corruption=Half(9), **own).fit(X)
+    rest = AutoEncoder(random_state=0, checkpoint=folder + "/stopped", corruption=Half(9), **own).fit(X)
+    states = zip(*(model.model_.state_dict().values() for model in (first, again, rest)))
+    said = {"same": all(bool((a == b).all() & (a == c).all()) for a, b, c in states)}
+    means = lambda model: [(epoch["train"], epoch["valid"]) for epoch in model.history_]
+    said["same"] &= means(first) == means(rest)
+    said |= {"stopped": stopped.stopped_, "finished": rest.finished_, "world": os.environ.get("WORLD_SIZE")}
     said |= {"history": first.history_, "codes": first.transform(X[:9]).tolist()}
     if devices == 1:
         unseeded = AutoEncoder(minutes=0.02, **{**own, "epochs": None}).fit(X)
@@ -82,6 +96,7 @@ def test_two_ranks_under_torchrun_train_what_one_process_does(alone: dict, tmp_p
     assert ranks[0]["codes"] == ranks[1]["codes"]
     for rank in ranks:
         assert rank["same"] is True
+        assert (rank["stopped"], rank["finished"]) == ("interrupted in epoch 2", True)
         close(alone, rank)
 
 
@@ -89,6 +104,7 @@ def test_two_ranks_under_torchrun_train_what_one_process_does(alone: dict, tmp_p
 def test_devices_starts_processes_of_its_own(alone: dict, tmp_path: Path) -> None:
     (said,) = start(tmp_path, 2)
     assert said["same"] is True
+    assert (said["stopped"], said["finished"]) == ("interrupted in epoch 2", True)
     close(alone, said)
 
 
