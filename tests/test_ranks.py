@@ -41,7 +41,7 @@ if __name__ == "__main__":
     first = AutoEncoder(random_state=0, checkpoint=folder + "/state", corruption=Half(), **own).fit(X)
     again = AutoEncoder(random_state=0, checkpoint=folder + "/state", corruption=Half(), **own).fit(X)
     stopped = AutoEncoder(random_state=0, checkpoint=folder + "/stopped", corruption=Half(9), **own).fit(X)
-    rest = AutoEncoder(random_state=0, checkpoint=folder + "/stopped", corruption=Half(9), **own).fit(X)
+    rest = AutoEncoder(random_state=0, checkpoint=folder + "/stopped", corruption=Half(), **own).fit(X)
     states = zip(*(model.model_.state_dict().values() for model in (first, again, rest)))
     said = {"same": all(bool((a == b).all() & (a == c).all()) for a, b, c in states)}
     means = lambda model: [(epoch["train"], epoch["valid"]) for epoch in model.history_]
