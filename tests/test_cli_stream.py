@@ -1,7 +1,13 @@
 """``narrows fit --stream``: rows read from disk, results written piece by piece, the same as from memory."""
 
 import json
+import os
+import pickle
+import shlex
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -12,6 +18,7 @@ import narrows as nw
 from narrows.cli import main
 from narrows.data import pieces, read, schema_from_json
 from narrows.journeys import stream
+from narrows.training import fit as training
 
 
 @pytest.fixture(autouse=True)
@@ -42,9 +49,9 @@ def write(kind: str, folder: Path) -> Path:
     return folder / "rows.npy"
 
 
-def fit(words: str, run: Path) -> dict[str, object]:
+def fit(words: str, run: Path) -> dict[str, Any]:
     assert main([*words.split(), "-o", str(run)]) == 0
-    found: dict[str, object] = json.loads((run / "report.json").read_text(encoding="utf-8"))
+    found: dict[str, Any] = json.loads((run / "report.json").read_text(encoding="utf-8"))
     return found
 
 
@@ -60,8 +67,8 @@ def test_from_disk_as_from_memory(kind: str, tmp_path: Path) -> None:
     counts = report["data"]
     source = read(data)
     n = len(source)
-    assert counts["used"] + counts["held_out"] == counts["rows"] == n  # type: ignore[index]
-    assert any("from disk" in note for note in counts["notes"])  # type: ignore[index]
+    assert counts["used"] + counts["held_out"] == counts["rows"] == n
+    assert any("from disk" in note for note in counts["notes"])
     assert not list(run.glob(".rows*"))
     # what was written piece by piece is what the model gives for all rows at once
     model, card = nw.load(run), json.loads((run / "model.json").read_text(encoding="utf-8"))
@@ -103,7 +110,7 @@ def test_own_rows_to_measure_on_and_a_run_to_go_on_from(tmp_path: Path) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     report = fit(f"fit reduce {data} --stream --valid {other} --latent-dim 2 --epochs 2 --quiet", first)
     counts = report["data"]
-    assert (counts["used"], counts["held_out"], counts["split"]) == (500, 80, "validation")  # type: ignore[index]
+    assert (counts["used"], counts["held_out"], counts["split"]) == (500, 80, "validation")
     fit(f"fit reduce {other} --stream --from {first} --epochs 1 --lr 1e-12 --quiet", second)
     X = np.random.default_rng(0).normal(size=(9, 6))
     assert np.allclose(nw.load(first).transform(X), nw.load(second).transform(X), atol=1e-6)
@@ -116,16 +123,20 @@ def test_the_length_of_the_code_is_found_from_disk(tmp_path: Path) -> None:
     assert nw.load(tmp_path / "run").code_size_["chosen"] == 2
 
 
-def test_a_folder_of_images_from_disk(tmp_path: Path) -> None:
+def photos(folder: Path, n: int = 60) -> Path:
     rng = np.random.default_rng(0)
-    folder = tmp_path / "images"
     folder.mkdir()
-    for i in range(60):
+    for i in range(n):
         Image.fromarray(rng.integers(0, 256, (8 + i % 3, 9, 3), np.uint8)).save(folder / f"{i:02d}.png")
+    return folder
+
+
+def test_a_folder_of_images_from_disk(tmp_path: Path) -> None:
+    folder = photos(tmp_path / "images")
     (folder / "notes.txt").write_text("no image")
     report = fit(f"fit denoise {folder} --stream --epochs 1 --image-size 8x8 --quiet", tmp_path / "run")
-    assert report["data"]["rows"] == 60  # type: ignore[index]
-    assert any("not images" in note for note in report["data"]["notes"])  # type: ignore[index]
+    assert report["data"]["rows"] == 60
+    assert any("not images" in note for note in report["data"]["notes"])
     assert main(["apply", f"{tmp_path}/run", str(folder), "-o", f"{tmp_path}/out"]) == 0
     made = sorted((tmp_path / "out" / "cleaned").iterdir())
     assert [each.name for each in made] == [f"{i:02d}.png" for i in range(60)]
@@ -134,10 +145,26 @@ def test_a_folder_of_images_from_disk(tmp_path: Path) -> None:
 def test_data_that_would_fill_the_memory_stay_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = write("bytes", tmp_path)
     report = fit(f"fit reduce {data} --epochs 1 --quiet", tmp_path / "small")
-    assert not any("from disk" in note for note in report["data"]["notes"])  # type: ignore[index]
+    assert not any("from disk" in note for note in report["data"]["notes"])
     monkeypatch.setattr(stream, "free_memory", lambda: 4000)
     report = fit(f"fit reduce {data} --epochs 1 --quiet", tmp_path / "large")
-    assert any("from disk" in note for note in report["data"]["notes"])  # type: ignore[index]
+    assert any("from disk" in note for note in report["data"]["notes"])
+
+
+def stopped(words: str, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Press Ctrl-C in the third epoch."""
+    take = training.Session.take
+
+    def stop(self: training.Session, *args: Any) -> Any:
+        entry = take(self, *args)
+        if len(self.history) == 3:
+            raise KeyboardInterrupt
+        return entry
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training.Session, "take", stop)
+        assert main([*words.split(), "-o", str(run)]) == 0
+    assert (run / "resume.pt").exists()
 
 
 def test_a_stopped_run_from_disk_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,22 +172,89 @@ def test_a_stopped_run_from_disk_goes_on(tmp_path: Path, monkeypatch: pytest.Mon
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     words = f"fit reduce {data} --stream --latent-dim 2 --epochs 4 --quiet"
     fit(words, whole)
-    from narrows.training import fit as training
-
-    entries = training.Session.take
-
-    def stop(self: object, *args: object) -> object:
-        entry = entries(self, *args)  # type: ignore[arg-type]
-        if len(self.history) == 2:  # type: ignore[attr-defined]
-            raise KeyboardInterrupt
-        return entry
-
-    monkeypatch.setattr(training.Session, "take", stop)
-    main([*words.split(), "-o", str(parts)])
-    monkeypatch.setattr(training.Session, "take", entries)
-    assert (parts / "resume.pt").exists()
+    stopped(words, parts, monkeypatch)
     assert main([*words.split(), "--resume", "-o", str(parts)]) == 0
     assert (whole / "model.safetensors").read_bytes() == (parts / "model.safetensors").read_bytes()
+
+
+class Disk(NamedTuple):
+    free: int
+
+
+def where(report: dict[str, Any]) -> str:
+    return next(note for note in report["data"]["notes"] if "from disk" in note)
+
+
+def test_a_stopped_run_uses_what_it_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, whole, parts = photos(tmp_path / "images"), tmp_path / "whole", tmp_path / "parts"
+    words = f"fit reduce {folder} --stream --epochs 4 --latent-dim 4 --image-size 8x8 --quiet"
+    assert "encoded once" in where(fit(words, whole))
+    assert not (whole / "encoded-rows").exists()
+    stopped(words, parts, monkeypatch)
+    assert np.load(parts / "encoded-rows" / "rows.npy").shape == (60, 3, 8, 8)
+    found = fit(f"{words} --resume", parts)
+    assert "encoded by the run that was stopped" in where(found)
+    assert (whole / "model.safetensors").read_bytes() == (parts / "model.safetensors").read_bytes()
+    assert {path.name for path in whole.iterdir()} == {path.name for path in parts.iterdir()}
+
+
+def test_changed_pictures_are_decoded_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, run = photos(tmp_path / "images"), tmp_path / "run"
+    words = f"fit reduce {folder} --stream --epochs 4 --latent-dim 4 --image-size 8x8 --quiet"
+    stopped(words, run, monkeypatch)
+    os.utime(folder / "07.png", (1, 1))  # the same picture, written again
+    assert "encoded once" in where(fit(f"{words} --resume", run))
+    stopped(f"{words} --overwrite", run, monkeypatch)
+    Image.fromarray(np.zeros((8, 9, 3), np.uint8)).save(folder / "07.png")
+    assert main([*words.split(), "--resume", "-o", str(run)]) == 2  # another picture: another fit
+
+
+def test_what_a_kill_left_of_decoding_is_thrown_away(tmp_path: Path) -> None:
+    folder, run = photos(tmp_path / "images"), tmp_path / "run"
+    (run / "encoded-rows").mkdir(parents=True)
+    (run / "encoded-rows" / ".rows.npy.0123.npy").write_bytes(b"half")
+    (run / "encoded-rows" / "rows.npy").write_bytes(b"without its key")
+    fit(f"fit denoise {folder} --stream --epochs 1 --image-size 8x8 --quiet --resume", run)
+    assert not (run / "encoded-rows").exists()
+
+
+def test_without_room_pictures_are_decoded_whenever_they_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, roomy, full = photos(tmp_path / "images"), tmp_path / "roomy", tmp_path / "full"
+    words = f"fit reduce {folder} --stream --epochs 2 --latent-dim 4 --image-size 8x8"
+    fit(words, roomy)
+    monkeypatch.setattr("narrows.data.spool.shutil.disk_usage", lambda _: Disk(free=10_000))
+    said = where(fit(words, full))
+    assert "decoded again whenever they are needed" in said
+    assert said in capsys.readouterr().out
+    assert (roomy / "model.safetensors").read_bytes() == (full / "model.safetensors").read_bytes()
+    table = write("parquet", tmp_path)
+    assert main(["fit", "reduce", str(table), "--stream", "-o", f"{tmp_path}/other"]) == 2
+    assert "has 0.0 MB free" in capsys.readouterr().err
+    assert not (tmp_path / "other").exists()
+
+
+def test_pictures_that_are_decoded_whenever_they_are_read_travel(tmp_path: Path) -> None:
+    found = pieces.ImagePieces(photos(tmp_path / "images"), (8, 8))
+    rows = found.anew(found.sample().fit_schema())
+    assert rows is not None
+    some = rows.take([50, 3])
+    assert np.array_equal(pickle.loads(pickle.dumps(some))[:], found.sample().values[[50, 3]])  # type: ignore[attr-defined]
+    assert rows[3:3].shape == (0, 3, 8, 8)
+
+
+def test_a_csv_is_written_as_parquet_by_the_command_that_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = curved(90).round(4)
+    text = "\n".join(";".join(f"{value:.4f}".replace(".", ",") for value in row) for row in rows)
+    (tmp_path / "t.csv").write_text("a;b;c;d;e;f\n" + text + "\n")
+    assert main(["fit", "reduce", f"{tmp_path}/t.csv", "--stream", "-o", f"{tmp_path}/run"]) == 2
+    command = capsys.readouterr().err.partition("Try: ")[2].strip().removesuffix(".")
+    subprocess.run(shlex.split(command.replace("python", sys.executable, 1)), check=True, timeout=120)
+    assert np.array_equal(pl.read_parquet(tmp_path / "t.parquet").to_numpy(), rows)
+    fit(f"fit reduce {tmp_path}/t.parquet --stream --latent-dim 2 --epochs 1 --quiet", tmp_path / "run")
 
 
 @pytest.mark.parametrize(
@@ -205,4 +299,4 @@ def test_rows_that_are_put_aside_say_nothing_of_means_and_scales(tmp_path: Path)
 def test_few_rows_from_disk(n: int, tmp_path: Path) -> None:
     np.save(tmp_path / "rows.npy", curved(n))
     report = fit(f"fit reduce {tmp_path}/rows.npy --stream --latent-dim 1 --epochs 1 --quiet", tmp_path / "run")
-    assert report["data"]["rows"] == n  # type: ignore[index]
+    assert report["data"]["rows"] == n

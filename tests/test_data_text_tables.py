@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from narrows.data import read
+from narrows.errors import InputError
 
 
 def written(folder: Path, content: str | bytes, name: str = "t.csv") -> Path:
@@ -76,3 +77,12 @@ def test_a_changed_constant_is_a_warning(tmp_path: Path) -> None:
     schema = read(written(tmp_path, "k,x\n7,1\n7,2\n7,2\n")).fit_schema()
     apply = read(written(tmp_path, "k,x\n7,1\n8,2\nodd,2\n"), like=schema)
     assert schema.warnings(apply) == ("'k' was 7 in every row at fit; 3 rows differ, which is not used",)
+
+
+def test_a_table_that_memory_cannot_hold_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = written(tmp_path, "a,b,c\n" + "1,2,3\n" * 1000)  # 6000 bytes in 3000 cells: 2 * 6000 + 25 * 3000
+    monkeypatch.setattr("narrows.data.csvfile.free_memory", lambda: 80_000)
+    with pytest.raises(InputError, match=r"memory to be read.*reduce and denoise read from disk.*sink_parquet"):
+        read(file)
+    monkeypatch.setattr("narrows.data.csvfile.free_memory", lambda: 95_000)
+    assert len(read(file)) == 1000

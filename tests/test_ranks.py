@@ -20,9 +20,18 @@ warnings.simplefilter("error")
 import torch
 from sklearn.datasets import load_digits
 from narrows.families.autoencoder import AutoEncoder
+from narrows.training import loop
 
-class Half:  # a corruption without noise, known by its name alone
+loop.PART = 2  # of the six steps of an epoch
+
+class Half:  # a corruption without noise, known by its name alone; it presses Ctrl-C on every rank at the same step
+    def __init__(self, left=10**9):
+        self.left = left
+
     def __call__(self, x):
+        self.left -= torch.is_grad_enabled()
+        if self.left < 0:
+            raise KeyboardInterrupt
         return x * 0.5
 
 if __name__ == "__main__":
@@ -35,6 +44,12 @@ if __name__ == "__main__":
     said = {"same": all(bool((a == b).all()) for a, b in states), "world": os.environ.get("WORLD_SIZE")}
     said |= {"history": first.history_, "codes": first.transform(X[:9]).tolist()}
     if devices == 1:
+        stopped = AutoEncoder(random_state=0, checkpoint=folder + "/stopped", corruption=Half(9), **own).fit(X)
+        rest = AutoEncoder(random_state=0, checkpoint=folder + "/stopped", corruption=Half(), **own).fit(X)
+        states = zip(first.model_.state_dict().values(), rest.model_.state_dict().values())
+        means = [[(epoch["train"], epoch["valid"]) for epoch in model.history_] for model in (first, rest)]
+        said["rest"] = [stopped.stopped_, rest.finished_, all(bool((a == b).all()) for a, b in states)]
+        said["rest"].append(means[0] == means[1])
         unseeded = AutoEncoder(minutes=0.02, **{**own, "epochs": None}).fit(X)
         said["unseeded"] = [unseeded.seed_, unseeded.n_epochs_, float(unseeded.score(X))]
     elif "MASTER_PORT" in os.environ:
@@ -82,6 +97,7 @@ def test_two_ranks_under_torchrun_train_what_one_process_does(alone: dict, tmp_p
     assert ranks[0]["codes"] == ranks[1]["codes"]
     for rank in ranks:
         assert rank["same"] is True
+        assert rank["rest"] == ["interrupted in epoch 2", True, True, True]
         close(alone, rank)
 
 

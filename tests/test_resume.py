@@ -132,7 +132,7 @@ def test_an_interrupted_fit_keeps_the_last_whole_epoch_and_goes_on(tmp_path: Pat
 
 def test_a_finished_fit_comes_back_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = make(checkpoint=str(tmp_path), validation=0.2).fit(X)
-    monkeypatch.setattr("narrows.training.loop.one_epoch", lambda *a: pytest.fail("trained again"))
+    monkeypatch.setattr("narrows.training.loop.Loop.part", lambda *a: pytest.fail("trained again"))
     again = make(checkpoint=str(tmp_path), validation=0.2, verbose=False).fit(X)
     assert same(first, again)
     assert (again.history_, again.stopped_, again.best_epoch_) == (first.history_, first.stopped_, first.best_epoch_)

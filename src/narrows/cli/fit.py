@@ -1,6 +1,7 @@
 """``narrows fit``: which task, which autoencoder, which way to read the data; then train, compare, write."""
 
 import os
+import shutil
 import sys
 import time
 from dataclasses import fields
@@ -14,6 +15,7 @@ from narrows.artefact import load, read_card, save
 from narrows.cli.flags import Options
 from narrows.cli.folder import claimed, finished
 from narrows.cli.speech import flag, spoken
+from narrows.data.spool import FOLDER
 from narrows.errors import ArtefactError, InputError
 from narrows.journeys.base import JOURNEYS, Journey, Request, Say, journey_card, journey_for
 from narrows.params import FAMILIES, TASKS, declared
@@ -76,6 +78,7 @@ def travel(journey: Journey, task: Task, request: Request, run: Path, say: Say) 
     save(task, run, {"journey": journey_card(journey), "data": known})
     if task.estimator_.finished_:
         (run / "resume.pt").unlink(missing_ok=True)
+        shutil.rmtree(run / FOLDER, ignore_errors=True)
     return report
 
 

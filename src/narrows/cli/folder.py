@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from narrows.artefact import read_card
+from narrows.data.spool import FOLDER
 from narrows.errors import ArtefactError, InputError
 
 __all__ = ["claimed", "finished"]
@@ -68,7 +69,7 @@ def finished(run: Path, *, resume: bool, overwrite: bool) -> bool:
 
 def is_run(run: Path) -> bool:
     """Return whether a folder is one that a fit wrote: a model of Narrows, or the training of one."""
-    if any((run / name).exists() for name in _TRAINING):
+    if any((run / name).exists() for name in (*_TRAINING, FOLDER)):
         return True
     with contextlib.suppress(OSError, ValueError, AttributeError, ArtefactError):
         return bool(json.loads((run / "model.json").read_text(encoding="utf-8")).get("format") == "narrows")
@@ -109,6 +110,7 @@ _STEMS = {name.partition(".")[0] for name in _OWN}
 
 
 def _put_back(run: Path, old: Path, new: bool) -> None:
+    shutil.rmtree(run / FOLDER, ignore_errors=True)
     for path in [path for path in run.iterdir() if path.name.partition(".")[0] in _STEMS]:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     for path in old.iterdir() if old.is_dir() else ():

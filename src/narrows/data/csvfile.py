@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,9 @@ import polars as pl
 
 from narrows.errors import InputError
 
-__all__ = ["TextTable", "read_text_table"]
+from .memory import free_memory
+
+__all__ = ["TextTable", "read_text_table", "to_parquet"]
 
 SEPARATORS = (",", ";", "\t", "|")
 ACCEPTED = "a text table with a header line and one row per line"
@@ -26,6 +29,7 @@ MAGIC = {
     b"\x89PNG": "a PNG image",
     b"\xff\xd8\xff": "a JPEG image",
 }
+_BYTE, _CELL = 2, 25  # bytes of memory that a byte and a cell of a text table take while it is read, at least
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,7 @@ def read_text_table(path: Path) -> TextTable:
     >>> table.frame.columns, table.decimal_comma, table.frame["x"].to_list()
     (['x', 'y'], True, ['1,5', '2'])
     """
+    _refuse_large(path)
     data, notes = _utf8(path.read_bytes(), path.name)
     data = _one_character(data)
     try:
@@ -68,6 +73,41 @@ def read_text_table(path: Path) -> TextTable:
     if frame.is_empty():
         raise InputError(f"{path.name!r} has a header and no rows", ACCEPTED, "add rows below the header")
     return TextTable(frame, separator == ";", tuple(notes))
+
+
+def to_parquet(path: Path) -> str:
+    r"""Return the command that writes a text table of any size as a Parquet file beside it.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     _ = (file := Path(folder, "a.csv")).write_text("x;y\n1,5;red\n")
+    ...     to_parquet(file).partition("a.csv")[2][:36]
+    "', separator=';', decimal_comma=True"
+    """
+    sample = _sample(_start(path))
+    separator = _separator(sample, ",") if sample else ","
+    own = "" if separator == "," else f"separator={separator!r}, "
+    own += "decimal_comma=True, " if separator == ";" and re.search(r"\d,\d", "".join(sample)) else ""
+    read = f"scan_csv({str(path)!r}, {own}infer_schema_length=100_000)"
+    return f'python -c "import polars; polars.{read}.sink_parquet({str(path.with_suffix(".parquet"))!r})"'
+
+
+def _refuse_large(path: Path) -> None:
+    """Refuse a table that cannot be read in the memory that is free, judged by its size and its first cells."""
+    start, size, free = _start(path), path.stat().st_size, free_memory()
+    marks = start.count(b"\n") + max(start.count(mark.encode()) for mark in SEPARATORS)
+    need = int(size * (_BYTE + _CELL * marks / max(1, len(start))))
+    if need > free:
+        came = f"{path.name!r} takes about {need / 1e9:.1f} GB of memory to be read, and {free / 1e9:.1f} GB are free"
+        accepted = "a smaller table, or a Parquet file, which takes less, and which reduce and denoise read from disk"
+        raise InputError(came, accepted, to_parquet(path))
+
+
+def _start(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(1 << 18)
 
 
 def _header(data: bytes, path: Path) -> tuple[list[str], str, bool]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,7 +11,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 import polars.selectors as cs
-from numpy.lib.format import open_memmap
 
 from narrows.errors import InputError
 
@@ -22,12 +20,12 @@ from .images import load_images
 from .objects import dense
 from .pixels import FORMATS
 from .schema import Schema
-from .source import Source
+from .source import Source, digest
 from .stream import Stored, stored
 from .table_schema import TableSchema
 from .tables import table_source
 
-__all__ = ["Pieces", "free_memory", "pieces_of", "size_of", "spool"]
+__all__ = ["Pieces", "pieces_of", "size_of"]
 
 SAMPLE = 100_000  # rows that a schema is learnt from
 PIECE = 64 << 20  # bytes of a piece, roughly
@@ -38,6 +36,7 @@ class Pieces(ABC):
 
     name: str
     row_bytes: int
+    paths: list[Path]  # of the files
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -45,6 +44,11 @@ class Pieces(ABC):
     @abstractmethod
     def read(self, start: int, stop: int, like: Schema | None = None) -> Source:
         """Return some rows that follow each other, with the names that they have in the whole."""
+
+    def stamp(self) -> str:
+        """Return a hash of the names, sizes and times of the files: other files have another."""
+        held = [(path.absolute().as_posix(), path.stat()) for path in self.paths]
+        return digest(*(f"{name} {found.st_size} {found.st_mtime_ns}" for name, found in held))
 
     @property
     def sampled(self) -> np.ndarray:
@@ -63,6 +67,10 @@ class Pieces(ABC):
         """Return the rows themselves where the schema leaves them as they are."""
         return None
 
+    def anew(self, schema: Schema) -> Stored | None:
+        """Return rows that are encoded whenever they are read, where scattered rows can be read."""
+        return None
+
     def all(self, like: Schema) -> Iterator[Source]:
         """Go through all rows, a piece at a time."""
         step = max(1, PIECE // self.row_bytes)
@@ -74,7 +82,7 @@ class ArrayPieces(Pieces):
     """An ``.npy`` file."""
 
     def __init__(self, path: Path):
-        self.rows, self.name = stored(path), path.name
+        self.rows, self.name, self.paths = stored(path), path.name, [path]
         self.row_bytes = self.rows.row_bytes * (8 if self.rows.array.ndim == 2 else 1)  # a table holds float64
 
     def __len__(self) -> int:
@@ -107,7 +115,7 @@ class ParquetPieces(Pieces):
     """A Parquet file, of which only the row groups that are needed are read."""
 
     def __init__(self, path: Path):
-        self.path, self.name = path, path.name
+        self.name, self.paths = path.name, [path]
         self.scan = pl.scan_parquet(path)
         try:
             self.n = int(self.scan.select(pl.len()).collect().item())
@@ -149,16 +157,24 @@ class ImagePieces(Pieces):
 
     def __init__(self, folder: Path, image_size: tuple[int, int] | None):
         root, names, notes = image_names(folder)
-        self.files, self.found = [root / name for name in names], tuple(notes)
+        self.paths, self.found = [root / name for name in names], tuple(notes)
         self.folder, self.name, self.image_size = folder, folder.name, image_size
         self.row_bytes = 3 * 128 * 128 if image_size is None else 4 * image_size[0] * image_size[1]
 
     def __len__(self) -> int:
-        return len(self.files)
+        return len(self.paths)
 
     def read(self, start: int, stop: int, like: Schema | None = None) -> Source:
         """Return some images, at the size of the fit."""
         return self._source(range(start, stop), like)
+
+    def pick(self, rows: np.ndarray, like: Schema) -> Source:
+        """Return the images at these positions, at the size of the fit."""
+        return self._source(rows, like)
+
+    def anew(self, schema: Schema) -> Stored | None:
+        """Return images that are decoded whenever they are read."""
+        return Stored(Decoded(self, schema)) if isinstance(schema, ImageSchema) else None
 
     @property
     def sampled(self) -> np.ndarray:
@@ -170,10 +186,41 @@ class ImagePieces(Pieces):
         return replace(self._source(self.sampled, None), notes=self.found)
 
     def _source(self, at: Any, like: Schema | None) -> Source:
-        files = [self.files[i] for i in at]
+        files = [self.paths[i] for i in at]
         ids = [file.relative_to(self.folder).as_posix() for file in files]
         fitted = like if isinstance(like, ImageSchema) else None
         return replace(load_images(files, ids, self.name, fitted, self.image_size), id_name="file")
+
+
+class Decoded:
+    """Images that are decoded whenever they are read: what ``Stored`` needs of an array.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> for i in range(3):
+    ...     Image.new("L", (2, 2), i).save(folder / f"{i}.png")
+    >>> pieces = ImagePieces(folder, None)
+    >>> rows = pieces.anew(pieces.sample().fit_schema())
+    >>> rows.shape, rows[np.array([2, 0])].max((1, 2, 3)).tolist()
+    ((3, 1, 2, 2), [2, 0])
+    """
+
+    def __init__(self, pieces: ImagePieces, schema: ImageSchema):
+        self.pieces, self.schema = pieces, schema
+        self.dtype, self.shape = np.dtype(schema.dtype), (len(pieces), *schema.shape)
+
+    def __len__(self) -> int:
+        return len(self.pieces)
+
+    def __getitem__(self, at: Any) -> np.ndarray:
+        """Decode the images of a slice, or at an array of positions."""
+        rows = np.arange(len(self))[at]
+        if not len(rows):
+            return np.empty((0, *self.shape[1:]), self.dtype)
+        return self.schema.encode(self.pieces.pick(rows, self.schema))
 
 
 def pieces_of(data: str, image_size: tuple[int, int] | None = None) -> Pieces | None:
@@ -192,36 +239,6 @@ def size_of(data: str) -> int:
     if path.is_dir():
         return sum(4 * file.stat().st_size for file in path.rglob("*") if file.suffix.lower() in FORMATS)
     return path.stat().st_size * (4 if path.suffix.lower() == ".parquet" else 1) if path.is_file() else 0
-
-
-def spool(pieces: Pieces, schema: Schema, folder: Path) -> Stored:
-    """Write the encoded rows to ``folder/rows.npy``, once, and return them: pixels as they are, others as float32.
-
-    Raises ``InputError`` where the disk has no room for them.
-    """
-    first = schema.encode(pieces.read(0, 1, schema))
-    kind = first.dtype if first.dtype.kind == "u" else np.dtype(np.float32)
-    shape = (len(pieces), *schema.shape)
-    need, free = kind.itemsize * int(np.prod(shape, dtype=np.int64)), shutil.disk_usage(folder).free
-    if need > 0.9 * free:
-        came = f"{pieces.name!r} takes {need / 1e9:.1f} GB when encoded, and {folder} has {free / 1e9:.1f} GB free"
-        raise InputError(came, "a disk with room for the encoded rows", "another -o")
-    made, at = open_memmap(folder / "rows.npy", "w+", kind, shape), 0
-    for piece in pieces.all(schema):
-        made[at : at + len(piece)] = schema.encode(piece)
-        at += len(piece)
-        Stored(made).release()
-    made.flush()
-    return stored(folder / "rows.npy").reshape(*shape)
-
-
-def free_memory() -> int:
-    """Return the bytes of memory that are free on this machine, or 8 GB where it does not say."""
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
-    except (OSError, StopIteration, ValueError):
-        return 8 << 30
 
 
 def _even(n: int, most: int) -> np.ndarray:

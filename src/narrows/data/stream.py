@@ -28,8 +28,9 @@ _PROBED = 4096  # rows that a fingerprint reads
 class Stored:
     """Rows of a memory-mapped array, or some of them; indexing reads them into memory.
 
-    A column of ``Pairs`` may be one, and what ``fit`` takes as X. ``index`` are the rows of the array that count, in
-    ascending order for speed; ``shape`` may reshape a row. Integers other than uint8 and uint16 are read as float64.
+    A column of ``Pairs`` may be one, and what ``fit`` takes as X. The array may be whatever has the shape, the type and
+    the indexing of one. ``index`` are the rows of the array that count, in ascending order for speed; ``shape`` may
+    reshape a row. Integers other than uint8 and uint16 are read as float64.
 
     Examples
     --------
@@ -43,7 +44,7 @@ class Stored:
 
     def __init__(
         self,
-        array: NDArray[Any],
+        array: Any,
         index: NDArray[np.int64] | None = None,
         shape: tuple[int, ...] | None = None,
         *,
@@ -137,7 +138,8 @@ class Stored:
         """Travel to another process as the name of the file."""
         held = self.array
         if not isinstance(held, np.memmap) or not held.flags.c_contiguous:
-            return _rebuilt, (np.asarray(held), self.index, self.shape[1:], self.channels_last)
+            held = np.asarray(held) if isinstance(held, np.ndarray) else held
+            return _rebuilt, (held, self.index, self.shape[1:], self.channels_last)
         place = (str(held.filename), held.dtype.str, held.shape, held.offset)
         return _rebuilt, (place, self.index, self.shape[1:], self.channels_last)
 

@@ -1,5 +1,6 @@
 """Rows that are larger than memory: an array, a Parquet file or a folder of images, read from disk while training."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,9 +10,13 @@ import numpy as np
 import polars as pl
 
 from narrows.data import Schema, Source, schema_from_json
+from narrows.data.csvfile import to_parquet
 from narrows.data.impute import file_form, filled
-from narrows.data.pieces import Pieces, free_memory, pieces_of, size_of, spool
+from narrows.data.memory import free_memory
+from narrows.data.pieces import Pieces, pieces_of, size_of
+from narrows.data.read import TEXT
 from narrows.data.sinks import Sinks
+from narrows.data.spool import FOLDER, spool
 from narrows.data.stream import Stored, held_out
 from narrows.data.table_schema import TableSchema
 from narrows.data.tables import TableSource
@@ -46,8 +51,10 @@ class StreamJourney(RowsJourney):
         """Return whether the data can be read from disk, and should: asked for, or larger than memory."""
         if request.decode or request.second is not None or pieces_of(request.data) is None:
             if self.stream:
-                came = f"--stream came for {request.data}"
-                raise InputError(came, "an .npy file, a .parquet file or a folder of images", "leave it out")
+                text = Path(request.data).suffix.lower() in TEXT and Path(request.data).is_file()
+                hint = to_parquet(Path(request.data)) if text else "leave it out"
+                accepted = "an .npy file, a .parquet file or a folder of images"
+                raise InputError(f"--stream came for {request.data}", accepted, hint)
             return False
         return self.stream or size_of(request.data) > _SHARE * free_memory()
 
@@ -91,13 +98,20 @@ class StreamJourney(RowsJourney):
         }
 
     def _encoded(self, task: Task, pieces: Pieces, schema: Schema) -> tuple[Stored, str]:
-        """Return the encoded rows on disk, and what they are: the file itself, or a copy that goes with this object."""
+        """Return the encoded rows on disk, and what they are: the file itself, or a copy.
+
+        The copy stays in the folder of the run until that is finished. A further process of torchrun has its own, which
+        goes with this object.
+        """
         rows = pieces.direct(schema)
         if rows is not None:
             return rows, "as they are"
         run = task.resolve().checkpoint
-        self._folder = TemporaryDirectory(prefix=".rows-", dir=run if run and Path(run).is_dir() else None)
-        return spool(pieces, schema, Path(self._folder.name)), "encoded once, into a file that is removed at the end"
+        place = Path(run) if run and Path(run).is_dir() else None
+        if place is not None and not int(os.environ.get("RANK", 0)):
+            return spool(pieces, schema, place / FOLDER)
+        self._folder = TemporaryDirectory(prefix=".rows-", dir=place)
+        return spool(pieces, schema, Path(self._folder.name) / FOLDER)
 
     def judge(self) -> Judged:
         """Measure on the rows that were put aside."""

@@ -1,6 +1,7 @@
 """Resume state on disk: replaced after every epoch, whole or not at all, read without running any code."""
 
 import csv
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,11 @@ import torch
 from narrows.errors import ArtefactError, InputError
 from narrows.files import whole
 
-__all__ = ["Checkpoint", "write_history"]
+__all__ = ["Checkpoint", "Keeper", "write_history"]
 
 _FILE = "resume.pt"
+_EVERY = 60.0  # seconds between two states that are saved inside an epoch ...
+_SHARE = 0.05  # ... or more, so that saving takes no more than this share of the time
 
 
 class Checkpoint:
@@ -54,6 +57,30 @@ class Checkpoint:
         with whole(self.path) as temporary:
             torch.save({"signature": self.signature, **content}, temporary)
         write_history(self.folder / "history.csv", content["session"]["history"])
+
+
+class Keeper:
+    """Saves the resume state of a running fit: after every epoch, now and then inside a long one, and when it stops."""
+
+    def __init__(self, checkpoint: Checkpoint | None):
+        self.checkpoint = checkpoint
+        self.due = time.monotonic() + _EVERY
+        self.unsaved: dict[str, Any] | None = None
+
+    def take(self, content: dict[str, Any], *, whole: bool) -> None:
+        """Take the state after a ``whole`` epoch, or after a part of one, and save it where it is time."""
+        self.unsaved = content
+        if whole or time.monotonic() >= self.due:
+            self.save()
+
+    def save(self) -> None:
+        """Save the last state that was taken, unless it is saved already."""
+        if self.checkpoint is None or self.unsaved is None:
+            return
+        started = time.monotonic()
+        self.checkpoint.save(self.unsaved)
+        self.unsaved, ended = None, time.monotonic()
+        self.due = ended + max(_EVERY, (ended - started) / _SHARE)
 
 
 def write_history(path: "str | Path", history: list[dict[str, Any]]) -> None:

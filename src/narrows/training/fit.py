@@ -1,6 +1,5 @@
 """One fit from start to end: how many epochs, early stopping, best weights, checkpoints, several processes."""
 
-import copy
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
@@ -11,19 +10,16 @@ from torch import Tensor
 
 from narrows.data.pairs import Pairs
 from narrows.model import Model
-from narrows.training.checkpoint import Checkpoint
-from narrows.training.loop import Epoch, Plan, State, evaluate, train
+from narrows.training.budget import plan
+from narrows.training.checkpoint import Checkpoint, Keeper
+from narrows.training.course import Course, Plan
+from narrows.training.loop import Epoch, Part, evaluate, passes
 from narrows.training.progress import Listener, listeners
 from narrows.training.runtime import Runtime
 from narrows.training.seeds import mixed
+from narrows.training.state import State
 
 __all__ = ["Job", "Outcome", "Settings", "Watch", "fit"]
-
-STEPS = 16_000  # a default fit takes about so many steps, whatever the number of rows ...
-MOST = 300  # ... but no more than so many epochs
-_SHARE = 0.85  # of a time budget that the epochs may fill: a schedule cut short costs more than the rest brings
-_TRIAL = 0.01  # of a time budget that goes into measuring the length of a step
-_TRIED = 40  # steps that are measured at most
 
 
 @dataclass(frozen=True)
@@ -120,17 +116,19 @@ def run(job: Job) -> Outcome:
 
 def epochs(job: Job, session: "Session", state: State, told: list[Listener]) -> tuple[str, bool]:
     """Go through the epochs; return why they ended, and whether there is nothing left to do."""
-    checkpoint = job.checkpoint if job.runtime.rank == 0 else None
+    keeper = Keeper(job.checkpoint if job.runtime.rank == 0 else None)
     try:
         for epoch in session.train(job, state):
+            if isinstance(epoch, Part):
+                keeper.take(session.content(job, state), whole=False)
+                continue
             if epoch.message:
                 session.messages.append(epoch.message)
                 for listener in told:
                     listener.say(epoch.message)
                 continue
             entry = session.take(job.model, epoch, state)
-            if checkpoint:
-                checkpoint.save(session.content(job, state))
+            keeper.take(session.content(job, state), whole=True)
             for listener in told:
                 listener.epoch(entry)
             if job.watch is not None and job.runtime.processes == 1:
@@ -138,6 +136,7 @@ def epochs(job: Job, session: "Session", state: State, told: list[Listener]) -> 
             if session.over(job):
                 break
     except KeyboardInterrupt:
+        keeper.save()
         return f"interrupted in epoch {len(session.history) + 1}", False
     return session.over(job) or "all epochs were done", True
 
@@ -177,14 +176,14 @@ class Session:
             self.lowest = loss
             self.weights = {name: value.detach().clone() for name, value in model.state_dict().items()}
 
-    def train(self, job: Job, state: State) -> Iterator[Epoch]:
-        """Return the loop over the epochs that are left."""
+    def train(self, job: Job, state: State) -> Iterator[Epoch | Part]:
+        """Return the loop over what is left of the epochs."""
         pairs = job.pairs
         if self.rows < len(pairs):
             order = torch.randperm(len(pairs), generator=torch.Generator().manual_seed(mixed(job.seed, 0, 1)))
             pairs = pairs.take(order[: self.rows].sort().values.numpy())
-        own = {"seed": job.seed, "runtime": job.runtime, "state": state}
-        return train(job.model, pairs, job.held, epochs=self.epochs, **own, **job.settings.options())  # type: ignore[arg-type]
+        course = Course(epochs=self.epochs, seed=job.seed, **job.settings.options())
+        return passes(job.model, pairs, job.held, course, state, job.runtime)
 
     def take(self, model: Model, epoch: Epoch, state: State) -> dict[str, Any]:
         """Note an epoch; keep its weights when it is the best so far, or when nothing is held out."""
@@ -217,29 +216,7 @@ class Session:
         return Outcome(self.history, weights, self.epochs, self.best, stopped, self.messages, finished)
 
     def content(self, job: Job, state: State) -> dict[str, Any]:
-        """Return what a checkpoint keeps."""
+        """Return what a checkpoint keeps, as it is now: what comes later changes nothing of it."""
         kept = {name: getattr(job.runtime, name) for name in ("precision", "threads", "compile")}
-        return {"seed": job.seed, "runtime": kept, "session": vars(self), "state": vars(state)}
-
-
-def plan(job: Job) -> tuple[int, int]:
-    """Return the number of epochs and of rows: as asked, as a time budget allows, or ``STEPS`` steps of them."""
-    asked, minutes, rows = job.settings.epochs, job.settings.minutes, len(job.pairs)
-    per_epoch = math.ceil(rows / job.settings.batch_size)
-    if minutes is None or asked == 0:
-        return (max(1, min(MOST, round(STEPS / per_epoch))) if asked is None else asked), rows
-    step = trial(job, 1)
-    step = trial(job, max(1, min(per_epoch, _TRIED, int(_TRIAL * 60 * minutes / step))))
-    checks = len(job.held) / job.settings.batch_size / 3 if job.held is not None else 0.0
-    fit_in = _SHARE * 60 * minutes / (step * (per_epoch + checks))
-    if fit_in < 1:
-        return 1, max(min(rows, job.settings.batch_size), int(fit_in * rows))
-    return (int(fit_in) if asked is None else min(int(fit_in), asked)), rows
-
-
-def trial(job: Job, steps: int) -> float:
-    """Return the seconds that a step takes once it is warm, measured on a copy of the model, the same on every rank."""
-    some = job.pairs.take(torch.arange(min(len(job.pairs), steps * job.settings.batch_size)).numpy())
-    options = job.settings.options()
-    *_, last = train(copy.deepcopy(job.model), some, epochs=2, seed=job.seed, runtime=job.runtime, **options)
-    return job.runtime.first(lambda: max(last.seconds / steps, 1e-9))
+        own = vars(self) | {"history": list(self.history), "messages": list(self.messages)}
+        return {"seed": job.seed, "runtime": kept, "session": own, "state": dict(vars(state))}

@@ -5,35 +5,24 @@ import functools
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from narrows.data.pairs import Pairs
-from narrows.errors import InputError
 from narrows.model import Model
 from narrows.training.adam import Adam
+from narrows.training.course import Course, Rate
 from narrows.training.runtime import Runtime
 from narrows.training.seeds import mixed, seeded
+from narrows.training.state import State, go_back, remember, restore
 
-__all__ = ["Epoch", "State", "evaluate", "train"]
+__all__ = ["Epoch", "Part", "evaluate", "passes", "train"]
 
-Plan = Literal["cosine", "constant", "linear"]
+PART = 1024  # steps of a part of an epoch: training can go on exactly between two parts
 _LOOK = 64  # steps between two looks at whether the loss is finite: a look waits for the device
-_PATIENCE = 3  # how often training may go back before it gives up
-
-
-@dataclass
-class State:
-    """Where training stands after an epoch: all that going on exactly needs, as random numbers follow from the seed."""
-
-    epoch: int = 0
-    model: dict[str, Tensor] = field(default_factory=dict)
-    optimizer: dict[str, Any] = field(default_factory=dict)
-    slower: float = 1.0  # what the learning rate is multiplied with after going back
-    returns: int = 0
 
 
 @dataclass(frozen=True)
@@ -49,26 +38,28 @@ class Epoch:
     message: str = ""
 
 
+@dataclass(frozen=True)
+class Part:
+    """A part of a long epoch is over: ``step`` of its ``steps`` are done."""
+
+    number: int
+    step: int
+    steps: int
+
+
 def train(
     model: Model,
     pairs: Pairs,
     valid: Pairs | None = None,
     *,
-    epochs: int = 20,
-    batch_size: int = 128,
-    lr: float = 2e-3,
-    weight_decay: float = 0.0,
-    schedule: Plan = "cosine",
-    warm_up: float = 0.05,
-    clip: float | None = None,
-    drop_last: bool = False,
-    seed: int = 0,
     state: State | None = None,
     runtime: Runtime | None = None,
+    **course: Any,
 ) -> Iterator[Epoch]:
     """Fit ``model`` in place, handing over after every epoch. To stop early, stop iterating.
 
-    ``state`` is filled in before an epoch is handed over; given back later, training goes on from there, bit for bit.
+    ``course`` are the fields of ``Course``: epochs, batch_size, lr, ... ``state`` is filled in before an epoch is
+    handed over; given back later, training goes on from there, bit for bit.
 
     Examples
     --------
@@ -80,70 +71,107 @@ def train(
     >>> [epoch.number for epoch in train(Model(encoder, Free(2), decoder, Gaussian()), rows, epochs=2)]
     [1, 2]
     """
-    runtime, state = runtime or Runtime("cpu"), state or State()
+    for each in passes(model, pairs, valid, Course(**course), state or State(), runtime or Runtime("cpu")):
+        if isinstance(each, Epoch):
+            yield each
+
+
+def passes(
+    model: Model, pairs: Pairs, valid: Pairs | None, course: Course, state: State, runtime: Runtime
+) -> Iterator[Epoch | Part]:
+    """Do what ``train`` does, handing over after every part of a long epoch too, with ``state`` filled in."""
     model.to(runtime.where)
     pairs, valid = pairs.read_by(model.likelihood).to(runtime.where), valid and valid.to(runtime.where)
     net = runtime.wrap(model, runtime.world > 1 and _unused(model, pairs, runtime))
-    optimizer = Adam(model.parameters(), weight_decay)
-    (restore if state.epoch else remember)(model, optimizer, state)
-    rows = len(pairs) - len(pairs) % batch_size if drop_last and len(pairs) > batch_size else len(pairs)
-    per_epoch = len(portions(torch.empty(rows), batch_size))
-    rate = Rate(lr, epochs * per_epoch, warm_up, schedule)
-    while state.epoch < epochs:
-        started = time.perf_counter()
-        number = state.epoch + 1
-        with seeded(mixed(seed, number, runtime.rank), runtime.where):
-            means = one_epoch(net, optimizer, pairs, rows, batch_size, rate, state, clip, seed, runtime)
-        took = time.perf_counter() - started
-        held = evaluate(model, valid, batch_size=batch_size, seed=seed, runtime=runtime) if means else {}
-        if means is None or not all(map(math.isfinite, held.values())):
-            yield go_back(model, optimizer, state, number, rate)
-            continue
-        remember(model, optimizer, state)
-        state.epoch = number
-        seconds = time.perf_counter() - started
-        yield Epoch(number, means, held, rows / took, seconds, rate(number * per_epoch - 1) * state.slower)
+    optimizer = Adam(model.parameters(), course.weight_decay)
+    (restore if state.epoch or state.step else remember)(model, optimizer, state)
+    rows = course.rows(len(pairs))
+    rate = course.rate(len(portions(torch.empty(rows), course.batch_size)))
+    loop = Loop(model, net, optimizer, pairs, valid, course, rate, state, runtime)
+    while state.epoch < course.epochs:
+        order = pairs.order(torch.Generator().manual_seed(mixed(course.seed, state.epoch + 1)))[:rows]
+        yield from loop.epoch(portions(order, course.batch_size))
 
 
-def one_epoch(
-    net: torch.nn.Module,
-    optimizer: Adam,
-    pairs: Pairs,
-    most: int,
-    batch_size: int,
-    rate: "Rate",
-    state: State,
-    clip: float | None,
-    seed: int,
-    runtime: Runtime,
-) -> dict[str, float] | None:
-    """Pass over ``most`` rows and return the mean of every term, or None when the loss is no longer finite."""
-    net.train()
-    order = pairs.order(torch.Generator().manual_seed(mixed(seed, state.epoch + 1)))[:most]
-    sums: dict[str, Tensor] = {}
-    steps, world, where = portions(order, batch_size), runtime.world, runtime.where
-    step = state.epoch * len(steps)
-    for rows in steps:
-        batch = pairs.batch(runtime.share(rows)).to(where)
-        with runtime.autocast():
-            terms: dict[str, Tensor] = net(batch, rate.progress(step))
+@dataclass(frozen=True)
+class Loop:
+    """All that a step needs, and what came of those before."""
+
+    model: Model
+    net: torch.nn.Module  # the model as it is trained: compiled, data-parallel
+    optimizer: Adam
+    pairs: Pairs
+    valid: Pairs | None
+    course: Course
+    rate: Rate
+    state: State
+    runtime: Runtime
+
+    def epoch(self, steps: list[Tensor]) -> Iterator[Epoch | Part]:
+        """Go through the rows of the steps that are left of an epoch, part by part."""
+        state, number, rows = self.state, self.state.epoch + 1, sum(map(len, steps))
+        while state.epoch < number:
+            started, before = time.perf_counter(), state.seconds
+            stop = min((state.step // PART + 1) * PART, len(steps))
+            sums = self.part(steps[state.step : stop], number * len(steps) - len(steps) + state.step)
+            took = before + time.perf_counter() - started
+            if sums is not None and stop < len(steps):
+                remember(self.model, self.optimizer, state, step=stop, sums=sums, seconds=took)
+                yield Part(number, stop, len(steps))
+                continue
+            means = {name: total / rows for name, total in (sums or {}).items()}
+            held = self.held() if means else {}
+            if not means or not all(map(math.isfinite, held.values())):
+                message = go_back(self.model, self.optimizer, state, self.rate)
+                yield Epoch(number, {}, {}, 0.0, 0.0, self.rate.peak * state.slower, message)
+                continue
+            remember(self.model, self.optimizer, state, epoch=number, step=0, sums={}, seconds=0.0)
+            seconds = before + time.perf_counter() - started
+            yield Epoch(number, means, held, rows / took, seconds, self.rate(number * len(steps) - 1) * state.slower)
+
+    def part(self, steps: list[Tensor], step: int) -> dict[str, float] | None:
+        """Do steps of an epoch; return the sums of its terms so far, or None when the loss is no longer finite.
+
+        ``step`` counts those before, in all epochs.
+        """
+        self.net.train()
+        state, runtime, sums = self.state, self.runtime, dict[str, Tensor]()
+        part = state.step // PART
+        place = (state.epoch + 1, part, runtime.rank) if part else (state.epoch + 1, runtime.rank)
+        with seeded(mixed(self.course.seed, *place), runtime.where):
+            for rows in steps:
+                for name, total in self.step(rows, step).items():
+                    sums[name] = sums[name] + total if name in sums else total
+                step += 1
+                if step % _LOOK == 0 and not _finite(sums, runtime):
+                    return None
+        # What the last step broke is in no sum yet: it shows in the weights.
+        broken = torch.stack([weight.detach().float().mul(0).sum() for weight in self.optimizer.parameters]).sum()
+        if not _finite({**sums, "": broken}, runtime):
+            return None
+        return {name: state.sums.get(name, 0.0) + total for name, total in _totals(sums, runtime).items()}
+
+    def step(self, rows: Tensor, step: int) -> dict[str, Tensor]:
+        """Learn from the rows of one batch, and return the sum of every term over this rank's part of it."""
+        world = self.runtime.world
+        batch = self.pairs.batch(self.runtime.share(rows)).to(self.runtime.where)
+        with self.runtime.autocast():
+            terms: dict[str, Tensor] = self.net(batch, self.rate.progress(step))
         totals = {name: term.sum(dtype=torch.float32) for name, term in terms.items()}
-        if world > 1 and runtime.rank >= len(rows):  # a row lent by another rank, so that this one has a batch
+        if world > 1 and self.runtime.rank >= len(rows):  # a row lent by another rank, so that this one has a batch
             totals = {name: total * 0 for name, total in totals.items()}
         loss = functools.reduce(torch.add, totals.values()) * (world / len(rows))
-        optimizer.clear()
+        self.optimizer.clear()
         loss.backward()  # type: ignore[no-untyped-call]
-        if clip is not None:
-            torch.nn.utils.clip_grad_norm_(optimizer.parameters, clip)
-        optimizer.step(rate(step) * state.slower)
-        for name, total in totals.items():
-            sums[name] = sums[name] + total.detach() if name in sums else total.detach()
-        step += 1
-        if step % _LOOK == 0 and not _finite(sums, runtime):
-            return None
-    # What the last step broke is in no sum yet: it shows in the weights.
-    broken = torch.stack([parameter.detach().float().mul(0).sum() for parameter in optimizer.parameters]).sum()
-    return _means(sums, most, runtime) if _finite({**sums, "": broken}, runtime) else None
+        if self.course.clip is not None:
+            torch.nn.utils.clip_grad_norm_(self.optimizer.parameters, self.course.clip)
+        self.optimizer.step(self.rate(step) * self.state.slower)
+        return {name: total.detach() for name, total in totals.items()}
+
+    def held(self) -> dict[str, float]:
+        """Return the terms on the rows that are held out."""
+        own = {"batch_size": self.course.batch_size, "seed": self.course.seed}
+        return evaluate(self.model, self.valid, **own, runtime=self.runtime)
 
 
 def portions(order: Tensor, size: int) -> list[Tensor]:
@@ -178,58 +206,7 @@ def evaluate(
                 sums[name] = sums[name] + term.sum() if name in sums else term.sum()
     model.eval()
     # Every rank goes through all the rows; the mean over the ranks makes them agree to the last bit.
-    return _means(sums, len(pairs) * runtime.world, runtime)
-
-
-@dataclass(frozen=True)
-class Rate:
-    """The learning rate: a linear warm-up over a share of all steps, then down to zero, or constant."""
-
-    peak: float
-    steps: int
-    warm_up: float
-    plan: Plan
-
-    def progress(self, step: int) -> float:
-        """Return the share of training that is over."""
-        return step / max(1, self.steps)
-
-    def __call__(self, step: int) -> float:
-        """Return the rate of a step."""
-        rising = min(1000, int(self.warm_up * self.steps))
-        if step < rising:
-            return self.peak * (step + 1) / (rising + 1)
-        done = (step - rising) / max(1, self.steps - rising)
-        falling = {"constant": 1.0, "linear": 1 - done, "cosine": 0.5 + 0.5 * math.cos(math.pi * done)}
-        return self.peak * falling[self.plan]
-
-
-def remember(model: Model, optimizer: Adam, state: State) -> None:
-    """Copy the weights and the optimiser's memory into ``state``."""
-    state.model = {name: value.detach().clone() for name, value in model.state_dict().items()}
-    state.optimizer = optimizer.state_dict()
-
-
-def restore(model: Model, optimizer: Adam, state: State) -> None:
-    """Put ``state`` back into the model and the optimiser."""
-    model.load_state_dict(state.model)
-    optimizer.load_state_dict(state.optimizer)
-
-
-def go_back(model: Model, optimizer: Adam, state: State, number: int, rate: Rate) -> Epoch:
-    """Return to the last good state at half the learning rate, or give up."""
-    state.returns += 1
-    if state.returns > _PATIENCE:
-        raise InputError(
-            f"The loss stopped being finite {state.returns} times, last in epoch {number} at a learning rate of "
-            f"{rate.peak * state.slower:.3g}",
-            "data in a moderate range, e.g. standardised",
-            f"lr={rate.peak / 10:g}, or clip=1.0",
-        )
-    state.slower /= 2
-    restore(model, optimizer, state)
-    message = f"epoch {number}: the loss was no longer finite; back to the last good state, learning rate halved"
-    return Epoch(number, {}, {}, 0.0, 0.0, rate.peak * state.slower, message)
+    return {name: total / (len(pairs) * runtime.world) for name, total in _totals(sums, runtime).items()}
 
 
 def _finite(sums: dict[str, Tensor], runtime: Runtime) -> bool:
@@ -237,8 +214,8 @@ def _finite(sums: dict[str, Tensor], runtime: Runtime) -> bool:
     return math.isfinite(float(total))
 
 
-def _means(sums: dict[str, Tensor], rows: int, runtime: Runtime) -> dict[str, float]:
-    return {name: float(runtime.total(total.clone())) / rows for name, total in sums.items()}
+def _totals(sums: dict[str, Tensor], runtime: Runtime) -> dict[str, float]:
+    return {name: float(runtime.total(total.clone())) for name, total in sums.items()}
 
 
 def _unused(model: Model, pairs: Pairs, runtime: Runtime) -> bool:

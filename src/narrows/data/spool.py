@@ -1,0 +1,69 @@
+"""Rows of a file that are encoded once, on disk, and used again when a stopped run goes on."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+from numpy.lib.format import open_memmap
+
+from narrows._version import __version__
+from narrows.errors import InputError
+from narrows.files import whole, write_text
+
+from .pieces import Pieces
+from .schema import Schema
+from .source import digest
+from .stream import Stored, stored
+
+__all__ = ["FOLDER", "spool"]
+
+FOLDER = "encoded-rows"  # in the folder of a run
+_ROWS, _KEY = "rows.npy", "rows.key"
+_ROOM = 0.9  # of the free disk that the rows may take
+
+
+def spool(pieces: Pieces, schema: Schema, folder: Path) -> tuple[Stored, str]:
+    """Return the encoded rows, and in words where they are: pixels as they are, others as float32.
+
+    They are written to ``folder/rows.npy``, once: what a stopped run left there is used again, where names, sizes and
+    times of the files and the schema are the same. Images for which the disk has no room are decoded whenever they are
+    read; other rows raise ``InputError`` then.
+    """
+    first = schema.encode(pieces.read(0, 1, schema))
+    kind = first.dtype if first.dtype.kind == "u" else np.dtype(np.float32)
+    shape = (len(pieces), *schema.shape)
+    need, rows = kind.itemsize * int(np.prod(shape, dtype=np.int64)), folder / _ROWS
+    key = digest(__version__, json.dumps(schema.to_json(), sort_keys=True), str(shape), pieces.stamp())
+    if (folder / _KEY).is_file() and (folder / _KEY).read_text(encoding="utf-8") == key:
+        return stored(rows).reshape(*shape), f"encoded by the run that was stopped, {_size(need)}"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    free = shutil.disk_usage(folder).free
+    if need > _ROOM * free:
+        anew, short = pieces.anew(schema), f"{_size(need)} when encoded, and {folder} has {_size(free)} free"
+        if anew is None:
+            raise InputError(f"{pieces.name!r} takes {short}", "a disk with room for the encoded rows", "another -o")
+        return anew, f"decoded again whenever they are needed, which is slower: they take {short}"
+    with whole(rows) as temporary:
+        made, at = open_memmap(temporary, "w+", kind, shape), 0
+        for piece in pieces.all(schema):
+            made[at : at + len(piece)] = schema.encode(piece)
+            at += len(piece)
+            Stored(made).release()
+        made.flush()
+    write_text(folder / _KEY, key)
+    return stored(rows).reshape(*shape), f"encoded once, into {_size(need)} that are removed when the run is finished"
+
+
+def _size(size: int) -> str:
+    """Return a number of bytes in words.
+
+    Examples
+    --------
+    >>> _size(2_500_000), _size(3_000_000_000)
+    ('2.5 MB', '3.0 GB')
+    """
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
