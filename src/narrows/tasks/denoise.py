@@ -17,10 +17,10 @@ from narrows.inputs import checked_rows, model_rows
 from narrows.params import param
 from narrows.parts import as_part
 from narrows.tasks.base import Evaluation, Metric, Picture, Rows, Task, error_rows, pick, unit
+from narrows.tasks.base_ensemble import averaged
 from narrows.tasks.base_pictures import Examples, PicturesTask
 from narrows.tasks.base_restore import corrected, learn, settings, split_alpha
 from narrows.tasks.denoise_pictures import compared
-from narrows.tasks.ensemble import averaged
 from narrows.training.seeds import mixed, seeded
 
 __all__ = ["Denoiser"]

@@ -14,6 +14,7 @@ from narrows.families.autoencoder import AutoEncoder
 from narrows.likelihood import Bernoulli, Categorical, Likelihood
 from narrows.params import param
 from narrows.tasks.base import Evaluation, Rows, Task
+from narrows.tasks.base_ensemble import Flips, averaged
 from narrows.tasks.base_pictures import (
     Examples,
     PicturesTask,
@@ -24,7 +25,6 @@ from narrows.tasks.base_pictures import (
     paired,
     through,
 )
-from narrows.tasks.ensemble import Flips, averaged
 from narrows.tasks.segment_judge import judge
 
 __all__ = ["Segmenter"]

@@ -17,6 +17,7 @@ from narrows.likelihood import Likelihood
 from narrows.params import param
 from narrows.parts import as_part
 from narrows.tasks.base import Evaluation, Metric, Picture, Rows, Task, unit
+from narrows.tasks.base_ensemble import Flips, averaged
 from narrows.tasks.base_pictures import (
     Examples,
     PicturesTask,
@@ -29,7 +30,6 @@ from narrows.tasks.base_pictures import (
     shown,
     through,
 )
-from narrows.tasks.ensemble import Flips, averaged
 
 __all__ = ["Translator"]
 

@@ -16,9 +16,9 @@ from narrows.networks import Residual
 from narrows.params import param
 from narrows.resize import Kernel, luminance, resize, shrink
 from narrows.tasks.base import Evaluation, Rows, Task, unit
+from narrows.tasks.base_ensemble import Flips, averaged
 from narrows.tasks.base_pictures import Examples, PicturesTask, as_pictures, like_pictures
 from narrows.tasks.base_restore import Window, corrected, evaluation, learn, rounded, score, settings, some, split_alpha
-from narrows.tasks.ensemble import Flips, averaged
 
 __all__ = ["Upscaler"]
 
