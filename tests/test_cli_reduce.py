@@ -151,6 +151,31 @@ def test_holes_are_filled_better_than_by_the_mean_and_nothing_else_changes(tmp_p
     assert (tmp_path / "out" / "imputed.csv").read_bytes() == (tmp_path / "run" / "imputed.csv").read_bytes()
 
 
+def test_filled_cells_are_counted_in_the_report_and_at_apply(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = punched(planted(100), 0.2, ["x1", "age"])
+    table.write_csv(tmp_path / "t.csv")
+    words = ["fit", "reduce", str(tmp_path / "t.csv"), "-o", str(tmp_path / "run"), "--epochs", "1", "--quiet"]
+    assert main(words) == 0
+    empty = {name: table[name].null_count() for name in ("x1", "age")}
+    data = json.loads((tmp_path / "run" / "report.json").read_text(encoding="utf-8"))["data"]
+    assert data["cells filled"] == empty
+    assert any(
+        note.startswith(f"'x1': missing in {empty['x1']} rows, filled with the median, ") for note in data["notes"]
+    )
+    new = table.head(10).with_columns(colour=pl.Series(["green", *["red"] * 9]), x2=pl.Series([None] * 4 + [1.0] * 6))
+    new.write_csv(tmp_path / "new.csv")
+    capsys.readouterr()
+    assert main(["apply", str(tmp_path / "run"), str(tmp_path / "new.csv"), "-o", str(tmp_path / "out")]) == 0
+    heard = capsys.readouterr().err.splitlines()
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text(encoding="utf-8"))
+    assert summary["notes"] == heard
+    assert any(line.startswith("'x2': missing in 4 rows, filled with the median, 1") for line in heard)
+    assert "'colour': 1 row holds values not seen at fit ('green'): encoded as zeros" in heard
+    assert summary["outputs"] == ["codes.csv", "imputed.csv", "reconstruction.csv"]
+
+
 def test_a_table_without_holes_has_no_imputed_table(tmp_path: Path) -> None:
     planted(100).write_csv(tmp_path / "t.csv")
     assert main(f"fit reduce {tmp_path}/t.csv --epochs 1 --quiet -o {tmp_path}/run".split()) == 0

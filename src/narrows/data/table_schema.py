@@ -104,6 +104,16 @@ class TableSchema(Schema):
             start += len(column.features)
         return out
 
+    def fillings(self, source: Source) -> dict[str, tuple[int, str]]:
+        """Count by column the missing cells that ``encode`` fills, with what stands in for them."""
+        frame, found = self._frame(source), {}
+        for column in self.columns:
+            value, series = column.filling(), frame[column.name]
+            missing = series.null_count() + (int(series.is_nan().sum() or 0) if series.dtype.is_float() else 0)
+            if value is not None and missing:
+                found[column.name] = (missing, value)
+        return found
+
     def conform(self, frame: pl.DataFrame, decimal_comma: bool = False) -> pl.DataFrame:
         """Give the columns of ``frame`` the types of the fit; missing columns and wrong cells raise InputError."""
         have = set(frame.columns)
@@ -136,7 +146,8 @@ class TableSchema(Schema):
         said = []
         for column in self.columns:
             if isinstance(column, CategoryColumn) and len(odd := column.unseen(frame[column.name])):
-                shown = ", ".join(map(repr, odd.unique().sort().to_list()[:3]))
+                levels = odd.unique().sort().to_list()[:3]
+                shown = ", ".join("missing" if each is None else repr(each) for each in levels)
                 said.append(
                     f"{column.name!r}: {rows_hold(len(odd))} values not seen at fit ({shown}): encoded as zeros"
                 )

@@ -16,6 +16,7 @@ from narrows.data.windows import Steps, regular_steps, spread, window_starts
 from narrows.errors import InputError
 from narrows.journeys.anomaly import labelled
 from narrows.journeys.base import Journey, Judged, Request, Say
+from narrows.journeys.missing import counted, gaps
 from narrows.journeys.outputs import write_table
 from narrows.journeys.series_evidence import Part, evaluation
 from narrows.params import param
@@ -66,7 +67,7 @@ class SeriesJourney(Journey):
         self.made, self.task, self.schema = made, task, schema
         self.values = made.steps.at(schema.encode(made.source))
         self.pieces = np.cumsum(np.diff(made.steps.pieces + self.part * m, prepend=0) != 0)
-        notes = [*made.notes, *schema.notes, *self._train(task, request)]
+        notes = [*made.notes, *schema.told(made.source), *self._train(task, request)]
         for note in notes:
             say(note)
         held = int((self.part[made.steps.of_row] == 2).sum())
@@ -78,6 +79,7 @@ class SeriesJourney(Journey):
             "channels": len(_names(schema)),
             "window": self.window,
             "fingerprint": made.source.fingerprint()[:16],
+            **counted(schema, made.source),
             "notes": notes,
             "split": "held-out",
         }
@@ -133,7 +135,7 @@ class SeriesJourney(Journey):
         """Write the scores of a new series."""
         self.task, self.schema = task, schema_from_json(card["schema"])
         made = self._read(request.data, self.schema)
-        for note in (*made.notes, *self.schema.warnings(made.source)):
+        for note in (*made.notes, *self.schema.warnings(made.source), *gaps(self.schema, made.source)):
             say(note)
         values = made.steps.at(self.schema.encode(made.source))
         return [self._put(made, self._score(values, made.steps.pieces), out, None)]

@@ -97,6 +97,7 @@ def make_report(
         "model": model_facts(family),
         "compression": {} if rows is None else _compression(family, rows),
         "tables": evaluation.tables,
+        "flags": evaluation.flags,
     }
     pictures = [*evaluation.pictures, *_training_pictures(family, rows)]
     if items is not None:
