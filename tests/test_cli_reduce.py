@@ -64,6 +64,17 @@ def test_on_a_curved_surface_the_sweep_finds_fewer_numbers_than_pca_needs() -> N
     assert found.errors[1] < 0.5 * found.pca[1]
 
 
+def test_few_epochs_do_not_make_the_code_longer() -> None:
+    a, b = np.random.default_rng(0).normal(size=(2, 400))
+    curved = np.c_[a, b, 2 * np.tanh(2 * a), np.exp(b / 1.2), a * b]
+    found = sweep(nw.AutoEncoder(epochs=1), curved)
+    assert found.chosen == 2
+    assert found.pca[1] / found.spread > 0.15  # two principal components are not enough
+    rng = np.random.default_rng(1)
+    flat = rng.normal(size=(400, 3)) @ rng.normal(size=(3, 12)) + 0.02 * rng.normal(size=(400, 12))
+    assert sweep(nw.AutoEncoder(epochs=1), flat).chosen == 3
+
+
 def test_on_noise_the_sweep_says_what_is_left() -> None:
     found = sweep(nw.AutoEncoder(epochs=3), np.random.default_rng(0).normal(size=(200, 6)))
     assert 1 <= found.chosen < 6

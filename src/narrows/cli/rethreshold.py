@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from narrows.artefact import CARD, digest, read_card
+from narrows.artefact import CARD, digest, plain, read_card
 from narrows.cli.flags import Options
 from narrows.errors import ArtefactError, InputError
 from narrows.files import whole, write_text
@@ -26,6 +26,7 @@ def rethreshold(options: Options) -> int:
         raise ArtefactError(f"{run} holds no threshold", "a run of `narrows fit anomaly`")
     limit = conformal.threshold(calibration, fpr)
     task["params"] |= {"fpr": fpr, "contamination": None}
+    card = plain(card)
     card["digest"] = digest(card)
     tables = [run / name for name in ("scores.csv", "series_scores.csv") if (run / name).exists()]
     counted = _flag(tables[0], limit) if tables else None

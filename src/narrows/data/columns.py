@@ -15,6 +15,7 @@ from narrows.errors import InputError
 
 from .dtypes import dtype_name, limits, named_dtype
 from .measures import Measure, told_apart
+from .times import date_text
 
 __all__ = ["Column", "Floats", "NumberColumn", "WholeColumn"]
 
@@ -191,7 +192,7 @@ class WholeColumn(Column):
         if self.type.is_integer():
             return f"{self.origin + self.median:.15g}"
         near = self.decode(np.array([[(self.median - self.mean) / self.scale]]))
-        return str((near.dt.to_string(self.format) if self.format else near.cast(pl.String))[0])
+        return str((date_text(near, self.format) if self.format else near.cast(pl.String))[0])
 
     def decode(self, values: Floats) -> pl.Series:
         """Undo the standardisation, round to whole steps within the type's range; not-a-number becomes missing."""

@@ -21,6 +21,7 @@ from .conform import conform, require_finite
 from .levels import CategoryColumn, ConstantColumn
 from .measures import Measure
 from .schema import Schema
+from .times import date_text
 
 if TYPE_CHECKING:
     from .source import Source
@@ -224,7 +225,7 @@ class TableSchema(Schema):
 def in_file_form(series: pl.Series, column: Column, *, dates: bool = True, digits: bool = True) -> pl.Series:
     """Give a column the form of its file: dates as they were written, numbers without the digits below float32."""
     if dates and isinstance(column, WholeColumn) and column.format is not None and series.dtype.is_temporal():
-        return series.dt.to_string(column.format)
+        return date_text(series, column.format)
     if digits and isinstance(column, NumberColumn) and series.dtype.is_float():
         places = 7 - math.floor(math.log10(column.scale))
         return series.round(places) if 0 <= places <= 15 else series

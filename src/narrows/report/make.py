@@ -170,7 +170,7 @@ def _training_pictures(family: Any, rows: Rows | None) -> list[Picture]:
     shown = []
     if family.history_:
         best = family.best_epoch_
-        kept = f"those of epoch {best}" if best else "the first: no epoch was better"
+        kept = f"those of epoch {best}" if best else "those of the start, before any training: no epoch was better"
         caption = f"Nats per row; {family.stopped_}. The weights are {kept}."
         shown.append(Picture("losses", "Loss terms per epoch", caption, {"history": family.history_, "kept": best}))
     weights = family.model_.state_dict()
