@@ -182,7 +182,7 @@ def test_rows_in_short_pieces_have_no_score_and_are_counted(tmp_path: Path) -> N
 
 def test_times_are_written_as_they_came(tmp_path: Path) -> None:
     _, _, rows = fit(tmp_path, frame(), "--epochs", "1")
-    assert [row["ts"] for row in rows[:2]] == frame()["ts"].dt.to_string("%Y-%m-%d %H:%M:%S").to_list()[:2]
+    assert [row["ts"] for row in rows[:2]] == frame()["ts"].dt.to_string("%Y-%m-%dT%H:%M:%S").to_list()[:2]
     whole, half = (
         pl.Series([datetime.datetime(2024, 1, 1)]),
         pl.Series([datetime.datetime(2024, 1, 1, 0, 0, 0, 500_000)]),
