@@ -124,7 +124,7 @@ def test_every_step_and_channel_has_a_score_and_anomalies_are_found(tmp_path: Pa
     assert list(rows[0]) == [
         *("ts", "score", "p_value", "flag", "part", "score_flow", "score_pressure", "score_mode"),
     ]
-    assert [row["ts"] for row in rows] == table["ts"].dt.to_string("%Y-%m-%d %H:%M:%S").to_list()
+    assert [row["ts"] for row in rows] == table["ts"].dt.to_string("%Y-%m-%dT%H:%M:%S").to_list()
     for row in rows:
         channels = [float(row[f"score_{name}"]) for name in ("flow", "pressure", "mode")]
         assert float(row["score"]) == pytest.approx(np.sqrt(np.square(channels).sum()))
