@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
+from sklearn.metrics import f1_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import narrows as nw
-from narrows.fitted import conformal
+from narrows.fitted import conformal, flagged
 from narrows.fitted.neighbourhood import Neighbourhood
 from narrows.metrics import auroc, placements
 from narrows.report.verdict import verdict
@@ -86,16 +87,25 @@ def test_the_threshold_and_the_p_values_say_the_same(fpr: float) -> None:
     draw = np.random.default_rng(1)
     for n in (1, 7, 99, 100, 500):
         scores = sorted(draw.integers(0, 40, n).astype(float).tolist())  # with ties
-        limit = conformal.threshold(scores, fpr)
-        for score in np.arange(-1, 42):
-            assert (score > limit) == (conformal.p_value(score, scores) <= fpr)
-        assert conformal.finest(scores) == conformal.p_value(1e9, scores)
+        limit, some = conformal.threshold(scores, fpr), np.arange(-1.0, 42.0)
+        assert np.array_equal(some > limit, p_values(some, scores) <= fpr)
+        assert conformal.finest(scores) == p_values(np.array([1e9]), scores)[0]
+        labels = draw.integers(0, 2, len(some))
+        told = flagged.told(flagged.tally(labels, some.tolist(), scores), fpr)
+        assert told["f1"] == pytest.approx(f1_score(labels, some > limit, zero_division=0.0))
+        assert told["false alarms"] == pytest.approx((some > limit)[labels == 0].mean())
+
+
+def p_values(scores: np.ndarray, calibration: list[float]) -> np.ndarray:
+    made = nw.AnomalyDetector()
+    made.calibration_ = calibration
+    return made.p_values_of(-scores)
 
 
 def test_conformal_p_values_are_valid_by_enumeration() -> None:
     """All orders of n + 1 different scores are as likely: the p-value is uniform on 1/(n+1), ..., 1."""
-    scores = list(range(20))
-    found = [conformal.p_value(s, [t for t in scores if t != s]) for s in scores]
+    scores = [float(s) for s in range(20)]
+    found = [p_values(np.array([s]), [t for t in scores if t != s])[0] for s in scores]
     assert np.allclose(sorted(found), np.arange(1, 21) / 20)
 
 

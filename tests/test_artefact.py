@@ -68,6 +68,15 @@ def test_a_round_trip_keeps_every_bit(name: str, rows: np.ndarray, tmp_path: Pat
     assert list(back.get_feature_names_out()) == list(model.get_feature_names_out())
 
 
+def test_numbers_that_are_not_finite_come_back(tmp_path: Path) -> None:
+    model = AutoEncoder(latent_dim=2, epochs=1, random_state=0).fit(X)
+    model.history_[0]["train"]["odd"] = float("inf")
+    back = load(save(model, tmp_path, {"journey": {"limits": [float("-inf"), float("nan"), 1.0]}}))
+    assert back.history_ == model.history_
+    assert "Infinity" not in (tmp_path / "model.json").read_text(encoding="utf-8")  # JSON that any reader takes
+    np.testing.assert_equal(read_card(tmp_path)["journey"]["limits"], [-np.inf, np.nan, 1.0])
+
+
 def test_another_process_gives_the_same_bits(tmp_path: Path) -> None:
     for name in ALL:
         model = make(FAMILIES[name]).fit(X)

@@ -24,6 +24,26 @@ def test_the_start_is_pca(k: int) -> None:
     assert np.allclose(model.transform(X).std(0), 1, atol=1e-3)  # whitened codes
 
 
+@pytest.mark.parametrize("k", [5, 10, 20, 28])
+@pytest.mark.parametrize("n", [46, 30])
+def test_rows_of_few_directions_start_and_train_safely(n: int, k: int) -> None:
+    """46 or 30 rows of 40 columns and rank 10, a third of the columns constant; in new rows these have moved."""
+    rng = np.random.default_rng(0)
+    axes, level = rng.normal(size=(10, 40)), np.full(40, 5.0)
+    axes[:, ::3], level[1::3], level[2::3] = 0, 0, 0
+    rows, alike = rng.normal(size=(n, 10)) @ axes + level, rng.normal(size=(200, 10)) @ axes + level
+    moved = alike + (np.arange(40) % 3 == 0)
+    pca = PCA(k, svd_solver="full").fit(rows)
+    for new, slack in ((alike, 1e-3), (moved, 0.2)):
+        wanted = np.mean((pca.inverse_transform(pca.transform(new)) - new) ** 2)
+        for epochs in (0, 30):
+            model = nw.AutoEncoder(latent_dim=k, network="dense:bypass", epochs=epochs, random_state=0).fit(rows)
+            made = model.reconstruct(new)
+            assert np.isfinite(made).all()
+            assert np.mean((made - new) ** 2) < 1.1 * wanted + slack, (epochs, wanted)
+            assert np.abs(model.transform(new)).max() < 20
+
+
 def test_training_goes_on_from_there() -> None:
     model = nw.AutoEncoder(latent_dim=5, network="dense:bypass", epochs=30, random_state=0).fit(X)
     assert np.mean((model.reconstruct(X) - X) ** 2) < 0.8 * pca_mse(5)

@@ -210,6 +210,12 @@ def test_a_table_with_few_labels(family: str, table: Path, tmp_path: Path) -> No
     assert (out / "predictions.csv").read_bytes() == (run / "predictions.csv").read_bytes()
 
 
+def test_a_missing_file_of_labels_is_not_asked_for_images() -> None:
+    with pytest.raises(InputError, match=r"there is no file 'none\.csv' of labels") as caught:
+        with_labels(read(np.eye(3)), "none.csv")
+    assert "image" not in str(caught.value)
+
+
 def test_labels_in_a_file_say_the_same_as_in_a_column(table: Path, tmp_path: Path) -> None:
     for name, words in {
         "a": ["t.csv", "--label", "kind"],

@@ -59,7 +59,7 @@ def test_labels_are_measured_on_and_reasons_are_in_the_users_units(tmp_path: Pat
     assert sum(row["column_1"] == "price" for row in odd) >= 20
     for row, (price, bad) in zip(rows, table.select("price", "bad").iter_rows(), strict=True):
         if bad and row["column_1"] == "price":
-            assert float(row["seen_1"]) == pytest.approx(price, rel=1e-5)
+            assert float(row["seen_1"]) == price
             assert float(row["expected_1"]) < price / 1.2
     kinds = [row[f"{word}_{i}"] for row in rows for i in (1, 2, 3) if row[f"column_{i}"] == "kind" for word in WORDS]
     assert set(kinds) <= {"letter", "parcel", "pallet"}
@@ -167,6 +167,29 @@ def test_rethreshold_is_what_a_fit_with_that_rate_gives(tmp_path: Path, capsys: 
     assert {row["flag"] for row in scores(run)} == {"0"}
 
 
+def test_the_report_follows_another_threshold(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = frame(600, 30)
+    run, before, _ = fit(tmp_path, table, "--label", "bad", "--fpr", "0.1", "--clean")
+    page = (run / "report.html").read_text(encoding="utf-8")
+    table.write_csv(tmp_path / "orders.csv")
+    words = ["fit", "anomaly", str(tmp_path / "orders.csv"), "-o", str(tmp_path / "other"), "--quiet", "--epochs", "15"]
+    assert main([*words, "--label", "bad", "--fpr", "0.02", "--clean", "--random-state", "0"]) == 0
+    wanted = json.loads((tmp_path / "other" / "report.json").read_text(encoding="utf-8"))
+    assert wanted["metrics"]["f1"] != before["metrics"]["f1"]
+    capsys.readouterr()
+    assert main(["rethreshold", str(run), "--fpr", "0.02"]) == 0
+    assert "still" not in capsys.readouterr().out
+    after = json.loads((run / "report.json").read_text(encoding="utf-8"))
+    for part in ("metrics", "baselines", "warnings", "params"):
+        assert after[part] == wanted[part]
+    captions = {each["title"]: each["caption"] for each in after["figures"]}
+    assert "shows the threshold of then" in captions["Scores"]
+    assert "p-values of at most 0.02, by" in (run / "report.html").read_text(encoding="utf-8")
+    assert main(["rethreshold", str(run), "--fpr", "0.1"]) == 0
+    assert json.loads((run / "report.json").read_text(encoding="utf-8")) == before
+    assert (run / "report.html").read_text(encoding="utf-8") == page
+
+
 def test_rethreshold_refuses_other_runs_and_rates(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     nw.Reducer(latent_dim=2, epochs=1, random_state=0).fit(np.random.default_rng(0).normal(size=(30, 4))).save(
         tmp_path / "other"
@@ -178,10 +201,13 @@ def test_rethreshold_refuses_other_runs_and_rates(tmp_path: Path, capsys: pytest
         assert "a share between 0 and 1" in capsys.readouterr().err
 
 
-def test_rethreshold_imports_nothing_heavy() -> None:
-    code = "import sys, narrows.cli.rethreshold; print({'torch', 'numpy', 'sklearn', 'polars'} & set(sys.modules))"
+def test_rethreshold_imports_nothing_heavy(tmp_path: Path) -> None:
+    run, _, _ = fit(tmp_path, frame(100, 0).drop("bad"))
+    code = f"import sys; from narrows.cli import main; main(['rethreshold', {str(run)!r}, '--fpr', '0.2']);"
+    code += "print({'torch', 'numpy', 'sklearn', 'polars', 'matplotlib'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "set()"
+    assert "still" not in done.stdout
+    assert done.stdout.splitlines()[-1] == "set()"
 
 
 def test_own_validation_rows_keep_their_labels_and_anomalous_rows_are_not_learnt_from(tmp_path: Path) -> None:

@@ -53,6 +53,12 @@ def test_a_run_holds_all_that_it_should(words: str, tmp_path: Path, capsys: pyte
     assert not (run / "resume.pt").exists()
 
 
+def test_a_closed_form_has_no_history_of_epochs(tmp_path: Path) -> None:
+    fit("fit reduce digits --family linear --quiet", tmp_path / "run")
+    assert not (tmp_path / "run" / "history.csv").exists()
+    fit("fit reduce digits --family linear --quiet --overwrite", tmp_path / "run")
+
+
 def test_the_terms_of_the_history_add_up(tmp_path: Path) -> None:
     fit("fit reduce digits --family vae --epochs 3 --quiet", tmp_path / "run")
     model = json.loads((tmp_path / "run" / "model.json").read_text(encoding="utf-8"))

@@ -219,8 +219,10 @@ def test_the_history_of_the_fit_gives_the_lists_of_the_fit(home: Path, tmp_path:
         assert (out / "recs.csv").read_bytes() == (home / "run" / "recs.csv").read_bytes()
 
 
-def test_new_users_get_lists_and_dislikes_count_as_seen(home: Path, tmp_path: Path) -> None:
-    rows = "stranger,000,5\nstranger,001,4\nstranger,002,1\nblank,zzz,5\n"
+def test_new_users_get_lists_and_dislikes_count_as_seen(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = "stranger,000,5\nstranger,001,4\nstranger,002,1\nblank,zzz,5\n0001,012,5\n0001,yyy,5\n"
     (tmp_path / "h.csv").write_text(f"userId,movieId,rating\n{rows}")
     assert main(["apply", str(home / "run"), "--history", str(tmp_path / "h.csv"), "-o", str(tmp_path / "out")]) == 0
     frame = recs(tmp_path / "out")
@@ -228,6 +230,18 @@ def test_new_users_get_lists_and_dislikes_count_as_seen(home: Path, tmp_path: Pa
     assert not set(stranger) & {"000", "001", "002"}
     assert int(stranger[0]) < EACH
     assert frame.filter(pl.col("user") == "blank").height == 20  # what is popular
+    said = "2 of 3 users were not there at the fit ('stranger', 'blank'): the model does not know 1 of their 4 items"
+    assert said in capsys.readouterr().err
+    users = pl.read_csv(tmp_path / "out" / "users.csv", infer_schema=False)
+    assert users.columns == ["user", "new", "items", "known", "liked", "list"]
+    assert users.rows() == [
+        ("stranger", "1", "3", "3", "2", "own items"),
+        ("blank", "1", "1", "0", "0", "popularity"),
+        ("0001", "0", "2", "1", "1", "own items"),
+    ]
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text(encoding="utf-8"))
+    assert said in summary["notes"]
+    assert "1 user has no known item that is liked: they get what is popular" in summary["notes"]
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,17 @@ def test_on_a_curved_surface_the_sweep_finds_fewer_numbers_than_pca_needs() -> N
     assert found.errors[1] < 0.5 * found.pca[1]
 
 
+def test_few_epochs_do_not_make_the_code_longer() -> None:
+    a, b = np.random.default_rng(0).normal(size=(2, 400))
+    curved = np.c_[a, b, 2 * np.tanh(2 * a), np.exp(b / 1.2), a * b]
+    found = sweep(nw.AutoEncoder(epochs=1), curved)
+    assert found.chosen == 2
+    assert found.pca[1] / found.spread > 0.15  # two principal components are not enough
+    rng = np.random.default_rng(1)
+    flat = rng.normal(size=(400, 3)) @ rng.normal(size=(3, 12)) + 0.02 * rng.normal(size=(400, 12))
+    assert sweep(nw.AutoEncoder(epochs=1), flat).chosen == 3
+
+
 def test_on_noise_the_sweep_says_what_is_left() -> None:
     found = sweep(nw.AutoEncoder(epochs=3), np.random.default_rng(0).normal(size=(200, 6)))
     assert 1 <= found.chosen < 6
@@ -149,6 +160,31 @@ def test_holes_are_filled_better_than_by_the_mean_and_nothing_else_changes(tmp_p
     assert (made["colour"] == full["colour"]).to_numpy()[hole].mean() > 0.9
     assert main(["apply", f"{tmp_path}/run", f"{tmp_path}/t.csv", "-o", f"{tmp_path}/out"]) == 0
     assert (tmp_path / "out" / "imputed.csv").read_bytes() == (tmp_path / "run" / "imputed.csv").read_bytes()
+
+
+def test_filled_cells_are_counted_in_the_report_and_at_apply(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = punched(planted(100), 0.2, ["x1", "age"])
+    table.write_csv(tmp_path / "t.csv")
+    words = ["fit", "reduce", str(tmp_path / "t.csv"), "-o", str(tmp_path / "run"), "--epochs", "1", "--quiet"]
+    assert main(words) == 0
+    empty = {name: table[name].null_count() for name in ("x1", "age")}
+    data = json.loads((tmp_path / "run" / "report.json").read_text(encoding="utf-8"))["data"]
+    assert data["cells filled"] == empty
+    assert any(
+        note.startswith(f"'x1': missing in {empty['x1']} rows, filled with the median, ") for note in data["notes"]
+    )
+    new = table.head(10).with_columns(colour=pl.Series(["green", *["red"] * 9]), x2=pl.Series([None] * 4 + [1.0] * 6))
+    new.write_csv(tmp_path / "new.csv")
+    capsys.readouterr()
+    assert main(["apply", str(tmp_path / "run"), str(tmp_path / "new.csv"), "-o", str(tmp_path / "out")]) == 0
+    heard = capsys.readouterr().err.splitlines()
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text(encoding="utf-8"))
+    assert summary["notes"] == heard
+    assert any(line.startswith("'x2': missing in 4 rows, filled with the median, 1") for line in heard)
+    assert "'colour': 1 row holds values not seen at fit ('green'): encoded as zeros" in heard
+    assert summary["outputs"] == ["codes.csv", "imputed.csv", "reconstruction.csv"]
 
 
 def test_a_table_without_holes_has_no_imputed_table(tmp_path: Path) -> None:

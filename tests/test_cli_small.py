@@ -80,7 +80,7 @@ def test_check_says_each_thing_once(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert main(["check", str(path)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(set(lines))
-    assert "note: 'x': missing in 1 row, filled with the median." in lines
+    assert "note: 'x': missing in 1 row, filled with the median, 2.5." in lines
     assert lines[-1] == "t.csv: 4 rows, nothing stands in the way."
 
 

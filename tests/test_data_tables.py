@@ -96,6 +96,23 @@ def test_missing_that_did_not_occur_at_fit_is_zeros() -> None:
     schema = read(pl.DataFrame({"k": ["a", "b", "a"]})).fit_schema()
     apply = read(pl.DataFrame({"k": [None, "b"]}), like=schema)
     assert schema.encode(apply).tolist() == [[0.0, 0.0], [0.0, 1.0]]
+    assert schema.warnings(apply) == ("'k': 1 row holds values not seen at fit (missing): encoded as zeros",)
+
+
+def test_filled_cells_are_counted_with_what_stands_in_for_them() -> None:
+    days = [date(2024, 1, 1), date(2024, 1, 3), date(2024, 1, 9)]
+    fit = {"x": [1.0, 2.5, 9.0], "n": [1, 2, 9], "day": days, "yes": [True, True, False], "k": ["a", None, "b"]}
+    schema = read(pl.DataFrame(fit)).fit_schema()
+    new = {"x": [None, float("nan"), 1.0], "n": [None, 1, 1], "day": [None, *days[:2]], "yes": [None, None, True]}
+    rows = read(pl.DataFrame({**new, "k": [None, "a", "b"]}), like=schema)
+    assert schema.fillings(rows) == {"x": (2, "2.5"), "n": (1, "2"), "day": (1, "2024-01-03"), "yes": (2, "true")}
+    said = schema.told(rows)
+    assert "'day': missing in 1 row, filled with the median, 2024-01-03" in said
+    assert schema.decode(schema.encode(rows))["day"][0] == days[1]
+    many = read(np.where(np.eye(15), np.nan, np.arange(225.0).reshape(15, 15)))
+    words = many.fit_schema().told(many)
+    assert len(words) == 11
+    assert words[-1] == "5 further columns: 5 cells missing, filled with the median"
 
 
 def test_notes_and_left_out_columns() -> None:

@@ -2,6 +2,7 @@
 
 import itertools
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -291,10 +292,16 @@ def test_its_score_serves_a_search() -> None:
     assert 0 < search.best_score_ < 1
 
 
-def test_validation_users_choose_the_settings() -> None:
+def test_validation_users_choose_the_settings(tmp_path: Path) -> None:
     rows = tastes(200)
     model = nw.Recommender().fit(rows[:40], valid=rows[40:])
     assert len(model.trials_) == 10
+    model.save(tmp_path)
+    again = nw.load(tmp_path)
+    assert again.trials_ == model.trials_
+    assert again.popularity_.dtype == model.popularity_.dtype == np.float64
+    assert np.array_equal(again.popularity_, model.popularity_)
+    assert np.array_equal(again.known(rows), np.diff(rows.indptr))
     assert nw.Recommender().fit(rows[:40]).trials_ == []
 
 

@@ -143,7 +143,8 @@ def test_the_loss_is_the_sum_of_its_terms_and_its_best_epoch_is_marked():
 def test_a_start_that_no_epoch_bettered_is_not_called_an_epoch():
     history = [{"epoch": i, "train": {"loss": 3.0 - i}, "valid": {"loss": 5.0 - i}} for i in (1, 2)]
     figure = figures.loss_curves(history, kept=0)
-    assert "better than the start" in title(figure)
+    assert title(figure) == "The start is kept: no epoch (of 2) is better on the held-out rows"
+    assert title(figures.loss_curves(history, kept=1)).startswith("Best at epoch 1 of 2: 4 nats")
     assert not [text for axes in figure.axes for text in axes.texts if text.get_text() == "best"]
 
 

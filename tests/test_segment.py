@@ -218,6 +218,17 @@ def test_what_cannot_be_read_is_said(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert not (tmp_path / "run").exists()
 
 
+def test_two_classes_are_sorted_whichever_is_rarer() -> None:
+    X = np.random.default_rng(0).random((6, 1, 32, 32), np.float32)
+    for share, order in ((0.2, [255, 7]), (0.8, [7, 255])):
+        Y = np.where(X[:, 0] > share, 255, 7)
+        model = nw.Segmenter(estimator=nw.AutoEncoder(network="unet:4,8", latent_dim=8), epochs=30, random_state=0)
+        shares = model.fit(X, Y).predict_proba(X)
+        assert (model.classes_, model.order_) == ([7, 255], order)
+        assert np.array_equal(np.array(model.classes_)[shares.argmax(axis=1)], model.predict(X))
+        assert shares[:, 1][Y == 255].mean() > shares[:, 1][Y == 7].mean()
+
+
 def test_from_python_with_arrays_lists_and_a_saved_model(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     X, Y = (np.stack(part) for part in zip(*(scene(rng, 32, 40) for _ in range(6)), strict=True))

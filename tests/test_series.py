@@ -12,8 +12,8 @@ import pytest
 
 from narrows.baselines import rolling_z
 from narrows.cli import main
+from narrows.data.times import time_texts
 from narrows.data.windows import regular_steps, spread, window_starts
-from narrows.journeys.series import _texts
 from narrows.journeys.series_evidence import Part, plant
 
 RNG = np.random.default_rng(0)
@@ -124,7 +124,7 @@ def test_every_step_and_channel_has_a_score_and_anomalies_are_found(tmp_path: Pa
     assert list(rows[0]) == [
         *("ts", "score", "p_value", "flag", "part", "score_flow", "score_pressure", "score_mode"),
     ]
-    assert [row["ts"] for row in rows] == table["ts"].dt.to_string("%Y-%m-%d %H:%M:%S").to_list()
+    assert [row["ts"] for row in rows] == table["ts"].dt.to_string("%Y-%m-%dT%H:%M:%S").to_list()
     for row in rows:
         channels = [float(row[f"score_{name}"]) for name in ("flow", "pressure", "mode")]
         assert float(row["score"]) == pytest.approx(np.sqrt(np.square(channels).sum()))
@@ -182,13 +182,23 @@ def test_rows_in_short_pieces_have_no_score_and_are_counted(tmp_path: Path) -> N
 
 def test_times_are_written_as_they_came(tmp_path: Path) -> None:
     _, _, rows = fit(tmp_path, frame(), "--epochs", "1")
-    assert [row["ts"] for row in rows[:2]] == frame()["ts"].dt.to_string("%Y-%m-%d %H:%M:%S").to_list()[:2]
+    assert [row["ts"] for row in rows[:2]] == frame()["ts"].dt.to_string("%Y-%m-%dT%H:%M:%S").to_list()[:2]
     whole, half = (
         pl.Series([datetime.datetime(2024, 1, 1)]),
         pl.Series([datetime.datetime(2024, 1, 1, 0, 0, 0, 500_000)]),
     )
-    assert _texts(whole).tolist() == ["2024-01-01 00:00:00"]
-    assert _texts(half).tolist() == ["2024-01-01 00:00:00.500000"]
+    assert time_texts(whole).tolist() == ["2024-01-01 00:00:00"]
+    assert time_texts(half).tolist() == ["2024-01-01 00:00:00.500000"]
+
+
+@pytest.mark.parametrize("form", ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M", "%d.%m.%Y %H:%M"])
+def test_times_of_a_text_file_come_back_in_its_form(form: str, tmp_path: Path) -> None:
+    table = frame().with_columns(pl.col("ts").dt.to_string(form))
+    run, _, rows = fit(tmp_path, table, "--epochs", "1")
+    assert [row["ts"] for row in rows] == table["ts"].to_list()
+    table.write_csv(tmp_path / "new.csv")
+    assert main(["apply", str(run), str(tmp_path / "new.csv"), "-o", str(tmp_path / "out")]) == 0
+    assert [row["ts"] for row in scores(tmp_path / "out")] == table["ts"].to_list()
 
 
 def test_apply_gives_the_scores_of_the_fit(tmp_path: Path) -> None:

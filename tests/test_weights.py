@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
 
 import narrows as nw
 from narrows.data.pairs import Batch, Pairs
@@ -71,6 +72,19 @@ def test_validation_rows_keep_their_weights() -> None:
     same = nw.AutoEncoder(latent_dim=2, epochs=2, validation=0.5, random_state=0).fit(X, sample_weight=np.full(60, 7.0))
     none = nw.AutoEncoder(latent_dim=2, epochs=2, validation=0.5, random_state=0).fit(X)
     assert np.allclose(same.transform(X), none.transform(X), atol=1e-5)
+
+
+def test_a_denoiser_leaves_out_pairs_of_no_weight_and_takes_weights_for_clean_rows() -> None:
+    wrong = np.arange(60) % 2 == 1
+    clean, weight = np.where(wrong[:, None], X + 5, X), (~wrong).astype(float)
+    make = nw.Denoiser(estimator=nw.AutoEncoder(latent_dim=4, epochs=40, batch_size=16), random_state=0)
+    errors = [np.mean((clone(make).fit(X, clean, each).denoise(X) - X) ** 2) for each in (weight, None)]
+    assert errors[0] < 0.2 * errors[1]
+    ours = clone(make).fit(X, sample_weight=TIMES)
+    inside = clone(make.resolve()).set_params(corruption="gaussian:0.1").fit(X, sample_weight=TIMES)
+    assert np.array_equal(ours.denoise(X), inside.reconstruct(X))
+    with pytest.raises(ValueError, match="sample_weight"):
+        clone(make).fit(X, clean, np.ones(59))
 
 
 def test_flips_leave_weights_of_rows_alone() -> None:

@@ -20,6 +20,7 @@ __all__ = ["load", "read_card", "save"]
 FORMAT = 1
 CARD, WEIGHTS = "model.json", "model.safetensors"
 _NUMBERS = ("n_features_in_", "_n_features_out", "rows_axes_", "seed_", "n_epochs_", "best_epoch_")
+_ODD = "not finite"  # marks a number that JSON does not have
 _OF_TASK = "task:"  # begins the names of a task's own arrays among the weights
 _FITTED = (*_NUMBERS, "stopped_", "finished_", "messages_")
 
@@ -108,7 +109,8 @@ def read_card(folder: "str | Path") -> dict[str, Any]:
         raise ArtefactError(came, f"format {FORMAT}", "pip install -U narrows")
     if card.get("digest") != digest(card):
         raise ArtefactError(f"{path} was altered (its digest does not fit)", "the file as it was written")
-    return card
+    checked: dict[str, Any] = revived(card)
+    return checked
 
 
 def digest(card: dict[str, Any]) -> str:
@@ -118,12 +120,12 @@ def digest(card: dict[str, Any]) -> str:
 
 
 def plain(value: Any) -> Any:
-    """Return a value as JSON has it: lists, texts, numbers; what is not finite becomes null.
+    """Return a value as JSON has it: lists, texts, numbers; one that is not finite is marked, for `revived`.
 
     Examples
     --------
     >>> plain({"a": (1, float("nan")), 2: True})
-    {'a': [1, None], '2': True}
+    {'a': [1, {'not finite': 'nan'}], '2': True}
     """
     if isinstance(value, dict):
         return {str(key): plain(each) for key, each in value.items()}
@@ -131,7 +133,20 @@ def plain(value: Any) -> Any:
         return [plain(each) for each in value]
     if hasattr(value, "tolist"):  # numpy's numbers and arrays, tensors
         return plain(value.tolist())
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return {_ODD: str(value)} if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def revived(value: Any) -> Any:
+    """Return what ``plain`` was given, in lists and dicts.
+
+    Examples
+    --------
+    >>> revived(plain({"a": (1, float("-inf"))}))
+    {'a': [1, -inf]}
+    """
+    if isinstance(value, dict):
+        return float(value[_ODD]) if value.keys() == {_ODD} else {key: revived(each) for key, each in value.items()}
+    return [revived(each) for each in value] if isinstance(value, list) else value
 
 
 def _bytes(path: Path) -> bytes:

@@ -23,6 +23,7 @@ _SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
 _FLAT = 0.005  # of the variance: two longer codes that gain less than this end the sweep
 _KEPT = 0.95  # of what the best code explains, which the chosen one must explain
 _STEPS = (60, 2000)  # that one trial takes, fewer where a step is long ...
+_LEAST = 300  # that one trial takes also where the user asked for fewer epochs, if its work allows it
 _WORK = 1e11  # ... so that it stays below so many multiply-adds
 _ACTIVE = 0.01  # of the mean variance of a code's numbers, above which a number is active
 
@@ -113,15 +114,22 @@ def _search(explains: Callable[[int], float], values: int) -> tuple[int, int]:
 
 
 def _epochs(model: Estimator, rows: Any) -> int:
-    """Return the epochs of one trial: the estimator's own, or as many as its work allows."""
-    if model.epochs is not None:
-        return int(model.epochs)
+    """Return the epochs of one trial: as many as its work allows, or the estimator's own if these are not too few.
+
+    After too few steps the curve shows how fast codes are learnt, not how long they must be: only the linear part is
+    there, which needs more numbers.
+    """
+    if model.epochs == 0:  # a closed form
+        return 0
     fitted = clone(model).set_params(epochs=0).fit(rows[:64])
     with torch.no_grad():
         batch = fitted._pairs_of(rows[:1], None, fitted.shapes_[0]).batch(slice(0, 1))
         step: float = products(fitted.model_, batch._replace(x=batch.x.float())) * 3 * model.batch_size
     steps = min(max(_WORK / step, _STEPS[0]), _STEPS[1])
-    return max(1, round(float(steps) * model.batch_size / int(rows.shape[0])))
+    per_epoch = int(rows.shape[0]) / model.batch_size
+    if model.epochs is not None:
+        steps = max(model.epochs * per_epoch, min(steps, _LEAST))
+    return max(1, round(float(steps) / per_epoch))
 
 
 def _pca_errors(learn: np.ndarray, truth: np.ndarray, sizes: list[int]) -> list[float]:

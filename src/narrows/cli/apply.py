@@ -1,5 +1,6 @@
 """``narrows apply``: a fitted model on new data."""
 
+import json
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 from narrows.artefact import load, read_card
 from narrows.cli.flags import Options
 from narrows.errors import ArtefactError, InputError
+from narrows.files import write_text
 from narrows.journeys.base import Journey, Request, journey_from_card
 
 __all__ = ["apply"]
@@ -36,7 +38,14 @@ def apply(options: Options) -> int:
     given = {name: value for name in _FLAGS if (value := getattr(options, name)) is not None}
     _require(journey, options, given)
     request = Request(options.data, options.second, decode=options.decode, given=given)
-    paths = journey.apply(load(run), own, request, out, _tell)
+    notes: list[str] = []
+
+    def tell(text: str) -> None:
+        notes.append(text)
+        sys.stderr.write(f"{text}\n")
+
+    paths = journey.apply(load(run), own, request, out, tell)
+    _summarise(options, paths, notes, out)
     sys.stdout.write(f"{_named(paths, out)}\n")
     return 0
 
@@ -57,8 +66,12 @@ def _require(journey: Journey, options: Options, given: dict[str, Any]) -> None:
         raise InputError("DATA is missing", usage, "narrows apply --help")
 
 
-def _tell(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
+def _summarise(options: Options, paths: list[Path], notes: list[str], out: Path) -> None:
+    """Write what was done to ``summary.json``: the run, the data, what was said of them, and where the outputs are."""
+    named = sorted({path.relative_to(out).parts[0] for path in paths})
+    data = options.data or getattr(options, "history", None)
+    facts = {"run": options.run, "data": data, "notes": notes, "outputs": named}
+    write_text(out / "summary.json", json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
 
 
 def _named(paths: list[Path], out: Path) -> str:

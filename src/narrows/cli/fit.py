@@ -70,7 +70,8 @@ def travel(journey: Journey, task: Task, request: Request, run: Path, say: Say) 
     judged = journey.judge()
     seconds = {"fit": round(fitted - started, 2), "compare": round(time.perf_counter() - fitted, 2)}
     known = {key: data[key] for key in ("name", "rows", "used", "fingerprint") if key in data}
-    write_history(run / "history.csv", task.estimator_.history_)
+    if task.estimator_.history_:  # a closed form has no epochs
+        write_history(run / "history.csv", task.estimator_.history_)
     journey.write(run)
     report = make_report(task, judged.evaluation, run, data=data, seconds=seconds, rows=judged.rows, items=judged.items)
     for words in report["warnings"]:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from narrows.artefact import CARD, digest, read_card
+from narrows.artefact import CARD, digest, plain, read_card
 from narrows.cli.flags import Options
 from narrows.errors import ArtefactError, InputError
 from narrows.files import whole, write_text
@@ -17,7 +17,7 @@ __all__ = ["rethreshold"]
 
 
 def rethreshold(options: Options) -> int:
-    """Write the threshold into RUN's model.json and the flags into its scores.csv."""
+    """Write the threshold into RUN's model.json, the flags into its scores.csv, and both into its report."""
     run, fpr = Path(options.run), _share(options.fpr)
     card = read_card(run)
     task: dict[str, Any] = card["task"] or {}
@@ -26,11 +26,19 @@ def rethreshold(options: Options) -> int:
         raise ArtefactError(f"{run} holds no threshold", "a run of `narrows fit anomaly`")
     limit = conformal.threshold(calibration, fpr)
     task["params"] |= {"fpr": fpr, "contamination": None}
+    card = plain(card)
     card["digest"] = digest(card)
     tables = [run / name for name in ("scores.csv", "series_scores.csv") if (run / name).exists()]
     counted = _flag(tables[0], limit) if tables else None
     write_text(run / CARD, json.dumps(card, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+    from narrows.report.rethreshold import follow
+
+    told = follow(run, fpr, len(calibration))
     _say(run, fpr, limit, calibration, counted)
+    if not told and (run / "report.html").exists():
+        sys.stdout.write("The report still tells of the threshold of the fit: it does not hold what is needed.\n")
+    if (run / "heatmaps").exists():
+        sys.stdout.write("The heat maps are still painted for the threshold of the fit.\n")
     return 0
 
 
@@ -64,5 +72,3 @@ def _say(run: Path, fpr: float, limit: float, calibration: list[float], counted:
         sys.stderr.write(f"{len(calibration)} rows were put aside: nothing can be flagged below --fpr {fine:.2g}.\n")
     flagged = "" if counted is None else f"; {counted[0]} of the {counted[1]} rows are flagged"
     sys.stdout.write(f"{run}: at most {fpr:g} of ordinary rows are flagged from now on{flagged}.\n")
-    if (run / "report.html").exists():
-        sys.stdout.write("The report still tells of the threshold of the fit.\n")

@@ -120,7 +120,7 @@ def _fit(source: Source, likelihood: str | None, n_parameters: int | None) -> It
     except InputError as error:
         yield _refused(error)
         return
-    for note in schema.notes:
+    for note in schema.told(source):
         if note not in source.notes:
             yield Finding("warning" if "left out" in note else "note", note)
     if likelihood is not None:

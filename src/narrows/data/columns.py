@@ -15,6 +15,7 @@ from narrows.errors import InputError
 
 from .dtypes import dtype_name, limits, named_dtype
 from .measures import Measure, told_apart
+from .times import date_text
 
 __all__ = ["Column", "Floats", "NumberColumn", "WholeColumn"]
 
@@ -52,6 +53,10 @@ class Column(ABC):
     @abstractmethod
     def measure(self) -> Measure:
         """Say what kind of numbers the encoded values are."""
+
+    def filling(self) -> str | None:
+        """Return what stands in for a missing cell, as text; None where a missing cell is not filled."""
+        return None
 
     def to_json(self) -> dict[str, Any]:
         """Describe the column by JSON values."""
@@ -118,6 +123,10 @@ class NumberColumn(Column):
         out = (np.where(np.isnan(values), self.median, values) - self.mean) / self.scale
         return np.asarray(out[:, None], np.float64)
 
+    def filling(self) -> str:
+        """Return the median."""
+        return f"{self.median:.6g}"
+
     def decode(self, values: Floats) -> pl.Series:
         """Undo the standardisation; integers are rounded, not-a-number becomes missing."""
         plain = pl.Series(self.name, values[:, 0] * self.scale + self.mean, nan_to_null=True)
@@ -177,6 +186,13 @@ class WholeColumn(Column):
         offset = (whole - self.origin).cast(pl.Float64).to_numpy()
         out = (np.where(np.isnan(offset), self.median, offset) - self.mean) / self.scale
         return np.asarray(out[:, None], np.float64)
+
+    def filling(self) -> str:
+        """Return the median: a number as it is, a date or truth value as the nearest that there is."""
+        if self.type.is_integer():
+            return f"{self.origin + self.median:.15g}"
+        near = self.decode(np.array([[(self.median - self.mean) / self.scale]]))
+        return str((date_text(near, self.format) if self.format else near.cast(pl.String))[0])
 
     def decode(self, values: Floats) -> pl.Series:
         """Undo the standardisation, round to whole steps within the type's range; not-a-number becomes missing."""

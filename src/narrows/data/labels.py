@@ -19,6 +19,7 @@ from .tables import TableSource
 
 __all__ = ["label_names", "same_classes", "with_folders", "with_label", "with_labels"]
 
+_LABELS = "a table with two columns: identifier, label"
 _FEW = 20  # classes that any table may have; beyond, every second row would be a class of its own
 
 
@@ -77,9 +78,12 @@ def with_labels(source: Source, file: str | Path) -> Source:
     ...     with_labels(read(np.eye(3)), file).labels.tolist()
     [1, -1, 0]
     """
+    if not Path(file).expanduser().is_file():
+        came = f"there is no file {str(file)!r} of labels"
+        raise InputError(came, f"{_LABELS} (csv, tsv or parquet)", "check the path")
     table = read(file)
     if not isinstance(table, TableSource) or table.frame.width < 2:
-        raise InputError(f"{str(file)!r} came as labels", "a table with two columns: identifier, label")
+        raise InputError(f"{str(file)!r} came as labels", _LABELS)
     keys, cells = table.frame[:, 0].cast(pl.String), _cells(table.frame[:, 1])
     known = pl.DataFrame({"key": keys, "cell": cells}).drop_nulls().unique(maintain_order=True)
     twice = known["key"].filter(known["key"].is_duplicated()).to_list()

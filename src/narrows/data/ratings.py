@@ -53,6 +53,8 @@ class Ratings:
         column.
     users, items : ndarray of str
         Identifiers as they are in the file.
+    taken : ndarray of int, shape (users,)
+        Different items of each user in the file, with those that have no column.
     lines : int
         Lines of the file.
     columns, threshold
@@ -65,6 +67,7 @@ class Ratings:
     seen: sp.csr_matrix
     users: NDArray[np.str_]
     items: NDArray[np.str_]
+    taken: NDArray[np.int64]
     lines: int
     columns: Mapping[str, str | None]
     threshold: float | None
@@ -110,7 +113,7 @@ def read_ratings(path: Path, reading: Reading, fitted: Mapping[str, Any] | None 
     seen = _matrix(kept, users, items)
     ratings = Ratings(
         _matrix(kept.filter("liked"), users, items), seen, users.to_numpy().astype(np.str_),
-        items.to_numpy().astype(np.str_), len(table.frame), columns, threshold, (),
+        items.to_numpy().astype(np.str_), _lines_of(frame, users), len(table.frame), columns, threshold, (),
     )  # fmt: skip
     return replace(ratings, notes=(*notes, *_of_users(ratings)))
 
@@ -190,6 +193,11 @@ def _threshold(
         + ("" if reading.min_rating is not None or fitted else " (--min-rating X or --implicit say otherwise)")
     )
     return float(threshold)
+
+
+def _lines_of(frame: pl.DataFrame, users: pl.Series) -> NDArray[np.int64]:
+    """Return how many lines each user has."""
+    return np.bincount(frame["user"].cast(pl.Enum(users)).to_physical().to_numpy(), minlength=len(users))
 
 
 def _matrix(frame: pl.DataFrame, users: pl.Series, items: pl.Series) -> sp.csr_matrix:

@@ -14,6 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from narrows.errors import ArtefactError, InputError
 
+from .fillings import FILLED, Fillings, filled_words
+
 if TYPE_CHECKING:
     from .measures import Measure
     from .source import Source
@@ -65,6 +67,14 @@ class Schema(ABC):
     def known(self, source: Source) -> NDArray[np.bool_] | None:
         """Say which encoded numbers of a table were there, shape ``(n, d)``; None for what has none missing."""
         return None
+
+    def fillings(self, source: Source) -> Fillings:
+        """Count by column the missing cells that ``encode`` fills, with what stands in; nothing without a table."""
+        return {}
+
+    def told(self, source: Source) -> tuple[str, ...]:
+        """Say what the fit noted of the columns, and how many cells of these rows are filled, and with what."""
+        return (*(note for note in self.notes if FILLED not in note), *filled_words(self.fillings(source)))
 
     @abstractmethod
     def encode(self, source: Source) -> Any:

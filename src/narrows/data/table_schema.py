@@ -21,6 +21,7 @@ from .conform import conform, require_finite
 from .levels import CategoryColumn, ConstantColumn
 from .measures import Measure
 from .schema import Schema
+from .times import date_text
 
 if TYPE_CHECKING:
     from .source import Source
@@ -104,6 +105,16 @@ class TableSchema(Schema):
             start += len(column.features)
         return out
 
+    def fillings(self, source: Source) -> dict[str, tuple[int, str]]:
+        """Count by column the missing cells that ``encode`` fills, with what stands in for them."""
+        frame, found = self._frame(source), {}
+        for column in self.columns:
+            value, series = column.filling(), frame[column.name]
+            missing = series.null_count() + (int(series.is_nan().sum() or 0) if series.dtype.is_float() else 0)
+            if value is not None and missing:
+                found[column.name] = (missing, value)
+        return found
+
     def conform(self, frame: pl.DataFrame, decimal_comma: bool = False) -> pl.DataFrame:
         """Give the columns of ``frame`` the types of the fit; missing columns and wrong cells raise InputError."""
         have = set(frame.columns)
@@ -136,7 +147,8 @@ class TableSchema(Schema):
         said = []
         for column in self.columns:
             if isinstance(column, CategoryColumn) and len(odd := column.unseen(frame[column.name])):
-                shown = ", ".join(map(repr, odd.unique().sort().to_list()[:3]))
+                levels = odd.unique().sort().to_list()[:3]
+                shown = ", ".join("missing" if each is None else repr(each) for each in levels)
                 said.append(
                     f"{column.name!r}: {rows_hold(len(odd))} values not seen at fit ({shown}): encoded as zeros"
                 )
@@ -213,7 +225,7 @@ class TableSchema(Schema):
 def in_file_form(series: pl.Series, column: Column, *, dates: bool = True, digits: bool = True) -> pl.Series:
     """Give a column the form of its file: dates as they were written, numbers without the digits below float32."""
     if dates and isinstance(column, WholeColumn) and column.format is not None and series.dtype.is_temporal():
-        return series.dt.to_string(column.format)
+        return date_text(series, column.format)
     if digits and isinstance(column, NumberColumn) and series.dtype.is_float():
         places = 7 - math.floor(math.log10(column.scale))
         return series.round(places) if 0 <= places <= 15 else series

@@ -17,6 +17,7 @@ from narrows.errors import InputError
 from .columns import Column, NumberColumn, WholeColumn
 from .conform import require_finite
 from .dtypes import SAFE
+from .fillings import FILLED
 from .levels import CategoryColumn, ConstantColumn
 from .source import Source, digest, row_numbers
 from .table_schema import TableSchema
@@ -24,7 +25,6 @@ from .table_schema import TableSchema
 __all__ = ["TableSource", "table_source"]
 
 ID_NAME = re.compile(r"(^|[^A-Za-z])(id|ids|idx|index|key|no|nr|number|uuid|guid|rowid|unnamed_\d+)$", re.IGNORECASE)
-FILLED = ", filled with the median"
 ID_CAMEL = re.compile(r"[a-z](Id|ID|Idx|Index|Key|No|Nr|Number|Uuid|UUID|Guid|GUID)$")
 
 _SEEN, _LONG = 12, 60  # columns and letters of a cell that are shown of a row

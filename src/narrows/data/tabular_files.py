@@ -36,10 +36,10 @@ def text_table(path: Path, like: Schema | None = None) -> TableSource:
     parsed = infer_all(table.frame.drop(fitted, strict=False), table.decimal_comma)
     frame = table.frame.with_columns(column.series for column in parsed)
     notes = [*table.notes, *(note for column in parsed for note in column.notes)]
+    formats = {column.series.name: column.format for column in parsed if column.format is not None}
     if isinstance(like, TableSchema):
         frame = like.conform(frame, table.decimal_comma)
-        return table_source(frame, path.name, notes=notes, like=like)
-    formats = {column.series.name: column.format for column in parsed if column.format is not None}
+        return table_source(frame, path.name, notes=notes, formats=formats, like=like)
     return table_source(frame, path.name, notes=notes, formats=formats)
 
 

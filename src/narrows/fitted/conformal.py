@@ -3,38 +3,37 @@
 Plain numbers only: a threshold can be changed without a library of arrays.
 """
 
-from bisect import bisect_left
 from collections.abc import Sequence
 from math import floor, inf
 
-__all__ = ["finest", "p_value", "threshold"]
-
-
-def p_value(score: float, calibration: Sequence[float]) -> float:
-    """Return the share of ordinary rows, this one among them, whose score is at least ``score``.
-
-    ``calibration`` are sorted scores, higher for stranger rows. For a row that is exchangeable with theirs the chance
-    of a p-value of at most p is at most p (Vovk, Gammerman and Shafer 2005, proposition 2.8).
-
-    Examples
-    --------
-    >>> p_value(2.5, [1.0, 2.0, 3.0]), p_value(9.0, [1.0, 2.0, 3.0])
-    (0.5, 0.25)
-    """
-    return (1 + len(calibration) - bisect_left(calibration, score)) / (len(calibration) + 1)
+__all__ = ["finest", "rule", "threshold"]
 
 
 def threshold(calibration: Sequence[float], fpr: float) -> float:
     """Return the score above which, and only above which, the p-value is at most ``fpr``; inf if there is none.
+
+    ``calibration`` are sorted scores, higher for stranger rows. The p-value of a score is the share of ordinary rows,
+    its own among them, whose score is at least as high; for a row that is exchangeable with theirs the chance of a
+    p-value of at most p is at most p (Vovk, Gammerman and Shafer 2005, proposition 2.8).
 
     Examples
     --------
     >>> threshold([1.0, 2.0, 3.0], 0.5), threshold([1.0, 2.0, 3.0], 0.25), threshold([1.0, 2.0, 3.0], 0.1)
     (2.0, 3.0, inf)
     """
-    n = len(calibration)
-    above = floor(fpr * (n + 1) * (1 + 1e-12)) - 1  # so many ordinary rows may be as strange
-    return calibration[n - 1 - min(above, n - 1)] if above >= 0 else inf
+    above = beyond(len(calibration), fpr)
+    return calibration[len(calibration) - 1 - above] if above >= 0 else inf
+
+
+def beyond(n: int, fpr: float) -> int:
+    """Return how many of n ordinary rows may be as strange as a row that is flagged; -1 where none is flagged.
+
+    Examples
+    --------
+    >>> beyond(99, 0.05), beyond(99, 0.001)
+    (4, -1)
+    """
+    return min(floor(fpr * (n + 1) * (1 + 1e-12)) - 1, n - 1)
 
 
 def finest(calibration: Sequence[float]) -> float:
@@ -46,3 +45,21 @@ def finest(calibration: Sequence[float]) -> float:
     0.01
     """
     return 1 / (len(calibration) + 1)
+
+
+def rule(n: int, fpr: float, unit: str = "row") -> str:
+    """Say what is flagged at a rate, by the scores of n ordinary rows.
+
+    Examples
+    --------
+    >>> rule(99, 0.05)
+    'Flagged are rows with p-values of at most 0.05, by 99 rows put aside.'
+    """
+    many = f"{n} {unit}{'s' * (n != 1)}"
+    if beyond(n, fpr) >= 0:
+        return f"Flagged are {unit}s with p-values of at most {fpr:.3g}, by {many} put aside."
+    fine = 1 / (n + 1)
+    return (
+        f"Nothing can be flagged: {many} {'was' if n == 1 else 'were'} put aside, and the finest rate of false alarms "
+        f"that they allow is {fine:.2g}, not {fpr:g}. More {unit}s, or fpr={fine:.2g}."
+    )

@@ -62,8 +62,9 @@ class ActivationsJourney(Journey):
         held = _held(len(rows), task.random_state if isinstance(task.random_state, int) else 0)
         learn = np.delete(np.arange(len(rows)), held)
         self.learn, self.test = rows.take(learn), rows.take(held if len(held) else learn)
-        size = sum(shard.values.nbytes for shard in rows.shards) / 2**20
-        say(f"{task.name}: {len(learn):,} rows of {rows.width} values from {size:,.0f} MiB of activations")
+        size = sum(shard.values.nbytes for shard in rows.shards)
+        much = f"{size / 2**20:,.0f} MiB" if size >= 2**23 else f"{size / 2**10:,.0f} KiB"
+        say(f"{task.name}: {len(learn):,} rows of {rows.width} values from {much} of activations")
         task.fit(self.learn)
         return {
             "name": self.called,

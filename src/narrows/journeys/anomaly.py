@@ -10,8 +10,9 @@ import numpy as np
 import polars as pl
 
 from narrows.data import Schema, Source
+from narrows.data.columns import Column
 from narrows.data.levels import CategoryColumn
-from narrows.data.table_schema import TableSchema
+from narrows.data.table_schema import TableSchema, in_file_form
 from narrows.data.tables import TableSource
 from narrows.errors import InputError
 from narrows.journeys.outputs import write_outputs, write_table
@@ -132,16 +133,22 @@ def reasons(schema: TableSchema, source: Source, parts: np.ndarray, expected: np
             rows = np.flatnonzero(order[:, rank] == place)
             if len(rows):
                 names[rows] = column.name
-                for k, frame in enumerate((seen, decoded)):
-                    texts[k, rows] = _texts(frame[column.name][rows])
+                texts[0, rows] = _texts(_as_read(seen[column.name], column)[rows], digits=None)
+                texts[1, rows] = _texts(_as_read(decoded[column.name], column)[rows])
         for word, values in (("column", names), ("seen", texts[0]), ("expected", texts[1])):
             made[f"{word}_{rank + 1}"] = pl.Series(values.tolist(), dtype=pl.String)
     return made
 
 
-def _texts(series: pl.Series) -> np.ndarray:
-    """Return cells as texts, numbers to six digits."""
+def _as_read(series: pl.Series, column: Column) -> pl.Series:
+    """Return cells with dates in the form of their file."""
+    return in_file_form(series, column, digits=False)
+
+
+def _texts(series: pl.Series, digits: int | None = 6) -> np.ndarray:
+    """Return cells as texts, numbers to so many digits; None: every digit that came."""
     if series.dtype.is_float():
-        series = series.fill_nan(None).round_sig_figs(6)
+        series = series.fill_nan(None)
+        series = series if digits is None else series.round_sig_figs(digits)
     found: np.ndarray = series.cast(pl.String).fill_null("missing").to_numpy()
     return found

@@ -14,6 +14,7 @@ from narrows.journeys.base import Journey, Judged, Request, Say
 from narrows.journeys.outputs import write_table
 from narrows.journeys.pictures import inside, mixed, outside, set_aside, sizes
 from narrows.params import param
+from narrows.tasks.anomaly_evidence import flags_of
 from narrows.tasks.anomaly_pictures import (
     PatchResidual,
     drawn_patches,
@@ -72,9 +73,7 @@ class ImageAnomalyJourney(Journey):
         scores = [image_score(each) for each in self.maps]
         task.calibration_ = sorted(scores[i] for i in held)  # it speaks of images from here on
         if task.fpr is None and task.contamination is None:
-            rate = max(0.01, 1 / (len(held) + 1))
-            task.set_params(fpr=rate)
-            notes.append(f"flagged at {rate:.2g} false alarms per good image, which {len(held)} put aside allow")
+            task.set_params(fpr=max(0.01, 1 / (len(held) + 1)))
         if task.contamination is not None:
             task.contaminated_ = -float(np.percentile(scores, 100 * (1 - task.contamination)))
         notes.append(f"{task.n_set_aside_:,} patches were too strange to learn from and were left out")
@@ -119,7 +118,8 @@ class ImageAnomalyJourney(Journey):
         everything = [*pictures, *strange]
         theirs = [heat(rival, picture, self.patch) for picture in everything]
         evaluation = judge_maps(everything, labels, masks + known, maps + new, theirs, rival.name)
-        evaluation.notes += notes
+        evaluation.flags = flags_of(self.task, labels, {}, {}, drawn=(), unit="image")
+        evaluation.notes += [*notes, evaluation.flags["said"]]
         return Judged(evaluation, None)
 
     def write(self, folder: Path) -> list[Path]:

@@ -1,6 +1,6 @@
 """Ratings: a file with a user and an item per line, and lists of recommended items from it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,6 +12,7 @@ from narrows.data.source import digest
 from narrows.errors import InputError
 from narrows.files import whole
 from narrows.journeys.base import Journey, Judged, Request, Say
+from narrows.journeys.outputs import write_table
 from narrows.params import param
 from narrows.tasks.base import Rows, Task
 
@@ -97,9 +98,14 @@ class RatingsJourney(Journey):
         return [write_recs(self.learnt.task, self.learnt.ratings, folder / "recs.csv")]
 
     def card(self) -> dict[str, Any]:
-        """Return the items, the columns, and from which rating on a line counts."""
+        """Return the users, the items, the columns, and from which rating on a line counts."""
         ratings = self.learnt.ratings
-        return {"items": ratings.items, "columns": dict(ratings.columns), "threshold": ratings.threshold}
+        return {
+            "users": ratings.users,
+            "items": ratings.items,
+            "columns": dict(ratings.columns),
+            "threshold": ratings.threshold,
+        }
 
     def apply(self, task: Task, card: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
         """Write recommendations for the users of a history; they need not have been there at the fit."""
@@ -111,7 +117,10 @@ class RatingsJourney(Journey):
             raise InputError(came, f"items of the fit, as {items}", "--user COLUMN --item COLUMN, if guessed wrongly")
         for note in (*ratings.notes, f"{users:,} user{'s' * (users > 1)} with {liked:,} known items that are liked"):
             say(note)
-        return [write_recs(task, ratings, out / "recs.csv")]
+        new = newcomers(ratings, card.get("users"))
+        for note in told_new(ratings, new):
+            say(note)
+        return [write_recs(task, ratings, out / "recs.csv"), write_users(task, ratings, new, out / "users.csv")]
 
     def _reading(self) -> Reading:
         columns = {"user": self.user, "item": self.item, "rating": self.rating, "time": self.time}
@@ -139,6 +148,41 @@ def split(liked: Any, seed: int) -> tuple[np.ndarray, np.ndarray, str]:
         return some, some, "training"
     held = np.sort(np.random.default_rng(seed).permutation(able)[:n])
     return np.setdiff1d(some, held), held, "held-out"
+
+
+def newcomers(ratings: Ratings, users: Sequence[str] | None) -> np.ndarray | None:
+    """Return which users of a history were not there at the fit; None for a run that does not say who was."""
+    if ratings.columns["user"] is None:  # somebody's items, without a name
+        return np.ones(len(ratings.users), bool)
+    return None if users is None else ~np.isin(ratings.users, np.asarray(users, np.str_))
+
+
+def told_new(ratings: Ratings, new: np.ndarray | None) -> list[str]:
+    """Say who is new, and how many of their items the model does not know."""
+    if new is None or not new.any():
+        return []
+    n, some = int(new.sum()), ratings.users[new][:5].tolist()
+    named = ", ".join(map(repr, some)) + (", ..." if n > len(some) else "")
+    taken = int(ratings.taken[new].sum())
+    unknown = taken - int(np.diff(ratings.seen.indptr)[new].sum())
+    were, items = "was" if n == 1 else "were", f"{taken:,} item{'s' * (taken != 1)}"
+    return [
+        f"{n:,} of {len(new):,} user{'s' * (len(new) != 1)} {were} not there at the fit ({named}): the model does not "
+        f"know {unknown:,} of their {items}"
+    ]
+
+
+def write_users(task: Any, ratings: Ratings, new: np.ndarray | None, path: Path) -> Path:
+    """Write what is known of every user: new or not, items, those that the model knows, and what the list rests on."""
+    rests = np.where(task.known(ratings.liked) > 0, "own items", "popularity")
+    columns = {
+        **({} if new is None else {"new": new.astype(int)}),
+        "items": ratings.taken,
+        "known": np.diff(ratings.seen.indptr),
+        "liked": np.diff(ratings.liked.indptr),
+        "list": rests.tolist(),
+    }
+    return write_table(columns, path, ratings.users, "user")
 
 
 def write_recs(task: Any, ratings: Ratings, path: Path) -> Path:

@@ -10,9 +10,9 @@ import numpy as np
 from narrows.data import Schema, Source, read, schema_from_json
 from narrows.data.check import require_range
 from narrows.data.labels import label_names, same_classes, with_label
-from narrows.data.tables import FILLED
 from narrows.errors import InputError
 from narrows.journeys.base import Items, Journey, Judged, Request, Say
+from narrows.journeys.missing import as_treated, counted, gaps
 from narrows.journeys.outputs import decode, write_outputs
 from narrows.likelihood import Mixed
 from narrows.params import param
@@ -66,7 +66,8 @@ class RowsJourney(Journey):
             learn, where = self.learnable(source), "validation"
             schema = start or learn.fit_schema()
             held, notes = self.own_rows(request.valid, schema, learn)
-        said = as_treated(task, (*notes, *(schema.notes if start is None else schema.warnings(source))))
+        of_columns = schema.told(source) if start is None else (*schema.warnings(source), *gaps(schema, source))
+        said = as_treated(task, (*notes, *of_columns))
         for note in said:
             say(note)
         X = encoded(task, schema, learn)
@@ -83,6 +84,7 @@ class RowsJourney(Journey):
             "held_out": len(held) if where != "training" else 0,
             "values per row": _by(schema.shape),
             "fingerprint": source.fingerprint()[:16],
+            **({} if task.reads_missing else counted(schema, source)),
             "notes": said,
             "split": where,
         }
@@ -108,7 +110,7 @@ class RowsJourney(Journey):
         if request.decode:
             return decode(task, schema, request.data, out)
         source = self.named(read(request.data, like=schema), card.get("classes") or ())
-        for words in dict.fromkeys((*source.notes, *schema.warnings(source))):
+        for words in as_treated(task, (*source.notes, *schema.warnings(source), *gaps(schema, source))):
             say(words)
         return self.put(task, schema, source, encoded(task, schema, source), out, fresh=True)
 
@@ -129,7 +131,8 @@ class RowsJourney(Journey):
             f"from, and early stopping looks at a share of {source.name} only"
         )
         unused = f"the {len(source.test):,} test rows of {source.name} are not used" if source.test is not None else ""
-        return held, tuple(filter(None, (*source.notes, said, unused, *held.notes, *schema.warnings(held))))
+        filled = [f"{held.name}: {words}" for words in gaps(schema, held)]
+        return held, tuple(filter(None, (*source.notes, said, unused, *held.notes, *schema.warnings(held), *filled)))
 
     def learnable(self, source: Source) -> Source:
         """Return the rows that may be learnt from where others are measured on: all."""
@@ -152,12 +155,6 @@ class RowsJourney(Journey):
     ) -> list[Path]:
         """Write what the task gives for encoded rows."""
         return write_outputs(task, schema, source, X, folder, fresh=fresh)
-
-
-def as_treated(task: Task, notes: Sequence[str]) -> list[str]:
-    """Return notes once each; a missing value is not filled for a task that reads it as missing."""
-    found = dict.fromkeys(notes)
-    return [note.replace(FILLED, ": of no price there") if task.reads_missing else note for note in found]
 
 
 def encoded(task: Task, schema: Schema, source: Source) -> Any:

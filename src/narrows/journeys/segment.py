@@ -66,7 +66,7 @@ class SegmentJourney(PicturesJourney):
         """Write masks in the encoding of those of the fit, and overlays to look at."""
         masks = task.predict_pictures(pictures.arrays)
         paths = write_masks(masks, self.encoding, pictures, folder / "masks")
-        painted = [paint(*pair, task.classes_) for pair in zip(pictures.arrays, masks, strict=True)]
+        painted = [paint(*pair, task.order_) for pair in zip(pictures.arrays, masks, strict=True)]
         overlays = Pictures("overlays", png_names(pictures.names), painted)
         return paths + write_pictures(painted, overlays, folder / "overlays")
 

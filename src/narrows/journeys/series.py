@@ -12,10 +12,12 @@ import polars as pl
 from narrows.data import Schema, Source, read, schema_from_json
 from narrows.data.table_schema import TableSchema
 from narrows.data.tables import TableSource
+from narrows.data.times import time_texts
 from narrows.data.windows import Steps, regular_steps, spread, window_starts
 from narrows.errors import InputError
 from narrows.journeys.anomaly import labelled
 from narrows.journeys.base import Journey, Judged, Request, Say
+from narrows.journeys.missing import counted, gaps
 from narrows.journeys.outputs import write_table
 from narrows.journeys.series_evidence import Part, evaluation
 from narrows.params import param
@@ -33,6 +35,7 @@ class Read:
 
     source: Source
     stamps: pl.Series
+    form: str | None  # how the times of a text file were written
     steps: Steps
     notes: tuple[str, ...]
 
@@ -66,7 +69,7 @@ class SeriesJourney(Journey):
         self.made, self.task, self.schema = made, task, schema
         self.values = made.steps.at(schema.encode(made.source))
         self.pieces = np.cumsum(np.diff(made.steps.pieces + self.part * m, prepend=0) != 0)
-        notes = [*made.notes, *schema.notes, *self._train(task, request)]
+        notes = [*made.notes, *schema.told(made.source), *self._train(task, request)]
         for note in notes:
             say(note)
         held = int((self.part[made.steps.of_row] == 2).sum())
@@ -78,6 +81,7 @@ class SeriesJourney(Journey):
             "channels": len(_names(schema)),
             "window": self.window,
             "fingerprint": made.source.fingerprint()[:16],
+            **counted(schema, made.source),
             "notes": notes,
             "split": "held-out",
         }
@@ -133,7 +137,7 @@ class SeriesJourney(Journey):
         """Write the scores of a new series."""
         self.task, self.schema = task, schema_from_json(card["schema"])
         made = self._read(request.data, self.schema)
-        for note in (*made.notes, *self.schema.warnings(made.source)):
+        for note in (*made.notes, *self.schema.warnings(made.source), *gaps(self.schema, made.source)):
             say(note)
         values = made.steps.at(self.schema.encode(made.source))
         return [self._put(made, self._score(values, made.steps.pieces), out, None)]
@@ -168,7 +172,7 @@ class SeriesJourney(Journey):
         others = tuple(each for each in source.id_columns if each != self.time)
         stamps = source.frame[self.time]
         bare = replace(source, frame=source.frame.drop(self.time), id_columns=others, notes=())
-        return Read(bare, stamps, steps, tuple(kept))
+        return Read(bare, stamps, source.formats.get(str(self.time)), steps, tuple(kept))
 
     def _score(self, values: np.ndarray, pieces: np.ndarray) -> np.ndarray:
         """Return the score of every channel at every step, (m, channels); their squares add up to a step's."""
@@ -209,14 +213,7 @@ class SeriesJourney(Journey):
             columns["part"] = pl.Series(parts[made.steps.of_row].tolist())
         for name, values in zip(_names(self.schema), rows.T, strict=True):
             columns[f"score_{name}"] = pl.Series(values).fill_nan(None)
-        return write_table(columns, folder / "series_scores.csv", _texts(made.stamps), str(self.time))
-
-
-def _texts(stamps: pl.Series) -> np.ndarray:
-    """Return times as they are usually written: without the zeros of microseconds that nobody wrote."""
-    texts = stamps.cast(pl.String)
-    bare = texts.str.replace(r"\.0+($|[^0-9])", "$1") if isinstance(stamps.dtype, pl.Datetime) else texts
-    return (texts if bare.str.contains(".", literal=True).any() else bare).to_numpy()
+        return write_table(columns, folder / "series_scores.csv", time_texts(made.stamps, made.form), str(self.time))
 
 
 def _times(series: pl.Series, name: str) -> np.ndarray:

@@ -10,10 +10,12 @@ from narrows import metrics
 from narrows.baselines import PCAResidual, rolling_z
 from narrows.data.windows import spread, window_starts
 from narrows.fitted import conformal
+from narrows.tasks.anomaly_evidence import flags_of
 from narrows.tasks.base import Evaluation, Metric, Picture
 
 __all__ = ["Part", "evaluation", "plant"]
 
+_OURS = "the autoencoder"
 _ROWS = 5000  # windows that principal components are fitted on
 
 
@@ -53,16 +55,18 @@ def evaluation(
         judged, marks = plant(series, 0)
     parts = real if labelled else score(judged.values, judged.pieces)
     kind = "anomalous steps" if labelled else "planted anomalies"
-    scores = {"the autoencoder": np.sqrt(np.square(parts).sum(1))}
+    scores = {_OURS: np.sqrt(np.square(parts).sum(1))}
     scores["a rolling z-score"] = rolling_z(judged.values, judged.pieces, series.window).max(1)
     scores["PCA of windows"] = _principal(series, judged)
-    known = np.isfinite(scores["the autoencoder"])
+    known = np.isfinite(scores[_OURS])
     held, aside = known & (series.part == 2), known & (series.part == 1) & (marks == 0)
     truth = marks[held]
-    numbers = {name: _numbers(truth, each[held], _limit(task, name, each[aside])) for name, each in scores.items()}
-    ours = numbers.pop("the autoencoder")
+    own = {name: task.calibration_ if name == _OURS else np.sort(each[aside]).tolist() for name, each in scores.items()}
+    limits = {name: conformal.threshold(each, task.fpr_) for name, each in own.items()} | {_OURS: float(-task.offset_)}
+    numbers = {name: _numbers(truth, each[held], limits[name]) for name, each in scores.items()}
+    ours = numbers.pop(_OURS)
     rival = max(numbers, key=lambda name: numbers[name]["auroc"])
-    flags = scores["the autoencoder"][held] > -task.offset_
+    flags = scores[_OURS][held] > -task.offset_
     metric = {
         "auroc": Metric(ours["auroc"], f"area under the ROC curve, {kind}", "", "higher"),
         "average precision": Metric(ours["average precision"], f"average precision, {kind}", "", "higher"),
@@ -70,9 +74,12 @@ def evaluation(
         "false alarms": Metric(float(flags[truth == 0].mean()), "share of ordinary steps flagged", "", "lower"),
     }
     shown = {name: each[held] for name, each in scores.items()}
-    difference = _by_interval(marks[held], shown["the autoencoder"], shown[rival])
+    difference = _by_interval(marks[held], shown[_OURS], shown[rival])
     pictures = _pictures(series, real, names, times, -task.offset_, truth, shown, kind)
-    return Evaluation(metric, numbers, "auroc", rival, int(held.sum()), difference, pictures, _notes(task, labelled))
+    told = {"" if name == _OURS else name: each for name, each in shown.items()}
+    record = flags_of(task, truth, told, own, drawn=("scores", "series"), unit="step")
+    notes = [*_notes(task, labelled), record["said"]]
+    return Evaluation(metric, numbers, "auroc", rival, int(held.sum()), difference, pictures, notes, flags=record)
 
 
 def plant(series: Part, seed: int) -> tuple[Part, np.ndarray]:
@@ -112,11 +119,6 @@ def _principal(series: Part, judged: Part) -> np.ndarray:
     rest = rest - rest @ model.axes_.T @ model.axes_
     found: np.ndarray = np.sqrt(spread(np.square(rest).reshape(windows.shape), starts, len(series.values)).sum(1))
     return found
-
-
-def _limit(task: Any, name: str, aside: np.ndarray) -> float:
-    ours = name == "the autoencoder"
-    return float(-task.offset_) if ours else conformal.threshold(np.sort(aside).tolist(), task.fpr_)
 
 
 def _numbers(labels: np.ndarray, score: np.ndarray, limit: float) -> dict[str, float]:
@@ -178,7 +180,7 @@ def _pictures(
         "parts": series.part,
     }
     caption = "Standardised channels and the score of every step; shaded where a step is flagged. Dotted: the parts."
-    some = {"scores": scores["the autoencoder"], "labels": labels, "threshold": limit, "anomalous": kind}
+    some = {"scores": scores[_OURS], "labels": labels, "threshold": limit, "anomalous": kind}
     return [
         Picture("series", "The series", caption, data),
         Picture("scores", "Scores", f"Steps of the last part: ordinary ones and {kind}.", some),

@@ -11,6 +11,7 @@ import polars as pl
 
 from narrows.data import Schema, Source, schema_from_json
 from narrows.data.csvfile import to_parquet
+from narrows.data.fillings import Fillings, filled_words, together
 from narrows.data.impute import file_form, filled
 from narrows.data.memory import free_memory
 from narrows.data.pieces import Pieces, pieces_of, size_of
@@ -143,6 +144,7 @@ def write_pieces(
 ) -> list[Path]:
     """Write the task's outputs for all rows of a file, some at a time, and return the files."""
     told: set[str] = set()
+    found: list[Fillings] = []
     images: list[Path] = []
     fill = task.imputes and isinstance(schema, TableSchema) and pieces.has_holes()
     with Sinks(folder, len(pieces)) as sinks:
@@ -152,11 +154,15 @@ def write_pieces(
                 if say is not None and words not in told and len(told) < 10:
                     say(words)
                 told.add(words)
+            found.append(schema.fillings(source))
             for stem, values in task.outputs(schema.encode(source), fresh=fresh).items():
                 images += _put(sinks, schema, source, stem, values, start)
             if fill and isinstance(schema, TableSchema) and isinstance(source, TableSource):
                 _put_whole(sinks, schema, source, task, start)
             start += len(source)
+    if say is not None:
+        for words in filled_words(together(found)):
+            say(words)
     return [*sinks.paths, *images]
 
 

@@ -8,6 +8,8 @@ from narrows.networks.parts import Activation, activation
 
 __all__ = ["Bypass", "principal_start"]
 
+_NULL = 1e-10  # of the largest variance: what is below is rounding
+
 
 class Bypass(nn.Module):
     """A matrix and a bias beside layers: adds to what they give, then applies the last activation of both.
@@ -55,7 +57,9 @@ def principal_start(
         variances, axes = torch.linalg.eigh((rows - mean).T @ (rows - mean) / len(rows))
         variances, axes = variances.flip(0), axes.T.flip(0)
     k = min(len(down.bias), len(axes))
-    deviation = variances[:k].clamp_min(1e-12).sqrt()
+    top = variances[0].clamp_min(1e-12)
+    # Directions in which the rows do not vary are not whitened: what is new there must not become a huge code.
+    deviation = torch.where(variances[:k] > _NULL * top, variances[:k], top).sqrt()
     down.weight.zero_(), up.weight.zero_(), down.bias.zero_()
     down.weight[:k] = axes[:k] / deviation[:, None]
     down.bias[:k] = -down.weight[:k].double() @ mean

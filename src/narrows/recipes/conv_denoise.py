@@ -53,7 +53,7 @@ def conv_denoise(run: Run) -> None:
         other = run.fit("bilinear", DenoisingAutoEncoder(network=_network("bilinear"), **base), images.train)
         truth, made = unit(images.test), other.reconstruct(task.corrupted(images.test, seed=1))
         run.rival("the same with bilinear up-sampling", mse=error_rows(truth, made).mean(), psnr=psnr(truth, made))
-    drawn = figures.loss_curves(model.history_)
+    drawn = figures.loss_curves(model.history_, model.best_epoch_)
     run.figure("losses", "Loss per epoch", "Nats per row, on the noisy images that are learnt from.", drawn)
     layer_table(run, model, 128)
     run.keep(task, model, images.train[:100])

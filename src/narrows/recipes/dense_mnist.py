@@ -42,6 +42,6 @@ def dense_mnist(run: Run) -> None:
     ]
     run.table("Callbacks", "", ("callback", "what came of it"), rows)
     caption = f"Nats per row; the held-out rows are the test images. Why training ended: {model.stopped_}."
-    run.figure("losses", "Loss per epoch", caption, figures.loss_curves(model.history_))
+    run.figure("losses", "Loss per epoch", caption, figures.loss_curves(model.history_, model.best_epoch_))
     reconstructions(run, model, images)
     run.keep(Reducer(latent_dim=_CODE), model, images.train[:100])

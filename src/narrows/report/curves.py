@@ -58,9 +58,12 @@ def loss_curves(history: History, kept: int | None = None, unit: str = "row") ->
     if not np.isfinite(loss).any():
         raise InputError("A history without a finite loss", "numbers under 'train' or 'valid'")
     best = int(np.nanargmin(np.where(np.isfinite(loss), loss, np.nan)))
+    if kept and judge == "valid" and kept in epochs:
+        best = int(np.flatnonzero(epochs == kept)[0])
     whose = f"held-out {unit}s" if judge == "valid" else f"training {unit}s"
     title = f"Best at epoch {epochs[best]} of {epochs[-1]}: {number(loss[best], 4)} nats per {unit} on the {whose}"
-    title = f"None of {epochs[-1]} epochs is better than the start on the {whose}" if kept == 0 else title
+    if kept == 0:
+        title = f"The start is kept: no epoch (of {epochs[-1]}) is better on the {whose}"
     panels = 2 if len(names) > 1 else 1
     figure = canvas(4.6 * panels + 0.4, 3.4, title)
     grid = figure.add_gridspec(1, panels)

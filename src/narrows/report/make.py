@@ -98,6 +98,7 @@ def make_report(
         "model": model_facts(family),
         "compression": {} if rows is None else _compression(family, rows),
         "tables": evaluation.tables,
+        "flags": evaluation.flags,
     }
     pictures = [*evaluation.pictures, *_training_pictures(family, rows, evaluation.piece)]
     if items is not None:
@@ -176,7 +177,7 @@ def _training_pictures(family: Any, rows: Rows | None, unit: str) -> list[Pictur
     shown = []
     if family.history_:
         best = family.best_epoch_
-        kept = f"those of epoch {best}" if best else "the first: no epoch was better"
+        kept = f"those of epoch {best}" if best else "those of the start, before any training: no epoch was better"
         stopped = family.stopped_.replace("held-out rows", f"held-out {unit}s")
         caption = f"Nats per {unit}; {stopped}. The weights are {kept}."
         data = {"history": family.history_, "kept": best, "unit": unit}

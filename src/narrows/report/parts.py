@@ -9,8 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from narrows.report.style import number
-from narrows.report.verdict import together
+from narrows.report.numbers import number, together
 
 __all__: list[str] = []
 

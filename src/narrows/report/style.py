@@ -5,10 +5,11 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from narrows.files import whole
+from narrows.report.numbers import number as number
+from narrows.report.numbers import percent as percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -126,33 +127,6 @@ def brief(text: object, width: int = 24) -> str:
     """Long names, cut in the middle."""
     name = str(text)
     return name if len(name) <= width else f"{name[: width - 8]}…{name[-7:]}"
-
-
-def number(value: float, digits: int = 3, *, whole: bool = True) -> str:
-    """Format a number with so many significant digits (whole numbers as they are), large ones in groups of three.
-
-    Examples
-    --------
-    >>> number(0.0037712), number(12345.6), number(999.7), number(float("nan")), number(0.0)
-    ('0.00377', '12 346', '1 000', 'not a number', '0')
-    """
-    if not np.isfinite(value):
-        return "not a number" if np.isnan(value) else "infinity" if value > 0 else "-infinity"
-    size = abs(float(f"{value:.{digits}g}"))
-    if size < 1e15 and ((whole and value == int(value)) or size >= 10**digits):
-        return f"{value:,.0f}".replace(",", " ")
-    return f"{value:#.{digits}g}".replace(".e", "e").rstrip(".")
-
-
-def percent(share: float) -> str:
-    """Share in percent.
-
-    Examples
-    --------
-    >>> percent(0.976)
-    '98 %'
-    """
-    return f"{100 * share:.0f} %"
 
 
 def colormap(colours: tuple[str, ...]) -> Any:

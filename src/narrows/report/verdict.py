@@ -1,11 +1,12 @@
 """One honest sentence on whether the autoencoder beats the simple competitor."""
 
-from typing import Any
+import math
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
+from narrows.report.numbers import number, together
 
-from narrows.report.style import number
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["verdict"]
 
@@ -19,7 +20,7 @@ def verdict(
     metric: str,
     better: str = "lower",
     rows: int,
-    difference: NDArray[Any] | None = None,
+    difference: "NDArray[Any] | None" = None,
     unit: str = "row",
 ) -> dict[str, str]:
     """Compare a model with its competitor on the same rows.
@@ -58,7 +59,7 @@ def verdict(
     if rows == 0:
         text = f"{name} cannot be compared with {baseline_name}: there is no {unit} to measure on."
         return {"text": text, "outcome": "none"}
-    if not np.isfinite([value, baseline_value]).all():
+    if not (math.isfinite(value) and math.isfinite(baseline_value)):
         text = (
             f"{name} cannot be compared with {baseline_name}: {metric} {number(value)} against {number(baseline_value)}"
         )
@@ -95,29 +96,15 @@ def change(value: float, reference: float) -> str:
     return f"{share:.0f} % {way}" if share >= 10 or share == 0 else f"{number(share, 2)} % {way}"
 
 
-def together(value: float, other: float) -> tuple[str, str]:
-    """Two numbers with as many digits as tell them apart, three at least.
-
-    Examples
-    --------
-    >>> together(0.0038, 0.0088), together(0.123456, 0.123459), together(0.875, 0.875)
-    (('0.00380', '0.00880'), ('0.123456', '0.123459'), ('0.875', '0.875'))
-    """
-    whole = value == int(value) and other == int(other)
-    for digits in (3,) if value == other else range(3, 7):
-        pair = number(value, digits, whole=whole), number(other, digits, whole=whole)
-        if pair[0] != pair[1]:
-            break
-    return pair
-
-
-def _noise(difference: NDArray[Any] | None, value: float, baseline: float, unit: str) -> str:
+def _noise(difference: "NDArray[Any] | None", value: float, baseline: float, unit: str) -> str:
     """Why the rows leave open which of the two is better; empty when they do not.
 
     Few rows settle it too, when all of them say the same and one of the two is more than twice the other.
     """
     if difference is None:
         return ""
+    import numpy as np
+
     gaps = np.asarray(difference, np.float64).ravel()
     if len(gaps) < 2:
         return f"too few {unit}s to tell"

@@ -1,5 +1,6 @@
 """What an anomaly detector is worth: beside simple competitors, on labelled anomalies or on planted ones."""
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -7,12 +8,13 @@ import numpy as np
 from narrows import metrics
 from narrows.baselines import ANOMALY_BASELINES
 from narrows.fitted import conformal
+from narrows.fitted.flagged import tally
 from narrows.tasks.base import Evaluation, Metric, Picture, Rows, pick, unit
 
 if TYPE_CHECKING:
     from narrows.tasks.anomaly import AnomalyDetector
 
-__all__ = ["evaluation", "planted"]
+__all__ = ["evaluation", "flags_of", "planted"]
 
 _TRAIN, _SHOWN = 20_000, 20  # rows that competitors are fitted on; rows whose columns are shown
 
@@ -26,7 +28,7 @@ def evaluation(detector: "AnomalyDetector", train: Rows, held: Rows) -> Evaluati
     score = -detector.score_samples(rows)
     flags = score > -detector.offset_
     ours = _numbers(labels, score, flags)
-    theirs, others = _competitors(detector, train, rows, labels)
+    theirs, others, aside = _competitors(detector, train, rows, labels)
     rival = max(theirs, key=lambda name: theirs[name]["auroc"])
     kind = "anomalies" if held.labels is not None and len(np.unique(held.labels)) == 2 else "planted anomalies"
     metric = {
@@ -37,8 +39,35 @@ def evaluation(detector: "AnomalyDetector", train: Rows, held: Rows) -> Evaluati
     }
     difference = metrics.placements(labels, score) - metrics.placements(labels, others[rival])
     pictures = _pictures(detector, held, rows, labels, {"the autoencoder": score, **others}, kind)
-    notes += _said(detector)
-    return Evaluation(metric, theirs, "auroc", rival, len(rows), difference, pictures, notes)
+    record = flags_of(detector, labels, {"": score, **others}, aside, drawn=("scores",))
+    notes += _said(detector, record["said"])
+    return Evaluation(metric, theirs, "auroc", rival, len(rows), difference, pictures, notes, flags=record)
+
+
+def flags_of(
+    detector: "AnomalyDetector",
+    labels: np.ndarray,
+    scores: Mapping[str, np.ndarray],
+    aside: Mapping[str, Sequence[float]],
+    *,
+    drawn: Sequence[str],
+    unit: str = "row",
+) -> dict[str, Any]:
+    """Return what a report keeps so that it can follow another threshold.
+
+    ``scores`` are those of the judged rows, of the detector (named "") and of its competitors; ``aside`` are the sorted
+    scores that set the competitors' thresholds; ``drawn`` are the figures that show the threshold.
+    """
+    fpr = None if detector.contamination is not None else detector.fpr_
+    said = (
+        f"Flagged is what is stranger than {1 - detector.contamination:.3g} of the {unit}s of the fit."
+        if detector.contamination is not None
+        else conformal.rule(len(detector.calibration_), detector.fpr_, unit)
+    )
+    own = {"": detector.calibration_, **aside}
+    counts = {name: tally(labels.tolist(), each.tolist(), own[name]) for name, each in scores.items()}
+    figures = [f"figures/{name}.png" for name in drawn]
+    return {"said": said, "unit": unit, "fpr": fpr, "drawn": figures, "counts": counts}
 
 
 def planted(X: np.ndarray, seed: int) -> np.ndarray:
@@ -89,18 +118,20 @@ def _judged(held: Rows) -> tuple[np.ndarray, np.ndarray, list[str]]:
 
 def _competitors(
     detector: "AnomalyDetector", train: Rows, rows: np.ndarray, labels: np.ndarray
-) -> tuple[dict[str, dict[str, float]], dict[str, np.ndarray]]:
+) -> tuple[dict[str, dict[str, float]], dict[str, np.ndarray], dict[str, list[float]]]:
+    """Return the measures of the competitors, their scores, and the sorted scores that set their thresholds."""
     learnt = detector.standard(unit(train.X)).reshape(train.X.shape[0], -1)
     learn, aside = detector.parts(len(learnt))
     few = learnt[learn] if len(learn) <= _TRAIN else learnt[learn][:: -(-len(learn) // _TRAIN)]
     seen, kept = detector.standard(rows).reshape(len(rows), -1), learnt[aside if len(aside) else learn]
-    numbers, scores = {}, {}
+    numbers, scores, calibration = {}, {}, {}
     for make in ANOMALY_BASELINES:
         model = make().fit(few.astype(np.float64))
         scores[make.name] = found = model.score(seen.astype(np.float64))
-        limit = conformal.threshold(np.sort(model.score(kept.astype(np.float64))).tolist(), detector.fpr_)
+        calibration[make.name] = np.sort(model.score(kept.astype(np.float64))).tolist()
+        limit = conformal.threshold(calibration[make.name], detector.fpr_)
         numbers[make.name] = _numbers(labels, found, found > limit)
-    return numbers, scores
+    return numbers, scores, calibration
 
 
 def _numbers(labels: np.ndarray, score: np.ndarray, flags: np.ndarray) -> dict[str, float]:
@@ -111,24 +142,14 @@ def _numbers(labels: np.ndarray, score: np.ndarray, flags: np.ndarray) -> dict[s
     }
 
 
-def _said(detector: "AnomalyDetector") -> list[str]:
+def _said(detector: "AnomalyDetector", rule: str) -> list[str]:
     """Return what the score is, what the threshold is, and which rows were set aside."""
-    n = len(detector.calibration_)
     notes = [
         f"The score is the distance to the mean of the {detector.neighbours} nearest rows of the fit, in what the "
         f"autoencoder makes of the rows (density in code space) and, {detector.weight:g} times, in what it misses of "
-        "them (reconstruction error)."
+        "them (reconstruction error).",
+        rule,
     ]
-    if detector.contamination is not None:
-        notes.append(f"Flagged is what is stranger than {1 - detector.contamination:.3g} of the rows of the fit.")
-    elif not np.isfinite(detector.offset_):
-        fine = conformal.finest(detector.calibration_)
-        notes.append(
-            f"Nothing can be flagged: {n} rows were put aside, and the finest rate of false alarms that they allow is "
-            f"{fine:.2g}, not {detector.fpr_:g}. More rows, or fpr={fine:.2g}."
-        )
-    else:
-        notes.append(f"Flagged are rows with p-values of at most {detector.fpr_:.3g}, by {n} rows put aside.")
     if detector.n_labelled_:
         notes.append(f"{detector.n_labelled_} rows labelled as anomalous were left out of training.")
     if detector.n_set_aside_:

@@ -68,6 +68,7 @@ class Evaluation:
     tables: list[dict[str, Any]] = field(default_factory=list)  # for the page: title, lead, columns, rows
     unit: str = "row"  # what is counted in rows
     piece: str = "row"  # what is learnt from, and the loss is counted by
+    flags: dict[str, Any] | None = None  # of a threshold that may change: how many rows are flagged at any rate
 
 
 @dataclass_transform(kw_only_default=True)

@@ -13,7 +13,7 @@ from narrows.data.pairs import Pairs
 from narrows.errors import InputError
 from narrows.estimator import Estimator
 from narrows.families.denoising import DenoisingAutoEncoder
-from narrows.inputs import checked_rows, model_rows
+from narrows.inputs import checked_rows, checked_weights, model_rows
 from narrows.params import param
 from narrows.parts import as_part
 from narrows.tasks.base import Evaluation, Metric, Picture, Rows, Task, error_rows, pick, unit
@@ -56,17 +56,20 @@ class Denoiser(PicturesTask, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         """Return a denoising autoencoder with a wide code."""
         return DenoisingAutoEncoder()
 
-    def fit(self, X: Any, y: Any = None) -> Self:
-        """Fit to clean rows X, or to noisy rows X with clean rows y of the same shape."""
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Fit to clean rows X, or to noisy rows X with clean rows y of that shape; ``sample_weight`` is (n,)."""
         model = self.resolve()
         noise = as_part("corruption", self.noise)
         if y is None or np.asarray(y).ndim < 2:
             name = "noise" if hasattr(model, "noise") else "corruption"
-            self.estimator_ = model.set_params(**{name: noise}).fit(X)
+            self.estimator_ = model.set_params(**{name: noise}).fit(X, sample_weight=sample_weight)
             return self
         rows = model_rows(checked_rows(model, X, reset=True), model.image_shape, None)
         clean = model_rows(np.asarray(y), model.image_shape, None)
-        self.estimator_ = model.fit_pairs(Pairs(unit(rows), unit(clean)))
+        pairs = Pairs(unit(rows), unit(clean))
+        if sample_weight is not None:
+            pairs = pairs.weighted(checked_weights(sample_weight, rows))
+        self.estimator_ = model.fit_pairs(pairs)
         return self
 
     def denoise(self, X: Any) -> np.ndarray:

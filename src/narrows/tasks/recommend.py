@@ -7,7 +7,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from narrows.baselines.recommend import ItemKNN, Popularity, tuned
+from narrows.baselines.recommend import ItemKNN, Popularity, Trial, tuned
 from narrows.data.interactions import hide, interactions
 from narrows.errors import InputError
 from narrows.estimator import Estimator
@@ -44,7 +44,8 @@ class Recommender(Task, name="recommend"):
     """
 
     summary = "items that users will like, from what they took; against popularity, item-kNN and EASE"
-    fitted = ("popularity_",)
+    fitted = ("trials_",)
+    arrays = ("popularity_",)
 
     top: int = param(20, "items that are recommended to each user", ge=1)
 
@@ -91,6 +92,18 @@ class Recommender(Task, name="recommend"):
         found = ndcg_at_k(ranked, hidden, _RANKS[-1])
         return float(np.nanmean(found)) if np.isfinite(found).any() else 0.0
 
+    def known(self, X: Any) -> NDArray[np.int64]:
+        """Return how many items of every row some row of the fit held, (n,); a row of none gets what is popular."""
+        found: NDArray[np.int64] = (self._rows(X) > 0).astype(np.int64) @ (self.popularity_ > 0).astype(np.int64)
+        return found
+
+    def adopt_state(self, state: dict[str, Any]) -> Self:
+        """Take what ``fitted_state`` and ``fitted_arrays`` gave."""
+        super().adopt_state({"trials_": [], **state})
+        self.trials_ = [Trial(*each) for each in self.trials_]
+        self.popularity_ = np.asarray(self.popularity_, np.float64)
+        return self
+
     def outputs(self, X: Any, *, fresh: bool) -> dict[str, np.ndarray]:
         """Return the columns of the ``top`` items of every row."""
         return {"recs": self.recommend(X, self.top)}
@@ -101,10 +114,10 @@ class Recommender(Task, name="recommend"):
 
     def _scores(self, rows: sp.csr_matrix) -> NDArray[np.float32]:
         """Return a score for every item, for rows without a known item its popularity; minus infinity if not known."""
-        popularity = np.asarray(self.popularity_, np.float32)
+        popularity = self.popularity_.astype(np.float32)
         scores = np.asarray(self.estimator_.reconstruct(rows), np.float32)
         scores = np.where(scores == 0, np.float32(_NOTHING) * popularity, scores)
-        scores[rows @ popularity == 0] = popularity
+        scores[rows @ (popularity > 0) == 0] = popularity
         scores[:, popularity == 0] = -np.inf
         return scores
 
@@ -132,7 +145,7 @@ class Recommender(Task, name="recommend"):
         left = int(np.count_nonzero(~able))
         notes = [f"{left} users put aside hold one item or none: there is nothing to hide."] if left else []
         notes += self.estimator_.diagnose(learnt) if self.estimator_.history_ else []
-        pictures = [*_pictures(ranked, hidden, np.asarray(self.popularity_)), *self._choice()]
+        pictures = [*_pictures(ranked, hidden, self.popularity_), *self._choice()]
         tables, difference = [_examples(ranked[ours], shown, hidden, held.feature_names)], gains[ours] - gains[rival]
         rows = len(difference)
         return Evaluation(metrics, measured, "ndcg@100", rival, rows, difference, pictures, notes, tables, unit="user")
@@ -142,18 +155,17 @@ class Recommender(Task, name="recommend"):
         measures = (("ndcg", ndcg_at_k), ("recall", recall_at_k))
         found = {f"{name}@{k}": _mean(of(lists, hidden, k)) for name, of in measures for k in _RANKS[::-1]}
         first, items = lists[:, :_LIST], hidden.shape[1]
-        popular = mean_popularity(first, np.asarray(self.popularity_))
+        popular = mean_popularity(first, self.popularity_)
         return {**found, "coverage": coverage(first, items), "gini": gini(first, items), "popularity": popular}
 
     def _choice(self) -> list[Picture]:
         """Return the figure of the settings that were tried, where any were."""
-        trials = getattr(self, "trials_", [])
-        if not trials:
+        if not self.trials_:
             return []
-        best = max(reversed(trials), key=lambda trial: trial.ndcg).settings
+        best = max(reversed(self.trials_), key=lambda trial: trial.ndcg).settings
         chosen = ", ".join(f"{name} = {value:g}" for name, value in best.items())
         caption = f"One setting after the other, on users put aside within the training users; best: {chosen}."
-        return [Picture("trials", "How the settings were chosen", caption, {"trials": trials})]
+        return [Picture("trials", "How the settings were chosen", caption, {"trials": self.trials_})]
 
 
 _LABELS: dict[str, tuple[str, str, str]] = {

@@ -38,7 +38,8 @@ class Segmenter(PicturesTask, Task, name="segment"):
 
     ``fit(X, Y)`` takes pictures (n, C, H, W) or (n, H, W), or a list of pictures of any sizes, and masks of whole
     numbers of the same heights and widths. Of two classes the network gives the probability of the rarer one; of more,
-    or with an ``ignore``, one probability for each. ``classes_`` holds the values, of two the more frequent one first.
+    or with an ``ignore``, one probability for each. ``classes_`` holds the values, sorted; ``order_`` those that the
+    network's outputs stand for, of two the more frequent one first.
 
     Examples
     --------
@@ -50,7 +51,7 @@ class Segmenter(PicturesTask, Task, name="segment"):
     """
 
     summary = "a mask of every picture; against a threshold, the usual class of each place, and filtered pixels"
-    fitted = ("classes_", "void_")
+    fitted = ("classes_", "order_", "void_")
     belongs = "masks"
 
     ignore: int | str | None = param(None, "value of the masks that counts nowhere: a number, or a colour #rrggbb")
@@ -86,12 +87,13 @@ class Segmenter(PicturesTask, Task, name="segment"):
     def predict_proba(self, X: Any) -> Any:
         """Return the probability of every class, in the order of ``classes_``: (n, K, H, W), or a list."""
         check_is_fitted(self)
-        return like_pictures([self._shares(picture) for picture in as_pictures(X)], X)
+        places = [self.order_.index(value) for value in self.classes_]
+        return like_pictures([self._shares(picture)[places] for picture in as_pictures(X)], X)
 
     def predict_pictures(self, x: list[Array]) -> list[Array]:
         """Return the mask of every picture, (H, W)."""
         check_is_fitted(self)
-        values = np.asarray(self.classes_)
+        values = np.asarray(self.order_)
         return [values[self._shares(picture).argmax(axis=0)] for picture in x]
 
     def evaluate(self, train: Rows, held: Rows) -> Evaluation:
@@ -103,7 +105,7 @@ class Segmenter(PicturesTask, Task, name="segment"):
         check_is_fitted(self)
         seen = {value for mask in held.y or [] for value in np.unique(mask).tolist()}
         values = [
-            *self.classes_,
+            *self.order_,
             *sorted(seen - {*self.classes_, self.void_}),
         ]  # those it could not learn, too
         void = None if self.void_ is None else len(values)
@@ -118,7 +120,7 @@ class Segmenter(PicturesTask, Task, name="segment"):
 
     def class_name(self, value: int) -> str:
         """Return the name of a class: the user's, or its value."""
-        known = sorted(self.classes_)
+        known = self.classes_
         if self.class_names is None or value not in known:
             return f"#{value:06x}" if isinstance(self.ignore, str) or max(known) > 0xFFFF else f"class {value}"
         return self.class_names[known.index(value)]
@@ -141,7 +143,9 @@ class Segmenter(PicturesTask, Task, name="segment"):
         if len(counts) > _MOST:
             came = f"All masks together hold {len(counts):,} values"
             raise InputError(came, f"at most {_MOST} classes, and not a number for each object", "(mask > 0) * 1")
-        self.classes_ = sorted(counts, key=lambda value: -counts[value]) if len(counts) == 2 else sorted(counts)
+        self.classes_ = sorted(counts)
+        two = len(counts) == 2
+        self.order_ = sorted(counts, key=lambda value: (-counts[value], value)) if two else self.classes_
         if self.class_names is not None and len(self.class_names) != len(counts):
             came = f"{len(self.class_names)} names for the {len(counts)} classes {', '.join(map(str, sorted(counts)))}"
             raise InputError(came, "a name for each class, in the order of the values")
@@ -153,7 +157,7 @@ class Segmenter(PicturesTask, Task, name="segment"):
 
     def _index(self, mask: Array, values: list[int] | None = None) -> Array:
         """Return the place of every pixel's class among the values, (H, W); void comes after the last."""
-        values = values or self.classes_
+        values = values or self.order_
         order = np.argsort(values)
         place = np.searchsorted(np.asarray(values)[order], mask.reshape(mask.shape[-2:])).clip(max=len(values) - 1)
         index: Array = order[place].astype(np.uint8)
@@ -161,6 +165,6 @@ class Segmenter(PicturesTask, Task, name="segment"):
         return index
 
     def _shares(self, picture: Array) -> Array:
-        """Return the probability of every class, (K, H, W)."""
+        """Return the probability of every class, in the order of ``order_``: (K, H, W)."""
         shares = averaged(partial(through, self.estimator_), picture, self.flips if self.ensemble else "none")
         return np.concatenate([1 - shares, shares]) if len(shares) == 1 else shares
