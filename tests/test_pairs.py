@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from torch.testing import assert_close
 
 import narrows as nw
+from narrows.data.augment import CropFlip, Flip
 from narrows.data.pairs import Batch, Pairs
 from narrows.errors import InputError
 from narrows.likelihood import Categorical, Gaussian
@@ -218,3 +219,13 @@ def test_a_fit_leaves_the_global_random_numbers_alone():
     nw.ConditionalVAE(latent_dim=2, epochs=1, random_state=0).fit(X, y)
     nw.VAE(latent_dim=2, epochs=1, random_state=0).fit_pairs(Pairs(X, transform=torch.bernoulli))
     assert torch.equal(before, torch.get_rng_state())
+
+
+def test_rows_that_are_scored_are_windows_of_the_size_that_is_learnt_from():
+    x = np.random.default_rng(0).random((5, 1, 12, 9), np.float32)
+    pairs = Pairs(x, 2 * x, augment=CropFlip(6, Flip()))
+    learnt, scored = pairs.batch(slice(0, 3)), pairs.take(np.arange(3)).plain().batch(slice(0, 3))
+    assert learnt.x.shape == scored.x.shape == (3, 1, 6, 6)
+    assert np.array_equal(scored.x, x[:3, :, 3:9, 1:7])
+    assert torch.equal(scored.target, 2 * scored.x)
+    assert Pairs(x, augment=Flip()).plain().augment is None

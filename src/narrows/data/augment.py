@@ -8,7 +8,7 @@ from torch import Tensor
 
 from narrows.data.pairs import Batch
 
-__all__ = ["Crop", "Flip"]
+__all__ = ["Crop", "CropFlip", "Flip", "Middle"]
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,54 @@ class Crop:
             return torch.stack([row[..., top : top + tall, left : left + wide] for row, top, left in rows])
 
         return _both(batch, cut)
+
+
+@dataclass(frozen=True)
+class Middle:
+    """Cuts the middle of ``side`` x ``side`` out of each picture, its target and its weight.
+
+    Examples
+    --------
+    >>> x = torch.arange(16.0).reshape(1, 1, 4, 4)
+    >>> Middle(2)(Batch(x, x)).target.flatten().tolist()
+    [5.0, 6.0, 9.0, 10.0]
+    """
+
+    side: int
+
+    def __call__(self, batch: Batch) -> Batch:
+        """Return the windows; pictures that are smaller stay whole."""
+        height, width = batch.x.shape[-2:]
+        tall, wide = min(self.side, height), min(self.side, width)
+        top, left = (height - tall) // 2, (width - wide) // 2
+        return _both(batch, lambda t: t[..., top : top + tall, left : left + wide])
+
+
+@dataclass(frozen=True)
+class CropFlip:
+    """Cuts a window of ``side`` x ``side`` out of each picture and flips it; where rows are scored, the middle.
+
+    Examples
+    --------
+    >>> x = torch.arange(16.0).reshape(1, 1, 4, 4)
+    >>> windows = CropFlip(2, Flip())
+    >>> windows(Batch(x, x)).x.shape, windows.still(Batch(x, x)).x.flatten().tolist()
+    (torch.Size([1, 1, 2, 2]), [5.0, 6.0, 9.0, 10.0])
+    """
+
+    side: int
+    flip: Flip | None = None
+
+    @property
+    def still(self) -> Middle:
+        """What takes its place where nothing may be left to chance."""
+        return Middle(self.side)
+
+    def __call__(self, batch: Batch) -> Batch:
+        """Return the windows."""
+        if max(batch.x.shape[-2:]) > self.side:
+            batch = Crop(self.side)(batch)
+        return batch if self.flip is None else self.flip(batch)
 
 
 def _some(batch: Batch, change: Callable[[Tensor], Tensor]) -> Batch:

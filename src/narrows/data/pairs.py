@@ -92,6 +92,7 @@ class Pairs:
         reconstructs its input, and then x is the transformed target.
     augment : callable, optional
         Applied to every batch of the rows that are learnt from, and to no others: flips, crops, dropped labels.
+        Held-out rows get its ``still`` instead, where it has one.
     labels : bool
         The targets are labels, which stay as they are; what fits or scores with a likelihood of labels sets it.
 
@@ -149,8 +150,9 @@ class Pairs:
         return Pairs(*columns, dtype=self.dtype, transform=self.transform, augment=self.augment, labels=self.labels)
 
     def plain(self) -> "Pairs":
-        """Return the rows as they are scored: without augmentation."""
-        return Pairs(*self.columns, dtype=self.dtype, transform=self.transform, labels=self.labels)
+        """Return the rows as they are scored: without augmentation, or with what is ``still`` of it."""
+        still = getattr(self.augment, "still", None)
+        return Pairs(*self.columns, dtype=self.dtype, transform=self.transform, augment=still, labels=self.labels)
 
     @property
     def row_weight(self) -> Tensor | None:

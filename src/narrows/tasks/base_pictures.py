@@ -2,16 +2,15 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from narrows.data.augment import Crop, Flip
+from narrows.data.augment import CropFlip, Flip
 from narrows.data.crops import crops
-from narrows.data.pairs import Batch, Pairs
+from narrows.data.pairs import Pairs
 from narrows.data.pictures import alike
 from narrows.data.tiles import pad, tiled, tiled_network
 from narrows.errors import InputError
@@ -20,11 +19,11 @@ from narrows.inference import run
 from narrows.likelihood import Likelihood
 from narrows.penalties import Dice
 from narrows.tasks.base import Evaluation, Rows
+from narrows.tasks.base_ensemble import Flips
 
 __all__ = [
     "Examples",
     "PicturesTask",
-    "Window",
     "as_pictures",
     "budget",
     "crop_size",
@@ -34,6 +33,7 @@ __all__ = [
     "resized",
     "shown",
     "through",
+    "windows",
 ]
 
 Array = NDArray[Any]
@@ -123,22 +123,13 @@ def crop_size(sizes: Sequence[tuple[int, ...]], most: int, multiple: int) -> tup
     return height, width
 
 
-@dataclass(frozen=True)
-class Window:
-    """Cuts a window out of each picture and flips it: ``horizontal``, ``all`` (turned as well) or ``none``."""
-
-    side: int
-    flips: str
-
-    def __call__(self, batch: Batch) -> Batch:
-        """Return the windows."""
-        if max(batch.x.shape[-2:]) > self.side:
-            batch = Crop(self.side)(batch)
-        return batch if self.flips == "none" else Flip(*[self.flips == "all"] * 2)(batch)
+def windows(side: int, flips: Flips) -> CropFlip:
+    """Return what cuts windows out of pictures and flips them: ``horizontal``, ``all`` (turned as well) or ``none``."""
+    return CropFlip(side, None if flips == "none" else Flip(*[flips == "all"] * 2))
 
 
 def fit_crops(
-    model: Estimator, x: list[Array], y: list[Array], likelihood: Likelihood, window: Window, dice: float = 0.0
+    model: Estimator, x: list[Array], y: list[Array], likelihood: Likelihood, window: CropFlip, dice: float = 0.0
 ) -> Estimator:
     """Fit a network to windows of pictures (C, H, W) of any sizes, for as long as it was asked to or a few minutes.
 

@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 
 from narrows import metrics
-from narrows.data.augment import Crop, Flip
+from narrows.data.augment import CropFlip, Flip
 from narrows.data.crops import crops
-from narrows.data.pairs import Batch, Pairs
+from narrows.data.pairs import Pairs
 from narrows.data.tiles import tiled, tiled_network
 from narrows.estimator import Estimator
 from narrows.funnel import held_out
@@ -37,6 +37,7 @@ WINDOW = 64  # side of what is learnt from at a time ...
 CROP = 96  # ... cut anew from crops of this side
 _TILE = 384  # side of the tiles that large pictures are cut into
 _SEEN = 512  # side of what is measured of a large picture
+_TURNED = Flip(vertical=True, diagonal=True)
 _MOST = 20  # pictures that are measured
 _STEPS = {"cpu": 2000, "other": 20_000}  # of a fit without epochs and minutes
 
@@ -154,7 +155,7 @@ def learn(model: Estimator, x: Sequence[Array], y: Sequence[Array] | None) -> tu
     channels = channels_of([each for part in colours for each in part or ()])
     inputs, targets = (None if part is None else apart(part, channels) for part in colours)
     multiple = model.chosen_network((channels, CROP, CROP)).multiple
-    most, augment = (CROP, turned) if multiple else (WINDOW, Flip(vertical=True, diagonal=True))
+    most, augment = (CROP, CropFlip(WINDOW, _TURNED)) if multiple else (WINDOW, _TURNED)
     size = crop_size([each.shape[1:] for each in inputs or ()], most, multiple)
     pairs, remarks = crops(inputs or (), targets, size, augment=augment)
     model.set_params(**plan(model, len(pairs)))
@@ -163,11 +164,6 @@ def learn(model: Estimator, x: Sequence[Array], y: Sequence[Array] | None) -> tu
         crop = "crop is" if len(pairs) == 1 else "crops are"
         remarks.append(f"{len(pairs)} {crop} too few to put some aside: the best weights are the best for these")
     return model.fit_pairs(pairs, valid=pairs.plain() if alone else None), remarks
-
-
-def turned(batch: Batch) -> Batch:
-    """Cut a window out of every crop, anew each time, and flip and turn it."""
-    return Flip(vertical=True, diagonal=True)(Crop(WINDOW)(batch))
 
 
 def plan(estimator: Estimator, crops: int) -> dict[str, Any]:

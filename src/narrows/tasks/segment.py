@@ -18,12 +18,12 @@ from narrows.tasks.base_ensemble import Flips, averaged
 from narrows.tasks.base_pictures import (
     Examples,
     PicturesTask,
-    Window,
     as_pictures,
     fit_crops,
     like_pictures,
     paired,
     through,
+    windows,
 )
 from narrows.tasks.segment_judge import judge
 
@@ -77,7 +77,7 @@ class Segmenter(PicturesTask, Task, name="segment"):
         targets, likelihood = [self._index(mask)[None] for mask in masks], self._likelihood()
         if not likelihood.labels:
             targets = [mask * np.uint8(255) for mask in targets]
-        self.estimator_ = fit_crops(model, x, targets, likelihood, Window(self.crop, self.flips), self.dice)
+        self.estimator_ = fit_crops(model, x, targets, likelihood, windows(self.crop, self.flips), self.dice)
         return self
 
     def predict(self, X: Any) -> Any:

@@ -21,7 +21,6 @@ from narrows.tasks.base_ensemble import Flips, averaged
 from narrows.tasks.base_pictures import (
     Examples,
     PicturesTask,
-    Window,
     as_pictures,
     fit_crops,
     like_pictures,
@@ -29,6 +28,7 @@ from narrows.tasks.base_pictures import (
     resized,
     shown,
     through,
+    windows,
 )
 
 __all__ = ["Translator"]
@@ -74,7 +74,7 @@ class Translator(PicturesTask, Task, name="translate"):
         targets = alike(y)
         self.whole_ = targets[0].dtype.kind == "u"  # results are levels of grey in [0, 1]
         likelihood: Likelihood = as_part("likelihood", model.likelihood)
-        self.estimator_ = fit_crops(model, x, targets, likelihood, Window(self.crop, self.flips))
+        self.estimator_ = fit_crops(model, x, targets, likelihood, windows(self.crop, self.flips))
         return self
 
     def predict(self, X: Any) -> Any:
