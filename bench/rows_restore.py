@@ -16,8 +16,8 @@ from narrows.resize import luminance
 from narrows.tasks.base_restore import CROP
 from narrows.tasks.upscale import enlarged, reduced
 
-STEPS = {"denoise-natural": 5000, "upscale": 1500}  # of 16 windows of 64 x 64, for each fit ...
-MINUTES = {"denoise-natural": 18.0, "upscale": 6.0}  # ... or fewer, on a machine that is too slow or busy for them
+STEPS = {"denoise-natural": 5000, "upscale": 4500}  # of 16 windows of 64 x 64, for each fit ...
+MINUTES = {"denoise-natural": 18.0, "upscale": 18.0}  # ... or fewer, on a machine that is too slow or busy for them
 
 
 def denoise_natural(seed: int, quick: bool) -> Measured:
