@@ -1,5 +1,6 @@
 """The anomaly detector: its score, its threshold, its labels, its artefact."""
 
+import json
 import warnings
 from pathlib import Path
 from typing import Any
@@ -272,3 +273,30 @@ def test_rows_for_the_threshold_may_be_given() -> None:
     fitted = detector(clean=True).fit(X, aside=aside)
     assert np.allclose(fitted.calibration_, np.sort(-fitted.score_samples(aside)))
     assert len(fitted.reference_) == 200
+
+
+@pytest.mark.parametrize("words", [(0, 1), (1, -1), (False, True), ("normal", "anomaly"), ("Ordinary", "Outlier")])
+def test_labels_mean_the_same_in_fit_and_report_whatever_their_form(words, tmp_path):
+    rng = np.random.default_rng(0)
+    X = np.concatenate([rng.normal(size=(90, 4)), rng.normal(8, 1, size=(10, 4))])
+    y = np.array(words)[np.repeat([0, 1], [90, 10])]
+    model = nw.AnomalyDetector(epochs=1, random_state=0).fit(X, y)
+    assert model.n_labelled_ == 10
+    nw.report(model, X, tmp_path / "run", y)
+    report = json.loads((tmp_path / "run" / "report.json").read_text())
+    assert report["metrics"]["auroc"]["value"] == 1.0
+
+
+def test_labels_that_do_not_say_what_is_anomalous_are_refused(tmp_path):
+    X, y = np.random.default_rng(0).normal(size=(60, 3)), np.repeat(["cat", "dog"], 30)
+    model = nw.AnomalyDetector(epochs=1, random_state=0).fit(X)
+    with pytest.raises(nw.InputError, match=r"'cat' and 'dog' do not say.*normal and anomaly"):
+        nw.report(model, X, tmp_path / "run", y)
+
+
+def test_a_threshold_that_is_refused_changes_nothing():
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    model = nw.AnomalyDetector(contamination=0.1, epochs=1, random_state=0).fit(X)
+    with pytest.raises(nw.InputError):
+        model.rethreshold(2.0)
+    assert (model.fpr, model.contamination) == (None, 0.1)

@@ -10,7 +10,7 @@ import pytest
 
 import narrows as nw
 from narrows.cli import main
-from narrows.code_size import CodeSize, active_units, sweep
+from narrows.code_size import CodeSize, _search, active_units, sweep
 
 
 def planted(n: int = 600, seed: int = 0) -> pl.DataFrame:
@@ -237,3 +237,8 @@ def test_identifiers_constants_few_rows_and_an_unseen_category(
     back = pl.read_csv(tmp_path / "out" / "reconstruction.csv", schema_overrides={"customer_id": pl.String})
     assert back["site"].to_list() == ["here"] * 5
     assert set(back["colour"]) <= {"red", "blue"}
+
+
+def test_a_code_that_explains_nothing_is_the_shortest():
+    assert _search(lambda size: -0.1 * size, 10) == (1, 1)
+    assert _search(lambda size: 0.0, 10) == (1, 1)

@@ -105,6 +105,8 @@ def _search(explains: Callable[[int], float], values: int) -> tuple[int, int]:
         if len(tried) > 2 and explains(size) - explains(tried[-3]) < _FLAT:
             break
     best = max(tried, key=explains)
+    if explains(best) <= 0:
+        return tried[0], best
     enough = next(size for size in tried if explains(size) >= _KEPT * explains(best))
     short = max((size for size in tried if size < enough), default=0)
     while enough - short > max(1, enough // 8):

@@ -18,12 +18,12 @@ from narrows.errors import InputError
 from narrows.journeys.outputs import write_outputs, write_table
 from narrows.journeys.rows import RowsJourney, split
 from narrows.params import param
+from narrows.tasks.anomaly_rows import ACCEPTED, strange_names
 
 __all__ = ["AnomalyJourney", "labelled", "reasons"]
 
 _NAMES = ("ordinary", "anomalous")
 _REASONS = 3
-_WORDS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1}
 
 
 class AnomalyJourney(RowsJourney):
@@ -92,10 +92,11 @@ def _bare(source: Source) -> Source:
 
 def labelled(source: Source, name: str) -> Source:
     """Return rows whose labels are those of a column, which is no feature any more."""
-    accepted = "a column of 0 (ordinary) and 1 (anomalous)"
+    accepted = f"a column of {ACCEPTED}"
     if isinstance(source, TableSource) and name in source.frame.columns:
         words = source.frame[name].cast(pl.String).str.strip_chars().str.to_lowercase()
-        found = words.replace_strict(_WORDS, default=None, return_dtype=pl.Int64)
+        known = strange_names(words.drop_nulls().unique().to_list())
+        found = words.replace_strict(known or {}, default=None, return_dtype=pl.Int64)
         odd = words.filter(found.is_null()).unique().sort().to_list()
         if odd or source.frame.width == 1:
             shown = ", ".join("missing" if each is None else repr(each) for each in odd[:3])
@@ -105,8 +106,8 @@ def labelled(source: Source, name: str) -> Source:
         note = f"{name!r} is read as labels ({found.sum()} of {len(found)} rows are anomalous), not as a feature"
         made: Source = replace(source, frame=source.frame.drop(name), id_columns=others, notes=(*source.notes, note))
         labels = found.to_numpy()
-    elif name == "y" and source.class_names is not None and set(source.class_names) <= set(_WORDS):
-        made, labels = source, np.array([_WORDS[each] for each in source.class_names])[source.labels]
+    elif name == "y" and source.class_names is not None and (known := strange_names(source.class_names)):
+        made, labels = source, np.array([known[each.lower()] for each in source.class_names])[source.labels]
     else:
         columns = source.frame.columns if isinstance(source, TableSource) else ["y, in an .npz file"]
         near = difflib.get_close_matches(name, columns, 1, 0.4)

@@ -89,9 +89,10 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
     def fit(self, X: Any, y: Any = None, *, aside: Any = None) -> Self:
         """Fit to rows X: a table (n, d), or images (n, H, W) or (n, C, H, W).
 
-        ``y`` of 0 (ordinary) and 1 (anomalous) leaves the anomalous rows out; ``n_labelled_`` counts them. Any other
-        y is ignored with a warning. ``n_set_aside_`` counts the rows that were too strange for training. ``aside`` are
-        ordinary rows that set the threshold, instead of a fifth of X.
+        ``y`` of 0 (ordinary) and 1 (anomalous), or of 1 and -1, or of words such as normal and anomaly, leaves the
+        anomalous rows out; ``n_labelled_`` counts them. Any other y is ignored with a warning. ``n_set_aside_`` counts
+        the rows that were too strange for training. ``aside`` are ordinary rows that set the threshold, instead of a
+        fifth of X.
         """
         if self.contamination is not None and self.fpr is not None:
             came = f"Two thresholds came, both fpr={self.fpr:g} and contamination={self.contamination:g}"
@@ -169,8 +170,8 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
     def rethreshold(self, fpr: float) -> Self:
         """Flag a share of at most ``fpr`` of ordinary rows from now on; nothing is trained."""
         check_is_fitted(self)
+        check_params(clone(self).set_params(fpr=fpr, contamination=None))
         self.set_params(fpr=fpr, contamination=None)
-        check_params(self)
         return self
 
     def score_samples(self, X: Any) -> np.ndarray:

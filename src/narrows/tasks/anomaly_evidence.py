@@ -7,8 +7,10 @@ import numpy as np
 
 from narrows import metrics
 from narrows.baselines import ANOMALY_BASELINES
+from narrows.errors import InputError
 from narrows.fitted import conformal
 from narrows.fitted.flagged import tally
+from narrows.tasks.anomaly_rows import ACCEPTED, strange_names
 from narrows.tasks.base import Evaluation, Metric, Picture, Rows, pick, unit
 
 if TYPE_CHECKING:
@@ -103,7 +105,7 @@ def _judged(held: Rows) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """Return rows with 0 for ordinary and 1 for anomalous, and what there is to say of them."""
     rows = unit(held.X)
     if held.labels is not None and len(np.unique(held.labels)) == 2:
-        return rows, np.asarray(held.labels), []
+        return rows, _strange(held), []
     made = planted(rows, 0).astype(rows.dtype)
     if rows.ndim > 2:
         made = np.clip(made, 0, 1)
@@ -114,6 +116,16 @@ def _judged(held: Rows) -> tuple[np.ndarray, np.ndarray, list[str]]:
     )
     labels = np.repeat([0, 1], len(rows))
     return np.concatenate([rows, made]), labels, [note]
+
+
+def _strange(held: Rows) -> np.ndarray:
+    """Return 1 for the rows that their labels call anomalous, 0 for the others."""
+    values, places = np.unique(np.asarray(held.labels), return_inverse=True)
+    names = [held.class_names[value] if held.class_names else value for value in values.tolist()]
+    strange = strange_names(names)
+    if strange is None:
+        raise InputError(f"Labels {names[0]!r} and {names[1]!r} do not say which is anomalous", ACCEPTED)
+    return np.array([int(strange[str(name).strip().lower()]) for name in names])[places]
 
 
 def _competitors(

@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -9,18 +10,38 @@ import numpy as np
 from narrows.estimator import Estimator
 from narrows.parts import as_part
 
-__all__ = ["inside_fence", "moments", "ordinary_rows"]
+__all__ = ["ACCEPTED", "inside_fence", "moments", "ordinary_rows", "strange_names"]
+
+ACCEPTED = "0 (ordinary) and 1 (anomalous), 1 and -1, false and true, or words such as normal and anomaly"
+_ORDINARY = {"0", "0.0", "false", "no", "ordinary", "normal", "inlier", "good"}
+_STRANGE = {"1", "1.0", "true", "yes", "anomalous", "anomaly", "abnormal", "outlier", "bad"}
+_SIGNS = {"1": False, "1.0": False, "-1": True, "-1.0": True}  # what scikit-learn's predict gives
+
+
+def strange_names(names: Iterable[Any]) -> dict[str, bool] | None:
+    """Return for every label, as lower-case text, whether it means anomalous; None where one of them says nothing.
+
+    Examples
+    --------
+    >>> strange_names([0, 1]), strange_names([-1, 1]), strange_names(["cat", "dog"])
+    ({'0': False, '1': True}, {'-1': True, '1': False}, None)
+    """
+    texts = sorted({str(name).strip().lower() for name in names})
+    words = dict.fromkeys(_ORDINARY, False) | dict.fromkeys(_STRANGE, True)
+    known = _SIGNS if {"-1", "-1.0"} & {*texts} else words
+    return {text: known[text] for text in texts} if known.keys() >= {*texts} else None
 
 
 def ordinary_rows(y: Any, n: int) -> np.ndarray:
     """Return which rows are not labelled as anomalous."""
     if y is None:
         return np.ones(n, bool)
-    labels = np.asarray(y).ravel()
-    if len(labels) != n or not np.isin(labels, (0, 1)).all():
-        warnings.warn("y is ignored: it is not one 0 (ordinary) or 1 (anomalous) per row", stacklevel=4)
+    values, places = np.unique(np.asarray(y).ravel().astype(str), return_inverse=True)
+    strange = strange_names(values.tolist())
+    if len(places) != n or strange is None:
+        warnings.warn(f"y is ignored: it is not, for every row, one of {ACCEPTED}", stacklevel=4)
         return np.ones(n, bool)
-    return np.asarray(labels != 1)
+    return ~np.array([strange[value.strip().lower()] for value in values.tolist()])[places]
 
 
 def moments(model: Estimator, rows: np.ndarray) -> tuple[Any, Any]:
