@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
 
 import narrows as nw
 from narrows.errors import InputError
@@ -70,3 +71,21 @@ def test_arrays_of_pictures_and_rows_are_told_apart(tmp_path: Path) -> None:
     assert nw.report(task, same, tmp_path / "up")["task"] == "upscale"
     rows = nw.Denoiser(estimator=DenoisingAutoEncoder(latent_dim=4), epochs=1, random_state=0).fit(same / 255.0)
     assert nw.report(rows, same / 255.0, tmp_path / "rows")["data"]["name"] == "rows given to nw.report"
+
+
+def test_a_denoiser_of_pairs_is_measured_on_pairs(tmp_path):
+    images = load_digits().images[:200] / 16
+    model = nw.Denoiser(epochs=2, random_state=0).fit(images**3, images)
+    report = nw.report(model, images**3, tmp_path / "run", images)
+    noisy = report["baselines"]["the noisy input"]["mse"]
+    assert noisy == pytest.approx(np.square(images[100:] ** 3 - images[100:]).mean(), rel=1e-5)
+    assert "Gaussian noise" not in (tmp_path / "run" / "report.html").read_text()
+    with pytest.raises(nw.InputError, match="without clean ones"):
+        nw.report(model, images**3, tmp_path / "other")
+
+
+def test_rows_with_holes_are_reported_by_tasks_that_read_them(tmp_path):
+    X = np.random.default_rng(0).normal(size=(80, 4))
+    X[::7, 2] = np.nan
+    model = nw.DensityEstimator(epochs=1, random_state=0).fit(X)
+    assert nw.report(model, X, tmp_path / "run")["task"] == "density"

@@ -46,15 +46,17 @@ def halves(task: Task, X: Any, y: Any = None) -> tuple[Rows, Rows]:
             came = f"{len(lacking)} of the {len(names)} columns of the fit are missing: {', '.join(lacking[:10])}"
             raise InputError(came, "the columns of the fit, in any order")
         X = X[list(names)]
-    rows = checked_rows(task.estimator_, X, reset=False)
+    rows = checked_rows(task.estimator_, X, reset=False, missing=task.reads_missing)
     n = rows.shape[0]
     if n < 4:
         raise InputError(f"{n} rows came to nw.report", "at least 4: half to compare with, half to measure on")
-    labels, classes = (None, None) if y is None else np.unique(np.asarray(y), return_inverse=True)[::-1]
-    if labels is not None and labels.shape != (n,):
+    labels, classes = None if y is None else np.asarray(y), None
+    if labels is not None and labels.ndim == 1:
+        classes, labels = np.unique(labels, return_inverse=True)
+    if labels is not None and labels.shape != (n,) and not (getattr(task, "paired_", False) and len(labels) == n):
         raise InputError(f"y of shape {np.shape(y)} came for {n} rows", "one label per row")
     order = np.arange(n)
-    if labels is not None and (np.diff(labels) >= 0).all():
+    if labels is not None and labels.ndim == 1 and (np.diff(labels) >= 0).all():
         order = np.random.default_rng(0).permutation(n)
     title = tuple(map(str, names)) if names is not None else tuple(columns)
     made = [

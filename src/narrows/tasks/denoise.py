@@ -60,7 +60,9 @@ class Denoiser(PicturesTask, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         """Fit to clean rows X, or to noisy rows X with clean rows y of that shape; ``sample_weight`` is (n,)."""
         model = self.resolve()
         noise = as_part("corruption", self.noise)
-        if y is None or np.asarray(y).ndim < 2:
+        self.paired_ = y is not None and np.asarray(y).ndim > 1
+        self.__dict__.pop("remarks_", None)
+        if not self.paired_:
             name = "noise" if hasattr(model, "noise") else "corruption"
             self.estimator_ = model.set_params(**{name: noise}).fit(X, sample_weight=sample_weight)
             return self
@@ -102,7 +104,7 @@ class Denoiser(PicturesTask, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     @property
     def on_pictures(self) -> bool:
         """Return whether it was fitted to lists of pictures."""
-        return hasattr(self, "paired_")
+        return hasattr(self, "remarks_")
 
     def fit_pictures(self, x: list[np.ndarray], y: list[np.ndarray] | None = None) -> Self:
         """Fit to clean pictures (C, H, W), or to noisy ones and the clean ones of their sizes; alpha is left out."""
@@ -160,12 +162,13 @@ class Denoiser(PicturesTask, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         return fitted
 
     def evaluate(self, train: Rows, held: Rows) -> Evaluation:
-        """Return the error on newly noised ``held`` rows beside the competitors', all on the same noise."""
-        clean, noisy = unit(held.X), self.corrupted(held.X, seed=1)
-        some = unit(pick(train, _TRAIN).X)
+        """Return the error on newly noised ``held`` rows beside the competitors', all on the same noise.
+
+        After a fit to pairs the rows are noisy ones, and their ``labels`` the clean ones.
+        """
+        (noisy, clean), (dirty, some) = self._sides(held, 1), self._sides(pick(train, _TRAIN), 2)
         rivals: dict[str, np.ndarray] = {"the noisy input": NoisyInput().denoise(noisy)}
-        dirty = self.corrupted(some, seed=2)
-        notes = [self._said()] if clean.ndim > 2 else []
+        notes = [self._said()] if clean.ndim > 2 and not self.paired_ else []
         try:
             rivals["the best linear denoiser"] = LinearDenoiser().fit(dirty, some).denoise(noisy)
         except InputError as error:  # very wide rows
@@ -186,10 +189,19 @@ class Denoiser(PicturesTask, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         pictures = []
         if clean.ndim > 2:
             strips = {"originals": clean[:12], "middle": noisy[:12], "results": result[:12]}
-            caption = "Held-out rows with noise that the model has not seen."
+            caption = "Held-out rows" + ("." if self.paired_ else " with noise that the model has not seen.")
             data = {**strips, "titles": ("clean", "noisy", "cleaned")}
             pictures.append(Picture("reconstructions", "Clean, noisy, cleaned", caption, data))
         return Evaluation(metrics, baselines, "mse", rival, len(clean), ours - errors[rival], pictures, notes)
+
+    def _sides(self, rows: Rows, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return noisy rows and the clean ones."""
+        if not self.paired_:
+            return self.corrupted(rows.X, seed=seed), unit(rows.X)
+        if rows.labels is None or np.ndim(rows.labels) < 2:
+            came = f"Rows ({len(rows.X)}) without clean ones came to a model that learnt from both"
+            raise InputError(came, "the clean rows of X as y", "nw.report(fitted, noisy, folder, clean)")
+        return unit(rows.X), unit(np.asarray(rows.labels)).reshape(rows.X.shape)
 
 
 def _psnr(errors: np.ndarray) -> float:
