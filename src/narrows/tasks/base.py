@@ -9,9 +9,11 @@ import torch
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
+from narrows.errors import InputError
 from narrows.estimator import Estimator
 from narrows.inputs import unit
 from narrows.params import TASKS, check_params, kebab, param, register
+from narrows.parts import as_part
 
 __all__ = ["Evaluation", "Metric", "NewRows", "Picture", "Rows", "Task", "unit"]
 
@@ -80,6 +82,7 @@ class Task(BaseEstimator):
     arrays: ClassVar[tuple[str, ...]] = ()  # those that it keeps beside the weights
     reads_missing: ClassVar[bool] = False  # NaN stands for a missing value; otherwise the schema fills it
     imputes: ClassVar[bool] = False  # whether ``reconstruct`` fills the holes of a table
+    reads_labels: ClassVar[bool] = False  # whether its autoencoder may price labels, whose mean is no row
     mapped: ClassVar[bool] = False  # whether its outputs hold codes that are worth a map
 
     estimator: Estimator | None = param(None, "the autoencoder; none: the task's own choice")
@@ -125,6 +128,9 @@ class Task(BaseEstimator):
         shared = {f.name for f in fields(self)} & {f.name for f in fields(chosen)}
         own = {name: getattr(self, name) for name in shared}
         chosen.set_params(**{name: value for name, value in own.items() if value is not None})
+        if not self.reads_labels and as_part("likelihood", chosen.likelihood).labels:
+            came = f"The likelihood {str(chosen.likelihood)!r} came for {self.name}: its mean is shares of labels, no row"
+            raise InputError(came, "a likelihood of values", "gaussian, or one-hot columns with bernoulli")
         return chosen
 
     def fitted_state(self) -> dict[str, Any]:
