@@ -142,6 +142,12 @@ def test_what_cannot_be_done_is_absent_and_says_why() -> None:
         type("Mine", (AutoEncoder,), {})
 
 
+@pytest.mark.parametrize("n", [0, -1])
+def test_fewer_rows_than_one_cannot_be_drawn(n: int) -> None:
+    with pytest.raises(InputError, match=f"{n} rows are asked for. Accepted: at least 1"):
+        make(VAE, epochs=0).fit(X).sample(n)
+
+
 def test_the_noise_is_on_the_input_only() -> None:
     model = make(DenoisingAutoEncoder, noise="mask:1", epochs=60, lr=0.01, latent_dim=4, validation=0.0).fit(X)
     zeros = model.reconstruct(np.zeros((1, 64), np.float32))
