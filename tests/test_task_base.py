@@ -9,7 +9,9 @@ from narrows.errors import InputError
 LABELS = nw.AutoEncoder(latent_dim=2, likelihood="categorical:5", epochs=1)
 
 
-@pytest.mark.parametrize("task", [nw.Reducer, nw.Denoiser, nw.AnomalyDetector, nw.Generator, nw.Upscaler, nw.Translator])
+@pytest.mark.parametrize(
+    "task", [nw.Reducer, nw.Denoiser, nw.AnomalyDetector, nw.Generator, nw.Upscaler, nw.Translator]
+)
 def test_a_task_that_rebuilds_rows_refuses_labels_before_training(task):
     with pytest.raises(InputError, match=rf"'categorical:5' came for {task.name}: its mean is shares of labels"):
         task(estimator=LABELS).resolve()

@@ -1,6 +1,7 @@
 """Variational autoencoder (Kingma & Welling 2014) and beta-VAE (Higgins et al. 2017)."""
 
-from typing import ClassVar
+from numbers import Real
+from typing import Any, ClassVar
 
 from narrows.bottlenecks import Variational
 from narrows.estimator import Estimator, Problem
@@ -29,11 +30,18 @@ class VAE(Estimator):
 
     latent_dim: int = param(16, "numbers in the code", ge=1)
     likelihood: str | Likelihood = param("gaussian:learnt", "what the decoder's numbers mean", kind="likelihood")
-    beta: float | str | Schedule = param(1.0, "price of a nat of code, or a schedule: ramp:0,1,0.2", kind="schedule")
+    beta: float | str | Schedule = param(
+        1.0, "price of a nat of code, or a schedule: ramp:0,1,0.2", ge=0, kind="schedule"
+    )
     free_bits: float = param(0.0, "nats of every latent dimension that cost nothing while training", ge=0)
 
     def build(self, problem: Problem) -> Model:
         """Return network, variational code, likelihood."""
-        beta = self.beta if isinstance(self.beta, (int, float)) else as_part("schedule", self.beta)
-        code = Variational(self.latent_dim, beta, self.free_bits)
-        return problem.model(self.chosen_network(problem.shape), code)
+        return priced_code(self, problem)
+
+
+def priced_code(family: Any, problem: Problem) -> Model:
+    """Return the model of a family with a network, and a variational code of ``beta`` and ``free_bits``."""
+    beta = float(family.beta) if isinstance(family.beta, Real) else as_part("schedule", family.beta)
+    code = Variational(family.latent_dim, beta, family.free_bits)
+    return problem.model(family.chosen_network(problem.shape), code)

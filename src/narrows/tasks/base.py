@@ -129,7 +129,9 @@ class Task(BaseEstimator):
         own = {name: getattr(self, name) for name in shared}
         chosen.set_params(**{name: value for name, value in own.items() if value is not None})
         if not self.reads_labels and as_part("likelihood", chosen.likelihood).labels:
-            came = f"The likelihood {str(chosen.likelihood)!r} came for {self.name}: its mean is shares of labels, no row"
+            came = (
+                f"The likelihood {str(chosen.likelihood)!r} came for {self.name}: its mean is shares of labels, no row"
+            )
             raise InputError(came, "a likelihood of values", "gaussian, or one-hot columns with bernoulli")
         return chosen
 

@@ -19,7 +19,7 @@ from narrows.fitted.gaps import Gaps, flat, single
 from narrows.fitted.mixture import CodeMixture
 from narrows.fitted.sampling import decoded, prior_codes
 from narrows.fitted.walks import interpolated, traversed
-from narrows.inputs import checked_rows
+from narrows.inputs import checked_rows, label_text, label_texts
 from narrows.likelihood import Mixed
 from narrows.params import param
 from narrows.parts import as_part
@@ -72,8 +72,8 @@ class Generator(Gaps, Task, name="generate"):
         return {"latent_dim": max(1, min(16, math.prod(shape) // 2))} if self.latent_dim is None else {}
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Fit to rows X: a table (n, d), or images (n, H, W) or (n, C, H, W); y are labels, "" where there is none."""
-        y = None if y is None else np.asarray(y).astype(str)
+        """Fit to rows X: a table (n, d), or images (n, H, W) or (n, C, H, W); y are labels: None, NaN, "" where there is none."""
+        y = None if y is None else label_texts(y, np.shape(X)[0])
         model, self.units_ = self._chosen(y), None
         self._require_codes(model)
         grey = str(getattr(X, "dtype", "")) in ("uint8", "uint16")
@@ -122,6 +122,7 @@ class Generator(Gaps, Task, name="generate"):
         seed = drawn(random_state)
         draw, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
         known = self.classes_ if hasattr(self.estimator_, "classes_") or self.mixtures_ else []
+        label = label if label is None or str(label) in known else label_text(label)
         if label is not None and str(label) not in known:
             none = "no class: fitted without labels"
             raise InputError(f"The class {str(label)!r} came", ", ".join(known[:20]) or none)
