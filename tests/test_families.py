@@ -12,8 +12,8 @@ from sklearn.decomposition import PCA
 
 import narrows.families  # noqa: F401 - registers them
 from narrows.errors import InputError
-from narrows.families.linear import LinearAutoEncoder
 from narrows.families.conditional_vae import ConditionalVAE
+from narrows.families.linear import LinearAutoEncoder
 from narrows.families.vae import VAE
 from narrows.params import FAMILIES
 

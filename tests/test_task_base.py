@@ -5,6 +5,7 @@ import pytest
 
 import narrows as nw
 from narrows.errors import InputError
+from narrows.tasks.base_pictures import as_pictures
 
 LABELS = nw.AutoEncoder(latent_dim=2, likelihood="categorical:5", epochs=1)
 
@@ -20,6 +21,13 @@ def test_a_task_that_rebuilds_rows_refuses_labels_before_training(task):
 @pytest.mark.parametrize("task", [nw.DensityEstimator, nw.CodeClassifier, nw.Segmenter])
 def test_a_task_that_rebuilds_no_rows_takes_labels(task):
     assert task(estimator=LABELS).resolve().likelihood == "categorical:5"
+
+
+@pytest.mark.parametrize("shape", [(16, 12, 3), (9, 12, 1), (40, 40, 4)])
+def test_pictures_with_channels_last_are_not_read_as_maps(shape):
+    with pytest.raises(InputError, match=r"channels last.*np.moveaxis"):
+        as_pictures([np.zeros(shape)])
+    assert as_pictures([np.moveaxis(np.zeros(shape), 2, 0)])[0].shape == (shape[2], *shape[:2])
 
 
 def test_nothing_is_trained_on_labels_that_cannot_be_rebuilt():

@@ -24,8 +24,8 @@ def run(
     """Return ``function(model, batch)`` over all rows as one array, in the float type of the pairs.
 
     float64 rows go through a float64 copy of the model on the processor, so that a row's numbers do not depend on its
-    batch; other rows go to ``where``. The model itself stays as it is. ``made`` is the shape of what a row becomes, where that
-    is larger: memory is bounded by both.
+    batch; other rows go to ``where``. The model itself stays as it is. ``made`` is the shape of what a row becomes,
+    that is larger: memory is bounded by both.
     """
     pairs = pairs.read_by(model.likelihood)
     if pairs.dtype == torch.float64:

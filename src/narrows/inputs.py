@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import assert_all_finite, column_or_1d
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
+from narrows.data.source import channels_last
 from narrows.data.stream import Stored
 from narrows.errors import InputError
 
@@ -96,11 +97,12 @@ def model_rows(X: Any, image_shape: tuple[int, ...] | None, expected: tuple[int,
         X = (X.toarray() if sp.issparse(X) else X).reshape(X.shape[0], *image_shape)
     if X.ndim == 3:
         X = X.reshape(X.shape[0], 1, *X.shape[1:])
-    if X.ndim == 4 and X.shape[1] > 16 and X.shape[3] in (1, 3, 4):
-        came = f"Images of shape {X.shape[1:]} seem to have their channels last"
-        raise InputError(came, "(n, C, H, W)", "np.moveaxis(X, 3, 1)")
-    if expected is not None and tuple(X.shape[1:]) != tuple(expected):
-        came = f"Rows of shape {tuple(X.shape[1:])} came to a model fitted on rows of shape {tuple(expected)}"
+    row = tuple(X.shape[1:])
+    if channels_last(row) and row not in (tuple(image_shape or ()), tuple(expected or ())):
+        came = f"Images of shape {row} seem to have their channels last"
+        raise InputError(came, "(n, C, H, W)", f"np.moveaxis(X, 3, 1), or image_shape={row} where they are not")
+    if expected is not None and row != tuple(expected):
+        came = f"Rows of shape {row} came to a model fitted on rows of shape {tuple(expected)}"
         raise InputError(came, f"{tuple(expected)}")
     return X
 

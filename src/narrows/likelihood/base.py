@@ -60,7 +60,7 @@ class Likelihood(Pricing, Part):
         return -math.inf, math.inf
 
     def impossible(self, values: Tensor) -> Tensor:
-        """Return which targets have no probability; rounding may take them a little beyond the ends, and NaN has none."""
+        """Return which targets have no probability; rounding may take them a little beyond the ends."""
         low, high = self.support
         return ~((values >= low - _ROUNDED) & (values <= high + _ROUNDED))
 

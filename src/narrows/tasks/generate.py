@@ -72,7 +72,7 @@ class Generator(Gaps, Task, name="generate"):
         return {"latent_dim": max(1, min(16, math.prod(shape) // 2))} if self.latent_dim is None else {}
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Fit to rows X: a table (n, d), or images (n, H, W) or (n, C, H, W); y are labels: None, NaN, "" where there is none."""
+        """Fit to rows X: a table (n, d), or images (n, H, W) or (n, C, H, W); y are labels, or "" for none."""
         y = None if y is None else label_texts(y, np.shape(X)[0])
         model, self.units_ = self._chosen(y), None
         self._require_codes(model)
