@@ -25,7 +25,7 @@ def run(
 
     float64 rows go through a float64 copy of the model on the processor, so that a row's numbers do not depend on its
     batch; other rows go to ``where``. The model itself stays as it is. ``made`` is the shape of what a row becomes,
-    that is larger: memory is bounded by both.
+    where that is larger: it bounds how many rows go together.
     """
     pairs = pairs.read_by(model.likelihood)
     if pairs.dtype == torch.float64:

@@ -128,9 +128,7 @@ def _weights(
     ratio = 0.5 * (noise.square() - z.square()).flatten(2).sum(2) + 0.5 * log_var.flatten(1).sum(1, keepdim=True)
     target, cond, weight = (None if each is None else _repeated(each, draws) for each in batch[1:])
     params = model.decode(z.flatten(0, 1).to(batch.x), (), cond)
-    values = (
-        None if weight is None or weight.ndim == 1 else weight
-    )  # how often a row counts does not change its density
+    values = weight if weight is not None and weight.ndim > 1 else None  # how often a row counts is not its density
     nats = model.likelihood.nats(params, target, values)  # type: ignore[arg-type]
     return ratio - nats.cpu().double().reshape(ratio.shape)
 
