@@ -1,6 +1,8 @@
 """What every task is: a meta-estimator over any family, which can say how it did."""
 
+import math
 from abc import abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, NamedTuple, Self, dataclass_transform
 
@@ -16,6 +18,8 @@ from narrows.params import TASKS, check_params, kebab, param, register
 from narrows.parts import as_part
 
 __all__ = ["Evaluation", "Metric", "NewRows", "Picture", "Rows", "Task", "unit"]
+
+_BLOCK = 1 << 22
 
 
 class Metric(NamedTuple):
@@ -182,7 +186,24 @@ def error_rows(truth: np.ndarray, result: np.ndarray) -> np.ndarray:
     return errors
 
 
+def spaced(n: int, most: int) -> np.ndarray:
+    """Return which of ``n`` rows to look at: at most so many, evenly spaced.
+
+    Examples
+    --------
+    >>> spaced(10, 4).tolist(), spaced(2, 4).tolist()
+    ([0, 3, 6, 9], [0, 1])
+    """
+    return np.unique(np.linspace(0, n - 1, min(most, n)).astype(int))
+
+
 def pick(rows: Rows, most: int) -> Rows:
     """Return at most so many rows, evenly spaced."""
-    index = np.unique(np.linspace(0, rows.X.shape[0] - 1, min(most, rows.X.shape[0])).astype(int))
+    index = spaced(rows.X.shape[0], most)
     return rows._replace(X=rows.X[index], labels=None if rows.labels is None else rows.labels[index])
+
+
+def blocks(X: Any) -> Iterator[Any]:
+    """Yield rows in blocks of about four million values."""
+    step = max(1, _BLOCK // max(1, math.prod(X.shape[1:])))
+    yield from (X[start : start + step] for start in range(0, X.shape[0], step))
