@@ -5,6 +5,8 @@ import pytest
 
 import narrows as nw
 from narrows.errors import InputError
+from narrows.report.make import compression
+from narrows.tasks.base import Rows
 from narrows.tasks.base_pictures import as_pictures
 
 LABELS = nw.AutoEncoder(latent_dim=2, likelihood="categorical:5", epochs=1)
@@ -36,3 +38,15 @@ def test_nothing_is_trained_on_labels_that_cannot_be_rebuilt():
     with pytest.raises(InputError, match="one-hot columns"):
         task.fit(rows)
     assert not hasattr(task, "estimator_")
+
+
+def test_a_code_is_as_long_as_what_must_be_written_down():
+    rows = Rows(np.random.default_rng(0).random((20, 40), np.float32))
+    own = {"network": "dense:8", "epochs": 0, "random_state": 0}
+    entries = nw.VQVAE(latent_dim=16, groups=4, codes=100, **own).fit(rows.X)
+    assert compression(entries, rows) == {
+        **{"numbers_before": 40, "numbers_after": 4},
+        **{"bytes_before": 160, "bytes_after": 4},  # 4 entries of 7 bits
+    }
+    plain = nw.AutoEncoder(latent_dim=16, **own).fit(rows.X)
+    assert compression(plain, rows)["bytes_after"] == 64

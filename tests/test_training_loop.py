@@ -18,7 +18,7 @@ from narrows.likelihood import Gaussian
 from narrows.training.fit import Job, Settings, plan
 from narrows.training.loop import Rate, State, evaluate, train
 from narrows.training.runtime import Runtime
-from narrows.training.seeds import drawn, mixed, seeded
+from narrows.training.seeds import drawn, mixed, seed_of, seeded
 
 X = (load_digits().data / 16)[:320].astype(np.float32)
 
@@ -241,6 +241,8 @@ def test_seeds_leave_the_global_state_alone() -> None:
     numpy, torchs = np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
     assert drawn(3) == drawn(np.int64(3)) == drawn(np.random.RandomState(3))
     assert drawn(None) != drawn(None)
+    assert seed_of(np.int64(3)) == seed_of(3) == 3
+    assert seed_of(None) == seed_of(np.random.RandomState(3)) == 0
     with seeded(1):
         a = torch.rand(2)
     with seeded(1):

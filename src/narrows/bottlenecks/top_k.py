@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from narrows.bottlenecks.base import Bottleneck, Code
+from narrows.bottlenecks.base import Bottleneck, Code, Length
 from narrows.errors import InputError
 
 __all__ = ["TopK"]
@@ -29,6 +29,10 @@ class TopK(Bottleneck):
         self.k = k
         self.idle: Tensor
         self.register_buffer("idle", torch.zeros(size, dtype=torch.int32))  # steps since a unit was last at work
+
+    def length(self, places: int) -> Length:
+        """Return what it takes to write down a code of so many positions: k numbers, and at which units they are."""
+        return Length(2 * self.k * places, self.k * places * (32 + (self.n_out - 1).bit_length()))
 
     def forward(self, h: Tensor, progress: float = 1.0) -> Code:
         """Return the largest numbers at their places."""
