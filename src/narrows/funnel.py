@@ -173,7 +173,7 @@ def refuse_outside(likelihood: Likelihood, pairs: Pairs) -> None:
     for values in targets(pairs):
         wrong = likelihood.impossible(values)
         if wrong.any():
-            some = ", ".join(f"{value:.4g}" for value in values[wrong].unique()[:5].tolist())
+            some = ", ".join(f"{value:.4g}" for value in np.unique(values[wrong].numpy())[:5].tolist())
             came = f"Targets like {some} came for the likelihood {str(likelihood)!r}"
             hint = "labels counted from 0" if likelihood.labels else "rescaled targets, or likelihood='gaussian'"
             raise InputError(came, likelihood.accepted, hint)

@@ -14,7 +14,6 @@ class Code(NamedTuple):
 
     z: Tensor  # (B, n_out, *spatial), what the decoder reads
     cost: Tensor  # (B,), in nats, already weighted: added to the loss as it is
-    info: dict[str, Tensor]  # for logs only: active units, perplexity, ...
 
 
 class Length(NamedTuple):
@@ -62,4 +61,4 @@ class Free(Bottleneck):
 
     def forward(self, h: Tensor, progress: float = 1.0) -> Code:
         """Return ``h`` as it is."""
-        return Code(h, h.new_zeros(h.shape[0]), {})
+        return Code(h, h.new_zeros(h.shape[0]))

@@ -38,7 +38,7 @@ class TopK(Bottleneck):
         """Return the largest numbers at their places."""
         kept, where = h.relu().topk(self.k, 1, sorted=False)
         z = torch.zeros_like(h).scatter(1, where, kept)
-        active = (z.detach() > 0).movedim(1, -1).flatten(0, -2).any(0)
         if self.training:
+            active = (z.detach() > 0).movedim(1, -1).flatten(0, -2).any(0)
             self.idle.add_(1).masked_fill_(active, 0)
-        return Code(z, h.new_zeros(h.shape[0]), {"dead": 1 - active.float().mean()})
+        return Code(z, h.new_zeros(h.shape[0]))

@@ -49,8 +49,10 @@ class ConditionalVAE(Estimator):
     def observe(self, X: Any, y: Any) -> None:
         """Learn which classes there are."""
         self.classes_ = np.zeros(0, int)
-        labels, known = ([], [False]) if y is None else known_labels(y, X.shape[0])
-        if any(known):
+        if y is None:
+            return
+        labels, known = known_labels(y, X.shape[0])
+        if known.any():
             check_classification_targets(labels[known])
             self.classes_ = np.unique(labels[known])
 
@@ -68,8 +70,8 @@ class ConditionalVAE(Estimator):
         labels, named = known_labels(np.full(n, y) if np.ndim(y) == 0 else y, n)
         unknown = sorted(map(str, set(labels[named].tolist()) - set(self.classes_.tolist())))
         if unknown:
-            known = ", ".join(map(str, self.classes_)) or "none: fit saw no y"
-            raise InputError(f"The class {unknown[0]!r} came", f"one of {known} for every row")
+            told = ", ".join(map(str, self.classes_)) or "none: fit saw no y"
+            raise InputError(f"The class {unknown[0]!r} came", f"one of {told} for every row")
         made[np.flatnonzero(named), np.searchsorted(self.classes_, labels[named])] = 1
         return made
 
