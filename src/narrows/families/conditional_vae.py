@@ -6,15 +6,15 @@ import numpy as np
 import torch
 from sklearn.utils.multiclass import check_classification_targets
 
+from narrows.bottlenecks import Variational
 from narrows.data.pairs import Batch, Pairs
 from narrows.errors import InputError
 from narrows.estimator import Estimator, Problem
-from narrows.families.vae import priced_code
 from narrows.inputs import known_labels
 from narrows.likelihood import Likelihood
 from narrows.model import Model
 from narrows.params import param
-from narrows.schedule import Schedule
+from narrows.schedule import Schedule, number_or_schedule
 
 __all__ = ["ConditionalVAE"]
 
@@ -77,7 +77,8 @@ class ConditionalVAE(Estimator):
 
     def build(self, problem: Problem) -> Model:
         """Return network, variational code, likelihood; the model itself appends the condition."""
-        return priced_code(self, problem)
+        code = Variational(self.latent_dim, number_or_schedule(self.beta), self.free_bits)
+        return problem.model(self.chosen_network(problem.shape), code)
 
 
 def drop_conditions(batch: Batch) -> Batch:

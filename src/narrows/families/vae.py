@@ -1,15 +1,13 @@
 """Variational autoencoder (Kingma & Welling 2014) and beta-VAE (Higgins et al. 2017)."""
 
-from numbers import Real
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from narrows.bottlenecks import Variational
 from narrows.estimator import Estimator, Problem
 from narrows.likelihood import Likelihood
 from narrows.model import Model
 from narrows.params import param
-from narrows.parts import as_part
-from narrows.schedule import Schedule
+from narrows.schedule import Schedule, number_or_schedule
 
 __all__ = ["VAE"]
 
@@ -37,11 +35,5 @@ class VAE(Estimator):
 
     def build(self, problem: Problem) -> Model:
         """Return network, variational code, likelihood."""
-        return priced_code(self, problem)
-
-
-def priced_code(family: Any, problem: Problem) -> Model:
-    """Return the model of a family with a network, and a variational code of ``beta`` and ``free_bits``."""
-    beta = float(family.beta) if isinstance(family.beta, Real) else as_part("schedule", family.beta)
-    code = Variational(family.latent_dim, beta, family.free_bits)
-    return problem.model(family.chosen_network(problem.shape), code)
+        code = Variational(self.latent_dim, number_or_schedule(self.beta), self.free_bits)
+        return problem.model(self.chosen_network(problem.shape), code)
