@@ -8,7 +8,7 @@ from torch import distributed
 from torch.testing import assert_close
 
 from narrows.bottlenecks import FSQ, VectorQuantizer, vector_quantizer
-from narrows.bottlenecks.vector_quantizer import nearest, perplexity, spread, to_channels, to_vectors
+from narrows.bottlenecks.vector_quantizer import counted, nearest, perplexity, spread, to_channels, to_vectors
 from narrows.errors import InputError
 
 
@@ -143,20 +143,25 @@ def test_dead_codes_move_into_the_batch():
     quantizer = VectorQuantizer(2, codes=16)
     quantizer(h)
     far = h + 1000
-    assert quantizer(far).info["dead"] > 0.8  # one or few of the old codes are nearest to all
+    assert unused(quantizer, far) > 0.8  # one or few of the old codes are nearest to all
+    quantizer(far)
     for _ in range(600):
         quantizer(far)
     gaps = torch.cdist(quantizer.codebook, far).amin(1)
     assert gaps.max() < 1.5
-    assert quantizer(far).info["dead"] < 0.3
+    assert unused(quantizer, far) < 0.3
 
 
-def test_dead_is_the_share_that_a_batch_does_not_use_and_perplexity_counts_the_others():
+def unused(quantizer, h):
+    """The share of the codes that no vector of a batch is nearest to."""
+    return 1 - len(quantizer.indices(h).unique()) / quantizer.n_codes
+
+
+def test_perplexity_counts_the_codes_that_are_used():
     quantizer = VectorQuantizer(1, codes=8).eval()
     quantizer.codebook.copy_(torch.arange(8.0).unsqueeze(1))
-    info = quantizer(torch.tensor([[0.1], [0.2], [3.1], [2.9], [6.0], [6.0]])).info
-    assert info["dead"] == 5 / 8
-    assert info["perplexity"].item() == pytest.approx(3)
+    chosen = quantizer.indices(torch.tensor([[0.1], [0.2], [3.1], [2.9], [6.0], [6.0]]))
+    assert perplexity(counted(chosen, 8)).item() == pytest.approx(3)
     shares = torch.tensor([0.7, 0.2, 0.1])
     assert_close(perplexity(10 * shares), torch.distributions.Categorical(shares).entropy().exp())
 
@@ -277,7 +282,6 @@ def test_numbers_and_codes_are_inverse(spatial):
     assert torch.equal(fsq.indices(torch.atanh(0.99 * code.z)), indices)
     assert torch.equal(code.cost, torch.zeros(7))
     assert torch.equal(FSQ((4, 3)).indices(h[:, 2:4]), indices[:, 1:2])
-    assert code.info["perplexity"] <= 12
 
 
 def test_the_gradient_is_that_of_tanh_in_both_modes():
@@ -305,7 +309,8 @@ def test_prior_draws_are_uniform_and_count_as_such():
     assert torch.equal(z, fsq.sample((2000, 4, 2), torch.Generator().manual_seed(1)))
     code = fsq(torch.atanh(0.99 * z))
     assert torch.equal(code.z, z)
-    assert code.info["perplexity"].item() == pytest.approx(6, rel=0.01)
+    used = counted(fsq.indices(torch.atanh(0.99 * z)), fsq.n_codes)
+    assert perplexity(used).item() == pytest.approx(6, rel=0.01)
 
 
 def test_nothing_of_it_is_saved_and_a_double_copy_is_exact():

@@ -147,6 +147,16 @@ def test_evaluation_knows_when_it_wins_and_when_it_loses(monkeypatch: pytest.Mon
     assert worse.metrics["accuracy"].value < worse.baselines[worse.rival]["accuracy"] - 0.2
 
 
+def test_rows_that_are_measured_are_evenly_spaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("narrows.tasks.classify_budgets._MOST", 10)
+    model = nw.CodeClassifier(estimator=code(epochs=1), tune_epochs=1, random_state=0).fit(X[:40], Y[:40])
+    order = np.argsort(Y[40:140], kind="stable")
+    found = model.evaluate(Rows(X[:40], Y[:40]), Rows(X[40:140][order], Y[40:140][order]))
+    assert found.rows == 10
+    matrix = next(each for each in found.pictures if each.kind == "confusion").data["matrix"]
+    assert (matrix.sum(1) > 0).sum() >= 9  # the first ten rows are all of one class
+
+
 def test_the_supervised_network_learns_from_few_labels_of_many_columns() -> None:
     rows = X[:1000][:, X[:1000].std(0) > 0]
     rows, order = (rows - rows.mean(0)) / rows.std(0), np.random.default_rng(0).permutation(1000)

@@ -7,7 +7,6 @@ from numpy.testing import assert_allclose
 from scipy.stats import multivariate_normal
 from torch import distributions as D
 
-from narrows import inference
 from narrows.bottlenecks import Free, Variational
 from narrows.data.pairs import Pairs
 from narrows.errors import InputError
@@ -154,6 +153,13 @@ def test_hidden_values_are_left_out():
     assert abs(gap).max() < 5 * many.error.max() + 0.05
 
 
+def test_how_often_a_row_counts_does_not_change_its_density():
+    model, x = built(Dense((5,)), (4,), 2), torch.rand(6, 4, dtype=torch.float64)
+    weight = torch.tensor([0.5, 3, 1, 1, 2, 0.1], dtype=torch.float64)
+    plain, counted = (log_likelihood(model, Pairs(x, weight=w, dtype=torch.float64), 20) for w in (None, weight))
+    assert_allclose(counted.value, plain.value, rtol=1e-12)
+
+
 def test_chunks_and_batches_do_not_change_the_numbers(monkeypatch):
     model, exact = factor_model(1.5)
     pairs = rows_of(exact)
@@ -162,7 +168,7 @@ def test_chunks_and_batches_do_not_change_the_numbers(monkeypatch):
     assert_allclose(some.value, whole.value[:7], rtol=1e-12)
     for values, rows in ((6 * 17, 9), (1, 60)):
         monkeypatch.setattr(density, "_VALUES", values)
-        monkeypatch.setattr(inference, "_ROWS", rows)
+        monkeypatch.setattr("narrows.data.pairs._ROWS", rows)
         for ours, theirs in zip(log_likelihood(model, pairs, 50), whole, strict=True):
             assert_allclose(ours, theirs, rtol=1e-9)
 

@@ -6,7 +6,6 @@ from torch import distributions as D
 from torch import nn
 
 import narrows as nw
-from narrows import inference
 from narrows.bottlenecks import FSQ, Free, Variational, VectorQuantizer
 from narrows.data.pairs import Pairs
 from narrows.errors import InputError
@@ -57,7 +56,7 @@ ROWS = Pairs(np.random.default_rng(0).normal(size=(50, 6)).astype(np.float32))
 @pytest.mark.parametrize("rows_at_once", [1024, 7])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_latent_use_equals_torch_and_numpy(rows_at_once, dtype, monkeypatch):
-    monkeypatch.setattr(inference, "_ROWS", rows_at_once)
+    monkeypatch.setattr("narrows.data.pairs._ROWS", rows_at_once)
     model = variational(4)
     x = ROWS.columns[0] * 2 + 10
     mean, log_var = (each.detach().double() for each in model.bottleneck.posterior(model.features(x)))
@@ -116,7 +115,7 @@ def test_advice_on_a_codebook_holds_what_is_used():
 
 @pytest.mark.parametrize("rows_at_once", [1024, 7])
 def test_combinations_of_levels_are_counted_over_all_rows_groups_and_places(rows_at_once, monkeypatch):
-    monkeypatch.setattr(inference, "_ROWS", rows_at_once)
+    monkeypatch.setattr("narrows.data.pairs._ROWS", rows_at_once)
     model = built(Conv((4,), flat=False), FSQ((3, 4), groups=2), (1, 5, 6))
     x = np.random.default_rng(0).normal(size=(20, 1, 5, 6)).astype(np.float32)
     indices = model.bottleneck.indices(model.features(torch.from_numpy(x)))

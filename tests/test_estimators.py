@@ -73,6 +73,8 @@ def test_wrong_shapes_are_said() -> None:
         (IMAGES[:, :5], r"Rows of shape \(5, 8\) came to a model fitted on rows of 64 values"),
         (IMAGES.reshape(120, 4, 16), r"\(1, 4, 16\) came to a model fitted on rows of shape \(1, 8, 8\)"),
         (np.zeros((3, 20, 20, 3)), "channels last"),
+        (np.zeros((3, 16, 16, 3)), "channels last"),
+        (np.zeros((3, 8, 6, 1)), "channels last"),
     ):
         with pytest.raises(ValueError, match=said):
             (make().fit if rows.ndim == 4 else model.transform)(rows)
@@ -81,6 +83,16 @@ def test_wrong_shapes_are_said() -> None:
     for codes in (np.zeros((2, 4)), np.zeros(3), np.zeros((0, 3))):
         with pytest.raises(InputError, match="Codes of shape"):
             model.inverse_transform(codes)
+
+
+def test_channels_before_narrow_maps_are_read_where_they_are_named() -> None:
+    strips = np.random.default_rng(0).random((20, 5, 6, 3)).astype(np.float32)
+    with pytest.raises(InputError, match=r"image_shape=\(5, 6, 3\)"):
+        make().fit(strips)
+    model = make(image_shape=(5, 6, 3)).fit(strips)
+    assert model.shapes_[0] == (5, 6, 3)
+    assert model.reconstruct(strips).shape == strips.shape
+    assert make().fit(strips[:, :, :3]).shapes_[0] == (5, 3, 3)
 
 
 @pytest.mark.parametrize("family", ALL)
@@ -140,6 +152,12 @@ def test_what_cannot_be_done_is_absent_and_says_why() -> None:
     assert hasattr(make(network="no-such-network"), "inverse_transform")  # fit says what is wrong
     with pytest.raises(TypeError, match="finished"):
         type("Mine", (AutoEncoder,), {})
+
+
+@pytest.mark.parametrize("n", [0, -1])
+def test_fewer_rows_than_one_cannot_be_drawn(n: int) -> None:
+    with pytest.raises(InputError, match=f"{n} rows are asked for. Accepted: at least 1"):
+        make(VAE, epochs=0).fit(X).sample(n)
 
 
 def test_the_noise_is_on_the_input_only() -> None:

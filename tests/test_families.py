@@ -12,6 +12,7 @@ from sklearn.decomposition import PCA
 
 import narrows.families  # noqa: F401 - registers them
 from narrows.errors import InputError
+from narrows.families.conditional_vae import ConditionalVAE
 from narrows.families.linear import LinearAutoEncoder
 from narrows.families.vae import VAE
 from narrows.params import FAMILIES
@@ -68,6 +69,15 @@ def test_linear_with_a_learnt_scale_is_probabilistic() -> None:
     residual = np.mean((rows - model.reconstruct(rows)) ** 2)
     expected = -0.5 * 64 * (np.log(2 * np.pi * residual) + 1)
     assert model.score(rows) == pytest.approx(expected, rel=1e-3)
+
+
+@pytest.mark.parametrize("family", [VAE, ConditionalVAE])
+def test_the_price_of_the_code_may_be_a_numpy_number_but_not_negative(family: Any) -> None:
+    rows, own = ROWS["more rows"][:20], {"latent_dim": 2, "epochs": 1, "random_state": 0}
+    plain, numpy = (family(beta=beta, **own).fit(rows).score(rows) for beta in (4, np.int64(4)))
+    assert plain == numpy
+    with pytest.raises(InputError, match=r"'beta' parameter of .* must be at least 0. Got -3"):
+        family(beta=-3, **own).fit(rows)
 
 
 def test_the_score_of_a_vae_is_minus_its_loss() -> None:

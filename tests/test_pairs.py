@@ -213,6 +213,36 @@ def test_targets_without_a_probability_are_refused(likelihood, x, target):
     )
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.float32])
+def test_a_label_between_the_last_class_and_void_is_refused(dtype):
+    labels = np.array([[0], [2], [255], [100]], dtype)
+    accepted = r"Targets like 100 came for .* Accepted: whole numbers from 0 to 2, and 255 for void"
+    with pytest.raises(InputError, match=accepted):
+        nw.AutoEncoder(latent_dim=1, epochs=1).fit_pairs(Pairs(np.zeros((4, 2)), labels), Categorical(3, ignore=255))
+
+
+def test_fractions_are_no_labels():
+    with pytest.raises(InputError, match=r"Targets like 0\.7, 1\.5 came for the likelihood 'categorical:n_classes=3'"):
+        nw.AutoEncoder(latent_dim=1, epochs=1).fit_pairs(
+            Pairs(np.zeros((3, 2)), np.array([[0.7], [1.5], [2.0]])), Categorical(3)
+        )
+
+
+def test_labels_on_disk_are_looked_at_one_by_one(tmp_path):
+    np.save(tmp_path / "labels.npy", np.array([[0], [255], [100], [2]], np.uint8))
+    pairs = Pairs(np.zeros((4, 2)), nw.stored(tmp_path / "labels.npy"))
+    with pytest.raises(InputError, match="Targets like 100 came"):
+        nw.AutoEncoder(latent_dim=1, epochs=1).fit_pairs(pairs, Categorical(3, ignore=255))
+
+
+def test_counts_over_one_channel_of_a_picture_are_refused():
+    X = np.random.default_rng(0).integers(0, 9, (6, 4, 4)).astype(float)
+    with pytest.raises(InputError, match=r"'multinomial' came for rows of shape \(1, 4, 4\).*poisson"):
+        nw.AutoEncoder(latent_dim=2, likelihood="multinomial", epochs=1).fit(X)
+    flat = nw.AutoEncoder(latent_dim=2, likelihood="multinomial", epochs=1, random_state=0).fit(X.reshape(6, 16))
+    assert flat.history_[0]["train"]["reconstruction"] > 0
+
+
 def test_a_fit_leaves_the_global_random_numbers_alone():
     X, y = np.random.default_rng(0).random((40, 4)), np.arange(40) % 2
     before = torch.get_rng_state()

@@ -95,6 +95,8 @@ def test_declarations_written_as_texts_are_read():
 def test_types_in_words():
     assert words(float | Literal["learnt"] | None) == "a finite number or 'learnt' or None"
     assert fits(np.array([1.0]), Literal["a", "b"]) is False
+    assert fits(np.int64(2), Literal[2, 3, 4])
+    assert not any(fits(value, Literal[1, 2]) for value in (np.int64(3), True, "1"))
     assert fits(3, Any)
     assert fits((), tuple[int, ...])
 

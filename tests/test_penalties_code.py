@@ -24,7 +24,7 @@ def seed():
 
 
 def step_of(z):
-    return Step(z, None, Code(z, z.new_zeros(len(z)), {}), z, z)
+    return Step(z, None, Code(z, z.new_zeros(len(z))), z, z)
 
 
 def samples(z):

@@ -126,7 +126,7 @@ def test_small_images_have_as_many_halvings_as_fit(side, layers, out):
     model = Model(nn.Identity(), Free(1), nn.Identity(), Gaussian())
     z = torch.zeros(2, 1)
     picture = torch.randn(2, 1, *side)
-    cost = critic(model, Step(torch.randn(2, 3, *side), None, Code(z, z[:, 0], {}), picture, picture))
+    cost = critic(model, Step(torch.randn(2, 3, *side), None, Code(z, z[:, 0]), picture, picture))
     assert cost.shape == (2,)
     assert torch.isfinite(cost).all()
 

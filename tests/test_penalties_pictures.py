@@ -24,7 +24,7 @@ def seed():
 def cost_of(penalty, likelihood, params, target):
     model = Model(nn.Identity(), Free(1), nn.Identity(), likelihood)
     z = params.new_zeros(len(params), 1)
-    return penalty(model, Step(target, None, Code(z, z[:, 0], {}), params, target))
+    return penalty(model, Step(target, None, Code(z, z[:, 0]), params, target))
 
 
 def normal(*shape):

@@ -322,6 +322,15 @@ def test_negative_values_are_refused() -> None:
         nw.Recommender().fit(likes()).recommend(likes(), k=0)
 
 
+def test_the_seed_of_an_evaluation_may_be_a_numpy_number() -> None:
+    rows = likes(40, 12)
+    measured = []
+    for seed in (3, np.int64(3), 0):
+        model = nw.Recommender(estimator=nw.LinearRecommender(l2=10.0), random_state=seed).fit(rows[:30])
+        measured.append(model.evaluate(Rows(rows[:30]), Rows(rows[30:])).metrics["ndcg@100"].value)
+    assert measured[0] == measured[1] != measured[2]
+
+
 def test_the_verdict_is_true_in_both_directions() -> None:
     grouped, unrelated = tastes(400, seed=2), likes(400, 60, 0.15, seed=2)
     by_chance = sp.csr_matrix((np.random.default_rng(0).random((400, 60)) < np.linspace(0.5, 0.01, 60)).astype(float))

@@ -14,6 +14,7 @@ from narrows.artefact import load
 from narrows.cli import main
 from narrows.errors import InputError
 from narrows.metrics import kernel_distance
+from narrows.tasks.base import Rows
 
 DRAW = np.random.default_rng(0)
 
@@ -101,6 +102,20 @@ def test_images_are_expected_pictures_and_tables_are_draws() -> None:
     counts = nw.Generator(latent_dim=1, epochs=2, random_state=0).fit(ints).sample(100, random_state=0)
     assert np.array_equal(counts, counts.round())
     assert counts.min() == 0
+
+
+def test_the_nearest_image_is_looked_for_among_all_that_were_learnt(monkeypatch: pytest.MonkeyPatch) -> None:
+    images = np.random.default_rng(0).random((5400, 1, 8, 8), np.float32)
+    model = nw.Generator(estimator=nw.VAE(latent_dim=2, network="dense:2", epochs=0, random_state=0)).fit(images[:50])
+    monkeypatch.setattr("narrows.tasks.base._BLOCK", 64 * 1000)  # in six blocks
+    shown = {each.kind: each for each in model.evaluate(Rows(images), Rows(images[:20])).pictures}["samples"]
+    samples = shown.data["images"].reshape(30, 64)
+    gaps = np.square(samples[:, None].astype(float) - images.reshape(1, 5400, 64)).sum(2)
+    assert np.array_equal(shown.data["nearest"].reshape(30, 64), images.reshape(5400, 64)[gaps.argmin(1)])
+    assert "among" not in shown.caption
+    monkeypatch.setattr("narrows.tasks.generate_pictures._SEARCHED", 100)
+    some = model.evaluate(Rows(images), Rows(images[:20])).pictures[0].caption
+    assert some.endswith("The nearest are those among 100 of 5,400.")
 
 
 @pytest.mark.parametrize("family", [nw.VQVAE(latent_dim=4, codes=8, epochs=2), nw.AdversarialAutoEncoder(epochs=2)])

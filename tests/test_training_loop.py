@@ -20,7 +20,7 @@ from narrows.training.course import Rate
 from narrows.training.fit import Job, Settings
 from narrows.training.loop import evaluate, train
 from narrows.training.runtime import Runtime
-from narrows.training.seeds import drawn, mixed, seeded
+from narrows.training.seeds import drawn, mixed, seed_of, seeded
 from narrows.training.state import State
 
 X = (load_digits().data / 16)[:320].astype(np.float32)
@@ -244,6 +244,8 @@ def test_seeds_leave_the_global_state_alone() -> None:
     numpy, torchs = np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
     assert drawn(3) == drawn(np.int64(3)) == drawn(np.random.RandomState(3))
     assert drawn(None) != drawn(None)
+    assert seed_of(np.int64(3)) == seed_of(3) == 3
+    assert seed_of(None) == seed_of(np.random.RandomState(3)) == 0
     with seeded(1):
         a = torch.rand(2)
     with seeded(1):
@@ -289,3 +291,15 @@ def test_compiled_training_gives_the_same_numbers() -> None:
         pytest.skip("torch.compile needs a C++ compiler")
     plain, compiled = make(epochs=2).fit(X), make(epochs=2, compile=True).fit(X)
     assert np.allclose(plain.transform(X), compiled.transform(X), atol=1e-4)
+
+
+def test_few_large_pictures_are_shown_at_once_where_nothing_is_learnt() -> None:
+    pictures = np.random.default_rng(0).random((100, 3, 64, 64), np.float32)  # 12 288 values: 85 in 2^20
+    own = {"latent_dim": 2, "network": "dense:2", "batch_size": 10, "epochs": 0, "random_state": 0, "device": "cpu"}
+    model = AutoEncoder(**own).fit(pictures[:10])
+    seen: list[int] = []
+    model.model_.decoder.register_forward_hook(lambda module, inputs, output: seen.append(len(output)))
+    evaluate(model.model_, Pairs(pictures), batch_size=10)
+    model.reconstruct(pictures)
+    model.inverse_transform(np.zeros((100, 2), np.float32))
+    assert seen == [85, 15] * 3

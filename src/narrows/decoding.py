@@ -8,7 +8,7 @@ import torch
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from narrows.data.pairs import Pairs
+from narrows.data.pairs import Batch, Pairs
 from narrows.errors import InputError
 from narrows.inference import run
 from narrows.inputs import like_rows
@@ -70,9 +70,11 @@ class Decoding:
             raise InputError(f"Codes of shape {Z.shape} came", f"(n, {self._n_features_out}), n at least 1")
         dtype = torch.float64 if Z.dtype == np.float64 else torch.float32
         pairs = Pairs(Z.reshape(len(Z), *self.code_shape_), cond=self.conditions(y, len(Z)), dtype=dtype)
-        values = run(
-            self.model_, pairs, lambda model, b: model.likelihood.mean(model.decode(b.x, (), b.cond)), self._where()
-        )
+
+        def rows(model: Model, batch: Batch) -> torch.Tensor:
+            return model.likelihood.mean(model.decode(batch.x, (), batch.cond))
+
+        values = run(self.model_, pairs, rows, self._where(), self.shapes_[1])
         return like_rows(values, getattr(self, "rows_axes_", None))
 
     @available_if(samples)  # type: ignore[untyped-decorator]
@@ -84,6 +86,8 @@ class Decoding:
         ``y`` is the condition of every row, or one for all, for families that have one.
         """
         check_is_fitted(self, "model_")
+        if n < 1:
+            raise InputError(f"{n} rows are asked for", "at least 1", "n=64")
         generator = torch.Generator().manual_seed(drawn(random_state))
         with torch.no_grad():
             Z = self.model_.bottleneck.sample((n, *self.code_shape_), generator)

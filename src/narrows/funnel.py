@@ -1,7 +1,7 @@
 """The one funnel that every fit goes through: seed, split, model, training, and what the estimator keeps of it."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 __all__ = ["fit_estimator", "held_out", "learn", "split"]
 
 _HELD = 10_000  # rows that are held out at most
-_ROUNDED = 1e-5  # how far beyond the end of its range rounding may take a target
 _FEW = 50  # fewer tell little: up to a fifth of the rows is held out to have as many
+_PIECE = 1 << 20  # values that are looked at in one go
 _FREE = {
     "checkpoint",
     "tensorboard",
@@ -170,21 +170,28 @@ def refuse_outside(likelihood: Likelihood, pairs: Pairs) -> None:
     """Refuse targets that a likelihood has no probability for; what is drawn anew in every batch is not looked at."""
     if pairs.transform is not None or likelihood.support == (-math.inf, math.inf):
         return
+    for values in targets(pairs):
+        wrong = likelihood.impossible(values)
+        if wrong.any():
+            some = ", ".join(f"{value:.4g}" for value in np.unique(values[wrong].numpy())[:5].tolist())
+            came = f"Targets like {some} came for the likelihood {str(likelihood)!r}"
+            hint = "labels counted from 0" if likelihood.labels else "rescaled targets, or likelihood='gaussian'"
+            raise InputError(came, likelihood.accepted, hint)
+
+
+def targets(pairs: Pairs) -> Iterator[Tensor]:
+    """Yield the targets as a likelihood reads them, piece by piece."""
     column = pairs.columns[0] if pairs.columns[1] is None else pairs.columns[1]
-    if isinstance(column, Stored):
-        full = np.iinfo(column.dtype).max if column.dtype.kind == "u" and not pairs.labels else 1
-        column = torch.tensor(column.limits()) / full
-    values = torch.as_tensor(column.data) if sp.issparse(column) else column
     grey = not sp.issparse(column) and not pairs.labels
-    most = {torch.uint8: 255.0, torch.uint16: 65535.0}.get(values.dtype, 1.0) if grey else 1.0
-    if not values.numel():
-        return
-    values = values.to(torch.int32) if values.dtype == torch.uint16 else values
-    found = float(values.min()) / most, float(values.max()) / most
-    low, high = likelihood.support
-    if found[0] < low - _ROUNDED or found[1] > high + _ROUNDED:
-        came = f"Targets from {found[0]:.4g} to {found[1]:.4g} came for the likelihood {str(likelihood)!r}"
-        raise InputError(came, f"values from {low:g} to {high:g}", "rescaled targets, or likelihood='gaussian'")
+    if isinstance(column, Stored):
+        parts = (torch.as_tensor(column[rows]) for rows in column.blocks())
+    else:
+        whole = torch.as_tensor(column.data) if sp.issparse(column) else column
+        parts = iter(whole.split(max(1, _PIECE // math.prod(whole.shape[1:]))))
+    for values in parts:
+        most = {torch.uint8: 255, torch.uint16: 65535}.get(values.dtype, 1) if grey else 1
+        values = values.to(torch.int32) if values.dtype == torch.uint16 else values
+        yield values if most == 1 else values / most
 
 
 def signature(

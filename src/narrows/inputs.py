@@ -8,12 +8,24 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 from sklearn.base import BaseEstimator
+from sklearn.utils import assert_all_finite, column_or_1d
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
+from narrows.data.source import channels_last
 from narrows.data.stream import Stored
 from narrows.errors import InputError
 
-__all__ = ["checked_rows", "checked_weights", "like_rows", "model_rows", "n_axes", "unit"]
+__all__ = [
+    "checked_rows",
+    "checked_weights",
+    "known_labels",
+    "label_text",
+    "label_texts",
+    "like_rows",
+    "model_rows",
+    "n_axes",
+    "unit",
+]
 
 _KEPT = {"uint8", "uint16"}
 
@@ -85,13 +97,59 @@ def model_rows(X: Any, image_shape: tuple[int, ...] | None, expected: tuple[int,
         X = (X.toarray() if sp.issparse(X) else X).reshape(X.shape[0], *image_shape)
     if X.ndim == 3:
         X = X.reshape(X.shape[0], 1, *X.shape[1:])
-    if X.ndim == 4 and X.shape[1] > 16 and X.shape[3] in (1, 3, 4):
-        came = f"Images of shape {X.shape[1:]} seem to have their channels last"
-        raise InputError(came, "(n, C, H, W)", "np.moveaxis(X, 3, 1)")
-    if expected is not None and tuple(X.shape[1:]) != tuple(expected):
-        came = f"Rows of shape {tuple(X.shape[1:])} came to a model fitted on rows of shape {tuple(expected)}"
+    row = tuple(X.shape[1:])
+    if channels_last(row) and row not in (tuple(image_shape or ()), tuple(expected or ())):
+        came = f"Images of shape {row} seem to have their channels last"
+        raise InputError(came, "(n, C, H, W)", f"np.moveaxis(X, 3, 1), or image_shape={row} where they are not")
+    if expected is not None and row != tuple(expected):
+        came = f"Rows of shape {row} came to a model fitted on rows of shape {tuple(expected)}"
         raise InputError(came, f"{tuple(expected)}")
     return X
+
+
+def known_labels(y: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the labels of ``n`` rows, and which of them there are: None, NaN and an empty text are none.
+
+    Examples
+    --------
+    >>> known_labels(["a", "", "b"], 3)[1].tolist(), known_labels([1, None, 0], 3)[0].dtype.kind
+    ([True, False, True], 'i')
+    """
+    labels = column_or_1d(np.asarray(y), warn=True)
+    missing = np.zeros(len(labels), bool)
+    if labels.dtype.kind in "OUf":
+        missing = np.array([each is None or each == "" or each != each for each in labels.tolist()], bool)
+        rest = labels[~missing] if labels.dtype.kind == "f" else np.asarray(labels[~missing].tolist())
+        labels = np.zeros(len(labels), rest.dtype)
+        labels[~missing] = rest
+    assert_all_finite(labels, input_name="y")
+    if len(labels) != n:
+        raise InputError(f"{len(labels)} labels for {n} rows came", "one label per row")
+    return labels, ~missing
+
+
+def label_text(label: Any) -> str:
+    """Return a label as a text that is the same for 1 and 1.0.
+
+    Examples
+    --------
+    >>> label_text(np.float32(1)), label_text(1), label_text("1.0"), label_text(True)
+    ('1', '1', '1.0', 'True')
+    """
+    plain = label.item() if isinstance(label, np.generic) else label
+    return str(int(plain)) if isinstance(plain, float) and plain.is_integer() else str(plain)
+
+
+def label_texts(y: Any, n: int) -> np.ndarray:
+    """Return the labels of ``n`` rows as texts, "" where there is none.
+
+    Examples
+    --------
+    >>> label_texts([1.0, float("nan"), 0.0], 3).tolist()
+    ['1', '', '0']
+    """
+    labels, known = known_labels(y, n)
+    return np.array([label_text(label) if there else "" for label, there in zip(labels, known, strict=True)], str)
 
 
 def like_rows(values: np.ndarray, axes: int | None) -> np.ndarray:

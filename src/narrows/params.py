@@ -97,7 +97,7 @@ def fits(value: Any, kind: Any) -> bool:
     """
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if origin is Literal:
-        return any(isinstance(value, type(each)) and value == each for each in inner)
+        return any(fits(value, type(each)) and value == each for each in inner)
     if origin in UNIONS:
         return any(fits(value, each) for each in inner)
     if origin is tuple:

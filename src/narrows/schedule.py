@@ -3,12 +3,13 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from numbers import Real
 from typing import ClassVar
 
 from narrows.params import param
-from narrows.parts import Part, part
+from narrows.parts import Part, as_part, part
 
-__all__ = ["Cosine", "Ramp", "Schedule", "at"]
+__all__ = ["Cosine", "Ramp", "Schedule", "at", "number_or_schedule"]
 
 
 class Schedule(Part, ABC):
@@ -68,3 +69,15 @@ def at(value: float | Callable[[float], float], progress: float) -> float:
     (2.0, 2.0)
     """
     return value(progress) if callable(value) else value
+
+
+def number_or_schedule(value: float | str | Schedule) -> float | Schedule:
+    """Return a number of any type as a float, and a schedule from itself or from its text.
+
+    Examples
+    --------
+    >>> number_or_schedule(4), number_or_schedule("ramp:0,1,0.2")
+    (4.0, Ramp(start=0.0, end=1.0, until=0.2))
+    """
+    made: float | Schedule = float(value) if isinstance(value, Real) else as_part("schedule", value)
+    return made

@@ -126,7 +126,7 @@ class Scored(Bottleneck):
     def forward(self, h: Tensor, progress: float = 1.0) -> Code:
         """Return the code for nothing."""
         z = self.code(h).z
-        return Code(z, z.new_zeros(len(z)), {})
+        return Code(z, z.new_zeros(len(z)))
 
 
 class Head(nn.Module):

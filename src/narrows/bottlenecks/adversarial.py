@@ -20,14 +20,14 @@ class Adversarial(Bottleneck):
     two steps of Makhzani et al. 2015 (section 2; the encoder's loss does not saturate: Goodfellow et al. 2014).
 
     In eval mode a row costs what the critic thinks of it, without the critic's own loss. It is no distance, as it
-    depends on how good the critic is. ``info`` has the critic's accuracy while training: a half when it is fooled.
+    depends on how good the critic is.
 
     Examples
     --------
     >>> bottleneck = Adversarial(2)
     >>> code = bottleneck(torch.randn(5, 2))
-    >>> code.z.shape, code.cost.shape, sorted(code.info)
-    (torch.Size([5, 2]), torch.Size([5]), ['critic'])
+    >>> code.z.shape, code.cost.shape
+    (torch.Size([5, 2]), torch.Size([5]))
     """
 
     term = "adversarial"
@@ -49,10 +49,10 @@ class Adversarial(Bottleneck):
             judged = functional_call(self.critic, frozen, (vectors,))
             cost = self.weight * softplus(-judged)
             if not self.training:
-                return Code(h, cost.flatten(1).sum(1), {})
+                return Code(h, cost.flatten(1).sum(1))
             real, fake = self.critic(torch.stack([torch.randn_like(vectors), vectors.detach()]))
             cost = cost + softplus(-real) + softplus(fake)
-        return Code(h, cost.flatten(1).sum(1), {"critic": ((real > 0).float().mean() + (fake < 0).float().mean()) / 2})
+        return Code(h, cost.flatten(1).sum(1))
 
     def sample(self, shape: tuple[int, ...], generator: torch.Generator | None = None) -> Tensor:
         """Return codes drawn from N(0, I)."""

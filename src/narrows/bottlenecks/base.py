@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Bottleneck", "Code", "Free"]
+__all__ = ["Bottleneck", "Code", "Free", "Length"]
 
 
 class Code(NamedTuple):
@@ -14,7 +14,13 @@ class Code(NamedTuple):
 
     z: Tensor  # (B, n_out, *spatial), what the decoder reads
     cost: Tensor  # (B,), in nats, already weighted: added to the loss as it is
-    info: dict[str, Tensor]  # for logs only: active units, perplexity, ...
+
+
+class Length(NamedTuple):
+    """What it takes to write down the code of one row."""
+
+    numbers: int
+    bits: int
 
 
 class Bottleneck(nn.Module, ABC):
@@ -30,6 +36,10 @@ class Bottleneck(nn.Module, ABC):
     @abstractmethod
     def forward(self, h: Tensor, progress: float = 1.0) -> Code:
         """Return the code: random in training mode, deterministic in eval mode, like dropout."""
+
+    def length(self, places: int) -> Length:
+        """Return what it takes to write down a code of so many positions: every number, in float32."""
+        return Length(self.n_out * places, 32 * self.n_out * places)
 
     def sample(self, shape: tuple[int, ...], generator: torch.Generator | None = None) -> Tensor:
         """Return codes drawn from the prior, of the given shape (B, n_out, *spatial)."""
@@ -51,4 +61,4 @@ class Free(Bottleneck):
 
     def forward(self, h: Tensor, progress: float = 1.0) -> Code:
         """Return ``h`` as it is."""
-        return Code(h, h.new_zeros(h.shape[0]), {})
+        return Code(h, h.new_zeros(h.shape[0]))

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from narrows.bottlenecks.base import Code
 from narrows.bottlenecks.quantizer import Quantizer
-from narrows.bottlenecks.vector_quantizer import counted, perplexity, to_channels, to_vectors
+from narrows.bottlenecks.vector_quantizer import to_channels, to_vectors
 from narrows.errors import InputError
 
 __all__ = ["FSQ"]
@@ -64,8 +64,7 @@ class FSQ(Quantizer):
         bounded = self._bounded(h)
         places = self._places(bounded)
         z = places / self.middle - 1 + (bounded - bounded.detach())
-        counts = counted(self._numbers(places), math.prod(self.levels))
-        return Code(to_channels(z), z.new_zeros(h.shape[0]), {"perplexity": perplexity(counts)})
+        return Code(to_channels(z), z.new_zeros(h.shape[0]))
 
     def independent(self, shape: tuple[int, ...], generator: torch.Generator | None) -> Tensor:
         """Return entries drawn uniformly."""

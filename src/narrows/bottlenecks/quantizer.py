@@ -5,7 +5,7 @@ from abc import abstractmethod
 import torch
 from torch import Tensor
 
-from narrows.bottlenecks.base import Bottleneck
+from narrows.bottlenecks.base import Bottleneck, Length
 from narrows.bottlenecks.code_prior import CodePrior
 
 __all__ = ["Quantizer"]
@@ -21,6 +21,11 @@ class Quantizer(Bottleneck):
     def __init__(self) -> None:
         super().__init__()
         self.prior: CodePrior | None = None  # learnt after the code; without it entries are drawn independently
+
+    def length(self, places: int) -> Length:
+        """Return what it takes to write down a code of so many positions: the numbers of its entries."""
+        numbers = self.groups * places
+        return Length(numbers, numbers * (self.n_codes - 1).bit_length())
 
     @abstractmethod
     def indices(self, h: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from narrows.bottlenecks.base import Bottleneck, Code
+from narrows.bottlenecks.base import Bottleneck, Code, Length
 from narrows.errors import InputError
 
 __all__ = ["TopK"]
@@ -30,11 +30,15 @@ class TopK(Bottleneck):
         self.idle: Tensor
         self.register_buffer("idle", torch.zeros(size, dtype=torch.int32))  # steps since a unit was last at work
 
+    def length(self, places: int) -> Length:
+        """Return what it takes to write down a code of so many positions: k numbers, and at which units they are."""
+        return Length(2 * self.k * places, self.k * places * (32 + (self.n_out - 1).bit_length()))
+
     def forward(self, h: Tensor, progress: float = 1.0) -> Code:
         """Return the largest numbers at their places."""
         kept, where = h.relu().topk(self.k, 1, sorted=False)
         z = torch.zeros_like(h).scatter(1, where, kept)
-        active = (z.detach() > 0).movedim(1, -1).flatten(0, -2).any(0)
         if self.training:
+            active = (z.detach() > 0).movedim(1, -1).flatten(0, -2).any(0)
             self.idle.add_(1).masked_fill_(active, 0)
-        return Code(z, h.new_zeros(h.shape[0]), {"dead": 1 - active.float().mean()})
+        return Code(z, h.new_zeros(h.shape[0]))

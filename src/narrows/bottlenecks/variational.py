@@ -51,12 +51,11 @@ class Variational(Bottleneck):
         """Return a draw from the posterior in training mode and its mean in eval mode."""
         mean, log_var = self.posterior(h)
         kl = gaussian_kl(mean, log_var)
-        average = kl.detach().mean(0)
         if self.training and self.free_bits and progress < 1:
             # sum_j max(free_bits, mean_j), the mean taken over the batch: Kingma et al. 2016, equation 15, row by row.
-            kl = torch.where(average < self.free_bits, self.free_bits, kl)
+            kl = torch.where(kl.detach().mean(0) < self.free_bits, self.free_bits, kl)
         z = mean + torch.randn_like(mean) * torch.exp(0.5 * log_var) if self.training else mean
-        return Code(z, at(self.beta, progress) * kl.flatten(1).sum(1), {"kl_per_unit": average})
+        return Code(z, at(self.beta, progress) * kl.flatten(1).sum(1))
 
     def sample(self, shape: tuple[int, ...], generator: torch.Generator | None = None) -> Tensor:
         """Return codes drawn from N(0, I)."""

@@ -29,8 +29,7 @@ class VectorQuantizer(Quantizer):
 
     The codebook has no gradient. It starts from the vectors of the first batch in training mode; then every code
     follows the mean of the vectors that choose it (appendix A.1; Razavi et al. 2019), and a code that hardly any vector
-    chooses moves to a random vector of the batch. ``info`` has the perplexity of the codes of a batch, and the share of
-    those that it does not use.
+    chooses moves to a random vector of the batch.
 
     Without a learnt prior every code is drawn by its usage, independently of the others: that is crude, as it knows
     nothing of how they go together.
@@ -84,11 +83,9 @@ class VectorQuantizer(Quantizer):
         chosen = nearest(vectors, self.codebook)
         z = self.lookup(chosen.view(h.shape[0], self.groups, *h.shape[2:]))
         cost = self.commitment * (h - z).square().flatten(1).sum(1)
-        counts = counted(chosen, len(self.codebook))
-        info = {"perplexity": perplexity(counts), "dead": (counts == 0).float().mean()}
         if self.training:
-            self._learn(vectors, chosen, counts.to(self.sizes.dtype))
-        return Code(z + (h - h.detach()), cost, info)  # z to the last bit, which h + (z - h) is not
+            self._learn(vectors, chosen, counted(chosen, len(self.codebook)).to(self.sizes.dtype))
+        return Code(z + (h - h.detach()), cost)  # z to the last bit, which h + (z - h) is not
 
     def independent(self, shape: tuple[int, ...], generator: torch.Generator | None) -> Tensor:
         """Return entries drawn by their usage."""

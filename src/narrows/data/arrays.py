@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from narrows.errors import InputError
 
-from .source import Source, digest, row_numbers
+from .source import Source, channels_last, digest, row_numbers
 
 if TYPE_CHECKING:
     from .array_schema import ArraySchema, SparseSchema
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["LAYOUTS", "ArraySource", "SparseSource", "array_source", "require_numbers", "sparse_source"]
 
 ACCEPTED = "numbers of shape (n, d), (n, H, W), (n, C, H, W) or (n, H, W, C)"
-CHANNELS = (1, 3, 4)
 LAYOUTS = {"nd": "(n, d)", "nhw": "(n, H, W)", "nchw": "(n, C, H, W)", "nhwc": "(n, H, W, C)"}
 
 
@@ -121,7 +120,7 @@ def array_source(values: NDArray[Any], name: str, notes: Sequence[str] = ()) -> 
     layout = {2: "nd", 3: "nhw", 4: "nchw"}[values.ndim]
     if layout == "nhw":
         values = values[:, None]
-    elif values.ndim == 4 and values.shape[3] in CHANNELS and values.shape[1] not in CHANNELS:
+    elif channels_last(values.shape[1:]):
         layout, values = "nhwc", np.moveaxis(values, 3, 1)
         said.append(f"{name!r}: the last axis ({values.shape[1]}) is read as channels and moved to axis 1")
     if values.dtype.kind in "ib" or (values.dtype.kind == "u" and values.dtype.itemsize > 2):

@@ -1,6 +1,7 @@
 """Rows in memory or on disk, indexed as tensors; nothing is done per sample."""
 
 import hashlib
+import math
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -13,7 +14,20 @@ from narrows.data.column import as_column, chosen, floats, taken
 from narrows.data.stream import BLOCK, WINDOW, Stored, block_order
 from narrows.errors import InputError
 
-__all__ = ["Batch", "Batches", "Pairs"]
+__all__ = ["Batch", "Batches", "Pairs", "at_once"]
+
+_ROWS, _VALUES = 1024, 1 << 20  # rows, and values of their inputs or targets, that a model is shown at once at most
+
+
+def at_once(*shapes: tuple[int, ...]) -> int:
+    """Return how many rows a model is shown at once where nothing is learnt: 1024, fewer of large pictures.
+
+    Examples
+    --------
+    >>> at_once((784,)), at_once((2,), (3, 128, 128)), at_once((3, 2000, 2000))
+    (1024, 21, 1)
+    """
+    return min(_ROWS, max(1, _VALUES // max(1, *map(math.prod, shapes))))
 
 
 class Batch(NamedTuple):

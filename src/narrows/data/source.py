@@ -15,7 +15,9 @@ from narrows.errors import InputError
 if TYPE_CHECKING:
     from .schema import Schema
 
-__all__ = ["Source", "as_pictures", "digest", "row_numbers"]
+__all__ = ["Source", "as_pictures", "channels_last", "digest", "row_numbers"]
+
+_COLOURS = (1, 3, 4)  # channels of grey, colour, colour with alpha
 
 
 def row_numbers(n: int) -> NDArray[np.str_]:
@@ -47,6 +49,19 @@ def digest(*parts: bytes | str | NDArray[Any]) -> str:
             total.update(f"{len(data)}:".encode())
             total.update(data)
     return total.hexdigest()
+
+
+def channels_last(shape: tuple[int, ...]) -> bool:
+    """Return whether an array of this shape looks like a picture (H, W, C) and not like (C, H, W).
+
+    Small maps of features, as high as wide, do not.
+
+    Examples
+    --------
+    >>> channels_last((16, 16, 3)), channels_last((3, 20, 4)), channels_last((8, 4, 4)), channels_last((7,))
+    (True, False, False, False)
+    """
+    return len(shape) == 3 and shape[2] in _COLOURS and shape[0] not in _COLOURS and shape[1] != shape[2]
 
 
 def as_pictures(values: Any) -> NDArray[np.uint8] | None:

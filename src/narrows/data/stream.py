@@ -14,7 +14,7 @@ from torch import Tensor
 
 from narrows.errors import InputError
 
-from .source import digest
+from .source import channels_last, digest
 
 __all__ = ["Stored", "block_order", "held_out", "stored"]
 
@@ -166,8 +166,8 @@ def stored(path: Path | str | NDArray[Any]) -> Stored:
         raise InputError(
             f"{path} is no array of rows of numbers", "an .npy file of shape (n, d), (n, H, W), (n, C, H, W)"
         )
-    last = array.ndim == 4 and array.shape[3] in (1, 3, 4) and array.shape[1] not in (1, 3, 4)
-    return Stored(array, shape=(1, *array.shape[1:]) if array.ndim == 3 else None, channels_last=last)
+    shape = (1, *array.shape[1:]) if array.ndim == 3 else None
+    return Stored(array, shape=shape, channels_last=channels_last(array.shape[1:]))
 
 
 def block_order(n: int, block: int, window: int, generator: torch.Generator) -> Tensor:

@@ -10,11 +10,11 @@ from narrows.bottlenecks import Variational
 from narrows.data.pairs import Batch, Pairs
 from narrows.errors import InputError
 from narrows.estimator import Estimator, Problem
+from narrows.inputs import known_labels
 from narrows.likelihood import Likelihood
 from narrows.model import Model
 from narrows.params import param
-from narrows.parts import as_part
-from narrows.schedule import Schedule
+from narrows.schedule import Schedule, number_or_schedule
 
 __all__ = ["ConditionalVAE"]
 
@@ -24,7 +24,8 @@ _DROPPED = 0.1  # share of the labels that are hidden while training, so that a 
 class ConditionalVAE(Estimator):
     """A variational autoencoder that is told each row's class y, and makes rows of a class on demand.
 
-    Without y, in fit or after it, the class counts as unknown; so does that of a row whose y is an empty text.
+    Without y, in fit or after it, the class counts as unknown; so does that of a row whose y is None,
+    NaN or an empty text.
 
     Examples
     --------
@@ -40,15 +41,20 @@ class ConditionalVAE(Estimator):
 
     latent_dim: int = param(16, "numbers in the code", ge=1)
     likelihood: str | Likelihood = param("gaussian:learnt", "what the decoder's numbers mean", kind="likelihood")
-    beta: float | str | Schedule = param(1.0, "price of a nat of code, or a schedule: ramp:0,1,0.2", kind="schedule")
+    beta: float | str | Schedule = param(
+        1.0, "price of a nat of code, or a schedule: ramp:0,1,0.2", ge=0, kind="schedule"
+    )
     free_bits: float = param(0.0, "nats of every latent dimension that cost nothing while training", ge=0)
 
     def observe(self, X: Any, y: Any) -> None:
         """Learn which classes there are."""
-        if y is not None:
-            check_classification_targets(y)
-        classes = np.zeros(0, int) if y is None else np.unique(np.asarray(y))
-        self.classes_ = classes[classes != ""] if classes.dtype.kind == "U" else classes
+        self.classes_ = np.zeros(0, int)
+        if y is None:
+            return
+        labels, known = known_labels(y, X.shape[0])
+        if known.any():
+            check_classification_targets(labels[known])
+            self.classes_ = np.unique(labels[known])
 
     def pairs(self, X: Any, y: Any) -> Pairs:
         """Return rows with their class; a tenth of the classes is hidden anew in every batch that is learnt from."""
@@ -61,20 +67,17 @@ class ConditionalVAE(Estimator):
         made = np.zeros((n, len(self.classes_)), np.float32)
         if y is None:
             return made if len(self.classes_) else None
-        labels = np.asarray(y)
-        labels = np.full(n, labels) if labels.ndim == 0 else labels
-        named = labels != "" if labels.dtype.kind == "U" else np.ones(len(labels), bool)
+        labels, named = known_labels(np.full(n, y) if np.ndim(y) == 0 else y, n)
         unknown = sorted(map(str, set(labels[named].tolist()) - set(self.classes_.tolist())))
-        if labels.shape != (n,) or unknown:
-            came = f"The class {unknown[0]!r} came" if unknown else f"y of shape {labels.shape} came for {n} rows"
-            raise InputError(came, f"one of {', '.join(map(str, self.classes_)) or 'none: fit saw no y'} for every row")
+        if unknown:
+            told = ", ".join(map(str, self.classes_)) or "none: fit saw no y"
+            raise InputError(f"The class {unknown[0]!r} came", f"one of {told} for every row")
         made[np.flatnonzero(named), np.searchsorted(self.classes_, labels[named])] = 1
         return made
 
     def build(self, problem: Problem) -> Model:
         """Return network, variational code, likelihood; the model itself appends the condition."""
-        beta = self.beta if isinstance(self.beta, (int, float)) else as_part("schedule", self.beta)
-        code = Variational(self.latent_dim, beta, self.free_bits)
+        code = Variational(self.latent_dim, number_or_schedule(self.beta), self.free_bits)
         return problem.model(self.chosen_network(problem.shape), code)
 
 

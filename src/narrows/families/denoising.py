@@ -1,6 +1,5 @@
 """Denoising autoencoder (Vincent et al. 2008)."""
 
-from numbers import Integral
 from typing import Any, ClassVar, Self
 
 import torch
@@ -12,7 +11,7 @@ from narrows.estimator import Estimator, Problem
 from narrows.model import Model
 from narrows.params import param
 from narrows.parts import as_part
-from narrows.training.seeds import mixed, seeded
+from narrows.training.seeds import mixed, seed_of, seeded
 
 __all__ = ["DenoisingAutoEncoder"]
 
@@ -61,6 +60,5 @@ def noised(pairs: Pairs, noise: Corruption, random_state: Any, stream: int) -> P
     if target is not None:
         return pairs
     clean = torch.cat([batch.x for batch in pairs.plain().batches(4096)])
-    seed = int(random_state) if isinstance(random_state, Integral) else 0
-    with seeded(mixed(seed, stream)):
+    with seeded(mixed(seed_of(random_state), stream)):
         return Pairs(noise(clean), clean, cond, weight, dtype=pairs.dtype, augment=pairs.augment)

@@ -7,8 +7,7 @@ from narrows.estimator import Estimator, Problem
 from narrows.likelihood import Likelihood
 from narrows.model import Model
 from narrows.params import param
-from narrows.parts import as_part
-from narrows.schedule import Schedule
+from narrows.schedule import Schedule, number_or_schedule
 
 __all__ = ["VAE"]
 
@@ -29,11 +28,12 @@ class VAE(Estimator):
 
     latent_dim: int = param(16, "numbers in the code", ge=1)
     likelihood: str | Likelihood = param("gaussian:learnt", "what the decoder's numbers mean", kind="likelihood")
-    beta: float | str | Schedule = param(1.0, "price of a nat of code, or a schedule: ramp:0,1,0.2", kind="schedule")
+    beta: float | str | Schedule = param(
+        1.0, "price of a nat of code, or a schedule: ramp:0,1,0.2", ge=0, kind="schedule"
+    )
     free_bits: float = param(0.0, "nats of every latent dimension that cost nothing while training", ge=0)
 
     def build(self, problem: Problem) -> Model:
         """Return network, variational code, likelihood."""
-        beta = self.beta if isinstance(self.beta, (int, float)) else as_part("schedule", self.beta)
-        code = Variational(self.latent_dim, beta, self.free_bits)
+        code = Variational(self.latent_dim, number_or_schedule(self.beta), self.free_bits)
         return problem.model(self.chosen_network(problem.shape), code)

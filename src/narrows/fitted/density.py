@@ -45,7 +45,8 @@ def log_likelihood(
 
     A row's draws depend on ``seed`` and its place in ``pairs`` alone, or on its key where there are ``keys``, so that
     its numbers are the same, up to rounding, whatever rows come after it and on every device. Rows with a condition are
-    priced given the condition; an impossible row has the value -inf, and no error.
+    priced given the condition, and without the values that a weight hides; how often a row counts changes nothing. An
+    impossible row has the value -inf, and no error.
 
     Raises ``InputError`` for a model whose code has no posterior, or whose decoder also reads the encoder's maps.
 
@@ -127,7 +128,8 @@ def _weights(
     ratio = 0.5 * (noise.square() - z.square()).flatten(2).sum(2) + 0.5 * log_var.flatten(1).sum(1, keepdim=True)
     target, cond, weight = (None if each is None else _repeated(each, draws) for each in batch[1:])
     params = model.decode(z.flatten(0, 1).to(batch.x), (), cond)
-    nats = model.likelihood.nats(params, target, weight)  # type: ignore[arg-type]
+    values = weight if weight is not None and weight.ndim > 1 else None  # how often a row counts is not its density
+    nats = model.likelihood.nats(params, target, values)  # type: ignore[arg-type]
     return ratio - nats.cpu().double().reshape(ratio.shape)
 
 

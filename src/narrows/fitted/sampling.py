@@ -42,4 +42,4 @@ def decoded(model: Estimator, codes: np.ndarray, y: Any = None, generator: torch
         params = own.decode(batch.x, (), batch.cond)
         return own.likelihood.mean(params) if generator is None else own.likelihood.sample(params, generator)
 
-    return like_rows(run(model.model_, pairs, rows), getattr(model, "rows_axes_", None))
+    return like_rows(run(model.model_, pairs, rows, made=model.shapes_[1]), getattr(model, "rows_axes_", None))

@@ -18,6 +18,7 @@ from narrows.params import param
 from narrows.tasks.base import Rows, Task
 from narrows.tasks.sparse import FeatureDictionary
 from narrows.tasks.sparse_survey import Survey
+from narrows.training.seeds import seed_of
 
 __all__ = ["ActivationsJourney", "RowNames"]
 
@@ -59,7 +60,7 @@ class ActivationsJourney(Journey):
         for name, value in task.suited(rows.shapes[0]).items():
             if name not in request.given:
                 task.set_params(**{name: value})
-        held = _held(len(rows), task.random_state if isinstance(task.random_state, int) else 0)
+        held = _held(len(rows), seed_of(task.random_state))
         learn = np.delete(np.arange(len(rows)), held)
         self.learn, self.test = rows.take(learn), rows.take(held if len(held) else learn)
         size = sum(shard.values.nbytes for shard in rows.shards)

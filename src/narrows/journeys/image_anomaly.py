@@ -25,6 +25,7 @@ from narrows.tasks.anomaly_pictures import (
     planted,
 )
 from narrows.tasks.base_pictures import shown
+from narrows.training.seeds import seed_of
 
 __all__ = ["ImageAnomalyJourney"]
 
@@ -54,7 +55,7 @@ class ImageAnomalyJourney(Journey):
         good, fine, bad, masks, notes = found(Path(request.data).expanduser())
         if len(good) < 2:
             raise InputError(f"{good.name!r} holds {len(good)} good image", "at least 2 to learn from")
-        seed = task.random_state if isinstance(task.random_state, int) else 0
+        seed = seed_of(task.random_state)
         share = self.held_out if len(good) >= _FEW else max(self.held_out, 1 / 3)
         learn, held, words = set_aside(good.names, share, seed)
         notes += [*mixed(good), words or f"{len(good)} good images are too few to put some aside"]

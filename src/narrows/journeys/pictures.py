@@ -15,6 +15,7 @@ from narrows.data.pixels import FORMATS
 from narrows.journeys.base import Journey, Judged, Request, Say
 from narrows.params import param
 from narrows.tasks.base_pictures import Examples
+from narrows.training.seeds import seed_of
 
 __all__ = ["Found", "PicturesJourney", "consecutive", "inside", "outside", "set_aside"]
 
@@ -75,7 +76,7 @@ class PicturesJourney(Journey):
         """Read the pictures, put some aside, and train on the others."""
         other = None if request.valid is None else self.found(_valid(request))
         found = self.found(request)
-        seed = task.random_state if isinstance(task.random_state, int) else 0
+        seed = seed_of(task.random_state)
         if other is None:
             learn, held, words = set_aside(found.x.names, self.held_out, seed)
             train, held_out, where = found.take(learn), found.take(held), "held-out" if words else "training"

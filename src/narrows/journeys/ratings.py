@@ -15,6 +15,7 @@ from narrows.journeys.base import Journey, Judged, Request, Say
 from narrows.journeys.outputs import write_table
 from narrows.params import param
 from narrows.tasks.base import Rows, Task
+from narrows.training.seeds import seed_of
 
 __all__ = ["RatingsJourney"]
 
@@ -67,7 +68,7 @@ class RatingsJourney(Journey):
         notes = [*ratings.notes, *for_counts(task, request.given)]
         for note in notes:
             say(note)
-        learn, held, where = split(ratings.liked, task.random_state if isinstance(task.random_state, int) else 0)
+        learn, held, where = split(ratings.liked, seed_of(task.random_state))
         users, items = ratings.liked.shape
         say(f"{task.name}: {len(learn):,} users, {items:,} items from {request.data}")
         train, test = (Rows(ratings.liked[rows], feature_names=tuple(ratings.items)) for rows in (learn, held))

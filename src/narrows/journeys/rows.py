@@ -18,6 +18,7 @@ from narrows.likelihood import Mixed
 from narrows.params import param
 from narrows.parts import as_part
 from narrows.tasks.base import Rows, Task
+from narrows.training.seeds import seed_of
 
 __all__ = ["SMALL", "Learnt", "RowsJourney", "items_of", "rows_of", "settle", "size_of_images", "split"]
 
@@ -60,7 +61,7 @@ class RowsJourney(Journey):
         start = None if request.start is None else schema_from_json(request.start["schema"])
         source = self.open(request.data, start)
         if request.valid is None:
-            learn, held, where = self.divide(source, task.random_state if isinstance(task.random_state, int) else 0)
+            learn, held, where = self.divide(source, seed_of(task.random_state))
             schema, notes = start or learn.fit_schema(), source.notes
         else:
             learn, where = self.learnable(source), "validation"

@@ -11,6 +11,8 @@ from narrows.parts import Part
 
 __all__ = ["Likelihood", "Pricing", "normal", "uniform"]
 
+_ROUNDED = 1e-5  # how far beyond the end of its range rounding may take a target
+
 
 class Pricing(ABC):
     """Reads ``n_params`` numbers per value of the target and prices the target in nats."""
@@ -56,6 +58,17 @@ class Likelihood(Pricing, Part):
     def support(self) -> tuple[float, float]:
         """The smallest and the largest target that has a probability."""
         return -math.inf, math.inf
+
+    def impossible(self, values: Tensor) -> Tensor:
+        """Return which targets have no probability; rounding may take them a little beyond the ends."""
+        low, high = self.support
+        return ~((values >= low - _ROUNDED) & (values <= high + _ROUNDED))
+
+    @property
+    def accepted(self) -> str:
+        """The targets that have a probability, in words."""
+        low, high = self.support
+        return f"values from {low:g} to {high:g}"
 
     def build(self, shape: tuple[int, ...]) -> Pricing:
         """Return what prices targets of this shape."""

@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from narrows.likelihood.base import Likelihood, uniform
+from narrows.errors import InputError
+from narrows.likelihood.base import Likelihood, Pricing, uniform
 from narrows.params import param
 from narrows.parts import part
 
@@ -70,6 +71,17 @@ class Categorical(Likelihood):
         """From the first label to the last, or to the void one."""
         return 0.0, float(max(self.n_classes - 1, -1 if self.ignore is None else self.ignore))
 
+    def impossible(self, values: Tensor) -> Tensor:
+        """Return which targets name no class: fractions, and labels that are neither a class nor void."""
+        named = (values >= 0) & (values < self.n_classes) & (values == values.round())
+        return ~named if self.ignore is None else ~named & (values != self.ignore)
+
+    @property
+    def accepted(self) -> str:
+        """The labels, in words."""
+        void = "" if self.ignore is None else f", and {self.ignore} for void"
+        return f"whole numbers from 0 to {self.n_classes - 1}{void}"
+
     def n_out(self, shape: tuple[int, ...]) -> int:
         """Return ``n_classes`` channels per target channel."""
         return self.n_classes * shape[0]
@@ -121,6 +133,13 @@ class Multinomial(Likelihood):
     def support(self) -> tuple[float, float]:
         """From 0."""
         return 0.0, math.inf
+
+    def build(self, shape: tuple[int, ...]) -> Pricing:
+        """Return what prices rows of one axis; over the channels of a picture there would be nothing to learn."""
+        if len(shape) != 1:
+            came = f"The likelihood 'multinomial' came for rows of shape {shape}"
+            raise InputError(came, "rows of one axis, (n, d)", "bernoulli, poisson, or X.reshape(len(X), -1)")
+        return self
 
     def centre(self, target: Tensor) -> Tensor | None:
         """Return the logarithms of the features' shares; one that never occurs counts as a tenth of a time."""

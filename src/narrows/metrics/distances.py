@@ -1,5 +1,6 @@
 """How far two sets of rows are apart: Fréchet and kernel distances, and the features that they are taken on."""
 
+from collections.abc import Iterable
 from typing import Any, Self
 
 import numpy as np
@@ -84,16 +85,22 @@ def distances_of(made: Any, real: Any, width: float) -> dict[str, float]:
     }
 
 
-def nearest_rows(rows: NDArray[Any], others: NDArray[Any]) -> NDArray[Any]:
-    """Return for each of the rows the nearest of the others, in the shape of the rows.
+def nearest_rows(rows: NDArray[Any], blocks: Iterable[NDArray[Any]]) -> NDArray[Any]:
+    """Return for each of the rows the nearest of others, which come in blocks, in the shape of the rows.
 
     Examples
     --------
-    >>> nearest_rows(np.array([[0.2], [0.9]]), np.array([[0.0], [1.0]])).tolist()
+    >>> nearest_rows(np.array([[0.2], [0.9]]), [np.array([[0.0], [5.0]]), np.array([[1.0]])]).tolist()
     [[0.0], [1.0]]
     """
-    a, b = (each.reshape(len(each), -1) for each in (rows, others))
-    found: NDArray[Any] = others[np.argmin(np.square(b).sum(1) - 2 * a @ b.T, axis=1)]
+    a = rows.reshape(len(rows), -1)
+    found, least = np.zeros_like(rows), np.full(len(rows), np.inf)
+    for others in blocks:
+        b = others.reshape(len(others), -1)
+        gaps = np.square(b).sum(1) - 2 * a @ b.T  # without the square of the row, the same for all
+        best = gaps.argmin(axis=1)
+        nearer = gaps[np.arange(len(a)), best] < least
+        found[nearer], least[nearer] = others[best[nearer]], gaps[nearer, best[nearer]]
     return found
 
 

@@ -1,5 +1,6 @@
 """From a fitted task and what it measured to report.json, report.html and figures."""
 
+import math
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import fields
@@ -96,7 +97,7 @@ def make_report(
         "versions": versions(),
         "warnings": [*family.messages_, *evaluation.notes, *([] if rows is None else family.diagnose(rows.X))],
         "model": model_facts(family),
-        "compression": {} if rows is None else _compression(family, rows),
+        "compression": {} if rows is None else compression(family, rows),
         "tables": evaluation.tables,
         "flags": evaluation.flags,
     }
@@ -232,10 +233,11 @@ def model_facts(family: Any) -> dict[str, Any]:
     }
 
 
-def _compression(family: Any, rows: Rows) -> dict[str, int]:
-    """Return numbers and bytes per row before and after, where the code is shorter; a code is float32."""
-    before, after = int(np.prod(family.shapes_[0])), int(family._n_features_out)
-    if after >= before:
+def compression(family: Any, rows: Rows) -> dict[str, int]:
+    """Return numbers and bytes per row before and after, where the code is shorter."""
+    code, before = family.model_.bottleneck, int(np.prod(family.shapes_[0]))
+    after = code.length(family._n_features_out // code.n_out)
+    if after.numbers >= before:
         return {}
-    size = rows.X.dtype.itemsize
-    return {"numbers_before": before, "numbers_after": after, "bytes_before": before * size, "bytes_after": 4 * after}
+    sizes = {"bytes_before": before * rows.X.dtype.itemsize, "bytes_after": math.ceil(after.bits / 8)}
+    return {"numbers_before": before, "numbers_after": after.numbers, **sizes}

@@ -1,6 +1,8 @@
 """What every task is: a meta-estimator over any family, which can say how it did."""
 
+import math
 from abc import abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, NamedTuple, Self, dataclass_transform
 
@@ -9,11 +11,15 @@ import torch
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
+from narrows.errors import InputError
 from narrows.estimator import Estimator
 from narrows.inputs import unit
 from narrows.params import TASKS, check_params, kebab, param, register
+from narrows.parts import as_part
 
 __all__ = ["Evaluation", "Metric", "NewRows", "Picture", "Rows", "Task", "unit"]
+
+_BLOCK = 1 << 22
 
 
 class Metric(NamedTuple):
@@ -82,6 +88,7 @@ class Task(BaseEstimator):
     arrays: ClassVar[tuple[str, ...]] = ()  # those that it keeps beside the weights
     reads_missing: ClassVar[bool] = False  # NaN stands for a missing value; otherwise the schema fills it
     imputes: ClassVar[bool] = False  # whether ``reconstruct`` fills the holes of a table
+    reads_labels: ClassVar[bool] = False  # whether its autoencoder may price labels, whose mean is no row
     mapped: ClassVar[bool] = False  # whether its outputs hold codes that are worth a map
 
     estimator: Estimator | None = param(None, "the autoencoder; none: the task's own choice")
@@ -127,6 +134,11 @@ class Task(BaseEstimator):
         shared = {f.name for f in fields(self)} & {f.name for f in fields(chosen)}
         own = {name: getattr(self, name) for name in shared}
         chosen.set_params(**{name: value for name, value in own.items() if value is not None})
+        if not self.reads_labels and as_part("likelihood", chosen.likelihood).labels:
+            came = (
+                f"The likelihood {str(chosen.likelihood)!r} came for {self.name}: its mean is shares of labels, no row"
+            )
+            raise InputError(came, "a likelihood of values", "gaussian, or one-hot columns with bernoulli")
         return chosen
 
     def fitted_state(self) -> dict[str, Any]:
@@ -176,7 +188,24 @@ def error_rows(truth: np.ndarray, result: np.ndarray) -> np.ndarray:
     return errors
 
 
+def spaced(n: int, most: int) -> np.ndarray:
+    """Return which of ``n`` rows to look at: at most so many, evenly spaced.
+
+    Examples
+    --------
+    >>> spaced(10, 4).tolist(), spaced(2, 4).tolist()
+    ([0, 3, 6, 9], [0, 1])
+    """
+    return np.unique(np.linspace(0, n - 1, min(most, n)).astype(int))
+
+
 def pick(rows: Rows, most: int) -> Rows:
     """Return at most so many rows, evenly spaced."""
-    index = np.unique(np.linspace(0, rows.X.shape[0] - 1, min(most, rows.X.shape[0])).astype(int))
+    index = spaced(rows.X.shape[0], most)
     return rows._replace(X=rows.X[index], labels=None if rows.labels is None else rows.labels[index])
+
+
+def blocks(X: Any) -> Iterator[Any]:
+    """Yield rows in blocks of about four million values."""
+    step = max(1, _BLOCK // max(1, math.prod(X.shape[1:])))
+    yield from (X[start : start + step] for start in range(0, X.shape[0], step))

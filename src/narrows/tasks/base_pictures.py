@@ -12,6 +12,7 @@ from narrows.data.augment import CropFlip, Flip
 from narrows.data.crops import crops
 from narrows.data.pairs import Pairs
 from narrows.data.pictures import alike
+from narrows.data.source import channels_last
 from narrows.data.tiles import pad, tiled, tiled_network
 from narrows.errors import InputError
 from narrows.estimator import Estimator
@@ -86,7 +87,7 @@ def as_pictures(X: Any, what: str = "pictures") -> list[Array]:
         shapes = sorted({each.shape for each in listed}, key=len)[:3]
         came = f"{len(made)} {what} of shapes {', '.join(map(str, shapes))}" if made else f"No {what}"
         raise InputError(came, "an array (n, C, H, W) or (n, H, W), or a list of (C, H, W) or (H, W)")
-    wrong = next((each for each in made if each.shape[0] > 16 and each.shape[2] in (1, 3, 4)), None)
+    wrong = next((each for each in made if channels_last(each.shape)), None)
     if wrong is not None:
         came = f"Pictures of shape {wrong.shape} seem to have their channels last"
         raise InputError(came, "(C, H, W)", "np.moveaxis(picture, 2, 0)")

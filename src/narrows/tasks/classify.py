@@ -10,7 +10,7 @@ import scipy.sparse as sp
 import torch
 from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import assert_all_finite, check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from narrows.corruption import Corruption
@@ -20,7 +20,7 @@ from narrows.estimator import Estimator
 from narrows.families.denoising import DenoisingAutoEncoder
 from narrows.funnel import settings
 from narrows.inference import run
-from narrows.inputs import checked_rows, model_rows
+from narrows.inputs import checked_rows, known_labels, model_rows
 from narrows.params import check_params, param
 from narrows.parts import as_part
 from narrows.supervised import Tuning, headed, tune
@@ -54,6 +54,7 @@ class CodeClassifier(ClassifierMixin, Task, name="classify"):
         "name the class of rows, most of which need no label; against logistic regression and a supervised network"
     )
     fitted = ("classes_", "history_", "stopped_", "finished_")
+    reads_labels = True
 
     prefit: bool = param(False, "the autoencoder is fitted already")
     pretrain: bool = param(True, "fit the autoencoder before the labels are learnt")
@@ -83,6 +84,8 @@ class CodeClassifier(ClassifierMixin, Task, name="classify"):
                 came = f"Rows of type {X.dtype} with labels and of {unlabelled.dtype} without came"
                 raise InputError(came, "one type: whole numbers are levels of grey, floats are not")
         labels, known = known_labels(y, X.shape[0])
+        if known.any():
+            check_classification_targets(labels[known])
         classes, places = np.unique(labels[known], return_inverse=True)
         if len(classes) < 2:
             came = f"{len(classes)} class{'es' * (len(classes) != 1)} came"
@@ -170,26 +173,3 @@ class CodeClassifier(ClassifierMixin, Task, name="classify"):
         self.model_ = headed(self.estimator_, len(self.classes_), None, 0).eval()
         self.model_.load_state_dict({name: torch.from_numpy(values) for name, values in state.items()})
         return self
-
-
-def known_labels(y: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the labels of ``n`` rows, and which of them there are: None, and an empty text, are none.
-
-    Examples
-    --------
-    >>> known_labels(["a", "", "b"], 3)[1].tolist()
-    [True, False, True]
-    """
-    labels = np.asarray(y)
-    missing = np.zeros(labels.shape[:1], bool)
-    if labels.dtype.kind in "OU" and labels.ndim == 1:
-        missing = np.array([each is None or each == "" or each != each for each in labels.tolist()], bool)
-        rest = np.asarray(labels[~missing].tolist())
-        labels = np.zeros(len(labels), rest.dtype)
-        labels[~missing] = rest
-    labels = column_or_1d(labels, warn=True)
-    assert_all_finite(labels, input_name="y")
-    if len(labels) != n:
-        raise InputError(f"{len(labels)} labels for {n} rows came", "one label per row")
-    check_classification_targets(labels[~missing]) if (~missing).any() else None
-    return labels, ~missing

@@ -14,7 +14,7 @@ from narrows.funnel import single
 from narrows.inference import run
 from narrows.inputs import model_rows
 from narrows.supervised import tune
-from narrows.tasks.base import Evaluation, Metric, Picture, Rows
+from narrows.tasks.base import Evaluation, Metric, Picture, Rows, spaced
 from narrows.training.work import products
 
 if TYPE_CHECKING:
@@ -45,9 +45,9 @@ class Shares(NamedTuple):
 
 def judge(task: "CodeClassifier", train: Rows, held: Rows) -> Evaluation:
     """Return how a fitted classifier does on labelled ``held`` rows, beside competitors with the same labels."""
-    X, y = labelled(train)
-    seen, truth = labelled(held)
-    seen, truth = seen[:_MOST], truth[:_MOST]
+    (X, y), (seen, truth) = labelled(train), labelled(held)
+    some = spaced(len(truth), _MOST)
+    seen, truth = seen[some], truth[some]
     classes, counts = np.unique(y, return_counts=True)
     found = {TUNED: Shares(task.predict_proba(seen), task.classes_.astype(str)), **rivals(task, X, y, seen)}
     found[FREQUENT] = Shares(np.tile(counts / counts.sum(), (len(truth), 1)), classes)

@@ -58,6 +58,7 @@ class DensityEstimator(Gaps, Task, name="density"):
     summary = "how likely every row is, in nats; against a Gaussian, a mixture and kernels"
     fitted: ClassVar[tuple[str, ...]] = ("fill_", "units_")
     reads_missing: ClassVar[bool] = True
+    reads_labels: ClassVar[bool] = True
 
     latent_dim: int | None = param(None, "numbers in the code; none: 8, of few columns half as many as there are", ge=1)
     samples: int = param(300, "importance samples of every row; more come closer to log p, from below", ge=2)

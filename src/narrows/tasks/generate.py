@@ -19,20 +19,19 @@ from narrows.fitted.gaps import Gaps, flat, single
 from narrows.fitted.mixture import CodeMixture
 from narrows.fitted.sampling import decoded, prior_codes
 from narrows.fitted.walks import interpolated, traversed
-from narrows.inputs import checked_rows
+from narrows.inputs import checked_rows, label_text, label_texts
 from narrows.likelihood import Mixed
 from narrows.params import param
 from narrows.parts import as_part
-from narrows.tasks.base import Evaluation, Metric, NewRows, Picture, Rows, Task, pick, unit
+from narrows.tasks.base import Evaluation, Metric, NewRows, Rows, Task, pick, unit
+from narrows.tasks.generate_pictures import PAIRS, drawn_pictures, marginals
 from narrows.training.seeds import drawn
 
 __all__ = ["Generator"]
 
 _JUDGED = 1000  # rows that are compared at most
-_PAIRS = 6  # walks from row to row
 _LITTLE = 0.5  # samples that vary less than half as much as the data are too much alike
 _OURS, _SAME = "the autoencoder", "other training rows"
-_ALONG = "One number of the code changes, in deviations of that number; the others stay as in an ordinary row."
 
 
 class Generator(Gaps, Task, name="generate"):
@@ -72,8 +71,8 @@ class Generator(Gaps, Task, name="generate"):
         return {"latent_dim": max(1, min(16, math.prod(shape) // 2))} if self.latent_dim is None else {}
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Fit to rows X: a table (n, d), or images (n, H, W) or (n, C, H, W); y are labels, "" where there is none."""
-        y = None if y is None else np.asarray(y).astype(str)
+        """Fit to rows X: a table (n, d), or images (n, H, W) or (n, C, H, W); y are labels, or "" for none."""
+        y = None if y is None else label_texts(y, np.shape(X)[0])
         model, self.units_ = self._chosen(y), None
         self._require_codes(model)
         grey = str(getattr(X, "dtype", "")) in ("uint8", "uint16")
@@ -122,6 +121,7 @@ class Generator(Gaps, Task, name="generate"):
         seed = drawn(random_state)
         draw, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
         known = self.classes_ if hasattr(self.estimator_, "classes_") or self.mixtures_ else []
+        label = label if label is None or str(label) in known else label_text(label)
         if label is not None and str(label) not in known:
             none = "no class: fitted without labels"
             raise InputError(f"The class {str(label)!r} came", ", ".join(known[:20]) or none)
@@ -146,17 +146,17 @@ class Generator(Gaps, Task, name="generate"):
         """Return 64 new rows; of a table also rows along every number of the code, and between rows."""
         made: dict[str, Any] = {"samples": self.made(64, None, self.estimator_.seed_)}
         if self.draws_:
-            codes, expected = self._codes_of(X[:_JUDGED]), partial(decoded, self.estimator_)
+            codes, expected = self.codes_of(X[:_JUDGED]), partial(decoded, self.estimator_)
             walk = traversed(expected, codes)
             steps = [f"z{i + 1} at {value:+.2g}" for i in walk.dimensions for value in walk.values]
             made["traversals"] = NewRows(walk.rows.reshape(len(steps), -1), np.array(steps), "code")
-            pairs = min(_PAIRS, len(codes) // 2)
+            pairs = min(PAIRS, len(codes) // 2)
             lines = interpolated(expected, codes[:pairs], codes[pairs : 2 * pairs])
             steps = [f"{i + 1}: {share:.0%}" for i in range(pairs) for share in np.linspace(0, 1, lines.shape[1])]
             made["interpolations"] = NewRows(lines.reshape(len(steps), -1), np.array(steps), "path")
         return made
 
-    def _codes_of(self, X: Any) -> np.ndarray:
+    def codes_of(self, X: Any) -> np.ndarray:
         """Return the codes of rows whose class counts as unknown."""
         codes: np.ndarray = self.estimator_.transform(single(self.as_read(Rows(X)).X))
         return codes
@@ -171,18 +171,18 @@ class Generator(Gaps, Task, name="generate"):
         """Return rows with missing values filled."""
         return rows._replace(X=self.filled(self.coded(flat(rows.X)))) if self.draws_ else rows
 
-    def _read(self, X: Any) -> np.ndarray:
+    def read(self, X: Any) -> np.ndarray:
         """Return rows as floats without gaps, images as such and in [0, 1]."""
         rows, shape = unit(self.as_read(Rows(X)).X), self.estimator_.image_shape
         return rows if shape is None or rows.ndim > 2 else rows.reshape(len(rows), *shape)
 
     def evaluate(self, train: Rows, held: Rows) -> Evaluation:
         """Return how far new rows are from ``held``, beside new rows on PCA codes."""
-        held, train = pick(held, _JUDGED), pick(train, 5000)
-        truth, learnt = self._read(held.X), self._read(train.X)
+        held = pick(held, _JUDGED)
+        truth, learnt = self.read(held.X), self.read(pick(train, 5000).X)
         n, draw = max(2, len(truth)), np.random.default_rng(self.estimator_.seed_)
         features = metrics.Features().fit(learnt)
-        sets = {_OURS: self._read(self.sample(n, random_state=self.estimator_.seed_))}
+        sets = {_OURS: self.read(self.sample(n, random_state=self.estimator_.seed_))}
         for parts in (1, None):
             sampler = PCASampler(parts, self._measures()).fit(learnt)
             sets[sampler.name] = sampler.sample(n, draw)
@@ -200,47 +200,13 @@ class Generator(Gaps, Task, name="generate"):
         rival = min(judged, key=lambda name: judged[name]["kernel"])
         ours_rows, theirs = (metrics.kernel_rows(made[name], target, features.width) for name in (_OURS, rival))
         shown = sets[_OURS].reshape(-1, *truth.shape[1:])
-        pictures = self._pictures(learnt, held) if truth.ndim > 2 else [_marginals(truth, shown, held)]
+        pictures = drawn_pictures(self, learnt, train, held) if truth.ndim > 2 else [marginals(truth, shown, held)]
         notes = _notes(ours)
         return Evaluation(values, judged, "kernel", rival, len(truth), ours_rows - theirs, pictures, notes)
 
     def _measures(self) -> Any:
         spec = self.estimator_.likelihood_
         return spec.measures if isinstance(spec, Mixed) else ()
-
-    def _pictures(self, learnt: np.ndarray, held: Rows) -> list[Picture]:
-        """Return samples, walks along every number of the code, and walks between held-out rows."""
-        low, high = min(0.0, float(learnt.min())), max(1.0, float(learnt.max()))
-        shape = learnt.shape[1:]
-
-        def shown(rows: np.ndarray, axes: int = 1) -> np.ndarray:
-            return np.asarray((rows.reshape(*rows.shape[:axes], *shape) - low) / (high - low)).clip(0, 1)
-
-        seed, names = self.estimator_.seed_, self.classes_[:10]
-        told = names and self.draw(1)[1] is not None
-        if told:
-            rows = np.concatenate([self.sample(10, name, seed + i) for i, name in enumerate(names)])
-            grid = {"images": shown(rows), "title": "Samples of every class", "names": names}
-        else:
-            rows = shown(self.sample(30, random_state=seed))
-            grid = {"images": rows, "title": "Samples", "nearest": metrics.nearest_rows(rows, shown(learnt))}
-        codes, expected = self._codes_of(held.X), partial(decoded, self.estimator_)
-        walk = traversed(expected, codes)
-        along = {"images": shown(walk.rows, 2), "values": walk.values, "effects": walk.effects}
-        pairs = min(_PAIRS, len(codes) // 2)
-        lines = interpolated(expected, codes[:pairs], codes[pairs : 2 * pairs])
-        said = "From one held-out row to another on a straight line between their codes."
-        return [
-            Picture("samples", "Samples", "Every picture is decoded from a code that was drawn.", grid),
-            Picture("traversal", "Traversals", _ALONG, {**along, "names": [f"z{i + 1}" for i in walk.dimensions]}),
-            *([Picture("interpolation", "Interpolations", said, {"images": shown(lines, 2)})] if pairs else []),
-        ]
-
-
-def _marginals(truth: np.ndarray, made: np.ndarray, held: Rows) -> Picture:
-    names = held.feature_names or tuple(f"column {i}" for i in range(truth.shape[1]))
-    said = "The share of held-out and of new rows with at most so large a value, as the model sees the columns."
-    return Picture("marginals", "Columns", said, {"real": truth, "made": made, "names": names})
 
 
 def _notes(ours: dict[str, float]) -> list[str]:

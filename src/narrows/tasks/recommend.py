@@ -16,6 +16,7 @@ from narrows.inputs import checked_rows
 from narrows.metrics.ranking import coverage, gini, mean_popularity, ndcg_at_k, rank, recall_at_k
 from narrows.params import param
 from narrows.tasks.base import Evaluation, Metric, Picture, Rows, Task
+from narrows.training.seeds import seed_of
 
 __all__ = ["Recommender"]
 
@@ -61,7 +62,7 @@ class Recommender(Task, name="recommend"):
         model = self.resolve()
         rows = interactions(checked_rows(self, X, reset=True))
         other = None if valid is None else interactions(checked_rows(self, valid, reset=False))
-        seed = self.random_state if isinstance(self.random_state, int) else 0
+        seed = seed_of(self.random_state)
         model, trials = tuned(model, rows, other, seed)
         self.estimator_ = model.fit(rows, valid=other)
         self.trials_ = trials
@@ -131,7 +132,7 @@ class Recommender(Task, name="recommend"):
         """Return how well the hidden fifth of the items of ``held`` users is found from the others."""
         learnt, aside = interactions(train.X), self._rows(held.X)
         able = np.diff(aside.indptr) > 1
-        seed = self.random_state if isinstance(self.random_state, int) else 0
+        seed = seed_of(self.random_state)
         shown, hidden = hide(aside[able], seed=seed)
         ranked = {"the autoencoder": rank(self._scores, shown, _RANKS[-1])[0]}
         for name, model in _rivals().items():

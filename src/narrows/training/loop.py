@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from narrows.data.pairs import Pairs
+from narrows.data.pairs import Pairs, at_once
 from narrows.model import Model
 from narrows.training.adam import Adam
 from narrows.training.course import Course, Rate
@@ -201,7 +201,7 @@ def evaluate(
     model.eval()
     model.bottleneck.train(model.bottleneck.draws)
     with seeded(mixed(seed, 0), runtime.where):
-        for batch in pairs.batches(max(batch_size, 1024)):
+        for batch in pairs.batches(max(batch_size, at_once(*pairs.shapes[:2]))):
             for name, term in model(batch.to(runtime.where), 1.0).items():
                 sums[name] = sums[name] + term.sum() if name in sums else term.sum()
     model.eval()

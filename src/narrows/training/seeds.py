@@ -2,12 +2,14 @@
 
 import contextlib
 from collections.abc import Iterator
+from numbers import Integral
+from typing import Any
 
 import numpy as np
 import torch
 from sklearn.utils import check_random_state
 
-__all__ = ["drawn", "mixed", "seeded"]
+__all__ = ["drawn", "mixed", "seed_of", "seeded"]
 
 _MASK = 0xFFFFFFFFFFFFFFFF
 
@@ -23,6 +25,17 @@ def drawn(random_state: "int | np.random.RandomState | None") -> int:
     if random_state is None:
         return int(np.random.default_rng().integers(2**31 - 1))
     return int(check_random_state(random_state).randint(2**31 - 1))
+
+
+def seed_of(random_state: Any) -> int:
+    """Return the seed that a person wrote, or 0: for what must be the same in every run without one.
+
+    Examples
+    --------
+    >>> seed_of(np.int64(3)), seed_of(None)
+    (3, 0)
+    """
+    return int(random_state) if isinstance(random_state, Integral) else 0
 
 
 def mixed(seed: int, *numbers: int) -> int:

@@ -1,0 +1,52 @@
+"""What every task holds to, whatever it is for."""
+
+import numpy as np
+import pytest
+
+import narrows as nw
+from narrows.errors import InputError
+from narrows.report.make import compression
+from narrows.tasks.base import Rows
+from narrows.tasks.base_pictures import as_pictures
+
+LABELS = nw.AutoEncoder(latent_dim=2, likelihood="categorical:5", epochs=1)
+
+
+@pytest.mark.parametrize(
+    "task", [nw.Reducer, nw.Denoiser, nw.AnomalyDetector, nw.Generator, nw.Upscaler, nw.Translator]
+)
+def test_a_task_that_rebuilds_rows_refuses_labels_before_training(task):
+    with pytest.raises(InputError, match=rf"'categorical:5' came for {task.name}: its mean is shares of labels"):
+        task(estimator=LABELS).resolve()
+
+
+@pytest.mark.parametrize("task", [nw.DensityEstimator, nw.CodeClassifier, nw.Segmenter])
+def test_a_task_that_rebuilds_no_rows_takes_labels(task):
+    assert task(estimator=LABELS).resolve().likelihood == "categorical:5"
+
+
+@pytest.mark.parametrize("shape", [(16, 12, 3), (9, 12, 1), (40, 40, 4)])
+def test_pictures_with_channels_last_are_not_read_as_maps(shape):
+    with pytest.raises(InputError, match=r"channels last.*np.moveaxis"):
+        as_pictures([np.zeros(shape)])
+    assert as_pictures([np.moveaxis(np.zeros(shape), 2, 0)])[0].shape == (shape[2], *shape[:2])
+
+
+def test_nothing_is_trained_on_labels_that_cannot_be_rebuilt():
+    rows = np.random.default_rng(0).integers(0, 5, (20, 3)).astype(float)
+    task = nw.Reducer(estimator=LABELS)
+    with pytest.raises(InputError, match="one-hot columns"):
+        task.fit(rows)
+    assert not hasattr(task, "estimator_")
+
+
+def test_a_code_is_as_long_as_what_must_be_written_down():
+    rows = Rows(np.random.default_rng(0).random((20, 40), np.float32))
+    own = {"network": "dense:8", "epochs": 0, "random_state": 0}
+    entries = nw.VQVAE(latent_dim=16, groups=4, codes=100, **own).fit(rows.X)
+    assert compression(entries, rows) == {
+        **{"numbers_before": 40, "numbers_after": 4},
+        **{"bytes_before": 160, "bytes_after": 4},  # 4 entries of 7 bits
+    }
+    plain = nw.AutoEncoder(latent_dim=16, **own).fit(rows.X)
+    assert compression(plain, rows)["bytes_after"] == 64
