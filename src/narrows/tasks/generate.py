@@ -32,7 +32,10 @@ _JUDGED = 1000  # rows that are compared at most
 _PAIRS = 6  # walks from row to row
 _LITTLE = 0.5  # samples that vary less than half as much as the data are too much alike
 _OURS, _SAME = "the autoencoder", "other training rows"
-_ALONG = "One number of the code changes, in deviations of that number; the others stay as in an ordinary row."
+_ALONG = (
+    "One number of the code changes, in deviations of that number; the others stay as in an ordinary row. Beside it: "
+    "the mean absolute change of an output value per deviation."
+)
 
 
 class Generator(Gaps, Task, name="generate"):
@@ -226,7 +229,7 @@ class Generator(Gaps, Task, name="generate"):
             grid = {"images": rows, "title": "Samples", "nearest": metrics.nearest_rows(rows, shown(learnt))}
         codes, expected = self._codes_of(held.X), partial(decoded, self.estimator_)
         walk = traversed(expected, codes)
-        along = {"images": shown(walk.rows, 2), "values": walk.values, "effects": walk.effects}
+        along = {"images": shown(walk.rows, 2), "values": walk.values, "effects": walk.effects, "unit": "deviation"}
         pairs = min(_PAIRS, len(codes) // 2)
         lines = interpolated(expected, codes[:pairs], codes[pairs : 2 * pairs])
         said = "From one held-out row to another on a straight line between their codes."
