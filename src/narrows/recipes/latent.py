@@ -79,14 +79,14 @@ def traversals(run: Run, model: Any, images: Images, stem: str, name: str) -> No
 
 
 def bound(run: Run, name: str, model: Any, images: Images, y: Any = None) -> float:
-    """Enter the evidence lower bound of the test images of classes y, of their greys and of bits drawn from them.
+    """Enter the evidence lower bound of the test images of classes y, as greys and drawn as 0 or 1.
 
     Returns minus the bound of the greys, in nats per image.
     """
     rows = model_rows(images.test, None, None)
     lit = np.random.default_rng(0).random(rows.shape, dtype=np.float32) < unit(rows)
     totals = []
-    pixels = {"greys": rows, "bits": np.where(lit, 255, 0).astype(np.uint8)}
+    pixels = {"greys": rows, "drawn as 0 or 1": np.where(lit, 255, 0).astype(np.uint8)}
     for kind, seen in pixels.items():
         terms = evaluate(model.model_, model.pairs(seen, y).plain())
         totals.append(sum(terms.values()))
@@ -104,9 +104,9 @@ def bound(run: Run, name: str, model: Any, images: Images, y: Any = None) -> flo
 def greys_note(run: Run) -> None:
     """Say what the nats of greys are worth."""
     run.note(
-        "Bernoulli reads grey levels as probabilities, which is no normalised density: nats and bits of greys compare "
-        "models with each other, and are no code length. The rows of bits are: every pixel of the test images is drawn "
-        "once as 0 or 1, with its grey as the probability of 1. The models learnt from greys alone."
+        "Bernoulli reads grey levels as probabilities, which is no normalised density: the numbers of greys compare "
+        "models with each other, and are no code length. Those of test images drawn as 0 or 1, every pixel once with "
+        "its grey as the probability of 1, are. The models learnt from greys alone."
     )
 
 

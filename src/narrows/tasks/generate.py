@@ -32,10 +32,7 @@ _JUDGED = 1000  # rows that are compared at most
 _PAIRS = 6  # walks from row to row
 _LITTLE = 0.5  # samples that vary less than half as much as the data are too much alike
 _OURS, _SAME = "the autoencoder", "other training rows"
-_ALONG = (
-    "One number of the code changes, in deviations of that number; the others stay as in an ordinary row. Beside it: "
-    "the mean absolute change of an output value per deviation."
-)
+_ALONG = "One number moves, in deviations, the others as in an ordinary row; beside it the mean change per deviation."
 
 
 class Generator(Gaps, Task, name="generate"):
