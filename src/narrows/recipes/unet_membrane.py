@@ -42,7 +42,7 @@ def unet_membrane(run: Run) -> None:
     masks[simple.name] = simple.predict(cells.test)
     found = {name: measure(truth, mask) for name, mask in masks.items()}
     numbers(run, found, simple.name, cells.train.shape[-2:])
-    for name in (_MAIN, _SKIPS["none"]):
+    for name in _SKIPS.values():
         drawn = figures.overlay(cells.test / 255, truth, masks[name], ["inside", "membrane"])
         caption = "Held-out pictures: the truth, what the network finds (the larger of its two channels), the errors."
         run.figure(f"masks-{name.replace(' ', '-')}", f"Membranes, {name}", caption, drawn)
