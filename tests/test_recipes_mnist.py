@@ -163,6 +163,20 @@ def test_encoder_and_decoder_work_apart(made, tmp_path, codes):
     np.testing.assert_allclose(decoded, (whole * scale).clip(0, scale), atol=0.51 if scale == 255 else 1e-5)
 
 
+def test_the_halves_loaded_apart_make_the_numbers_of_the_whole_model(made):
+    folder, report = made("conv-mnist")
+    codes, rows = np.load(folder / "codes.npy"), table(report, "Encoder and decoder apart")
+    assert [row[:3] for row in rows] == [
+        ["encoder", "5 x 28 x 28", "5 x 12544"],
+        ["decoder", "5 x 12544", "5 x 28 x 28"],
+    ]
+    trained = nw.load(folder / "models" / "conv")
+    gaps = [np.abs(codes - trained.transform(IMAGES[1200:1205])).max()]
+    gaps.append(np.abs(trained.inverse_transform(codes) - trained.reconstruct(IMAGES[1200:1205])).max())
+    assert max(*gaps, *(row[3] for row in rows)) < 1e-5
+    assert codes.std() > 0.01
+
+
 @pytest.mark.parametrize(("name", "std"), [("conv-denoise", 0.5), ("denoise-mnist", 0.1)])
 def test_noise_has_its_size_and_most_of_it_goes(made, name, std):
     report = made(name)[1]

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import narrows as nw
+from narrows import metrics
 from narrows.cli import main
 from narrows.errors import InputError
-from narrows.recipes import pictures
+from narrows.recipes import drawn, pictures
 from narrows.recipes.run import Run
 
 
@@ -17,6 +19,16 @@ def quick(name, folder):
 
 def rows_of(report, title):
     return {row[0]: row[1:] for table in report["tables"] if table["title"] == title for row in table["rows"]}
+
+
+def applied(run, pictures, folder):
+    """What ``narrows apply RUN`` writes for pictures (n, C, H, W): one array for each folder of results."""
+    for i, each in enumerate(pictures):
+        (folder / "new").mkdir(parents=True, exist_ok=True)
+        Image.fromarray(each[0] if len(each) == 1 else np.moveaxis(each, 0, 2)).save(folder / "new" / f"{i}.png")
+    assert main(["apply", str(run), str(folder / "new"), "-o", str(folder / "out")]) == 0
+    found = {path.name: sorted(path.iterdir()) for path in (folder / "out").iterdir()}
+    return {name: np.stack([np.asarray(Image.open(path)) for path in paths]) for name, paths in found.items()}
 
 
 def test_membranes_are_found_and_skips_keep_their_place(tmp_path):
@@ -31,6 +43,14 @@ def test_membranes_are_found_and_skips_keep_their_place(tmp_path):
     shapes = rows_of(report, "Shapes")
     assert (shapes["input"], shapes["output"]) == (["2 x 1 x 256 x 256"], ["2 x 3 x 256 x 256"])
     assert shapes["bridge"] == ["2 x 256 x 16 x 16"]
+    cells, classes = drawn.cells(16, 1)
+    masks = nw.load(tmp_path / "run").predict(cells)
+    assert set(np.unique(masks)) == {0, 255}  # as in the labels, the membrane is 0
+    assert metrics.dice(metrics.confusion_matrix(classes == 0, masks == 0, 2))[1] == pytest.approx(
+        report["metrics"]["dice"]["value"]
+    )
+    assert (report["called"], report["params"]["latent_dim"]) == ("U-Net, skips concatenated", 256)
+    np.testing.assert_array_equal(applied(tmp_path / "run", cells[:3], tmp_path)["masks"], masks[:3])
 
 
 def test_streets_are_named_and_a_second_run_is_restored(tmp_path, capsys):
@@ -41,6 +61,12 @@ def test_streets_are_named_and_a_second_run_is_restored(tmp_path, capsys):
     assert len(classes) == 11
     shares, ours, simple = np.array(list(classes.values())).T
     np.testing.assert_allclose([shares.sum(), ours.mean(), simple.mean()], [1, metric, rival])
+    scenes, truth = drawn.streets(16, 1)
+    saved = nw.load(tmp_path / "run")
+    masks = saved.predict(scenes)
+    assert np.mean((masks == truth)[truth != pictures.VOID]) == pytest.approx(report["metrics"]["accuracy"]["value"])
+    assert [saved.class_name(k) for k in (0, 10)] == ["Sky", "Bicyclist"]
+    np.testing.assert_array_equal(applied(tmp_path / "run", scenes[:3], tmp_path)["masks"], masks[:3])
     capsys.readouterr()
     again = quick("unet-camvid", tmp_path / "run")
     assert "unet: restored" in capsys.readouterr().out
@@ -57,6 +83,13 @@ def test_facades_are_nearer_than_the_colour_table(tmp_path):
         assert outputs[name][0] < 0.95 * simple
         assert outputs[name][1] > 2 * outputs["colour table"][1]
     assert report["verdict"]["outcome"] == "wins"
+    labels, photographs = drawn.facades(16, 1)
+    photos = nw.load(tmp_path / "run").predict(labels)
+    assert np.abs(photos - photographs / 255).mean() == pytest.approx(report["metrics"]["l1"]["value"], rel=1e-4)
+    side_by_side = np.concatenate([photographs, labels], axis=3)  # as the folder of --data holds them
+    for name, given in (("alone", labels[:2]), ("side by side", side_by_side[:2])):
+        made = np.moveaxis(applied(tmp_path / "run", given, tmp_path / name)["translated"], 3, 1)
+        np.testing.assert_allclose(made, 255 * photos[:2], atol=0.51)
 
 
 # ---- folders -------------------------------------------------------------------------------------------------------

@@ -195,6 +195,9 @@ def test_dimensions_are_sorted_by_their_effect():
     assert title(figure) == (
         "z 3 changes the output most, by 0.500 per unit; 1 of 3 dimensions by less than a tenth of that"
     )
+    other = figures.traversal(DIGITS[:12].reshape(3, 4, 8, 8), np.linspace(-2, 2, 4), effects, unit="deviation")
+    assert names_of(other.axes[0])[0] == "z 3\n0.500 per deviation"
+    assert title(other).startswith("z 3 changes the output most, by 0.500 per deviation")
     np.testing.assert_allclose(figure.axes[0].images[0].get_array()[:8, :8, 0], DIGITS[8])
     assert len(names_of(figures.traversal(np.ones((30, 2, 4, 4)), np.zeros(2), np.arange(30)).axes[0])) == 20
 

@@ -1,17 +1,18 @@
 """Walks through the codes of a fitted autoencoder: along every dimension, and from row to row."""
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Traversal", "interpolated", "traversed"]
+__all__ = ["Traversal", "effects", "interpolated", "traversed"]
 
 Rows = NDArray[np.float64]
-Decode = Callable[[Rows], Rows]
+Decode = Callable[[Any], Rows]
 
 _MOST = 20  # dimensions that are walked along
+_SOME = 16  # codes from which effects are measured on the way
 
 
 class Traversal(NamedTuple):
@@ -19,7 +20,7 @@ class Traversal(NamedTuple):
 
     rows: Rows  # (dimensions, steps, *row)
     values: Rows  # (steps,) in deviations of the dimension
-    effects: Rows  # (dimensions,) mean change of the output per deviation
+    effects: Rows  # (dimensions,) mean absolute change of the output per deviation, as `effects` measures it
     dimensions: list[int]
 
 
@@ -30,8 +31,9 @@ def traversed(decode: Decode, codes: Rows, steps: int = 7, reach: float = 2.0) -
     --------
     >>> codes = np.random.default_rng(0).normal(size=(500, 2)) * [1.0, 3.0]
     >>> found = traversed(lambda z: z @ np.array([[1.0, 0.0], [0.0, 2.0]]), codes)
-    >>> found.rows.shape, found.dimensions, found.effects.round().tolist()  # per deviation: 2 * 3, of two columns
-    ((2, 7, 2), [0, 1], [0.0, 3.0])
+    >>> per_deviation = np.array([1.0, 2.0]) * codes.std(0) / 2  # each changes one of two columns
+    >>> found.rows.shape, found.dimensions, bool(np.allclose(found.effects, per_deviation))
+    ((2, 7, 2), [0, 1], True)
     """
     mean, spread = codes.mean(0), codes.std(0)
     base = codes[np.argmin(np.square(codes - mean).sum(1))]
@@ -42,8 +44,31 @@ def traversed(decode: Decode, codes: Rows, steps: int = 7, reach: float = 2.0) -
         walk[row, :, place] = mean[place] + values * spread[place]
     flat = decode(walk.reshape(-1, codes.shape[1]))
     rows = flat.reshape(len(dimensions), steps, *flat.shape[1:])
-    change = np.abs(np.diff(rows, axis=1)).reshape(len(dimensions), -1).mean(1) / (values[1] - values[0])
+    some = codes[np.linspace(0, len(codes) - 1, min(_SOME, len(codes))).astype(int)]
+    change = effects(decode, some, np.where(spread > 0, spread / 2, 1.0), dimensions) * spread[dimensions]
     return Traversal(rows, values, change, dimensions)
+
+
+def effects(
+    decode: Decode, codes: NDArray[Any], step: "float | Rows" = 0.5, dimensions: Sequence[int] | None = None
+) -> Rows:
+    """Return the mean absolute change of an output value per unit of each number of the code, over ``codes`` (n, d).
+
+    By central differences, ``step`` to both sides, one for all numbers or (d,). The change per deviation is this times
+    the deviation. Without ``dimensions`` all numbers are moved, one after the other.
+
+    Examples
+    --------
+    >>> effects(lambda z: z @ np.array([[1.0, 0.0], [0.0, -4.0]]), np.zeros((5, 2))).tolist()
+    [0.5, 2.0]
+    """
+    size, moved = codes.shape[1], []
+    steps = np.broadcast_to(step, size)
+    for place in range(size) if dimensions is None else dimensions:
+        shift = np.zeros_like(codes)
+        shift[:, place] = steps[place]
+        moved.append(np.abs(decode(codes + shift) - decode(codes - shift)).mean() / (2 * steps[place]))
+    return np.array(moved, dtype=np.float64)
 
 
 def interpolated(decode: Decode, A: Rows, B: Rows, steps: int = 8) -> Rows:

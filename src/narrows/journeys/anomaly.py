@@ -18,7 +18,7 @@ from narrows.errors import InputError
 from narrows.journeys.outputs import write_outputs, write_table
 from narrows.journeys.rows import RowsJourney, split
 from narrows.params import param
-from narrows.tasks.anomaly_rows import ACCEPTED, strange_names
+from narrows.tasks.base_anomaly import ACCEPTED, strange_names
 
 __all__ = ["AnomalyJourney", "labelled", "reasons"]
 

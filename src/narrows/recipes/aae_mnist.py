@@ -31,9 +31,13 @@ def aae_mnist(run: Run) -> None:
         codes = model.transform(images.test)
         gaps[name] = from_normal(codes)
         error = float(image_errors(model, images.test).mean())
-        columns = ("model", "test error per pixel", "means off by", "deviations", "largest correlation")
-        lead = "Codes of test images against N(0, I): mean 0, deviation 1, no correlation."
-        run.table("Are the codes like the prior?", lead, columns, [(name, f"{error:.5f}", *gaps[name])])
+        columns = ("model", "test error per pixel", "means off by", "deviations", "largest correlation", "active units")
+        lead = (
+            "Codes of test images against N(0, I): mean 0, deviation 1, no correlation. A unit is active when its "
+            "variance is above 0.01."
+        )
+        active = f"{int((codes.var(0) > 0.01).sum())} of {codes.shape[1]}"
+        run.table("Are the codes like the prior?", lead, columns, [(name, f"{error:.5f}", *gaps[name], active)])
         samples(run, model, images, stem, name)
         interpolations(run, model, images, stem, name)
         traversals(run, model, images, stem, name)
@@ -41,6 +45,10 @@ def aae_mnist(run: Run) -> None:
             lattice(run, model, stem, name)
             drawn = figures.code_map(codes, images.test_labels, images.class_names)
             run.figure("map", "The test images as codes", "The prior asks for one round cloud around zero.", drawn)
+    run.note(
+        "There is no evidence lower bound: the code of an image is one point, without a posterior. None of the models "
+        "is told the class; cvae-mnist draws images of a class."
+    )
     main = models["adversarial, 20 numbers"]
     reconstructions(run, main, images, "20 numbers")
     off, deviations, _ = gaps["adversarial, 20 numbers"]

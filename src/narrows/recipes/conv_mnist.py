@@ -76,17 +76,23 @@ def conv_mnist(run: Run) -> None:
 
 
 def _apart(run: Run, model: Any, rows: np.ndarray) -> None:
-    """Encode and decode with what is in the folder, one half after the other."""
-    saved = load(run.folder)
-    codes = saved.transform(rows)
-    with whole(run.folder / "codes.npy") as draft, draft.open("wb") as file:
-        np.save(file, codes)
-    decoded = saved.inverse_transform(codes)
-    gap = float(np.abs(decoded - model.reconstruct(rows)).max())
-    halves = [("encoder", rows.shape, codes.shape), ("decoder", codes.shape, decoded.shape)]
+    """Encode with what is in the folder, and decode codes.npy with what is loaded from the folder once more."""
+    codes, file = load(run.folder).transform(rows), run.folder / "codes.npy"
+    with whole(file) as draft, draft.open("wb") as stream:
+        np.save(stream, codes)
+    read = np.load(file)
+    decoded = load(run.folder).inverse_transform(read)
+    halves = [
+        ("encoder", rows, codes, model.transform(rows)),
+        ("decoder", read, decoded, model.reconstruct(rows)),
+    ]
     lead = (
-        f"The saved encoder wrote codes.npy and the saved decoder read it: at most {number(gap)} from the whole model. "
-        f"By hand: narrows apply {run.folder} {run.folder / 'codes.npy'} --decode -o decoded"
+        f"The saved model was loaded twice: the first wrote {file.name}, the second read nothing else. The whole model "
+        f"is the one that was trained. By hand: narrows apply {run.folder} {file} --decode -o decoded"
     )
-    shown = [(name, *(" x ".join(map(str, shape)) for shape in shapes)) for name, *shapes in halves]
-    run.table("Encoder and decoder apart", lead, ("half", "reads", "gives"), shown)
+    shown = [
+        (name, *(" x ".join(map(str, each.shape)) for each in (x, made)), float(np.abs(made - whole_model).max()))
+        for name, x, made, whole_model in halves
+    ]
+    columns = ("half", "reads", "gives", "largest difference from the whole model")
+    run.table("Encoder and decoder apart", lead, columns, shown)

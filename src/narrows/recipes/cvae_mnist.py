@@ -4,17 +4,17 @@ import numpy as np
 
 from narrows.families.conditional_vae import ConditionalVAE
 from narrows.families.vae import VAE
-from narrows.inputs import model_rows
 from narrows.recipes.base import PLAIN, recipe
-from narrows.recipes.latent import bound_table, interpolations
-from narrows.recipes.run import Run
+from narrows.recipes.evidence import reconstructions
+from narrows.recipes.latent import bound, code_use, greys_note, interpolations, lattice, samples, traversals
+from narrows.recipes.run import Images, Run
 from narrows.report import figures
 from narrows.tasks.reduce import Reducer
-from narrows.training.loop import evaluate
 
 __all__ = ["cvae_mnist"]
 
 _EACH = 10  # samples of a class
+_PLANES = (0, 1, 7)  # classes whose planes of codes are drawn
 
 
 @recipe("cvae-mnist", "conditional variational autoencoder: images of a class on demand", source="003, 004")
@@ -22,23 +22,36 @@ def cvae_mnist(run: Run) -> None:
     """Train with and without the class, 2 and 20 numbers, and draw every class from the same codes."""
     images = run.images()
     base = {"network": "dense:512,256,activation=relu", "likelihood": "bernoulli", "lr": 1e-3, **PLAIN}
-    epochs, rows = run.epochs(30, 80), model_rows(images.test, None, None)
-    bounds = {}
+    epochs, bounds = run.epochs(30, 80), {}
     for size in (2, 20):
         told = run.fit(
             f"told-{size}", ConditionalVAE(latent_dim=size, epochs=epochs, **base), images.train, images.train_labels
         )
         alone = run.fit(f"alone-{size}", VAE(latent_dim=size, epochs=epochs, **base), images.train)
         for name, model, y in (("told the class", told, images.test_labels), ("not told", alone, None)):
-            terms = evaluate(model.model_, model.pairs(rows, y).plain())
-            bounds[name, size] = sum(terms.values())
-            bound_table(run, f"{size} numbers, {name}", terms, 784)
+            bounds[name, size] = bound(run, f"{size} numbers, {name}", model, images, y)
+            code_use(run, f"{size} numbers, {name}", model, images, y)
         _classes(run, told, images.class_names, size)
-        interpolations(run, told, images, f"{size}", f"{size} numbers, class unknown")
-    run.metric("nats", bounds["told the class", 20], "bound on minus log p, given the class", "nats per image")
+        _unknown(run, told, images, size)
+        if size == 2:
+            for label in _PLANES:
+                lattice(run, told, f"class-{label}", f"2 numbers, class {images.class_names[label]}", label)
+    greys_note(run)
+    reconstructions(run, told, images, "20 numbers, class unknown")
+    run.metric("nats", bounds["told the class", 20], "bound on minus log p of greys, given the class", "nats per image")
     run.rival("the same without the class", nats=bounds["not told", 20])
-    run.judge("nats", "the same without the class", len(rows))
+    run.judge("nats", "the same without the class", len(images.test))
     run.keep(Reducer(latent_dim=20), told, images.train[:100], "told the class")
+
+
+def _unknown(run: Run, model: ConditionalVAE, images: Images, size: int) -> None:
+    """Show what the model draws and knows when it is not told the class, as for a tenth of what it learnt from."""
+    stem, name = f"{size}", f"{size} numbers, class unknown"
+    samples(run, model, images, stem, name)
+    traversals(run, model, images, stem, name)
+    interpolations(run, model, images, stem, name)
+    if size == 2:
+        lattice(run, model, "unknown", name)
 
 
 def _classes(run: Run, model: ConditionalVAE, names: tuple[str, ...], size: int) -> None:

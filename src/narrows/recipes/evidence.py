@@ -14,13 +14,14 @@ from narrows.tasks.base import error_rows, unit
 __all__ = ["against_pca", "image_errors", "layer_table", "reconstructions"]
 
 
-def reconstructions(run: Run, model: Any, images: Images, stem: str = "") -> None:
+def reconstructions(run: Run, model: Any, images: Images, name: str = "") -> None:
     """Show the first five training and test images over what the model makes of them."""
     for part, rows in (("train", images.train[:5]), ("test", images.test[:5])):
         result = np.clip(model.reconstruct(rows), 0, 1)
         drawn = figures.reconstructions(unit(rows), result)
-        title = f"Reconstructions, {part}{f', {stem}' if stem else ''}"
-        run.figure(f"{part}{f'-{stem}' if stem else ''}", title, f"The first five {part} images.", drawn)
+        title = f"Reconstructions, {part}{f', {name}' if name else ''}"
+        file = f"{part} {name}".strip().replace(",", "").replace(" ", "-")
+        run.figure(file, title, f"The first five {part} images.", drawn)
 
 
 def image_errors(model: Any, images: np.ndarray) -> np.ndarray:

@@ -5,11 +5,16 @@ from typing import Any
 import numpy as np
 from scipy.stats import norm
 
+from narrows.fitted.diagnostics import latent_use
+from narrows.fitted.walks import effects
+from narrows.inputs import model_rows
 from narrows.recipes.run import Images, Run
 from narrows.report import figures
+from narrows.report.style import number
 from narrows.tasks.base import unit
+from narrows.training.loop import evaluate
 
-__all__ = ["bound_table", "effects", "interpolations", "lattice", "nearest", "samples", "traversals"]
+__all__ = ["bound", "code_use", "greys_note", "interpolations", "lattice", "nearest", "samples", "traversals"]
 
 
 def samples(run: Run, model: Any, images: Images, stem: str, name: str) -> np.ndarray:
@@ -32,11 +37,11 @@ def nearest(drawn: np.ndarray, train: np.ndarray) -> np.ndarray:
     return found
 
 
-def lattice(run: Run, model: Any, stem: str, name: str, side: int = 15) -> None:
-    """Show what a square lattice of codes over the prior's quantiles decodes to; the code has two numbers."""
+def lattice(run: Run, model: Any, stem: str, name: str, y: Any = None, side: int = 15) -> None:
+    """Show what a square lattice of codes of two numbers, over the prior's quantiles, decodes to as the class y."""
     values = norm.ppf((np.arange(side) + 0.5) / side)
     codes = np.stack(np.meshgrid(values, values), -1).reshape(-1, 2)  # the first number grows to the right
-    made = np.clip(model.inverse_transform(codes.astype(np.float32)), 0, 1)
+    made = np.clip(model.inverse_transform(codes.astype(np.float32), y), 0, 1)
     caption = "Each picture is decoded from its place on the lattice; the places split the prior evenly."
     run.figure(f"lattice-{stem}", f"The plane of codes, {name}", caption, figures.manifold_grid(made, values))
 
@@ -63,28 +68,53 @@ def traversals(run: Run, model: Any, images: Images, stem: str, name: str) -> No
     made = made.reshape(size, len(values), *made.shape[1:])
     caption = (
         "One number of the code moves, the others stay at their mean. Beside it: the mean absolute change of a pixel "
-        "per unit of the number, over 200 test images."
+        "per unit of z, over 200 test images."
     )
-    drawn = figures.traversal(made, values, effects(model, codes))
+    changes = effects(model.inverse_transform, codes)
+    drawn = figures.traversal(made, values, changes, unit="unit of z")
     run.figure(f"numbers-{stem}", f"What each number of the code changes, {name}", caption, drawn)
+    lead = "Mean absolute change of a pixel, in [0, 1], per unit of z, over 200 test images; the largest first."
+    said = ", ".join(f"z {i + 1}: {number(changes[i])}" for i in np.argsort(-changes, kind="stable"))
+    run.table("What each number of the code changes", lead, ("model", "change per unit of z"), [(name, said)])
 
 
-def effects(model: Any, codes: np.ndarray, step: float = 0.5) -> np.ndarray:
-    """Return the mean absolute change of the output per unit of every number of the code, by central differences."""
-    moved = []
-    for j in range(codes.shape[1]):
-        shift = np.zeros_like(codes)
-        shift[:, j] = step
-        ends = [model.inverse_transform(codes + sign * shift) for sign in (1, -1)]
-        moved.append(np.abs(ends[0] - ends[1]).mean() / (2 * step))
-    return np.array(moved)
+def bound(run: Run, name: str, model: Any, images: Images, y: Any = None) -> float:
+    """Enter the evidence lower bound of the test images of classes y, as greys and drawn as 0 or 1.
+
+    Returns minus the bound of the greys, in nats per image.
+    """
+    rows = model_rows(images.test, None, None)
+    lit = np.random.default_rng(0).random(rows.shape, dtype=np.float32) < unit(rows)
+    totals = []
+    pixels = {"greys": rows, "drawn as 0 or 1": np.where(lit, 255, 0).astype(np.uint8)}
+    for kind, seen in pixels.items():
+        terms = evaluate(model.model_, model.pairs(seen, y).plain())
+        totals.append(sum(terms.values()))
+        parts = (*(terms.get(key, 0.0) for key in ("reconstruction", "kl")), totals[-1])
+        bits = totals[-1] / np.log(2) / rows[0].size
+        lead = (
+            "Minus the evidence lower bound of the test images: nats per image, and bits per dimension, a pixel each."
+        )
+        columns = ("model", "pixels", "reconstruction", "kl", "sum, nats", "bits per dimension")
+        shown = (name, kind, *(f"{each:.2f}" for each in parts), f"{bits:.4f}")
+        run.table("Evidence lower bound", lead, columns, [shown])
+    return totals[0]
 
 
-def bound_table(run: Run, name: str, terms: dict[str, float], values: int) -> None:
-    """Enter the evidence lower bound of held-out rows: its terms in nats, and in bits per value."""
-    total = sum(terms.values())
-    row = (name, *(f"{terms.get(key, 0.0):.2f}" for key in ("reconstruction", "kl")), f"{total:.2f}")
-    bits = total / np.log(2) / values
-    lead = "Minus the evidence lower bound of the test images: nats per image, and bits per pixel."
-    columns = ("model", "reconstruction", "kl", "sum, nats", "bits per pixel")
-    run.table("Evidence lower bound", lead, columns, [(*row, f"{bits:.4f}")])
+def greys_note(run: Run) -> None:
+    """Say what the nats of greys are worth."""
+    run.note(
+        "Bernoulli reads grey levels as probabilities, which is no normalised density: the numbers of greys compare "
+        "models with each other, and are no code length. Those of test images drawn as 0 or 1, every pixel once with "
+        "its grey as the probability of 1, are. The models learnt from greys alone."
+    )
+
+
+def code_use(run: Run, name: str, model: Any, images: Images, y: Any = None) -> None:
+    """Enter how many numbers of a code with a posterior carry something, and the advice on the model."""
+    found = latent_use(model.model_, model.pairs(model_rows(images.test, None, None), y).plain())
+    row = (name, f"{int(found.active.sum())} of {len(found.kl)}", f"{found.kl.sum():.2f}", f"{found.kl.max():.2f}")
+    columns = ("model", "active units", "kl in all, nats", "kl of the busiest unit")
+    run.table("Use of the code", "A unit is active when its mean varies over the test images.", columns, [row])
+    for advice in model.diagnose(images.test, y):
+        run.note(f"{name}: {advice}")

@@ -8,10 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from narrows.data.masks import Encoding
 from narrows.errors import InputError
+from narrows.estimator import Estimator
+from narrows.journeys.segment import SegmentJourney
 from narrows.recipes import drawn
 from narrows.recipes.run import Run
 from narrows.report import figures
+from narrows.tasks.segment import Segmenter
 
 __all__ = [
     "CAMVID",
@@ -21,6 +25,7 @@ __all__ = [
     "Pictures",
     "curves",
     "facades",
+    "keep_masks",
     "losses",
     "membranes",
     "predict",
@@ -103,6 +108,13 @@ def predict(model: Any, pictures: Array, *, classes: bool = False) -> Array:
     """Return what a model makes of whole pictures, or the class of each pixel, some pictures at a time."""
     parts = (model.reconstruct(pictures[i : i + 16]) for i in range(0, len(pictures), 16))
     return np.concatenate([part.argmax(axis=1) if classes else part for part in parts])
+
+
+def keep_masks(run: Run, model: Estimator, name: str, classes: Sequence[int], **own: Any) -> None:
+    """Make a model what ``narrows apply RUN`` uses: it writes masks of these values, one for each of its channels."""
+    task, journey = Segmenter(ensemble=False, **own), SegmentJourney()  # type: ignore[call-arg]
+    task.classes_, task.void_, journey.encoding = list(classes), own.get("ignore"), Encoding("grey")
+    run.keep_pictures(task, model, journey, name)
 
 
 def losses(model: Any, values: int) -> Array:

@@ -12,6 +12,8 @@ from narrows.data import named, read
 from narrows.data.pairs import Pairs
 from narrows.errors import InputError
 from narrows.estimator import Estimator
+from narrows.journeys.base import journey_card
+from narrows.journeys.pictures import PicturesJourney
 from narrows.journeys.rows import RowsJourney
 from narrows.recipes.trace import Trace
 from narrows.report import figures
@@ -19,6 +21,7 @@ from narrows.report.make import model_facts, params_of, versions
 from narrows.report.page import write_report
 from narrows.report.verdict import verdict
 from narrows.tasks.base import Task
+from narrows.tasks.base_pictures import PicturesTask
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -123,14 +126,16 @@ class Run:
 
     def keep(self, task: Task, model: Estimator, X: np.ndarray, name: str = "") -> None:
         """Make ``model`` what ``narrows apply RUN`` uses, for rows like X; beside its rivals it is called ``name``."""
-        source = read(X)
-        task.estimator_ = model
-        self.describe(model, name)
-        card = {"name": RowsJourney.name, "fields": {}, "card": {"schema": source.fit_schema().to_json()}}
-        save(task, self.folder, {"journey": card, "data": self.report["data"]})
+        schema = read(X).fit_schema().to_json()
+        self._keep(task, model, {"name": RowsJourney.name, "fields": {}, "card": {"schema": schema}}, name)
 
-    def describe(self, model: Estimator, name: str = "") -> None:
-        """Say in the report what the main model is, and what it is called beside its rivals."""
+    def keep_pictures(self, task: PicturesTask, model: Estimator, journey: PicturesJourney, name: str = "") -> None:
+        """Make ``model`` what ``narrows apply RUN`` uses, for pictures as a journey finds and writes them."""
+        self._keep(task, model, journey_card(journey), name)
+
+    def _keep(self, task: Any, model: Estimator, card: Mapping[str, Any], name: str) -> None:
+        task.estimator_ = model
+        save(task, self.folder, {"journey": card, "data": self.report["data"]})
         self.report["called"] = name
         self.report["family"] = type(model).__name__
         self.report["params"], self.report["changed"] = params_of(model)

@@ -10,7 +10,7 @@ from narrows.families.autoencoder import AutoEncoder
 from narrows.likelihood import Categorical
 from narrows.networks import UNet
 from narrows.recipes.base import PLAIN, recipe
-from narrows.recipes.pictures import CAMVID, VOID, curves, losses, predict, streets
+from narrows.recipes.pictures import CAMVID, VOID, curves, keep_masks, losses, predict, streets
 from narrows.recipes.run import Run
 from narrows.report import figures
 
@@ -39,7 +39,7 @@ def unet_camvid(run: Run) -> None:
     run.figure("masks", "Classes", caption, figures.overlay(images, truth, seen, _CLASSES, ignore=VOID))
     known = (scenes.train_targets != VOID).mean() * scenes.train_targets[0].size
     curves(run, {"U-Net": losses(model, known)}, "training cross-entropy (nats per pixel that is not void)")
-    run.describe(model, "U-Net")
+    keep_masks(run, model, "U-Net", range(len(_CLASSES)), ignore=VOID, class_names=tuple(_CLASSES))
 
 
 def numbers(run: Run, truth: np.ndarray, masks: dict[str, np.ndarray]) -> None:

@@ -10,6 +10,7 @@ from narrows.baselines import ColourTable, MeanTarget
 from narrows.data.augment import Flip
 from narrows.data.pairs import Pairs
 from narrows.families.autoencoder import AutoEncoder
+from narrows.journeys.translate import TranslateJourney
 from narrows.networks import UNet
 from narrows.penalties import Critic
 from narrows.recipes.base import PLAIN, recipe
@@ -17,6 +18,7 @@ from narrows.recipes.pictures import FACADES, curves, facades, losses, predict
 from narrows.recipes.run import Run
 from narrows.report import figures
 from narrows.tasks.base import unit
+from narrows.tasks.translate import Translator
 
 __all__ = ["unet_facades"]
 
@@ -48,7 +50,7 @@ def unet_facades(run: Run) -> None:
     learnt = {name: losses(model, size) - np.log(2) for name, model in models.items()}
     learnt[_TANH] = learnt[_TANH] / 2
     curves(run, learnt, "training L1 (values in [0, 1])")
-    run.describe(models[_MAIN], f"U-Net, {_MAIN}")
+    keep(run, models[_MAIN])
 
 
 def unet(run: Run, output: Any = "identity", **own: Any) -> AutoEncoder:
@@ -56,6 +58,13 @@ def unet(run: Run, output: Any = "identity", **own: Any) -> AutoEncoder:
     network = UNet((16, 32, 64, 128), second=False, output=output)
     own |= {"epochs": run.epochs(10, 6), "batch_size": 2, "lr": 1e-3, **PLAIN}
     return AutoEncoder(latent_dim=256, network=network, likelihood="laplace", **own)
+
+
+def keep(run: Run, model: AutoEncoder) -> None:
+    """Make a model what ``narrows apply RUN`` uses, for label maps alone or right of photographs."""
+    task, journey = Translator(ensemble=False), TranslateJourney(direction="BtoA")  # type: ignore[call-arg]
+    task.whole_, journey.kind, journey.proportions = True, "uint8", 2.0
+    run.keep_pictures(task, model, journey, f"U-Net, {_MAIN}")
 
 
 def to_signed(target: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from narrows.families.autoencoder import AutoEncoder
 from narrows.networks import Sizes, UNet
 from narrows.networks.unet import Skip
 from narrows.recipes.base import PLAIN, recipe
-from narrows.recipes.pictures import MEMBRANE, curves, losses, membranes, predict
+from narrows.recipes.pictures import MEMBRANE, curves, keep_masks, losses, membranes, predict
 from narrows.recipes.run import Run
 from narrows.report import figures
 
@@ -42,7 +42,7 @@ def unet_membrane(run: Run) -> None:
     masks[simple.name] = simple.predict(cells.test)
     found = {name: measure(truth, mask) for name, mask in masks.items()}
     numbers(run, found, simple.name, cells.train.shape[-2:])
-    for name in (_MAIN, _SKIPS["none"]):
+    for name in _SKIPS.values():
         drawn = figures.overlay(cells.test / 255, truth, masks[name], ["inside", "membrane"])
         caption = "Held-out pictures: the truth, what the network finds (the larger of its two channels), the errors."
         run.figure(f"masks-{name.replace(' ', '-')}", f"Membranes, {name}", caption, drawn)
@@ -52,7 +52,7 @@ def unet_membrane(run: Run) -> None:
     values = channels[0, :, :_TILE, :_TILE].size
     curves(run, {name: losses(model, values) for name, model in models.items()}, "cross-entropy (nats per value)")
     shapes(run)
-    run.describe(models[_MAIN], f"U-Net, {_MAIN}")
+    keep_masks(run, models[_MAIN], f"U-Net, {_MAIN}", (0, 255))  # as the labels are: the membrane black
 
 
 def tiles(batch: Batch) -> Batch:

@@ -5,15 +5,13 @@ import torch
 from narrows.data.pairs import Pairs
 from narrows.families.vae import VAE
 from narrows.fitted.density import log_likelihood
-from narrows.fitted.diagnostics import latent_use
 from narrows.inputs import model_rows
 from narrows.recipes.base import PLAIN, recipe
 from narrows.recipes.evidence import reconstructions
-from narrows.recipes.latent import bound_table, interpolations, lattice, samples, traversals
+from narrows.recipes.latent import bound, code_use, greys_note, interpolations, lattice, samples, traversals
 from narrows.recipes.run import Run
 from narrows.report import figures
 from narrows.tasks.reduce import Reducer
-from narrows.training.loop import evaluate
 
 __all__ = ["vae_mnist"]
 
@@ -23,20 +21,12 @@ def vae_mnist(run: Run) -> None:
     """Train both codes on grey levels read as probabilities, and show what the prior holds."""
     images = run.images()
     base = {"network": "dense:512,256,activation=relu", "likelihood": "bernoulli", "lr": 1e-3, **PLAIN}
-    held = Pairs(model_rows(images.test, None, None))
     bounds = {}
     for size in (2, 20):
         name, stem = f"{size} numbers", f"{size}"
         model = run.fit(f"code-{size}", VAE(latent_dim=size, epochs=run.epochs(30, 80), **base), images.train)
-        terms = evaluate(model.model_, held)
-        bounds[size] = sum(terms.values())
-        bound_table(run, name, terms, 784)
-        use = latent_use(model.model_, held)
-        row = (name, f"{int(use.active.sum())} of {size}", f"{use.kl.sum():.2f}", f"{use.kl.max():.2f}")
-        columns = ("model", "active units", "kl in all, nats", "kl of the busiest unit")
-        run.table("Use of the code", "A unit is active when its mean varies over the test images.", columns, [row])
-        for advice in model.diagnose(images.test):
-            run.note(f"{name}: {advice}")
+        bounds[size] = bound(run, name, model, images)
+        code_use(run, name, model, images)
         samples(run, model, images, stem, name)
         traversals(run, model, images, stem, name)
         interpolations(run, model, images, stem, name)
@@ -47,12 +37,13 @@ def vae_mnist(run: Run) -> None:
     some = Pairs(model_rows(images.test[:500], None, None))
     with torch.no_grad():
         bits = log_likelihood(model.model_, some, 200)
-    run.metric("nats", bounds[20], "minus the evidence lower bound, 20 numbers", "nats per image")
-    run.metric("is", -bits.value.mean(), "minus log p, 200 importance samples, 500 images", "nats per image")
+    run.metric("nats", bounds[20], "minus the evidence lower bound of greys, 20 numbers", "nats per image")
+    run.metric("is", -bits.value.mean(), "minus log p of greys, 200 importance samples, 500 images", "nats per image")
     run.rival("2 numbers", nats=bounds[2])
+    greys_note(run)
     reconstructions(run, model, images, "20 numbers")
     run.conclude(
         f"A code of 20 numbers costs {bounds[20]:.1f} nats per test image, one of 2 numbers {bounds[2]:.1f}: "
-        "the bound on minus log p, reconstruction and code together."
+        "the bound on minus log p of greys read as probabilities, reconstruction and code together."
     )
     run.keep(Reducer(latent_dim=20), model, images.train[:100], "20 numbers")

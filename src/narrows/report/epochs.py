@@ -84,7 +84,9 @@ def interpolation(images: Array, *, names: Sequence[str] | None = None) -> "Figu
     return sheet(f"{finding} the mean step of its path", list(paths), labels, heads=heads)
 
 
-def traversal(images: Array, values: Array, effects: Array, names: Sequence[str] | None = None) -> "Figure":
+def traversal(
+    images: Array, values: Array, effects: Array, names: Sequence[str] | None = None, unit: str = "unit"
+) -> "Figure":
     """Draw what each number of the code changes: one row per dimension, the most effective first.
 
     Parameters
@@ -94,9 +96,11 @@ def traversal(images: Array, values: Array, effects: Array, names: Sequence[str]
     values : ndarray
         The values that it takes, ``(steps,)``.
     effects : ndarray
-        Mean change of the output per unit of each dimension, ``(d,)``; the 20 largest are drawn.
+        Mean absolute change of the output per unit of each dimension, ``(d,)``; the 20 largest are drawn.
     names : sequence of str, optional
         Names of the dimensions; without them z 1, z 2, ...
+    unit : str
+        What the effects are per, for example ``deviation``.
 
     Examples
     --------
@@ -109,12 +113,12 @@ def traversal(images: Array, values: Array, effects: Array, names: Sequence[str]
     alike(pictures_per_row=rows.shape[1], values=np.size(values))
     order = np.argsort(-sizes, kind="stable")
     top = sizes[order[0]]
-    finding = f"{labels[order[0]]} changes the output most, by {number(top)} per unit"
+    finding = f"{labels[order[0]]} changes the output most, by {number(top)} per {unit}"
     weak = int((sizes < 0.1 * top).sum())
     if weak:
         finding += f"; {weak} of {len(rows)} dimensions by less than a tenth of that"
     drawn = order[:ROWS]
-    beside = [f"{labels[i]}\n{number(sizes[i])} per unit" for i in drawn]
+    beside = [f"{labels[i]}\n{number(sizes[i])} per {unit}" for i in drawn]
     heads = [number(value, 2) for value in values]
     heading = "value of the dimension, the others unchanged"
     return sheet(finding, [rows[i] for i in drawn], beside, heads=heads, heading=heading, side=0.5)

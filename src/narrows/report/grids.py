@@ -95,6 +95,9 @@ def manifold_grid(images: Array, values: Array, names: tuple[str, str] = ("code 
     figure = under_title(max(5.0, side + 0.9), side * page.shape[0] / page.shape[1] + 0.6, title)
     axes = panel(figure, x=names[0], y=names[1])
     axes.imshow(page, extent=(-0.5, g - 0.5, -0.5, g - 0.5), aspect=high / wide)
+    between = np.arange(g - 1) + 0.5  # pictures that reach their edges would run into each other
+    axes.hlines(between, -0.5, g - 0.5, colors="white", linewidth=0.8)
+    axes.vlines(between, -0.5, g - 0.5, colors="white", linewidth=0.8)
     marks = np.unique(np.linspace(0, g - 1, min(g, 7)).round().astype(int))
     labels = [number(round(float(values[i]), 6) + 0.0) for i in marks]
     axes.set_xticks(marks, labels)

@@ -10,8 +10,8 @@ from narrows.baselines import ANOMALY_BASELINES
 from narrows.errors import InputError
 from narrows.fitted import conformal
 from narrows.fitted.flagged import tally
-from narrows.tasks.anomaly_rows import ACCEPTED, strange_names
 from narrows.tasks.base import Evaluation, Metric, Picture, Rows, pick, unit
+from narrows.tasks.base_anomaly import ACCEPTED, strange_names
 
 if TYPE_CHECKING:
     from narrows.tasks.anomaly import AnomalyDetector

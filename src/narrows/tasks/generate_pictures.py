@@ -17,7 +17,7 @@ __all__ = ["PAIRS", "drawn_pictures", "marginals"]
 
 PAIRS = 6  # walks from row to row
 _SEARCHED = 100_000  # training pictures among which the nearest is looked for
-_ALONG = "One number of the code changes, in deviations of that number; the others stay as in an ordinary row."
+_ALONG = "One number moves, in deviations, the others as in an ordinary row; beside it the mean change per deviation."
 
 
 def drawn_pictures(task: "Generator", learnt: np.ndarray, train: Rows, held: Rows) -> list[Picture]:
@@ -44,7 +44,7 @@ def drawn_pictures(task: "Generator", learnt: np.ndarray, train: Rows, held: Row
         said += f" The nearest are those among {found:,} of {all_of_them:,}." if found < all_of_them else ""
     codes, expected = task.codes_of(held.X), partial(decoded, task.estimator_)
     walk = traversed(expected, codes)
-    along = {"images": shown(walk.rows, 2), "values": walk.values, "effects": walk.effects}
+    along = {"images": shown(walk.rows, 2), "values": walk.values, "effects": walk.effects, "unit": "deviation"}
     pairs = min(PAIRS, len(codes) // 2)
     lines = interpolated(expected, codes[:pairs], codes[pairs : 2 * pairs])
     between = "From one held-out row to another on a straight line between their codes."
