@@ -27,7 +27,7 @@ def applied(run, pictures, folder):
         (folder / "new").mkdir(parents=True, exist_ok=True)
         Image.fromarray(each[0] if len(each) == 1 else np.moveaxis(each, 0, 2)).save(folder / "new" / f"{i}.png")
     assert main(["apply", str(run), str(folder / "new"), "-o", str(folder / "out")]) == 0
-    found = {path.name: sorted(path.iterdir()) for path in (folder / "out").iterdir()}
+    found = {path.name: sorted(path.iterdir()) for path in (folder / "out").iterdir() if path.is_dir()}
     return {name: np.stack([np.asarray(Image.open(path)) for path in paths]) for name, paths in found.items()}
 
 

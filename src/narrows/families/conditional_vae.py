@@ -67,7 +67,8 @@ class ConditionalVAE(Estimator):
         made = np.zeros((n, len(self.classes_)), np.float32)
         if y is None:
             return made if len(self.classes_) else None
-        labels, named = known_labels(np.full(n, y) if np.ndim(y) == 0 else y, n)
+        given = np.asarray(y)
+        labels, named = known_labels(np.full(n, y) if given.ndim == 0 else given, n)
         unknown = sorted(map(str, set(labels[named].tolist()) - set(self.classes_.tolist())))
         if unknown:
             told = ", ".join(map(str, self.classes_)) or "none: fit saw no y"

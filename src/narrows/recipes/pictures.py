@@ -113,7 +113,8 @@ def predict(model: Any, pictures: Array, *, classes: bool = False) -> Array:
 def keep_masks(run: Run, model: Estimator, name: str, classes: Sequence[int], **own: Any) -> None:
     """Make a model what ``narrows apply RUN`` uses: it writes masks of these values, one for each of its channels."""
     task, journey = Segmenter(ensemble=False, **own), SegmentJourney()  # type: ignore[call-arg]
-    task.classes_, task.void_, journey.encoding = list(classes), own.get("ignore"), Encoding("grey")
+    task.classes_, task.void_, journey.encoding = sorted(classes), own.get("ignore"), Encoding("grey")
+    task.order_ = list(classes)
     run.keep_pictures(task, model, journey, name)
 
 

@@ -110,7 +110,7 @@ def confusion(matrix: Array, names: Sequence[str]) -> "Figure":
     longest = max(len(label) for label in labels)
     turned: dict[str, Any] = {"rotation": 60, "ha": "right", "rotation_mode": "anchor"} if longest > 3 else {}
     room = 0.075 * longest
-    figure = under_title(max(5.0, k * cell + room + 0.7), k * cell + room + 0.5, finding)
+    figure = under_title(max(5.0, k * cell + room + 0.7), k * cell + room + 0.6, finding)
     axes = panel(figure, x="taken for (percent of the true class)", y="truth")
     axes.imshow(shares, cmap=colormap(("#ffffff", *SEQUENTIAL)), vmin=0, vmax=1)
     axes.set_anchor("NW")

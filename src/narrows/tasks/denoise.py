@@ -45,6 +45,8 @@ class Denoiser(PicturesTask, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     fitted = ("paired_", "remarks_")
     summary = "clean rows or pictures, or noisy and clean ones; against linear, median, variation, non-local means"
 
+    paired_ = False  # whether it was fitted to noisy and clean ones
+
     noise: str | Corruption = param(
         "gaussian:0.1",
         "what is done to clean rows, on their own scale (images: 0 to 1); gaussian:0,0.2 is a range of levels",
