@@ -194,11 +194,11 @@ def resized(picture: Array, size: tuple[int, ...]) -> Array:
     return np.stack([np.asarray(plane) for plane in planes])
 
 
-def through(estimator: Estimator, image: Array) -> Array:
+def through(estimator: Estimator, image: Array, side: int | None = None) -> Array:
     """Return the mean target that a fitted network gives for one picture (C, H, W) of any size, (K, H, W) floats.
 
-    A picture of the fitted size goes through as it is, others in tiles of that size, padded by reflection. Grey and
-    colour become each other.
+    A picture of the fitted size goes through as it is, others in tiles: of ``side`` pixels if the network takes any
+    size, else of the fitted size, padded by reflection. Grey and colour become each other.
 
     Examples
     --------
@@ -208,20 +208,22 @@ def through(estimator: Estimator, image: Array) -> Array:
     >>> through(model, np.zeros((1, 21, 50), np.float32)).shape
     (1, 21, 50)
     """
-    channels, height, width = estimator.shapes_[0]
+    channels, *fitted = estimator.shapes_[0]
     (image,) = alike([image], channels, image.dtype)
 
     def mean(x: Array) -> Array:
-        floats = x if x.dtype in (np.uint8, np.uint16) else x.astype(np.float32)
+        floats = x if x.dtype in (np.uint8, np.uint16) else np.ascontiguousarray(x, np.float32)
         pairs = Pairs(floats).read_by(estimator.model_.likelihood)
         return run(estimator.model_, pairs, lambda model, batch: model.reconstruct(batch.x), estimator._where())
 
+    height, width = fitted
     if image.shape[1:] == (height, width):
         made: Array = mean(image[None])[0]
         return made
     multiple = estimator.chosen_network(estimator.shapes_[0]).multiple
-    if multiple and min(height, width) >= multiple:
-        return tiled_network(mean, image, (height // multiple * multiple, width // multiple * multiple), multiple)
+    if multiple and min(side or width, side or height) >= multiple:
+        tall, wide = ((side or own) // multiple * multiple for own in fitted)
+        return tiled_network(mean, image, (tall, wide), multiple)
     whole = pad(image, max(image.shape[1], height), max(image.shape[2], width))
     made = tiled(mean, whole, (height, width))
     return made[:, : image.shape[1], : image.shape[2]]

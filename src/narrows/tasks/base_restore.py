@@ -11,13 +11,10 @@ from numpy.typing import NDArray
 from narrows import metrics
 from narrows.data.augment import CropFlip, Flip
 from narrows.data.crops import crops
-from narrows.data.pairs import Pairs
-from narrows.data.tiles import tiled, tiled_network
 from narrows.estimator import Estimator
 from narrows.funnel import held_out
-from narrows.inference import run
 from narrows.tasks.base import Evaluation, Metric, Picture
-from narrows.tasks.base_pictures import crop_size
+from narrows.tasks.base_pictures import crop_size, through
 
 __all__ = [
     "Scores",
@@ -102,29 +99,13 @@ def corrected(estimator: Estimator, picture: Array) -> Array:
     """
     channels = estimator.shapes_[0][0]
     if len(picture) == channels:
-        return _through(estimator, picture)
+        return through(estimator, picture, _TILE)
     if channels == 1:
-        return np.concatenate([_through(estimator, channel[None]) for channel in picture])
-    alike = [_through(estimator, np.repeat(channel[None], channels, 0)).mean(0, keepdims=True) for channel in picture]
+        return np.concatenate([through(estimator, channel[None], _TILE) for channel in picture])
+    alike = [
+        through(estimator, np.repeat(channel[None], channels, 0), _TILE).mean(0, keepdims=True) for channel in picture
+    ]
     return np.concatenate(alike)
-
-
-def _through(estimator: Estimator, picture: Array) -> Array:
-    model, where = estimator.model_, estimator._where()
-    multiple = estimator.chosen_network(estimator.shapes_[0]).multiple
-
-    def mean(x: Array) -> Array:
-        pairs = Pairs(np.ascontiguousarray(x, np.float32)).read_by(model.likelihood)
-        return run(model, pairs, lambda model, batch: model.reconstruct(batch.x), where)
-
-    if multiple:
-        size = max(_TILE // multiple, 1) * multiple
-        return tiled_network(mean, picture, (size, size), multiple)
-    size = estimator.shapes_[0][1:]  # a network for one size only
-    tall, wide = (max(side, own) for side, own in zip(picture.shape[1:], size, strict=True))
-    more = [(0, 0), (0, tall - picture.shape[1]), (0, wide - picture.shape[2])]
-    whole = tiled(mean, np.pad(picture, more, mode="symmetric"), size, 1)
-    return whole[:, : picture.shape[1], : picture.shape[2]]
 
 
 def settings(network: Any) -> dict[str, Any]:
