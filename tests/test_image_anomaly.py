@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 from narrows.cli import main
 from narrows.journeys import image_anomaly
 from narrows.journeys.image_anomaly import found
-from narrows.tasks.anomaly_pictures import heat, judge_maps
+from narrows.tasks.anomaly_pictures import _drawing, heat, judge_maps
 
 FAST = ["--epochs", "3", "--patch", "8", "--quiet"]
 
@@ -190,3 +190,10 @@ def test_images_of_one_stem_have_a_map_each_and_unread_images_are_named(tmp_path
     report = run(["fit", "anomaly", str(tmp_path / "in"), "--epochs", "1", "--quiet"], out)
     assert len(scores(out)) == len(list((out / "heatmaps").rglob("*.png"))) == 6
     assert any("2 images" in note and "left.png" in note for note in report["data"]["notes"])
+
+
+def test_a_figure_of_heat_maps_shows_masks_only_where_bad_pictures_have_some():
+    pictures, maps = [np.zeros((1, 8, 8), np.uint8)] * 2, [np.ones((8, 8))] * 2
+    fine, mask = np.zeros((8, 8), bool), np.ones((8, 8), bool)
+    drawn = [_drawing(pictures, np.array([0, 1]), [fine, bad], maps).data["rows"] for bad in (mask, None)]
+    assert [list(rows) for rows in drawn] == [["picture", "heat map", "true mask"], ["picture", "heat map"]]

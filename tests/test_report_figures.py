@@ -189,3 +189,9 @@ def test_weights_of_a_table_are_a_heat_map_heaviest_column_first():
 def test_the_spectrum_says_what_pca_needs():
     assert title(figures.spectrum([1, 2, 4], [3.0, 2.0, 1.0], (1, 1.5), "model")).endswith("PCA needs 4")
     assert title(figures.spectrum([1, 2, 4], [3.0, 2.0, 1.0], (1, 0.5), "model")).endswith("does not get there with 4")
+
+
+def test_units_of_a_loss_have_their_plural():
+    history = [{"epoch": i, "train": {"reconstruction": 2.0 - i}, "valid": {"reconstruction": 3.0 - i}} for i in (1, 2)]
+    figure = figures.loss_curves(history, 2, "patch")
+    assert "nats per patch on the held-out patches" in figure.get_suptitle().replace("\n", " ")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from narrows.errors import InputError
+from narrows.report.numbers import several
 from narrows.report.style import (
     CLASSES,
     GREY,
@@ -60,7 +61,7 @@ def loss_curves(history: History, kept: int | None = None, unit: str = "row") ->
     best = int(np.nanargmin(np.where(np.isfinite(loss), loss, np.nan)))
     if kept and judge == "valid" and kept in epochs:
         best = int(np.flatnonzero(epochs == kept)[0])
-    whose = f"held-out {unit}s" if judge == "valid" else f"training {unit}s"
+    whose = f"held-out {several(unit)}" if judge == "valid" else f"training {several(unit)}"
     title = f"Best at epoch {epochs[best]} of {epochs[-1]}: {number(loss[best], 4)} nats per {unit} on the {whose}"
     if kept == 0:
         title = f"The start is kept: no epoch (of {epochs[-1]}) is better on the {whose}"

@@ -15,6 +15,7 @@ from narrows.parts import Part
 from narrows.report import figures
 from narrows.report.direct import as_task, halves, picture_halves
 from narrows.report.explorer import write_explorer
+from narrows.report.numbers import several
 from narrows.report.page import write_report
 from narrows.report.verdict import verdict
 from narrows.tasks.base import Evaluation, Picture, Rows, Task
@@ -179,7 +180,7 @@ def _training_pictures(family: Any, rows: Rows | None, unit: str) -> list[Pictur
     if family.history_:
         best = family.best_epoch_
         kept = f"those of epoch {best}" if best else "those of the start, before any training: no epoch was better"
-        stopped = family.stopped_.replace("held-out rows", f"held-out {unit}s")
+        stopped = family.stopped_.replace("held-out rows", f"held-out {several(unit)}")
         caption = f"Nats per {unit}; {stopped}. The weights are {kept}."
         data = {"history": family.history_, "kept": best, "unit": unit}
         shown.append(Picture("losses", "Loss terms per epoch", caption, data))

@@ -2,7 +2,7 @@
 
 import math
 
-__all__ = ["number", "percent", "together"]
+__all__ = ["number", "percent", "several", "together"]
 
 
 def number(value: float, digits: int = 3, *, whole: bool = True) -> str:
@@ -46,3 +46,14 @@ def together(value: float, other: float) -> tuple[str, str]:
         if pair[0] != pair[1]:
             break
     return pair
+
+
+def several(unit: str) -> str:
+    """Return a unit in the plural.
+
+    Examples
+    --------
+    >>> several("row"), several("patch")
+    ('rows', 'patches')
+    """
+    return f"{unit}es" if unit.endswith("ch") else f"{unit}s"

@@ -177,7 +177,7 @@ def _drawing(pictures: list[Array], labels: Array, masks: list[Array | None], ma
         "picture": np.stack([resized(_colour(pictures[i]), size) for i in some]),
         "heat map": np.stack([resized(_colour(maps[i][None] / top), size) for i in some]),
     }
-    if any(masks[i] is not None for i in some):
+    if any(masks[i] is not None and labels[i] for i in some):
         empty = [np.zeros(pictures[i].shape[1:]) if masks[i] is None else masks[i] for i in some]
         rows["true mask"] = np.stack([resized(_colour(np.asarray(each, np.float32)[None]), size) for each in empty])
     caption = "Pictures with something wrong, the last one without; all maps on one scale, white the strangest."
