@@ -179,9 +179,10 @@ def _blended(
             total = np.zeros((len(made), *(ratio * length for length in whole)))
             weight = np.zeros(total.shape[1:])
         lines = [_weights(*each, reach, ratio) for each in zip(corner, sides, whole, places, strict=True)]
+        window = np.outer(*lines)
         rows, columns = (slice(ratio * part.start, ratio * part.stop) for part in parts)
-        total[:, rows, columns] += made * np.outer(*lines)
-        weight[rows, columns] += np.outer(*lines)
+        total[:, rows, columns] += made * window
+        weight[rows, columns] += window
     if total is None or weight is None:
         raise InputError(f"A picture of shape {image.shape}", "a picture with pixels")
     blended: Array = (total / weight).astype(np.float32)

@@ -95,8 +95,9 @@ def labelled(source: Source, name: str) -> Source:
     accepted = f"a column of {ACCEPTED}"
     if isinstance(source, TableSource) and name in source.frame.columns:
         words = source.frame[name].cast(pl.String).str.strip_chars().str.to_lowercase()
-        known = strange_names(words.drop_nulls().unique().to_list())
-        found = words.replace_strict(known or {}, default=None, return_dtype=pl.Int64)
+        different = words.drop_nulls().unique().to_list()
+        known = dict(zip(different, strange_names(different) or (), strict=False))
+        found = words.replace_strict(known, default=None, return_dtype=pl.Int64)
         odd = words.filter(found.is_null()).unique().sort().to_list()
         if odd or source.frame.width == 1:
             shown = ", ".join("missing" if each is None else repr(each) for each in odd[:3])
@@ -106,8 +107,8 @@ def labelled(source: Source, name: str) -> Source:
         note = f"{name!r} is read as labels ({found.sum()} of {len(found)} rows are anomalous), not as a feature"
         made: Source = replace(source, frame=source.frame.drop(name), id_columns=others, notes=(*source.notes, note))
         labels = found.to_numpy()
-    elif name == "y" and source.class_names is not None and (known := strange_names(source.class_names)):
-        made, labels = source, np.array([known[each.lower()] for each in source.class_names])[source.labels]
+    elif name == "y" and source.class_names is not None and (strange := strange_names(source.class_names)):
+        made, labels = source, np.array(strange)[source.labels]
     else:
         columns = source.frame.columns if isinstance(source, TableSource) else ["y, in an .npz file"]
         near = difflib.get_close_matches(name, columns, 1, 0.4)

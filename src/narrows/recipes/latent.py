@@ -8,13 +8,14 @@ from scipy.stats import norm
 from narrows.fitted.diagnostics import latent_use
 from narrows.fitted.walks import effects
 from narrows.inputs import model_rows
+from narrows.metrics import nearest_rows
 from narrows.recipes.run import Images, Run
 from narrows.report import figures
 from narrows.report.style import number
-from narrows.tasks.base import unit
+from narrows.tasks.base import blocks, unit
 from narrows.training.loop import evaluate
 
-__all__ = ["bound", "code_use", "greys_note", "interpolations", "lattice", "nearest", "samples", "traversals"]
+__all__ = ["bound", "code_use", "greys_note", "interpolations", "lattice", "samples", "traversals"]
 
 
 def samples(run: Run, model: Any, images: Images, stem: str, name: str) -> np.ndarray:
@@ -22,19 +23,9 @@ def samples(run: Run, model: Any, images: Images, stem: str, name: str) -> np.nd
     drawn: np.ndarray = np.clip(model.sample(20, random_state=0), 0, 1)
     title = f"Twenty draws from the prior, {name}"
     caption = "Codes drawn from the prior, decoded; below each the training image that is nearest to it."
-    near = nearest(drawn, unit(images.train))
+    near = nearest_rows(drawn, map(unit, blocks(images.train)))
     run.figure(f"samples-{stem}", title, caption, figures.sample_grid(drawn, title, nearest=near))
     return drawn
-
-
-def nearest(drawn: np.ndarray, train: np.ndarray) -> np.ndarray:
-    """Return the training image with the smallest squared distance to each drawn one."""
-    from sklearn.neighbors import NearestNeighbors
-
-    flat = train.reshape(len(train), -1)
-    index = NearestNeighbors(n_neighbors=1).fit(flat).kneighbors(drawn.reshape(len(drawn), -1), return_distance=False)
-    found: np.ndarray = train[index[:, 0]].reshape(drawn.shape)
-    return found
 
 
 def lattice(run: Run, model: Any, stem: str, name: str, y: Any = None, side: int = 15) -> None:

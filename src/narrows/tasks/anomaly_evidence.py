@@ -125,7 +125,7 @@ def _strange(held: Rows) -> np.ndarray:
     strange = strange_names(names)
     if strange is None:
         raise InputError(f"Labels {names[0]!r} and {names[1]!r} do not say which is anomalous", ACCEPTED)
-    return np.array([int(strange[str(name).strip().lower()]) for name in names])[places]
+    return np.array(strange, int)[places]
 
 
 def _competitors(

@@ -11,15 +11,15 @@ _STRANGE = {"1", "1.0", "true", "yes", "anomalous", "anomaly", "abnormal", "outl
 _SIGNS = {"1": False, "1.0": False, "-1": True, "-1.0": True}  # what scikit-learn's predict gives
 
 
-def strange_names(names: Iterable[Any]) -> dict[str, bool] | None:
-    """Return for every label, as lower-case text, whether it means anomalous; None where one of them says nothing.
+def strange_names(names: Iterable[Any]) -> list[bool] | None:
+    """Return for each of different labels whether it means anomalous; None where one of them says nothing.
 
     Examples
     --------
-    >>> strange_names([0, 1]), strange_names([-1, 1]), strange_names(["cat", "dog"])
-    ({'0': False, '1': True}, {'-1': True, '1': False}, None)
+    >>> strange_names([0, 1]), strange_names([-1, 1]), strange_names([" Normal"]), strange_names(["cat", "dog"])
+    ([False, True], [True, False], [False], None)
     """
-    texts = sorted({str(name).strip().lower() for name in names})
+    texts = [str(name).strip().lower() for name in names]
     words = dict.fromkeys(_ORDINARY, False) | dict.fromkeys(_STRANGE, True)
     known = _SIGNS if {"-1", "-1.0"} & {*texts} else words
-    return {text: known[text] for text in texts} if known.keys() >= {*texts} else None
+    return [known[text] for text in texts] if known.keys() >= {*texts} else None

@@ -4,16 +4,15 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Course", "Plan", "Rate"]
+__all__ = ["Course", "Plan", "Rate", "Steps"]
 
 Plan = Literal["cosine", "constant", "linear"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Course:
-    """The settings of the loop; ``seed`` settles every random number."""
+class Steps:
+    """How a step is made of rows."""
 
-    epochs: int = 20
     batch_size: int = 128
     lr: float = 2e-3
     weight_decay: float = 0.0
@@ -21,6 +20,13 @@ class Course:
     warm_up: float = 0.05
     clip: float | None = None
     drop_last: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Course(Steps):
+    """The settings of the loop; ``seed`` settles every random number."""
+
+    epochs: int = 20
     seed: int = 0
 
     def rows(self, n: int) -> int:

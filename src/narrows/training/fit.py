@@ -12,7 +12,7 @@ from narrows.data.pairs import Pairs
 from narrows.model import Model
 from narrows.training.budget import plan
 from narrows.training.checkpoint import Checkpoint, Keeper
-from narrows.training.course import Course, Plan
+from narrows.training.course import Course, Steps
 from narrows.training.loop import Epoch, Part, evaluate, passes
 from narrows.training.progress import Listener, listeners
 from narrows.training.runtime import Runtime
@@ -22,19 +22,12 @@ from narrows.training.state import State
 __all__ = ["Job", "Outcome", "Settings", "Watch", "fit"]
 
 
-@dataclass(frozen=True)
-class Settings:
+@dataclass(frozen=True, kw_only=True)
+class Settings(Steps):
     """What a fit needs to know of an estimator: its training fields."""
 
     epochs: int | None = 20
     minutes: float | None = None
-    batch_size: int = 128
-    lr: float = 2e-3
-    weight_decay: float = 0.0
-    schedule: Plan = "cosine"
-    warm_up: float = 0.05
-    clip: float | None = None
-    drop_last: bool = False
     patience: int | None = None
     tensorboard: str | None = None
     verbose: bool = False
@@ -46,8 +39,7 @@ class Settings:
 
     def options(self) -> dict[str, Any]:
         """Return the arguments of ``train`` among them."""
-        names = ("batch_size", "lr", "weight_decay", "schedule", "warm_up", "clip", "drop_last")
-        return {name: getattr(self, name) for name in names}
+        return {spec.name: getattr(self, spec.name) for spec in fields(Steps)}
 
 
 class Outcome(NamedTuple):
