@@ -220,3 +220,9 @@ def test_own_validation_rows_keep_their_labels_and_anomalous_rows_are_not_learnt
     assert report["metrics"]["auroc"]["value"] > 0.95
     assert len(rows) == 300
     assert max(nw.load(run).mean_) < 1  # the schema is that of ordinary rows
+
+
+def test_a_label_that_an_npz_file_lacks_is_answered_with_the_one_that_it_has(tmp_path, capsys):
+    np.savez(tmp_path / "rows.npz", X=np.random.default_rng(0).normal(size=(30, 3)), y=np.repeat([0, 1], 15))
+    assert main(["fit", "anomaly", str(tmp_path / "rows.npz"), "--label", "yy", "-o", str(tmp_path / "run")]) == 2
+    assert capsys.readouterr().err.strip().endswith("Accepted: y, c0, c1, c2. Try: --label y.")

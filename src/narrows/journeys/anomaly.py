@@ -110,10 +110,12 @@ def labelled(source: Source, name: str) -> Source:
     elif name == "y" and source.class_names is not None and (strange := strange_names(source.class_names)):
         made, labels = source, np.array(strange)[source.labels]
     else:
-        columns = source.frame.columns if isinstance(source, TableSource) else ["y, in an .npz file"]
-        near = difflib.get_close_matches(name, columns, 1, 0.4)
+        columns = source.frame.columns if isinstance(source, TableSource) else []
+        own = ["y"] if source.labels is not None and name != "y" else []  # beside the rows of an .npz file
+        near = difflib.get_close_matches(name, [*own, *columns], 1, 0.4)
         hint = f"--label {near[0] if near else 'COLUMN'}"
-        raise InputError(f"{source.name!r} has no label column {name!r}", ", ".join(columns[:20]), hint)
+        accepted = ", ".join([*own, *columns][:20]) or "a column of a table, or y, in an .npz file"
+        raise InputError(f"{source.name!r} has no label column {name!r}", accepted, hint)
     return replace(made, labels=labels.astype(np.int64), class_names=_NAMES, test=None)
 
 
