@@ -53,10 +53,12 @@ def missed(value: float, goal: float, better: str = "lower") -> str:
     --------
     >>> missed(2.9, 3), missed(3.3, 3), missed(0.9, 1, "higher")
     ('yes', 'no: 10 % above', 'no: 10 % below')
+    >>> missed(96.53, 96.96, "higher")
+    'no: 0.44 % below'
     """
     if better == "higher":
-        return "yes" if value >= goal else f"no: {100 * (1 - value / goal):.0f} % below"
-    return "yes" if value <= goal else f"no: {100 * (value / goal - 1):.0f} % above"
+        return "yes" if value >= goal else f"no: {100 * (1 - value / goal):.2g} % below"
+    return "yes" if value <= goal else f"no: {100 * (value / goal - 1):.2g} % above"
 
 
 def short(value: float | None) -> str:

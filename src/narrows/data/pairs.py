@@ -16,16 +16,16 @@ from narrows.errors import InputError
 
 __all__ = ["Batch", "Batches", "Pairs", "at_once"]
 
-_ROWS, _VALUES = 1024, 1 << 20  # rows, and values of their inputs or targets, that a model is shown at once at most
+_ROWS, _VALUES = 1024, 1 << 17  # rows, and values of their inputs or targets, that a model is shown at once at most
 
 
 def at_once(*shapes: tuple[int, ...]) -> int:
-    """Return how many rows a model is shown at once where nothing is learnt: 1024, fewer of large pictures.
+    """Return how many rows a model is shown at once where nothing is learnt, so that its maps stay in the cache.
 
     Examples
     --------
     >>> at_once((784,)), at_once((2,), (3, 128, 128)), at_once((3, 2000, 2000))
-    (1024, 21, 1)
+    (167, 2, 1)
     """
     return min(_ROWS, max(1, _VALUES // max(1, *map(math.prod, shapes))))
 

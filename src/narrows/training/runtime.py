@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from narrows.errors import InputError
+from narrows.memory import kept_memory
 from narrows.training import ranks
 
 __all__ = ["Runtime"]
@@ -86,12 +87,13 @@ class Runtime:
 
     @contextlib.contextmanager
     def limits(self) -> Any:
-        """Use the chosen number of threads inside, and round numbers too small to matter to zero, which is faster."""
+        """Use the chosen number of threads inside, keep memory, and round to zero what is too small to matter."""
         before = torch.get_num_threads()
         torch.set_num_threads(self.threads or before)
         torch.set_flush_denormal(True)
         try:
-            yield
+            with kept_memory():
+                yield
         finally:
             torch.set_flush_denormal(False)
             torch.set_num_threads(before)
