@@ -171,6 +171,7 @@ def test_rethreshold_is_a_fit_with_another_rate() -> None:
         moved.rethreshold(fpr=2.0)
 
 
+@pytest.mark.filterwarnings("ignore:Nothing can be flagged")
 @pytest.mark.parametrize("own", [{}, {"contamination": 0.05}, {"fpr": 1e-9, "clean": True}])
 def test_a_loaded_detector_gives_the_same_numbers(tmp_path: Path, own: dict[str, Any]) -> None:
     X = rows(200, 9)
@@ -257,15 +258,15 @@ def test_placements_are_pairs_counted() -> None:
 
 def test_names_of_columns_are_kept_and_few_rows_flag_nothing(tmp_path: Path) -> None:
     pandas = pytest.importorskip("pandas")
-    named = pandas.DataFrame(rows(30, 17), columns=list("abcdef"))
+    named = pandas.DataFrame(rows(26, 17), columns=list("abcdef"))
     fitted = detector().fit(named)
     loaded = nw.load(fitted.save(tmp_path / "run"))
     assert list(loaded.feature_names_in_) == list("abcdef")
     assert np.array_equal(loaded.predict(named), fitted.predict(named))
-    assert fitted.fpr_ == 0.05
-    assert (fitted.predict(named + 100) == 1).all()  # ten rows were put aside: no p-value is below 1/11
-    plain = detector().fit(rows(30, 17))
-    assert "Nothing can be flagged" in " ".join(plain.evaluate(Rows(rows(30, 17)), Rows(rows(20, 18))).notes)
+    assert fitted.fpr_ == 0.1
+    assert (fitted.predict(named + 100) == 1).all()  # eight rows were put aside: no p-value is below 1/9
+    plain = detector().fit(rows(26, 17))
+    assert "Nothing can be flagged" in " ".join(plain.evaluate(Rows(rows(26, 17)), Rows(rows(20, 18))).notes)
 
 
 def test_rows_for_the_threshold_may_be_given() -> None:
@@ -300,3 +301,40 @@ def test_a_threshold_that_is_refused_changes_nothing():
     with pytest.raises(nw.InputError):
         model.rethreshold(2.0)
     assert (model.fpr, model.contamination) == (None, 0.1)
+
+
+def test_rows_that_repeat_are_flagged_no_more_often_than_asked() -> None:
+    draw = np.random.default_rng(0)
+    shares = [0.5, 0.3, 0.1, 0.06, 0.04]
+    Z, new = (draw.choice(5, (1000, 2), p=shares).astype(float) for _ in range(2))
+    for clean in (True, False):
+        found = nw.AnomalyDetector(epochs=5, random_state=0, fpr=0.01, clean=clean).fit(Z)
+        assert (found.predict(new) == -1).mean() <= 0.02
+        assert found.n_set_aside_ < 30
+        assert (found.predict(new.astype(np.float32)) == found.predict(new)).all()
+
+
+def test_a_row_of_the_fit_is_as_ordinary_alone_as_among_others() -> None:
+    same = np.tile([5.0, -3.0, 2.0], (60, 1))
+    found = nw.AnomalyDetector(epochs=2, random_state=0).fit(same)
+    assert found.score_samples(same[:1]).tolist() == [0.0]
+    assert (found.predict(same[:3]) == 1).all()
+    assert found.predict([[5.0, -3.0, 2.5]]).tolist() == [-1]
+
+
+def test_few_rows_still_flag_what_is_far_away_and_a_rate_too_fine_for_them_is_told() -> None:
+    X = np.random.default_rng(0).normal(size=(40, 3))
+    assert (nw.AnomalyDetector(epochs=2, random_state=0).fit(X).predict(X + 1000) == -1).all()
+    with pytest.warns(UserWarning, match="Nothing can be flagged: 13 rows were put aside.*fpr=0.071"):
+        nw.AnomalyDetector(epochs=2, fpr=0.01, random_state=0).fit(X)
+
+
+def test_settings_changed_after_a_fit_score_the_same_before_and_after_a_save(tmp_path: Path) -> None:
+    X = np.random.default_rng(0).normal(size=(100, 3))
+    found = nw.AnomalyDetector(epochs=2, random_state=0).fit(X)
+    before = found.score_samples(X)
+    found.set_params(neighbours=1)
+    now = found.score_samples(X)
+    assert abs(now - before).max() > 0.01
+    found.save(tmp_path / "run")
+    assert nw.load(tmp_path / "run").score_samples(X) == pytest.approx(now, abs=1e-6)

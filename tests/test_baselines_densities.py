@@ -9,7 +9,9 @@ from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import KernelDensity as SklearnKernels
 
 from narrows.baselines import density_rivals
-from narrows.baselines.densities import Cells, Columns, KernelDensity, MixtureDensity
+from narrows.baselines.densities import MixtureDensity
+from narrows.baselines.density_cells import Cells, Columns
+from narrows.baselines.kernel_density import KernelDensity
 
 DRAW = np.random.default_rng(0)
 
@@ -91,3 +93,57 @@ def test_rivals_choose_their_settings_by_the_training_rows() -> None:
     assert gaussian.mean() < best - 1
     assert best - 0.1 < mixture.mean() < best + 0.02
     assert best - 0.3 < kernels.mean() < best + 0.02
+
+
+def gappy(n: int, share: float, seed: int = 3) -> tuple[np.ndarray, np.ndarray]:
+    """Return n rows of correlated numbers, whole and with that share missing."""
+    draw = np.random.default_rng(seed)
+    X = draw.normal(size=(n, 3)) @ np.array([[1.0, 0.9, 0.0], [0.0, 0.4, 0.8], [0.0, 0.0, 0.6]]) + 5
+    return X, np.where(draw.random(X.shape) < share, np.nan, X)
+
+
+@pytest.mark.parametrize("k", [1, 2])
+def test_missing_numbers_do_not_pull_a_mixture_to_the_mean(k: int) -> None:
+    X, holes = gappy(4000, 0.4)
+    new, _ = gappy(1000, 0.0, seed=4)
+    best = st.multivariate_normal(X.mean(0), np.cov(X.T)).logpdf(new).mean()
+    assert MixtureDensity(k).fit(numbers(holes)).log_prob(numbers(new)).mean() == pytest.approx(best, abs=0.05)
+
+
+def test_a_diagonal_mixture_expects_its_own_means_of_what_is_missing() -> None:
+    draw = np.random.default_rng(0)
+    X = np.repeat([-2.0, 2.0], 300)[:, None] + draw.normal(size=(600, 101))
+    holes = np.where(draw.random(X.shape) < 0.5, np.nan, X)
+    fitted = MixtureDensity(2).fit(numbers(holes))
+    assert not fitted.full_
+    assert np.sort(fitted.means_.mean(1)) == pytest.approx([-2, 2], abs=0.05)
+    assert np.stack(fitted.spreads_).mean() == pytest.approx(1, abs=0.05)
+
+
+@pytest.mark.parametrize("model", [MixtureDensity(2), KernelDensity(0.2)])
+def test_a_column_that_is_half_missing_has_a_density_without_a_spike(model: MixtureDensity | KernelDensity) -> None:
+    values = np.where(np.arange(2000) % 2, DRAW.normal(size=2000), np.nan)[:, None]
+    grid = np.linspace(-6, 6, 2001)
+    found = np.exp(model.fit(numbers(values)).log_prob(numbers(grid[:, None])))
+    assert np.trapezoid(found, grid) == pytest.approx(1, abs=1e-3)
+    assert found[1000] == pytest.approx(0.4, abs=0.05)
+
+
+def test_kernels_over_missing_levels_add_up_to_one() -> None:
+    bits = np.where(DRAW.random((400, 2)) < 0.5, np.nan, DRAW.integers(0, 2, (400, 2)))
+    cells = Columns([("bernoulli", 1, 0.0, 1.0)] * 2, bits).read(bits)
+    every = np.array(list(itertools.product(range(3), repeat=2)))
+    both = cells._replace(numbers=np.zeros((len(every), 0)), codes=every)
+    assert np.exp(KernelDensity(1.0, 1.5).fit(cells).log_prob(both)).sum() == pytest.approx(1)
+
+
+def test_a_category_without_a_value_is_missing_and_not_new() -> None:
+    block = np.array([[1.0, 0, 0], [np.nan] * 3, [0, 0, 0]])
+    assert Columns([("categorical", 3, 0.0, 1.0)], block).read(block).codes.ravel().tolist() == [0, -1, 3]
+
+
+def test_a_column_that_the_training_rows_lack_is_nothing_to_stop_at() -> None:
+    X = DRAW.normal(size=(60, 2))
+    holes = np.where([[True, False]] * 60, X, np.nan)
+    for name, log_p in density_rivals([("gaussian", 1, 0.0, 1.0)] * 2, holes[:40], X[40:]).items():
+        assert np.isfinite(log_p).all(), name

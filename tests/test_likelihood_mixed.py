@@ -10,12 +10,14 @@ import torch
 from torch import distributions as D
 from torch.testing import assert_close
 
+import narrows as nw
 from narrows.cli import main
 from narrows.data import read, schema_from_json
 from narrows.data.measures import measures_of
 from narrows.errors import InputError
 from narrows.likelihood import Mixed, Poisson
 from narrows.parts import as_part, part_from_json, part_json
+from narrows.tasks.base import Rows
 
 N = 100_000
 WORDS = ("gaussian*2", "categorical*3", "bernoulli", "poisson*2", "rounded", "categorical*3", "categorical*2")
@@ -254,3 +256,23 @@ def test_any_task_takes_the_likelihood_and_gives_back_the_types(tmp_path):
     assert set(back["town"]) <= {"Aa", "Bo", "Ce"}
     assert (back["town"] == real["town"]).mean() > 0.45  # a third by chance
     assert main(["fit", "reduce", "digits", *words[:-1], str(tmp_path / "no")]) == 2
+
+
+def test_ages_and_percentages_are_measured_and_clicks_are_counted():
+    draw = np.random.default_rng(0)
+    columns = {
+        "rounded": [draw.integers(18, 91, 600), draw.integers(0, 101, 600), np.rint(draw.normal(500, 150, 600))],
+        "poisson": [draw.poisson(4, 600), draw.poisson(60, 600), draw.negative_binomial(1, 0.2, 600)],
+    }
+    for kind, each in columns.items():
+        assert [found.kind for found in measures_of(np.stack(each, 1))] == [kind] * len(each)
+
+
+@pytest.mark.parametrize("value", [0.5, -3.25, 1e-9])
+def test_a_constant_real_column_costs_nothing(value: float):
+    X = np.column_stack([np.random.default_rng(0).normal(size=(200, 2)), np.full(200, value)])
+    whole, alone = (nw.DensityEstimator(latent_dim=1, epochs=20, random_state=0).fit(each) for each in (X, X[:, :2]))
+    assert measures_of(X)[2].kind == "rounded"
+    assert whole.score(X) == pytest.approx(alone.score(X[:, :2]), abs=0.15)
+    found = whole.evaluate(Rows(X[:150]), Rows(X[150:]))
+    assert max(abs(found.metrics["nats"].value - each["nats"]) for each in found.baselines.values()) < 1

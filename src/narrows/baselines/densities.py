@@ -1,93 +1,28 @@
-"""Simple densities of mixed rows: a Gaussian, a mixture, and kernels, all in one measure.
+"""A Gaussian and mixtures of them over mixed rows with missing values, in one measure.
 
-Real numbers have densities in their original units, all other columns probabilities. Whole numbers of more than 20
-values are real numbers to these models: uniform noise fills their steps, which gives a lower bound on the probability
-(Theis et al. 2016, section 3.1). Other discrete columns are tables of frequencies, with one cell for what is new.
+Real numbers have densities in their original units, all other columns probabilities.
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cholesky, solve_triangular
+from scipy.linalg import cho_factor, cho_solve, cholesky, solve_triangular
 from scipy.special import logsumexp
 
-__all__ = ["Cells", "Columns", "KernelDensity", "MixtureDensity"]
+from narrows.baselines.density_cells import Cells, one_hot
+
+__all__ = ["MixtureDensity"]
 
 Floats = NDArray[np.float64]
 
-_LEVELS = 20  # whole numbers of more values are priced as real ones
 _SMOOTH = 0.5  # added to every count of a table (Krichevsky & Trofimov 1981)
 _WIDE = 100  # numbers of a row from which on the parts of a mixture are diagonal
 _ROUNDS = 100
 _LOG_2PI = float(np.log(2 * np.pi))
-
-
-class Cells(NamedTuple):
-    """Rows as these models read them."""
-
-    numbers: Floats  # (n, c), NaN where missing
-    codes: NDArray[np.int64]  # (n, t), -1 where missing
-    sizes: tuple[int, ...]  # of the tables
-    jacobian: Floats  # (c,) log of an encoded unit in original ones
-
-
-class Columns:
-    """Which columns are numbers and which are tables; learnt from rows (n, d) and their (kind, width, shift, scale).
-
-    Examples
-    --------
-    >>> X = np.array([[0.5, 0.0], [1.5, 1.0], [2.5, 1.0]])
-    >>> cells = Columns([("gaussian", 1, 0.0, 2.0), ("bernoulli", 1, 0.0, 1.0)], X).read(X)
-    >>> cells.numbers.ravel().tolist(), cells.codes.ravel().tolist(), cells.sizes
-    ([0.5, 1.5, 2.5], [0, 1, 1], (3,))
-    """
-
-    def __init__(self, measures: Sequence[tuple[str, int, float, float]], X: NDArray[Any]):
-        self.numbers: list[tuple[int, float, float, bool]] = []
-        self.tables: list[tuple[slice, float, float, Floats | None]] = []
-        start = 0
-        for kind, width, shift, scale in measures:
-            own = slice(start, start + width)
-            start += width
-            if kind == "categorical":
-                self.tables.append((own, 0.0, 1.0, None))
-                continue
-            values = X[:, own.start] * scale + shift
-            levels = np.unique(np.rint(values[~np.isnan(values)])) if kind != "gaussian" else np.zeros(_LEVELS + 1)
-            if len(levels) <= _LEVELS:
-                self.tables.append((own, shift, scale, levels))
-            else:
-                self.numbers.append((own.start, shift, scale, kind != "gaussian"))
-
-    def read(self, X: NDArray[Any], seed: int = 0) -> Cells:
-        """Return rows with noise within the steps of whole numbers."""
-        draw = np.random.default_rng(seed)
-        numbers = [
-            X[:, place] + (draw.uniform(-0.5, 0.5, len(X)) / scale if whole else 0.0)
-            for place, _, scale, whole in self.numbers
-        ]
-        codes, sizes = [], []
-        for own, shift, scale, levels in self.tables:
-            if levels is None:
-                block = X[:, own]
-                codes.append(np.where(block.sum(1) > 0, block.argmax(1), block.shape[1]))
-                sizes.append(block.shape[1] + 1)
-                continue
-            values = np.rint(X[:, own.start] * scale + shift)
-            place = np.searchsorted(levels, values).clip(0, len(levels) - 1)
-            found = np.where(levels[place] == values, place, len(levels))
-            codes.append(np.where(np.isnan(values), -1, found))
-            sizes.append(len(levels) + 1)
-        return Cells(
-            np.stack(numbers, 1).astype(np.float64) if numbers else np.zeros((len(X), 0)),
-            np.stack(codes, 1).astype(np.int64) if codes else np.zeros((len(X), 0), np.int64),
-            tuple(sizes),
-            np.log([abs(scale) for _, _, scale, _ in self.numbers]),
-        )
 
 
 @dataclass
@@ -95,10 +30,12 @@ class MixtureDensity:
     """A mixture of ``k`` parts: in each the numbers are jointly Gaussian, and the tables independent of all else.
 
     With one part and no tables it is the Gaussian, and with none but numbers the Gaussian mixture (diagonal beyond 100
-    numbers and one part); fitted by expectation maximisation from k-means.
+    numbers and one part); fitted by expectation maximisation from k-means. A missing number counts with the mean and
+    the variance that it has given the others of its row (Ghahramani & Jordan 1994).
 
     Examples
     --------
+    >>> from narrows.baselines.density_cells import Columns
     >>> X = np.random.default_rng(0).normal(size=(500, 1))
     >>> cells = Columns([("gaussian", 1, 0.0, 1.0)], X).read(X)
     >>> round(float(MixtureDensity(1).fit(cells).log_prob(cells).mean()), 1)  # -0.5 log(2 pi e)
@@ -110,18 +47,23 @@ class MixtureDensity:
     seed: int = 0
 
     def fit(self, cells: Cells) -> Self:
-        """Fit to rows; a missing number counts as the mean."""
-        numbers = np.where(np.isnan(cells.numbers), np.nanmean(cells.numbers, 0), cells.numbers)
-        self.floor_ = self.floor * np.maximum(numbers.var(0), 1e-12) if len(numbers) else np.zeros(numbers.shape[1])
+        """Fit to rows."""
+        known = ~np.isnan(cells.numbers)
+        seen = known.sum(0)
+        mean = np.nansum(cells.numbers, 0) / np.maximum(seen, 1)
+        numbers = np.where(known, cells.numbers, mean)
+        variance = ((numbers - mean) ** 2).sum(0) / np.maximum(seen, 1)
+        self.floor_ = np.where(seen > 0, self.floor * np.maximum(variance, 1e-12), 1.0)
         self.full_ = self.k == 1 or numbers.shape[1] <= _WIDE
         shares = np.eye(self.k)[self._first(numbers, cells)]
+        self.means_, self.spreads_ = np.tile(mean, (self.k, 1)), [self._spread(np.diag(variance))] * self.k
         last = -np.inf
         for _ in range(_ROUNDS):
-            self._maximise(numbers, cells, shares)
+            self._maximise(cells, shares)
             joint = self._joint(cells)
             total = logsumexp(joint, axis=1)
             shares = np.exp(joint - total[:, None])
-            if self.k == 1 or total.mean() - last < 1e-4:
+            if (self.k == 1 and known.all()) or total.mean() - last < 1e-4:
                 break
             last = total.mean()
         return self
@@ -138,41 +80,59 @@ class MixtureDensity:
         from sklearn.exceptions import ConvergenceWarning
 
         spread = numbers.std(0)
-        sides = [numbers / np.where(spread > 0, spread, 1), *_one_hot(cells)]
+        sides = [numbers / np.where(spread > 0, spread, 1), *one_hot(cells)]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # fewer different rows than parts
             groups: NDArray[np.int64] = KMeans(self.k, n_init=1, random_state=self.seed).fit_predict(np.hstack(sides))
         return groups
 
-    def _maximise(self, numbers: Floats, cells: Cells, shares: Floats) -> None:
+    def _maximise(self, cells: Cells, shares: Floats) -> None:
         weights = shares.sum(0) + 1e-9
         self.log_weights_ = np.log(weights / weights.sum())
-        self.means_ = shares.T @ numbers / weights[:, None]
-        self.spreads_ = []
-        for mean, share, weight in zip(self.means_, shares.T, weights, strict=True):
-            gap = numbers - mean
-            own = (gap.T * share) @ gap / weight if self.full_ else share @ gap**2 / weight
-            self.spreads_.append(own + np.diag(self.floor_) if self.full_ else own + self.floor_)
+        for part, (share, weight) in enumerate(zip(shares.T, weights, strict=True)):
+            numbers, unsure = self._completed(cells, share, part)
+            self.means_[part] = share @ numbers / weight
+            gap = numbers - self.means_[part]
+            own = (gap.T * share) @ gap if self.full_ else np.diag(share @ gap**2)
+            self.spreads_[part] = self._spread((own + unsure) / weight)
         self.tables_ = []
         for place, size in enumerate(cells.sizes):
             counts = shares.T @ np.eye(size + 1)[cells.codes[:, place]][:, :size] + _SMOOTH
             self.tables_.append(np.log(counts / counts.sum(1, keepdims=True)))
+
+    def _spread(self, covariance: Floats) -> Floats:
+        """Return a covariance with its floor; where the parts are diagonal its diagonal."""
+        return covariance + np.diag(self.floor_) if self.full_ else np.diag(covariance) + self.floor_
+
+    def _completed(self, cells: Cells, share: Floats, part: int) -> tuple[Floats, Floats]:
+        """Return the numbers with the missing ones as a part expects them, and the sum of their covariances."""
+        numbers, spread, mean = cells.numbers.copy(), self.spreads_[part], self.means_[part]
+        unsure = np.zeros((len(mean), len(mean)))
+        for rows, known in _patterns(cells):
+            lost = ~known
+            if not lost.any():
+                continue
+            mass, block = share[rows].sum(), np.ix_(lost, lost)
+            if not self.full_:
+                numbers[np.ix_(rows, lost)] = mean[lost]
+                unsure[block] += mass * np.diag(spread[lost])
+                continue
+            ours, across = spread[np.ix_(known, known)], spread[np.ix_(known, lost)]
+            slope = cho_solve(cho_factor(ours), across) if known.any() else across
+            numbers[np.ix_(rows, lost)] = mean[lost] + (numbers[np.ix_(rows, known)] - mean[known]) @ slope
+            unsure[block] += mass * (spread[block] - across.T @ slope)
+        return numbers, unsure
 
     def _joint(self, cells: Cells) -> Floats:
         """Return log p(row, part), (n, k): missing cells are integrated out."""
         out = np.tile(self.log_weights_, (len(cells.numbers), 1))
         for place, table in enumerate(self.tables_):
             out += np.hstack([table, np.zeros((self.k, 1))])[:, cells.codes[:, place]].T
-        known = ~np.isnan(cells.numbers)
-        if not known.shape[1]:
-            return out
-        patterns, group = np.unique(known, axis=0, return_inverse=True)
-        for i, pattern in enumerate(patterns):
-            if pattern.any():
-                rows = np.flatnonzero(np.ravel(group) == i)
-                values = cells.numbers[np.ix_(rows, pattern)]
-                own = [self._gaussian(values, part, pattern) for part in range(self.k)]
-                out[rows] += np.stack(own, 1) - cells.jacobian[pattern].sum()
+        for rows, known in _patterns(cells):
+            if known.any():
+                values = cells.numbers[np.ix_(rows, known)]
+                own = [self._gaussian(values, part, known) for part in range(self.k)]
+                out[rows] += np.stack(own, 1) - cells.jacobian[known].sum()
         return out
 
     def _gaussian(self, values: Floats, part: int, pattern: NDArray[np.bool_]) -> Floats:
@@ -187,56 +147,12 @@ class MixtureDensity:
         return found
 
 
-@dataclass
-class KernelDensity:
-    """A Gaussian kernel on every number (standardised), and on every table Aitchison & Aitken's (1976).
-
-    Parameters
-    ----------
-    bandwidth : float
-        Deviation of the kernel, in deviations of the column.
-    contrast : float
-        Nats by which another level is less likely than the one of the training row.
-
-    Examples
-    --------
-    >>> X = np.array([[0.0], [2.0]])
-    >>> cells = Columns([("gaussian", 1, 0.0, 1.0)], X).read(X)
-    >>> round(float(KernelDensity(1.0).fit(cells).log_prob(cells)[0]), 4)  # (N(0; 0, 1) + N(0; 2, 1)) / 2
-    -1.4852
-    """
-
-    bandwidth: float = 0.3
-    contrast: float = 2.0
-
-    def fit(self, cells: Cells) -> Self:
-        """Keep the rows; a missing number counts as the mean."""
-        mean, spread = np.nanmean(cells.numbers, 0), np.nanstd(cells.numbers, 0)
-        self.mean_, self.spread_ = mean, np.where(spread > 0, spread, 1.0)
-        self.numbers_ = np.nan_to_num((cells.numbers - mean) / self.spread_)
-        self.levels_ = np.hstack([np.zeros((len(cells.codes), 0)), *_one_hot(cells)])
-        return self
-
-    def gaps(self, cells: Cells) -> tuple[Floats, Floats]:
-        """Return the squared distances to the training rows and the numbers of unequal levels, (n, rows) each."""
-        known = ~np.isnan(cells.numbers)
-        values = np.nan_to_num((cells.numbers - self.mean_) / self.spread_)
-        squares = (values**2).sum(1, keepdims=True) - 2 * values @ self.numbers_.T + known @ (self.numbers_**2).T
-        levels = np.hstack([np.zeros((len(values), 0)), *_one_hot(cells)])
-        return np.maximum(squares, 0), (cells.codes >= 0).sum(1, keepdims=True) - levels @ self.levels_.T
-
-    def log_prob(self, cells: Cells, gaps: tuple[Floats, Floats] | None = None) -> Floats:
-        """Return log p of what is known of every row, (n,); ``gaps`` when they are known."""
-        squares, unequal = self.gaps(cells) if gaps is None else gaps
-        total = logsumexp(-0.5 * squares / self.bandwidth**2 - self.contrast * unequal, axis=1)
-        known = ~np.isnan(cells.numbers)
-        unit = np.log(self.bandwidth * self.spread_) + 0.5 * _LOG_2PI + cells.jacobian
-        tables = np.log1p((np.array(cells.sizes, float) - 1) * np.exp(-self.contrast))
-        price = known @ unit + (cells.codes >= 0) @ tables
-        found: Floats = total - np.log(squares.shape[1]) - price
-        return found
-
-
-def _one_hot(cells: Cells) -> list[Floats]:
-    """Return the tables one-hot; a missing one is all zeros."""
-    return [np.eye(size + 1)[cells.codes[:, place]][:, :size] for place, size in enumerate(cells.sizes)]
+def _patterns(cells: Cells) -> Iterator[tuple[NDArray[np.intp], NDArray[np.bool_]]]:
+    """Yield the rows that have the same numbers, and which those are."""
+    known = ~np.isnan(cells.numbers)
+    if known.all():
+        yield np.arange(len(known)), np.ones(known.shape[1], bool)
+        return
+    patterns, group = np.unique(known, axis=0, return_inverse=True)
+    for place, pattern in enumerate(patterns):
+        yield np.flatnonzero(np.ravel(group) == place), pattern

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from narrows.baselines.densities import Cells, Columns, KernelDensity, MixtureDensity
+from narrows.baselines.densities import MixtureDensity
+from narrows.baselines.density_cells import Cells, Columns
+from narrows.baselines.kernel_density import KernelDensity
 
 __all__ = ["density_rivals"]
 

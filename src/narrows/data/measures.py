@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 __all__ = ["Measure", "measures_of", "told_apart"]
 
 _MOST = 1000  # a larger count is no matter of single events
+_SMALL, _SPREAD = 10, 4  # counts of a larger mean vary by at most so many means, or they are measured
 
 
 class Measure(NamedTuple):
@@ -29,7 +30,9 @@ def told_apart(values: NDArray[Any], *, counts: bool = True) -> tuple[str, float
     """Return the kind of a column's known values, and what 0 and 1 of that kind are: an origin and a unit.
 
     Two different values are bits. Whole numbers are counts where none is negative, none exceeds 1000 and their variance
-    is at least half their mean (that of a Poisson law is all of it); else they are rounded numbers.
+    is at least half their mean (that of a Poisson law is all of it) and, for means above 10, at most four times: ages
+    and percentages vary more. Else they are rounded numbers. A single real number is rounded to itself: its probability
+    is 1, where its density would be infinite.
 
     Examples
     --------
@@ -42,10 +45,11 @@ def told_apart(values: NDArray[Any], *, counts: bool = True) -> tuple[str, float
     if low < high and bool(((values == low) | (values == high)).all()):
         return "bernoulli", low, high - low
     if not bool((values == np.rint(values)).all()):
-        return "gaussian", 0.0, 1.0
+        return ("gaussian", 0.0, 1.0) if low < high else ("rounded", low, 1.0)
     numbers = np.asarray(values, np.float64)
-    rare = counts and low >= 0 and high <= _MOST and low < high and numbers.var() >= numbers.mean() / 2
-    return "poisson" if rare else "rounded", 0.0, 1.0
+    mean, variance = numbers.mean(), numbers.var()
+    events = low < high and mean / 2 <= variance and (mean <= _SMALL or variance <= _SPREAD * mean)
+    return "poisson" if counts and events and low >= 0 and high <= _MOST else "rounded", 0.0, 1.0
 
 
 def measures_of(X: NDArray[Any]) -> tuple[Measure, ...]:

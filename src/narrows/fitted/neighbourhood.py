@@ -10,6 +10,7 @@ __all__ = ["Neighbourhood", "reference_rows"]
 Floats = NDArray[Any]
 _ROWS, _NUMBERS = 8192, 5_000_000  # rows that are compared with, and numbers of all of them together
 _PART = 1 << 22  # numbers of the differences that are held at once
+_NOISE = 1e-5  # of the size of a typical row: differences that small are those of rounding
 
 
 class Neighbourhood:
@@ -17,7 +18,8 @@ class Neighbourhood:
 
     With r(x) what the autoencoder makes of x, two rows are ``|r(x) - r(y)|^2 + weight^2 |(x - r(x)) - (y - r(y))|^2``
     apart, squared: the first part compares codes, in the units of the columns, the second what the codes miss. The
-    distance of a row is that to the mean of its ``k`` nearest rows in this space.
+    distance of a row is that to the mean of its ``k`` nearest rows in this space; it is 0 where it is no more than what
+    float32 makes of equal rows.
 
     Parameters
     ----------
@@ -40,6 +42,7 @@ class Neighbourhood:
 
         self.rows, self.made, self.k, self.weight = rows, made, min(k, len(rows)), weight
         joint = np.concatenate([made, weight * (rows - made)], axis=1)
+        self.least = _NOISE**2 * float(np.square(joint).sum(1).mean())
         self.tree = NearestNeighbors(algorithm="brute" if joint.shape[1] > 24 else "kd_tree").fit(joint)
 
     def distances(self, rows: Floats, made: Floats, *, itself: bool = False) -> tuple[Floats, Floats]:
@@ -57,7 +60,8 @@ class Neighbourhood:
             near[some] = self.rows[index[some]].mean(1, dtype=kind)
             held = made[some] - self.made[index[some]].mean(1, dtype=kind)
             missed = rows[some] - near[some] - held
-            squared[some] = (held**2 + self.weight**2 * missed**2).sum(1)
+            apart = (held**2 + self.weight**2 * missed**2).sum(1)
+            squared[some] = np.where(apart > self.least, apart, 0)
         return squared, near
 
     def _nearest(self, joint: Floats, itself: bool) -> NDArray[np.intp]:

@@ -1,7 +1,7 @@
 """Anomaly detection, judged against PCA residuals, Mahalanobis distances, isolation forests and nearest neighbours."""
 
 import math
-from functools import cached_property
+import warnings
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -71,7 +71,7 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
 
     latent_dim: int | None = param(None, "numbers in the code; none: half as many as columns, 32 at most", ge=1)
     fpr: float | None = param(
-        None, "share of ordinary rows that may be flagged; none: 0.01, of few rows up to 0.05", gt=0, lt=1
+        None, "share of ordinary rows that may be flagged; none: 0.01, of few rows up to 0.1", gt=0, lt=1
     )
     contamination: float | None = param(None, "share of the rows of the fit to flag, instead of fpr", gt=0, le=0.5)
     clean: bool = param(False, "all rows are known to be ordinary; no: the strangest are left out of training")
@@ -116,6 +116,8 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
         self.calibrate(-self._scores_of(kept, itself=aside is None and not len(held)))
         if self.contamination is not None:
             self.contaminated_ = float(np.percentile(self._scores_of(rows, itself=False), 100 * self.contamination))
+        if self.fpr is not None and math.isinf(self.offset_):
+            warnings.warn(conformal.rule(len(self.calibration_), self.fpr_), stacklevel=2)
         return self
 
     def parts(self, n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -139,7 +141,7 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
         self._learn(model, rows, seed, passes)
 
     def _learn(self, model: Estimator, rows: np.ndarray, seed: int, passes: int | None) -> None:
-        self.__dict__.pop("_neighbourhood", None)
+        self.__dict__.pop("_searched", None)
         self.mean_, self.scale_ = moments(model, rows)
         model.set_params(epochs=passes)
         self.estimator_ = model.fit(self.standard(rows))
@@ -156,9 +158,10 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
 
     @property
     def fpr_(self) -> float:
-        """The share of ordinary rows that may be flagged; by default 0.01, up to 0.05 where few rows were put aside."""
+        """The share of ordinary rows that may be flagged; by default 0.01, up to 0.1 where few rows were put aside."""
         fine = conformal.finest(self.calibration_)
-        return self.fpr if self.fpr is not None else min(max(_FPR, 2 * fine), 5 * _FPR)
+        usual = min(max(_FPR, 2 * fine), max(5 * _FPR, min(fine, 10 * _FPR)))
+        return self.fpr if self.fpr is not None else usual
 
     @property
     def offset_(self) -> float:
@@ -221,11 +224,14 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
         """Return how well anomalies in ``held`` are told: the labelled ones or, without labels, planted ones."""
         return evaluation(self, train, held)
 
-    @cached_property
     def _neighbourhood(self) -> Neighbourhood:
-        """The rows of the fit that others are compared with."""
-        rows = self.reference_
-        return Neighbourhood(rows.reshape(len(rows), -1), self._made(rows), self.neighbours, self.weight)
+        """Return the rows of the fit that others are compared with; searched anew only when the settings changed."""
+        rows, asked = self.reference_, (self.neighbours, self.weight)
+        known: tuple[Any, Neighbourhood] | None = self.__dict__.get("_searched")
+        if known is None or known[0] != asked:
+            known = asked, Neighbourhood(rows.reshape(len(rows), -1), self._made(rows), *asked)
+            self.__dict__["_searched"] = known
+        return known[1]
 
     def _made(self, rows: np.ndarray) -> np.ndarray:
         return self.estimator_.reconstruct(rows).reshape(len(rows), -1)
@@ -247,4 +253,4 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
 
     def _distances(self, rows: np.ndarray, *, itself: bool) -> tuple[np.ndarray, np.ndarray]:
         flat = self.standard(rows)
-        return self._neighbourhood.distances(flat.reshape(len(rows), -1), self._made(flat), itself=itself)
+        return self._neighbourhood().distances(flat.reshape(len(rows), -1), self._made(flat), itself=itself)

@@ -36,7 +36,18 @@ def moments(model: Estimator, rows: np.ndarray) -> tuple[Any, Any]:
 
 
 def inside_fence(strange: np.ndarray, ranges: float) -> np.ndarray:
-    """Return which scores are below the fence, on a logarithmic scale: so many quartile ranges above the upper one."""
-    logs = np.log(np.maximum(strange, 1e-12))
+    """Return which scores are below the fence, on a logarithmic scale: so many quartile ranges above the upper one.
+
+    Scores of 0 count as the smallest other one.
+
+    Examples
+    --------
+    >>> inside_fence(np.array([0.0, 0.0, 1.0, 1.5, 2.0, 900.0]), 1.5).tolist()
+    [True, True, True, True, True, False]
+    """
+    apart = strange[strange > 0]
+    if not len(apart):
+        return np.ones(len(strange), bool)
+    logs = np.log(np.maximum(strange, apart.min()))
     lower, upper = np.quantile(logs, (0.25, 0.75))
     return np.asarray(logs <= upper + ranges * (upper - lower)) if upper > lower else np.ones(len(logs), bool)

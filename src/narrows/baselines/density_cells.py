@@ -1,0 +1,88 @@
+"""Mixed rows as the simple densities read them: numbers, and tables of levels.
+
+Whole numbers of more than 20 values are real numbers to these models: uniform noise fills their steps, which gives a
+lower bound on the probability (Theis et al. 2016, section 3.1). Other discrete columns are tables of frequencies, with
+one cell for what is new.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Cells", "Columns", "one_hot"]
+
+Floats = NDArray[np.float64]
+
+_LEVELS = 20  # whole numbers of more values are priced as real ones
+
+
+class Cells(NamedTuple):
+    """Rows as these models read them."""
+
+    numbers: Floats  # (n, c), NaN where missing
+    codes: NDArray[np.int64]  # (n, t), -1 where missing
+    sizes: tuple[int, ...]  # of the tables
+    jacobian: Floats  # (c,) log of an encoded unit in original ones
+
+
+class Columns:
+    """Which columns are numbers and which are tables; learnt from rows (n, d) and their (kind, width, shift, scale).
+
+    Examples
+    --------
+    >>> X = np.array([[0.5, 0.0], [1.5, 1.0], [2.5, 1.0]])
+    >>> cells = Columns([("gaussian", 1, 0.0, 2.0), ("bernoulli", 1, 0.0, 1.0)], X).read(X)
+    >>> cells.numbers.ravel().tolist(), cells.codes.ravel().tolist(), cells.sizes
+    ([0.5, 1.5, 2.5], [0, 1, 1], (3,))
+    """
+
+    def __init__(self, measures: Sequence[tuple[str, int, float, float]], X: NDArray[Any]):
+        self.numbers: list[tuple[int, float, float, bool]] = []
+        self.tables: list[tuple[slice, float, float, Floats | None]] = []
+        start = 0
+        for kind, width, shift, scale in measures:
+            own = slice(start, start + width)
+            start += width
+            if kind == "categorical":
+                self.tables.append((own, 0.0, 1.0, None))
+                continue
+            values = X[:, own.start] * scale + shift
+            levels = np.unique(np.rint(values[~np.isnan(values)])) if kind != "gaussian" else np.zeros(_LEVELS + 1)
+            if len(levels) <= _LEVELS:
+                self.tables.append((own, shift, scale, levels))
+            else:
+                self.numbers.append((own.start, shift, scale, kind != "gaussian"))
+
+    def read(self, X: NDArray[Any], seed: int = 0) -> Cells:
+        """Return rows with noise within the steps of whole numbers."""
+        draw = np.random.default_rng(seed)
+        numbers = [
+            X[:, place] + (draw.uniform(-0.5, 0.5, len(X)) / scale if whole else 0.0)
+            for place, _, scale, whole in self.numbers
+        ]
+        codes, sizes = [], []
+        for own, shift, scale, levels in self.tables:
+            if levels is None:
+                block = X[:, own]
+                found = np.where(np.nansum(block, 1) > 0, np.nan_to_num(block).argmax(1), block.shape[1])
+                codes.append(np.where(np.isnan(block).any(1), -1, found))
+                sizes.append(block.shape[1] + 1)
+                continue
+            values = np.rint(X[:, own.start] * scale + shift)
+            place = np.searchsorted(levels, values).clip(0, len(levels) - 1)
+            found = np.where(levels[place] == values, place, len(levels))
+            codes.append(np.where(np.isnan(values), -1, found))
+            sizes.append(len(levels) + 1)
+        return Cells(
+            np.stack(numbers, 1).astype(np.float64) if numbers else np.zeros((len(X), 0)),
+            np.stack(codes, 1).astype(np.int64) if codes else np.zeros((len(X), 0), np.int64),
+            tuple(sizes),
+            np.log([abs(scale) for _, _, scale, _ in self.numbers]),
+        )
+
+
+def one_hot(cells: Cells) -> list[Floats]:
+    """Return the tables one-hot; a missing one is all zeros."""
+    return [np.eye(size + 1)[cells.codes[:, place]][:, :size] for place, size in enumerate(cells.sizes)]
