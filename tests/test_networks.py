@@ -1,6 +1,7 @@
 import math
 from typing import get_args
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.testing import assert_close
 
+import narrows as nw
 from narrows.bottlenecks import Free, Variational
 from narrows.data.pairs import Batch
 from narrows.errors import InputError
@@ -208,3 +210,19 @@ def test_resizing_decoders_double_and_crop():
     assert halves((13, 10), 3) == [(13, 10), (7, 5), (4, 3), (2, 2)]
     assert halves((1, 1), 4)[-1] == (1, 1)
     assert math.prod(halves((5, 7), 0)[0]) == 35
+
+
+@pytest.mark.parametrize("scale", [0.003, 0.03, 1.0, 30.0])
+def test_what_is_learnt_does_not_depend_on_the_units_of_the_rows(scale: float) -> None:
+    draw = np.random.default_rng(0)
+    X = draw.normal(size=(400, 3)) @ draw.normal(size=(3, 12)) + 0.2 * draw.normal(size=(400, 12))
+    X = scale * (X - X.mean(0)) / X.std(0)
+    model = nw.VAE(latent_dim=3, epochs=150, random_state=0).fit(X)
+    assert np.square(model.reconstruct(X) - X).mean() < 0.05 * scale**2
+
+
+def test_units_in_which_nothing_is_learnt_are_told() -> None:
+    X = np.random.default_rng(0).normal(size=(50, 3))
+    for scale in (1e-5, 1e5):
+        with pytest.warns(UserWarning, match=r"deviate by .*e[+-]0\d around.*StandardScaler"):
+            nw.VAE(latent_dim=1, epochs=1, random_state=0).fit(scale * X)

@@ -1,5 +1,6 @@
 """The scikit-learn face of every family: dataclass fields are the parameters."""
 
+import warnings
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ from narrows.training.fit import Watch
 from narrows.training.runtime import Runtime
 
 __all__ = ["Estimator", "Problem"]
+
+_FINE, _COARSE = 1e-3, 300.0  # deviations between which weights can be learnt
 
 
 @dataclass_transform(kw_only_default=True)
@@ -106,7 +109,11 @@ class Estimator(Decoding, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
             def forward() -> Tensor:
                 return model.reconstruct(batch.x, batch.cond)
 
-            unit_variance_start(model.encoder, model.decoder, forward, centre, code=free)
+            spread = model.likelihood.deviation(batch.target)
+            if spread and not _FINE <= spread <= _COARSE:
+                said = f"The values deviate by {spread:.2g} around their mean row; weights are learnt best near 1"
+                warnings.warn(f"{said}. Scale the columns first, for example with StandardScaler.", stacklevel=5)
+            unit_variance_start(model.encoder, model.decoder, forward, centre, spread=spread, code=free)
             if free:
                 self.chosen_network(pairs.shapes[0]).start(model.encoder, model.decoder, batch.x, centre)
 

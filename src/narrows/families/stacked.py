@@ -1,5 +1,6 @@
 """Stacked autoencoder: one layer after the other, then all together (Bengio et al. 2007; Vincent et al. 2010)."""
 
+from functools import partial
 from itertools import pairwise
 from typing import Any, cast
 
@@ -75,8 +76,9 @@ class StackedAutoEncoder(Estimator):
         """Train one layer, started from what it sees."""
         batch = next(rows.batches(4096, torch.Generator().manual_seed(0)))
         if self.start == "data":
-            centre = layer.likelihood.centre(batch.target)
-            unit_variance_start(layer.encoder, layer.decoder, lambda: layer.reconstruct(batch.x), centre)
+            centre, spread = layer.likelihood.centre(batch.target), layer.likelihood.deviation(batch.target)
+            forward = partial(layer.reconstruct, batch.x)
+            unit_variance_start(layer.encoder, layer.decoder, forward, centre, spread=spread)
         learn(self, layer, rows, self.greedy_epochs)
 
 

@@ -31,6 +31,10 @@ class Pricing(ABC):
         """Return the parameters that fit all rows of ``target`` at once, (n_out, *spatial); None where unknown."""
         return None
 
+    def deviation(self, target: Tensor) -> float:
+        """Return how far parameters lie from ``centre``, about; 1 where they are no values of the data."""
+        return 1.0
+
     @abstractmethod
     def log_prob(self, params: Tensor, target: Tensor) -> Tensor:
         """Return the log-probability of every value, in nats, in the target's shape."""

@@ -28,6 +28,11 @@ def _squares(params: Tensor, target: Tensor) -> Tensor:
     return F.mse_loss(params, target, reduction="none").flatten(1).sum(1)
 
 
+def _deviation(target: Tensor) -> float:
+    """Return the deviation of targets around their mean row, over all values."""
+    return target.double().var(0, correction=0).mean().sqrt().item()
+
+
 @part("gaussian")
 class Gaussian(Likelihood):
     """N(params, scale²): scale 1 is half the squared error plus 0.919 nats per value.
@@ -58,6 +63,10 @@ class Gaussian(Likelihood):
     def centre(self, target: Tensor) -> Tensor | None:
         """Return the mean row."""
         return target.mean(0)
+
+    def deviation(self, target: Tensor) -> float:
+        """Return the deviation of the targets around their mean row."""
+        return _deviation(target)
 
     def log_prob(self, params: Tensor, target: Tensor) -> Tensor:
         """Return the log-density of every value, in nats."""
@@ -94,13 +103,16 @@ class LearntGaussian(nn.Module, Pricing):
 
     def start(self, target: Tensor) -> None:
         """Start at the deviation of the targets around their mean row."""
-        deviation = target.double().var(0, correction=0).mean().sqrt().clamp_min(_LEAST)
         with torch.no_grad():
-            self.raw.fill_(deviation.log().item() / _GAIN)
+            self.raw.fill_(math.log(max(_deviation(target), _LEAST)) / _GAIN)
 
     def centre(self, target: Tensor) -> Tensor | None:
         """Return the mean row."""
         return target.mean(0)
+
+    def deviation(self, target: Tensor) -> float:
+        """Return the deviation of the targets around their mean row."""
+        return _deviation(target)
 
     def log_prob(self, params: Tensor, target: Tensor) -> Tensor:
         """Return the log-density of every value, in nats."""
@@ -132,6 +144,10 @@ class PredictedGaussian(Pricing):
         deviation = target.var(0, correction=0).sqrt().clamp_min(_LEAST)
         return torch.cat([target.mean(0), deviation.log()])
 
+    def deviation(self, target: Tensor) -> float:
+        """Return the deviation of the targets around their mean row, 1 at most: half the channels are logarithms."""
+        return min(1.0, _deviation(target))
+
     def log_prob(self, params: Tensor, target: Tensor) -> Tensor:
         """Return the log-density of every value, in nats."""
         mean, log_scale = params.chunk(2, 1)
@@ -162,6 +178,10 @@ class Laplace(Likelihood):
     def centre(self, target: Tensor) -> Tensor | None:
         """Return the median row."""
         return target.median(0).values
+
+    def deviation(self, target: Tensor) -> float:
+        """Return the deviation of the targets around their mean row."""
+        return _deviation(target)
 
     def log_prob(self, params: Tensor, target: Tensor) -> Tensor:
         """Return the log-density of every value, in nats."""

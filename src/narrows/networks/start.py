@@ -10,7 +10,8 @@ from torch import Tensor, nn
 __all__ = ["sample_size", "unit_variance_start"]
 
 _WEIGHTED = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
-_FIRST = 0.1  # the decoder's last layer starts this small, around the mean target
+_FIRST = 0.1  # the decoder's last layer starts this small, around the mean target, if its spread is in ...
+_USUAL = (0.2, 2.0)  # ... this range; else as much smaller or larger
 _FLAT = 1e-6  # an output that varies less than this is constant: there is nothing to scale
 
 
@@ -27,15 +28,21 @@ def sample_size(shape: tuple[int, ...]) -> int:
 
 @torch.no_grad()
 def unit_variance_start(
-    encoder: nn.Module, decoder: nn.Module, forward: Callable[[], Any], centre: Tensor | None, *, code: bool = True
+    encoder: nn.Module,
+    decoder: nn.Module,
+    forward: Callable[[], Any],
+    centre: Tensor | None,
+    *,
+    spread: float = 1.0,
+    code: bool = True,
 ) -> None:
     """Rescale and shift the layers in the order in which ``forward()`` runs them, in one pass.
 
     Weights become orthogonal, biases take away the mean of every output channel, and weights are divided by the
     deviation that is left, so that no unit starts dead or saturated. Layers without a bias stand before a
     normalisation, which does the same, and stay. The decoder's last layer starts small around ``centre``, the
-    parameters that fit all rows at once. ``code=False`` leaves the encoder's last layer as it is, for a bottleneck with
-    an idea of its own.
+    parameters that fit all rows at once, on the scale of their ``spread``. ``code=False`` leaves the encoder's last
+    layer as it is, for a bottleneck with an idea of its own.
 
     Examples
     --------
@@ -45,6 +52,7 @@ def unit_variance_start(
     >>> bool(encoder(x).mean(0).abs().max() < 1e-4), round(encoder(x).var(correction=0).item(), 4)
     (True, 1.0)
     """
+    first = _FIRST * spread / min(max(spread, _USUAL[0]), _USUAL[1])
     last_of_decoder, last_of_encoder = ([None, *_layers(half)][-1] for half in (decoder, encoder))
     layers = [layer for layer in _layers(encoder) + _layers(decoder) if layer.bias is not None]
 
@@ -56,7 +64,7 @@ def unit_variance_start(
         output = layer.forward(*inputs)
         mean = output.mean([axis for axis in range(output.ndim) if axis != 1], keepdim=True)
         deviation = (output - mean).square().mean().sqrt()
-        scale = (_FIRST if layer is last_of_decoder else 1.0) / torch.where(deviation > _FLAT, deviation, 1.0)
+        scale = (first if layer is last_of_decoder else 1.0) / torch.where(deviation > _FLAT, deviation, 1.0)
         layer.weight.mul_(scale)
         layer.bias.copy_(-scale * mean.flatten())
         if layer is last_of_decoder and centre is not None:
