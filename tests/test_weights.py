@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 import torch
 from sklearn.base import clone
 
@@ -104,3 +105,16 @@ def test_wrong_weights_are_refused(weight: np.ndarray, said: str) -> None:
         nw.AutoEncoder(epochs=1).fit(X, sample_weight=weight)
     with pytest.raises((InputError, ValueError), match=said):
         nw.Reducer(epochs=1).fit(X, sample_weight=weight)
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_a_recommender_in_closed_form_counts_rows_as_often_as_they_weigh(sparse: bool) -> None:
+    draw = np.random.default_rng(0)
+    rows, times = (draw.random((50, 8)) < 0.3) * 1.0, draw.integers(0, 4, 50)
+    repeated = nw.LinearRecommender(l2=5.0, dropout=0.2).fit(np.repeat(rows, times, axis=0))
+    mean = times[times > 0].mean()  # weights count with a mean of 1, and so do penalties
+    given = sp.csr_matrix(rows) if sparse else rows
+    weighted = nw.LinearRecommender(l2=5.0 / mean, dropout=0.2).fit(given, sample_weight=times)
+    assert weighted.reconstruct(np.eye(8)) == pytest.approx(repeated.reconstruct(np.eye(8)), abs=1e-5)
+    plain = nw.LinearRecommender(l2=5.0 / mean, dropout=0.2).fit(rows)
+    assert abs(plain.reconstruct(np.eye(8)) - weighted.reconstruct(np.eye(8))).max() > 0.01

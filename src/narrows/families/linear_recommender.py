@@ -33,7 +33,8 @@ class LinearRecommender(Estimator):
     sparse data", eq. 8). With dropout it is the denoising form: the loss is expected over inputs of which that share is
     hidden, which adds dropout / (1 - dropout) times the diagonal of XᵀX to the penalty (Steck 2020, "Autoencoders that
     don't overfit towards the identity", section 4). Both are solved exactly, without training, for up to 50 000
-    columns. A ``latent_dim`` k makes of B the product of d x k and k x d that costs least (reduced-rank regression).
+    columns. A ``latent_dim`` k replaces B by the product of d x k and k x d that is nearest in that
+    cost (reduced-rank regression); its diagonal is near zero, not zero. ``sample_weight`` counts with a mean of 1.
 
     Examples
     --------
@@ -74,7 +75,7 @@ class LinearRecommender(Estimator):
     def prepare(self, model: Model, pairs: Pairs) -> None:
         """Write the closed form into the weights, where there is one."""
         squared = isinstance(model.likelihood, (Gaussian, LearntGaussian)) and model.likelihood.n_params == 1
-        same = all(column is None for column in pairs.columns[1:])
+        same = pairs.columns[1] is None and pairs.columns[2] is None and pairs.columns[3] is pairs.row_weight
         plain = model.corruption is None and not len(model.penalties)
         if self.start == "data" and squared and same and plain:
             write(model, gram(pairs), *self._penalties())
@@ -101,16 +102,17 @@ class LinearRecommender(Estimator):
 
 
 def gram(pairs: Pairs) -> Tensor:
-    """Return XᵀX in float64, (d, d)."""
-    rows = pairs.columns[0]
+    """Return XᵀX in float64, (d, d): with weights w of the rows, Xᵀ diag(w) X."""
+    rows, weight = pairs.columns[0], pairs.row_weight
     if sp.issparse(rows) and pairs.transform is None:
         rows = rows.astype(np.float64)
-        return torch.from_numpy((rows.T @ rows).toarray())
+        weighed = rows if weight is None else rows.multiply(weight.numpy()[:, None]).tocsr()
+        return torch.from_numpy((rows.T @ weighed).toarray())
     size = int(np.prod(pairs.shapes[0]))
     total = torch.zeros(size, size, dtype=torch.float64)
     for batch in pairs.batches(4096):
         x = batch.x.flatten(1).double()
-        total.addmm_(x.T, x)
+        total.addmm_(x.T, x if batch.weight is None else x * batch.weight[:, None])
     return total
 
 
