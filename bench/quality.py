@@ -41,6 +41,7 @@ ROWS = {
     "embed": Row(rows_codes.embed, 0.4243, 0.80, "higher", {"trustworthiness": 0.94}),
     "features": Row(rows_codes.features, 0.901, 0.955, "higher", {"5-nn": 0.978}),
     "stacked": Row(rows_codes.stacked, 1.40, 1.28),
+    "density": Row(rows_rows.density, None, 0.0),
     "nll": Row(rows_codes.nll, 98.3, 86.8),
     "anomaly": Row(rows_anomaly.anomaly, 82.75, 87.55, "higher"),
     "one-class": Row(rows_anomaly.one_class, 95.53, 96.96, "higher"),

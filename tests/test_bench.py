@@ -41,6 +41,7 @@ def lines(path):
         "embed",
         "features",
         "stacked",
+        "density",
         "nll",
         "anomaly",
         "one-class",

@@ -160,3 +160,32 @@ def test_arrays_few_rows_and_other_families(tmp_path: Path) -> None:
     report = json.loads((tmp_path / "digits" / "report.json").read_text())
     assert any("No AUROC" in said for said in report["warnings"])
     assert main(["fit", "density", "digits", "--family", "autoencoder", "-o", str(tmp_path / "no")]) == 2
+
+
+def test_a_row_far_from_all_others_is_as_unlikely_as_to_the_columns_alone_and_densities_add_up() -> None:
+    draw = np.random.default_rng(0)
+    X = np.concatenate([draw.normal(-2, 0.1, (200, 1)), draw.normal(2, 0.1, (200, 1))])
+    found = nw.DensityEstimator(latent_dim=1, epochs=60, random_state=0).fit(X)
+    grid = np.linspace(-12, 12, 1501)
+    density = np.exp(found.score_samples(grid[:, None]))
+    assert np.trapezoid(density, grid) == pytest.approx(1, abs=0.03)
+    alone = st.norm.logpdf(grid, X.mean(), X.std()) + np.log(0.01)
+    assert (found.score_samples(grid[:, None]) >= alone - 1e-3).all()
+    assert found.score_samples([[9.0]])[0] == pytest.approx(
+        st.norm.logpdf(9, X.mean(), X.std()) + np.log(0.01), abs=0.05
+    )
+
+
+def test_the_columns_alone_have_their_own_laws() -> None:
+    draw = np.random.default_rng(0)
+    X = np.column_stack([draw.normal(5, 3, 500), draw.integers(0, 2, 500), draw.poisson(4, 500)])
+    found = nw.DensityEstimator(latent_dim=1, epochs=3, random_state=0).fit(X)
+    params = torch.from_numpy(found.background_)[None]
+    target = torch.from_numpy(found.coded(X[:5])).float()
+    ours = found.estimator_.model_.likelihood.log_prob(params.expand(5, -1), target).detach().numpy()
+    wanted = [
+        st.norm.logpdf(X[:5, 0], X[:, 0].mean(), X[:, 0].std()),
+        st.bernoulli.logpmf(X[:5, 1], X[:, 1].mean()),
+        st.poisson.logpmf(X[:5, 2], X[:, 2].mean()),
+    ]
+    assert ours == pytest.approx(np.stack(wanted, 1), abs=1e-3)

@@ -15,7 +15,7 @@ from narrows.inference import run
 from narrows.model import Maps, Model, attach
 from narrows.training.seeds import mixed, seeded
 
-__all__ = ["LogLikelihood", "bits_per_dimension", "log_likelihood"]
+__all__ = ["LogLikelihood", "bits_per_dimension", "log_likelihood", "with_background"]
 
 _VALUES = 1 << 18  # numbers that the decoder gives at a time: they stay in the processor's cache
 
@@ -80,6 +80,37 @@ def log_likelihood(
     spread = np.maximum(samples / effective - 1, 0)
     error = np.sqrt(spread / (samples - 1)) if samples > 1 else np.full_like(first, np.nan)
     return LogLikelihood(first - math.log(samples), error, effective)
+
+
+def with_background(
+    found: LogLikelihood, model: Model, pairs: Pairs, params: NDArray[np.float32], share: float
+) -> LogLikelihood:
+    """Return log((1 - share) p(target) + share b(target)): b is the density under the same parameters for every row.
+
+    A mixture of two densities is one (a defensive mixture: Hesterberg 1995). No row is less likely than ``share`` b, so
+    that few rows far from all others do not decide the mean.
+
+    Examples
+    --------
+    >>> from narrows.families.vae import VAE
+    >>> X = np.random.default_rng(0).normal(size=(100, 2)).astype("float32")
+    >>> vae = VAE(latent_dim=1, likelihood="gaussian", epochs=2, random_state=0).fit(X)
+    >>> far = Pairs(np.float32([[40.0, 0.0]]))
+    >>> found = with_background(log_likelihood(vae.model_, far), vae.model_, far, np.float32([39.0, 0.0]), 0.01)
+    >>> round(float(found.value[0]), 2)  # log 0.01 - log(2 pi) - 1 / 2
+    -6.94
+    """
+
+    def alone(model: Model, batch: Batch) -> Tensor:
+        values = batch.weight if batch.weight is not None and batch.weight.ndim > 1 else None
+        every = torch.from_numpy(params).to(batch.target).expand(len(batch.target), *params.shape)
+        return -model.likelihood.nats(every, batch.target, values)
+
+    ours, broad = found.value + math.log1p(-share), run(model, pairs, alone).astype(np.float64) + math.log(share)
+    value = np.logaddexp(ours, broad)
+    with np.errstate(invalid="ignore"):
+        error = np.where(np.isfinite(value), np.exp(ours - value) * found.error, found.error)
+    return LogLikelihood(value, error, found.effective)
 
 
 def bits_per_dimension(nats: ArrayLike, shape: tuple[int, ...], step: float = 1.0) -> NDArray[np.float64]:

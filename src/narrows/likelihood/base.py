@@ -31,6 +31,10 @@ class Pricing(ABC):
         """Return the parameters that fit all rows of ``target`` at once, (n_out, *spatial); None where unknown."""
         return None
 
+    def marginal(self, target: Tensor) -> Tensor | None:
+        """Return the parameters of the rows of ``target`` when nothing is known of their code; None where unknown."""
+        return self.centre(target)
+
     def deviation(self, target: Tensor) -> float:
         """Return how far parameters lie from ``centre``, about; 1 where they are no values of the data."""
         return 1.0

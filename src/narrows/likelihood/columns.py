@@ -62,9 +62,8 @@ class MixedColumns(nn.Module, Pricing):
     def start(self, target: Tensor) -> None:
         """Start at the deviations of the columns."""
         if self.numbers:
-            deviation = target[:, self.numbers].double().var(0, correction=0).sqrt()
             with torch.no_grad():
-                self.raw.copy_(deviation.clamp(math.exp(_NARROWEST), math.exp(_WIDEST)).log() / _GAIN)
+                self.raw.copy_(self._log_deviation(target) / _GAIN)
 
     def centre(self, target: Tensor) -> Tensor | None:
         """Return means, log-odds, logarithms of rates and of shares, and no change of the scales."""
@@ -75,6 +74,18 @@ class MixedColumns(nn.Module, Pricing):
         mean[counts] = value[counts].clamp_min(_RARE).log()
         mean[levels] = value[levels].clamp_min(_RARE).log()
         return torch.cat([mean, mean.new_zeros(len(self.numbers))]) if self.predicted else mean
+
+    @torch.no_grad()
+    def marginal(self, target: Tensor) -> Tensor | None:
+        """Return ``centre``, with the deviations of the columns as scales where those are predicted."""
+        made = self.centre(target)
+        if made is not None and self.predicted:
+            made[len(self.scales) :] = self._log_deviation(target).to(made) - self.raw.to(made) * _GAIN
+        return made
+
+    def _log_deviation(self, target: Tensor) -> Tensor:
+        deviation = target[:, self.numbers].double().var(0, correction=0).sqrt()
+        return deviation.clamp(math.exp(_NARROWEST), math.exp(_WIDEST)).log()
 
     def _whole(self, target: Tensor, places: list[int]) -> Tensor:
         """Return the whole numbers that encoded columns stand for."""

@@ -12,7 +12,7 @@ from narrows.data.measures import measures_of
 from narrows.errors import InputError
 from narrows.estimator import Estimator
 from narrows.families.vae import VAE
-from narrows.fitted.density import LogLikelihood, bits_per_dimension, log_likelihood
+from narrows.fitted.density import LogLikelihood, bits_per_dimension, log_likelihood, with_background
 from narrows.fitted.gaps import Gaps, flat, single
 from narrows.inputs import checked_rows
 from narrows.likelihood import Mixed
@@ -24,6 +24,8 @@ from narrows.tasks.base import Evaluation, Metric, Picture, Rows, Task, pick, un
 __all__ = ["DensityEstimator"]
 
 _JUDGED = 2000  # held-out rows that are measured at most
+_BACKGROUND = 0.01  # share of the density that is that of the columns by themselves
+_SAMPLE = 10_000  # rows that these are told from
 _FEW = 10  # effective samples below which an estimate is a guess
 _OURS = "the autoencoder"
 _SAME = (
@@ -43,6 +45,9 @@ class Rare(NamedTuple):
 class DensityEstimator(Gaps, Task, name="density"):
     """Gives log p of every row, in nats, by importance sampling from a variational autoencoder.
 
+    A hundredth of the density is that of independent columns, so that a row far from all others is unlikely but does
+    not decide the mean.
+
     Every column has a law of its own: real numbers have a density in their own units, bits, counts, other whole numbers
     and categories a probability, and NaN, a missing value, costs nothing. uint8 and uint16 are levels with
     probabilities. Rows of more axes are read as flat.
@@ -57,6 +62,7 @@ class DensityEstimator(Gaps, Task, name="density"):
 
     summary = "how likely every row is, in nats; against a Gaussian, a mixture and kernels"
     fitted: ClassVar[tuple[str, ...]] = ("fill_", "units_")
+    arrays: ClassVar[tuple[str, ...]] = ("background_",)
     reads_missing: ClassVar[bool] = True
     reads_labels: ClassVar[bool] = True
 
@@ -82,7 +88,15 @@ class DensityEstimator(Gaps, Task, name="density"):
             model.set_params(likelihood=spec.told(self.learn_units(rows)))
         _require_posterior(model, rows.shape[1:])
         self.estimator_ = self.fit_filled(model, self.coded(rows))
+        self.background_ = self._background(rows)
         return self
+
+    def _background(self, rows: np.ndarray) -> np.ndarray:
+        """Return the parameters of the columns by themselves; none where the likelihood knows none."""
+        few = rows[np.random.default_rng(0).permutation(len(rows))[:_SAMPLE]]
+        batch = self.gappy_pairs(self.estimator_, self.coded(few)).batch(slice(None))
+        params = self.estimator_.model_.likelihood.marginal(batch.target.float())
+        return np.zeros(0, np.float32) if params is None else params.numpy()
 
     def estimate(self, X: Any) -> LogLikelihood:
         """Return log p of every row, (n,), with its standard error and its effective number of samples."""
@@ -91,7 +105,9 @@ class DensityEstimator(Gaps, Task, name="density"):
         rows = self.coded(self._rows(model, X, reset=False))
         keys = [zlib.crc32(row.tobytes()) for row in np.ascontiguousarray(rows)]
         pairs = self.gappy_pairs(model, rows)
-        return log_likelihood(model.model_, pairs, self.samples, seed=model.seed_, keys=keys, where=model._where())
+        found = log_likelihood(model.model_, pairs, self.samples, seed=model.seed_, keys=keys, where=model._where())
+        params = self.background_
+        return with_background(found, model.model_, pairs, params, _BACKGROUND) if params.size else found
 
     def score_samples(self, X: Any) -> np.ndarray:
         """Return log p of every row, (n,), in nats: -inf for one that holds a level never seen."""
