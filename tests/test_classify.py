@@ -317,6 +317,21 @@ def test_reports_from_python_take_labels(labels: np.ndarray, tmp_path: Path) -> 
     assert (tmp_path / "figures" / "confusion.png").exists()
 
 
+@pytest.mark.parametrize("hole", [np.nan, None])
+def test_reports_from_python_read_labels_as_a_fit_does(hole: object, tmp_path: Path) -> None:
+    kinds = np.tile([0.0, 1.0], 150)
+    rows = np.random.default_rng(0).normal(size=(300, 4)) + 3 * kinds[:, None]
+    known = kinds.astype(type(hole) if isinstance(hole, float) else object)
+    known[np.arange(300) // 2 % 2 == 0] = hole
+    model = nw.CodeClassifier(epochs=2, tune_epochs=30, random_state=0).fit(rows, known)
+    assert nw.report(model, rows, tmp_path, kinds.astype(int))["metrics"]["accuracy"]["value"] > 0.97
+    some = nw.report(model, rows, tmp_path, known)
+    assert some["metrics"]["accuracy"]["value"] > 0.97
+    assert "150 rows" not in some["verdict"]["text"]  # only those with a label
+    samples = nw.Generator(latent_dim=2, epochs=1, random_state=0).fit(rows, known)
+    assert nw.report(samples, rows, tmp_path, known)["task"] == "generate"
+
+
 def test_a_loaded_classifier_has_the_history_of_its_labels_and_reports(tmp_path: Path) -> None:
     model = nw.CodeClassifier(epochs=1, tune_epochs=3, random_state=0).fit(X[:120], Y[:120])
     loaded = nw.load(model.save(tmp_path / "model"))

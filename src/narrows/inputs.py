@@ -108,7 +108,7 @@ def model_rows(X: Any, image_shape: tuple[int, ...] | None, expected: tuple[int,
 
 
 def known_labels(y: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the labels of ``n`` rows, and which of them there are: None, NaN and an empty text are none.
+    """Return the labels of ``n`` rows, and which of them there are: None, NaN, NA and an empty text are none.
 
     Examples
     --------
@@ -118,7 +118,7 @@ def known_labels(y: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
     labels = column_or_1d(np.asarray(y), warn=True)
     missing = np.zeros(len(labels), bool)
     if labels.dtype.kind in "OUf":
-        missing = np.array([each is None or each == "" or each != each for each in labels.tolist()], bool)
+        missing = np.array([_absent(each) for each in labels.tolist()], bool)
         rest = labels[~missing] if labels.dtype.kind == "f" else np.asarray(labels[~missing].tolist())
         labels = np.zeros(len(labels), rest.dtype)
         labels[~missing] = rest
@@ -126,6 +126,11 @@ def known_labels(y: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
     if len(labels) != n:
         raise InputError(f"{len(labels)} labels for {n} rows came", "one label per row")
     return labels, ~missing
+
+
+def _absent(label: Any) -> bool:
+    """Return whether a label is none; pandas' NA cannot be compared, but is written so."""
+    return label is None or str(label) in ("", "<NA>") or bool(label != label)
 
 
 def label_text(label: Any) -> str:

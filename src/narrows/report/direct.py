@@ -7,7 +7,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from narrows.errors import InputError
 from narrows.estimator import Estimator
-from narrows.inputs import checked_rows
+from narrows.inputs import checked_rows, known_labels, label_text
 from narrows.params import TASKS
 from narrows.tasks.base import Rows, Task
 from narrows.tasks.base_pictures import Examples, PicturesTask, as_pictures
@@ -50,23 +50,28 @@ def halves(task: Task, X: Any, y: Any = None) -> tuple[Rows, Rows]:
     n = rows.shape[0]
     if n < 4:
         raise InputError(f"{n} rows came to nw.report", "at least 4: half to compare with, half to measure on")
-    labels, classes = None if y is None else np.asarray(y), None
-    if labels is not None and labels.ndim == 1:
-        classes, labels = np.unique(labels, return_inverse=True)
-    if labels is not None and labels.shape != (n,) and not (getattr(task, "paired_", False) and len(labels) == n):
-        raise InputError(f"y of shape {np.shape(y)} came for {n} rows", "one label per row")
+    labels, classes = _classes(task, y, n)
     order = np.arange(n)
-    if labels is not None and labels.ndim == 1 and (np.diff(labels) >= 0).all():
+    if classes is not None and ((labels < 0).any() or (np.diff(labels) >= 0).all()):
         order = np.random.default_rng(0).permutation(n)
     title = tuple(map(str, names)) if names is not None else tuple(columns)
-    made = [
-        Rows(
-            rows[part], None if labels is None else labels[part], None if classes is None else tuple(map(str, classes))
-        )
-        for part in (order[: n // 2], order[n // 2 :])
-    ]
+    parts = (order[: n // 2], order[n // 2 :])
+    made = [Rows(rows[part], None if labels is None else labels[part], classes) for part in parts]
     first, second = (each._replace(feature_names=title) for each in made)
     return first, second
+
+
+def _classes(task: Task, y: Any, n: int) -> tuple[Any, tuple[str, ...] | None]:
+    """Return the class of every row, -1 where it has none, and their names; clean rows of a pair as they came."""
+    if y is None or (getattr(task, "paired_", False) and np.ndim(y) > 1 and len(y) == n):
+        return None if y is None else np.asarray(y), None
+    if np.ndim(y) != 1:
+        raise InputError(f"y of shape {np.shape(y)} came for {n} rows", "one label per row")
+    found, known = known_labels(y, n)
+    classes, places = np.unique(found[known], return_inverse=True)
+    labels = np.full(n, -1)
+    labels[known] = places
+    return labels, tuple(map(label_text, classes))
 
 
 def picture_halves(task: PicturesTask, X: Any, y: Any = None) -> tuple[Examples, Examples]:

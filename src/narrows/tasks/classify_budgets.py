@@ -12,7 +12,7 @@ from narrows.baselines import LogisticBaseline
 from narrows.errors import InputError
 from narrows.funnel import single
 from narrows.inference import run
-from narrows.inputs import model_rows
+from narrows.inputs import label_text, model_rows
 from narrows.supervised import tune
 from narrows.tasks.base import Evaluation, Metric, Picture, Rows, spaced
 from narrows.training.work import products
@@ -49,7 +49,8 @@ def judge(task: "CodeClassifier", train: Rows, held: Rows) -> Evaluation:
     some = spaced(len(truth), _MOST)
     seen, truth = seen[some], truth[some]
     classes, counts = np.unique(y, return_counts=True)
-    found = {TUNED: Shares(task.predict_proba(seen), task.classes_.astype(str)), **rivals(task, X, y, seen)}
+    own_classes = np.array([label_text(each) for each in task.classes_])
+    found = {TUNED: Shares(task.predict_proba(seen), own_classes), **rivals(task, X, y, seen)}
     found[FREQUENT] = Shares(np.tile(counts / counts.sum(), (len(truth), 1)), classes)
     numbers = {name: measures(shares, truth) for name, shares in found.items()}
     table, curves = budgets(task, X, y, seen, truth, numbers)
