@@ -4,6 +4,7 @@ import scipy.sparse as sp
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.base import clone
 from torch.testing import assert_close
 
 import narrows as nw
@@ -241,6 +242,21 @@ def test_counts_over_one_channel_of_a_picture_are_refused():
         nw.AutoEncoder(latent_dim=2, likelihood="multinomial", epochs=1).fit(X)
     flat = nw.AutoEncoder(latent_dim=2, likelihood="multinomial", epochs=1, random_state=0).fit(X.reshape(6, 16))
     assert flat.history_[0]["train"]["reconstruction"] > 0
+
+
+def test_levels_of_grey_and_fractions_are_no_counts():
+    X = np.random.default_rng(0).poisson(1.0, (40, 6))
+    poisson = nw.AutoEncoder(latent_dim=2, likelihood="poisson", epochs=2, random_state=0).fit(X)
+    weighted = nw.AutoEncoder(latent_dim=2, likelihood="multinomial", epochs=2, random_state=0).fit(X / 2)
+    for model in (poisson, weighted):
+        for kind in (np.uint8, np.uint16):
+            with pytest.raises(InputError, match=f"type {kind.__name__}, which are levels of grey.*astype"):
+                clone(model).fit(X.astype(kind))
+            with pytest.raises(InputError, match="levels of grey"):
+                model.score(X.astype(kind))
+    assert clone(poisson).fit(sp.csr_matrix(X.astype(np.uint8))).score(X) == pytest.approx(poisson.score(X), abs=1e-5)
+    with pytest.raises(InputError, match=r"Targets like 0\.5, 1\.5.*Accepted: whole numbers from 0"):
+        clone(poisson).fit(X / 2)
 
 
 def test_a_fit_leaves_the_global_random_numbers_alone():

@@ -19,6 +19,7 @@ class Pricing(ABC):
 
     n_params: int = 1
     labels: bool = False  # True: targets are whole numbers that name classes
+    counts: bool = False  # True: targets are counts, which no level of grey is
 
     def n_out(self, shape: tuple[int, ...]) -> int:
         """Return how many channels the decoder must give for a target of this shape (C, *spatial)."""

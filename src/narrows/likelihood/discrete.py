@@ -129,6 +129,8 @@ class Multinomial(Likelihood):
     0.6931
     """
 
+    counts = True
+
     @property
     def support(self) -> tuple[float, float]:
         """From 0."""
@@ -172,10 +174,21 @@ class Poisson(Likelihood):
     1.6931
     """
 
+    counts = True
+
     @property
     def support(self) -> tuple[float, float]:
         """From 0."""
         return 0.0, math.inf
+
+    def impossible(self, values: Tensor) -> Tensor:
+        """Return which targets are no counts: fractions have no probability."""
+        return super().impossible(values) | (values != values.round())
+
+    @property
+    def accepted(self) -> str:
+        """The counts, in words."""
+        return "whole numbers from 0"
 
     def centre(self, target: Tensor) -> Tensor | None:
         """Return the logarithms of the mean row, from a count of 0.01 on."""
