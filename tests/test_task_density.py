@@ -189,3 +189,11 @@ def test_the_columns_alone_have_their_own_laws() -> None:
         st.poisson.logpmf(X[:5, 2], X[:, 2].mean()),
     ]
     assert ours == pytest.approx(np.stack(wanted, 1), abs=1e-3)
+
+
+def test_rows_far_from_zero_have_the_same_density_in_reports_and_outputs(tmp_path: Path) -> None:
+    X = 1e8 + np.random.default_rng(0).normal(size=(300, 3))
+    model = nw.DensityEstimator(latent_dim=1, epochs=5, random_state=0).fit(X)
+    assert model.outputs(X, fresh=True)["logp"]["log_p"].mean() == pytest.approx(model.score(X), abs=0.05)
+    nats = nw.report(model, X, tmp_path)["metrics"]["nats"]["value"]
+    assert -nats == pytest.approx(model.score(X[150:]), abs=0.05)

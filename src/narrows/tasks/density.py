@@ -98,11 +98,15 @@ class DensityEstimator(Gaps, Task, name="density"):
         params = self.estimator_.model_.likelihood.marginal(batch.target.float())
         return np.zeros(0, np.float32) if params is None else params.numpy()
 
-    def estimate(self, X: Any) -> LogLikelihood:
-        """Return log p of every row, (n,), with its standard error and its effective number of samples."""
+    def estimate(self, X: Any, *, quick: bool = False) -> LogLikelihood:
+        """Return log p of every row, (n,), with its standard error and its effective number of samples.
+
+        ``quick`` decodes in float32, several times as fast.
+        """
         check_is_fitted(self)
         model = self.estimator_
         rows = self.coded(self._rows(model, X, reset=False))
+        rows = single(rows) if quick else rows  # only now: rows far from zero would lose what tells them apart
         keys = [zlib.crc32(row.tobytes()) for row in np.ascontiguousarray(rows)]
         pairs = self.gappy_pairs(model, rows)
         found = log_likelihood(model.model_, pairs, self.samples, seed=model.seed_, keys=keys, where=model._where())
@@ -119,7 +123,7 @@ class DensityEstimator(Gaps, Task, name="density"):
 
     def outputs(self, X: Any, *, fresh: bool) -> dict[str, Any]:
         """Return log p, its standard error and the effective sample size of every row, and its bits per column."""
-        found = self.estimate(single(X))
+        found = self.estimate(X, quick=True)
         size = (self._columns(),)
         columns = {"log_p": found.value, "standard_error": found.error, "effective_sample_size": found.effective}
         return {"logp": {**columns, "bits_per_dimension": bits_per_dimension(-found.value, size)}}
@@ -131,7 +135,7 @@ class DensityEstimator(Gaps, Task, name="density"):
     def evaluate(self, train: Rows, held: Rows) -> Evaluation:
         """Return log p of ``held`` rows beside that under simpler densities of the same measure."""
         held = pick(held, _JUDGED)
-        found = self.estimate(single(held.X))
+        found = self.estimate(held.X, quick=True)
         learnt, truth = (unit(self.coded(flat(rows.X))) for rows in (train, held))
         rivals = density_rivals(self._measures(train.X), learnt, truth)
         sure, rare = np.isfinite(found.value), _rare(train, held)
