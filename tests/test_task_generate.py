@@ -104,6 +104,18 @@ def test_images_are_expected_pictures_and_tables_are_draws() -> None:
     assert counts.min() == 0
 
 
+def test_rows_far_from_zero_are_drawn_in_the_type_of_the_fit(tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    X = np.stack([1.7e9 + draw.normal(size=300), 2.0**25 + draw.integers(0, 100, 300)], 1)
+    model = nw.Generator(latent_dim=1, epochs=2, random_state=0).fit(X)
+    for own in (model, load(model.save(tmp_path))):
+        made = own.sample(200, random_state=0)
+        assert made.dtype == np.float64
+        assert made[:, 0].std() == pytest.approx(1, abs=0.3)
+        assert (made[:, 1] % 2).mean() == pytest.approx(0.5, abs=0.2)
+    assert nw.Generator(latent_dim=1, epochs=1).fit(X.astype(np.float32)).sample(2).dtype == np.float32
+
+
 def test_the_nearest_image_is_looked_for_among_all_that_were_learnt(monkeypatch: pytest.MonkeyPatch) -> None:
     images = np.random.default_rng(0).random((5400, 1, 8, 8), np.float32)
     model = nw.Generator(estimator=nw.VAE(latent_dim=2, network="dense:2", epochs=0, random_state=0)).fit(images[:50])

@@ -16,6 +16,7 @@ class Gaps:
 
     fill_: list[float]
     units_: list[list[float]] | None = None  # mean, deviation and wholeness of columns, where the task standardises
+    kind_: str = "float32"  # the type of the rows that were standardised
 
     def learn_units(self, rows: np.ndarray) -> list[tuple[str, int, float, float]]:
         """Standardise rows from now on; return the kind, width, shift and scale of the standardised columns."""
@@ -28,6 +29,7 @@ class Gaps:
         spread = np.where(spread > 1e-12 * np.maximum(abs(mean), 1e-300), spread, 1.0)
         whole = (numbers == np.rint(numbers)).all(0)
         self.units_ = [mean.tolist(), spread.tolist(), whole.astype(float).tolist()]
+        self.kind_ = rows.dtype.name
         told = zip(measures_of(rows), mean.tolist(), spread.tolist(), strict=True)
         return [(kind, 1, a + b / full * m, b / full * s) for (kind, _, a, b), m, s in told]
 
@@ -40,12 +42,12 @@ class Gaps:
         return np.asarray((rows - mean) / spread, kind)
 
     def raw(self, rows: np.ndarray) -> np.ndarray:
-        """Return drawn rows in the units that the rows came in, whole numbers as such."""
+        """Return drawn rows in the units and the type that the rows came in, whole numbers as such."""
         if self.units_ is None:
             return rows
         mean, spread, whole = np.array(self.units_)
         made = rows * spread + mean
-        return np.asarray(np.where(whole > 0, np.rint(made) + 0.0, made), rows.dtype)
+        return np.asarray(np.where(whole > 0, np.rint(made) + 0.0, made), self.kind_)
 
     def fit_filled(self, model: Estimator, rows: np.ndarray, y: Any = None) -> Estimator:
         """Fit to rows (n, d); a gap is seen as its column's median, and costs nothing."""

@@ -88,11 +88,9 @@ class MixedColumns(nn.Module, Pricing):
         return deviation.clamp(math.exp(_NARROWEST), math.exp(_WIDEST)).log()
 
     def _whole(self, target: Tensor, places: list[int]) -> Tensor:
-        """Return the whole numbers that encoded columns stand for."""
-        exact: Tensor = (
-            target[:, places].double() * self.scales[places].double() + self.centres[places].double()
-        ).round()
-        return exact.to(target)
+        """Return the whole numbers that encoded columns stand for, in float64: large ones too."""
+        values: Tensor = target[:, places].double() * self.scales[places].double() + self.centres[places].double()
+        return values.round()
 
     def log_prob(self, params: Tensor, target: Tensor) -> Tensor:
         """Return the log-density or log-probability of every value, in nats; of a category, in the column of its level.
@@ -111,11 +109,11 @@ class MixedColumns(nn.Module, Pricing):
             gap = (target[:, rounded] - params[:, rounded]) * torch.exp(-own)
             out[:, rounded] = _log_cell(gap, torch.exp(-own) / unit)
         if bits := self.places["bernoulli"]:
-            values = self._whole(target, bits)
+            values = self._whole(target, bits).to(target)
             price = F.binary_cross_entropy_with_logits(params[:, bits], values, reduction="none")
             out[:, bits] = torch.where((values == 0) | (values == 1), -price, -torch.inf)
         if counts := self.places["poisson"]:
-            out[:, counts] = _POISSON.log_prob(params[:, counts], self._whole(target, counts))
+            out[:, counts] = _POISSON.log_prob(params[:, counts], self._whole(target, counts).to(target))
         for blocks in self.categories.values():
             chosen = target[:, blocks]  # (B, blocks, width)
             share = params[:, blocks].log_softmax(2) * chosen
@@ -142,19 +140,18 @@ class MixedColumns(nn.Module, Pricing):
         )
         rounded = self.places["rounded"]
         made[:, self.numbers] += normal(params[:, self.numbers], generator) * self.log_scale(params).exp()
-        made[:, rounded] = self._coded(self._whole(made, rounded), rounded)
+        made[:, rounded] = self._coded(self._whole(made, rounded), rounded).to(made)
         return made
 
     def _coded(self, values: Tensor, places: list[int]) -> Tensor:
-        coded: Tensor = ((values.double() - self.centres[places].double()) / self.scales[places].double()).to(values)
-        return coded
+        return (values.double() - self.centres[places].double()) / self.scales[places].double()
 
     def _encoded(self, params: Tensor, bits, counts, levels) -> Tensor:  # type: ignore[no-untyped-def]
         """Return params with the columns that are no numbers replaced."""
         made = params[:, : len(self.scales)].clone()
         for kind, function in (("bernoulli", bits), ("poisson", counts)):
             if places := self.places[kind]:
-                made[:, places] = self._coded(function(params[:, places]), places)
+                made[:, places] = self._coded(function(params[:, places]), places).to(made)
         for blocks in self.categories.values():
             made[:, blocks] = levels(params[:, blocks])
         return made

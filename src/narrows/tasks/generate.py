@@ -49,7 +49,7 @@ class Generator(Gaps, Task, name="generate"):
     """
 
     summary = "new rows like yours; against samples on PCA codes"
-    fitted: ClassVar[tuple[str, ...]] = ("fill_", "units_", "draws_", "classes_", "shares_", "mixtures_")
+    fitted: ClassVar[tuple[str, ...]] = ("fill_", "units_", "kind_", "draws_", "classes_", "shares_", "mixtures_")
     reads_missing: ClassVar[bool] = True
 
     latent_dim: int | None = param(None, "numbers in the code; none: 16, of few columns half as many", ge=1)
