@@ -5,7 +5,8 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import OneToOneFeatureMixin, TransformerMixin
+from sklearn.utils import assert_all_finite
 
 from narrows.baselines import LinearDenoiser, MedianFilter, NoisyInput
 from narrows.corruption import Corruption
@@ -28,7 +29,7 @@ __all__ = ["Denoiser"]
 _TRAIN = 20_000  # rows that the competitors are fitted on
 
 
-class Denoiser(PicturesTask, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="denoise"):
+class Denoiser(PicturesTask, OneToOneFeatureMixin, TransformerMixin, Task, name="denoise"):
     """Learns from clean rows, to which it adds ``noise`` itself, or from pairs: ``fit(noisy, clean)``.
 
     Pictures of any sizes, channels and depths come as lists: ``fit_pictures`` and ``predict_pictures``. Their network
@@ -70,6 +71,10 @@ class Denoiser(PicturesTask, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             return self
         rows = model_rows(checked_rows(model, X, reset=True), model.image_shape, None)
         clean = model_rows(np.asarray(y), model.image_shape, None)
+        assert_all_finite(clean, input_name="y")
+        if clean.shape != rows.shape:
+            came = f"Clean rows of shape {clean.shape} came for noisy ones of shape {rows.shape}"
+            raise InputError(came, "a clean row for every noisy one, of its shape")
         pairs = Pairs(unit(rows), unit(clean))
         if sample_weight is not None:
             pairs = pairs.weighted(checked_weights(sample_weight, rows))
