@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 
 import narrows as nw
 from narrows.errors import InputError
@@ -32,12 +33,31 @@ def test_pictures_with_channels_last_are_not_read_as_maps(shape):
     assert as_pictures([np.moveaxis(np.zeros(shape), 2, 0)])[0].shape == (shape[2], *shape[:2])
 
 
-def test_nothing_is_trained_on_labels_that_cannot_be_rebuilt():
+def test_nothing_is_trained_on_labels_that_cannot_be_rebuilt(tmp_path):
     rows = np.random.default_rng(0).integers(0, 5, (20, 3)).astype(float)
     task = nw.Reducer(estimator=LABELS)
     with pytest.raises(InputError, match="one-hot columns"):
         task.fit(rows)
     assert not hasattr(task, "estimator_")
+    with pytest.raises(InputError, match="'categorical:n_classes=5' came for reduce: its mean is shares of labels"):
+        nw.report(clone(LABELS).fit(rows), rows, tmp_path)
+
+
+def test_a_denoiser_in_a_pipeline_gives_the_columns_that_came():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(np.random.default_rng(0).random((40, 3)), columns=["a", "b", "c"])
+    model = nw.Denoiser(epochs=1, random_state=0).set_output(transform="pandas")
+    assert model.fit_transform(frame).columns.tolist() == ["a", "b", "c"]
+    assert model.fit(frame.to_numpy()).get_feature_names_out().tolist() == ["x0", "x1", "x2"]
+
+
+def test_clean_rows_are_looked_at_as_noisy_ones_are():
+    noisy = np.random.default_rng(0).random((40, 3))
+    holes = np.where(noisy > 0.9, np.nan, noisy)
+    with pytest.raises(ValueError, match="Input y contains NaN"):
+        nw.Denoiser(epochs=1).fit(noisy, holes)
+    with pytest.raises(InputError, match=r"shape \(40, 1\) came for noisy ones of shape \(40, 3\)"):
+        nw.Denoiser(epochs=1).fit(noisy, noisy[:, :1])
 
 
 def test_a_code_is_as_long_as_what_must_be_written_down():

@@ -167,7 +167,7 @@ class Estimator(Decoding, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         return self._map(X, None, self.encode_batch)
 
     def reconstruct(self, X: Any, y: Any = None) -> np.ndarray:
-        """Return what remains of every row after going through the code, in the shape of X."""
+        """Return what remains of every row after going through the code, in the shape of X; of labels, their shares."""
         return like_rows(self._map(X, y, lambda model, b: model.reconstruct(b.x, b.cond)), n_axes(X))
 
     def score_samples(self, X: Any, y: Any = None) -> np.ndarray:

@@ -22,6 +22,7 @@ def as_task(fitted: Any) -> Task:
         return fitted
     if isinstance(fitted, Estimator):
         task: Task = TASKS["reduce"]()
+        task.require_rows(fitted)
         task.estimator_ = fitted
         return task
     raise InputError(f"A {type(fitted).__name__} came to nw.report", "a fitted task or family of Narrows")

@@ -134,12 +134,15 @@ class Task(BaseEstimator):
         shared = {f.name for f in fields(self)} & {f.name for f in fields(chosen)}
         own = {name: getattr(self, name) for name in shared}
         chosen.set_params(**{name: value for name, value in own.items() if value is not None})
-        if not self.reads_labels and as_part("likelihood", chosen.likelihood).labels:
-            came = (
-                f"The likelihood {str(chosen.likelihood)!r} came for {self.name}: its mean is shares of labels, no row"
-            )
-            raise InputError(came, "a likelihood of values", "gaussian, or one-hot columns with bernoulli")
+        self.require_rows(chosen)
         return chosen
+
+    def require_rows(self, chosen: Estimator) -> None:
+        """Refuse an autoencoder that prices labels where the task needs rows back."""
+        priced = getattr(chosen, "likelihood_", chosen.likelihood)
+        if not self.reads_labels and as_part("likelihood", priced).labels:
+            came = f"The likelihood {str(priced)!r} came for {self.name}: its mean is shares of labels, no row"
+            raise InputError(came, "a likelihood of values", "gaussian, or one-hot columns with bernoulli")
 
     def fitted_state(self) -> dict[str, Any]:
         """Return what ``fit`` learnt besides the autoencoder, as JSON values."""
