@@ -5,7 +5,7 @@ import pytest
 
 import narrows as nw
 from narrows.errors import InputError
-from narrows.inputs import known_labels, label_texts
+from narrows.inputs import checked_rows, known_labels, label_texts
 
 X = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
 SMALL = {"epochs": 1, "random_state": 0}
@@ -60,3 +60,32 @@ def test_labels_must_be_finite_and_one_for_every_row() -> None:
         known_labels([1, 2], 3)
     with pytest.raises(ValueError, match="infinity"):
         known_labels([1.0, np.inf], 2)
+
+
+def test_labels_of_pandas_may_lack_some_and_dates_are_refused_before_training() -> None:
+    pandas = pytest.importorskip("pandas")
+    whole = np.where(np.arange(40) % 5 == 0, "", (np.arange(40) % 3).astype(str))
+    for y in (pandas.Series(holes(TEXTS, None), dtype="string"), pandas.Series(holes(np.arange(40) % 3, pandas.NA))):
+        assert np.array_equal(np.flatnonzero(~known_labels(y, 40)[1]), np.arange(0, 40, 5))
+    assert label_texts(y, 40).tolist() == label_texts(y.astype("Int64"), 40).tolist() == whole.tolist()
+    texts = pandas.Series(holes(TEXTS, None), dtype="string")
+    assert nw.ConditionalVAE(latent_dim=2, **SMALL).fit(X, texts).classes_.tolist() == ["a", "b"]
+    days = np.array(["2026-01-01", "2026-01-02"], "datetime64[ns]")[np.arange(40) % 2]
+    for model in (nw.CodeClassifier(**SMALL), nw.ConditionalVAE(latent_dim=2, **SMALL)):
+        for dates in (days, pandas.Series(days).astype(object)):
+            with pytest.raises(InputError, match=r"Labels of type .* came.*astype\(str\)"):
+                model.fit(X, dates)
+
+
+def test_columns_of_one_small_type_are_levels_and_of_several_are_numbers() -> None:
+    pandas = pytest.importorskip("pandas")
+    model = nw.AutoEncoder(latent_dim=2, **SMALL)
+    frame = pandas.DataFrame(np.random.default_rng(0).integers(0, 256, (40, 3)), columns=list("abc"))
+    levels = frame.astype("uint8")
+    assert checked_rows(model, levels.astype("UInt8"), reset=True).dtype == np.uint8
+    assert np.array_equal(checked_rows(model, levels.astype("UInt8"), reset=True), levels.to_numpy())
+    mixed = checked_rows(model, levels.astype({"a": "uint16"}), reset=True)
+    assert mixed.dtype == np.float64
+    assert np.array_equal(mixed, frame.to_numpy())
+    with pytest.raises(ValueError, match="Input X contains NaN"):
+        checked_rows(model, levels.astype("UInt8").mask(frame > 250), reset=True)

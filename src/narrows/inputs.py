@@ -9,6 +9,7 @@ import scipy.sparse as sp
 import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils import assert_all_finite, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from narrows.data.source import channels_last
@@ -16,6 +17,7 @@ from narrows.data.stream import Stored
 from narrows.errors import InputError
 
 __all__ = [
+    "checked_classes",
     "checked_rows",
     "checked_weights",
     "known_labels",
@@ -33,8 +35,9 @@ _KEPT = {"uint8", "uint16"}
 def checked_rows(estimator: BaseEstimator, X: Any, *, reset: bool, missing: bool = False) -> Any:
     """Return ``X`` as an array or CSR matrix that scikit-learn accepts: 2-D or images, finite, of the fitted size.
 
-    uint8 and uint16 keep their type (sparse ones hold counts, and do not), float32 and float64 too, everything else
-    becomes float64. To scikit-learn an image is a row of values, so that it counts them all. ``missing`` lets NaN pass.
+    uint8 and uint16 keep their type (sparse ones hold counts and do not, nor do columns of several types), float32 and
+    float64 too, everything else becomes float64. To scikit-learn an image is a row of values, so that it counts them
+    all. ``missing`` lets NaN pass.
     """
     if isinstance(X, Stored):
         return _checked_stored(estimator, X, reset=reset)
@@ -42,7 +45,10 @@ def checked_rows(estimator: BaseEstimator, X: Any, *, reset: bool, missing: bool
         X = X.detach().cpu()
         X = (X.float() if X.dtype in (torch.bfloat16, torch.float16) else X).numpy()
     X = np.asarray(X) if isinstance(X, (list, tuple)) else X
-    dtype = None if _types(X) <= _KEPT else [np.float64, np.float32]
+    types = _types(X)
+    levels = next(iter(types)) if len(types) == 1 and types <= _KEPT else None
+    holes = missing or (hasattr(X, "isna") and bool(X.isna().to_numpy().any()))
+    dtype = [np.float64, np.float32] if levels is None else None if holes else levels
     shape = X.shape if isinstance(X, np.ndarray) and X.ndim > 2 else None
     rules: dict[str, Any] = {"reset": reset, "dtype": dtype, "ensure_all_finite": "allow-nan" if missing else True}
     if shape is None:
@@ -128,6 +134,24 @@ def known_labels(y: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
     return labels, ~missing
 
 
+def checked_classes(y: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return what ``known_labels`` does, where the labels are classes that a model can keep.
+
+    Examples
+    --------
+    >>> checked_classes(np.array(["2026-01-01"], "datetime64[D]"), 1)
+    Traceback (most recent call last):
+    narrows.errors.InputError: Labels of type datetime64[D] came. Accepted: texts, whole numbers, or true and false. ...
+    """
+    labels, known = known_labels(y, n)
+    if labels.dtype.kind not in "biufU":
+        came = f"Labels of type {labels.dtype} came"
+        raise InputError(came, "texts, whole numbers, or true and false", "y.astype(str)")
+    if known.any():
+        check_classification_targets(labels[known])
+    return labels, known
+
+
 def _absent(label: Any) -> bool:
     """Return whether a label is none; pandas' NA cannot be compared, but is written so."""
     return label is None or str(label) in ("", "<NA>") or bool(label != label)
@@ -141,7 +165,7 @@ def label_text(label: Any) -> str:
     >>> label_text(np.float32(1)), label_text(1), label_text("1.0"), label_text(True)
     ('1', '1', '1.0', 'True')
     """
-    plain = label.item() if isinstance(label, np.generic) else label
+    plain = label.item() if isinstance(label, (np.number, np.bool_)) else label
     return str(int(plain)) if isinstance(plain, float) and plain.is_integer() else str(plain)
 
 

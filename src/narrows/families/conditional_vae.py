@@ -4,13 +4,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from sklearn.utils.multiclass import check_classification_targets
 
 from narrows.bottlenecks import Variational
 from narrows.data.pairs import Batch, Pairs
 from narrows.errors import InputError
 from narrows.estimator import Estimator, Problem
-from narrows.inputs import known_labels
+from narrows.inputs import checked_classes, known_labels
 from narrows.likelihood import Likelihood
 from narrows.model import Model
 from narrows.params import param
@@ -51,9 +50,8 @@ class ConditionalVAE(Estimator):
         self.classes_ = np.zeros(0, int)
         if y is None:
             return
-        labels, known = known_labels(y, X.shape[0])
+        labels, known = checked_classes(y, X.shape[0])
         if known.any():
-            check_classification_targets(labels[known])
             self.classes_ = np.unique(labels[known])
 
     def pairs(self, X: Any, y: Any) -> Pairs:

@@ -9,7 +9,6 @@ import safetensors.torch
 import scipy.sparse as sp
 import torch
 from sklearn.base import ClassifierMixin
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
@@ -20,7 +19,7 @@ from narrows.estimator import Estimator
 from narrows.families.denoising import DenoisingAutoEncoder
 from narrows.funnel import settings
 from narrows.inference import run
-from narrows.inputs import checked_rows, known_labels, model_rows
+from narrows.inputs import checked_classes, checked_rows, model_rows
 from narrows.params import check_params, param
 from narrows.parts import as_part
 from narrows.supervised import Tuning, headed, tune
@@ -83,9 +82,7 @@ class CodeClassifier(ClassifierMixin, Task, name="classify"):
             if unlabelled.dtype != X.dtype:
                 came = f"Rows of type {X.dtype} with labels and of {unlabelled.dtype} without came"
                 raise InputError(came, "one type: whole numbers are levels of grey, floats are not")
-        labels, known = known_labels(y, X.shape[0])
-        if known.any():
-            check_classification_targets(labels[known])
+        labels, known = checked_classes(y, X.shape[0])
         classes, places = np.unique(labels[known], return_inverse=True)
         if len(classes) < 2:
             came = f"{len(classes)} class{'es' * (len(classes) != 1)} came"
