@@ -111,6 +111,14 @@ def test_few_or_equal_rows_work(family: Any, rows: np.ndarray) -> None:
     assert np.isfinite(model.reconstruct(rows)).all()
 
 
+@pytest.mark.parametrize("family", [each for each in ALL if each.id != "linear-recommender"])  # which has no bias
+def test_equal_rows_come_back_as_they_are(family: Any) -> None:
+    rows = np.tile([5.0, -3.0, 1e4], (60, 1))
+    for epochs in (0, 10):
+        model = make(family, epochs=epochs, latent_dim=1).fit(rows)
+        assert np.allclose(model.reconstruct(rows), rows, atol=0.05)
+
+
 def test_pairs_of_different_shapes() -> None:
     images = X.reshape(-1, 1, 8, 8)
     quarters = Pairs(images, images[:, :, :4, :4])

@@ -101,8 +101,10 @@ class Estimator(Decoding, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
     def prepare(self, model: Model, pairs: Pairs) -> None:
         """Start the model from the data before the first step: layers of unit variance around the mean target."""
         batch = next(pairs.batches(sample_size(pairs.shapes[0]), torch.Generator().manual_seed(0)))
-        varies = bool((batch.x != batch.x[:1]).any())  # equal rows leave nothing to scale by
-        if self.start == "data" and varies:
+        varies = bool((batch.x != batch.x[:1]).any())
+        if self.start == "data":
+            if not varies:  # one row says it all: between equal ones rounding would be scaled up
+                batch = batch._replace(x=batch.x[:1], cond=None if batch.cond is None else batch.cond[:1])
             centre = model.likelihood.centre(batch.target)
             free = model.bottleneck.n_in == model.bottleneck.n_out
 
@@ -114,7 +116,7 @@ class Estimator(Decoding, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
                 said = f"The values deviate by {spread:.2g} around their mean row; weights are learnt best near 1"
                 warnings.warn(f"{said}. Scale the columns first, for example with StandardScaler.", stacklevel=5)
             unit_variance_start(model.encoder, model.decoder, forward, centre, spread=spread, code=free)
-            if free:
+            if free and varies:
                 self.chosen_network(pairs.shapes[0]).start(model.encoder, model.decoder, batch.x, centre)
 
     def observe(self, X: Any, y: Any) -> None:
