@@ -413,3 +413,12 @@ def test_the_closed_form_is_only_used_where_it_is_the_optimum():
 def test_a_last_row_alone_joins_the_batch_before_it():
     model = nw.AutoEncoder(latent_dim=4, network="conv:4,norm=batch", batch_size=32, epochs=1, validation=0, **SMALL)
     assert np.isfinite(model.fit(DIGITS.images[:65]).score(DIGITS.images[:65]))
+
+
+def test_an_adversary_acts_though_the_start_reconstructs_best():
+    rows = np.random.default_rng(0).normal(size=(300, 6)) * [9, 5, 1, 1, 1, 1]
+    model = nw.AdversarialAutoEncoder(latent_dim=2, network="dense:bypass", epochs=20, **SMALL).fit(rows)
+    assert model.best_epoch_ > 0
+    assert nw.AdversarialAutoEncoder(latent_dim=2, network="dense:bypass", epochs=0, **SMALL).fit(rows).best_epoch_ == 0
+    plain = nw.AutoEncoder(latent_dim=2, network="dense:bypass", epochs=20, **SMALL).fit(rows)
+    assert plain.best_epoch_ == 0  # which is as good as principal components, and stays

@@ -112,10 +112,15 @@ class Model(nn.Module):
         _, terms = self._step(batch, 1.0)
         return torch.stack(list(_stressed(terms, batch.weight).values())).sum(0)
 
+    @property
+    def moving(self) -> set[str]:
+        """The names of the terms that are not comparable between epochs."""
+        moving = {_name(penalty) for penalty in self.penalties if not getattr(penalty, "settles", True)}
+        return moving if self.bottleneck.settles else {*moving, self.bottleneck.term}
+
     def settled(self, terms: dict[str, float]) -> float:
         """Return the sum of the terms that are comparable between epochs."""
-        moving = {_name(penalty) for penalty in self.penalties if not getattr(penalty, "settles", True)}
-        moving |= set() if self.bottleneck.settles else {self.bottleneck.term}
+        moving = self.moving
         return sum(value for name, value in terms.items() if name not in moving)
 
     def _step(self, batch: Batch, progress: float) -> tuple[Step, dict[str, Tensor]]:

@@ -158,7 +158,12 @@ class Session:
         return cls(planned, rows, [], messages, {})
 
     def begin(self, job: Job) -> None:
-        """Take the first weights for the best so far: a start from the data can be better than the first epochs."""
+        """Take the first weights for the best so far: a start from the data can be better than the first epochs.
+
+        Not where a term is left out of the comparison, as an adversary's is: a start that never met it could win.
+        """
+        if job.model.moving:
+            return
         model = job.model.to(job.runtime.where)
         held = None if job.held is None else job.held.to(job.runtime.where)
         loss = model.settled(
