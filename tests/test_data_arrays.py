@@ -123,6 +123,19 @@ def test_another_shape_is_refused() -> None:
         schema.encode(read(np.zeros((3, 8, 8))))
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.int32])
+def test_bytes_do_not_pass_for_the_numbers_of_a_fit(dtype: type) -> None:
+    """uint8 and uint16 would become [0, 1], which the model has never seen."""
+    values = RNG.integers(0, 256, (4, 8, 8))
+    schema = read(values.astype(dtype)).fit_schema()
+    for small in (np.uint8, np.uint16):
+        with pytest.raises(InputError, match=f"{small.__name__}.*{np.dtype(dtype).name}, as at fit"):
+            schema.encode(read(values.astype(small)))
+    assert schema.encode(read(values.astype(np.float64))).max() == values.max()
+    swapped = read(values.astype(">u2"))
+    assert swapped.fit_schema().encode(swapped).max() == values.max()
+
+
 def test_mixed_list_of_images() -> None:
     source = read([np.zeros((4, 4), np.uint8), np.zeros((8, 8, 3), np.uint8)])
     assert source.values.shape == (2, 3, 6, 6)
