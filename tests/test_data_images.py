@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from narrows.data import read, schema_from_json
+from narrows.data.masks import read_masks
 from narrows.errors import InputError
 
 RNG = np.random.default_rng(0)
@@ -106,6 +107,17 @@ def test_exif_orientation_is_applied(tmp_path: Path) -> None:
     source = read(tmp_path)
     np.testing.assert_array_equal(source.values[0], np.moveaxis(np.rot90(pixels, -1), 2, 0))
     assert source.notes == (f"'{tmp_path.name}': 1 images turned upright, as their EXIF orientation says",)
+
+
+@pytest.mark.parametrize("turn", [1, 3, 6, 8])
+def test_plain_tiff_files_are_turned_too(turn: int, tmp_path: Path) -> None:
+    """Pillow maps such files into memory when it opens them by their path."""
+    for mode, pixels in (("grey", noise(5, 9)), ("alpha", noise(5, 9, 4)), ("deep", noise(5, 9, dtype=np.uint16))):
+        save(tmp_path / mode / "0.tif", pixels, tiffinfo={274: turn})
+        wanted = np.rot90(pixels, {1: 0, 3: 2, 6: -1, 8: 1}[turn]).reshape(*(9, 5) if turn > 5 else (5, 9), -1)
+        np.testing.assert_array_equal(read(tmp_path / mode).values[0], np.moveaxis(wanted, 2, 0))
+    masks, _ = read_masks(tmp_path / "deep")
+    np.testing.assert_array_equal(masks.arrays[0], wanted[None, :, :, 0])
 
 
 def test_first_frame_of_an_animation(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from narrows.files import whole
 
 from .image_files import each_image, image_names
 from .pictures import Pictures, natural
-from .pixels import FORMATS, Item
+from .pixels import FORMATS, Item, opened
 
 __all__ = ["Encoding", "colour_name", "read_masks", "value_of", "write_masks"]
 
@@ -156,15 +156,15 @@ def write_masks(values: list[Array], encoding: Encoding, like: Pictures, folder:
 
 def _kind(item: Item) -> tuple[str, tuple[int, ...]]:
     """Return how one mask is written, and its palette."""
-    with Image.open(item) as image:  # type: ignore[arg-type]
+    with opened(item) as image:
         kind = _MODES.get(image.mode, "colour")
         return kind, tuple(image.getpalette() or ()) if kind == "index" else ()
 
 
 def _values(item: Item, kind: str) -> Array:
     """Return the values of one mask, (1, H, W)."""
-    with Image.open(item) as opened:  # type: ignore[arg-type]
-        image = ImageOps.exif_transpose(opened) or opened
+    with opened(item) as turned:
+        image = ImageOps.exif_transpose(turned) or turned
         if kind == "colour":
             red, green, blue = np.moveaxis(np.asarray(image.convert("RGB"), np.int32), 2, 0)
             packed: Array = (red << 16 | green << 8 | blue)[None]
