@@ -10,7 +10,8 @@ from PIL import Image
 
 import narrows as nw
 from narrows.cli import main
-from narrows.data.masks import read_masks
+from narrows.data.masks import Encoding, read_masks, write_masks
+from narrows.data.pictures import Pictures
 from narrows.metrics import confusion_matrix, dice, mean_iou
 from narrows.report.make import report
 
@@ -110,6 +111,14 @@ def test_it_learns_and_its_numbers_are_those_of_its_masks(tmp_path: Path) -> Non
         "most frequent class per place",
         "logistic regression on filtered pixels",
     }
+
+
+def test_pictures_of_one_stem_have_a_mask_each(tmp_path: Path) -> None:
+    blank = np.zeros((1, 2, 2), np.uint8)
+    like = Pictures("in", ("0.png", "0.jpg", "a/1.jpg"), [blank] * 3)
+    paths = write_masks([blank[0] + np.uint8(i) for i in range(3)], Encoding("grey"), like, tmp_path)
+    assert [path.relative_to(tmp_path).as_posix() for path in paths] == ["0.png.png", "0.jpg.png", "a/1.png"]
+    assert [int(np.asarray(Image.open(path)).max()) for path in paths] == [0, 1, 2]
 
 
 def test_pictures_without_masks_and_masks_without_pictures_are_listed(tmp_path: Path) -> None:

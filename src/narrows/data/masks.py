@@ -16,7 +16,7 @@ from narrows.errors import InputError
 from narrows.files import whole
 
 from .image_files import each_image, image_names
-from .pictures import Pictures, natural
+from .pictures import Pictures, natural, told_apart
 from .pixels import FORMATS, Item, opened
 
 __all__ = ["Encoding", "colour_name", "read_masks", "value_of", "write_masks"]
@@ -146,8 +146,8 @@ def write_masks(values: list[Array], encoding: Encoding, like: Pictures, folder:
     ('a/1.png', [7, 7, 7, 7])
     """
     paths = []
-    for mask, name in zip(values, like.names, strict=True):
-        path = folder / PurePosixPath(name).with_suffix(encoding.suffix)
+    for mask, name in zip(values, told_apart(like.names, encoding.suffix), strict=True):
+        path = folder / name
         with whole(path) as draft, draft.open("wb") as file:
             encoding.image(mask.reshape(mask.shape[-2:])).save(file, FORMATS[encoding.suffix.lower()])
         paths.append(path)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from narrows.data.masks import read_masks
-from narrows.data.pictures import Pictures, alike, png_names, read_pictures, write_pictures
+from narrows.data.pictures import Pictures, alike, read_pictures, told_apart, write_pictures
 from narrows.data.pixels import FORMATS
 from narrows.errors import InputError, listed
 from narrows.journeys.base import Journey, Judged, Request, Say
@@ -137,7 +137,7 @@ class ImageAnomalyJourney(Journey):
         ids = np.array(pictures.names)
         top = -task.offset_ if np.isfinite(task.offset_) else max(task.calibration_)
         painted = [paint(*pair, top) for pair in zip(pictures.arrays, maps, strict=True)]
-        overlays = Pictures("heatmaps", png_names(pictures.names), painted)
+        overlays = Pictures("heatmaps", told_apart(pictures.names), painted)
         made = write_pictures(painted, overlays, folder / "heatmaps")
         return [write_table(columns, folder / "scores.csv", ids, "file"), *made]
 
