@@ -121,6 +121,33 @@ def test_pictures_of_one_stem_have_a_mask_each(tmp_path: Path) -> None:
     assert [int(np.asarray(Image.open(path)).max()) for path in paths] == [0, 1, 2]
 
 
+@pytest.mark.parametrize(
+    ("levels", "said"),
+    [
+        (np.array([0, 2, 65538], np.int32), "from 0 to 65538: classes are whole numbers from 0 to 65535"),
+        (np.array([-1, 0, 1], np.int32), "from -1 to 1"),
+        (np.array([0, 0.5, 1], np.float32), "from 0 to 1"),
+        (np.array([0, np.nan, 1], np.float32), "from nan to nan"),
+        (np.array([0, 500, 1000], np.float32), ""),
+        (np.array([0, 2, 65535], np.int32), ""),
+    ],
+)
+def test_levels_of_deep_masks_are_never_merged(levels: np.ndarray, said: str, tmp_path: Path) -> None:
+    Image.fromarray(levels[None]).save(tmp_path / "0.tif")
+    if said:
+        with pytest.raises(nw.InputError, match=f"0.tif .values {said}"):
+            read_masks(tmp_path)
+        return
+    Image.fromarray(np.array([[0, 7, 255]], np.uint8)).save(tmp_path / "1.tif")
+    masks, encoding = read_masks(tmp_path)
+    assert [mask.ravel().tolist() for mask in masks.arrays] == [levels.tolist(), [0, 7, 255]]
+    path = write_masks([masks.arrays[0][0]], encoding, masks.take([0]), tmp_path / "out")[0]
+    assert np.asarray(Image.open(path)).ravel().tolist() == levels.tolist()
+    colours(np.array([[0, 1, 2]])).save(tmp_path / "2.png")
+    with pytest.raises(nw.InputError, match="levels of grey among masks of colours"):
+        read_masks(tmp_path)
+
+
 def test_pictures_without_masks_and_masks_without_pictures_are_listed(tmp_path: Path) -> None:
     folder(tmp_path / "data", [(32, 32)] * 6, ENCODINGS["numbers"][0])
     (tmp_path / "data" / "masks" / "cell0.png").rename(tmp_path / "data" / "masks" / "other.png")
