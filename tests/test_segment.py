@@ -293,6 +293,16 @@ def test_a_number_for_each_object_is_refused() -> None:
         nw.Segmenter(epochs=1).fit(X, np.arange(1024).reshape(1, 32, 32))
 
 
+def test_values_below_nothing_are_no_class_unless_they_count_nowhere() -> None:
+    X = np.random.default_rng(0).random((2, 1, 32, 32), np.float32)
+    Y = np.where(X[:, 0] > 0.5, 1, 0)
+    Y[:, :4] = -1
+    with pytest.raises(nw.InputError, match=r"hold -1, 0, 1\. Accepted: two classes or more, whole numbers from 0 on"):
+        nw.Segmenter(epochs=1).fit(X, Y)
+    small = nw.AutoEncoder(network="unet:4,8", latent_dim=8)
+    assert nw.Segmenter(estimator=small, ignore=-1, epochs=1).fit(X, Y).classes_ == [0, 1]
+
+
 def test_a_few_steps_find_both_classes() -> None:
     rng = np.random.default_rng(0)
     made = [scene(rng, 64, 64) for _ in range(8)]
