@@ -17,6 +17,7 @@ from narrows.errors import InputError
 from .image_files import image_names
 from .image_schema import ImageSchema
 from .images import load_images
+from .named import meant
 from .objects import dense
 from .pixels import FORMATS
 from .schema import Schema
@@ -225,6 +226,8 @@ class Decoded:
 
 def pieces_of(data: str, image_size: tuple[int, int] | None = None) -> Pieces | None:
     """Return the rows of a file piece by piece, or None where it can only be read as a whole."""
+    if meant(data):
+        return None
     path = Path(data).expanduser()
     if path.is_dir():
         return ImagePieces(path, image_size)
