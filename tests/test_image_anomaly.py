@@ -167,6 +167,32 @@ def test_bad_images_without_masks_are_measured_as_images(tmp_path: Path) -> None
     assert set(report["metrics"]) == {"image_auroc"}
 
 
+def test_a_mask_that_two_images_may_own_belongs_to_neither(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    mask = np.zeros((20, 20), np.uint8)
+    mask[:5] = 255
+    names = ["good/0.png", "good/1.png", "cut/0.png", "bent/0.png", "bent/1.png"]
+    for name in [*names, "masks/0_mask.png", "masks/1_mask.png", "masks/cut/0.png"]:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(mask if "masks" in name else rng.integers(0, 256, (20, 20), np.uint8)).save(path)
+    made = found(tmp_path)
+    assert made.bad.names == ("bent/0.png", "bent/1.png", "cut/0.png")
+    assert [each is not None for each in made.masks] == [False, True, True]
+    assert any("1 bad images have no mask in 'masks' (bent/0.png)" in note for note in made.notes)
+
+
+def test_masks_beside_new_images_are_not_scored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder(tmp_path / "data")
+    run(["fit", "anomaly", str(tmp_path / "data"), *FAST], tmp_path / "run")
+    capsys.readouterr()
+    assert main(["apply", str(tmp_path / "run"), str(tmp_path / "data"), "-o", str(tmp_path / "out")]) == 0
+    assert "4 images in 'masks' are masks by their folder, and are not read" in capsys.readouterr().err
+    rows = scores(tmp_path / "out")
+    assert len(rows) == 16
+    assert not any(name.startswith("masks/") for name in rows)
+
+
 def test_the_heat_of_a_constant_is_that_constant() -> None:
     image = np.random.default_rng(0).random((2, 37, 23))
     made = heat(lambda patches: np.full((len(patches), *patches.shape[2:]), 3.0), image, 8)

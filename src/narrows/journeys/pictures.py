@@ -4,7 +4,7 @@ import re
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -17,7 +17,7 @@ from narrows.params import param
 from narrows.tasks.base_pictures import Examples
 from narrows.training.seeds import seed_of
 
-__all__ = ["Found", "PicturesJourney", "consecutive", "inside", "outside", "set_aside"]
+__all__ = ["Found", "PicturesJourney", "consecutive", "inside", "outside", "set_aside", "unmasked"]
 
 _FEW = 4  # fewer pictures are not split: everything is measured on those that were learnt
 
@@ -151,6 +151,17 @@ def inside(data: Path, names: Sequence[str]) -> Path | None:
     """Return the folder in ``data`` that has the first of these names, whatever the case; none where there is none."""
     folders = {path.name.lower(): path for path in data.iterdir() if path.is_dir()} if data.is_dir() else {}
     return next((folders[name] for name in names if name in folders), None)
+
+
+def unmasked(data: str, masks: Sequence[str]) -> Pictures:
+    """Return the pictures of a folder without those that are masks by their folder, and a note on these."""
+    pictures, place = read_pictures(data), inside(Path(data).expanduser(), masks)
+    index = [i for i, name in enumerate(pictures.names) if place is None or not name.startswith(f"{place.name}/")]
+    left = len(pictures) - len(index)
+    if place is None or not left or not index:
+        return pictures
+    note = f"{left} images in {place.name!r} are masks by their folder, and are not read"
+    return replace(pictures.take(index), notes=(*pictures.notes, note))
 
 
 def outside(data: Path, read: Sequence[Path]) -> list[str]:
