@@ -13,7 +13,7 @@ from narrows.data.pixels import FORMATS
 from narrows.errors import InputError, listed
 from narrows.journeys.base import Journey, Judged, Request, Say
 from narrows.journeys.outputs import write_table
-from narrows.journeys.pictures import inside, mixed, outside, set_aside, sizes, unmasked
+from narrows.journeys.pictures import inside, mixed, outside, set_aside, sizes, smaller, unmasked
 from narrows.params import param
 from narrows.tasks.anomaly_evidence import flags_of
 from narrows.tasks.anomaly_pictures import (
@@ -149,7 +149,7 @@ class ImageAnomalyJourney(Journey):
     def apply(self, task: Any, card: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
         """Write scores and heat maps of new images."""
         pictures = unmasked(request.data, MASKS)
-        for note in pictures.notes:
+        for note in (*pictures.notes, *smaller(pictures, card["channels"], card["dtype"])):
             say(note)
         arrays = alike(pictures.arrays, card["channels"], card["dtype"])
         return self.save(task, pictures, [heat(parts_of(task), each, self.patch) for each in arrays], out)

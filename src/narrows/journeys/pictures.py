@@ -10,6 +10,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from narrows.data.image_files import lessened
 from narrows.data.pictures import Pictures, read_pictures
 from narrows.data.pixels import FORMATS
 from narrows.journeys.base import Journey, Judged, Request, Say
@@ -120,7 +121,7 @@ class PicturesJourney(Journey):
     def apply(self, task: Any, card: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
         """Write the results for new pictures."""
         pictures = self.inputs(request)
-        for note in pictures.notes:
+        for note in (*pictures.notes, *smaller(pictures, task.estimator_.shapes_[0][0])):
             say(note)
         return self.save(task, pictures, out, fresh=True)
 
@@ -137,6 +138,13 @@ def mixed(pictures: Pictures) -> list[str]:
     held = ", ".join(f"{n} of {k}" for k, n in counts)
     said = f"{pictures.name!r}: pictures by channels: {held}; the network sees {counts[-1][0]} of all, grey is repeated"
     return [said] if len(counts) > 1 else []
+
+
+def smaller(pictures: Pictures, channels: int, dtype: str | None = None) -> list[str]:
+    """Return in words which pictures have more channels, or a deeper type, than those of the fit had."""
+    bits = 64 if dtype is None else 8 * np.dtype(dtype).itemsize
+    kinds = [(len(array), 8 * array.dtype.itemsize) for array in pictures.arrays]
+    return lessened(kinds, channels, bits, pictures.name)
 
 
 def _valid(request: Request) -> Request:
