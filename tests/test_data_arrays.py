@@ -144,3 +144,17 @@ def test_mixed_list_of_images() -> None:
 def test_fingerprint_tells_shapes_and_types_apart() -> None:
     prints = {read(np.zeros(s, d)).fingerprint() for s in [(4, 6), (6, 4), (4, 2, 3)] for d in (np.uint8, np.uint16)}
     assert len(prints) == 6
+
+
+@pytest.mark.parametrize(
+    ("y", "labels", "names"),
+    [
+        (np.array([5.0, np.nan, 2.0, np.nan]), [1, -1, 0, -1], ("2", "5")),
+        (np.array([b"b", b"a", b"b", b"\xc3\xa4"]), [1, 0, 1, 2], ("a", "b", "\u00e4")),
+    ],
+)
+def test_labels_of_an_npz_file_may_be_missing_or_bytes(y: np.ndarray, labels: list[int], names: tuple[str], tmp_path):
+    np.savez(tmp_path / "a.npz", X=np.eye(4), y=y)
+    source = read(tmp_path / "a.npz")
+    assert (source.labels.tolist(), source.class_names) == (labels, names)
+    assert any("2 of 4 rows have none" in note for note in source.notes) == (-1 in labels)
