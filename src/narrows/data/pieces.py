@@ -184,7 +184,8 @@ class ImagePieces(Pieces):
 
     def sample(self) -> Source:
         """Return the images that are sampled; their sizes settle that of all."""
-        return replace(self._source(self.sampled, None), notes=self.found)
+        source = self._source(self.sampled, None)
+        return replace(source, notes=(*self.found, *source.notes))
 
     def _source(self, at: Any, like: Schema | None) -> Source:
         files = [self.paths[i] for i in at]

@@ -103,7 +103,7 @@ def pixels(item: Item, channels: int, depth: int, size: tuple[int, int]) -> NDAr
             array = read_deep(item)
         else:
             upright = ImageOps.exif_transpose(image)
-            array = _array(upright if upright is not None else image)
+            array = _array(upright if upright is not None else image, getattr(image, "tag_v2", {}))
     if depth == 16 and array.dtype == np.uint8:
         array = array.astype(np.uint16) * np.uint16(257)
     return resize(widen(array, channels), size)
@@ -204,13 +204,14 @@ def _deep_inks(image: Image.Image) -> bool:
     return image.mode == "CMYK" and max(getattr(image, "tag_v2", {}).get(258, (8,))) > 8
 
 
-def _array(image: Image.Image) -> NDArray[Any]:
-    """Pixels as uint8 or uint16, shape ``(C, H, W)``."""
+def _array(image: Image.Image, tags: Any) -> NDArray[Any]:
+    """Pixels as uint8 or uint16, shape ``(C, H, W)``; ``tags`` are those of a TIFF file."""
     if image.mode.startswith("I"):
         deep = np.asarray(image)
         if deep.min() < 0 or deep.max() > 65535:
             raise OSError(f"pixels from {deep.min()} to {deep.max()}: 8 and 16 bit images are read")
-        return deep.astype(np.uint16)[None]
+        white = tags.get(262) == 0 and image.mode != "I"  # 0 is white, which Pillow turns in 8 bit only
+        return ((1 << tags[258][0]) - 1 - deep if white else deep).astype(np.uint16)[None]
     if image.mode in ("P", "PA", "LA", "La", "RGBa"):
         alpha = image.mode != "P" or "transparency" in image.info
         image = image.convert("RGBA" if alpha else "RGB")
