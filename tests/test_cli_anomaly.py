@@ -222,6 +222,19 @@ def test_own_validation_rows_keep_their_labels_and_anomalous_rows_are_not_learnt
     assert max(nw.load(run).mean_) < 1  # the schema is that of ordinary rows
 
 
+def test_a_y_that_is_not_asked_for_is_not_used_and_said(tmp_path, capsys):
+    y = np.repeat([0.0, 1.0], [25, 5])
+    np.savez(tmp_path / "rows.npz", X=np.random.default_rng(0).normal(size=(30, 3)), y=y)
+    words = ["fit", "anomaly", str(tmp_path / "rows.npz"), "-o", str(tmp_path / "run"), "--epochs", "1"]
+    assert main(words) == 0
+    heard = "".join(capsys.readouterr())
+    assert "'rows.npz': 'y' is not used; --label y reads anomalies from it" in heard
+    assert "is read as labels" not in heard
+    np.savez(tmp_path / "rows.npz", X=np.eye(30, 3), y=np.where(np.arange(30) < 2, np.nan, y))
+    assert main([*words, "--overwrite", "--label", "y"]) == 2
+    assert "2 rows of 'rows.npz' have no label in 'y'" in capsys.readouterr().err
+
+
 def test_a_label_that_an_npz_file_lacks_is_answered_with_the_one_that_it_has(tmp_path, capsys):
     np.savez(tmp_path / "rows.npz", X=np.random.default_rng(0).normal(size=(30, 3)), y=np.repeat([0, 1], 15))
     assert main(["fit", "anomaly", str(tmp_path / "rows.npz"), "--label", "yy", "-o", str(tmp_path / "run")]) == 2

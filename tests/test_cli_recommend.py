@@ -179,6 +179,18 @@ def test_missing_ratings_are_left_out_and_wrong_ones_refused(
     assert "column 'rating', row 4 holds 'good'" in capsys.readouterr().err
     assert not (tmp_path / "bad").exists()
     fit(tmp_path / "bad.csv", tmp_path / "bad", "--implicit")
+    for word in ("inf", "-inf"):
+        wrong = pl.when(pl.int_range(pl.len()).is_in([4, 6])).then(pl.lit(word)).otherwise("rating")
+        frame.with_columns(rating=wrong).write_csv(tmp_path / "endless.csv")
+        assert main(["fit", "recommend", str(tmp_path / "endless.csv"), "-o", str(tmp_path / "no")]) == 2
+        assert "column 'rating', row 4 holds an infinite rating, one of 2" in capsys.readouterr().err
+
+
+def test_a_closed_form_may_be_trained_on(tmp_path: Path) -> None:
+    lines().write_csv(tmp_path / "r.csv")
+    report = fit(tmp_path / "r.csv", tmp_path / "run", "--epochs", "2")
+    assert "set for interactions" not in said(report)
+    assert len(pl.read_csv(tmp_path / "run" / "history.csv")) == 2
 
 
 def test_what_counts_as_liked_follows_the_ratings(tmp_path: Path) -> None:

@@ -123,6 +123,19 @@ def test_another_shape_is_refused() -> None:
         schema.encode(read(np.zeros((3, 8, 8))))
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.int32])
+def test_bytes_do_not_pass_for_the_numbers_of_a_fit(dtype: type) -> None:
+    """uint8 and uint16 would become [0, 1], which the model has never seen."""
+    values = RNG.integers(0, 256, (4, 8, 8))
+    schema = read(values.astype(dtype)).fit_schema()
+    for small in (np.uint8, np.uint16):
+        with pytest.raises(InputError, match=f"{small.__name__}.*{np.dtype(dtype).name}, as at fit"):
+            schema.encode(read(values.astype(small)))
+    assert schema.encode(read(values.astype(np.float64))).max() == values.max()
+    swapped = read(values.astype(">u2"))
+    assert swapped.fit_schema().encode(swapped).max() == values.max()
+
+
 def test_mixed_list_of_images() -> None:
     source = read([np.zeros((4, 4), np.uint8), np.zeros((8, 8, 3), np.uint8)])
     assert source.values.shape == (2, 3, 6, 6)
@@ -131,3 +144,17 @@ def test_mixed_list_of_images() -> None:
 def test_fingerprint_tells_shapes_and_types_apart() -> None:
     prints = {read(np.zeros(s, d)).fingerprint() for s in [(4, 6), (6, 4), (4, 2, 3)] for d in (np.uint8, np.uint16)}
     assert len(prints) == 6
+
+
+@pytest.mark.parametrize(
+    ("y", "labels", "names"),
+    [
+        (np.array([5.0, np.nan, 2.0, np.nan]), [1, -1, 0, -1], ("2", "5")),
+        (np.array([b"b", b"a", b"b", b"\xc3\xa4"]), [1, 0, 1, 2], ("a", "b", "\u00e4")),
+    ],
+)
+def test_labels_of_an_npz_file_may_be_missing_or_bytes(y: np.ndarray, labels: list[int], names: tuple[str], tmp_path):
+    np.savez(tmp_path / "a.npz", X=np.eye(4), y=y)
+    source = read(tmp_path / "a.npz")
+    assert (source.labels.tolist(), source.class_names) == (labels, names)
+    assert any("2 of 4 rows have none" in note for note in source.notes) == (-1 in labels)

@@ -5,8 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tifffile import imwrite
 
 from narrows.data import read, schema_from_json
+from narrows.data.masks import read_masks
+from narrows.data.pieces import pieces_of
 from narrows.errors import InputError
 
 RNG = np.random.default_rng(0)
@@ -108,6 +111,17 @@ def test_exif_orientation_is_applied(tmp_path: Path) -> None:
     assert source.notes == (f"'{tmp_path.name}': 1 images turned upright, as their EXIF orientation says",)
 
 
+@pytest.mark.parametrize("turn", [1, 3, 6, 8])
+def test_plain_tiff_files_are_turned_too(turn: int, tmp_path: Path) -> None:
+    """Pillow maps such files into memory when it opens them by their path."""
+    for mode, pixels in (("grey", noise(5, 9)), ("alpha", noise(5, 9, 4)), ("deep", noise(5, 9, dtype=np.uint16))):
+        save(tmp_path / mode / "0.tif", pixels, tiffinfo={274: turn})
+        wanted = np.rot90(pixels, {1: 0, 3: 2, 6: -1, 8: 1}[turn]).reshape(*(9, 5) if turn > 5 else (5, 9), -1)
+        np.testing.assert_array_equal(read(tmp_path / mode).values[0], np.moveaxis(wanted, 2, 0))
+    masks, _ = read_masks(tmp_path / "deep")
+    np.testing.assert_array_equal(masks.arrays[0], wanted[None, :, :, 0])
+
+
 def test_first_frame_of_an_animation(tmp_path: Path) -> None:
     frames = [Image.new("L", (4, 4), level) for level in (10, 200)]
     frames[0].save(tmp_path / "1.gif", save_all=True, append_images=frames[1:])
@@ -189,3 +203,17 @@ def test_names_cannot_leave_the_folder(tmp_path: Path) -> None:
 def test_a_wrong_image_size_is_refused() -> None:
     with pytest.raises(InputError, match="image_size"):
         read([Image.new("L", (4, 4))] * 2, image_size=(0, 4))
+
+
+def test_tiff_files_in_which_nought_is_white_are_turned_to_light(tmp_path: Path) -> None:
+    for dtype in (np.uint8, np.uint16):
+        pixels = noise(5, 9, dtype=dtype)
+        (tmp_path / dtype.__name__).mkdir()
+        imwrite(tmp_path / dtype.__name__ / "0.tif", pixels, photometric="miniswhite")
+        np.testing.assert_array_equal(read(tmp_path / dtype.__name__).values[0, 0], np.iinfo(dtype).max - pixels)
+
+
+def test_what_was_turned_is_said_of_a_stream_too(tmp_path: Path) -> None:
+    save(tmp_path / "0.tif", noise(5, 5), tiffinfo={274: 6})
+    said = pieces_of(str(tmp_path)).sample().notes
+    assert said == (f"{tmp_path.name!r}: 1 images turned upright, as their EXIF orientation says",)

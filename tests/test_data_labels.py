@@ -8,7 +8,7 @@ import pytest
 
 from narrows.cli import main
 from narrows.data import read
-from narrows.data.labels import label_names, with_label
+from narrows.data.labels import label_names, with_label, with_labels
 from narrows.errors import InputError
 
 FRAME = pl.DataFrame(
@@ -92,3 +92,15 @@ def test_the_flag_colours_the_map_and_keeps_the_label_out_of_the_model(tmp_path:
         data.write_csv(tmp_path / "new.csv")
         assert main(["apply", str(run), str(tmp_path / "new.csv"), "-o", str(out), "--overwrite"]) == 0
         assert pl.read_csv(out / "codes.csv").equals(pl.read_csv(run / "codes.csv"))
+
+
+def test_a_file_of_more_than_two_columns_gives_the_one_that_is_called_so(tmp_path: Path) -> None:
+    table = pl.DataFrame({"row": [0, 1, 2, 3], "camera": ["n", "s", "n", "s"], "Label": ["b", "b", "a", "b"]})
+    table.write_csv(tmp_path / "labels.csv")
+    found = with_labels(read(np.eye(4)), tmp_path / "labels.csv")
+    assert label_names(found).tolist() == ["b", "b", "a", "b"]
+    assert "'labels.csv': 'Label' holds the labels; 'camera' not used" in found.notes
+    for names in ({"Label": "kind"}, {"camera": "class"}):  # none, and two
+        table.rename(names).write_csv(tmp_path / "labels.csv")
+        with pytest.raises(InputError, match=f"holds 2 columns .*{', '.join(table.rename(names).columns[1:])}"):
+            with_labels(read(np.eye(4)), tmp_path / "labels.csv")

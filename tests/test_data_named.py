@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from narrows.cli import main
 from narrows.data import named, read
 from narrows.errors import InputError
 
@@ -116,3 +118,21 @@ def test_mnist() -> None:
 def test_unknown_name() -> None:
     with pytest.raises(InputError, match="there is no dataset 'cifar'"):
         named.load("cifar")
+
+
+def test_a_folder_named_like_a_dataset_is_never_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("digits").mkdir()
+    assert len(read("digits")) == 1797  # an empty folder: that of a run that begins
+    for i in range(8):
+        Image.fromarray(np.full((8, 8), i, np.uint8)).save(Path("digits", f"{i}.png"))
+    with pytest.raises(InputError, match=r"there is a folder of that name.*Try: \./digits"):
+        read("digits")
+    for flags in ([], ["--stream"]):
+        assert main(["fit", "reduce", "digits", "-o", "run", "--quiet", *flags]) == 2
+        assert "'digits' is a named dataset, and there is a folder" in capsys.readouterr().err
+    assert len(read("./digits")) == 8
+    Path("digits", "model.json").write_text("{}", encoding="utf-8")
+    assert len(read("digits")) == 1797

@@ -167,6 +167,54 @@ def test_bad_images_without_masks_are_measured_as_images(tmp_path: Path) -> None
     assert set(report["metrics"]) == {"image_auroc"}
 
 
+def test_a_mask_that_two_images_may_own_belongs_to_neither(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    mask = np.zeros((20, 20), np.uint8)
+    mask[:5] = 255
+    names = ["good/0.png", "good/1.png", "cut/0.png", "bent/0.png", "bent/1.png"]
+    for name in [*names, "masks/0_mask.png", "masks/1_mask.png", "masks/cut/0.png"]:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(mask if "masks" in name else rng.integers(0, 256, (20, 20), np.uint8)).save(path)
+    made = found(tmp_path)
+    assert made.bad.names == ("bent/0.png", "bent/1.png", "cut/0.png")
+    assert [each is not None for each in made.masks] == [False, True, True]
+    assert any("1 bad images have no mask in 'masks' (bent/0.png)" in note for note in made.notes)
+
+
+def test_masks_beside_new_images_are_not_scored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder(tmp_path / "data")
+    run(["fit", "anomaly", str(tmp_path / "data"), *FAST], tmp_path / "run")
+    capsys.readouterr()
+    assert main(["apply", str(tmp_path / "run"), str(tmp_path / "data"), "-o", str(tmp_path / "out")]) == 0
+    assert "4 images in 'masks' are masks by their folder, and are not read" in capsys.readouterr().err
+    rows = scores(tmp_path / "out")
+    assert len(rows) == 16
+    assert not any(name.startswith("masks/") for name in rows)
+
+
+def test_what_new_images_lose_is_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rng, new = np.random.default_rng(0), tmp_path / "new"
+    for i in range(4):
+        for place, shape, dtype in (("old", (20, 20), np.uint8), ("new", (20, 20, 3 + i % 2), np.uint8)):
+            (tmp_path / place).mkdir(exist_ok=True)
+            Image.fromarray(rng.integers(0, 256, shape, dtype)).save(tmp_path / place / f"{i}.png")
+    Image.fromarray(rng.integers(0, 65536, (20, 20), np.uint16)).save(new / "4.png")
+    colour = [f"'new': 2 of 5 images of {n} channels become grey" for n in (3, 4)]
+    depth = "'new': 1 of 5 images of 16 bit become 8 bit"
+    small = ["--epochs", "1", "--quiet"]
+    for task, flags, said in (
+        ("anomaly", small, [*colour, depth]),
+        ("reduce", [*small, "--latent-dim", "2"], [*colour, depth]),
+        ("upscale", [*small, "--minutes", "0.01"], colour),
+    ):
+        run(["fit", task, str(tmp_path / "old"), *flags], tmp_path / task)
+        capsys.readouterr()
+        assert main(["apply", str(tmp_path / task), str(new), "-o", str(tmp_path / f"{task}-out")]) == 0
+        heard = capsys.readouterr().err
+        assert [line for line in heard.splitlines() if "become" in line] == said
+
+
 def test_the_heat_of_a_constant_is_that_constant() -> None:
     image = np.random.default_rng(0).random((2, 37, 23))
     made = heat(lambda patches: np.full((len(patches), *patches.shape[2:]), 3.0), image, 8)

@@ -10,7 +10,8 @@ from PIL import Image
 
 import narrows as nw
 from narrows.cli import main
-from narrows.data.masks import read_masks
+from narrows.data.masks import Encoding, read_masks, write_masks
+from narrows.data.pictures import Pictures
 from narrows.metrics import confusion_matrix, dice, mean_iou
 from narrows.report.make import report
 
@@ -110,6 +111,41 @@ def test_it_learns_and_its_numbers_are_those_of_its_masks(tmp_path: Path) -> Non
         "most frequent class per place",
         "logistic regression on filtered pixels",
     }
+
+
+def test_pictures_of_one_stem_have_a_mask_each(tmp_path: Path) -> None:
+    blank = np.zeros((1, 2, 2), np.uint8)
+    like = Pictures("in", ("0.png", "0.jpg", "a/1.jpg"), [blank] * 3)
+    paths = write_masks([blank[0] + np.uint8(i) for i in range(3)], Encoding("grey"), like, tmp_path)
+    assert [path.relative_to(tmp_path).as_posix() for path in paths] == ["0.png.png", "0.jpg.png", "a/1.png"]
+    assert [int(np.asarray(Image.open(path)).max()) for path in paths] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("levels", "said"),
+    [
+        (np.array([0, 2, 65538], np.int32), "from 0 to 65538: classes are whole numbers from 0 to 65535"),
+        (np.array([-1, 0, 1], np.int32), "from -1 to 1"),
+        (np.array([0, 0.5, 1], np.float32), "from 0 to 1"),
+        (np.array([0, np.nan, 1], np.float32), "from nan to nan"),
+        (np.array([0, 500, 1000], np.float32), ""),
+        (np.array([0, 2, 65535], np.int32), ""),
+    ],
+)
+def test_levels_of_deep_masks_are_never_merged(levels: np.ndarray, said: str, tmp_path: Path) -> None:
+    Image.fromarray(levels[None]).save(tmp_path / "0.tif")
+    if said:
+        with pytest.raises(nw.InputError, match=f"0.tif .values {said}"):
+            read_masks(tmp_path)
+        return
+    Image.fromarray(np.array([[0, 7, 255]], np.uint8)).save(tmp_path / "1.tif")
+    masks, encoding = read_masks(tmp_path)
+    assert [mask.ravel().tolist() for mask in masks.arrays] == [levels.tolist(), [0, 7, 255]]
+    path = write_masks([masks.arrays[0][0]], encoding, masks.take([0]), tmp_path / "out")[0]
+    assert np.asarray(Image.open(path)).ravel().tolist() == levels.tolist()
+    colours(np.array([[0, 1, 2]])).save(tmp_path / "2.png")
+    with pytest.raises(nw.InputError, match="levels of grey among masks of colours"):
+        read_masks(tmp_path)
 
 
 def test_pictures_without_masks_and_masks_without_pictures_are_listed(tmp_path: Path) -> None:
@@ -255,6 +291,16 @@ def test_a_number_for_each_object_is_refused() -> None:
     X = np.zeros((1, 1, 32, 32), np.float32)
     with pytest.raises(nw.InputError, match="1,024 values"):
         nw.Segmenter(epochs=1).fit(X, np.arange(1024).reshape(1, 32, 32))
+
+
+def test_values_below_nothing_are_no_class_unless_they_count_nowhere() -> None:
+    X = np.random.default_rng(0).random((2, 1, 32, 32), np.float32)
+    Y = np.where(X[:, 0] > 0.5, 1, 0)
+    Y[:, :4] = -1
+    with pytest.raises(nw.InputError, match=r"hold -1, 0, 1\. Accepted: two classes or more, whole numbers from 0 on"):
+        nw.Segmenter(epochs=1).fit(X, Y)
+    small = nw.AutoEncoder(network="unet:4,8", latent_dim=8)
+    assert nw.Segmenter(estimator=small, ignore=-1, epochs=1).fit(X, Y).classes_ == [0, 1]
 
 
 def test_a_few_steps_find_both_classes() -> None:

@@ -212,6 +212,18 @@ def test_apply_gives_the_scores_of_the_fit(tmp_path: Path) -> None:
     assert np.mean(same) > 0.8
 
 
+def test_a_series_at_another_interval_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run, _, _ = fit(tmp_path, frame(), "--epochs", "1")
+    frame().gather_every(3).write_csv(tmp_path / "thinned.csv")
+    frame().cast({"ts": pl.Datetime("ms")}).write_parquet(tmp_path / "same.parquet")  # another unit, the same interval
+    capsys.readouterr()
+    assert main(["apply", str(run), str(tmp_path / "thinned.csv"), "-o", str(tmp_path / "out")]) == 2
+    heard = capsys.readouterr().err
+    assert "a step every 0:15:00, and the model was fitted to one every 0:05:00" in heard
+    assert not (tmp_path / "out").exists()
+    assert main(["apply", str(run), str(tmp_path / "same.parquet"), "-o", str(tmp_path / "out")]) == 0
+
+
 @pytest.mark.parametrize(
     ("change", "flags", "said"),
     [

@@ -79,17 +79,22 @@ def _choose(arrays: dict[str, NDArray[Any]], path: Path, like: Schema | None) ->
     labels = arrays.get(LABELS)
     if labels is None or rows == [LABELS]:
         return replace(source, notes=tuple(notes))
-    flat = labels.ravel()
-    whole = flat.dtype.kind in "iubUS" or (flat.dtype.kind == "f" and bool((flat == np.rint(flat)).all()))
+    flat = np.char.decode(labels.ravel(), "utf-8", "replace") if labels.dtype.kind == "S" else labels.ravel()
+    known = ~np.isnan(flat) if flat.dtype.kind == "f" else np.ones(len(flat), bool)
+    numbers = flat.dtype.kind == "f" and known.any() and bool((flat == np.rint(flat))[known].all())
+    whole = flat.dtype.kind in "iubU" or numbers
     if len(flat) != len(source) or not whole:
         notes.append(
             f"{path.name!r}: 'y' (shape {labels.shape}, {labels.dtype}) is not one class per row, and not read"
         )
         return replace(source, notes=tuple(notes))
-    values, index = np.unique(flat.astype(np.int64) if flat.dtype.kind in "iubf" else flat, return_inverse=True)
-    notes.append(f"{path.name!r}: 'y' is read as labels ({len(values)} classes), not as a feature")
-    names = tuple(str(value) for value in values)
-    return replace(source, notes=tuple(notes), labels=index.astype(np.int64), class_names=names)
+    found = flat[known]
+    values, places = np.unique(found.astype(np.int64) if flat.dtype.kind in "iubf" else found, return_inverse=True)
+    index = np.full(len(flat), -1, np.int64)
+    index[known] = places
+    missing = f"; {(~known).sum()} of {len(flat)} rows have none" if not known.all() else ""
+    notes.append(f"{path.name!r}: 'y' is read as labels ({len(values)} classes), not as a feature{missing}")
+    return replace(source, notes=tuple(notes), labels=index, class_names=tuple(map(str, values)))
 
 
 def write_array(values: ArrayLike, path: Path) -> Path:

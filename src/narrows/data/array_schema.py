@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ArraySchema", "SparseSchema", "to_dtype"]
 
+_SCALED = (np.uint8, np.uint16)  # types that become [0, 1]
+
 
 def to_dtype(values: ArrayLike, dtype: np.dtype[Any]) -> NDArray[Any]:
     """Give values a type: uint8 and uint16 from [0, 1], rounded and clipped; other integers rounded and clipped.
@@ -39,7 +41,7 @@ def to_dtype(values: ArrayLike, dtype: np.dtype[Any]) -> NDArray[Any]:
     if dtype.kind == "b":
         return numbers > 0.5
     top = np.iinfo(dtype)
-    if dtype in (np.uint8, np.uint16):
+    if dtype in _SCALED:
         numbers = numbers * top.max if array.dtype.kind == "f" else numbers
     high = min(float(top.max), float(2**62))
     return np.clip(np.rint(numbers), float(top.min), high).astype(dtype)
@@ -79,8 +81,8 @@ class ArraySchema(Schema):
         """Give the values as they are, shape ``(n, *shape)``; another shape or type raises InputError."""
         self.require_kind(source, "array", "images", "table")
         values = _values(source)
-        fitted = np.dtype(self.dtype)
-        scaled = fitted in (np.uint8, np.uint16)
+        fitted = np.dtype(self.dtype).newbyteorder("=")
+        scaled = fitted in _SCALED or values.dtype in _SCALED
         if values.shape[1:] != self.shape or (scaled and values.dtype != fitted):
             raise InputError(
                 f"{source.name!r} holds rows of shape {values.shape[1:]} and type {values.dtype}",

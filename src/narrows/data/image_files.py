@@ -15,7 +15,7 @@ from narrows.errors import InputError
 
 from .pixels import FORMATS, Header, Item
 
-__all__ = ["conversions", "each_image", "image_names"]
+__all__ = ["conversions", "each_image", "image_names", "lessened"]
 
 ACCEPTED = "images: " + ", ".join(FORMATS)
 T = TypeVar("T")
@@ -99,3 +99,18 @@ def conversions(heads: Sequence[Header], name: str) -> list[str]:
         "of 16 bit in inks, or opened before: read as 8 bit": sum(head.reduced for head in heads),
     }
     return [f"{name!r}: {count} images {what}" for what, count in counted.items() if count]
+
+
+def lessened(kinds: Sequence[tuple[int, int]], channels: int, depth: int, name: str) -> list[str]:
+    """Say which images, by their channels and bits, have more of them than those of the fit had.
+
+    Examples
+    --------
+    >>> lessened([(3, 8), (1, 16), (1, 8)], 1, 8, "new")
+    ["'new': 1 of 3 images of 3 channels become grey", "'new': 1 of 3 images of 16 bit become 8 bit"]
+    """
+    made = {1: "grey", 3: "colour without alpha"}.get(channels, f"{channels} channels")
+    wide, deep = Counter(c for c, _ in kinds if c > channels), Counter(bits for _, bits in kinds if bits > depth)
+    said = [f"{wide[c]} of {len(kinds)} images of {c} channels become {made}" for c in sorted(wide)]
+    said += [f"{deep[bits]} of {len(kinds)} images of {bits} bit become {depth} bit" for bits in sorted(deep)]
+    return [f"{name!r}: {each}" for each in said]

@@ -16,7 +16,7 @@ from PIL import Image
 
 from narrows.errors import InputError, listed
 
-from .image_files import conversions, each_image, image_names
+from .image_files import conversions, each_image, image_names, lessened
 from .pixels import Header, Item, header, pixels
 from .source import Source, digest, row_numbers
 
@@ -128,6 +128,7 @@ def load_images(
     if like is not None:
         channels, depth, policy = like.shape[0], 8 * np.dtype(like.dtype).itemsize, ()
         size = (like.shape[1], like.shape[2])
+        said += lessened([(head.channels, head.depth) for head in heads], channels, depth, name)
     read = partial(pixels, channels=channels, depth=depth, size=size)
     values = np.stack(each_image(read, items, ids))
     if like is not None and values.dtype != np.dtype(like.dtype):

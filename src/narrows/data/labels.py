@@ -20,6 +20,7 @@ from .tables import TableSource
 __all__ = ["label_names", "same_classes", "with_folders", "with_label", "with_labels"]
 
 _LABELS = "a table with two columns: identifier, label"
+_NAMES = ("label", "class", "target")
 _FEW = 20  # classes that any table may have; beyond, every second row would be a class of its own
 
 
@@ -84,7 +85,8 @@ def with_labels(source: Source, file: str | Path) -> Source:
     table = read(file)
     if not isinstance(table, TableSource) or table.frame.width < 2:
         raise InputError(f"{str(file)!r} came as labels", _LABELS)
-    keys, cells = table.frame[:, 0].cast(pl.String), _cells(table.frame[:, 1])
+    column, unused = _label_column(table)
+    keys, cells = table.frame[:, 0].cast(pl.String), _cells(table.frame[column])
     known = pl.DataFrame({"key": keys, "cell": cells}).drop_nulls().unique(maintain_order=True)
     twice = known["key"].filter(known["key"].is_duplicated()).to_list()
     if twice:
@@ -100,10 +102,22 @@ def with_labels(source: Source, file: str | Path) -> Source:
         came = f"None of the identifiers in {table.name!r} is in {source.name!r} (the first is {strange[0]!r})"
         raise InputError(came, f"identifiers such as {source.ids[0]!r} ({source.id_name})")
     said = f"{table.name!r} gives {int((labels >= 0).sum()):,} of {len(source):,} rows one of {len(names)} labels"
-    notes = [said] + (
+    notes = [said, *unused] + (
         [f"{table.name!r}: {len(strange):,} labels belong to no row ({', '.join(strange[:3])})"] if strange else []
     )
     return replace(source, labels=labels, class_names=names, notes=(*source.notes, *notes))
+
+
+def _label_column(table: TableSource) -> tuple[str, list[str]]:
+    """Return the column of a file of labels that holds them, and a note on those that are not used."""
+    others = table.frame.columns[1:]
+    named = [name for name in others if name.strip().lower() in _NAMES] if len(others) > 1 else others
+    if len(named) != 1:
+        came = f"{table.name!r} came as labels, and holds {len(others)} columns beside the identifiers"
+        raise InputError(f"{came}: {listed(others)}", f"{_LABELS}; of more columns, one called {' or '.join(_NAMES)}")
+    unused = [name for name in others if name != named[0]]
+    said = f"{table.name!r}: {named[0]!r} holds the labels; {listed(list(map(repr, unused)))} not used"
+    return named[0], [said] if unused else []
 
 
 def with_folders(source: Source) -> Source:

@@ -16,14 +16,15 @@ from narrows.errors import InputError
 from narrows.files import whole
 
 from .image_files import each_image, image_names
-from .pictures import Pictures, natural
-from .pixels import FORMATS, Item
+from .pictures import Pictures, natural, told_apart
+from .pixels import FORMATS, Item, opened
 
 __all__ = ["Encoding", "colour_name", "read_masks", "value_of", "write_masks"]
 
 Array = NDArray[Any]
 MOST = 64  # classes
-_MODES = {"1": "bits", "L": "grey", "I": "deep", "I;16": "deep", "I;16B": "deep", "I;16L": "deep", "P": "index"}
+_LEVELS = ("bits", "grey", "deep")  # from the least to the most values
+_MODES = {"1": "bits", "L": "grey", "P": "index"} | dict.fromkeys(("I", "I;16", "I;16B", "I;16L", "F"), "deep")
 _LOSSLESS = ("PNG", "TIFF", "BMP", "PPM", "GIF")
 
 
@@ -98,9 +99,9 @@ def value_of(text: str) -> int:
 def read_masks(path: str | Path) -> tuple[Pictures, Encoding]:
     """Read all masks below a folder as values, (1, H, W), and how they are written.
 
-    Levels of grey and places in a palette are the values themselves, colours are packed as 0xRRGGBB. Masks of several
-    kinds, or of palettes that differ, are read as colours. Grey JPEG files are cut at half: above it 255, below 0. More
-    than 64 different values raise InputError.
+    Levels of grey, whole numbers up to 65535, and places in a palette are the values themselves, colours are packed as
+    0xRRGGBB. Masks of colours or palettes that differ in kind are read as colours. Grey JPEG files are cut at half:
+    above it 255, below 0. More than 64 different values raise InputError.
 
     Examples
     --------
@@ -119,8 +120,8 @@ def read_masks(path: str | Path) -> tuple[Pictures, Encoding]:
     items: list[Item] = [root / name for name in names]
     kinds = each_image(_kind, items, names)
     kind, palette = kinds[0] if len(set(kinds)) == 1 else ("colour", ())
-    if {each for each, _ in kinds} == {"bits", "grey"}:
-        kind, palette = "grey", ()
+    if {each for each, _ in kinds} <= set(_LEVELS):
+        kind = max((each for each, _ in kinds), key=_LEVELS.index)
     arrays = each_image(partial(_values, kind=kind), items, names)
     lossy = [i for i, name in enumerate(names) if FORMATS.get(Path(name).suffix.lower()) == "JPEG"]
     if lossy and kind == "grey":
@@ -146,8 +147,8 @@ def write_masks(values: list[Array], encoding: Encoding, like: Pictures, folder:
     ('a/1.png', [7, 7, 7, 7])
     """
     paths = []
-    for mask, name in zip(values, like.names, strict=True):
-        path = folder / PurePosixPath(name).with_suffix(encoding.suffix)
+    for mask, name in zip(values, told_apart(like.names, encoding.suffix), strict=True):
+        path = folder / name
         with whole(path) as draft, draft.open("wb") as file:
             encoding.image(mask.reshape(mask.shape[-2:])).save(file, FORMATS[encoding.suffix.lower()])
         paths.append(path)
@@ -156,21 +157,33 @@ def write_masks(values: list[Array], encoding: Encoding, like: Pictures, folder:
 
 def _kind(item: Item) -> tuple[str, tuple[int, ...]]:
     """Return how one mask is written, and its palette."""
-    with Image.open(item) as image:  # type: ignore[arg-type]
+    with opened(item) as image:
         kind = _MODES.get(image.mode, "colour")
         return kind, tuple(image.getpalette() or ()) if kind == "index" else ()
 
 
 def _values(item: Item, kind: str) -> Array:
     """Return the values of one mask, (1, H, W)."""
-    with Image.open(item) as opened:  # type: ignore[arg-type]
-        image = ImageOps.exif_transpose(opened) or opened
+    with opened(item) as turned:
+        image = ImageOps.exif_transpose(turned) or turned
+        values = np.asarray(image)
+        if _MODES.get(image.mode) == "deep":
+            _require_levels(values, kind)
         if kind == "colour":
             red, green, blue = np.moveaxis(np.asarray(image.convert("RGB"), np.int32), 2, 0)
             packed: Array = (red << 16 | green << 8 | blue)[None]
             return packed
-        array = np.asarray(image.convert("L") if image.mode == "1" else image)
+        array = np.asarray(image.convert("L")) if image.mode == "1" else values
         return array.astype(np.uint16 if kind == "deep" else np.uint8)[None]
+
+
+def _require_levels(values: Array, kind: str) -> None:
+    """Refuse what no mask of 16 bit can hold, and such a mask among colours."""
+    low, high = values.min(), values.max()
+    if not (low >= 0 and high <= 65535 and (values == np.rint(values)).all()):
+        raise ValueError(f"values from {low:g} to {high:g}: classes are whole numbers from 0 to 65535")
+    if kind == "colour":
+        raise ValueError("levels of grey among masks of colours")
 
 
 def _few(arrays: list[Array], names: list[str], folder: str) -> None:

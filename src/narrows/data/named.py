@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from .arrays import ArraySource
     from .source import Source
 
-__all__ = ["DATASETS", "Dataset", "load", "table"]
+__all__ = ["DATASETS", "Dataset", "load", "meant", "table"]
+
+_RUN = ("model.json", "history.csv", "resume.pt")  # a folder with one of these is a run, and no data
 
 FASHION = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 DIGITS = tuple("0123456789")
@@ -39,6 +41,24 @@ class Dataset:
     folders: tuple[str, ...] = ()
     url: str = ""
     md5: tuple[tuple[str, str], ...] = ()
+
+
+def meant(data: object) -> str | None:
+    """Return the name of the dataset that is meant, if any; one that is a file or folder, too, is refused.
+
+    Examples
+    --------
+    >>> meant("Digits"), meant("./digits"), meant([[1.0]])
+    ('digits', None, None)
+    """
+    if not isinstance(data, str) or data.lower() not in DATASETS:
+        return None
+    path = Path(data)
+    held = {each.name for each in path.iterdir()} if path.is_dir() else set()
+    if path.is_file() or (held and held.isdisjoint(_RUN)):
+        came = f"{data!r} is a named dataset, and there is a {'file' if path.is_file() else 'folder'} of that name"
+        raise InputError(came, "one of the two", f"./{data}, or another place to read the named dataset from")
+    return data.lower()
 
 
 def load(name: str) -> Source:

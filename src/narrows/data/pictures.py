@@ -22,7 +22,7 @@ from .picture_file import ARRAYS, read_picture
 from .pixels import encode_image, placed, widen
 from .source import digest
 
-__all__ = ["Pictures", "alike", "matched", "png_names", "read_pictures", "write_pictures"]
+__all__ = ["Pictures", "alike", "matched", "read_pictures", "told_apart", "write_pictures"]
 
 Array = NDArray[Any]
 
@@ -111,16 +111,16 @@ def stem(name: str) -> str:
     return PurePosixPath(name).with_suffix("").as_posix()
 
 
-def png_names(names: Sequence[str]) -> tuple[str, ...]:
-    """Return names for PNG files: another ending, or one more where two names differ in theirs only.
+def told_apart(names: Sequence[str], suffix: str = ".png") -> tuple[str, ...]:
+    """Return names with another ending, or with one more where two names differ in theirs only.
 
     Examples
     --------
-    >>> png_names(["a.jpg", "b.bmp", "b.png"])
+    >>> told_apart(["a.jpg", "b.bmp", "b.png"])
     ('a.png', 'b.bmp.png', 'b.png.png')
     """
     counts = Counter(map(stem, names))
-    return tuple(f"{stem(name) if counts[stem(name)] == 1 else name}.png" for name in names)
+    return tuple(f"{stem(name) if counts[stem(name)] == 1 else name}{suffix}" for name in names)
 
 
 def matched(A: Pictures, B: Pictures) -> tuple[Pictures, Pictures, list[str]]:

@@ -17,6 +17,7 @@ from narrows.errors import InputError
 from .image_files import image_names
 from .image_schema import ImageSchema
 from .images import load_images
+from .named import meant
 from .objects import dense
 from .pixels import FORMATS
 from .schema import Schema
@@ -183,7 +184,8 @@ class ImagePieces(Pieces):
 
     def sample(self) -> Source:
         """Return the images that are sampled; their sizes settle that of all."""
-        return replace(self._source(self.sampled, None), notes=self.found)
+        source = self._source(self.sampled, None)
+        return replace(source, notes=(*self.found, *source.notes))
 
     def _source(self, at: Any, like: Schema | None) -> Source:
         files = [self.paths[i] for i in at]
@@ -225,6 +227,8 @@ class Decoded:
 
 def pieces_of(data: str, image_size: tuple[int, int] | None = None) -> Pieces | None:
     """Return the rows of a file piece by piece, or None where it can only be read as a whole."""
+    if meant(data):
+        return None
     path = Path(data).expanduser()
     if path.is_dir():
         return ImagePieces(path, image_size)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
@@ -12,7 +14,7 @@ from PIL import Image, ImageOps
 
 from .deep import is_deep, read_deep, write_deep
 
-__all__ = ["FORMATS", "Header", "encode_image", "header", "pixels", "placed", "resize", "suffix_for", "widen"]
+__all__ = ["FORMATS", "Header", "encode_image", "header", "opened", "pixels", "placed", "resize", "suffix_for", "widen"]
 
 FORMATS = {
     ".png": "PNG",
@@ -46,6 +48,23 @@ class Header:
     reduced: bool
 
 
+@contextmanager
+def opened(item: Item) -> Iterator[Image.Image]:
+    """Open a file while it is read, and not by its path: Pillow maps some into memory then, and turns them wrongly.
+
+    Examples
+    --------
+    >>> with opened(Image.new("L", (5, 3))) as image:
+    ...     image.size
+    (5, 3)
+    """
+    if isinstance(item, Image.Image):
+        yield item
+        return
+    with item.open("rb") as file, Image.open(file) as image:
+        yield image
+
+
 def header(item: Item) -> Header:
     """Read size (after its EXIF orientation), channels and bit depth of one image.
 
@@ -55,8 +74,7 @@ def header(item: Item) -> Header:
     >>> found.height, found.width, found.channels, found.depth
     (3, 5, 4, 8)
     """
-    image = _open(item)
-    try:
+    with opened(item) as image:
         found = is_deep(image)  # before anything is loaded
         deep = found and isinstance(item, Path)
         orientation = image.getexif().get(0x0112, 1)
@@ -70,9 +88,6 @@ def header(item: Item) -> Header:
         frames = getattr(image, "n_frames", 1)
         reduced = found != deep or _deep_inks(image)
         return Header(height, width, CHANNELS[mode], depth, frames, orientation not in (0, 1), reduced)
-    finally:
-        if isinstance(item, Path):
-            image.close()
 
 
 def pixels(item: Item, channels: int, depth: int, size: tuple[int, int]) -> NDArray[Any]:
@@ -83,16 +98,12 @@ def pixels(item: Item, channels: int, depth: int, size: tuple[int, int]) -> NDAr
     >>> pixels(Image.new("L", (5, 3), 7), 3, 8, (3, 5)).sum(axis=(1, 2)).tolist()
     [105, 105, 105]
     """
-    image = _open(item)
-    try:
+    with opened(item) as image:
         if isinstance(item, Path) and is_deep(image):
             array = read_deep(item)
         else:
             upright = ImageOps.exif_transpose(image)
-            array = _array(upright if upright is not None else image)
-    finally:
-        if isinstance(item, Path):
-            image.close()
+            array = _array(upright if upright is not None else image, getattr(image, "tag_v2", {}))
     if depth == 16 and array.dtype == np.uint8:
         array = array.astype(np.uint16) * np.uint16(257)
     return resize(widen(array, channels), size)
@@ -182,10 +193,6 @@ def placed(folder: Path, name: str, channels: int, depth: int) -> Path:
     return path if path.suffix == suffix else path.with_name(path.name + suffix)
 
 
-def _open(item: Item) -> Image.Image:
-    return Image.open(item) if isinstance(item, Path) else item
-
-
 def _written_size(image: Image.Image) -> tuple[int, int]:
     """Return width and height before the image is turned upright; Pillow turns those of TIFF files early."""
     tags = getattr(image, "tag_v2", {})
@@ -197,13 +204,14 @@ def _deep_inks(image: Image.Image) -> bool:
     return image.mode == "CMYK" and max(getattr(image, "tag_v2", {}).get(258, (8,))) > 8
 
 
-def _array(image: Image.Image) -> NDArray[Any]:
-    """Pixels as uint8 or uint16, shape ``(C, H, W)``."""
+def _array(image: Image.Image, tags: Any) -> NDArray[Any]:
+    """Pixels as uint8 or uint16, shape ``(C, H, W)``; ``tags`` are those of a TIFF file."""
     if image.mode.startswith("I"):
         deep = np.asarray(image)
         if deep.min() < 0 or deep.max() > 65535:
             raise OSError(f"pixels from {deep.min()} to {deep.max()}: 8 and 16 bit images are read")
-        return deep.astype(np.uint16)[None]
+        white = tags.get(262) == 0 and image.mode != "I"  # 0 is white, which Pillow turns in 8 bit only
+        return ((1 << tags[258][0]) - 1 - deep if white else deep).astype(np.uint16)[None]
     if image.mode in ("P", "PA", "LA", "La", "RGBa"):
         alpha = image.mode != "P" or "transparency" in image.info
         image = image.convert("RGBA" if alpha else "RGB")

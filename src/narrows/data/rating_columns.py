@@ -55,18 +55,23 @@ class Table:
         return text.set(text == "", None)
 
     def ratings(self, column: str) -> pl.Series:
-        """Return a column as numbers; a cell that is none raises ``InputError`` with its row."""
+        """Return a column as numbers; a cell that is none, or infinite, raises ``InputError`` with its row."""
         series = self.frame[column]
         if series.dtype == pl.String:
             try:
-                return as_type(series, pl.Float64(), decimal_comma=self.comma)
+                series = as_type(series, pl.Float64(), decimal_comma=self.comma)
             except InputError as error:
                 came = str(error).partition(". Accepted")[0]
                 hint = "correct it, or --implicit if every line counts"
                 raise InputError(came, "a number for each rating", hint) from None
         if not (series.dtype.is_numeric() or series.dtype == pl.Boolean):
             raise InputError(f"{self.name!r}: {column!r} holds no numbers", "ratings", "--rating COLUMN, or --implicit")
-        return series.cast(pl.Float64).fill_nan(None)
+        numbers = series.cast(pl.Float64).fill_nan(None)
+        wrong = numbers.is_infinite().arg_true()
+        if len(wrong):
+            came = f"column {column!r}, row {wrong[0]} holds an infinite rating, one of {len(wrong):,}"
+            raise InputError(came, "a finite number for each rating", "leave these lines out")
+        return numbers
 
 
 def rating_table(path: Path, known: Collection[str] = ()) -> Table:

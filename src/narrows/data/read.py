@@ -47,8 +47,9 @@ def read(data: object, *, like: Schema | None = None, image_size: tuple[int, int
     >>> source.kind, source.fit_schema().feature_names
     ('table', ('c0', 'c1'))
     """
-    if isinstance(data, str) and data.lower() in named.DATASETS:
-        return named.load(data.lower())
+    name = named.meant(data)
+    if name is not None:
+        return named.load(name)
     if isinstance(data, str | Path):
         path = Path(data).expanduser()
         try:

@@ -1,11 +1,12 @@
-"""Dates and times as texts, in the form that they came in."""
+"""Dates and times as texts, in the form that they came in, and what lies between them."""
 
+from datetime import timedelta
 from typing import Any
 
 import polars as pl
 from numpy.typing import NDArray
 
-__all__ = ["date_text", "time_texts"]
+__all__ = ["date_text", "interval_of", "time_texts"]
 
 
 def date_text(series: pl.Series, format: str) -> pl.Series:
@@ -37,3 +38,20 @@ def time_texts(stamps: pl.Series, form: str | None = None) -> NDArray[Any]:
     texts = stamps.cast(pl.String)
     bare = texts.str.replace(r"\.0+($|[^0-9])", "$1") if isinstance(stamps.dtype, pl.Datetime) else texts
     return (texts if bare.str.contains(".", literal=True).any() else bare).to_numpy()
+
+
+def interval_of(stamps: pl.Series, interval: float) -> tuple[float, str]:
+    """Return an interval in units that the times are stored in as seconds, of numbers as it is, and in words.
+
+    Examples
+    --------
+    >>> from datetime import datetime
+    >>> interval_of(pl.Series([datetime(2024, 1, 31, 12)]), 3.6e9), interval_of(pl.Series([1, 2]), 0.5)
+    ((3600.0, '1:00:00'), (0.5, '0.5'))
+    """
+    kind = stamps.dtype
+    if not kind.is_temporal():
+        return interval, f"{interval:g}"
+    a_second = {"ms": 1e3, "us": 1e6}.get(getattr(kind, "time_unit", "ns") or "us", 1e9)
+    seconds = interval * 86_400 if kind == pl.Date else interval / a_second
+    return seconds, str(timedelta(seconds=seconds))

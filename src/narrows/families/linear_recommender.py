@@ -61,7 +61,7 @@ class LinearRecommender(Estimator):
         network = as_part("network", self.network)
         if not isinstance(network, ItemItem | None):
             came = f"network={self.network!r} is no item-item matrix"
-            raise InputError(came, "None or 'item-item'", "AutoEncoder(network=...)")
+            raise InputError(came, "None or 'item-item'", "leave it out, or family vae")
         return ItemItem()
 
     def build(self, problem: Problem) -> Model:

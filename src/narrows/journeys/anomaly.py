@@ -43,6 +43,10 @@ class AnomalyJourney(RowsJourney):
         if classes is not None:
             return source
         if self.label is None:
+            if source.labels is not None:
+                words = f"{source.name!r}: 'y' is not used; --label y reads anomalies from it"
+                notes = (words if "'y' is read as labels" in note else note for note in source.notes)
+                source = replace(source, notes=tuple(notes))
             return replace(_bare(source), test=None if source.test is None else _bare(source.test))
         return labelled(source, self.label)
 
@@ -108,6 +112,9 @@ def labelled(source: Source, name: str) -> Source:
         made: Source = replace(source, frame=source.frame.drop(name), id_columns=others, notes=(*source.notes, note))
         labels = found.to_numpy()
     elif name == "y" and source.class_names is not None and (strange := strange_names(source.class_names)):
+        missing = 0 if source.labels is None else int((source.labels < 0).sum())
+        if missing:
+            raise InputError(f"{missing} rows of {source.name!r} have no label in 'y'", accepted, "leave them out")
         made, labels = source, np.array(strange)[source.labels]
     else:
         columns = source.frame.columns if isinstance(source, TableSource) else []

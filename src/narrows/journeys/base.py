@@ -8,6 +8,7 @@ from typing import Any, ClassVar, NamedTuple, dataclass_transform
 
 import numpy as np
 
+from narrows.data.named import meant
 from narrows.errors import ArtefactError, InputError
 from narrows.params import claim, kebab, param
 from narrows.tasks.base import Evaluation, Rows, Task
@@ -102,6 +103,7 @@ class Journey(ABC):
 
 def journey_for(task: Task, request: Request, settings: Mapping[str, Any]) -> Journey:
     """Return the journey for a task and data, with the settings that are its own; settings of no use are refused."""
+    meant(request.data)
     serving = [cls for cls in JOURNEYS.values() if task.name in cls.serves]
     for cls in sorted(serving, key=lambda cls: cls.last):
         own = {spec.name for spec in fields(cls)}

@@ -1,5 +1,6 @@
 """Pictures among which anomalies are looked for, pixel by pixel."""
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar, NamedTuple
@@ -7,12 +8,12 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from narrows.data.masks import read_masks
-from narrows.data.pictures import Pictures, alike, png_names, read_pictures, write_pictures
+from narrows.data.pictures import Pictures, alike, read_pictures, told_apart, write_pictures
 from narrows.data.pixels import FORMATS
 from narrows.errors import InputError, listed
 from narrows.journeys.base import Journey, Judged, Request, Say
 from narrows.journeys.outputs import write_table
-from narrows.journeys.pictures import inside, mixed, outside, set_aside, sizes
+from narrows.journeys.pictures import inside, mixed, outside, set_aside, sizes, smaller, unmasked
 from narrows.params import param
 from narrows.tasks.anomaly_evidence import flags_of
 from narrows.tasks.anomaly_pictures import (
@@ -137,7 +138,7 @@ class ImageAnomalyJourney(Journey):
         ids = np.array(pictures.names)
         top = -task.offset_ if np.isfinite(task.offset_) else max(task.calibration_)
         painted = [paint(*pair, top) for pair in zip(pictures.arrays, maps, strict=True)]
-        overlays = Pictures("heatmaps", png_names(pictures.names), painted)
+        overlays = Pictures("heatmaps", told_apart(pictures.names), painted)
         made = write_pictures(painted, overlays, folder / "heatmaps")
         return [write_table(columns, folder / "scores.csv", ids, "file"), *made]
 
@@ -147,8 +148,8 @@ class ImageAnomalyJourney(Journey):
 
     def apply(self, task: Any, card: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
         """Write scores and heat maps of new images."""
-        pictures = read_pictures(request.data)
-        for note in pictures.notes:
+        pictures = unmasked(request.data, MASKS)
+        for note in (*pictures.notes, *smaller(pictures, card["channels"], card["dtype"])):
             say(note)
         arrays = alike(pictures.arrays, card["channels"], card["dtype"])
         return self.save(task, pictures, [heat(parts_of(task), each, self.patch) for each in arrays], out)
@@ -212,7 +213,12 @@ def masks_of(bad: Pictures, truth: Path | None) -> tuple[list[np.ndarray | None]
         return [None] * len(bad), []
     masks, _ = read_masks(truth)
     known = {_key(name): array[0] > 0 for name, array in zip(masks.names, masks.arrays, strict=True)}
-    found = [known.get(_key(name), known.get(_key(PurePosixPath(name).name))) for name in bad.names]
+    short = [_key(PurePosixPath(name).name) for name in bad.names]
+    counts = Counter(short)  # of several images of one name, nobody knows whose mask it is
+    found = [
+        known.get(_key(name), known.get(key) if counts[key] == 1 else None)
+        for name, key in zip(bad.names, short, strict=True)
+    ]
     for name, mask, array in zip(bad.names, found, bad.arrays, strict=True):
         if mask is not None and mask.shape != array.shape[1:]:
             raise InputError(f"{name!r} and its mask differ in size", "masks of their images' sizes")

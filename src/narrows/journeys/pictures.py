@@ -4,12 +4,13 @@ import re
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from narrows.data.image_files import lessened
 from narrows.data.pictures import Pictures, read_pictures
 from narrows.data.pixels import FORMATS
 from narrows.journeys.base import Journey, Judged, Request, Say
@@ -17,7 +18,7 @@ from narrows.params import param
 from narrows.tasks.base_pictures import Examples
 from narrows.training.seeds import seed_of
 
-__all__ = ["Found", "PicturesJourney", "consecutive", "inside", "outside", "set_aside"]
+__all__ = ["Found", "PicturesJourney", "consecutive", "inside", "outside", "set_aside", "unmasked"]
 
 _FEW = 4  # fewer pictures are not split: everything is measured on those that were learnt
 
@@ -120,7 +121,7 @@ class PicturesJourney(Journey):
     def apply(self, task: Any, card: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
         """Write the results for new pictures."""
         pictures = self.inputs(request)
-        for note in pictures.notes:
+        for note in (*pictures.notes, *smaller(pictures, task.estimator_.shapes_[0][0])):
             say(note)
         return self.save(task, pictures, out, fresh=True)
 
@@ -139,6 +140,13 @@ def mixed(pictures: Pictures) -> list[str]:
     return [said] if len(counts) > 1 else []
 
 
+def smaller(pictures: Pictures, channels: int, dtype: str | None = None) -> list[str]:
+    """Return in words which pictures have more channels, or a deeper type, than those of the fit had."""
+    bits = 64 if dtype is None else 8 * np.dtype(dtype).itemsize
+    kinds = [(len(array), 8 * array.dtype.itemsize) for array in pictures.arrays]
+    return lessened(kinds, channels, bits, pictures.name)
+
+
 def _valid(request: Request) -> Request:
     """Return the request for the user's validation data: one folder, or two with a comma between."""
     data, _, second = (request.valid or "").partition(",")
@@ -151,6 +159,17 @@ def inside(data: Path, names: Sequence[str]) -> Path | None:
     """Return the folder in ``data`` that has the first of these names, whatever the case; none where there is none."""
     folders = {path.name.lower(): path for path in data.iterdir() if path.is_dir()} if data.is_dir() else {}
     return next((folders[name] for name in names if name in folders), None)
+
+
+def unmasked(data: str, masks: Sequence[str]) -> Pictures:
+    """Return the pictures of a folder without those that are masks by their folder, and a note on these."""
+    pictures, place = read_pictures(data), inside(Path(data).expanduser(), masks)
+    index = [i for i, name in enumerate(pictures.names) if place is None or not name.startswith(f"{place.name}/")]
+    left = len(pictures) - len(index)
+    if place is None or not left or not index:
+        return pictures
+    note = f"{left} images in {place.name!r} are masks by their folder, and are not read"
+    return replace(pictures.take(index), notes=(*pictures.notes, note))
 
 
 def outside(data: Path, read: Sequence[Path]) -> list[str]:

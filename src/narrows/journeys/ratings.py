@@ -131,7 +131,7 @@ class RatingsJourney(Journey):
 def for_counts(task: Task, given: Mapping[str, Any]) -> list[str]:
     """Set up an autoencoder that trains for counts, as Liang et al. (2018) do, where the user said nothing."""
     model = task.resolve()
-    if model.epochs == 0:  # a closed form
+    if type(model)().epochs == 0:  # a closed form, whatever is trained after it
         return []
     names = [name for name in _COUNTS if hasattr(model, name) and name not in given]
     names = [name for name in names if not (name == "corruption" and hasattr(model, "noise"))]

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from narrows.data.masks import Encoding, read_masks, write_masks
-from narrows.data.pictures import Pictures, alike, matched, png_names, read_pictures, write_pictures
+from narrows.data.pictures import Pictures, alike, matched, read_pictures, told_apart, write_pictures
 from narrows.errors import InputError
 from narrows.journeys.base import Request, Say
 from narrows.journeys.pictures import Found, PicturesJourney, inside
@@ -67,7 +67,7 @@ class SegmentJourney(PicturesJourney):
         masks = task.predict_pictures(pictures.arrays)
         paths = write_masks(masks, self.encoding, pictures, folder / "masks")
         painted = [paint(*pair, task.order_) for pair in zip(pictures.arrays, masks, strict=True)]
-        overlays = Pictures("overlays", png_names(pictures.names), painted)
+        overlays = Pictures("overlays", told_apart(pictures.names), painted)
         return paths + write_pictures(painted, overlays, folder / "overlays")
 
     def inputs(self, request: Request) -> Pictures:

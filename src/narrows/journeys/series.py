@@ -12,7 +12,7 @@ import polars as pl
 from narrows.data import Schema, Source, read, schema_from_json
 from narrows.data.table_schema import TableSchema
 from narrows.data.tables import TableSource
-from narrows.data.times import time_texts
+from narrows.data.times import interval_of, time_texts
 from narrows.data.windows import Steps, regular_steps, spread, window_starts
 from narrows.errors import InputError
 from narrows.journeys.anomaly import labelled
@@ -26,6 +26,7 @@ from narrows.tasks.base import Task
 __all__ = ["SeriesJourney"]
 
 _PARTS = (0.6, 0.8)  # of the time is learnt from; what follows sets the threshold, up to ...; the rest is measured on
+_NEAR = 0.05  # share by which the interval of new steps may differ from that of the fit
 _FEW, _MOST = 200, 20_000  # windows that are learnt from
 
 
@@ -130,13 +131,18 @@ class SeriesJourney(Journey):
         return [self._put(self.made, self.scores, folder, parts)]
 
     def card(self) -> dict[str, Any]:
-        """Return the schema of the channels."""
-        return {"schema": self.schema.to_json()}
+        """Return the schema of the channels, and the interval of the steps."""
+        return {"schema": self.schema.to_json(), "interval": interval_of(self.made.stamps, self.made.steps.interval)}
 
     def apply(self, task: Any, card: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
         """Write the scores of a new series."""
         self.task, self.schema = task, schema_from_json(card["schema"])
         made = self._read(request.data, self.schema)
+        found, words = interval_of(made.stamps, made.steps.interval)
+        fitted, said = card.get("interval", (found, words))
+        if abs(found - fitted) > _NEAR * fitted:
+            came = f"{made.source.name!r} has a step every {words}, and the model was fitted to one every {said}"
+            raise InputError(came, "the interval of the fit", f"rows every {said}, or a fit to rows such as these")
         for note in (*made.notes, *self.schema.warnings(made.source), *gaps(self.schema, made.source)):
             say(note)
         values = made.steps.at(self.schema.encode(made.source))

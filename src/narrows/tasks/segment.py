@@ -137,7 +137,8 @@ class Segmenter(PicturesTask, Task, name="segment"):
         for mask in masks:
             for value, count in zip(*np.unique(mask, return_counts=True), strict=True):
                 counts[int(value)] = counts.get(int(value), 0) + int(count)
-        counts.pop(-1 if self.void_ is None else self.void_, None)
+        if self.void_ is not None:
+            counts.pop(self.void_, None)
         if len(counts) < 2 or min(counts) < 0:
             held = ", ".join(map(str, sorted(counts))) or "nothing that counts"
             raise InputError(f"All masks together hold {held}", "two classes or more, whole numbers from 0 on")
@@ -162,7 +163,8 @@ class Segmenter(PicturesTask, Task, name="segment"):
         order = np.argsort(values)
         place = np.searchsorted(np.asarray(values)[order], mask.reshape(mask.shape[-2:])).clip(max=len(values) - 1)
         index: Array = order[place].astype(np.uint8)
-        index[mask.reshape(index.shape) == (-1 if self.void_ is None else self.void_)] = len(values)
+        if self.void_ is not None:
+            index[mask.reshape(index.shape) == self.void_] = len(values)
         return index
 
     def _shares(self, picture: Array) -> Array:
