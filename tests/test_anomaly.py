@@ -338,3 +338,17 @@ def test_settings_changed_after_a_fit_score_the_same_before_and_after_a_save(tmp
     assert abs(now - before).max() > 0.01
     found.save(tmp_path / "run")
     assert nw.load(tmp_path / "run").score_samples(X) == pytest.approx(now, abs=1e-6)
+
+
+def test_rows_without_a_label_are_not_judged() -> None:
+    X = rows(200, 30)
+    fitted, labels = detector().fit(X), np.repeat([0, 1, -1], [60, 20, 20])
+    held = np.concatenate([rows(60, 31), rows(20, 32) + 30, rows(20, 33) + 90])
+    names = ("ok", "broken")
+    found = fitted.evaluate(Rows(X), Rows(held, labels, names))
+    assert (
+        found.metrics["auroc"].value
+        == fitted.evaluate(Rows(X), Rows(held[:80], labels[:80], names)).metrics["auroc"].value
+    )
+    assert "20 of 100 held-out rows have no label and are not judged." in found.notes
+    assert "planted" in fitted.evaluate(Rows(X), Rows(held, np.full(100, -1), names)).metrics["auroc"].label

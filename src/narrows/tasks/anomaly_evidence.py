@@ -26,7 +26,9 @@ def evaluation(detector: "AnomalyDetector", train: Rows, held: Rows) -> Evaluati
 
     Competitors learn from the same rows as the detector, and their thresholds come from the same rows put aside.
     """
+    held, left_out = _labelled(held)
     rows, labels, notes = _judged(held)
+    notes = left_out + notes
     score = -detector.score_samples(rows)
     flags = score > -detector.offset_
     ours = _numbers(labels, score, flags)
@@ -99,6 +101,17 @@ def planted(X: np.ndarray, seed: int) -> np.ndarray:
     moved = draw.choice([-1.0, 1.0], n) * draw.uniform(3, 6, n) * spread[column]
     made[line[far], column[far]] += moved[far]
     return made.reshape(X.shape)
+
+
+def _labelled(held: Rows) -> tuple[Rows, list[str]]:
+    """Return the rows that have a label, where some have; all of them where none has."""
+    known = np.ones(0, bool) if held.labels is None else np.asarray(held.labels) >= 0
+    if known.all():
+        return held, []
+    if not known.any():
+        return held._replace(labels=None), []
+    note = f"{int((~known).sum())} of {len(known)} held-out rows have no label and are not judged."
+    return held._replace(X=held.X[known], labels=np.asarray(held.labels)[known]), [note]
 
 
 def _judged(held: Rows) -> tuple[np.ndarray, np.ndarray, list[str]]:
