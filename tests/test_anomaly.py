@@ -344,7 +344,7 @@ def test_rows_without_a_label_are_not_judged() -> None:
     X = rows(200, 30)
     fitted, labels = detector().fit(X), np.repeat([0, 1, -1], [60, 20, 20])
     held = np.concatenate([rows(60, 31), rows(20, 32) + 30, rows(20, 33) + 90])
-    names = ("ok", "broken")
+    names = ("normal", "anomaly")
     found = fitted.evaluate(Rows(X), Rows(held, labels, names))
     assert (
         found.metrics["auroc"].value
