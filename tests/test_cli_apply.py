@@ -1,5 +1,6 @@
 """``narrows apply``: new rows, codes, and what differs from the rows of the fit."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -123,3 +124,16 @@ def test_more_results_go_into_a_folder_that_is_asked_for_twice(home: Path, tmp_p
     for extra in ([], ["--overwrite"]):
         ok("apply", home / "x", home / "x.npy", "-o", tmp_path / "out", *extra)
     assert main(["apply", str(home / "x"), str(home / "x.npy"), "-o", str(tmp_path / "out")]) == 2
+
+
+def test_what_an_earlier_call_wrote_does_not_stay_among_the_new_files(home: Path, tmp_path: Path) -> None:
+    out, draw = tmp_path / "out", np.random.default_rng(0)
+    for names in (("a", "b", "c"), ("b",)):
+        folder = tmp_path / "".join(names)
+        folder.mkdir()
+        for name in names:
+            Image.fromarray(draw.integers(0, 256, (8, 8), np.uint8)).save(folder / f"{name}.png")
+        ok("apply", home / "dn", folder, "-o", out, "--overwrite")
+        (out / "cleaned" / "mine.txt").write_text("a file of my own")
+    assert sorted(path.name for path in (out / "cleaned").iterdir()) == ["b.png", "mine.txt"]
+    assert json.loads((out / "summary.json").read_text())["files"] == ["cleaned/b.png"]

@@ -44,10 +44,24 @@ def apply(options: Options) -> int:
         notes.append(text)
         sys.stderr.write(f"{text}\n")
 
+    earlier = _earlier(out)
     paths = journey.apply(load(run), own, request, out, tell)
+    for path, written in earlier.items():
+        if path.is_file() and path.stat().st_mtime_ns == written:  # by the earlier call, and not by this one
+            path.unlink()
     _summarise(options, paths, notes, out)
     sys.stdout.write(f"{_named(paths, out)}\n")
     return 0
+
+
+def _earlier(out: Path) -> dict[Path, int]:
+    """Return the files that an earlier call wrote into ``out``, as its summary has them, and when each was written."""
+    try:
+        names = json.loads((out / "summary.json").read_text(encoding="utf-8"))["files"]
+        files = [out / name for name in names if (out / name).resolve().is_relative_to(out.resolve())]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return {each: each.stat().st_mtime_ns for each in files if each.is_file()}
 
 
 def _require(journey: Journey, options: Options, given: dict[str, Any]) -> None:
@@ -68,9 +82,11 @@ def _require(journey: Journey, options: Options, given: dict[str, Any]) -> None:
 
 def _summarise(options: Options, paths: list[Path], notes: list[str], out: Path) -> None:
     """Write what was done to ``summary.json``: the run, the data, what was said of them, and where the outputs are."""
-    named = sorted({path.relative_to(out).parts[0] for path in paths})
+    files = [path.relative_to(out) for path in paths]
+    named = sorted({path.parts[0] for path in files})
     data = options.data or getattr(options, "history", None)
     facts = {"run": options.run, "data": data, "notes": notes, "outputs": named}
+    facts["files"] = [path.as_posix() for path in files]
     write_text(out / "summary.json", json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
 
 

@@ -35,7 +35,7 @@ def open_activations(data: str, tensor: str | None = None) -> tuple[Activations,
     paths, notes = _files(data)
     shards = []
     for path in paths:
-        shard, shape = _npy(path) if path.suffix == ".npy" else _safetensors(path, tensor)
+        shard, shape = _npy(path) if path.suffix.lower() == ".npy" else _safetensors(path, tensor)
         shards.append(shard)
         if len(shape) > 2:
             notes.append(f"{path.name}: axes {shape} are read as {len(shard.values):,} rows of {shape[-1]}")
@@ -54,11 +54,11 @@ def _files(data: str) -> tuple[list[Path], list[str]]:
         found, others = [path], 0
     elif path.is_dir():
         files = [each for each in path.iterdir() if each.is_file() and not each.name.startswith(".")]
-        found = [each for each in files if each.suffix in SUFFIXES]
+        found = [each for each in files if each.suffix.lower() in SUFFIXES]
         others = len(files) - len(found)
     else:
         found, others = [Path(each) for each in glob.glob(str(path))], 0
-    if not found or not all(each.suffix in SUFFIXES for each in found):
+    if not found or not all(each.suffix.lower() in SUFFIXES for each in found):
         raise InputError(f"{data} holds no activations" if path.exists() else f"there is nothing at {data}", ACCEPTED)
     found.sort(key=lambda each: [int(w) if w.isdigit() else w for w in re.split(r"(\d+)", each.name)])
     return found, [f"{data}: {others} other files are not read"] if others else []

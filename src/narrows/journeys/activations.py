@@ -44,7 +44,7 @@ class ActivationsJourney(Journey):
     def takes(self, task: Task, request: Request) -> bool:
         """Return whether these are files of activations, or none at all, which is said later."""
         path = Path(request.data)
-        return path.suffix in SUFFIXES or path.is_dir() or not path.exists()
+        return path.suffix.lower() in SUFFIXES or path.is_dir() or not path.exists()
 
     def fit(self, task: Task, request: Request, say: Say) -> dict[str, Any]:
         """Map the files, put some rows aside, and train on the others."""
