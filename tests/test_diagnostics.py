@@ -13,6 +13,7 @@ from narrows.fitted.diagnostics import codebook_use, diagnose, latent_use, outpu
 from narrows.likelihood import Categorical, Gaussian
 from narrows.model import Model
 from narrows.networks import Conv, Dense, Linear, Sizes
+from narrows.tasks.base import Rows
 
 
 @pytest.fixture(autouse=True)
@@ -158,17 +159,17 @@ def test_rows_far_from_zero_raise_no_alarm():
 @pytest.mark.parametrize(
     ("dead", "scale", "said"),
     [
-        ([], 1.0, ""),
+        ([], 1.0, "Rows come back worse than as their mean row"),  # nothing is dead, nothing is learnt
         (list(range(6)), 1.0, "The output is zero for every row"),
         ([1, 5], 1.0, "2 of 6 values are zero for every row, but hold 3"),
-        ([5], 0.0, ""),  # the target is zero there too
-        ([5], 0.1, ""),  # hardly anything is lost
+        ([5], 0.0, "Rows come back worse"),  # the target is zero there too
+        ([5], 0.1, "Rows come back worse"),  # hardly anything is lost
     ],
 )
 def test_dead_outputs(dead, scale, said):
     found = diagnose(*relu(dead, scale))
-    assert [text[: len(said)] for text in found] == [said] * bool(said)
-    assert all("output=sigmoid" in text for text in found)
+    assert [text[: len(said)] for text in found] == [said]
+    assert ("output=sigmoid" in found[0]) == (not said.startswith("Rows"))
 
 
 def test_outputs_that_are_the_same_for_every_row():
@@ -205,3 +206,21 @@ def test_what_a_code_does_not_have_is_refused():
         latent_use(model, ROWS)
     with pytest.raises(InputError, match="Free has no indices"):
         codebook_use(model, ROWS)
+
+
+def test_rows_that_come_back_worse_than_their_mean_are_told():
+    draw = np.random.default_rng(0)
+    X = draw.normal(size=(200, 2)) @ draw.normal(size=(2, 8))
+    fitted = nw.AutoEncoder(latent_dim=2, network="dense:16", epochs=0, start="random", random_state=0).fit(X)
+    error = np.square(fitted.reconstruct(X) - X).sum() / np.square(X - X.mean(0)).sum()
+    assert output_use(fitted.model_, Pairs(X)).error == pytest.approx(error, rel=1e-5)
+    (advice,) = fitted.set_params(start="random").diagnose(X + 5)
+    assert advice.startswith("Rows come back worse than as their mean row")
+    assert nw.AutoEncoder(latent_dim=2, epochs=5, random_state=0).fit(X).diagnose(X) == []
+
+
+def test_anomalies_are_diagnosed_in_the_units_of_the_fit():
+    X = 1000 + 50 * np.random.default_rng(0).normal(size=(200, 4))
+    found = nw.AnomalyDetector(epochs=20, random_state=0).fit(X)
+    assert found.estimator_.diagnose(found.as_read(Rows(X)).X) == []
+    assert found.estimator_.diagnose(X) != []

@@ -27,6 +27,7 @@ _IDLE = 0.25  # share of the latent dimensions that may be idle without a word
 _UNUSED = 0.5  # share of a codebook that may be unused without a word ...
 _SEEN = 2  # ... once so many vectors per code were looked at
 _LOST = 0.01  # share of the target's variance that dead outputs may hold without a word
+_WORSE = 1.1  # squared error above which, as a multiple of the variance, the mean row would do better
 _CONSTANT = 1e-5  # outputs whose deviation is a smaller share of their size than this are constant
 
 
@@ -63,15 +64,16 @@ class OutputUse(NamedTuple):
     spread: float  # deviation between rows, as a share of their size or of the target's own; 0 when all give the same
     lost: float  # share of the target's variance that is held by values that are zero for every row
     target: float  # variance of the target, summed over its values
+    error: float  # squared error of the mean output as a multiple of that; 0 where they are not of one kind
 
 
 def diagnose(model: Model, pairs: Pairs, where: torch.device | None = None) -> list[str]:
     """Return what is wrong with a fitted model, one sentence each with what to do; nothing when nothing is.
 
-    It speaks of outputs that are zero or constant for all rows (though the targets differ), of dead outputs that hold
-    more than 1 per cent of the target's variance, of a collapsed posterior (a quarter of the latent dimensions or more
-    is not active), and of a codebook of which less than half is used (where two vectors or more came for each code).
-    Of many rows it looks at 10 000, evenly spaced.
+    It speaks of outputs that are zero or constant for all rows (though the targets differ), of rows that come back
+    worse than as their mean row, of dead outputs that hold more than 1 per cent of the target's variance, of a
+    collapsed posterior (a quarter of the latent dimensions or more is not active), and of a codebook of which less than
+    half is used (where two vectors or more came for each code). Of many rows it looks at 10 000, evenly spaced.
 
     Examples
     --------
@@ -95,13 +97,18 @@ def diagnose(model: Model, pairs: Pairs, where: torch.device | None = None) -> l
 
 def output_use(model: Model, pairs: Pairs, where: torch.device | None = None) -> OutputUse:
     """Return how the decoder's numbers differ between rows."""
+    comparable = not (model.likelihood.labels or model.likelihood.counts)
 
     def values(model: Model, batch: Batch) -> Tensor:
         code, skips = model.encode(batch.x, batch.cond)
         params = model.decode(code.z, skips, batch.cond)
-        return torch.cat([params.flatten(1), batch.target.flatten(1).to(params)], 1)
+        target = batch.target.to(params)
+        gap = model.likelihood.mean(params) - target if comparable else torch.zeros_like(target)
+        return torch.cat([params.flatten(1), target.flatten(1), gap.flatten(1)], 1)
 
-    mean, variance = _moments(model, pairs, values, where)
+    (mean, gap), (variance, spread_of_gap) = (
+        np.split(each, [-math.prod(pairs.shapes[1])]) for each in _moments(model, pairs, values, where)
+    )
     size = len(mean) - math.prod(pairs.shapes[1])
     zero = (mean[:size] == 0) & (variance[:size] == 0)
     total = np.sum(mean[:size] ** 2 + variance[:size])
@@ -110,7 +117,8 @@ def output_use(model: Model, pairs: Pairs, where: torch.device | None = None) ->
     spread = math.sqrt(np.sum(variance[:size]) / scale) if scale else 0.0
     dead = zero if len(zero) == len(target) else np.full(len(target), zero.all())
     lost = float(target[dead].sum() / target.sum()) if target.sum() else 0.0
-    return OutputUse(zero, spread, lost, float(target.sum()))
+    error = float(np.sum(gap**2 + spread_of_gap) / target.sum()) if target.sum() else 0.0
+    return OutputUse(zero, spread, lost, float(target.sum()), error)
 
 
 def latent_use(model: Model, pairs: Pairs, where: torch.device | None = None) -> LatentUse:
@@ -169,6 +177,11 @@ def _output_advice(use: OutputUse) -> str:
     if use.lost > _LOST:
         which = f"{np.count_nonzero(use.zero)} of {len(use.zero)} values"
         return f"{which} are zero for every row, but hold {use.lost:.0%} of the target's variance. Try {cure}."
+    if use.error > _WORSE:
+        worse = (
+            f"Rows come back worse than as their mean row: the squared error is {use.error:.3g} times their variance"
+        )
+        return f"{worse}. Scale the columns, for example with StandardScaler, train longer, or start from data."
     return ""
 
 

@@ -233,6 +233,10 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
             self.__dict__["_searched"] = known
         return known[1]
 
+    def as_read(self, rows: Rows) -> Rows:
+        """Return rows standardised."""
+        return rows._replace(X=self.standard(unit(rows.X)))
+
     def _made(self, rows: np.ndarray) -> np.ndarray:
         return self.estimator_.reconstruct(rows).reshape(len(rows), -1)
 
