@@ -8,7 +8,7 @@ import pytest
 
 from narrows.cli import main
 from narrows.data import read
-from narrows.data.labels import label_names, with_label
+from narrows.data.labels import label_names, with_label, with_labels
 from narrows.errors import InputError
 
 FRAME = pl.DataFrame(
@@ -92,3 +92,12 @@ def test_the_flag_colours_the_map_and_keeps_the_label_out_of_the_model(tmp_path:
         data.write_csv(tmp_path / "new.csv")
         assert main(["apply", str(run), str(tmp_path / "new.csv"), "-o", str(out), "--overwrite"]) == 0
         assert pl.read_csv(out / "codes.csv").equals(pl.read_csv(run / "codes.csv"))
+
+
+@pytest.mark.parametrize("content", ["0,cat\n1,ant\n2,cat\n", "0,1\n1,0\n2,1\n", "2,x\n0,y\n"])
+def test_a_file_of_labels_without_a_header_keeps_its_first_label(content: str, tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text(content)
+    expected = {int(line.split(",")[0]): line.split(",")[1] for line in content.split()}
+    names = label_names(with_labels(read(np.eye(3)), tmp_path / "labels.csv"))
+    assert names is not None
+    assert names.tolist() == [expected.get(row, "") for row in range(3)]

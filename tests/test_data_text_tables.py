@@ -53,6 +53,55 @@ def test_latin_1_is_read_with_a_note(tmp_path: Path) -> None:
     assert "'t.csv' is not UTF-8 (byte 5): read as latin-1" in source.notes
 
 
+@pytest.mark.parametrize(
+    ("content", "first"),
+    [
+        ("5.1,3.5,1.4,Iris-a\n4.9,3.0,1.4,Iris-a\n7.0,3.2,4.7,Iris-b\n", "5.1"),  # UCI files have no header
+        ("0.1,1.0,Iris-a\n" * 5, "0.1"),
+        ("?,3.5,Iris-a\n4.9,3.0,Iris-a\n7.0,3.2,Iris-b\n", None),
+        ("ann,34,70000\nbob,45,80000\ncy,30,60000\n", "ann"),
+        ("ann,1985,2003\nbob,1990,2010\ncy,1970,1999\n", "ann"),
+        ("p,x,s\ne,x,y\np,b,s\n", "p"),
+        ("2024-01-31,red\n2024-02-01,blue\n", "2024-01-31"),
+    ],
+)
+def test_a_first_line_that_is_a_row_is_kept(content: str, first: str | None, tmp_path: Path) -> None:
+    source = read(written(tmp_path, content))
+    assert len(source) == content.count("\n")
+    assert source.frame.columns == [f"c{i}" for i in range(source.frame.width)]
+    assert source.frame["c0"].cast(pl.String)[0] == first
+    assert any("has no header line" in note for note in source.notes)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "country,2019,2020\nFrance,1.2,3.4\nSpain,2.2,3.1\n",
+        "country,1990,2000,2015\nFrance,1200,3400,5.5\nSpain,2100,1800,3.5\n",
+        "country,2019\nFrance,1.2\nSpain,2.2\n",
+        "sample,400.5,401.0,401.5\na,1.2,3.4,0\nb,2.2,3.1,1\n",
+        "label,0,1,2\n5,0,0,7\n3,1,0,9\n",
+        ",0,1\n0,0.5,0.7\n1,1.5,2.5\n",
+        "id,kind\n7,x\n9,y\n",
+        "male,kind\n1,male\n0,female\n",
+        "place,2019-01-31,2019-02-28\na,1,2\nb,3,5\n",
+        "x,kind\n1,a\n2,b\nx,kind\n3,a\n",  # two files, one after the other
+        "a,b\nred,small\nblue,large\n",
+    ],
+)
+def test_a_header_with_numbers_or_words_stays_a_header(content: str, tmp_path: Path) -> None:
+    source = read(written(tmp_path, content))
+    assert len(source) == content.count("\n") - 1
+    assert source.frame.columns == [name or "unnamed_0" for name in content.splitlines()[0].split(",")]
+
+
+def test_the_columns_of_the_fit_tell_whether_there_is_a_header(tmp_path: Path) -> None:
+    schema = read(written(tmp_path, "k,2019\na,1.5\na,2.5\nb,3.5\n")).fit_schema()
+    assert read(written(tmp_path, "k,2019\nk,1999\n"), like=schema).frame["2019"].to_list() == [1999.0]
+    bare = read(written(tmp_path, "a,1.5\na,2.5\nb,3.5\n")).fit_schema()
+    assert read(written(tmp_path, "b,4.5\n"), like=bare).frame.rows() == [("b", 4.5)]
+
+
 def test_ambiguous_dates_stay_text_with_a_note(tmp_path: Path) -> None:
     source = read(written(tmp_path, "d,x\n01/02/2024,1\n03/04/2024,2.5\n01/02/2024,4\n"))
     assert source.frame["d"].dtype == pl.String

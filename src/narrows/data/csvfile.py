@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import polars as pl
 
 from narrows.errors import InputError
 
+from .header import has_header
 from .memory import free_memory
 
 __all__ = ["TextTable", "read_text_table", "to_parquet"]
@@ -41,8 +43,11 @@ class TextTable:
     notes: tuple[str, ...]
 
 
-def read_text_table(path: Path) -> TextTable:
+def read_text_table(path: Path, known: Collection[str] = (), names: Collection[str] = ()) -> TextTable:
     r"""Read a text table; every cell stays text, empty cells are null.
+
+    A first line that holds one of the ``known`` cells is a row, one that holds all ``names`` is the header; otherwise
+    the cells tell.
 
     Examples
     --------
@@ -57,19 +62,14 @@ def read_text_table(path: Path) -> TextTable:
     data, notes = _utf8(path.read_bytes(), path.name)
     data = _one_character(data)
     try:
-        names, separator, has_header = _header(data, path)
-        blank = _check_shape(data, separator, len(names), path.name)
-        frame = pl.read_csv(
-            data, separator=separator, has_header=has_header, new_columns=names, infer_schema=False
-        )  # fmt: skip
+        frame, separator = _rows(data, path)
     except (csv.Error, pl.exceptions.PolarsError) as error:
         raise InputError(f"{path.name!r} cannot be read ({str(error).splitlines()[0]})", ACCEPTED) from error
-    if not has_header:
-        notes.append(f"{path.name!r} has no header line: the columns are called c0 to c{len(names) - 1}")
-    if len(blank):
-        keep = np.ones(len(frame), bool)
-        keep[blank - has_header] = False
-        frame = frame.filter(pl.Series(keep))
+    if has_header(frame, known, names):
+        found = _names([cell or "" for cell in frame.row(0)], path.name)
+        frame = frame[1:].rename(dict(zip(frame.columns, found, strict=True)))
+    else:
+        notes.append(f"{path.name!r} has no header line: the columns are called c0 to c{frame.width - 1}")
     if frame.is_empty():
         raise InputError(f"{path.name!r} has a header and no rows", ACCEPTED, "add rows below the header")
     return TextTable(frame, separator == ";", tuple(notes))
@@ -110,15 +110,18 @@ def _start(path: Path) -> bytes:
         return file.read(1 << 18)
 
 
-def _header(data: bytes, path: Path) -> tuple[list[str], str, bool]:
-    """Find the column names, the separator, and whether the names are in the file."""
+def _rows(data: bytes, path: Path) -> tuple[pl.DataFrame, str]:
+    """Return every line that is not blank as a row of the columns c0, c1, ..., and the separator."""
     sample = _sample(data)
     separator = _separator(sample, "\t" if path.suffix.lower() in (".tsv", ".tab") else ",")
-    first = next(csv.reader(sample, delimiter=separator))
-    counted = first == [str(i) for i in range(len(first))] and len(first) > 1
-    if counted or not all(_is_number(cell) for cell in first):
-        return _names(first, path.name), separator, True
-    return [f"c{i}" for i in range(len(first))], separator, False
+    names = [f"c{i}" for i in range(len(next(csv.reader(sample, delimiter=separator))))]
+    blank = _check_shape(data, separator, len(names), path.name)
+    frame = pl.read_csv(data, separator=separator, has_header=False, new_columns=names, infer_schema=False)
+    if len(blank):
+        keep = np.ones(len(frame), bool)
+        keep[blank] = False
+        frame = frame.filter(pl.Series(keep))
+    return frame, separator
 
 
 def _utf8(data: bytes, name: str) -> tuple[bytes, list[str]]:
@@ -168,14 +171,6 @@ def _one_character(data: bytes) -> bytes:
     """Put tabs for the separator ``::``, where every line of the sample has it as often."""
     counts = {line.count("::") for line in _sample(data) if line}
     return data.replace(b"::", b"\t") if len(counts) == 1 and counts != {0} and b"\t" not in data else data
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell.strip().replace(",", "."))
-    except ValueError:
-        return False
-    return True
 
 
 def _names(first: list[str], name: str) -> list[str]:
