@@ -102,6 +102,30 @@ def test_the_columns_of_the_fit_tell_whether_there_is_a_header(tmp_path: Path) -
     assert read(written(tmp_path, "b,4.5\n"), like=bare).frame.rows() == [("b", 4.5)]
 
 
+@pytest.mark.parametrize(
+    ("content", "numbers", "note"),
+    [
+        ("s;x\n999;1,5\n1.234;2,5\n12.500;3,5\n", [999, 1234, 12500], "'s': '1.234' is read as 1234"),
+        ('s;x\n"1,234";2.5\n"999";3.5\n"12,500";4.25\n', [1234, 999, 12500], "'s': '1,234' is read as 1234"),
+        ("s;x\n1.234,50;1\n2;2\n", [1234.5, 2], "'s': '1.234,50' is read as 1234,50"),
+        ('s,x\n"1,234.50",1\n2,2\n', [1234.5, 2], "'s': '1,234.50' is read as 1234.50"),
+        ('s,x\n"1,234,567",1\n-999,2\n', [1234567, -999], "'s': '1,234,567' is read as 1234567"),
+        ("s\tx\n1.234\t1,5\n999\t2,5\n", [1234, 999], "'s': '1.234' is read as 1234"),
+        ("s,x\n1.234,1\n12.500,2\n", [1.234, 12.5], None),
+        ("s;x\n1.234;1\n12.500;2\n", [1.234, 12.5], None),
+        ("s;x\n1,234;1\n12,500;2\n", [1.234, 12.5], None),
+        ("s;x\n0.125;1,5\n1.234;2,5\n", [0.125, 1.234], None),  # 0.125 has no thousands
+        ("s;x;y\n1.234;2,5;2.5\n999;3,5;3.5\n", [1.234, 999], "'s': '1.234' is read as 1.234; write 1234 if"),
+    ],
+)
+def test_marks_between_thousands(content: str, numbers: list[float], note: str | None, tmp_path: Path) -> None:
+    source = read(written(tmp_path, content))
+    assert source.frame["s"].to_list() == numbers
+    assert source.frame["x"].dtype.is_numeric()
+    said = [each for each in source.notes if "is read as" in each]
+    assert (said == []) if note is None else said[0].startswith(note)
+
+
 def test_ambiguous_dates_stay_text_with_a_note(tmp_path: Path) -> None:
     source = read(written(tmp_path, "d,x\n01/02/2024,1\n03/04/2024,2.5\n01/02/2024,4\n"))
     assert source.frame["d"].dtype == pl.String

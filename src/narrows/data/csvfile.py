@@ -16,6 +16,7 @@ import polars as pl
 from narrows.errors import InputError
 
 from .header import has_header
+from .marks import plain_marks
 from .memory import free_memory
 
 __all__ = ["TextTable", "read_text_table", "to_parquet"]
@@ -72,7 +73,8 @@ def read_text_table(path: Path, known: Collection[str] = (), names: Collection[s
         notes.append(f"{path.name!r} has no header line: the columns are called c0 to c{frame.width - 1}")
     if frame.is_empty():
         raise InputError(f"{path.name!r} has a header and no rows", ACCEPTED, "add rows below the header")
-    return TextTable(frame, separator == ";", tuple(notes))
+    frame, decimal_comma, said = plain_marks(frame, separator)
+    return TextTable(frame, decimal_comma, (*notes, *said))
 
 
 def to_parquet(path: Path) -> str:
