@@ -11,6 +11,8 @@ import pytest
 import narrows as nw
 from narrows.cli import main
 from narrows.code_size import CodeSize, _search, active_units, sweep
+from narrows.data import read
+from narrows.journeys.rows import split
 
 
 def planted(n: int = 600, seed: int = 0) -> pl.DataFrame:
@@ -183,7 +185,7 @@ def test_filled_cells_are_counted_in_the_report_and_at_apply(
     summary = json.loads((tmp_path / "out" / "summary.json").read_text(encoding="utf-8"))
     assert summary["notes"] == heard
     assert any(line.startswith("'x2': missing in 4 rows, filled with the median, 1") for line in heard)
-    assert "'colour': 1 row holds values not seen at fit ('green'): encoded as zeros" in heard
+    assert "'colour': 1 row holds values not seen in the rows learnt from ('green'): encoded as zeros" in heard
     assert summary["outputs"] == ["codes.csv", "imputed.csv", "reconstruction.csv"]
 
 
@@ -233,7 +235,7 @@ def test_identifiers_constants_few_rows_and_an_unseen_category(
     new = full.head(5).with_columns(pl.Series("colour", ["green", "red", "blue", "red", "blue"]))
     new.write_csv(tmp_path / "new.csv")
     assert main(["apply", f"{tmp_path}/run", f"{tmp_path}/new.csv", "-o", f"{tmp_path}/out"]) == 0
-    assert "values not seen at fit ('green')" in capsys.readouterr().err
+    assert "values not seen in the rows learnt from ('green')" in capsys.readouterr().err
     back = pl.read_csv(tmp_path / "out" / "reconstruction.csv", schema_overrides={"customer_id": pl.String})
     assert back["site"].to_list() == ["here"] * 5
     assert set(back["colour"]) <= {"red", "blue"}
@@ -242,3 +244,28 @@ def test_identifiers_constants_few_rows_and_an_unseen_category(
 def test_a_code_that_explains_nothing_is_the_shortest():
     assert _search(lambda size: -0.1 * size, 10) == (1, 1)
     assert _search(lambda size: 0.0, 10) == (1, 1)
+
+
+def test_values_of_held_out_rows_only_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    full = planted(300).with_row_index("place")
+    held = [int(row) for row in split(read(np.eye(300)), 0)[1].ids[:3]]
+    odd = pl.col("place").is_in(held)
+    full = full.with_columns(
+        k=pl.when(odd).then(9).otherwise(5), level=pl.when(odd).then(pl.lit("rare")).otherwise(pl.col("colour"))
+    )
+    full.drop("place").write_csv(tmp_path / "t.csv")
+    assert main(f"fit reduce {tmp_path}/t.csv --epochs 2 --random-state 0 -o {tmp_path}/run".split()) == 0
+    said = capsys.readouterr().out
+    assert "'k' is left out: one value in the rows learnt from, 5" in said
+    assert "'k' was 5 in every row learnt from; 3 rows differ, which is not used" in said
+    assert "'level': 3 rows hold values not seen in the rows learnt from ('rare'): encoded as zeros" in said
+    assert "not there at fit" not in said
+
+
+def test_a_value_of_anomalous_rows_only_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    full = planted(300).with_row_index("place").with_columns(y=(pl.col("place") % 30 == 0).cast(int)).drop("place")
+    full.with_columns(sig=pl.col("y")).write_csv(tmp_path / "t.csv")
+    assert main(f"fit anomaly {tmp_path}/t.csv --label y --epochs 2 -o {tmp_path}/run".split()) == 0
+    said = capsys.readouterr().out
+    assert "'sig' was 0 in every row learnt from; 10 rows differ, which is not used" in said
+    assert "not there at fit" not in said

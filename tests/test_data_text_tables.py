@@ -141,7 +141,7 @@ def test_apply_takes_columns_by_name(tmp_path: Path) -> None:
     assert encoded[0, 2] == schema.encode(fit)[1, 2]
     assert encoded[0, 3] == pytest.approx((2.5 - 7 / 3) / np.std([1, 2, 4]))
     assert schema.warnings(apply) == (
-        "'zip': 1 row holds values not seen at fit ('1'): encoded as zeros",
+        "'zip': 1 row holds values not seen in the rows learnt from ('1'): encoded as zeros",
         "1 column was not there at fit and not used: 'extra'",
     )
 
@@ -149,7 +149,7 @@ def test_apply_takes_columns_by_name(tmp_path: Path) -> None:
 def test_a_changed_constant_is_a_warning(tmp_path: Path) -> None:
     schema = read(written(tmp_path, "k,x\n7,1\n7,2\n7,2\n")).fit_schema()
     apply = read(written(tmp_path, "k,x\n7,1\n8,2\nodd,2\n"), like=schema)
-    assert schema.warnings(apply) == ("'k' was 7 in every row at fit; 3 rows differ, which is not used",)
+    assert schema.warnings(apply) == ("'k' was 7 in every row learnt from; 3 rows differ, which is not used",)
 
 
 def test_a_table_that_memory_cannot_hold_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from narrows.files import whole
 from .array_files import write_array
 from .columns import Column, NumberColumn, WholeColumn
 from .conform import conform, require_finite
-from .levels import CategoryColumn, ConstantColumn
+from .levels import CategoryColumn, ConstantColumn, shortened
 from .measures import Measure
 from .schema import Schema
 from .times import date_text
@@ -148,14 +148,13 @@ class TableSchema(Schema):
         for column in self.columns:
             if isinstance(column, CategoryColumn) and len(odd := column.unseen(frame[column.name])):
                 levels = odd.unique().sort().to_list()[:3]
-                shown = ", ".join("missing" if each is None else repr(each) for each in levels)
-                said.append(
-                    f"{column.name!r}: {rows_hold(len(odd))} values not seen at fit ({shown}): encoded as zeros"
-                )
+                shown = ", ".join("missing" if each is None else shortened(each) for each in levels)
+                held = f"{column.name!r}: {rows_hold(len(odd))} values not seen in the rows learnt from ({shown})"
+                said.append(f"{held}: encoded as zeros")
             if isinstance(column, ConstantColumn) and (changed := column.changed(frame[column.name])):
-                held = "empty" if column.value is None else repr(column.value)
+                held = "empty" if column.value is None else shortened(column.value)
                 differ = "1 row differs" if changed == 1 else f"{changed} rows differ"
-                said.append(f"{column.name!r} was {held} in every row at fit; {differ}, which is not used")
+                said.append(f"{column.name!r} was {held} in every row learnt from; {differ}, which is not used")
         known = {column.name for column in self.columns} | set(self.left_out)
         extra = [name for name in frame.columns if name not in known]
         if extra:
