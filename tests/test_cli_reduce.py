@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import narrows as nw
 from narrows.cli import main
 from narrows.code_size import CodeSize, _search, active_units, sweep
 from narrows.data import read
+from narrows.data.cells import as_text
 from narrows.journeys.rows import split
 
 
@@ -269,3 +271,37 @@ def test_a_value_of_anomalous_rows_only_is_named(tmp_path: Path, capsys: pytest.
     said = capsys.readouterr().out
     assert "'sig' was 0 in every row learnt from; 10 rows differ, which is not used" in said
     assert "not there at fit" not in said
+
+
+@pytest.mark.parametrize("flags", [[], ["--stream"]])
+def test_lists_and_durations_are_written_as_text(flags: list[str], tmp_path: Path) -> None:
+    full = punched(planted(300), 0.1, ["x0"])
+    seconds = [60 * int(age) for age in full["age"]]
+    full = full.with_columns(
+        tags=pl.Series([["a", str(i)] for i in range(300)]),
+        raw=pl.Series([b"\x00\xff"] * 300),
+        time=pl.Series([timedelta(seconds=each) for each in seconds]).set(pl.Series([True] + [False] * 299), None),
+    )
+    full.write_parquet(tmp_path / "t.parquet")
+    words = ["fit", "reduce", f"{tmp_path}/t.parquet", "--epochs", "2", "-o", f"{tmp_path}/run", *flags]
+    assert main(words) == 0
+    assert main(["apply", f"{tmp_path}/run", f"{tmp_path}/t.parquet", "-o", f"{tmp_path}/out"]) == 0
+    for folder in ("run", "out"):
+        whole = pl.read_csv(tmp_path / folder / "imputed.csv", infer_schema=False)
+        assert [json.loads(each) for each in whole["tags"]] == [["a", str(i)] for i in range(300)]
+        assert set(whole["raw"]) == {'"00ff"'}
+        assert whole["time"][1:].to_list() == as_text(full["time"])[1:].to_list()
+        assert whole["x0"].null_count() == 0
+        assert whole["time"].null_count() == 0
+    assert any("'tags' is left out" in note and "JSON" in note for note in facts(tmp_path / "run")["data"]["notes"])
+
+
+@pytest.mark.parametrize(("flags", "form"), [([], "csv"), (["--stream"], "parquet")])
+def test_identifiers_called_like_a_column_of_results_stay(flags: list[str], form: str, tmp_path: Path) -> None:
+    full = planted(300).rename({"customer_id": "z1"})
+    getattr(full, f"write_{form}")(tmp_path / f"t.{form}")
+    words = ["fit", "reduce", f"{tmp_path}/t.{form}", "--epochs", "2", "-o", f"{tmp_path}/run", *flags]
+    assert main(words) == 0
+    codes = pl.read_csv(tmp_path / "run" / "codes.csv", schema_overrides={"z1_": pl.String})
+    assert codes["z1_"].to_list() == full["z1"].to_list()
+    assert codes["z1"].dtype == pl.Float64

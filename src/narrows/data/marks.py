@@ -70,6 +70,6 @@ def _in_doubt(column: pl.Series) -> str:
     for mark in ",.":
         marked = known.filter(_has(known, mark))
         if marked.len() and marked.str.contains(_filled(_GROUPS, mark)).all():
-            read = marked[0].replace(mark, ".")
-            return f"{column.name!r}: {marked[0]!r} is read as {read}; write {marked[0].replace(mark, '')} if it is that"
+            read, whole = (marked[0].replace(mark, to) for to in (".", ""))
+            return f"{column.name!r}: {marked[0]!r} is read as {read}; write {whole} if it is that"
     return ""

@@ -16,6 +16,7 @@ from narrows.errors import InputError
 from narrows.files import whole
 
 from .array_files import write_array
+from .cells import with_ids, writable
 from .columns import Column, NumberColumn, WholeColumn
 from .conform import conform, require_finite
 from .levels import CategoryColumn, ConstantColumn, shortened
@@ -186,10 +187,7 @@ class TableSchema(Schema):
 
     def file_frame(self, frame: pl.DataFrame, ids: NDArray[np.str_], id_name: str) -> pl.DataFrame:
         """Return decoded rows as they are written: identifiers first, dates and digits as in the file of the fit."""
-        frame = self.in_form(frame)
-        while id_name in frame.columns:
-            id_name += "_"
-        return frame.insert_column(0, pl.Series(id_name, ids.tolist(), dtype=pl.String))
+        return with_ids(writable(self.in_form(frame)), ids, id_name)
 
     def written(self, values: ArrayLike) -> pl.DataFrame:
         """Decode numbers, shape ``(n, d)``, to cells as their file had them: dates in their form, digits that count."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from narrows.errors import InputError
 
+from .cells import as_text
 from .columns import Column, NumberColumn, WholeColumn
 from .conform import require_finite
 from .dtypes import SAFE
@@ -81,7 +82,7 @@ class TableSource(Source):
         plain = ~(cs.nested() | cs.object() | cs.binary() | cs.by_name(self.id_columns))
         some = self.frame.select(plain)
         some = some.select(some.columns[:_SEEN]).with_columns(cs.float().round_sig_figs(6))
-        texts = some.select(pl.all().cast(pl.String).fill_null("").str.slice(0, LONG))
+        texts = [as_text(series).fill_null("").str.slice(0, LONG) for series in some]
         return {series.name: series.to_list() for series in texts}
 
     def fit_schema(self) -> TableSchema:
@@ -112,7 +113,8 @@ class TableSource(Source):
         if dtype.is_float():
             series = series.fill_nan(None)
         if dtype.is_nested() or dtype in (pl.Object, pl.Binary):
-            return None, f"{name!r} is left out: cells of type {dtype} are not numbers, text or dates"
+            said = f"{name!r} is left out: cells of type {dtype} are not numbers, text or dates"
+            return None, f"{said}; they are JSON in a filled table"
         distinct, missing = _distinct(series), series.null_count()
         plural = "s" * (missing != 1)
         if distinct == 0:
