@@ -26,6 +26,11 @@ def written(folder: Path, content: str | bytes, name: str = "t.csv") -> Path:
         ("\ufeffx,y\r\n1,2\r\n3,4\r\n", "x", [1, 3]),
         ("x,y\n1,2\n\n3,4\n\n", "x", [1, 3]),
         ("x\n1.5\n\n2.5\n", "x", [1.5, None, 2.5]),
+        ("sep=;\r\nx;y\r\n1,5;2\r\n3;4\r\n", "x", [1.5, 3.0]),
+        ('"sep=|"\nx|y\n1.5|2,0\n3|4\n', "x", [1.5, 3.0]),
+        ('x,y\n5" pipe,1\n7,3\n', "x", ['5" pipe', "7"]),
+        ('x,y\n5" pipe,1\n6" pipe,2\n\n7,3\n', "x", ['5" pipe', '6" pipe', "7"]),
+        ('x,y\n5" pipe,1\n"a ""b"", c",2\n,3\n', "x", ['5" pipe', 'a "b", c', None]),
         ("1.0,2\n3.5,4\n", "c0", [1.0, 3.5]),
         ("0,1\n3.5,4\n2,1\n", "0", [3.5, 2.0]),
         ('x,y\n"a, b",2\n"c\nd",4\n', "x", ["a, b", "c\nd"]),
@@ -47,10 +52,14 @@ def test_cells_of_text_files(content: str, column: str, expected: list[object], 
     assert read(written(tmp_path, content)).frame[column].to_list() == expected
 
 
-def test_latin_1_is_read_with_a_note(tmp_path: Path) -> None:
+def test_other_encodings_are_read_with_a_note(tmp_path: Path) -> None:
     source = read(written(tmp_path, "x,y\nMünchen,1\nKöln,2\nKöln,3\n".encode("latin-1")))
     assert source.frame["x"].to_list() == ["München", "Köln", "Köln"]
-    assert "'t.csv' is not UTF-8 (byte 5): read as latin-1" in source.notes
+    assert "'t.csv' is not UTF-8 (byte 5): read as cp1252 (Windows)" in source.notes
+    source = read(written(tmp_path, "Preis €;y\n1,5;“a”\n2,5;b…\n".encode("cp1252")))
+    assert (source.frame.columns, source.frame["y"].to_list()) == (["Preis €", "y"], ["“a”", "b…"])
+    source = read(written(tmp_path, b"x,y\nK\xf6ln,1\n\x81,2\n"))
+    assert (source.frame["x"].to_list(), source.notes[0][-7:]) == (["Köln", "\x81"], "latin-1")
 
 
 @pytest.mark.parametrize(
