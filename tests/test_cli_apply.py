@@ -90,8 +90,8 @@ def test_what_differs_is_said_and_passed_over(home: Path, tmp_path: Path, capsys
     ok("apply", home / "t", tmp_path / "t.csv", "-o", tmp_path / "out")
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 3
-    assert "'kind': 3 rows hold values not seen at fit ('new')" in said[0]
-    assert "'gone' was 3 in every row at fit" in said[1]
+    assert "'kind': 3 rows hold values not seen in the rows learnt from ('new')" in said[0]
+    assert "'gone' was 3 in every row learnt from" in said[1]
     assert said[2] == "1 column was not there at fit and not used: 'more'"
     assert pl.read_csv(tmp_path / "out" / "codes.csv")["id"].to_list() == ["r0", "r1", "r2"]
 

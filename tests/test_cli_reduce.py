@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,9 @@ import pytest
 import narrows as nw
 from narrows.cli import main
 from narrows.code_size import CodeSize, _search, active_units, sweep
+from narrows.data import read
+from narrows.data.cells import as_text
+from narrows.journeys.rows import split
 
 
 def planted(n: int = 600, seed: int = 0) -> pl.DataFrame:
@@ -183,7 +187,7 @@ def test_filled_cells_are_counted_in_the_report_and_at_apply(
     summary = json.loads((tmp_path / "out" / "summary.json").read_text(encoding="utf-8"))
     assert summary["notes"] == heard
     assert any(line.startswith("'x2': missing in 4 rows, filled with the median, 1") for line in heard)
-    assert "'colour': 1 row holds values not seen at fit ('green'): encoded as zeros" in heard
+    assert "'colour': 1 row holds values not seen in the rows learnt from ('green'): encoded as zeros" in heard
     assert summary["outputs"] == ["codes.csv", "imputed.csv", "reconstruction.csv"]
 
 
@@ -233,7 +237,7 @@ def test_identifiers_constants_few_rows_and_an_unseen_category(
     new = full.head(5).with_columns(pl.Series("colour", ["green", "red", "blue", "red", "blue"]))
     new.write_csv(tmp_path / "new.csv")
     assert main(["apply", f"{tmp_path}/run", f"{tmp_path}/new.csv", "-o", f"{tmp_path}/out"]) == 0
-    assert "values not seen at fit ('green')" in capsys.readouterr().err
+    assert "values not seen in the rows learnt from ('green')" in capsys.readouterr().err
     back = pl.read_csv(tmp_path / "out" / "reconstruction.csv", schema_overrides={"customer_id": pl.String})
     assert back["site"].to_list() == ["here"] * 5
     assert set(back["colour"]) <= {"red", "blue"}
@@ -242,3 +246,62 @@ def test_identifiers_constants_few_rows_and_an_unseen_category(
 def test_a_code_that_explains_nothing_is_the_shortest():
     assert _search(lambda size: -0.1 * size, 10) == (1, 1)
     assert _search(lambda size: 0.0, 10) == (1, 1)
+
+
+def test_values_of_held_out_rows_only_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    full = planted(300).with_row_index("place")
+    held = [int(row) for row in split(read(np.eye(300)), 0)[1].ids[:3]]
+    odd = pl.col("place").is_in(held)
+    full = full.with_columns(
+        k=pl.when(odd).then(9).otherwise(5), level=pl.when(odd).then(pl.lit("rare")).otherwise(pl.col("colour"))
+    )
+    full.drop("place").write_csv(tmp_path / "t.csv")
+    assert main(f"fit reduce {tmp_path}/t.csv --epochs 2 --random-state 0 -o {tmp_path}/run".split()) == 0
+    said = capsys.readouterr().out
+    assert "'k' is left out: one value in the rows learnt from, 5" in said
+    assert "'k' was 5 in every row learnt from; 3 rows differ, which is not used" in said
+    assert "'level': 3 rows hold values not seen in the rows learnt from ('rare'): encoded as zeros" in said
+    assert "not there at fit" not in said
+
+
+def test_a_value_of_anomalous_rows_only_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    full = planted(300).with_row_index("place").with_columns(y=(pl.col("place") % 30 == 0).cast(int)).drop("place")
+    full.with_columns(sig=pl.col("y")).write_csv(tmp_path / "t.csv")
+    assert main(f"fit anomaly {tmp_path}/t.csv --label y --epochs 2 -o {tmp_path}/run".split()) == 0
+    said = capsys.readouterr().out
+    assert "'sig' was 0 in every row learnt from; 10 rows differ, which is not used" in said
+    assert "not there at fit" not in said
+
+
+@pytest.mark.parametrize("flags", [[], ["--stream"]])
+def test_lists_and_durations_are_written_as_text(flags: list[str], tmp_path: Path) -> None:
+    full = punched(planted(300), 0.1, ["x0"])
+    seconds = [60 * int(age) for age in full["age"]]
+    full = full.with_columns(
+        tags=pl.Series([["a", str(i)] for i in range(300)]),
+        raw=pl.Series([b"\x00\xff"] * 300),
+        time=pl.Series([timedelta(seconds=each) for each in seconds]).set(pl.Series([True] + [False] * 299), None),
+    )
+    full.write_parquet(tmp_path / "t.parquet")
+    words = ["fit", "reduce", f"{tmp_path}/t.parquet", "--epochs", "2", "-o", f"{tmp_path}/run", *flags]
+    assert main(words) == 0
+    assert main(["apply", f"{tmp_path}/run", f"{tmp_path}/t.parquet", "-o", f"{tmp_path}/out"]) == 0
+    for folder in ("run", "out"):
+        whole = pl.read_csv(tmp_path / folder / "imputed.csv", infer_schema=False)
+        assert [json.loads(each) for each in whole["tags"]] == [["a", str(i)] for i in range(300)]
+        assert set(whole["raw"]) == {'"00ff"'}
+        assert whole["time"][1:].to_list() == as_text(full["time"])[1:].to_list()
+        assert whole["x0"].null_count() == 0
+        assert whole["time"].null_count() == 0
+    assert any("'tags' is left out" in note and "JSON" in note for note in facts(tmp_path / "run")["data"]["notes"])
+
+
+@pytest.mark.parametrize(("flags", "form"), [([], "csv"), (["--stream"], "parquet")])
+def test_identifiers_called_like_a_column_of_results_stay(flags: list[str], form: str, tmp_path: Path) -> None:
+    full = planted(300).rename({"customer_id": "z1"})
+    getattr(full, f"write_{form}")(tmp_path / f"t.{form}")
+    words = ["fit", "reduce", f"{tmp_path}/t.{form}", "--epochs", "2", "-o", f"{tmp_path}/run", *flags]
+    assert main(words) == 0
+    codes = pl.read_csv(tmp_path / "run" / "codes.csv", schema_overrides={"z1_": pl.String})
+    assert codes["z1_"].to_list() == full["z1"].to_list()
+    assert codes["z1"].dtype == pl.Float64

@@ -78,7 +78,7 @@ CORPUS: dict[str, tuple[Callable[[Path], object], str]] = {
     "one row": (text("x,y\n1.5,a\n"), "has 1 row."),
     "infinite": (text("x,y\n1,2\n3,inf\n4,-inf\n"), "column 'y' holds infinite values (2 in all), the first in row 1"),
     "only identifiers": (text("id,name\n7,ann\n3,bob\n5,cy\n"), "has no column to learn from"),
-    "only constants": (text("x,y\n1,a\n1,a\n"), "'x' is left out: one value, 1"),
+    "only constants": (text("x,y\n1,a\n1,a\n"), "'x' is left out: one value in the rows learnt from, 1"),
     "huge values": (text("x\n1e308\n-1e308\n1e307\n"), "too large to standardise"),
     "csv as npy": (text(GOOD, "t.npy"), "'t.npy' cannot be read"),
     "empty npy": (text("", "t.npy"), "'t.npy' is empty (0 bytes)"),

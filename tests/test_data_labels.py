@@ -104,3 +104,12 @@ def test_a_file_of_more_than_two_columns_gives_the_one_that_is_called_so(tmp_pat
         table.rename(names).write_csv(tmp_path / "labels.csv")
         with pytest.raises(InputError, match=f"holds 2 columns .*{', '.join(table.rename(names).columns[1:])}"):
             with_labels(read(np.eye(4)), tmp_path / "labels.csv")
+
+
+@pytest.mark.parametrize("content", ["0,cat\n1,ant\n2,cat\n", "0,1\n1,0\n2,1\n", "2,x\n0,y\n"])
+def test_a_file_of_labels_without_a_header_keeps_its_first_label(content: str, tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text(content)
+    expected = {int(line.split(",")[0]): line.split(",")[1] for line in content.split()}
+    names = label_names(with_labels(read(np.eye(3)), tmp_path / "labels.csv"))
+    assert names is not None
+    assert names.tolist() == [expected.get(row, "") for row in range(3)]

@@ -89,14 +89,16 @@ def test_categories_are_one_hot_as_in_sklearn() -> None:
     np.testing.assert_array_equal(schema.encode(apply), oracle.transform(test))
     assert schema.feature_names == ("k=a", "k=b", "k=c", "k=missing")
     assert schema.decode(schema.encode(source))["k"].to_list() == train[:, 0].tolist()
-    assert schema.warnings(apply) == ("'k': 2 rows hold values not seen at fit ('z'): encoded as zeros",)
+    held = "'k': 2 rows hold values not seen in the rows learnt from"
+    assert schema.warnings(apply) == (f"{held} ('z'): encoded as zeros",)
 
 
 def test_missing_that_did_not_occur_at_fit_is_zeros() -> None:
     schema = read(pl.DataFrame({"k": ["a", "b", "a"]})).fit_schema()
     apply = read(pl.DataFrame({"k": [None, "b"]}), like=schema)
     assert schema.encode(apply).tolist() == [[0.0, 0.0], [0.0, 1.0]]
-    assert schema.warnings(apply) == ("'k': 1 row holds values not seen at fit (missing): encoded as zeros",)
+    held = "'k': 1 row holds values not seen in the rows learnt from"
+    assert schema.warnings(apply) == (f"{held} (missing): encoded as zeros",)
 
 
 def test_filled_cells_are_counted_with_what_stands_in_for_them() -> None:
@@ -131,7 +133,7 @@ def test_notes_and_left_out_columns() -> None:
     assert (source.id_name, source.ids[0]) == ("customer_id", str(frame["customer_id"][0]))
     assert schema.feature_names == ("x",)
     assert "'text' is left out: 150 different texts in 200 rows (at most 40)" in schema.notes
-    assert "'same' is left out: one value, 3; it comes back at decode" in schema.notes
+    assert "'same' is left out: one value in the rows learnt from, 3; it comes back at decode" in schema.notes
     assert "'none' is left out: every value is missing; it comes back empty" in schema.notes
     assert "'x': missing in 5 rows, filled with the median" in schema.notes
     assert schema.decode(np.zeros((1, 1))).columns == ["same", "none", "x"]

@@ -26,6 +26,11 @@ def written(folder: Path, content: str | bytes, name: str = "t.csv") -> Path:
         ("\ufeffx,y\r\n1,2\r\n3,4\r\n", "x", [1, 3]),
         ("x,y\n1,2\n\n3,4\n\n", "x", [1, 3]),
         ("x\n1.5\n\n2.5\n", "x", [1.5, None, 2.5]),
+        ("sep=;\r\nx;y\r\n1,5;2\r\n3;4\r\n", "x", [1.5, 3.0]),
+        ('"sep=|"\nx|y\n1.5|2,0\n3|4\n', "x", [1.5, 3.0]),
+        ('x,y\n5" pipe,1\n7,3\n', "x", ['5" pipe', "7"]),
+        ('x,y\n5" pipe,1\n6" pipe,2\n\n7,3\n', "x", ['5" pipe', '6" pipe', "7"]),
+        ('x,y\n5" pipe,1\n"a ""b"", c",2\n,3\n', "x", ['5" pipe', 'a "b", c', None]),
         ("1.0,2\n3.5,4\n", "c0", [1.0, 3.5]),
         ("0,1\n3.5,4\n2,1\n", "0", [3.5, 2.0]),
         ('x,y\n"a, b",2\n"c\nd",4\n', "x", ["a, b", "c\nd"]),
@@ -47,10 +52,87 @@ def test_cells_of_text_files(content: str, column: str, expected: list[object], 
     assert read(written(tmp_path, content)).frame[column].to_list() == expected
 
 
-def test_latin_1_is_read_with_a_note(tmp_path: Path) -> None:
+def test_other_encodings_are_read_with_a_note(tmp_path: Path) -> None:
     source = read(written(tmp_path, "x,y\nMünchen,1\nKöln,2\nKöln,3\n".encode("latin-1")))
     assert source.frame["x"].to_list() == ["München", "Köln", "Köln"]
-    assert "'t.csv' is not UTF-8 (byte 5): read as latin-1" in source.notes
+    assert "'t.csv' is not UTF-8 (byte 5): read as cp1252 (Windows)" in source.notes
+    source = read(written(tmp_path, "Preis €;y\n1,5;“a”\n2,5;b…\n".encode("cp1252")))
+    assert (source.frame.columns, source.frame["y"].to_list()) == (["Preis €", "y"], ["“a”", "b…"])
+    source = read(written(tmp_path, b"x,y\nK\xf6ln,1\n\x81,2\n"))
+    assert (source.frame["x"].to_list(), source.notes[0][-7:]) == (["Köln", "\x81"], "latin-1")
+
+
+@pytest.mark.parametrize(
+    ("content", "first"),
+    [
+        ("5.1,3.5,1.4,Iris-a\n4.9,3.0,1.4,Iris-a\n7.0,3.2,4.7,Iris-b\n", "5.1"),  # UCI files have no header
+        ("0.1,1.0,Iris-a\n" * 5, "0.1"),
+        ("?,3.5,Iris-a\n4.9,3.0,Iris-a\n7.0,3.2,Iris-b\n", None),
+        ("ann,34,70000\nbob,45,80000\ncy,30,60000\n", "ann"),
+        ("ann,1985,2003\nbob,1990,2010\ncy,1970,1999\n", "ann"),
+        ("p,x,s\ne,x,y\np,b,s\n", "p"),
+        ("2024-01-31,red\n2024-02-01,blue\n", "2024-01-31"),
+    ],
+)
+def test_a_first_line_that_is_a_row_is_kept(content: str, first: str | None, tmp_path: Path) -> None:
+    source = read(written(tmp_path, content))
+    assert len(source) == content.count("\n")
+    assert source.frame.columns == [f"c{i}" for i in range(source.frame.width)]
+    assert source.frame["c0"].cast(pl.String)[0] == first
+    assert any("has no header line" in note for note in source.notes)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "country,2019,2020\nFrance,1.2,3.4\nSpain,2.2,3.1\n",
+        "country,1990,2000,2015\nFrance,1200,3400,5.5\nSpain,2100,1800,3.5\n",
+        "country,2019\nFrance,1.2\nSpain,2.2\n",
+        "sample,400.5,401.0,401.5\na,1.2,3.4,0\nb,2.2,3.1,1\n",
+        "label,0,1,2\n5,0,0,7\n3,1,0,9\n",
+        ",0,1\n0,0.5,0.7\n1,1.5,2.5\n",
+        "id,kind\n7,x\n9,y\n",
+        "male,kind\n1,male\n0,female\n",
+        "place,2019-01-31,2019-02-28\na,1,2\nb,3,5\n",
+        "x,kind\n1,a\n2,b\nx,kind\n3,a\n",  # two files, one after the other
+        "a,b\nred,small\nblue,large\n",
+    ],
+)
+def test_a_header_with_numbers_or_words_stays_a_header(content: str, tmp_path: Path) -> None:
+    source = read(written(tmp_path, content))
+    assert len(source) == content.count("\n") - 1
+    assert source.frame.columns == [name or "unnamed_0" for name in content.splitlines()[0].split(",")]
+
+
+def test_the_columns_of_the_fit_tell_whether_there_is_a_header(tmp_path: Path) -> None:
+    schema = read(written(tmp_path, "k,2019\na,1.5\na,2.5\nb,3.5\n")).fit_schema()
+    assert read(written(tmp_path, "k,2019\nk,1999\n"), like=schema).frame["2019"].to_list() == [1999.0]
+    bare = read(written(tmp_path, "a,1.5\na,2.5\nb,3.5\n")).fit_schema()
+    assert read(written(tmp_path, "b,4.5\n"), like=bare).frame.rows() == [("b", 4.5)]
+
+
+@pytest.mark.parametrize(
+    ("content", "numbers", "note"),
+    [
+        ("s;x\n999;1,5\n1.234;2,5\n12.500;3,5\n", [999, 1234, 12500], "'s': '1.234' is read as 1234"),
+        ('s;x\n"1,234";2.5\n"999";3.5\n"12,500";4.25\n', [1234, 999, 12500], "'s': '1,234' is read as 1234"),
+        ("s;x\n1.234,50;1\n2;2\n", [1234.5, 2], "'s': '1.234,50' is read as 1234,50"),
+        ('s,x\n"1,234.50",1\n2,2\n', [1234.5, 2], "'s': '1,234.50' is read as 1234.50"),
+        ('s,x\n"1,234,567",1\n-999,2\n', [1234567, -999], "'s': '1,234,567' is read as 1234567"),
+        ("s\tx\n1.234\t1,5\n999\t2,5\n", [1234, 999], "'s': '1.234' is read as 1234"),
+        ("s,x\n1.234,1\n12.500,2\n", [1.234, 12.5], None),
+        ("s;x\n1.234;1\n12.500;2\n", [1.234, 12.5], None),
+        ("s;x\n1,234;1\n12,500;2\n", [1.234, 12.5], None),
+        ("s;x\n0.125;1,5\n1.234;2,5\n", [0.125, 1.234], None),  # 0.125 has no thousands
+        ("s;x;y\n1.234;2,5;2.5\n999;3,5;3.5\n", [1.234, 999], "'s': '1.234' is read as 1.234; write 1234 if"),
+    ],
+)
+def test_marks_between_thousands(content: str, numbers: list[float], note: str | None, tmp_path: Path) -> None:
+    source = read(written(tmp_path, content))
+    assert source.frame["s"].to_list() == numbers
+    assert source.frame["x"].dtype.is_numeric()
+    said = [each for each in source.notes if "is read as" in each]
+    assert (said == []) if note is None else said[0].startswith(note)
 
 
 def test_ambiguous_dates_stay_text_with_a_note(tmp_path: Path) -> None:
@@ -68,7 +150,7 @@ def test_apply_takes_columns_by_name(tmp_path: Path) -> None:
     assert encoded[0, 2] == schema.encode(fit)[1, 2]
     assert encoded[0, 3] == pytest.approx((2.5 - 7 / 3) / np.std([1, 2, 4]))
     assert schema.warnings(apply) == (
-        "'zip': 1 row holds values not seen at fit ('1'): encoded as zeros",
+        "'zip': 1 row holds values not seen in the rows learnt from ('1'): encoded as zeros",
         "1 column was not there at fit and not used: 'extra'",
     )
 
@@ -76,7 +158,7 @@ def test_apply_takes_columns_by_name(tmp_path: Path) -> None:
 def test_a_changed_constant_is_a_warning(tmp_path: Path) -> None:
     schema = read(written(tmp_path, "k,x\n7,1\n7,2\n7,2\n")).fit_schema()
     apply = read(written(tmp_path, "k,x\n7,1\n8,2\nodd,2\n"), like=schema)
-    assert schema.warnings(apply) == ("'k' was 7 in every row at fit; 3 rows differ, which is not used",)
+    assert schema.warnings(apply) == ("'k' was 7 in every row learnt from; 3 rows differ, which is not used",)
 
 
 def test_a_table_that_memory_cannot_hold_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -246,3 +246,10 @@ def test_mistakes_are_named(
     assert said in heard
     assert "Traceback" not in heard
     assert not (tmp_path / "run").exists()
+
+
+def test_a_channel_that_changes_only_later_is_named(tmp_path: Path) -> None:
+    table = frame().with_row_index("step")
+    table = table.with_columns(late=pl.when(pl.col("step") < 700).then(5).otherwise(6)).drop("step")
+    report = fit(tmp_path, table)[1]
+    assert "'late' was 5 in every row learnt from; 200 rows differ, which is not used" in report["data"]["notes"]

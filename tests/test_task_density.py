@@ -129,7 +129,7 @@ def test_a_mixed_table_from_end_to_end(tmp_path: Path, capsys: pytest.CaptureFix
     new.drop("fraud").write_csv(tmp_path / "new.csv")
     capsys.readouterr()
     assert main(["apply", str(run), str(tmp_path / "new.csv"), "-o", str(out)]) == 0
-    assert "not seen at fit" in capsys.readouterr().err
+    assert "not seen in the rows learnt from" in capsys.readouterr().err
     again = pl.read_csv(out / "logp.csv")
     odd = (new["town"] == "Xx").to_numpy()
     assert again["log_p"].is_infinite().to_numpy().tolist() == odd.tolist()

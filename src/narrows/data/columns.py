@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from narrows.errors import InputError
 
+from .cells import as_text
 from .dtypes import dtype_name, limits, named_dtype
 from .measures import Measure, told_apart
 from .times import date_text
@@ -192,7 +193,7 @@ class WholeColumn(Column):
         if self.type.is_integer():
             return f"{self.origin + self.median:.15g}"
         near = self.decode(np.array([[(self.median - self.mean) / self.scale]]))
-        return str((date_text(near, self.format) if self.format else near.cast(pl.String))[0])
+        return str((date_text(near, self.format) if self.format else as_text(near))[0])
 
     def decode(self, values: Floats) -> pl.Series:
         """Undo the standardisation, round to whole steps within the type's range; not-a-number becomes missing."""
@@ -228,7 +229,7 @@ def _step(series: pl.Series) -> int:
     >>> _step(pl.Series(["2024-01-31 12:30"]).str.to_datetime("%Y-%m-%d %H:%M", time_unit="us"))
     60000000
     """
-    if not isinstance(series.dtype, pl.Datetime):
+    if not isinstance(series.dtype, (pl.Datetime, pl.Duration)):
         return 1
     second = {"ms": 10**3, "us": 10**6, "ns": 10**9}[series.dtype.time_unit]
     known = _physical(series).drop_nulls()

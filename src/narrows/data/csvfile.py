@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,8 @@ import polars as pl
 
 from narrows.errors import InputError
 
+from .header import has_header
+from .marks import plain_marks
 from .memory import free_memory
 
 __all__ = ["TextTable", "read_text_table", "to_parquet"]
@@ -41,8 +44,11 @@ class TextTable:
     notes: tuple[str, ...]
 
 
-def read_text_table(path: Path) -> TextTable:
+def read_text_table(path: Path, known: Collection[str] = (), names: Collection[str] = ()) -> TextTable:
     r"""Read a text table; every cell stays text, empty cells are null.
+
+    A first line that holds one of the ``known`` cells is a row, one that holds all ``names`` is the header; otherwise
+    the cells tell.
 
     Examples
     --------
@@ -57,22 +63,18 @@ def read_text_table(path: Path) -> TextTable:
     data, notes = _utf8(path.read_bytes(), path.name)
     data = _one_character(data)
     try:
-        names, separator, has_header = _header(data, path)
-        blank = _check_shape(data, separator, len(names), path.name)
-        frame = pl.read_csv(
-            data, separator=separator, has_header=has_header, new_columns=names, infer_schema=False
-        )  # fmt: skip
+        frame, separator = _rows(data, path)
     except (csv.Error, pl.exceptions.PolarsError) as error:
         raise InputError(f"{path.name!r} cannot be read ({str(error).splitlines()[0]})", ACCEPTED) from error
-    if not has_header:
-        notes.append(f"{path.name!r} has no header line: the columns are called c0 to c{len(names) - 1}")
-    if len(blank):
-        keep = np.ones(len(frame), bool)
-        keep[blank - has_header] = False
-        frame = frame.filter(pl.Series(keep))
+    if has_header(frame, known, names):
+        found = _names([cell or "" for cell in frame.row(0)], path.name)
+        frame = frame[1:].rename(dict(zip(frame.columns, found, strict=True)))
+    else:
+        notes.append(f"{path.name!r} has no header line: the columns are called c0 to c{frame.width - 1}")
     if frame.is_empty():
         raise InputError(f"{path.name!r} has a header and no rows", ACCEPTED, "add rows below the header")
-    return TextTable(frame, separator == ";", tuple(notes))
+    frame, decimal_comma, said = plain_marks(frame, separator)
+    return TextTable(frame, decimal_comma, (*notes, *said))
 
 
 def to_parquet(path: Path) -> str:
@@ -110,15 +112,20 @@ def _start(path: Path) -> bytes:
         return file.read(1 << 18)
 
 
-def _header(data: bytes, path: Path) -> tuple[list[str], str, bool]:
-    """Find the column names, the separator, and whether the names are in the file."""
+def _rows(data: bytes, path: Path) -> tuple[pl.DataFrame, str]:
+    """Return every line that is not blank as a row of the columns c0, c1, ..., and the separator."""
+    data, separator = _separated(data, "\t" if path.suffix.lower() in (".tsv", ".tab") else ",")
     sample = _sample(data)
-    separator = _separator(sample, "\t" if path.suffix.lower() in (".tsv", ".tab") else ",")
-    first = next(csv.reader(sample, delimiter=separator))
-    counted = first == [str(i) for i in range(len(first))] and len(first) > 1
-    if counted or not all(_is_number(cell) for cell in first):
-        return _names(first, path.name), separator, True
-    return [f"c{i}" for i in range(len(first))], separator, False
+    names = [f"c{i}" for i in range(len(next(csv.reader(sample, delimiter=separator))))]
+    blank = _blank(data, separator, len(names))
+    if blank is None:
+        return _rows_one_by_one(data, separator, names, path.name), separator
+    frame = pl.read_csv(data, separator=separator, has_header=False, new_columns=names, infer_schema=False)
+    if len(blank):
+        keep = np.ones(len(frame), bool)
+        keep[blank] = False
+        frame = frame.filter(pl.Series(keep))
+    return frame, separator
 
 
 def _utf8(data: bytes, name: str) -> tuple[bytes, list[str]]:
@@ -142,14 +149,31 @@ def _utf8(data: bytes, name: str) -> tuple[bytes, list[str]]:
     try:
         data.decode("utf-8")
     except UnicodeDecodeError as error:
-        notes.append(f"{name!r} is not UTF-8 (byte {error.start}): read as latin-1")
-        data = data.decode("latin-1").encode()
+        text, encoding = _windows(data)
+        notes.append(f"{name!r} is not UTF-8 (byte {error.start}): read as {encoding}")
+        data = text.encode()
     data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     return data.strip(b"\n") + b"\n", notes
 
 
+def _windows(data: bytes) -> tuple[str, str]:
+    """Return text in the encoding of Windows, or where that has no such letters in latin-1, and which it is."""
+    try:
+        return data.decode("cp1252"), "cp1252 (Windows)"
+    except UnicodeDecodeError:
+        return data.decode("latin-1"), "latin-1"
+
+
 def _sample(data: bytes) -> list[str]:
     return data[: 1 << 18].decode("utf-8", errors="ignore").splitlines()[:200]
+
+
+def _separated(data: bytes, default: str) -> tuple[bytes, str]:
+    """Return the lines and their separator: what Excel's first line ``sep=;`` says, which is dropped, or a guess."""
+    said = re.match(rb'"?sep=([,;|\t])"?\n', data, re.IGNORECASE)
+    if said is not None and len(data) > said.end():
+        return data[said.end() :].lstrip(b"\n"), said[1].decode()
+    return data, _separator(_sample(data), default)
 
 
 def _separator(sample: list[str], default: str) -> str:
@@ -170,14 +194,6 @@ def _one_character(data: bytes) -> bytes:
     return data.replace(b"::", b"\t") if len(counts) == 1 and counts != {0} and b"\t" not in data else data
 
 
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell.strip().replace(",", "."))
-    except ValueError:
-        return False
-    return True
-
-
 def _names(first: list[str], name: str) -> list[str]:
     names = [cell.strip() for cell in first]
     names = [cell or f"unnamed_{i}" for i, cell in enumerate(names)]
@@ -188,26 +204,33 @@ def _names(first: list[str], name: str) -> list[str]:
     return names
 
 
-def _check_shape(data: bytes, separator: str, width: int, name: str) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
-    """Line numbers (from 0) of blank lines to pass over; a row of another width is refused."""
+def _blank(data: bytes, separator: str, width: int) -> np.ndarray[tuple[int], np.dtype[np.intp]] | None:
+    """Line numbers (from 0) of blank lines to pass over; None where a row has another width, or a quote is a mark."""
     chars = np.frombuffer(data, np.uint8)
-    outside = np.bitwise_xor.accumulate(chars == ord('"')) == 0
+    quotes = chars == ord('"')
+    outside = np.bitwise_xor.accumulate(quotes) == 0
+    opening = np.flatnonzero(quotes & ~outside)
+    inches = ~np.isin(chars[opening[opening > 0] - 1], [10, ord('"'), ord(separator)])  # as in 5" pipe
     ends = np.flatnonzero((chars == 10) & outside)
     marks = np.flatnonzero((chars == ord(separator)) & outside)
     fields = np.diff(np.searchsorted(marks, ends), prepend=0) + 1
     blank = np.diff(ends, prepend=-1) == 1
-    wrong = (fields != width) & ~blank
-    if not wrong.any() and bool(outside[-1]):
-        return np.flatnonzero(blank) if width > 1 else np.empty(0, np.intp)
+    if ((fields != width) & ~blank).any() or not bool(outside[-1]) or inches.any():
+        return None
+    return np.flatnonzero(blank) if width > 1 else np.empty(0, np.intp)
+
+
+def _rows_one_by_one(data: bytes, separator: str, names: list[str], name: str) -> pl.DataFrame:
+    """Read rows in which quotes may be marks of inches; a row of another width is refused."""
     reader = csv.reader(io.StringIO(data.decode()), delimiter=separator)
-    blank_rows = []
-    for number, row in enumerate(reader):
-        if len(row) not in (0, width):
+    rows = []
+    for row in reader:
+        if len(row) not in (0, len(names)):
             raise InputError(
-                f"{name!r}, line {reader.line_num} has {len(row)} values and the header has {width}",
+                f"{name!r}, line {reader.line_num} has {len(row)} values and the header has {len(names)}",
                 "as many values in every line",
                 "correct the line, or put quotes around text with separators",
             )
-        if not row and width > 1:
-            blank_rows.append(number)
-    return np.asarray(blank_rows, np.intp)
+        if row or len(names) == 1:
+            rows.append([cell or None for cell in row] or [None])
+    return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from narrows.files import whole
 
 from .array_files import write_array
+from .cells import writable
 from .levels import CategoryColumn, ConstantColumn
 from .table_schema import TableSchema, in_file_form
 from .tables import TableSource
@@ -99,9 +100,11 @@ def write_imputed(schema: TableSchema, frame: pl.DataFrame, folder: Path) -> Pat
 
 
 def file_form(schema: TableSchema, frame: pl.DataFrame) -> pl.DataFrame:
-    """Return a table with its dates as they were written."""
+    """Return a table as a text file holds it: dates as they were written, lists and structs as JSON."""
     known = {column.name: column for column in schema.columns}
-    return pl.DataFrame([in_file_form(s, known[s.name], digits=False) if s.name in known else s for s in frame])
+    return writable(
+        pl.DataFrame([in_file_form(s, known[s.name], digits=False) if s.name in known else s for s in frame])
+    )
 
 
 def _put(series: pl.Series, value: pl.Series) -> pl.Series:

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from narrows.errors import InputError, listed
 
-from .read import read
+from .read import TEXT, read
 from .source import Source, row_numbers
 from .tables import TableSource
+from .tabular_files import text_table
 
 __all__ = ["label_names", "same_classes", "with_folders", "with_label", "with_labels"]
 
@@ -68,7 +69,7 @@ def with_labels(source: Source, file: str | Path) -> Source:
     r"""Take the labels of the rows from a table of identifiers and labels; a row that is not in it has none, -1.
 
     The identifiers are the source's own (file names, an identifier column, row numbers from 0); the name of a file
-    without its folder or its ending will do where only one file is called so.
+    without its folder or its ending will do where only one file is called so. A first line with one is no header.
 
     Examples
     --------
@@ -82,7 +83,8 @@ def with_labels(source: Source, file: str | Path) -> Source:
     if not Path(file).expanduser().is_file():
         came = f"there is no file {str(file)!r} of labels"
         raise InputError(came, f"{_LABELS} (csv, tsv or parquet)", "check the path")
-    table = read(file)
+    places, path = _places(source), Path(file).expanduser()
+    table = text_table(path, known=places) if path.suffix.lower() in TEXT else read(path)
     if not isinstance(table, TableSource) or table.frame.width < 2:
         raise InputError(f"{str(file)!r} came as labels", _LABELS)
     column, unused = _label_column(table)
@@ -91,7 +93,7 @@ def with_labels(source: Source, file: str | Path) -> Source:
     twice = known["key"].filter(known["key"].is_duplicated()).to_list()
     if twice:
         raise InputError(f"{table.name!r} gives {twice[0]!r} more than one label", "one label per row")
-    places, names = _places(source), _classes(known["cell"], table.name)
+    names = _classes(known["cell"], table.name)
     labels, strange = np.full(len(source), -1, np.int64), []
     for key, cell in known.iter_rows():
         if key in places:

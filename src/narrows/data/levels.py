@@ -12,7 +12,9 @@ from .columns import Column, Floats
 from .dtypes import dtype_name
 from .measures import Measure
 
-__all__ = ["CategoryColumn", "ConstantColumn", "plain"]
+__all__ = ["LONG", "CategoryColumn", "ConstantColumn", "plain", "shortened"]
+
+LONG = 60  # letters of a cell that are shown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,3 +133,14 @@ def plain(series: pl.Series) -> pl.Series:
         if series.dtype.is_float() or series.dtype.is_decimal()
         else series.to_physical().cast(pl.Int64)
     )
+
+
+def shortened(value: object) -> str:
+    """Return a cell as it is named in a note: of a long text the beginning.
+
+    Examples
+    --------
+    >>> shortened(3), len(shortened("a" * 70))
+    ('3', 65)
+    """
+    return f"{value[:LONG]!r}..." if isinstance(value, str) and len(value) > LONG else repr(value)

@@ -91,22 +91,12 @@ def rating_table(path: Path, known: Collection[str] = ()) -> Table:
     if path.suffix.lower() not in TEXT:
         raise InputError(f"{path.name!r} is a file of type {path.suffix!r}", ACCEPTED, "export it as CSV")
     try:
-        text = read_text_table(path)
+        text = read_text_table(path, [each for each in known if role_of(each) is None])
     except OSError as error:
         came = f"{path.name!r} cannot be opened ({error.strerror or error})"
         raise InputError(came, ACCEPTED, "check its permissions") from error
-    frame, notes = text.frame, list(text.notes)
-    numbered = frame.columns == [f"c{i}" for i in range(frame.width)]
-    if not numbered and not any(map(role_of, frame.columns)):
-        again = any(word in known or (frame[word] == word).any() for word in frame.columns)
-        if again or (frame.width > 1 and any(map(_is_number, frame.columns))):
-            first, names = frame.columns, [f"c{i}" for i in range(frame.width)]
-            frame = pl.DataFrame([first], schema=dict.fromkeys(names, pl.String), orient="row").vstack(
-                frame.rename(dict(zip(first, names, strict=True)))
-            )
-            notes.append(f"{path.name!r} has no header line: the columns are called c0 to c{len(names) - 1}")
-            numbered = True
-    return Table(frame, path.name, notes, header=not numbered, comma=text.decimal_comma)
+    header = text.frame.columns != [f"c{i}" for i in range(text.frame.width)]
+    return Table(text.frame, path.name, list(text.notes), header=header, comma=text.decimal_comma)
 
 
 def columns_of(
@@ -178,7 +168,3 @@ def role_of(name: str) -> str | None:
     """
     plain = re.sub(r"[^a-z0-9]", "", name.lower())
     return next((role for role in ROLES if plain in _KNOWN[role]), None)
-
-
-def _is_number(cell: str) -> bool:
-    return re.fullmatch(r"[+-]?\d+(\.\d+)?", cell.strip()) is not None

@@ -16,9 +16,10 @@ from narrows.errors import InputError
 from narrows.files import whole
 
 from .array_files import write_array
+from .cells import with_ids, writable
 from .columns import Column, NumberColumn, WholeColumn
 from .conform import conform, require_finite
-from .levels import CategoryColumn, ConstantColumn
+from .levels import CategoryColumn, ConstantColumn, shortened
 from .measures import Measure
 from .schema import Schema
 from .times import date_text
@@ -148,14 +149,13 @@ class TableSchema(Schema):
         for column in self.columns:
             if isinstance(column, CategoryColumn) and len(odd := column.unseen(frame[column.name])):
                 levels = odd.unique().sort().to_list()[:3]
-                shown = ", ".join("missing" if each is None else repr(each) for each in levels)
-                said.append(
-                    f"{column.name!r}: {rows_hold(len(odd))} values not seen at fit ({shown}): encoded as zeros"
-                )
+                shown = ", ".join("missing" if each is None else shortened(each) for each in levels)
+                held = f"{column.name!r}: {rows_hold(len(odd))} values not seen in the rows learnt from ({shown})"
+                said.append(f"{held}: encoded as zeros")
             if isinstance(column, ConstantColumn) and (changed := column.changed(frame[column.name])):
-                held = "empty" if column.value is None else repr(column.value)
+                held = "empty" if column.value is None else shortened(column.value)
                 differ = "1 row differs" if changed == 1 else f"{changed} rows differ"
-                said.append(f"{column.name!r} was {held} in every row at fit; {differ}, which is not used")
+                said.append(f"{column.name!r} was {held} in every row learnt from; {differ}, which is not used")
         known = {column.name for column in self.columns} | set(self.left_out)
         extra = [name for name in frame.columns if name not in known]
         if extra:
@@ -187,10 +187,7 @@ class TableSchema(Schema):
 
     def file_frame(self, frame: pl.DataFrame, ids: NDArray[np.str_], id_name: str) -> pl.DataFrame:
         """Return decoded rows as they are written: identifiers first, dates and digits as in the file of the fit."""
-        frame = self.in_form(frame)
-        while id_name in frame.columns:
-            id_name += "_"
-        return frame.insert_column(0, pl.Series(id_name, ids.tolist(), dtype=pl.String))
+        return with_ids(writable(self.in_form(frame)), ids, id_name)
 
     def written(self, values: ArrayLike) -> pl.DataFrame:
         """Decode numbers, shape ``(n, d)``, to cells as their file had them: dates in their form, digits that count."""

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from narrows.errors import InputError
 
+from .cells import as_text
 from .columns import Column, NumberColumn, WholeColumn
 from .conform import require_finite
 from .dtypes import SAFE
 from .fillings import FILLED
-from .levels import CategoryColumn, ConstantColumn
+from .levels import LONG, CategoryColumn, ConstantColumn, shortened
 from .source import Source, digest, row_numbers
 from .table_schema import TableSchema
 
@@ -27,7 +28,7 @@ __all__ = ["TableSource", "table_source"]
 ID_NAME = re.compile(r"(^|[^A-Za-z])(id|ids|idx|index|key|no|nr|number|uuid|guid|rowid|unnamed_\d+)$", re.IGNORECASE)
 ID_CAMEL = re.compile(r"[a-z](Id|ID|Idx|Index|Key|No|Nr|Number|Uuid|UUID|Guid|GUID)$")
 
-_SEEN, _LONG = 12, 60  # columns and letters of a cell that are shown of a row
+_SEEN = 12  # columns that are shown of a row
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -81,7 +82,7 @@ class TableSource(Source):
         plain = ~(cs.nested() | cs.object() | cs.binary() | cs.by_name(self.id_columns))
         some = self.frame.select(plain)
         some = some.select(some.columns[:_SEEN]).with_columns(cs.float().round_sig_figs(6))
-        texts = some.select(pl.all().cast(pl.String).fill_null("").str.slice(0, _LONG))
+        texts = [as_text(series).fill_null("").str.slice(0, LONG) for series in some]
         return {series.name: series.to_list() for series in texts}
 
     def fit_schema(self) -> TableSchema:
@@ -112,14 +113,16 @@ class TableSource(Source):
         if dtype.is_float():
             series = series.fill_nan(None)
         if dtype.is_nested() or dtype in (pl.Object, pl.Binary):
-            return None, f"{name!r} is left out: cells of type {dtype} are not numbers, text or dates"
+            said = f"{name!r} is left out: cells of type {dtype} are not numbers, text or dates"
+            return None, f"{said}; they are JSON in a filled table"
         distinct, missing = _distinct(series), series.null_count()
         plural = "s" * (missing != 1)
         if distinct == 0:
             return ConstantColumn.fit(series), f"{name!r} is left out: every value is missing; it comes back empty"
         if distinct == 1:
             kept = f" (and {missing} missing)" if missing else ""
-            said = f"{name!r} is left out: one value, {series.drop_nulls()[0]!r}{kept}; it comes back at decode"
+            value = shortened(series.drop_nulls()[0])
+            said = f"{name!r} is left out: one value in the rows learnt from, {value}{kept}; it comes back at decode"
             return ConstantColumn.fit(series), said
         if dtype in (pl.String, pl.Categorical, pl.Enum):
             if distinct > (most := max(20, min(256, len(series) // 5))):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
 __all__ = ["parquet_table", "text_table"]
 
 
-def text_table(path: Path, like: Schema | None = None) -> TableSource:
+def text_table(path: Path, like: Schema | None = None, known: Collection[str] = ()) -> TableSource:
     r"""Read a text table and find the type of every column; with ``like``, the types are those of the fit.
+
+    A first line that holds one of the ``known`` cells is a row.
 
     Examples
     --------
@@ -31,8 +34,8 @@ def text_table(path: Path, like: Schema | None = None) -> TableSource:
     ...     text_table(file).frame.dtypes
     [String, Date, Float64]
     """
-    table = read_text_table(path)
     fitted = {column.name: column for column in like.columns} if isinstance(like, TableSchema) else {}
+    table = read_text_table(path, known, fitted)
     parsed = infer_all(table.frame.drop(fitted, strict=False), table.decimal_comma)
     frame = table.frame.with_columns(column.series for column in parsed)
     notes = [*table.notes, *(note for column in parsed for note in column.notes)]

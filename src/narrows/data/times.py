@@ -6,6 +6,8 @@ from typing import Any
 import polars as pl
 from numpy.typing import NDArray
 
+from .cells import as_text
+
 __all__ = ["date_text", "interval_of", "time_texts"]
 
 
@@ -35,7 +37,7 @@ def time_texts(stamps: pl.Series, form: str | None = None) -> NDArray[Any]:
     """
     if form is not None:
         return date_text(stamps, form).to_numpy()
-    texts = stamps.cast(pl.String)
+    texts = as_text(stamps)
     bare = texts.str.replace(r"\.0+($|[^0-9])", "$1") if isinstance(stamps.dtype, pl.Datetime) else texts
     return (texts if bare.str.contains(".", literal=True).any() else bare).to_numpy()
 

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from narrows.data import Schema, Source
+from narrows.data.cells import as_text
 from narrows.data.columns import Column
 from narrows.data.levels import CategoryColumn
 from narrows.data.table_schema import TableSchema, in_file_form
@@ -161,5 +162,5 @@ def _texts(series: pl.Series, digits: int | None = 6) -> np.ndarray:
     if series.dtype.is_float():
         series = series.fill_nan(None)
         series = series if digits is None else series.round_sig_figs(digits)
-    found: np.ndarray = series.cast(pl.String).fill_null("missing").to_numpy()
+    found: np.ndarray = as_text(series).fill_null("missing").to_numpy()
     return found

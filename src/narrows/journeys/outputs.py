@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from narrows.data import Schema, Source, read
+from narrows.data.cells import with_ids
 from narrows.data.impute import filled, write_imputed
 from narrows.data.source import row_numbers
 from narrows.data.table_schema import TableSchema
@@ -39,10 +40,8 @@ def write_outputs(
 
 def write_table(columns: Mapping[str, Any], path: Path, ids: Any, id_name: str) -> Path:
     """Write identifiers and columns, one line per row; every number reads back exactly."""
-    import polars as pl
-
     with whole(path) as draft:
-        pl.DataFrame({id_name: ids.tolist(), **columns}).write_csv(draft)
+        with_ids(columns, ids, id_name).write_csv(draft)
     return path
 
 

@@ -67,8 +67,8 @@ class RowsJourney(Journey):
             learn, where = self.learnable(source), "validation"
             schema = start or learn.fit_schema()
             held, notes = self.own_rows(request.valid, schema, learn)
-        of_columns = schema.told(source) if start is None else (*schema.warnings(source), *gaps(schema, source))
-        said = as_treated(task, (*notes, *of_columns))
+        of_columns = schema.told(source) if start is None else gaps(schema, source)
+        said = as_treated(task, (*notes, *of_columns, *schema.warnings(source)))
         for note in said:
             say(note)
         X = encoded(task, schema, learn)

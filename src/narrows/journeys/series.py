@@ -70,7 +70,7 @@ class SeriesJourney(Journey):
         self.made, self.task, self.schema = made, task, schema
         self.values = made.steps.at(schema.encode(made.source))
         self.pieces = np.cumsum(np.diff(made.steps.pieces + self.part * m, prepend=0) != 0)
-        notes = [*made.notes, *schema.told(made.source), *self._train(task, request)]
+        notes = [*made.notes, *schema.told(made.source), *schema.warnings(made.source), *self._train(task, request)]
         for note in notes:
             say(note)
         held = int((self.part[made.steps.of_row] == 2).sum())

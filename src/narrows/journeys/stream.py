@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from narrows.data import Schema, Source, schema_from_json
+from narrows.data.cells import with_ids
 from narrows.data.csvfile import to_parquet
 from narrows.data.fillings import Fillings, filled_words, together
 from narrows.data.impute import file_form, filled
@@ -171,7 +172,7 @@ def _put(sinks: Sinks, schema: Schema, source: Source, stem: str, values: Any, s
     if stem == "codes":
         values = {f"z{i + 1}": values[:, i] for i in range(values.shape[1])}
     if isinstance(values, Mapping):
-        sinks.table(stem, {source.id_name: source.ids.tolist(), **values})
+        sinks.table(stem, with_ids(values, source.ids, source.id_name))
         return []
     shaped = values.reshape(len(values), *schema.shape)
     if schema.kind == "images":
