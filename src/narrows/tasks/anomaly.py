@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import OutlierMixin, clone
@@ -16,7 +16,7 @@ from narrows.fitted.neighbourhood import Neighbourhood, reference_rows
 from narrows.inputs import checked_rows
 from narrows.params import check_params, param
 from narrows.tasks.anomaly_evidence import evaluation
-from narrows.tasks.anomaly_rows import inside_fence, moments, ordinary_rows
+from narrows.tasks.anomaly_rows import Explanation, inside_fence, moments, ordinary_rows, standardised
 from narrows.tasks.base import Evaluation, Rows, Task, unit
 from narrows.training.seeds import drawn
 
@@ -25,13 +25,6 @@ __all__ = ["AnomalyDetector", "Explanation"]
 _FPR = 0.01
 _STEPS, _PASSES = 4000, 100  # of training at most, where nobody says how many epochs
 _OUTSIDE, _FAR = 1.0, 1.5  # interquartile ranges beyond the upper quartile (Tukey 1977): of training, of the threshold
-
-
-class Explanation(NamedTuple):
-    """Why rows have their scores, (n, d) each."""
-
-    contributions: np.ndarray  # the squared score, shared out by the columns' squared deviations from ...
-    expected: np.ndarray  # ... the mean of the nearest rows of the fit, in the units of the rows
 
 
 class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
@@ -246,10 +239,7 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
 
     def standard(self, rows: np.ndarray) -> np.ndarray:
         """Return rows as the autoencoder sees them."""
-        kind = np.result_type(rows, np.float32)
-        shift, scale = (np.asarray(each, kind) for each in (self.mean_, self.scale_))
-        made: np.ndarray = np.asarray((rows - shift) / scale, kind)
-        return made
+        return standardised(rows, self.mean_, self.scale_)
 
     def _scores_of(self, rows: np.ndarray, *, itself: bool) -> np.ndarray:
         scores: np.ndarray = -np.sqrt(self._distances(rows, itself=itself)[0])

@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -10,7 +10,14 @@ from narrows.estimator import Estimator
 from narrows.parts import as_part
 from narrows.tasks.base_anomaly import ACCEPTED, strange_names
 
-__all__ = ["inside_fence", "moments", "ordinary_rows"]
+__all__ = ["Explanation", "inside_fence", "moments", "ordinary_rows", "standardised"]
+
+
+class Explanation(NamedTuple):
+    """Why rows have their scores, (n, d) each."""
+
+    contributions: np.ndarray  # the squared score, shared out by the columns' squared deviations from ...
+    expected: np.ndarray  # ... the mean of the nearest rows of the fit, in the units of the rows
 
 
 def ordinary_rows(y: Any, n: int) -> np.ndarray:
@@ -33,6 +40,13 @@ def moments(model: Estimator, rows: np.ndarray) -> tuple[Any, Any]:
     mean, scale = rows.mean(0, dtype=np.float64), rows.std(0, dtype=np.float64)
     plain = np.isin(rows, (0, 1)).all(0) | (scale <= 1e-12 * (1 + np.abs(mean)))
     return np.where(plain, 0.0, mean).tolist(), np.where(plain, 1.0, scale).tolist()
+
+
+def standardised(rows: np.ndarray, mean: Any, scale: Any) -> np.ndarray:
+    """Return rows less their mean, over their scale, in their own float type."""
+    kind = np.result_type(rows, np.float32)
+    made: np.ndarray = np.asarray((rows - np.asarray(mean, kind)) / np.asarray(scale, kind), kind)
+    return made
 
 
 def inside_fence(strange: np.ndarray, ranges: float) -> np.ndarray:

@@ -46,11 +46,10 @@ class Shares(NamedTuple):
 def judge(task: "CodeClassifier", train: Rows, held: Rows) -> Evaluation:
     """Return how a fitted classifier does on labelled ``held`` rows, beside competitors with the same labels."""
     (X, y), (seen, truth) = labelled(train), labelled(held)
-    some = spaced(len(truth), _MOST)
-    seen, truth = seen[some], truth[some]
+    seen, truth = (each[spaced(len(truth), _MOST)] for each in (seen, truth))
     classes, counts = np.unique(y, return_counts=True)
-    own_classes = np.array([label_text(each) for each in task.classes_])
-    found = {TUNED: Shares(task.predict_proba(seen), own_classes), **rivals(task, X, y, seen)}
+    names = np.array([label_text(each) for each in task.classes_])
+    found = {TUNED: Shares(task.predict_proba(seen), names), **rivals(task, X, y, seen)}
     found[FREQUENT] = Shares(np.tile(counts / counts.sum(), (len(truth), 1)), classes)
     numbers = {name: measures(shares, truth) for name, shares in found.items()}
     table, curves = budgets(task, X, y, seen, truth, numbers)
