@@ -55,10 +55,13 @@ def missed(value: float, goal: float, better: str = "lower") -> str:
     ('yes', 'no: 10 % above', 'no: 10 % below')
     >>> missed(96.53, 96.96, "higher")
     'no: 0.44 % below'
+    >>> missed(0.02, 0.0)
+    'no: 0.02 above'
     """
-    if better == "higher":
-        return "yes" if value >= goal else f"no: {100 * (1 - value / goal):.2g} % below"
-    return "yes" if value <= goal else f"no: {100 * (value / goal - 1):.2g} % above"
+    if value == goal or (value > goal) == (better == "higher"):
+        return "yes"
+    by = f"{100 * abs(1 - value / goal):.2g} %" if goal else f"{abs(value):.2g}"
+    return f"no: {by} {'below' if better == 'higher' else 'above'}"
 
 
 def short(value: float | None) -> str:
