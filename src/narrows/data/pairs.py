@@ -192,7 +192,7 @@ class Pairs:
         Dense uint8 and uint16 are levels, so that a likelihood of counts refuses them.
         """
         target = self.columns[0] if self.columns[1] is None else self.columns[1]
-        kind = str(target.dtype).removeprefix("torch.")
+        kind = str(getattr(target, "dtype", "")).removeprefix("torch.")
         if likelihood.counts and kind in ("uint8", "uint16") and not sp.issparse(target):
             came = f"Targets of type {kind}, which are levels of grey from 0 to 1, came for a likelihood of counts"
             raise InputError(came, "counts of any other type", "X.astype(float)")
