@@ -70,6 +70,7 @@ def test_the_condition_is_an_input(tmp_path):
     assert not np.allclose(rows, model.inverse_transform(z), atol=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:The values deviate")
 def test_a_task_is_exported_as_its_family(tmp_path):
     task = nw.Reducer(latent_dim=4, epochs=1, random_state=0).fit(1e5 * ROWS)  # large numbers round off more
     assert export(task, tmp_path)["decoder"].difference < 1e-4
