@@ -10,7 +10,6 @@ import pytest
 from narrows import memory
 from narrows.memory import kept_memory
 
-
 MEASURE = """
 import resource
 import torch
