@@ -49,6 +49,12 @@ def folder(name: str) -> Path:
     return found
 
 
+def adbench() -> list[tuple[str, Path]]:
+    """Return names and files of the ADBench tables, by their numbers."""
+    paths = sorted(folder("ADBench").glob("*.npz"), key=lambda path: int(path.name.partition("_")[0]))
+    return [(path.stem.partition("_")[2], path) for path in paths]
+
+
 def mnist(quick: bool = False) -> Images:
     """Return MNIST, or its first ``QUICK`` images and a quarter as many for the test."""
     if not os.environ.get("NARROWS_DATA"):

@@ -3,7 +3,7 @@
 import time
 
 import numpy as np
-from common import Measured, folder, mnist, unit
+from common import Measured, adbench, mnist, unit
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 
@@ -76,20 +76,18 @@ def pca_errors(train: np.ndarray, test: np.ndarray, sizes: tuple[int, ...]) -> d
 
 def density(seed: int, quick: bool) -> Measured:
     """Ordinary rows of the twenty ADBench tables: nats per column above the Gaussian mixture's, the median table."""
-    paths = sorted(folder("ADBench").glob("*.npz"), key=lambda path: int(path.name.partition("_")[0]))
     gaps, said, started = [], [], time.perf_counter()
-    for path in paths[:2] if quick else paths:
+    for name, path in adbench()[: 2 if quick else None]:
         with np.load(path) as file:
             rows = file["X"][file["y"].ravel() == 0]
         rows = rows[np.random.default_rng(seed).permutation(len(rows))[:_ROWS]]
         learn, held = np.split(rows, [round(0.8 * len(rows))])
         model = nw.DensityEstimator(epochs=2 if quick else None, random_state=seed).fit(learn)
         found = model.evaluate(Rows(learn), Rows(held))
-        nats = {name.partition(" (")[0]: each["nats"] for name, each in found.baselines.items()}
+        nats = {rival.partition(" (")[0]: each["nats"] for rival, each in found.baselines.items()}
         three = (found.metrics["nats"].value, nats["Gaussian"], nats["kernel density"])
         gaps.append((np.array(three) - nats["Gaussian mixture"]) / rows.shape[1])
-        said.append(f"{path.stem.partition('_')[2]} {gaps[-1][0]:+.2f}")
-        print(said[-1], flush=True)
+        said.append(f"{name} {gaps[-1][0]:+.2f}")
     ours, gaussian, kernels = np.median(gaps, 0).tolist()
     better = float(np.mean(np.array(gaps)[:, 0] < 0))
     line = f"seed {seed}: {ours:+.3f} nats per column, lower on {better:.0%} of the tables ({', '.join(said)})"

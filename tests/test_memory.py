@@ -7,13 +7,13 @@ import threading
 
 import pytest
 
-from narrows import memory
-from narrows.memory import kept_memory
+from narrows.training import memory
+from narrows.training.memory import kept_memory
 
 MEASURE = """
 import resource
 import torch
-from narrows.memory import kept_memory
+from narrows.training.memory import kept_memory
 
 def pages():
     for _ in range(30):  # holes are found again once neighbours are free

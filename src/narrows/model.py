@@ -126,8 +126,7 @@ class Model(nn.Module):
     def _step(self, batch: Batch, progress: float) -> tuple[Step, dict[str, Tensor]]:
         code, skips = self.encode(batch.x, batch.cond, progress)
         params = self.decode(code.z, skips, batch.cond)
-        values = batch.weight if batch.weight is not None and batch.weight.ndim > 1 else None
-        terms = {"reconstruction": self.likelihood.nats(params, batch.target, values)}
+        terms = {"reconstruction": self.likelihood.nats(params, batch.target, batch.values)}
         if self.bottleneck.term:
             terms[self.bottleneck.term] = code.cost
         return Step(batch.x, batch.cond, code, params, batch.target), terms

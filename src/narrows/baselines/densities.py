@@ -4,7 +4,6 @@ Real numbers have densities in their original units, all other columns probabili
 """
 
 import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
@@ -13,13 +12,13 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve, cholesky, solve_triangular
 from scipy.special import logsumexp
 
-from narrows.baselines.density_cells import Cells, one_hot
+from narrows.baselines.density_cells import Cells, log_shares, one_hot
 
 __all__ = ["MixtureDensity"]
 
 Floats = NDArray[np.float64]
+Patterns = list[tuple[NDArray[np.intp], NDArray[np.bool_]]]  # rows, and which numbers they have
 
-_SMOOTH = 0.5  # added to every count of a table (Krichevsky & Trofimov 1981)
 _WIDE = 100  # numbers of a row from which on the parts of a mixture are diagonal
 _ROUNDS = 100
 _LOG_2PI = float(np.log(2 * np.pi))
@@ -57,10 +56,10 @@ class MixtureDensity:
         self.full_ = self.k == 1 or numbers.shape[1] <= _WIDE
         shares = np.eye(self.k)[self._first(numbers, cells)]
         self.means_, self.spreads_ = np.tile(mean, (self.k, 1)), [self._spread(np.diag(variance))] * self.k
-        last = -np.inf
+        last, patterns = -np.inf, _patterns(cells)
         for _ in range(_ROUNDS):
-            self._maximise(cells, shares)
-            joint = self._joint(cells)
+            self._maximise(cells, shares, patterns)
+            joint = self._joint(cells, patterns)
             total = logsumexp(joint, axis=1)
             shares = np.exp(joint - total[:, None])
             if (self.k == 1 and known.all()) or total.mean() - last < 1e-4:
@@ -70,7 +69,7 @@ class MixtureDensity:
 
     def log_prob(self, cells: Cells) -> Floats:
         """Return log p of what is known of every row, (n,)."""
-        found: Floats = logsumexp(self._joint(cells), axis=1)
+        found: Floats = logsumexp(self._joint(cells, _patterns(cells)), axis=1)
         return found
 
     def _first(self, numbers: Floats, cells: Cells) -> NDArray[np.int64]:
@@ -86,29 +85,26 @@ class MixtureDensity:
             groups: NDArray[np.int64] = KMeans(self.k, n_init=1, random_state=self.seed).fit_predict(np.hstack(sides))
         return groups
 
-    def _maximise(self, cells: Cells, shares: Floats) -> None:
+    def _maximise(self, cells: Cells, shares: Floats, patterns: Patterns) -> None:
         weights = shares.sum(0) + 1e-9
         self.log_weights_ = np.log(weights / weights.sum())
         for part, (share, weight) in enumerate(zip(shares.T, weights, strict=True)):
-            numbers, unsure = self._completed(cells, share, part)
+            numbers, unsure = self._completed(cells, share, part, patterns)
             self.means_[part] = share @ numbers / weight
             gap = numbers - self.means_[part]
             own = (gap.T * share) @ gap if self.full_ else np.diag(share @ gap**2)
             self.spreads_[part] = self._spread((own + unsure) / weight)
-        self.tables_ = []
-        for place, size in enumerate(cells.sizes):
-            counts = shares.T @ np.eye(size + 1)[cells.codes[:, place]][:, :size] + _SMOOTH
-            self.tables_.append(np.log(counts / counts.sum(1, keepdims=True)))
+        self.tables_ = [log_shares(shares.T @ table) for table in one_hot(cells)]
 
     def _spread(self, covariance: Floats) -> Floats:
         """Return a covariance with its floor; where the parts are diagonal its diagonal."""
         return covariance + np.diag(self.floor_) if self.full_ else np.diag(covariance) + self.floor_
 
-    def _completed(self, cells: Cells, share: Floats, part: int) -> tuple[Floats, Floats]:
+    def _completed(self, cells: Cells, share: Floats, part: int, patterns: Patterns) -> tuple[Floats, Floats]:
         """Return the numbers with the missing ones as a part expects them, and the sum of their covariances."""
         numbers, spread, mean = cells.numbers.copy(), self.spreads_[part], self.means_[part]
         unsure = np.zeros((len(mean), len(mean)))
-        for rows, known in _patterns(cells):
+        for rows, known in patterns:
             lost = ~known
             if not lost.any():
                 continue
@@ -123,12 +119,12 @@ class MixtureDensity:
             unsure[block] += mass * (spread[block] - across.T @ slope)
         return numbers, unsure
 
-    def _joint(self, cells: Cells) -> Floats:
+    def _joint(self, cells: Cells, patterns: Patterns) -> Floats:
         """Return log p(row, part), (n, k): missing cells are integrated out."""
         out = np.tile(self.log_weights_, (len(cells.numbers), 1))
         for place, table in enumerate(self.tables_):
             out += np.hstack([table, np.zeros((self.k, 1))])[:, cells.codes[:, place]].T
-        for rows, known in _patterns(cells):
+        for rows, known in patterns:
             if known.any():
                 values = cells.numbers[np.ix_(rows, known)]
                 own = [self._gaussian(values, part, known) for part in range(self.k)]
@@ -147,12 +143,10 @@ class MixtureDensity:
         return found
 
 
-def _patterns(cells: Cells) -> Iterator[tuple[NDArray[np.intp], NDArray[np.bool_]]]:
-    """Yield the rows that have the same numbers, and which those are."""
+def _patterns(cells: Cells) -> Patterns:
+    """Return the rows that have the same numbers, and which those are."""
     known = ~np.isnan(cells.numbers)
     if known.all():
-        yield np.arange(len(known)), np.ones(known.shape[1], bool)
-        return
+        return [(np.arange(len(known)), np.ones(known.shape[1], bool))]
     patterns, group = np.unique(known, axis=0, return_inverse=True)
-    for place, pattern in enumerate(patterns):
-        yield np.flatnonzero(np.ravel(group) == place), pattern
+    return [(np.flatnonzero(np.ravel(group) == place), pattern) for place, pattern in enumerate(patterns)]

@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Cells", "Columns", "one_hot"]
+__all__ = ["Cells", "Columns", "log_shares", "one_hot"]
 
 Floats = NDArray[np.float64]
 
+_SMOOTH = 0.5  # added to every count of a table (Krichevsky & Trofimov 1981)
 _LEVELS = 20  # whole numbers of more values are priced as real ones
 
 
@@ -86,3 +87,16 @@ class Columns:
 def one_hot(cells: Cells) -> list[Floats]:
     """Return the tables one-hot; a missing one is all zeros."""
     return [np.eye(size + 1)[cells.codes[:, place]][:, :size] for place, size in enumerate(cells.sizes)]
+
+
+def log_shares(counts: Floats) -> Floats:
+    """Return the logarithms of the smoothed shares of counts (..., levels).
+
+    Examples
+    --------
+    >>> np.exp(log_shares(np.array([1.0, 0.0]))).tolist()
+    [0.75, 0.25]
+    """
+    more = counts + _SMOOTH
+    shares: Floats = np.log(more / more.sum(-1, keepdims=True))
+    return shares

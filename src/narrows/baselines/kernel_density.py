@@ -7,14 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from narrows.baselines.density_cells import Cells, one_hot
+from narrows.baselines.density_cells import Cells, log_shares, one_hot
 
 __all__ = ["Gaps", "KernelDensity"]
 
 Floats = NDArray[np.float64]
 
 _LOG_2PI = float(np.log(2 * np.pi))
-_SMOOTH = 0.5  # added to every count of a table (Krichevsky & Trofimov 1981)
 
 
 class Gaps(NamedTuple):
@@ -61,8 +60,7 @@ class KernelDensity:
         self.spread_ = np.where(spread > 0, spread, 1.0)
         self.numbers_ = np.nan_to_num((cells.numbers - self.mean_) / self.spread_)
         self.levels_ = one_hot(cells)
-        counts = [table.sum(0) + _SMOOTH for table in self.levels_]
-        self.shares_ = [np.log(each / each.sum()) for each in counts]
+        self.shares_ = [log_shares(table.sum(0)) for table in self.levels_]
         return self
 
     def gaps(self, cells: Cells) -> Gaps:

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from narrows.data.stream import Stored
+from narrows.errors import InputError
 
-__all__ = ["as_column", "chosen", "floats", "taken"]
+__all__ = ["as_column", "chosen", "floats", "refuse_levels", "taken"]
 
 _FULL = {torch.uint8: 255.0, torch.uint16: 65535.0}
 
@@ -51,3 +52,11 @@ def floats(chosen: Any, dtype: torch.dtype, full: bool = True) -> Tensor:
     most = _FULL.get(chosen.dtype) if full else None
     made: Tensor = chosen.to(dtype)
     return made if most is None else made.div_(most)
+
+
+def refuse_levels(column: Any) -> None:
+    """Refuse dense uint8 and uint16, which ``floats`` makes levels of grey, where counts are wanted."""
+    kind = str(getattr(column, "dtype", "")).removeprefix("torch.")
+    if kind in ("uint8", "uint16") and not sp.issparse(column):
+        came = f"Targets of type {kind}, which are levels of grey from 0 to 1, came for a likelihood of counts"
+        raise InputError(came, "counts of any other type", "X.astype(float)")

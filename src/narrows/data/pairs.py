@@ -10,7 +10,7 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from narrows.data.column import as_column, chosen, floats, taken
+from narrows.data.column import as_column, chosen, floats, refuse_levels, taken
 from narrows.data.stream import BLOCK, WINDOW, Stored, block_order
 from narrows.errors import InputError
 
@@ -37,6 +37,11 @@ class Batch(NamedTuple):
     target: Tensor
     cond: Tensor | None = None
     weight: Tensor | None = None
+
+    @property
+    def values(self) -> Tensor | None:
+        """The weight of every value, where values have one; how often a row counts is none."""
+        return self.weight if self.weight is not None and self.weight.ndim > 1 else None
 
     def to(self, device: torch.device) -> "Batch":
         """Return the batch on a device; a target that is the input stays the input."""
@@ -169,6 +174,11 @@ class Pairs:
         return Pairs(*self.columns, dtype=self.dtype, transform=self.transform, augment=still, labels=self.labels)
 
     @property
+    def alone(self) -> bool:
+        """Whether the inputs are their own targets, without a condition and with at most a weight for every row."""
+        return self.columns[1] is None and self.columns[2] is None and self.columns[3] is self.row_weight
+
+    @property
     def row_weight(self) -> Tensor | None:
         """The weight of every row, (n,), where there is one."""
         weight = self.columns[3]
@@ -187,15 +197,9 @@ class Pairs:
         return self if weight is None else self.of([*self.columns[:3], weight / weight.mean()])
 
     def read_by(self, likelihood: Any) -> "Pairs":
-        """Return the rows as a likelihood reads their targets: labels as they are, levels of grey in [0, 1].
-
-        Dense uint8 and uint16 are levels, so that a likelihood of counts refuses them.
-        """
-        target = self.columns[0] if self.columns[1] is None else self.columns[1]
-        kind = str(getattr(target, "dtype", "")).removeprefix("torch.")
-        if likelihood.counts and kind in ("uint8", "uint16") and not sp.issparse(target):
-            came = f"Targets of type {kind}, which are levels of grey from 0 to 1, came for a likelihood of counts"
-            raise InputError(came, "counts of any other type", "X.astype(float)")
+        """Return the rows as a likelihood reads their targets: labels as they are, levels of grey, which are no counts, in [0, 1]."""
+        if likelihood.counts:
+            refuse_levels(self.columns[0] if self.columns[1] is None else self.columns[1])
         if self.labels == likelihood.labels:
             return self
         read = self.of(self.columns)

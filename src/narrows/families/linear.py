@@ -56,9 +56,8 @@ class LinearAutoEncoder(Estimator):
     def prepare(self, model: Model, pairs: Pairs) -> None:
         """Write the principal axes into the weights, largest variance first, where they are the optimum."""
         squared = model.likelihood.n_params == 1 and isinstance(model.likelihood, (Gaussian, LearntGaussian))
-        same = pairs.columns[1] is None and pairs.columns[2] is None and pairs.columns[3] is pairs.row_weight
         plain = model.corruption is None and not len(model.penalties)
-        if self.start == "data" and squared and same and plain:
+        if self.start == "data" and squared and pairs.alone and plain:
             write_axes(model, *principal_axes(pairs, self.latent_dim))
             some = next(pairs.batches(4096, torch.Generator().manual_seed(0)))
             with torch.no_grad():

@@ -75,9 +75,8 @@ class LinearRecommender(Estimator):
     def prepare(self, model: Model, pairs: Pairs) -> None:
         """Write the closed form into the weights, where there is one."""
         squared = isinstance(model.likelihood, (Gaussian, LearntGaussian)) and model.likelihood.n_params == 1
-        same = pairs.columns[1] is None and pairs.columns[2] is None and pairs.columns[3] is pairs.row_weight
         plain = model.corruption is None and not len(model.penalties)
-        if self.start == "data" and squared and same and plain:
+        if self.start == "data" and squared and pairs.alone and plain:
             write(model, gram(pairs), *self._penalties())
             if isinstance(model.likelihood, LearntGaussian):
                 some = next(pairs.batches(4096, torch.Generator().manual_seed(0)))

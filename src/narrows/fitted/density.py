@@ -102,9 +102,8 @@ def with_background(
     """
 
     def alone(model: Model, batch: Batch) -> Tensor:
-        values = batch.weight if batch.weight is not None and batch.weight.ndim > 1 else None
         every = torch.from_numpy(params).to(batch.target).expand(len(batch.target), *params.shape)
-        return -model.likelihood.nats(every, batch.target, values)
+        return -model.likelihood.nats(every, batch.target, batch.values)
 
     ours, broad = found.value + math.log1p(-share), run(model, pairs, alone).astype(np.float64) + math.log(share)
     value = np.logaddexp(ours, broad)
@@ -157,9 +156,9 @@ def _weights(
     noise = torch.from_numpy(np.stack([stream.standard_normal((draws, *mean.shape[1:])) for stream in streams]))
     z = mean[:, None] + torch.exp(0.5 * log_var)[:, None] * noise
     ratio = 0.5 * (noise.square() - z.square()).flatten(2).sum(2) + 0.5 * log_var.flatten(1).sum(1, keepdim=True)
-    target, cond, weight = (None if each is None else _repeated(each, draws) for each in batch[1:])
+    given = (batch.target, batch.cond, batch.values)  # how often a row counts is not its density
+    target, cond, values = (None if each is None else _repeated(each, draws) for each in given)
     params = model.decode(z.flatten(0, 1).to(batch.x), (), cond)
-    values = weight if weight is not None and weight.ndim > 1 else None  # how often a row counts is not its density
     nats = model.likelihood.nats(params, target, values)  # type: ignore[arg-type]
     return ratio - nats.cpu().double().reshape(ratio.shape)
 

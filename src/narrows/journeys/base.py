@@ -103,7 +103,7 @@ class Journey(ABC):
 
 def journey_for(task: Task, request: Request, settings: Mapping[str, Any]) -> Journey:
     """Return the journey for a task and data, with the settings that are its own; settings of no use are refused."""
-    meant(request.data)
+    meant(request.data)  # refuses a name of a dataset that is also a folder here
     serving = [cls for cls in JOURNEYS.values() if task.name in cls.serves]
     for cls in sorted(serving, key=lambda cls: cls.last):
         own = {spec.name for spec in fields(cls)}

@@ -19,6 +19,7 @@ class Pricing(ABC):
 
     n_params: int = 1
     labels: bool = False  # True: targets are whole numbers that name classes
+    real: bool = False  # True: parameters are values of the data, in their units
     counts: bool = False  # True: targets are counts, which no level of grey is
 
     def n_out(self, shape: tuple[int, ...]) -> int:
@@ -37,8 +38,8 @@ class Pricing(ABC):
         return self.centre(target)
 
     def deviation(self, target: Tensor) -> float:
-        """Return how far parameters lie from ``centre``, about; 1 where they are no values of the data."""
-        return 1.0
+        """Return how far parameters lie from ``centre``, as the targets from their mean row; 1 if not ``real``."""
+        return target.double().var(0, correction=0).mean().sqrt().item() if self.real else 1.0
 
     @abstractmethod
     def log_prob(self, params: Tensor, target: Tensor) -> Tensor:

@@ -28,11 +28,6 @@ def _squares(params: Tensor, target: Tensor) -> Tensor:
     return F.mse_loss(params, target, reduction="none").flatten(1).sum(1)
 
 
-def _deviation(target: Tensor) -> float:
-    """Return the deviation of targets around their mean row, over all values."""
-    return target.double().var(0, correction=0).mean().sqrt().item()
-
-
 @part("gaussian")
 class Gaussian(Likelihood):
     """N(params, scale²): scale 1 is half the squared error plus 0.919 nats per value.
@@ -45,6 +40,8 @@ class Gaussian(Likelihood):
     >>> round(Gaussian().nats(torch.zeros(1, 2), torch.tensor([[0.0, 2.0]])).item(), 4)  # 2 * 0.919 + 2² / 2
     3.8379
     """
+
+    real = True
 
     scale: float | Literal["learnt", "predicted"] = param(1.0, "standard deviation, 'learnt' or 'predicted'", gt=0)
 
@@ -63,10 +60,6 @@ class Gaussian(Likelihood):
     def centre(self, target: Tensor) -> Tensor | None:
         """Return the mean row."""
         return target.mean(0)
-
-    def deviation(self, target: Tensor) -> float:
-        """Return the deviation of the targets around their mean row."""
-        return _deviation(target)
 
     def log_prob(self, params: Tensor, target: Tensor) -> Tensor:
         """Return the log-density of every value, in nats."""
@@ -92,6 +85,8 @@ class Gaussian(Likelihood):
 class LearntGaussian(nn.Module, Pricing):
     """N(params, scale²) with one scale, learnt with the network and started at the data's own deviation."""
 
+    real = True
+
     def __init__(self) -> None:
         super().__init__()
         self.raw = nn.Parameter(torch.zeros(()))
@@ -104,15 +99,11 @@ class LearntGaussian(nn.Module, Pricing):
     def start(self, target: Tensor) -> None:
         """Start at the deviation of the targets around their mean row."""
         with torch.no_grad():
-            self.raw.fill_(math.log(max(_deviation(target), _LEAST)) / _GAIN)
+            self.raw.fill_(math.log(max(self.deviation(target), _LEAST)) / _GAIN)
 
     def centre(self, target: Tensor) -> Tensor | None:
         """Return the mean row."""
         return target.mean(0)
-
-    def deviation(self, target: Tensor) -> float:
-        """Return the deviation of the targets around their mean row."""
-        return _deviation(target)
 
     def log_prob(self, params: Tensor, target: Tensor) -> Tensor:
         """Return the log-density of every value, in nats."""
@@ -138,6 +129,7 @@ class PredictedGaussian(Pricing):
     """N(mean, scale²), both from the decoder: the first half of the channels are means, the second log-scales."""
 
     n_params = 2
+    real = True
 
     def centre(self, target: Tensor) -> Tensor | None:
         """Return the mean row and the log-deviation around it."""
@@ -146,7 +138,7 @@ class PredictedGaussian(Pricing):
 
     def deviation(self, target: Tensor) -> float:
         """Return the deviation of the targets around their mean row, 1 at most: half the channels are logarithms."""
-        return min(1.0, _deviation(target))
+        return min(1.0, super().deviation(target))
 
     def log_prob(self, params: Tensor, target: Tensor) -> Tensor:
         """Return the log-density of every value, in nats."""
@@ -173,15 +165,13 @@ class Laplace(Likelihood):
     2.6931
     """
 
+    real = True
+
     scale: float = param(1.0, "mean absolute deviation", gt=0)
 
     def centre(self, target: Tensor) -> Tensor | None:
         """Return the median row."""
         return target.median(0).values
-
-    def deviation(self, target: Tensor) -> float:
-        """Return the deviation of the targets around their mean row."""
-        return _deviation(target)
 
     def log_prob(self, params: Tensor, target: Tensor) -> Tensor:
         """Return the log-density of every value, in nats."""

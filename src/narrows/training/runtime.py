@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from narrows.errors import InputError
-from narrows.memory import kept_memory
 from narrows.training import ranks
+from narrows.training.memory import kept_memory
 
 __all__ = ["Runtime"]
 

@@ -1,4 +1,4 @@
-"""Memory between the steps of a training or a long pass: kept for the next step, on systems with glibc."""
+"""Memory between the steps of a training: kept for the next step, on systems with glibc."""
 
 import contextlib
 import ctypes
