@@ -197,7 +197,7 @@ class Pairs:
         return self if weight is None else self.of([*self.columns[:3], weight / weight.mean()])
 
     def read_by(self, likelihood: Any) -> "Pairs":
-        """Return the rows as a likelihood reads their targets: labels as they are, levels of grey, which are no counts, in [0, 1]."""
+        """Return the rows as a likelihood reads their targets: labels as they are, levels, no counts, in [0, 1]."""
         if likelihood.counts:
             refuse_levels(self.columns[0] if self.columns[1] is None else self.columns[1])
         if self.labels == likelihood.labels:
