@@ -66,6 +66,7 @@ CORPUS: dict[str, tuple[Callable[[Path], object], str]] = {
     "duplicate after spaces": (text("a, a\n1,2\n"), "columns of the same name: 'a'"),
     "long row": (text("a,b\n1,2\n3,4,5\n"), "line 3 has 3 values and the header has 2"),
     "short row": (text("a,b,c\n1,2,3\n3,4\n"), "line 3 has 2 values and the header has 3"),
+    "long row below sep": (text("\n\nsep=;\na;b\n1;2\n3;4;5\n"), "line 6 has 3 values and the header has 2"),
     "short row, quoted": (text('a,b\n"x,y",2\n"z"\n'), "line 3 has 1 values and the header has 2"),
     "open quote": (text('a,b\n"x,2\n3,4\n'), "line"),
     "binary": (text(bytes(range(256)) * 20), "'t.csv' is binary"),

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from narrows.data import read
+from narrows.data.schema import schema_from_json
 from narrows.errors import InputError
 
 
@@ -133,6 +134,22 @@ def test_marks_between_thousands(content: str, numbers: list[float], note: str |
     assert source.frame["x"].dtype.is_numeric()
     said = [each for each in source.notes if "is read as" in each]
     assert (said == []) if note is None else said[0].startswith(note)
+
+
+@pytest.mark.parametrize(
+    ("fitted", "content", "want"),
+    [
+        ("s;x\n999;1,5\n1.234;2,5\n12.500;3,5\n", "s;x\n1.234;2\n", 1234),
+        ("s;x\n999;1,5\n1.234;2,5\n12.500;3,5\n", "s;x\n1.5;2\n", 1.5),  # this file shows its own mark
+        ("s;x\n999;1,5\n1.234;2,5\n12.500;3,5\n", "s,x\n1.234,2\n", 1.234),  # commas part the cells here
+        ("s;x\n1.5;1\n2.25;2\n999;3\n", "s;x\n1,234;2\n", 1234),
+        ("s;x\n1;1\n2;2\n999;3\n", "s;x\n1,234;2\n", 1.234),  # the fit showed none
+    ],
+)
+def test_the_mark_before_decimals_is_that_of_the_fit(fitted: str, content: str, want: float, tmp_path: Path) -> None:
+    schema = schema_from_json(read(written(tmp_path, fitted)).fit_schema().to_json())
+    source = read(written(tmp_path, content), like=schema)
+    assert source.frame["s"].to_list() == [want]
 
 
 def test_ambiguous_dates_stay_text_with_a_note(tmp_path: Path) -> None:

@@ -37,18 +37,20 @@ _BYTE, _CELL = 2, 25  # bytes of memory that a byte and a cell of a text table t
 
 @dataclass(frozen=True)
 class TextTable:
-    """A table of text cells, its decimal mark, and what was found on the way."""
+    """A table of text cells, whether a comma stands before decimals (None without such marks), and what was found."""
 
     frame: pl.DataFrame
-    decimal_comma: bool
+    decimal_comma: bool | None
     notes: tuple[str, ...]
 
 
-def read_text_table(path: Path, known: Collection[str] = (), names: Collection[str] = ()) -> TextTable:
+def read_text_table(
+    path: Path, known: Collection[str] = (), names: Collection[str] = (), decimal_comma: bool | None = None
+) -> TextTable:
     r"""Read a text table; every cell stays text, empty cells are null.
 
     A first line that holds one of the ``known`` cells is a row, one that holds all ``names`` is the header; otherwise
-    the cells tell.
+    the cells tell. Numbers that may have either mark before decimals have that of the fit, ``decimal_comma``.
 
     Examples
     --------
@@ -73,8 +75,8 @@ def read_text_table(path: Path, known: Collection[str] = (), names: Collection[s
         notes.append(f"{path.name!r} has no header line: the columns are called c0 to c{frame.width - 1}")
     if frame.is_empty():
         raise InputError(f"{path.name!r} has a header and no rows", ACCEPTED, "add rows below the header")
-    frame, decimal_comma, said = plain_marks(frame, separator)
-    return TextTable(frame, decimal_comma, (*notes, *said))
+    frame, comma, said = plain_marks(frame, separator, decimal_comma)
+    return TextTable(frame, comma, (*notes, *said))
 
 
 def to_parquet(path: Path) -> str:
@@ -114,12 +116,13 @@ def _start(path: Path) -> bytes:
 
 def _rows(data: bytes, path: Path) -> tuple[pl.DataFrame, str]:
     """Return every line that is not blank as a row of the columns c0, c1, ..., and the separator."""
-    data, separator = _separated(data, "\t" if path.suffix.lower() in (".tsv", ".tab") else ",")
+    text, (data, separator) = data, _separated(data, "\t" if path.suffix.lower() in (".tsv", ".tab") else ",")
+    above = text.count(b"\n", 0, len(text) - len(data))
     sample = _sample(data)
     names = [f"c{i}" for i in range(len(next(csv.reader(sample, delimiter=separator))))]
     blank = _blank(data, separator, len(names))
     if blank is None:
-        return _rows_one_by_one(data, separator, names, path.name), separator
+        return _rows_one_by_one(data, separator, names, path.name, above), separator
     frame = pl.read_csv(data, separator=separator, has_header=False, new_columns=names, infer_schema=False)
     if len(blank):
         keep = np.ones(len(frame), bool)
@@ -153,7 +156,7 @@ def _utf8(data: bytes, name: str) -> tuple[bytes, list[str]]:
         notes.append(f"{name!r} is not UTF-8 (byte {error.start}): read as {encoding}")
         data = text.encode()
     data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    return data.strip(b"\n") + b"\n", notes
+    return data.rstrip(b"\n") + b"\n", notes
 
 
 def _windows(data: bytes) -> tuple[str, str]:
@@ -170,6 +173,7 @@ def _sample(data: bytes) -> list[str]:
 
 def _separated(data: bytes, default: str) -> tuple[bytes, str]:
     """Return the lines and their separator: what Excel's first line ``sep=;`` says, which is dropped, or a guess."""
+    data = data.lstrip(b"\n")
     said = re.match(rb'"?sep=([,;|\t])"?\n', data, re.IGNORECASE)
     if said is not None and len(data) > said.end():
         return data[said.end() :].lstrip(b"\n"), said[1].decode()
@@ -220,14 +224,14 @@ def _blank(data: bytes, separator: str, width: int) -> np.ndarray[tuple[int], np
     return np.flatnonzero(blank) if width > 1 else np.empty(0, np.intp)
 
 
-def _rows_one_by_one(data: bytes, separator: str, names: list[str], name: str) -> pl.DataFrame:
-    """Read rows in which quotes may be marks of inches; a row of another width is refused."""
+def _rows_one_by_one(data: bytes, separator: str, names: list[str], name: str, above: int) -> pl.DataFrame:
+    """Read rows in which quotes may be marks of inches, below so many lines; a row of another width is refused."""
     reader = csv.reader(io.StringIO(data.decode()), delimiter=separator)
     rows = []
     for row in reader:
         if len(row) not in (0, len(names)):
             raise InputError(
-                f"{name!r}, line {reader.line_num} has {len(row)} values and the header has {len(names)}",
+                f"{name!r}, line {above + reader.line_num} has {len(row)} values and the header has {len(names)}",
                 "as many values in every line",
                 "correct the line, or put quotes around text with separators",
             )

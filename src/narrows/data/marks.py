@@ -12,12 +12,15 @@ _NUMBER = r"^[+-]?(?:[1-9]\d{0,2}(?:OTHER\d{3})+|\d+)(?:MARK\d+)?$"
 _OTHER = {",": ".", ".": ","}
 
 
-def plain_marks(frame: pl.DataFrame, separator: str) -> tuple[pl.DataFrame, bool, list[str]]:
+def plain_marks(
+    frame: pl.DataFrame, separator: str, fitted: bool | None = None
+) -> tuple[pl.DataFrame, bool | None, list[str]]:
     """Return cells without marks between thousands, whether a comma stands before decimals, and notes.
 
     One cell that can only be a decimal number tells the mark of the whole file: 1,5 or 1.234,50 is none with a mark
-    between thousands. Without such a cell it is a comma where semicolons part the cells. In a file with numbers of both
-    kinds every column is read by itself, and those that could be read either way are named.
+    between thousands. Without such a cell it is that of the fit (``fitted``), or else a comma where semicolons part the
+    cells; None where no number has a mark. In a file with numbers of both kinds every column is read by itself, and
+    those that could be read either way are named.
 
     Examples
     --------
@@ -25,29 +28,38 @@ def plain_marks(frame: pl.DataFrame, separator: str) -> tuple[pl.DataFrame, bool
     >>> plain_marks(frame, ";")[0]["sold"].to_list()
     ['999', '1234']
     """
-    commas = [column for column in frame if _holds(column, ",")]
-    if not commas:
-        return frame, False, []
-    dots = [column for column in frame if _holds(column, ".")]
+    commas, dots = ([column for column in frame if _holds(column, mark)] for mark in ",.")
     comma, dot = any(_decimal(each, ",") for each in commas), any(_decimal(each, ".") for each in dots)
     if comma and dot:
         return frame, separator == ";", [note for each in frame if (note := _in_doubt(each))]
-    mark = "," if comma or (separator == ";" and not dot) else "."
     if comma and separator == ",":  # pairs such as "1,5" are text in a file whose commas part the cells
-        return frame, False, []
+        return frame, None, []
+    if not commas and not dots:
+        return frame, None, []
+    usual = separator == ";" and bool(commas) if fitted is None else fitted and separator != ","
+    mark = "," if comma or (usual and not dot) else "."
+    frame, notes = _without_thousands(frame, commas if mark == "." else dots, mark)
+    return frame, mark == ",", notes
+
+
+def _without_thousands(frame: pl.DataFrame, columns: list[pl.Series], mark: str) -> tuple[pl.DataFrame, list[str]]:
+    """Take the other mark out of the columns that are numbers with it between thousands, and say so."""
     other, notes = _OTHER[mark], []
-    for column in commas if mark == "." else dots:
+    for column in columns:
         known = column.drop_nulls().str.strip_chars()
         known = known.filter(known != "")
         if known.str.contains(_filled(_NUMBER, mark)).all() and (marked := known.filter(_has(known, other))).len():
             frame = frame.with_columns(column.str.replace_all(other, "", literal=True))
             read = marked[0].replace(other, "")
             notes.append(f"{column.name!r}: {marked[0]!r} is read as {read}, and so on in {len(marked)} rows")
-    return frame, mark == ",", notes
+    return frame, notes
 
 
 def _holds(column: pl.Series, mark: str) -> bool:
-    return bool(_has(column, mark).any())
+    """Say whether a cell is a number with this mark in it."""
+    cells = column.filter(_has(column, mark)).str.strip_chars()
+    forms = _filled(_DECIMAL, mark), _filled(_NUMBER, _OTHER[mark])
+    return any(cells.str.contains(form).any() for form in forms)
 
 
 def _has(column: pl.Series, mark: str) -> pl.Series:

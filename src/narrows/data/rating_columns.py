@@ -96,7 +96,7 @@ def rating_table(path: Path, known: Collection[str] = ()) -> Table:
         came = f"{path.name!r} cannot be opened ({error.strerror or error})"
         raise InputError(came, ACCEPTED, "check its permissions") from error
     header = text.frame.columns != [f"c{i}" for i in range(text.frame.width)]
-    return Table(text.frame, path.name, list(text.notes), header=header, comma=text.decimal_comma)
+    return Table(text.frame, path.name, list(text.notes), header=header, comma=text.decimal_comma is True)
 
 
 def columns_of(

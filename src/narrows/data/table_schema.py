@@ -49,6 +49,8 @@ class TableSchema(Schema):
         The identifier column, ``"row"`` where there is none.
     array : bool
         The table was an array: ``write`` gives an ``.npy`` file.
+    decimal_comma : bool or None
+        Which mark stands before decimals in the text file of the fit, where its numbers show one.
 
     Examples
     --------
@@ -66,6 +68,7 @@ class TableSchema(Schema):
     left_out: tuple[str, ...] = ()
     id_name: str = "row"
     array: bool = False
+    decimal_comma: bool | None = None
 
     @classmethod
     def build(
@@ -75,6 +78,7 @@ class TableSchema(Schema):
         id_name: str = "row",
         array: bool = False,
         notes: Sequence[str] = (),
+        decimal_comma: bool | None = None,
     ) -> Self:
         """Put columns together; the shape and the feature names follow from them."""
         features = tuple(name for column in columns for name in column.features)
@@ -86,6 +90,7 @@ class TableSchema(Schema):
             left_out=tuple(left_out),
             id_name=id_name,
             array=array,
+            decimal_comma=decimal_comma,
         )
 
     @property
@@ -206,13 +211,15 @@ class TableSchema(Schema):
             "id_name": self.id_name,
             "array": self.array,
             "notes": list(self.notes),
+            "decimal_comma": self.decimal_comma,
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Rebuild the schema from ``to_json``."""
         columns = [COLUMNS[column["kind"]].from_json(column) for column in data["columns"]]
-        return cls.build(columns, data["left_out"], data["id_name"], data["array"], data["notes"])
+        rest = data["left_out"], data["id_name"], data["array"], data["notes"], data.get("decimal_comma")
+        return cls.build(columns, *rest)
 
     def _frame(self, source: Source) -> pl.DataFrame:
         self.require_kind(source, self.kind)

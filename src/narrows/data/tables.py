@@ -45,6 +45,8 @@ class TableSource(Source):
         How the dates of a text file were written, by column.
     array : bool
         The table is an array with columns called c0, c1, ...
+    decimal_comma : bool or None
+        Which mark stands before decimals in a text file, where its numbers show one.
 
     Examples
     --------
@@ -58,6 +60,7 @@ class TableSource(Source):
     id_columns: tuple[str, ...] = ()
     formats: Mapping[str, str] = field(default_factory=dict)
     array: bool = False
+    decimal_comma: bool | None = None
 
     def take(self, index: NDArray[Any]) -> Self:
         """Keep the rows at ``index``, in that order."""
@@ -105,7 +108,8 @@ class TableSource(Source):
                 "a column of numbers, dates, booleans or categories that varies",
                 "add such a column",
             )
-        return TableSchema.build(columns, left_out, self.id_name if self.id_columns else "row", self.array, notes)
+        id_name = self.id_name if self.id_columns else "row"
+        return TableSchema.build(columns, left_out, id_name, self.array, notes, self.decimal_comma)
 
     def _fit_column(self, series: pl.Series) -> tuple[Column | None, str]:
         """Find the column's way to numbers, or None; and what there is to say."""
@@ -147,6 +151,7 @@ def table_source(
     like: TableSchema | None = None,
     ids: pl.Series | None = None,
     array: bool = False,
+    decimal_comma: bool | None = None,
 ) -> TableSource:
     """Find the identifiers of a frame; with ``like``, they are those of the fit. An empty frame raises InputError.
 
@@ -174,6 +179,7 @@ def table_source(
         id_columns=id_columns,
         formats=formats or {},
         array=array,
+        decimal_comma=decimal_comma,
     )
 
 

@@ -35,15 +35,16 @@ def text_table(path: Path, like: Schema | None = None, known: Collection[str] = 
     [String, Date, Float64]
     """
     fitted = {column.name: column for column in like.columns} if isinstance(like, TableSchema) else {}
-    table = read_text_table(path, known, fitted)
-    parsed = infer_all(table.frame.drop(fitted, strict=False), table.decimal_comma)
+    table = read_text_table(path, known, fitted, like.decimal_comma if isinstance(like, TableSchema) else None)
+    comma = table.decimal_comma is True
+    parsed = infer_all(table.frame.drop(fitted, strict=False), comma)
     frame = table.frame.with_columns(column.series for column in parsed)
     notes = [*table.notes, *(note for column in parsed for note in column.notes)]
     formats = {column.series.name: column.format for column in parsed if column.format is not None}
     if isinstance(like, TableSchema):
-        frame = like.conform(frame, table.decimal_comma)
+        frame = like.conform(frame, comma)
         return table_source(frame, path.name, notes=notes, formats=formats, like=like)
-    return table_source(frame, path.name, notes=notes, formats=formats)
+    return table_source(frame, path.name, notes=notes, formats=formats, decimal_comma=table.decimal_comma)
 
 
 def parquet_table(path: Path, like: Schema | None = None) -> TableSource:
