@@ -56,24 +56,26 @@ def unit_variance_start(
     last_of_decoder, last_of_encoder = ([None, *_layers(half)][-1] for half in (decoder, encoder))
     layers = [layer for layer in _layers(encoder) + _layers(decoder) if layer.bias is not None]
 
-    def rescale(layer: Any, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
-        if layer is last_of_encoder and not code:
-            return None
+    if not code:
+        layers = [layer for layer in layers if layer is not last_of_encoder]
+    for layer in layers:
         nn.init.orthogonal_(layer.weight)
         layer.bias.zero_()
-        output = layer.forward(*inputs)
+
+    def rescale(layer: Any, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
         mean = output.mean([axis for axis in range(output.ndim) if axis != 1], keepdim=True)
-        deviation = (output - mean).square().mean().sqrt()
+        output = output - mean
+        deviation = output.square().mean().sqrt()
         scale = (first if layer is last_of_decoder else 1.0) / torch.where(deviation > _FLAT, deviation, 1.0)
-        layer.weight.mul_(scale)
-        layer.bias.copy_(-scale * mean.flatten())
+        shift = torch.zeros_like(mean)
         if layer is last_of_decoder and centre is not None:
             per_channel = len(layer.bias) == len(centre) and centre.ndim > 1
             around = centre.flatten(1).mean(1) if per_channel else centre.flatten()
             if len(around) == len(layer.bias):  # else layers without weights follow, that move values about
-                layer.bias.add_(around)
-        again: Tensor = layer.forward(*inputs)
-        return again
+                shift = around.view_as(mean)
+        layer.weight.mul_(scale)
+        layer.bias.copy_((shift - scale * mean).flatten())
+        return output.mul_(scale).add_(shift)
 
     hooks = [layer.register_forward_hook(rescale) for layer in layers]
     try:

@@ -8,13 +8,12 @@ if TYPE_CHECKING:
 
 __all__ = ["PLAIN", "RECIPES", "Recipe", "recipe"]
 
-# Plain Adam at a constant rate from a random start, all rows, last weights, single precision.
+# Plain Adam at a constant rate from a random start, all rows, last weights.
 PLAIN: dict[str, Any] = {
     "schedule": "constant",
     "warm_up": 0.0,
     "validation": 0.0,
     "start": "random",
-    "precision": "float32",
 }
 
 

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from narrows import metrics
@@ -111,11 +110,8 @@ def corrected(estimator: Estimator, picture: Array) -> Array:
 def settings(network: Any) -> dict[str, Any]:
     """Return the settings of a family that fit pictures: a network as the identity at first, windows, small batches.
 
-    Floats of 16 bit are twice as fast where the processor knows them, and as good: they only find what is added. Higher
-    rates, or gradients without a limit, throw the network off the identity, and it does not come back.
+    Higher rates, or gradients without a limit, throw the network off the identity, and it does not come back.
     """
-    fast = torch.cpu._is_avx512_bf16_supported()
-    precision = {"precision": "bfloat16"} if fast and not torch.cuda.is_available() else {}
     return {
         "network": network,
         "start": "random",
@@ -123,7 +119,6 @@ def settings(network: Any) -> dict[str, Any]:
         "lr": 1e-3,
         "clip": 30.0,
         "warm_up": 0.1,
-        **precision,
     }
 
 

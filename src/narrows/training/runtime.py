@@ -17,6 +17,8 @@ __all__ = ["Runtime"]
 
 _T = TypeVar("_T")
 _SMALL = 2e8  # multiply-adds a step under which a second thread costs more than it brings
+_UNITS = ("amx_tile", "avx512_bf16")  # of a processor, that multiply bfloat16
+_LARGE = 1e9  # multiply-adds a step from which bfloat16 is faster wherever the processor multiplies it
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,9 @@ class Runtime:
 
 
 def _bf16_pays(where: torch.device, work: float) -> bool:
+    if work <= _LARGE:
+        return False
     if where.type == "cuda":
-        return torch.cuda.is_bf16_supported() and work > 1e9
-    fast: Callable[[], bool] = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)  # without tiles it is slower
-    return where.type == "cpu" and work > 1e9 and fast()
+        return bool(torch.cuda.is_bf16_supported())
+    asked: list[Callable[[], bool] | None] = [getattr(torch.cpu, f"_is_{unit}_supported", None) for unit in _UNITS]
+    return where.type == "cpu" and any(known is not None and known() for known in asked)
