@@ -20,9 +20,9 @@ warnings.simplefilter("error")
 import torch
 from sklearn.datasets import load_digits
 from narrows.families.autoencoder import AutoEncoder
-from narrows.training import loop
+from narrows.training import runtime
 
-loop.PART = 2  # of the six steps of an epoch
+runtime.PART = 2  # of the six steps of an epoch
 
 class Half:  # a corruption without noise, known by its name alone; it presses Ctrl-C on every rank at the same step
     def __init__(self, left=10**9):

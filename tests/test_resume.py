@@ -182,7 +182,7 @@ def test_a_state_runs_no_code(tmp_path: Path) -> None:
 def test_the_choice_of_the_machine_is_in_the_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make(checkpoint=str(tmp_path), epochs=2).fit(X)
     saved = torch.load(tmp_path / "resume.pt", weights_only=True)
-    assert saved["runtime"] == {"precision": "float32", "threads": 1, "compile": False}
+    assert saved["runtime"] == {"precision": "float32", "threads": 1, "compile": False, "part": 1024}
     saved["runtime"]["precision"], saved["state"]["epoch"] = "bfloat16", 1
     saved["session"]["history"].pop()
     torch.save(saved, tmp_path / "resume.pt")

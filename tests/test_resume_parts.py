@@ -37,7 +37,7 @@ SMALL = {"latent_dim": 4, "batch_size": 64, "random_state": 0, "device": "cpu"}
 
 @pytest.fixture(autouse=True)
 def _short_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("narrows.training.loop.PART", 2)
+    monkeypatch.setattr("narrows.training.runtime.PART", 2)
 
 
 class Noisy:
@@ -117,7 +117,7 @@ def test_every_part_draws_its_own_numbers_and_the_first_those_of_a_short_epoch(
     parts = list(noisy.drawn)
     assert len(set(parts)) == len(parts) == 10
     noisy.drawn.clear()
-    monkeypatch.setattr("narrows.training.loop.PART", 1024)
+    monkeypatch.setattr("narrows.training.runtime.PART", 1024)
     AutoEncoder(epochs=2, validation=0.0, corruption=noisy(), **SMALL).fit(X)
     equal = [a == b for a, b in zip(parts, noisy.drawn, strict=True)]
     assert equal == [True, True, False, False, False] * 2
@@ -238,10 +238,10 @@ import torch
 import narrows.families, narrows.journeys, narrows.tasks
 from narrows.cli import fit, main
 from narrows.data import pairs
-from narrows.training import checkpoint, loop
+from narrows.training import checkpoint, runtime
 
 torch.set_num_threads(1)
-loop.PART, checkpoint._EVERY, checkpoint._SHARE = 3, 0.0, 1e9
+runtime.PART, checkpoint._EVERY, checkpoint._SHARE = 3, 0.0, 1e9
 pairs.WINDOW, pairs.BLOCK = 4 * 6 * 60, 4 * 6 * 5
 folder, words, left = sys.argv[1], sys.argv[2].split(), 0
 take = checkpoint.Keeper.take

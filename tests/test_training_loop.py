@@ -2,6 +2,7 @@
 
 import copy
 import time
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -257,9 +258,11 @@ def test_seeds_leave_the_global_state_alone() -> None:
 
 def test_the_machine_is_chosen_by_a_rule() -> None:
     assert Runtime("cpu").resolve(1.0) == Runtime("cpu", precision="float32", threads=1)
-    assert Runtime("cpu", threads=3, precision="bfloat16").resolve(1e12) == Runtime(
-        "cpu", precision="bfloat16", threads=3
-    )
+    large = Runtime("cpu", threads=3, precision="bfloat16")
+    assert large.resolve(1e12) == replace(large, part=16)
+    assert large.resolve(2.5e10) == replace(large, part=100)  # a minute or so
+    assert Runtime("cpu").resolve(1e9).precision == "float32"
+    assert (Runtime("cpu").resolve(1.1e9).precision == "bfloat16") == torch.cpu._is_avx512_bf16_supported()
     before = torch.get_num_threads()
     with Runtime("cpu", threads=before + 1).limits():
         assert torch.get_num_threads() == before + 1

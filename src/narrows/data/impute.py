@@ -14,8 +14,9 @@ from narrows.files import whole
 
 from .array_files import write_array
 from .cells import writable
+from .file_form import in_file_form
 from .levels import CategoryColumn, ConstantColumn
-from .table_schema import TableSchema, in_file_form
+from .table_schema import TableSchema
 from .tables import TableSource
 
 __all__ = ["file_form", "filled", "holes", "impute", "write_imputed"]

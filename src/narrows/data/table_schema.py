@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,16 +18,16 @@ from .array_files import write_array
 from .cells import with_ids, writable
 from .columns import Column, NumberColumn, WholeColumn
 from .conform import conform, require_finite
+from .file_form import in_file_form
 from .levels import CategoryColumn, ConstantColumn, shortened
 from .measures import Measure
 from .schema import Schema
-from .times import date_text
 
 if TYPE_CHECKING:
     from .source import Source
     from .tables import TableSource
 
-__all__ = ["COLUMNS", "TableSchema", "in_file_form"]
+__all__ = ["COLUMNS", "TableSchema"]
 
 COLUMNS: dict[str, type[Column]] = {
     found.kind: found for found in (NumberColumn, WholeColumn, CategoryColumn, ConstantColumn)
@@ -224,16 +223,6 @@ class TableSchema(Schema):
     def _frame(self, source: Source) -> pl.DataFrame:
         self.require_kind(source, self.kind)
         return self.conform(cast("TableSource", source).frame)
-
-
-def in_file_form(series: pl.Series, column: Column, *, dates: bool = True, digits: bool = True) -> pl.Series:
-    """Give a column the form of its file: dates as they were written, numbers without the digits below float32."""
-    if dates and isinstance(column, WholeColumn) and column.format is not None and series.dtype.is_temporal():
-        return date_text(series, column.format)
-    if digits and isinstance(column, NumberColumn) and series.dtype.is_float():
-        places = 7 - math.floor(math.log10(column.scale))
-        return series.round(places) if 0 <= places <= 15 else series
-    return series
 
 
 def rows_hold(n: int) -> str:

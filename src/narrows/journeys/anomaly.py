@@ -12,8 +12,9 @@ import polars as pl
 from narrows.data import Schema, Source
 from narrows.data.cells import as_text
 from narrows.data.columns import Column
+from narrows.data.file_form import in_file_form
 from narrows.data.levels import CategoryColumn
-from narrows.data.table_schema import TableSchema, in_file_form
+from narrows.data.table_schema import TableSchema
 from narrows.data.tables import TableSource
 from narrows.errors import InputError
 from narrows.journeys.outputs import write_outputs, write_table

@@ -73,7 +73,7 @@ class Job(NamedTuple):
 
 def fit(job: Job) -> Outcome:
     """Train the job's model and give it the weights to keep, here or in several processes."""
-    if job.saved:  # precision, threads and compilation as they were
+    if job.saved:  # precision, threads, compilation and parts as they were
         job = job._replace(runtime=replace(job.runtime, **job.saved["runtime"]))
     outcome = finished(job) or Outcome(*job.runtime.launch(run, job))
     plain = job.model.to("cpu").to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
@@ -214,6 +214,6 @@ class Session:
 
     def content(self, job: Job, state: State) -> dict[str, Any]:
         """Return what a checkpoint keeps, as it is now: what comes later changes nothing of it."""
-        kept = {name: getattr(job.runtime, name) for name in ("precision", "threads", "compile")}
+        kept = {name: getattr(job.runtime, name) for name in ("precision", "threads", "compile", "part")}
         own = vars(self) | {"history": list(self.history), "messages": list(self.messages)}
         return {"seed": job.seed, "runtime": kept, "session": own, "state": dict(vars(state))}

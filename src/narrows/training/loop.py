@@ -21,7 +21,6 @@ from narrows.training.state import State, go_back, remember, restore
 
 __all__ = ["Epoch", "Part", "evaluate", "passes", "train"]
 
-PART = 1024  # steps of a part of an epoch: training can go on exactly between two parts
 _LOOK = 64  # steps between two looks at whether the loss is finite: a look waits for the device
 
 
@@ -112,7 +111,7 @@ class Loop:
         state, number, rows = self.state, self.state.epoch + 1, sum(map(len, steps))
         while state.epoch < number:
             started, before = time.perf_counter(), state.seconds
-            stop = min((state.step // PART + 1) * PART, len(steps))
+            stop = min((state.step // self.runtime.part + 1) * self.runtime.part, len(steps))
             sums = self.part(steps[state.step : stop], number * len(steps) - len(steps) + state.step)
             took = before + time.perf_counter() - started
             if sums is not None and stop < len(steps):
@@ -136,7 +135,7 @@ class Loop:
         """
         self.net.train()
         state, runtime, sums = self.state, self.runtime, dict[str, Tensor]()
-        part = state.step // PART
+        part = state.step // runtime.part
         place = (state.epoch + 1, part, runtime.rank) if part else (state.epoch + 1, runtime.rank)
         with seeded(mixed(self.course.seed, *place), runtime.where):
             for rows in steps:

@@ -3,7 +3,7 @@
 import contextlib
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import torch
@@ -16,14 +16,19 @@ from narrows.training.memory import kept_memory
 __all__ = ["Runtime"]
 
 _T = TypeVar("_T")
+PART = 1024  # steps of a part of an epoch at most
 _SMALL = 2e8  # multiply-adds a step under which a second thread costs more than it brings
 _UNITS = ("amx_tile", "avx512_bf16")  # of a processor, that multiply bfloat16
+_LEAST = 16  # steps of a part, where that many take more than ...
+_MINUTE = 2.5e12  # multiply-adds, about a minute of a processor
 _LARGE = 1e9  # multiply-adds a step from which bfloat16 is faster wherever the processor multiplies it
 
 
 @dataclass(frozen=True)
 class Runtime:
     """One process by default; several with ``devices`` or under ``torchrun``, each with its share of every batch.
+
+    Training can go on exactly between two parts of an epoch, of ``part`` steps each.
 
     Examples
     --------
@@ -36,6 +41,7 @@ class Runtime:
     precision: str = "auto"
     threads: int | None = None
     compile: bool = False
+    part: int = field(default_factory=lambda: PART)
 
     @property
     def where(self) -> torch.device:
@@ -80,12 +86,13 @@ class Runtime:
         ranks.join(self.where.type)
 
     def resolve(self, work: float) -> "Runtime":
-        """Return the same with threads and precision chosen by a fixed rule from the multiply-adds of one step."""
+        """Return the same with threads, precision and parts by a fixed rule from the multiply-adds of one step."""
         threads = self.threads or (1 if work < _SMALL else ranks.threads(self.devices))
         precision = self.precision
         if precision == "auto":
             precision = "bfloat16" if _bf16_pays(self.where, work) else "float32"
-        return replace(self, precision=precision, threads=threads)
+        part = min(PART, max(_LEAST, int(_MINUTE / max(1.0, work)))) if self.where.type == "cpu" else PART
+        return replace(self, precision=precision, threads=threads, part=part)
 
     @contextlib.contextmanager
     def limits(self) -> Any:
