@@ -9,9 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from sklearn.base import clone
 from sklearn.datasets import load_digits
 
-import narrows.families  # noqa: F401 - registers them
+import narrows as nw
+import narrows.families
 from narrows.artefact import digest, load, read_card, save
 from narrows.errors import ArtefactError
 from narrows.families.autoencoder import AutoEncoder
@@ -237,3 +240,27 @@ def test_parts_from_installed_packages_are_found(saved: Path, monkeypatch: pytes
     monkeypatch.setattr("narrows.artefact.entry_points", lambda group: [Entry()] if group == "narrows.parts" else [])
     load(saved)
     assert Entry.loaded == 1
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        nw.AnomalyDetector(),
+        nw.DensityEstimator(),
+        nw.FeatureDictionary(latent_dim=8, k=2),
+        nw.CodeClassifier(tune_epochs=1),
+        nw.Recommender(),
+        nw.Reducer(latent_dim=2),
+    ],
+    ids=lambda task: type(task).name,
+)
+def test_a_fit_starts_from_the_weights_of_a_saved_task(task: Any, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    X, y = np.abs(rng.normal(size=(60, 6))), np.arange(60) % 2
+    rows = (X > 0.5).astype(np.float64) if isinstance(task, nw.Recommender) else X
+    before = clone(task).set_params(epochs=2, random_state=0).fit(rows, y)
+    before.save(tmp_path)
+    start = clone(before.estimator_).set_params(weights=str(tmp_path), lr=1e-12)
+    after = clone(task).set_params(estimator=start, epochs=1, random_state=0).fit(rows, y)
+    first, last = (each.estimator_.model_.state_dict() for each in (before, after))
+    assert all(torch.allclose(first[name], last[name], atol=1e-5) for name in first)

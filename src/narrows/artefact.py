@@ -12,7 +12,7 @@ from typing import Any
 from narrows._version import __version__
 from narrows.errors import ArtefactError
 from narrows.files import whole, write_text
-from narrows.params import FAMILIES, TASKS
+from narrows.params import FAMILIES, OF_TASK, TASKS
 from narrows.parts import as_part, part_from_json, part_json
 
 __all__ = ["load", "read_card", "save"]
@@ -21,7 +21,6 @@ FORMAT = 1
 CARD, WEIGHTS = "model.json", "model.safetensors"
 _NUMBERS = ("n_features_in_", "_n_features_out", "rows_axes_", "seed_", "n_epochs_", "best_epoch_")
 _ODD = "not finite"  # marks a number that JSON does not have
-_OF_TASK = "task:"  # begins the names of a task's own arrays among the weights
 _FITTED = (*_NUMBERS, "stopped_", "finished_", "messages_")
 
 
@@ -48,7 +47,7 @@ def save(fitted: Any, folder: "str | Path", extra: "dict[str, Any] | None" = Non
     family = fitted.estimator_ if task else fitted
     tensors = {name: value.detach().cpu().clone().contiguous() for name, value in family.model_.state_dict().items()}
     if task:
-        tensors |= {f"{_OF_TASK}{name}": values for name, values in fitted.fitted_arrays().items()}
+        tensors |= {f"{OF_TASK}{name}": values for name, values in fitted.fitted_arrays().items()}
     blob = to_bytes(tensors, {"format": "narrows"})
     card = {
         "format": "narrows",
@@ -87,7 +86,7 @@ def load(folder: "str | Path", parts: Sequence[type] = ()) -> Any:
     for entry in entry_points(group="narrows.parts"):
         entry.load()
     tensors = from_bytes(blob)
-    own = {name.removeprefix(_OF_TASK): tensors.pop(name) for name in list(tensors) if name.startswith(_OF_TASK)}
+    own = {name.removeprefix(OF_TASK): tensors.pop(name) for name in list(tensors) if name.startswith(OF_TASK)}
     family = _family(card["family"], tensors)
     return family if card["task"] is None else _task(card["task"], family, own)
 
@@ -158,8 +157,8 @@ def _bytes(path: Path) -> bytes:
         raise ArtefactError(f"{path} cannot be read ({error.strerror})", "a file that you may read") from None
 
 
-def _params(obj: Any, leave: Sequence[str] = ()) -> dict[str, Any]:
-    own = {f.name: getattr(obj, f.name) for f in fields(obj) if f.name not in leave}
+def _params(settings: dict[str, Any], leave: Sequence[str]) -> dict[str, Any]:
+    own = {name: value for name, value in settings.items() if name not in leave}
     seed = own.get("random_state")
     if seed is not None and not isinstance(seed, int) and not hasattr(seed, "item"):
         own["random_state"] = None  # a generator object; the seed that was drawn from it is kept as seed_
@@ -171,7 +170,7 @@ def _family_card(family: Any) -> dict[str, Any]:
     names = getattr(family, "feature_names_in_", None)
     return {
         "name": type(family).name,
-        "params": _params(family, ("checkpoint", "tensorboard", "weights")),
+        "params": _params(family.settings_, ("checkpoint", "tensorboard", "weights")),
         "shapes": family.shapes_,
         "likelihood": part_json(family.likelihood_),
         "fitted": fitted,
@@ -181,7 +180,11 @@ def _family_card(family: Any) -> dict[str, Any]:
 
 
 def _task_card(task: Any) -> dict[str, Any]:
-    return {"name": type(task).name, "params": _params(task, ("estimator",)), "fitted": task.fitted_state()}
+    return {
+        "name": type(task).name,
+        "params": _params(task.get_params(deep=False), ("estimator",)),
+        "fitted": task.fitted_state(),
+    }
 
 
 def _made(table: dict[str, type[Any]], card: dict[str, Any], what: str) -> Any:
@@ -212,6 +215,7 @@ def _family(card: dict[str, Any], tensors: dict[str, Any]) -> Any:
         reason = str(error).splitlines()[-1].strip()
         raise ArtefactError(f"The weights do not fit the model ({reason})", "the files of one fit") from None
     family.model_, family.shapes_, family.history_ = model, shapes, card["history"]
+    family.settings_ = family.get_params(deep=False)
     vars(family).update(card["fitted"])
     vars(family).update({name: np.asarray(card["fitted"][name]) for name in family.fitted})
     if card["feature_names"] is not None:

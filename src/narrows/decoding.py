@@ -21,10 +21,11 @@ __all__ = ["Decoding"]
 def decodes(self: Any) -> bool:
     """Return True where a code alone can be decoded; an AttributeError says why it cannot."""
     try:
-        skips = self.chosen_network(()).skips
+        fitted = type(self)(**self.settings_) if hasattr(self, "settings_") else self
+        guided = fitted.chosen_network(()).guided
     except InputError:  # fit will say what is wrong with it
         return True
-    if skips:
+    if guided:
         raise AttributeError(f"The decoder of {type(self).__name__} also reads the encoder's maps: use reconstruct(X).")
     return True
 

@@ -18,6 +18,7 @@ from narrows.errors import InputError
 from narrows.likelihood import Likelihood, Pricing
 from narrows.model import Model
 from narrows.networks.start import sample_size
+from narrows.params import OF_TASK
 from narrows.parts import Part, as_part
 from narrows.training.checkpoint import Checkpoint
 from narrows.training.fit import Job, Settings, Watch, fit
@@ -76,6 +77,7 @@ def fit_estimator(
     runtime = runtime.resolve(products(model, first) * 3 * min(own.batch_size, len(kept)))
     outcome = fit(Job(model, kept, held, Settings.of(own), seed, runtime, checkpoint, saved, watch))
     own.model_, own.shapes_, own.seed_, own.likelihood_ = model.eval(), pairs.shapes, seed, spec
+    own.settings_ = own.get_params(deep=False)  # those of this fit, whatever is set later
     own.history_, own.stopped_, own.finished_ = outcome.history, outcome.stopped, outcome.finished
     own.n_epochs_, own.best_epoch_, own.messages_ = len(outcome.history), outcome.best, outcome.messages
     with torch.no_grad():
@@ -141,7 +143,7 @@ def stored(folder: str, like: dict[str, Tensor]) -> dict[str, Tensor]:
     path = Path(folder) / "model.safetensors"
     if not path.exists():
         raise InputError(f"{folder} holds no {path.name}", "a folder that `narrows fit` or .save() wrote")
-    found: dict[str, Tensor] = load_file(path)
+    found = {name: value for name, value in load_file(path).items() if not name.startswith(OF_TASK)}
     ours, theirs = shapes(like), shapes(found)
     odd = sorted(name for name in {*ours, *theirs} if ours.get(name) != theirs.get(name))
     if odd:

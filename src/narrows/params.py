@@ -13,10 +13,11 @@ from typing import Any, Literal, Union
 
 from narrows.errors import InputError
 
-__all__ = ["FAMILIES", "TASKS", "check_params", "declared", "fits", "kebab", "param", "register", "words"]
+__all__ = ["FAMILIES", "OF_TASK", "TASKS", "check_params", "declared", "fits", "kebab", "param", "register", "words"]
 
 FAMILIES: dict[str, type[Any]] = {}
 TASKS: dict[str, type[Any]] = {}
+OF_TASK = "task:"  # begins the names of a task's own arrays among saved weights
 
 UNIONS = (Union, types.UnionType)
 

@@ -93,11 +93,12 @@ class NonLocalMeans:
 
         how: Any = {"h": self.strength_ * self.sigma_, "patch_size": 5, "patch_distance": 6, "sigma": self.sigma_}
         made = []
-        for picture in unit(noisy):
+        for picture in unit(noisy):  # sides of one pixel are lost on the way
             if len(picture) == 1:  # one channel on an axis of its own comes back scrambled
-                made.append(denoise_nl_means(picture[0], **how)[None])
+                made.append(denoise_nl_means(picture[0], **how).reshape(picture.shape))
             else:
-                made.append(np.moveaxis(denoise_nl_means(np.moveaxis(picture, 0, 2), channel_axis=2, **how), 2, 0))
+                last = np.moveaxis(picture, 0, 2)
+                made.append(np.moveaxis(denoise_nl_means(last, channel_axis=2, **how).reshape(last.shape), 2, 0))
         return np.stack(made)
 
 

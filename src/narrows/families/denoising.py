@@ -19,7 +19,8 @@ __all__ = ["DenoisingAutoEncoder"]
 class DenoisingAutoEncoder(Estimator):
     """Reconstructs clean rows from corrupted ones; ``reconstruct`` cleans rows that come in noisy.
 
-    To pairs of noisy and clean rows, ``fit_pairs(Pairs(noisy, clean))``, it adds nothing.
+    To pairs of noisy and clean rows, ``fit_pairs(Pairs(noisy, clean))``, it adds nothing. A ``corruption`` takes the
+    place of ``noise``.
 
     Examples
     --------
@@ -38,17 +39,21 @@ class DenoisingAutoEncoder(Estimator):
 
     def build(self, problem: Problem) -> Model:
         """Return network, free code, likelihood, with the noise before everything."""
-        noise = as_part("corruption", self.noise) if self.fresh and not problem.paired else None
-        noisy = problem._replace(corruption=problem.corruption or noise)
+        noisy = problem._replace(corruption=self._added() if self.fresh and not problem.paired else None)
         return noisy.model(self.chosen_network(problem.shape), Free(self.latent_dim))
 
     def fit_pairs(self, pairs: Pairs, likelihood: Any = None, *, valid: Pairs | None = None, **more: Any) -> Self:
         """Fit on clean rows, or on explicit pairs; noise that is drawn once is drawn here."""
         if not self.fresh:
-            noise = as_part("corruption", self.noise)
+            noise = self._added()
             pairs = noised(pairs, noise, self.random_state, 1)
             valid = valid and noised(valid, noise, self.random_state, 2)
         return super().fit_pairs(pairs, likelihood, valid=valid, **more)
+
+    def _added(self) -> Corruption:
+        """Return what is done to the input."""
+        noise: Corruption = as_part("corruption", self.noise if self.corruption is None else self.corruption)
+        return noise
 
 
 def noised(pairs: Pairs, noise: Corruption, random_state: Any, stream: int) -> Pairs:

@@ -39,8 +39,13 @@ class Network(Part, ABC):
 
     @property
     def skips(self) -> bool:
-        """Whether the decoder needs the encoder's maps, so that a code alone cannot be decoded."""
+        """Whether the decoder reads the encoder's maps, so that it could copy the input."""
         return False
+
+    @property
+    def guided(self) -> bool:
+        """Whether the decoder reads maps or positions of the encoder, and has not learnt to do with a code alone."""
+        return self.skips
 
     @property
     def multiple(self) -> int:

@@ -14,8 +14,8 @@ class Conv(Pyramid):
 
     ``up="transpose"`` grows by transposed convolution, ``"resize"`` by nearest-neighbour and ``"bilinear"`` by bilinear
     up-sampling followed by a convolution (Odena et al. 2016), ``"shuffle"`` by sub-pixel convolution (Shi et al. 2016),
-    ``"unpool"`` by max-unpooling at the encoder's own positions (Zeiler et al. 2011), top-left where a code is decoded
-    by itself, ``"unpool-average"`` by copying. Sizes that do not divide come back exactly.
+    ``"unpool"`` by max-unpooling at the encoder's own positions (Zeiler et al. 2011), which the decoder needs (without
+    them it puts values at the top left), ``"unpool-average"`` by copying. Sizes that do not divide come back exactly.
 
     Examples
     --------

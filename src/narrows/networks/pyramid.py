@@ -60,6 +60,11 @@ class Pyramid(Network):
         """A factor of two for each width, where the code is maps and nothing depends on where it was taken from."""
         return 0 if self.flat or self.up.startswith("unpool") else int(2 ** len(self.widths))
 
+    @property
+    def guided(self) -> bool:
+        """Max-unpooling reads the positions of the encoder's maxima."""
+        return self.up == "unpool"
+
     def build(self, sizes: Sizes) -> tuple[nn.Module, nn.Module]:
         """Return encoder and decoder for images of these sizes."""
         require_images(self.name, sizes)

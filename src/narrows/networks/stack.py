@@ -45,6 +45,11 @@ class Stack(Network):
         for name in ("encoder", "decoder"):
             object.__setattr__(self, name, tuple(map(_layer, getattr(self, name))))
 
+    @property
+    def guided(self) -> bool:
+        """Unpooling reads the positions of the encoder's maxima."""
+        return any(isinstance(layer, Unpool) for layer in self.decoder)
+
     def build(self, sizes: Sizes) -> tuple[nn.Module, nn.Module]:
         """Return encoder and decoder for data of these sizes."""
         shape = (sizes.shape[0] + sizes.n_cond, *sizes.shape[1:])

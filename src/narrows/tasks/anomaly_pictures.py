@@ -120,9 +120,8 @@ def planted(picture: Array, other: Array, seed: int) -> tuple[Array, Array]:
     (True, True)
     """
     rng = np.random.default_rng(seed)
-    sides = [
-        max(2, int(rng.uniform(0.1, 0.3) * min(a, b))) for a, b in zip(picture.shape[1:], other.shape[1:], strict=True)
-    ]
+    lengths = [min(pair) for pair in zip(picture.shape[1:], other.shape[1:], strict=True)]
+    sides = [min(length, max(2, int(rng.uniform(0.1, 0.3) * length))) for length in lengths]
     (y, x), (v, u) = (
         [int(rng.integers(0, length - side + 1)) for length, side in zip(each.shape[1:], sides, strict=True)]
         for each in (picture, other)

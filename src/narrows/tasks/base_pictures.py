@@ -87,6 +87,8 @@ def as_pictures(X: Any, what: str = "pictures") -> list[Array]:
         shapes = sorted({each.shape for each in listed}, key=len)[:3]
         came = f"{len(made)} {what} of shapes {', '.join(map(str, shapes))}" if made else f"No {what}"
         raise InputError(came, "an array (n, C, H, W) or (n, H, W), or a list of (C, H, W) or (H, W)")
+    if not all(np.isfinite(each).all() for each in made):
+        raise InputError(f"NaN or infinite values among the {what}", "finite values")
     wrong = next((each for each in made if channels_last(each.shape)), None)
     if wrong is not None:
         came = f"Pictures of shape {wrong.shape} seem to have their channels last"

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from narrows import metrics
 from narrows.data.augment import CropFlip, Flip
 from narrows.data.crops import crops
+from narrows.errors import InputError
 from narrows.estimator import Estimator
 from narrows.funnel import held_out
 from narrows.tasks.base import Evaluation, Metric, Picture
@@ -26,6 +27,7 @@ __all__ = [
     "settings",
     "some",
     "split_alpha",
+    "unit_scale",
 ]
 
 Array = NDArray[Any]
@@ -34,6 +36,7 @@ CROP = 96  # ... cut anew from crops of this side
 _TILE = 384  # side of the tiles that large pictures are cut into
 _SEEN = 512  # side of what is measured of a large picture
 _TURNED = Flip(vertical=True, diagonal=True)
+_LOW, _HIGH = -3.0, 4.0  # between these lie values on the scale 0 to 1, noise and all
 _MOST = 20  # pictures that are measured
 _STEPS = {"cpu": 2000, "other": 20_000}  # of a fit without epochs and minutes
 
@@ -73,6 +76,22 @@ class Scores(NamedTuple):
         """Return the means over the pictures; SSIM where there is one."""
         made = {"mse": float(self.mse.mean()), "psnr": float(self.psnr.mean())}
         return made | ({"ssim": float(self.ssim.mean())} if np.isfinite(self.ssim).all() else {})
+
+
+def unit_scale(pictures: Sequence[Array]) -> Sequence[Array]:
+    """Return pictures of 8 or 16 bit, or of floats on the scale 0 to 1; others are refused, as results end at 1.
+
+    Examples
+    --------
+    >>> unit_scale([np.array([[[0.0, 128.0]]])])
+    Traceback (most recent call last):
+    narrows.errors.InputError: Values from 0 to 128 came. Accepted: floats from 0 to 1, uint8, uint16. Try: X / 255.
+    """
+    floats = [each for each in pictures if each.dtype not in (np.uint8, np.uint16)]
+    low, high = min((each.min() for each in floats), default=0), max((each.max() for each in floats), default=1)
+    if not (low >= _LOW and high <= _HIGH):
+        raise InputError(f"Values from {low:.4g} to {high:.4g} came", "floats from 0 to 1, uint8, uint16", "X / 255")
+    return pictures
 
 
 def split_alpha(picture: Array) -> tuple[Array, Array | None]:

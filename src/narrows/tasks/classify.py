@@ -88,7 +88,7 @@ class CodeClassifier(ClassifierMixin, Task, name="classify"):
             came = f"{len(classes)} class{'es' * (len(classes) != 1)} came"
             raise InputError(came, "one label per row, at least two classes")
         rows = X if known.all() else X[np.flatnonzero(known)]
-        checkpoint = self._checkpoint(Pairs(X, places), unlabelled) if self.tune_checkpoint else None
+        checkpoint = self._checkpoint(Pairs(rows, places), X, unlabelled) if self.tune_checkpoint else None
         saved = checkpoint.load() if checkpoint else None
         seed = saved["seed"] if saved else drawn(self.random_state)
         base = model if self.prefit else self._coded(model, X, unlabelled, seed)
@@ -125,9 +125,10 @@ class CodeClassifier(ClassifierMixin, Task, name="classify"):
             base.feature_names_in_ = self.feature_names_in_
         return base
 
-    def _checkpoint(self, labelled: Pairs, unlabelled: Any) -> Checkpoint:
-        """Return the resume state, tied to settings, data and autoencoder."""
-        data = labelled.fingerprint() + ("" if unlabelled is None else Pairs(unlabelled).fingerprint())
+    def _checkpoint(self, labelled: Pairs, *others: Any) -> Checkpoint:
+        """Return the resume state, tied to settings, all rows and autoencoder."""
+        pairs = labelled, *(Pairs(rows) for rows in others if rows is not None)
+        data = "".join(each.fingerprint() for each in pairs)
         prefit = self.estimator.model_.state_dict() if self.prefit and self.estimator is not None else {}
         weights = hashlib.sha256(safetensors.torch.save(prefit)).hexdigest()
         own = {"weights": weights, "estimator": repr(settings(self.estimator or self.default()))}

@@ -4,6 +4,7 @@ from functools import partial
 from typing import Any, Self
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import assert_all_finite
@@ -14,18 +15,19 @@ from narrows.data.pairs import Pairs
 from narrows.errors import InputError
 from narrows.estimator import Estimator
 from narrows.families.denoising import DenoisingAutoEncoder
-from narrows.inputs import checked_rows, checked_weights, model_rows
+from narrows.inputs import checked_rows, checked_weights, model_rows, n_axes
 from narrows.params import param
 from narrows.parts import as_part
 from narrows.tasks.base import Evaluation, Metric, Picture, Rows, Task, error_rows, pick, unit
 from narrows.tasks.base_ensemble import averaged
 from narrows.tasks.base_pictures import Examples, PicturesTask
-from narrows.tasks.base_restore import corrected, learn, settings, split_alpha
+from narrows.tasks.base_restore import corrected, learn, settings, split_alpha, unit_scale
 from narrows.tasks.denoise_pictures import compared
 from narrows.training.seeds import mixed, seeded
 
 __all__ = ["Denoiser"]
 
+_NOISE = "gaussian:0.1"
 _TRAIN = 20_000  # rows that the competitors are fitted on
 
 
@@ -48,29 +50,43 @@ class Denoiser(PicturesTask, OneToOneFeatureMixin, TransformerMixin, Task, name=
 
     paired_ = False  # whether it was fitted to noisy and clean ones
 
-    noise: str | Corruption = param(
-        "gaussian:0.1",
-        "what is done to clean rows, on their own scale (images: 0 to 1); gaussian:0,0.2 is a range of levels",
+    noise: str | Corruption | None = param(
+        None,
+        "what is done to clean rows, on their own scale (images: 0 to 1); gaussian:0,0.2 is a range of levels; none: "
+        "that of the autoencoder, or gaussian:0.1",
         kind="corruption",
     )
     ensemble: bool = param(False, "pictures: the mean over flips and turns: a little better, eight times slower")
 
     def default(self) -> Estimator:
         """Return a denoising autoencoder with a wide code."""
-        return DenoisingAutoEncoder()
+        return DenoisingAutoEncoder(noise=_NOISE)
+
+    def _noisy(self, model: Estimator) -> Estimator:
+        """Give an autoencoder of clean rows the noise that was asked for; where none was, it keeps its own."""
+        has = hasattr(model, "noise")
+        asked = self.noise or (None if has or model.corruption is not None else _NOISE)
+        if asked is not None:
+            model.set_params(**({"noise": asked, "corruption": None} if has else {"corruption": asked}))
+        return model
+
+    @property
+    def noise_(self) -> Corruption:
+        """What is done to clean rows by the autoencoder that was fitted."""
+        own = self._fitted.settings_
+        noise: Corruption = as_part("corruption", own["corruption"] or own["noise"])
+        return noise
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Fit to clean rows X, or to noisy rows X with clean rows y of that shape; ``sample_weight`` is (n,)."""
         model = self.resolve()
-        noise = as_part("corruption", self.noise)
-        self.paired_ = y is not None and np.asarray(y).ndim > 1
+        self.paired_ = y is not None and n_axes(y) > 1
         self.__dict__.pop("remarks_", None)
         if not self.paired_:
-            name = "noise" if hasattr(model, "noise") else "corruption"
-            self.estimator_ = model.set_params(**{name: noise}).fit(X, sample_weight=sample_weight)
+            self.estimator_ = self._noisy(model).fit(X, sample_weight=sample_weight)
             return self
         rows = model_rows(checked_rows(model, X, reset=True), model.image_shape, None)
-        clean = model_rows(np.asarray(y), model.image_shape, None)
+        clean = model_rows(y.toarray() if sp.issparse(y) else np.asarray(y), model.image_shape, None)
         assert_all_finite(clean, input_name="y")
         if clean.shape != rows.shape:
             came = f"Clean rows of shape {clean.shape} came for noisy ones of shape {rows.shape}"
@@ -99,7 +115,7 @@ class Denoiser(PicturesTask, OneToOneFeatureMixin, TransformerMixin, Task, name=
         """Return ``X`` with fresh noise, drawn from ``seed``."""
         with seeded(seed):
             rows = torch.as_tensor(unit(X))
-            made: np.ndarray = as_part("corruption", self.noise)(rows).numpy()
+            made: np.ndarray = self.noise_(rows).numpy()
         return made
 
     # ---- pictures of any sizes ---------------------------------------------------------------------------------------
@@ -118,16 +134,14 @@ class Denoiser(PicturesTask, OneToOneFeatureMixin, TransformerMixin, Task, name=
         model = self.resolve()
         if self.estimator is None:
             model.set_params(**self.suited_pictures())
-        if y is None:
-            name = "noise" if hasattr(model, "noise") else "corruption"
-            model.set_params(**{name: as_part("corruption", self.noise)})
-        self.estimator_, self.remarks_, self.paired_ = *learn(model, x, y), y is not None
+        model, clean = (self._noisy(model), None) if y is None else (model, unit_scale(y))
+        self.estimator_, self.remarks_, self.paired_ = *learn(model, unit_scale(x), clean), y is not None
         return self
 
     def predict_pictures(self, x: list[np.ndarray]) -> list[np.ndarray]:
         """Return cleaned pictures: floats in [0, 1], alpha as it came."""
         made = []
-        for picture in x:
+        for picture in unit_scale(x):
             colours, alpha = split_alpha(unit(picture))
             cleaned = self._cleaned(colours).clip(0, 1)
             made.append(cleaned if alpha is None else np.concatenate([cleaned, alpha]))
@@ -146,7 +160,7 @@ class Denoiser(PicturesTask, OneToOneFeatureMixin, TransformerMixin, Task, name=
 
     def _said(self) -> str:
         """Return what the noise is, in a sentence."""
-        noise = as_part("corruption", self.noise)
+        noise = self.noise_
         words = noise.words() if isinstance(noise, Corruption) else str(noise)
         return f"Learnt from and measured with {words}; levels are on the scale 0 to 1."
 

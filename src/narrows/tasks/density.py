@@ -161,6 +161,10 @@ class DensityEstimator(Gaps, Task, name="density"):
             ),
         ]
         notes = _notes(found, sure, held, rare)
+        if self.background_.size:
+            notes.append(
+                f"{_BACKGROUND:.0%} of the density is that of independent columns, which keeps rare rows finite."
+            )
         return Evaluation(metrics, judged, "nats", rival, int(sure.sum()), gap, pictures, notes)
 
     def _numbers(self, log_p: np.ndarray, sure: np.ndarray, rare: Rare | None) -> dict[str, float]:

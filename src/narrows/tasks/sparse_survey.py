@@ -36,7 +36,7 @@ def pictures(survey: Survey, ours: dict[str, float], baselines: dict[str, dict[s
     shares = np.sort(survey.counts[survey.counts > 0])[::-1] / survey.rows
     if len(shares) > 1:
         series = {"features": (np.arange(1, len(shares) + 1), shares)}
-        data = {"series": series, "x": "rank of the feature", "y": "share of the rows"}
+        data = {"series": series, "x": "rank", "y": "share of the rows"}
         caption = f"Features by how often they are at work in {survey.rows:,} rows; dead ones are left out."
         shown.append(Picture("frequencies", "How often features are at work", caption, {**data, "log_y": True}))
     return shown

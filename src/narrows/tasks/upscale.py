@@ -18,7 +18,18 @@ from narrows.resize import Kernel, luminance, resize, shrink
 from narrows.tasks.base import Evaluation, Rows, Task, unit
 from narrows.tasks.base_ensemble import Flips, averaged
 from narrows.tasks.base_pictures import Examples, PicturesTask, as_pictures, like_pictures
-from narrows.tasks.base_restore import Window, corrected, evaluation, learn, rounded, score, settings, some, split_alpha
+from narrows.tasks.base_restore import (
+    Window,
+    corrected,
+    evaluation,
+    learn,
+    rounded,
+    score,
+    settings,
+    some,
+    split_alpha,
+    unit_scale,
+)
 
 __all__ = ["Upscaler"]
 
@@ -71,7 +82,7 @@ class Upscaler(PicturesTask, Task, name="upscale"):
         if self.estimator is None:
             model.set_params(**self.suited_pictures())
         share = min(1.0, math.sqrt(_PIXELS / sum(each[0].size for each in x)))
-        sharp = [self._brightness(Window.of(each, self.scale, share).cut(each)) for each in x]
+        sharp = [self._brightness(Window.of(each, self.scale, share).cut(each)) for each in unit_scale(x)]
         soft = [_like(enlarged(reduced(each, self.scale), self.scale), each) for each in sharp]
         self.estimator_, self.remarks_ = learn(model, soft, sharp)
         if share < 1:
@@ -83,7 +94,7 @@ class Upscaler(PicturesTask, Task, name="upscale"):
     def predict_pictures(self, x: list[Array]) -> list[Array]:
         """Return pictures ``scale`` times larger: floats in [0, 1]."""
         check_is_fitted(self)
-        return [self._enlarged(picture) for picture in x]
+        return [self._enlarged(picture) for picture in unit_scale(x)]
 
     def outputs(self, X: Any, *, fresh: bool) -> dict[str, np.ndarray]:
         """Return enlarged pictures."""

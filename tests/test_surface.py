@@ -1,0 +1,111 @@
+"""The Python surface: what users pass is used, kept, or refused in one message."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from sklearn.datasets import load_digits
+
+import narrows as nw
+from narrows.errors import InputError
+from narrows.parts import as_part
+
+IMAGES = load_digits().images[:60] / 16
+X = IMAGES.reshape(len(IMAGES), -1)
+BRIGHT = list((IMAGES[:6, None] * 255).astype(np.float64))
+
+
+# ---- pictures on another scale, or not finite ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pictures", [BRIGHT, [each.astype(np.int64) for each in BRIGHT]], ids=["floats", "ints"])
+def test_pictures_beyond_the_unit_scale_are_refused(pictures: list[np.ndarray]) -> None:
+    for task in (nw.Upscaler(epochs=1), nw.Denoiser(epochs=1)):
+        with pytest.raises(InputError, match=r"Values from 0 to 2\d\d came.*X / 255"):
+            task.fit_pictures(pictures)
+    fitted = nw.Denoiser(epochs=0, random_state=0).fit_pictures([each / 255 for each in BRIGHT])
+    with pytest.raises(InputError, match="X / 255"):
+        fitted.predict_pictures(pictures)
+    loud = np.random.default_rng(0).normal(0.5, 0.5, (1, 9, 9))  # noise goes beyond 0 and 1, and is no other scale
+    assert np.isfinite(fitted.predict_pictures([loud])[0]).all()
+
+
+@pytest.mark.parametrize("task", [nw.Upscaler, nw.Segmenter, nw.Translator])
+def test_pictures_that_are_not_finite_are_refused_before_training(task: Any) -> None:
+    holes = IMAGES[:6].copy()
+    holes[2, 3, 3] = np.nan
+    with pytest.raises(InputError, match="NaN"):
+        task(epochs=1).fit(holes, IMAGES[:6] > 0.5)
+
+
+# ---- settings --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("model", "later"),
+    [
+        (nw.AutoEncoder(network="dense:16", latent_dim=3), {"network": "dense:16,activation=relu"}),
+        (nw.AutoEncoder(latent_dim=2), {"latent_dim": 3}),
+        (nw.SparseAutoEncoder(latent_dim=16, k=2), {"k": 5}),
+        (nw.VAE(latent_dim=2), {"beta": 10.0}),
+        (nw.AutoEncoder(latent_dim=2), {"network": "unet"}),
+    ],
+    ids=["network", "latent_dim", "k", "beta", "skips"],
+)
+def test_settings_after_a_fit_wait_for_the_next(model: Any, later: dict[str, Any], tmp_path: Path) -> None:
+    model.set_params(epochs=2, random_state=0).fit(X)
+    codes, scores, back = model.transform(X), model.score_samples(X), model.inverse_transform(model.transform(X))
+    loaded = nw.load(model.set_params(**later).save(tmp_path))
+    for each in (model, loaded):
+        assert np.array_equal(each.transform(X), codes)
+        assert np.array_equal(each.score_samples(X), scores)
+        assert np.array_equal(each.inverse_transform(codes), back)
+
+
+def test_a_decoder_that_needs_positions_does_not_decode_codes_alone() -> None:
+    for network in ("conv:4,8,up=unpool", "stack:encoder=conv:4/pool/conv,decoder=conv:4/unpool/conv"):
+        model = nw.AutoEncoder(network=network, latent_dim=4, epochs=1, random_state=0).fit(IMAGES)
+        assert model.reconstruct(IMAGES).shape == IMAGES.shape
+        assert not hasattr(model, "inverse_transform")
+        assert not hasattr(model, "interpolate")
+    with pytest.raises(InputError, match="cannot draw"):
+        nw.Generator(estimator=nw.VAE(network="conv:4,up=unpool"), epochs=1).fit(IMAGES)
+    assert hasattr(nw.AutoEncoder(network="conv:4,8,up=unpool-average"), "inverse_transform")
+
+
+# ---- noise -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("model", "asked", "want"),
+    [
+        (None, None, "gaussian:0.1"),
+        (None, "mask:0.5", "mask:0.5"),
+        (nw.DenoisingAutoEncoder(noise="mask:0.5"), None, "mask:0.5"),
+        (nw.DenoisingAutoEncoder(corruption="mask:0.5"), None, "mask:0.5"),
+        (nw.DenoisingAutoEncoder(corruption="mask:0.5"), "gaussian:0.3", "gaussian:0.3"),
+        (nw.AutoEncoder(corruption="mask:0.5"), None, "mask:0.5"),
+        (nw.AutoEncoder(corruption="mask:0.5"), "gaussian:0.3", "gaussian:0.3"),
+        (nw.AutoEncoder(), None, "gaussian:0.1"),
+    ],
+)
+def test_a_denoiser_learns_from_the_noise_that_it_names(model: Any, asked: Any, want: str, tmp_path: Path) -> None:
+    task = nw.Denoiser(estimator=model, noise=asked, epochs=1, random_state=0).fit(X)
+    assert task.estimator_.model_.corruption == task.noise_ == as_part("corruption", want)
+    assert nw.load(task.save(tmp_path)).noise_ == task.noise_
+    shares = (task.corrupted(np.ones((50, 64))) == 0).mean()
+    assert (0.4 < shares < 0.6) == want.startswith("mask")
+
+
+def test_noise_that_is_drawn_once_is_drawn_once() -> None:
+    model = nw.DenoisingAutoEncoder(corruption="mask:0.5", fresh=False, epochs=1, random_state=0).fit(X)
+    assert model.model_.corruption is None
+
+
+def test_sparse_clean_rows_are_the_target() -> None:
+    noisy = X + np.random.default_rng(0).normal(0, 0.3, X.shape)
+    dense, sparse = (nw.Denoiser(epochs=2, random_state=0).fit(noisy, y) for y in (X, sp.csr_matrix(X)))
+    assert sparse.paired_
+    assert np.array_equal(dense.denoise(noisy), sparse.denoise(noisy))
