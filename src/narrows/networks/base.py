@@ -7,9 +7,10 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from narrows.errors import InputError
 from narrows.parts import Part
 
-__all__ = ["Network", "Sizes", "as_rows"]
+__all__ = ["Network", "Sizes", "as_rows", "require_images"]
 
 
 class Sizes(NamedTuple):
@@ -58,6 +59,16 @@ class Network(Part, ABC):
 
     def start(self, encoder: nn.Module, decoder: nn.Module, x: Tensor, centre: Tensor | None) -> None:
         """Set first weights of its own from a sample of inputs; ``centre`` fits all targets at once."""
+
+
+def require_images(name: str, sizes: Sizes) -> None:
+    """Refuse rows that are no images."""
+    if len(sizes.shape) != 3:
+        raise InputError(
+            f"The network {name!r} cannot read rows of shape {sizes.shape}",
+            "images (channels, height, width)",
+            "image_shape=(1, 28, 28) for flattened images, or network='dense'",
+        )
 
 
 def as_rows(x: Tensor, channels: int) -> Tensor:

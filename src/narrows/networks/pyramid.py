@@ -10,12 +10,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from narrows.errors import InputError
-from narrows.networks.base import Network, Sizes
+from narrows.networks.base import Network, Sizes, require_images
 from narrows.networks.parts import Activation, Norm, activation, norm
 from narrows.networks.resample import MaxPool, average_unpool, max_unpool
 from narrows.params import param
 
-__all__ = ["Pyramid", "Style", "Up", "conv", "grow", "halves", "require_images"]
+__all__ = ["Pyramid", "Style", "Up", "conv", "grow", "halves"]
 
 Up = Literal["transpose", "resize", "bilinear", "shuffle", "unpool", "unpool-average"]
 Side = tuple[int, ...]
@@ -72,16 +72,6 @@ class Pyramid(Network):
             accepted = "an odd side, so that the size stays"
             raise InputError(f"kernel={self.kernel} is even", accepted, f"kernel={self.kernel + 1}")
         return PyramidEncoder(self, sizes), PyramidDecoder(self, sizes)
-
-
-def require_images(name: str, sizes: Sizes) -> None:
-    """Refuse rows that are no images."""
-    if len(sizes.shape) != 3:
-        raise InputError(
-            f"The network {name!r} cannot read rows of shape {sizes.shape}",
-            "images (channels, height, width)",
-            "image_shape=(1, 28, 28) for flattened images, or network='dense'",
-        )
 
 
 def halves(side: Side, times: int) -> list[Side]:

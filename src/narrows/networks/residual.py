@@ -5,8 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from narrows.errors import InputError
-from narrows.networks.base import Network, Sizes
-from narrows.networks.pyramid import require_images
+from narrows.networks.base import Network, Sizes, require_images
 from narrows.params import param
 from narrows.parts import part
 

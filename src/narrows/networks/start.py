@@ -58,7 +58,8 @@ def unit_variance_start(
 
     if not code:
         layers = [layer for layer in layers if layer is not last_of_encoder]
-    for layer in layers:
+
+    def turn(layer: Any, inputs: tuple[Tensor, ...]) -> None:
         nn.init.orthogonal_(layer.weight)
         layer.bias.zero_()
 
@@ -77,7 +78,8 @@ def unit_variance_start(
         layer.bias.copy_((shift - scale * mean).flatten())
         return output.mul_(scale).add_(shift)
 
-    hooks = [layer.register_forward_hook(rescale) for layer in layers]
+    hooks = [layer.register_forward_pre_hook(turn) for layer in layers]
+    hooks += [layer.register_forward_hook(rescale) for layer in layers]
     try:
         forward()
     finally:
