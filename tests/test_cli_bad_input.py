@@ -89,7 +89,7 @@ FITS: dict[str, tuple[Make, str, list[str]]] = {
     "image shape of images": (nothing, f"{DIGITS} --image-shape 1,8,8", ["images of 1 x 8 x 8 already"]),
     "network that does not fit": (TABLE, f"{REDUCE} --network conv:8", ["The network 'conv' cannot read"]),
     "likelihood that does not fit": (TABLE, f"{REDUCE} --likelihood bernoulli", ["outside what bernoulli takes"]),
-    "labels that are no rows": (labels, "fit reduce u.npy -o run --likelihood categorical:5", ["shares of labels"]),
+    "labels that are no rows": (labels, "fit reduce u.npy -o run --likelihood categorical:5", ["its mean is shares"]),
     "resume and overwrite": (nothing, f"{DIGITS} --resume --overwrite", ["--resume and --overwrite came together"]),
     "output is a file": (TABLE, "fit reduce digits -o t.csv", ["t.csv is a file", "Try: another -o"]),
     "output below a file": (TABLE, "fit reduce digits -o t.csv/run", ["t.csv is a file"]),

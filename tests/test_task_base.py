@@ -17,8 +17,16 @@ LABELS = nw.AutoEncoder(latent_dim=2, likelihood="categorical:5", epochs=1)
     "task", [nw.Reducer, nw.Denoiser, nw.AnomalyDetector, nw.Generator, nw.Upscaler, nw.Translator]
 )
 def test_a_task_that_rebuilds_rows_refuses_labels_before_training(task):
-    with pytest.raises(InputError, match=rf"'categorical:5' came for {task.name}: its mean is shares of labels"):
+    with pytest.raises(InputError, match=rf"'categorical:5' came for {task.name}: its mean is shares"):
         task(estimator=LABELS).resolve()
+
+
+def test_shares_of_items_are_no_rows_either():
+    counts = nw.VAE(likelihood="multinomial")
+    for task in (nw.Reducer, nw.Denoiser, nw.Generator):
+        with pytest.raises(InputError, match="its mean is shares.*poisson for counts"):
+            task(estimator=counts).resolve()
+    assert nw.Recommender(estimator=counts).resolve().likelihood == "multinomial"
 
 
 @pytest.mark.parametrize("task", [nw.DensityEstimator, nw.CodeClassifier, nw.Segmenter])
@@ -36,10 +44,10 @@ def test_pictures_with_channels_last_are_not_read_as_maps(shape):
 def test_nothing_is_trained_on_labels_that_cannot_be_rebuilt(tmp_path):
     rows = np.random.default_rng(0).integers(0, 5, (20, 3)).astype(float)
     task = nw.Reducer(estimator=LABELS)
-    with pytest.raises(InputError, match="one-hot columns"):
+    with pytest.raises(InputError, match="bernoulli for one-hot"):
         task.fit(rows)
     assert not hasattr(task, "estimator_")
-    with pytest.raises(InputError, match="'categorical:n_classes=5' came for reduce: its mean is shares of labels"):
+    with pytest.raises(InputError, match="'categorical:n_classes=5' came for reduce: its mean is shares"):
         nw.report(clone(LABELS).fit(rows), rows, tmp_path)
 
 

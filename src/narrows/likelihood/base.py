@@ -21,6 +21,7 @@ class Pricing(ABC):
     labels: bool = False  # True: targets are whole numbers that name classes
     real: bool = False  # True: parameters are values of the data, in their units
     counts: bool = False  # True: targets are counts, which no level of grey is
+    shares: bool = False  # True: the mean is shares of labels or items, no row
 
     def n_out(self, shape: tuple[int, ...]) -> int:
         """Return how many channels the decoder must give for a target of this shape (C, *spatial)."""

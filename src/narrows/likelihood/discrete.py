@@ -64,7 +64,7 @@ class Categorical(Likelihood):
     n_classes: int = param(2, "number of labels", ge=2)
     ignore: int | None = param(None, "label that costs nothing: void", ge=0)
 
-    labels = True
+    labels = shares = True
 
     @property
     def support(self) -> tuple[float, float]:
@@ -129,7 +129,7 @@ class Multinomial(Likelihood):
     0.6931
     """
 
-    counts = True
+    counts = shares = True
 
     @property
     def support(self) -> tuple[float, float]:

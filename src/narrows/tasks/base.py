@@ -88,7 +88,7 @@ class Task(BaseEstimator):
     arrays: ClassVar[tuple[str, ...]] = ()  # those that it keeps beside the weights
     reads_missing: ClassVar[bool] = False  # NaN stands for a missing value; otherwise the schema fills it
     imputes: ClassVar[bool] = False  # whether ``reconstruct`` fills the holes of a table
-    reads_labels: ClassVar[bool] = False  # whether its autoencoder may price labels, whose mean is no row
+    reads_shares: ClassVar[bool] = False  # whether its autoencoder may give back shares, of labels or items, for rows
     mapped: ClassVar[bool] = False  # whether its outputs hold codes that are worth a map
 
     estimator: Estimator | None = param(None, "the autoencoder; none: the task's own choice")
@@ -138,11 +138,11 @@ class Task(BaseEstimator):
         return chosen
 
     def require_rows(self, chosen: Estimator) -> None:
-        """Refuse an autoencoder that prices labels where the task needs rows back."""
+        """Refuse an autoencoder that gives back shares where the task needs rows."""
         priced = getattr(chosen, "likelihood_", chosen.likelihood)
-        if not self.reads_labels and as_part("likelihood", priced).labels:
-            came = f"The likelihood {str(priced)!r} came for {self.name}: its mean is shares of labels, no row"
-            raise InputError(came, "a likelihood of values", "gaussian, or one-hot columns with bernoulli")
+        if not self.reads_shares and as_part("likelihood", priced).shares:
+            came = f"The likelihood {str(priced)!r} came for {self.name}: its mean is shares, no row"
+            raise InputError(came, "a likelihood of values", "gaussian, poisson for counts, bernoulli for one-hot")
 
     def fitted_state(self) -> dict[str, Any]:
         """Return what ``fit`` learnt besides the autoencoder, as JSON values."""

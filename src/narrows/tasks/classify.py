@@ -53,7 +53,7 @@ class CodeClassifier(ClassifierMixin, Task, name="classify"):
         "name the class of rows, most of which need no label; against logistic regression and a supervised network"
     )
     fitted = ("classes_", "history_", "stopped_", "finished_")
-    reads_labels = True
+    reads_shares = True
 
     prefit: bool = param(False, "the autoencoder is fitted already")
     pretrain: bool = param(True, "fit the autoencoder before the labels are learnt")

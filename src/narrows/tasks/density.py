@@ -64,7 +64,7 @@ class DensityEstimator(Gaps, Task, name="density"):
     fitted: ClassVar[tuple[str, ...]] = ("fill_", "units_")
     arrays: ClassVar[tuple[str, ...]] = ("background_",)
     reads_missing: ClassVar[bool] = True
-    reads_labels: ClassVar[bool] = True
+    reads_shares: ClassVar[bool] = True
 
     latent_dim: int | None = param(None, "numbers in the code; none: 8, of few columns half as many as there are", ge=1)
     samples: int = param(300, "importance samples of every row; more come closer to log p, from below", ge=2)

@@ -44,6 +44,7 @@ class Recommender(Task, name="recommend"):
     [[1, 2]]
     """
 
+    reads_shares = True
     summary = "items that users will like, from what they took; against popularity, item-kNN and EASE"
     fitted = ("trials_",)
     arrays = ("popularity_",)

@@ -53,7 +53,7 @@ class Segmenter(PicturesTask, Task, name="segment"):
     summary = "a mask of every picture; against a threshold, the usual class of each place, and filtered pixels"
     fitted = ("classes_", "order_", "void_")
     belongs = "masks"
-    reads_labels = True
+    reads_shares = True
 
     ignore: int | str | None = param(None, "value of the masks that counts nowhere: a number, or a colour #rrggbb")
     class_names: tuple[str, ...] | None = param(None, "names of the classes, in the order of their values")
