@@ -72,6 +72,14 @@ def test_dice_of_labels(spatial, channels, dtype):
     assert cost_of(Dice(0.7), Categorical(3), logits, target).tolist() == pytest.approx(by_hand)
 
 
+def test_pixels_that_a_likelihood_leaves_out_count_nowhere():
+    likelihood, target = Categorical(3, ignore=0), torch.tensor([[[0, 1, 2, 0, 1]]]).double()
+    logits = normal(1, 3, 5)
+    other = torch.where(target == 0, normal(1, 3, 5), logits)
+    assert_close(likelihood.nats(logits, target), likelihood.nats(other, target))
+    assert_close(cost_of(Dice(), likelihood, logits, target), cost_of(Dice(), likelihood, other, target))
+
+
 @pytest.mark.parametrize("void", [255, -1, 3])
 def test_pixels_of_no_class_count_nowhere(void):
     logits, target = normal(1, 3, 10), torch.randint(3, (1, 1, 10)).double()

@@ -118,3 +118,15 @@ def test_a_recommender_in_closed_form_counts_rows_as_often_as_they_weigh(sparse:
     assert weighted.reconstruct(np.eye(8)) == pytest.approx(repeated.reconstruct(np.eye(8)), abs=1e-5)
     plain = nw.LinearRecommender(l2=5.0 / mean, dropout=0.2).fit(rows)
     assert abs(plain.reconstruct(np.eye(8)) - weighted.reconstruct(np.eye(8))).max() > 0.01
+
+
+def test_a_codebook_and_its_prior_follow_the_weights() -> None:
+    draw = np.random.default_rng(0)
+    rows = np.concatenate([draw.normal(0, 0.1, (300, 2)), draw.normal(5, 0.1, (300, 2))])
+    often = np.repeat([19.0, 1.0], 300)
+    own = {"latent_dim": 2, "codes": 4, "epochs": 60, "batch_size": 32, "random_state": 0}
+    for prior_epochs in (0, 20):
+        models = [nw.VQVAE(prior_epochs=prior_epochs, **own).fit(rows, sample_weight=each) for each in (often, None)]
+        weighted, plain = [(each.sample(4000, random_state=0)[:, 0] > 2.5).mean() for each in models]
+        assert weighted == pytest.approx(0.05, abs=0.04)
+        assert plain == pytest.approx(0.5, abs=0.1)

@@ -124,6 +124,7 @@ class Model(nn.Module):
         return sum(value for name, value in terms.items() if name not in moving)
 
     def _step(self, batch: Batch, progress: float) -> tuple[Step, dict[str, Tensor]]:
+        self.bottleneck.weigh(None if batch.values is not None else batch.weight)
         code, skips = self.encode(batch.x, batch.cond, progress)
         params = self.decode(code.z, skips, batch.cond)
         terms = {"reconstruction": self.likelihood.nats(params, batch.target, batch.values)}

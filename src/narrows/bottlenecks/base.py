@@ -37,6 +37,9 @@ class Bottleneck(nn.Module, ABC):
     def forward(self, h: Tensor, progress: float = 1.0) -> Code:
         """Return the code: random in training mode, deterministic in eval mode, like dropout."""
 
+    def weigh(self, weight: Tensor | None) -> None:  # noqa: B027 - most have nothing to do with it
+        """Be told how often every row (B,) of the next batch counts, where a bottleneck learns from rows by itself."""
+
     def length(self, places: int) -> Length:
         """Return what it takes to write down a code of so many positions: every number, in float32."""
         return Length(self.n_out * places, 32 * self.n_out * places)

@@ -66,6 +66,7 @@ class VectorQuantizer(Quantizer):
         self.register_buffer("sums", self.codebook.clone())  # ... and of their sum
         self.register_buffer("started", torch.tensor(False))
         self._fresh = True  # not started: known without waiting for the device
+        self._weight: Tensor | None = None  # of the rows of the next batch
 
     def indices(self, h: Tensor) -> Tensor:
         """Return the codes nearest to ``h`` as numbers, (B, groups, *spatial)."""
@@ -84,8 +85,13 @@ class VectorQuantizer(Quantizer):
         z = self.lookup(chosen.view(h.shape[0], self.groups, *h.shape[2:]))
         cost = self.commitment * (h - z).square().flatten(1).sum(1)
         if self.training:
-            self._learn(vectors, chosen, counted(chosen, len(self.codebook)).to(self.sizes.dtype))
+            weight = vectors.new_ones(len(h)) if self._weight is None else self._weight.to(vectors.dtype)
+            self._learn(vectors, chosen, weight.repeat_interleave(len(vectors) // len(h)))
         return Code(z + (h - h.detach()), cost)  # z to the last bit, which h + (z - h) is not
+
+    def weigh(self, weight: Tensor | None) -> None:
+        """Be told how often every row (B,) of the next batch counts: the codebook follows the weighted means."""
+        self._weight = weight
 
     def independent(self, shape: tuple[int, ...], generator: torch.Generator | None) -> Tensor:
         """Return entries drawn by their usage."""
@@ -106,9 +112,10 @@ class VectorQuantizer(Quantizer):
         self._fresh = False
 
     @torch.no_grad()
-    def _learn(self, vectors: Tensor, chosen: Tensor, counts: Tensor) -> None:
-        """Move the averages and the codebook one step; revive dead codes."""
-        sums = torch.zeros_like(self.sums).index_add_(0, chosen, vectors)
+    def _learn(self, vectors: Tensor, chosen: Tensor, times: Tensor) -> None:
+        """Move the averages and the codebook one step, vectors counting so many times; revive dead codes."""
+        counts = torch.zeros_like(self.sizes).index_add_(0, chosen, times)
+        sums = torch.zeros_like(self.sums).index_add_(0, chosen, vectors * times.unsqueeze(1))
         if _together():
             distributed.all_reduce(counts)
             distributed.all_reduce(sums)

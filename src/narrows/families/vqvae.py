@@ -70,7 +70,7 @@ class VQVAE(Estimator):
         code = cast("Quantizer", self.model_.bottleneck)
         if code.prior is not None:
             entries = run(self.model_, pairs.plain(), entries_of, self._where())
-            learnt = Pairs(entries.astype(np.float32))
+            learnt = Pairs(entries.astype(np.float32), weight=pairs.row_weight).balanced()
             size = math.ceil(len(learnt) / self.batch_size)
             most = min(self.n_epochs_, max(1, round(_STEPS / size)))
             epochs = most if self.prior_epochs is None else self.prior_epochs

@@ -52,14 +52,16 @@ class Dice(Penalty):
         """Return ``weight * (1 - Dice)`` of every row."""
         p, t = model.likelihood.mean(step.params), step.target
         if p.shape != t.shape:
-            p, t = one_hot(p, t)
+            p, t = one_hot(p, t, getattr(model.likelihood, "ignore", None))
         p, t = (each.reshape(*each.shape[:2], -1) for each in (p, t))
         overlap = (2 * (p * t).sum(2) + _SMOOTH) / (p.square().sum(2) + t.square().sum(2) + _SMOOTH)
         return self.weight * (1 - overlap.mean(1))
 
 
-def one_hot(p: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+def one_hot(p: Tensor, labels: Tensor, void: int | None = None) -> tuple[Tensor, Tensor]:
     """Return (B, C * K, *spatial) probabilities and ones at the labels (B, C, *spatial), both zero for other labels.
+
+    Labels that are ``void`` are none of them.
 
     Examples
     --------
@@ -70,6 +72,8 @@ def one_hot(p: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     channels = labels.shape[1]
     known = torch.arange(p.shape[1] // channels, device=p.device).reshape(-1, *[1] * (labels.ndim - 2))
     ones = (labels.unsqueeze(2) == known).to(p.dtype)
+    if void is not None:
+        ones = ones * (labels != void).unsqueeze(2)
     valid = ones.sum(2, keepdim=True).expand_as(ones)
     return p * valid.flatten(1, 2), ones.flatten(1, 2)
 

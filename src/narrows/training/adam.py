@@ -40,10 +40,10 @@ class Adam:
     @torch.no_grad()
     def step(self, lr: float) -> None:
         """Move every parameter that has a gradient."""
-        if self.weight_decay:
-            for parameter in self.parameters:
-                parameter.mul_(1 - lr * self.weight_decay)
         moved = [i for i, parameter in enumerate(self.parameters) if parameter.grad is not None]
+        if self.weight_decay:
+            for i in moved:
+                self.parameters[i].mul_(1 - lr * self.weight_decay)
         adam(
             [self.parameters[i] for i in moved],
             [parameter.grad for parameter in self.parameters if parameter.grad is not None],
