@@ -4,9 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
+from sklearn import config_context
 from sklearn.datasets import load_digits
+from sklearn.exceptions import NotFittedError
 
 import narrows as nw
 from narrows.errors import InputError
@@ -109,3 +112,47 @@ def test_sparse_clean_rows_are_the_target() -> None:
     dense, sparse = (nw.Denoiser(epochs=2, random_state=0).fit(noisy, y) for y in (X, sp.csr_matrix(X)))
     assert sparse.paired_
     assert np.array_equal(dense.denoise(noisy), sparse.denoise(noisy))
+
+
+# ---- fits, before and again ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("task", [nw.Reducer, nw.Denoiser, nw.AnomalyDetector, nw.FeatureDictionary, nw.Generator])
+def test_a_task_that_is_not_fitted_says_so(task: Any) -> None:
+    use = {nw.AnomalyDetector: "predict", nw.Generator: "sample", nw.Denoiser: "denoise"}.get(task, "transform")
+    with pytest.raises(NotFittedError):
+        getattr(task(), use)(X)
+
+
+def test_a_fit_to_other_pairs_forgets_the_rows_before() -> None:
+    frame = pd.DataFrame(X[:, :4], columns=list("abcd"))
+    model = nw.AutoEncoder(latent_dim=2, epochs=1, random_state=0).fit(frame)
+    model.fit_pairs(nw.Pairs(X.astype(np.float32)))
+    assert model.transform(X).shape == (60, 2)
+    assert not hasattr(model, "feature_names_in_")
+    images = nw.AutoEncoder(latent_dim=2, epochs=1, random_state=0).fit(IMAGES)
+    assert images.inverse_transform(images.transform(IMAGES)).shape == (60, 8, 8)
+    images.fit_pairs(nw.Pairs(IMAGES[:, None].astype(np.float32)))
+    assert images.inverse_transform(images.transform(IMAGES)).shape == (60, 1, 8, 8)
+
+
+@pytest.mark.filterwarnings("ignore:The values deviate")
+def test_tasks_work_where_scikit_learn_gives_frames(tmp_path: Path) -> None:
+    rows, y = X[:, 10:20], np.arange(60) % 2
+    tasks = (nw.Reducer(), nw.Generator(), nw.FeatureDictionary(latent_dim=8, k=2), nw.CodeClassifier(tune_epochs=1))
+    with config_context(transform_output="pandas"):
+        for task in tasks:
+            task.set_params(epochs=1, random_state=0).fit(rows, y)
+            assert nw.report(task, rows, tmp_path / task.name, y)["verdict"]["text"]
+            assert task.outputs(rows, fresh=True)
+
+
+def test_a_classifier_resumes_where_some_rows_have_no_label(tmp_path: Path) -> None:
+    y = (np.arange(60) % 3).astype(object)
+    y[::7] = None
+    own = {"epochs": 1, "tune_epochs": 2, "random_state": 0}
+    plain = nw.CodeClassifier(**own).fit(X, y)
+    kept = nw.CodeClassifier(tune_checkpoint=str(tmp_path), **own).fit(X, y)
+    assert np.array_equal(plain.predict_proba(X), kept.predict_proba(X))
+    again = nw.CodeClassifier(tune_checkpoint=str(tmp_path), **own).fit(X, y)
+    assert np.array_equal(again.predict_proba(X), kept.predict_proba(X))

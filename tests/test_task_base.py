@@ -24,7 +24,7 @@ def test_a_task_that_rebuilds_rows_refuses_labels_before_training(task):
 def test_shares_of_items_are_no_rows_either():
     counts = nw.VAE(likelihood="multinomial")
     for task in (nw.Reducer, nw.Denoiser, nw.Generator):
-        with pytest.raises(InputError, match="its mean is shares.*poisson for counts"):
+        with pytest.raises(InputError, match=r"its mean is shares.*poisson for counts"):
             task(estimator=counts).resolve()
     assert nw.Recommender(estimator=counts).resolve().likelihood == "multinomial"
 

@@ -93,7 +93,7 @@ def active_units(fitted: Estimator, X: Any) -> int:
     if isinstance(fitted.model_.bottleneck, Variational):
         pairs = fitted._pairs_of(X, None, fitted.shapes_[0])
         return int(np.count_nonzero(latent_use(fitted.model_, pairs).active))
-    variance = fitted.transform(X).var(0)
+    variance = np.asarray(fitted.transform(X)).var(0)
     return int(np.count_nonzero(variance > _ACTIVE * variance.mean()))
 
 

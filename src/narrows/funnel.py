@@ -76,12 +76,22 @@ def fit_estimator(
         first = kept.plain().batch(slice(0, 1))
     runtime = runtime.resolve(products(model, first) * 3 * min(own.batch_size, len(kept)))
     outcome = fit(Job(model, kept, held, Settings.of(own), seed, runtime, checkpoint, saved, watch))
+    forget_rows(own, pairs.shapes[0])
     own.model_, own.shapes_, own.seed_, own.likelihood_ = model.eval(), pairs.shapes, seed, spec
     own.settings_ = own.get_params(deep=False)  # those of this fit, whatever is set later
     own.history_, own.stopped_, own.finished_ = outcome.history, outcome.stopped, outcome.finished
     own.n_epochs_, own.best_epoch_, own.messages_ = len(outcome.history), outcome.best, outcome.messages
     with torch.no_grad():
         own._n_features_out = own.encode_batch(model, first).shape[1]
+
+
+def forget_rows(own: "Estimator", shape: tuple[int, ...]) -> None:
+    """Forget the form of the rows of the fit before, and if rows have another size their number and names."""
+    own.__dict__.pop("rows_axes_", None)
+    before = math.prod(own.shapes_[0]) if hasattr(own, "shapes_") else None
+    if before is not None and before == getattr(own, "n_features_in_", None) != math.prod(shape):
+        own.n_features_in_ = math.prod(shape)
+        own.__dict__.pop("feature_names_in_", None)
 
 
 def learn(estimator: "Estimator", model: Model, pairs: Pairs, epochs: int) -> None:

@@ -37,7 +37,7 @@ class Bottleneck(nn.Module, ABC):
     def forward(self, h: Tensor, progress: float = 1.0) -> Code:
         """Return the code: random in training mode, deterministic in eval mode, like dropout."""
 
-    def weigh(self, weight: Tensor | None) -> None:  # noqa: B027 - most have nothing to do with it
+    def weigh(self, weight: Tensor | None) -> None:
         """Be told how often every row (B,) of the next batch counts, where a bottleneck learns from rows by itself."""
 
     def length(self, places: int) -> Length:

@@ -158,6 +158,12 @@ class Task(BaseEstimator):
             setattr(self, name, np.asarray(value, object) if name == "feature_names_in_" else value)
         return self
 
+    def _fitted(self) -> Estimator:
+        """Return the fitted autoencoder."""
+        check_is_fitted(self)
+        fitted: Estimator = self.estimator_
+        return fitted
+
     def __sklearn_is_fitted__(self) -> bool:
         """Return whether there is a fitted autoencoder."""
         return hasattr(self, "estimator_")

@@ -73,7 +73,7 @@ class Denoiser(PicturesTask, OneToOneFeatureMixin, TransformerMixin, Task, name=
     @property
     def noise_(self) -> Corruption:
         """What is done to clean rows by the autoencoder that was fitted."""
-        own = self._fitted.settings_
+        own = self._fitted().settings_
         noise: Corruption = as_part("corruption", own["corruption"] or own["noise"])
         return noise
 
@@ -99,7 +99,7 @@ class Denoiser(PicturesTask, OneToOneFeatureMixin, TransformerMixin, Task, name=
 
     def denoise(self, X: Any) -> np.ndarray:
         """Return the cleaned rows."""
-        cleaned: np.ndarray = self._fitted.reconstruct(X)
+        cleaned: np.ndarray = self._fitted().reconstruct(X)
         return cleaned
 
     def transform(self, X: Any) -> np.ndarray:
@@ -150,13 +150,13 @@ class Denoiser(PicturesTask, OneToOneFeatureMixin, TransformerMixin, Task, name=
     def evaluate_pictures(self, train: Examples, held: Examples) -> Evaluation:
         """Return the error on held-out pictures beside the competitors', all on the same noise."""
         notes = [] if self.paired_ else [self._said()]
-        model = self._fitted
+        model = self._fitted()
         made = compared(self._pairs(held, 1), self._pairs(train, 2), self._cleaned, model.shapes_[0][0])
         made.notes[:0] = [*notes, *getattr(self, "remarks_", [])]
         return made
 
     def _cleaned(self, picture: np.ndarray) -> np.ndarray:
-        return averaged(partial(corrected, self._fitted), picture, "all" if self.ensemble else "none")
+        return averaged(partial(corrected, self._fitted()), picture, "all" if self.ensemble else "none")
 
     def _said(self) -> str:
         """Return what the noise is, in a sentence."""
@@ -173,14 +173,6 @@ class Denoiser(PicturesTask, OneToOneFeatureMixin, TransformerMixin, Task, name=
         if examples.y is not None:
             return [unit(split_alpha(each)[0]) for each in examples.x], clean
         return [self.corrupted(each[None], mixed(stream, i))[0] for i, each in enumerate(clean)], clean
-
-    @property
-    def _fitted(self) -> Estimator:
-        from sklearn.utils.validation import check_is_fitted
-
-        check_is_fitted(self)
-        fitted: Estimator = self.estimator_
-        return fitted
 
     def evaluate(self, train: Rows, held: Rows) -> Evaluation:
         """Return the error on newly noised ``held`` rows beside the competitors', all on the same noise.

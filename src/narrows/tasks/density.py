@@ -106,9 +106,9 @@ class DensityEstimator(Gaps, Task, name="density"):
         check_is_fitted(self)
         model = self.estimator_
         rows = self.coded(self._rows(model, X, reset=False))
-        rows = single(rows) if quick else rows  # only now: rows far from zero would lose what tells them apart
-        keys = [zlib.crc32(row.tobytes()) for row in np.ascontiguousarray(rows)]
-        pairs = self.gappy_pairs(model, rows)
+        coarse = single(rows)  # only now: rows far from zero would lose what tells them apart
+        keys = [zlib.crc32(row.tobytes()) for row in np.ascontiguousarray(coarse)]  # the same draws, quick or not
+        pairs = self.gappy_pairs(model, coarse if quick else rows)
         found = log_likelihood(model.model_, pairs, self.samples, seed=model.seed_, keys=keys, where=model._where())
         params = self.background_
         return with_background(found, model.model_, pairs, params, _BACKGROUND) if params.size else found

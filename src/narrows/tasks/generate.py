@@ -158,7 +158,7 @@ class Generator(Gaps, Task, name="generate"):
 
     def codes_of(self, X: Any) -> np.ndarray:
         """Return the codes of rows whose class counts as unknown."""
-        codes: np.ndarray = self.estimator_.transform(single(self.as_read(Rows(X)).X))
+        codes: np.ndarray = np.asarray(self.estimator_.transform(single(self.as_read(Rows(X)).X)))
         return codes
 
     def made(self, n: int, label: Any = None, random_state: Any = None) -> NewRows:

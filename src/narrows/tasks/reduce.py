@@ -69,32 +69,25 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="red
 
     def transform(self, X: Any) -> np.ndarray:
         """Return the codes, (n, latent_dim)."""
-        return self._fitted.transform(X)
+        return self._fitted().transform(X)
 
     def inverse_transform(self, Z: Any) -> np.ndarray:
         """Return the rows that codes stand for."""
-        rows: np.ndarray = self._fitted.inverse_transform(Z)
+        rows: np.ndarray = self._fitted().inverse_transform(Z)
         return rows
 
     def reconstruct(self, X: Any) -> np.ndarray:
         """Return what is left of the rows after compression."""
-        return self._fitted.reconstruct(X)
+        return self._fitted().reconstruct(X)
 
     def outputs(self, X: Any, *, fresh: bool) -> dict[str, np.ndarray]:
         """Return codes and reconstructions."""
-        return {"codes": self.transform(X), "reconstruction": self.reconstruct(X)}
-
-    @property
-    def _fitted(self) -> Estimator:
-        from sklearn.utils.validation import check_is_fitted
-
-        check_is_fitted(self)
-        return self.estimator_
+        return {"codes": np.asarray(self.transform(X)), "reconstruction": self.reconstruct(X)}
 
     def evaluate(self, train: Rows, held: Rows) -> Evaluation:
         """Return the reconstruction error on ``held`` beside PCA's with as many components."""
         learnt, truth, result = unit(train.X), unit(held.X), self.reconstruct(held.X)
-        size = self._fitted._n_features_out
+        size = self._fitted()._n_features_out
         pca = PCABaseline(size).fit(learnt).reconstruct(truth)
         spread = float(np.mean(error_rows(truth, np.broadcast_to(learnt.mean(0), truth.shape))))
         ours, theirs = (_rounded(error_rows(truth, made), spread) for made in (result, pca))
@@ -138,7 +131,7 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="red
             data = {"original": truth, "reconstructed": result, "names": names}
             shown.append(Picture("columns", "Columns", caption, data))
         some = pick(held, 5000)
-        codes = self.transform(some.X)
+        codes = np.asarray(self.transform(some.X))
         if codes.shape[1] > 1:
             data = {"codes": codes, "labels": some.labels, "class_names": some.class_names}
             shown.append(Picture("map", "Map of the codes", "Every dot is a held-out row.", data))

@@ -108,7 +108,7 @@ class FeatureDictionary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task,
 
     def outputs(self, X: Any, *, fresh: bool) -> dict[str, np.ndarray]:
         """Return the features at work in every row, the strongest first, and their values, (n, k) each."""
-        values, features = torch.from_numpy(self.transform(X)).topk(self.k_, 1)
+        values, features = torch.tensor(np.asarray(self.transform(X))).topk(self.k_, 1)
         return {"features": features.int().numpy(), "values": values.numpy()}
 
     def dictionary(self) -> dict[str, Tensor]:
@@ -135,7 +135,7 @@ class FeatureDictionary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task,
         batch = max(64, _CODES // size)
         for start in range(0, len(rows), batch):
             part = rows.take(np.arange(start, min(start + batch, len(rows))))
-            z = torch.from_numpy(self.transform(part))
+            z = torch.tensor(np.asarray(self.transform(part)))
             total += torch.stack([(z > 0).sum(0), z.sum(0, dtype=torch.float64), z.double().square().sum(0)])
             whole, where = torch.cat([values, z.float()]), torch.arange(start, start + len(z))[:, None].expand(-1, size)
             values, chosen = whole.topk(top, 0)
@@ -147,7 +147,7 @@ class FeatureDictionary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task,
         """Return the variance explained on ``held`` beside competitors with as many numbers per row."""
         learnt, truth = (np.asarray(each.X) for each in (train, held))
         k = self.k_
-        codes, result = self.transform(truth), self.reconstruct(truth)
+        codes, result = np.asarray(self.transform(truth)), self.reconstruct(truth)
         learning = DictionaryLearning(k, codes.shape[1]).fit(learnt)
         made = {
             f"PCA ({k} components)": PCABaseline(k).fit(learnt).reconstruct(truth),
