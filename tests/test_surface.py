@@ -13,6 +13,7 @@ from sklearn.exceptions import NotFittedError
 
 import narrows as nw
 from narrows.errors import InputError
+from narrows.metrics.distances import nearest_rows
 from narrows.parts import as_part
 
 IMAGES = load_digits().images[:60] / 16
@@ -112,6 +113,80 @@ def test_sparse_clean_rows_are_the_target() -> None:
     dense, sparse = (nw.Denoiser(epochs=2, random_state=0).fit(noisy, y) for y in (X, sp.csr_matrix(X)))
     assert sparse.paired_
     assert np.array_equal(dense.denoise(noisy), sparse.denoise(noisy))
+
+
+# ---- refusals --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("pairs", "said"),
+    [
+        (nw.Pairs(np.full((5, 3), np.nan, np.float32)), "NaN or infinite"),
+        (nw.Pairs(np.ones((5, 3), np.float32), np.full((5, 2), np.inf, np.float32)), "NaN or infinite"),
+        (nw.Pairs(np.ones((0, 3), np.float32)), r"0 rows of shape \(3,\)"),
+        (nw.Pairs(np.ones(5, np.float32)), r"5 rows of shape \(\)"),
+    ],
+    ids=["input", "target", "no rows", "no axis"],
+)
+def test_broken_pairs_are_refused_before_training(pairs: nw.Pairs, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        nw.AutoEncoder(latent_dim=2, epochs=1).fit_pairs(pairs)
+
+
+def test_rows_on_disk_are_refused_where_all_are_needed(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", X)
+    for task in (nw.AnomalyDetector, nw.DensityEstimator, nw.Generator, nw.FeatureDictionary, nw.Recommender):
+        with pytest.raises(InputError, match=r"Rows on disk.*X\[:\]"):
+            task(epochs=1).fit(nw.stored(tmp_path / "x.npy"))
+
+
+def test_users_by_items_by_days_are_refused() -> None:
+    with pytest.raises(InputError, match="one column per item"):
+        nw.Recommender().fit(np.ones((4, 3, 2)))
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-46, 1e40])
+def test_weights_of_any_size_are_the_same_weights(scale: float) -> None:
+    weight = np.linspace(1, 2, 60)
+    ours, theirs = (
+        nw.AutoEncoder(latent_dim=2, epochs=2, random_state=0).fit(X, sample_weight=each)
+        for each in (weight * scale, weight)
+    )
+    assert np.allclose(ours.transform(X), theirs.transform(X), atol=1e-5)
+
+
+def test_folders_may_be_paths_and_switches_numpys(tmp_path: Path) -> None:
+    first = nw.AutoEncoder(latent_dim=2, epochs=1, random_state=0, checkpoint=tmp_path / "state").fit(X)
+    folder = first.save(tmp_path / "saved")
+    again = nw.AutoEncoder(latent_dim=2, epochs=1, weights=folder, warm_start=np.True_, lr=1e-12).fit(X)
+    assert np.allclose(again.transform(X), first.transform(X), atol=1e-5)
+
+
+def test_sizes_with_a_letter_too_many_are_refused() -> None:
+    assert (
+        nw.AutoEncoder(network="dense:8x4").fit_pairs(nw.Pairs(X.astype(np.float32))).settings_["network"]
+        == "dense:8x4"
+    )
+    with pytest.raises(InputError, match="8x"):
+        nw.AutoEncoder(network="dense:8,8,8x", epochs=1).fit(X)
+
+
+def test_an_anomaly_detector_leaves_counts_counts() -> None:
+    counts = np.random.default_rng(0).poisson(4, (100, 5)).astype(float)
+    task = nw.AnomalyDetector(estimator=nw.AutoEncoder(likelihood="poisson", latent_dim=2), epochs=2, random_state=0)
+    assert task.fit(counts).score_samples(np.full((1, 5), 90.0))[0] < task.score_samples(counts).min()
+
+
+def test_labels_keep_their_type_when_saved(tmp_path: Path) -> None:
+    y = (np.arange(60) % 2).astype(np.uint8)
+    model = nw.CodeClassifier(epochs=1, tune_epochs=1, random_state=0).fit(X, y)
+    assert model.predict(X).dtype == nw.load(model.save(tmp_path)).predict(X).dtype == np.int64
+
+
+def test_the_nearest_row_far_from_zero() -> None:
+    rows = np.array([[10000.3]], np.float32)
+    others = np.array([[10000.0], [10000.25], [10000.5]], np.float32)
+    assert nearest_rows(rows, [others]).item() == 10000.25
 
 
 # ---- fits, before and again ------------------------------------------------------------------------------------------

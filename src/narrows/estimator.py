@@ -84,9 +84,9 @@ class Estimator(Decoding, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
     random_state: int | np.random.RandomState | None = param(None, "seed of everything random")
     image_shape: tuple[int, ...] | None = param(None, "(C, H, W) of rows that are flattened images")
     warm_start: bool = param(False, "go on from the weights of the last fit")
-    weights: str | None = param(None, "folder of a fitted model whose weights a fit starts from")
-    checkpoint: str | None = param(None, "folder for the resume state; a fit goes on from what it holds")
-    tensorboard: str | None = param(None, "folder for TensorBoard events")
+    weights: str | Path | None = param(None, "folder of a fitted model whose weights a fit starts from")
+    checkpoint: str | Path | None = param(None, "folder for the resume state; a fit goes on from what it holds")
+    tensorboard: str | Path | None = param(None, "folder for TensorBoard events")
     verbose: bool = param(False, "show progress")
 
     def __init_subclass__(cls, **kwargs: Any):

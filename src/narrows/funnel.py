@@ -1,25 +1,24 @@
 """The one funnel that every fit goes through: seed, split, model, training, and what the estimator keeps of it."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy.sparse as sp
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
 from narrows.data.pairs import Pairs
-from narrows.data.stream import Stored
 from narrows.errors import InputError
 from narrows.likelihood import Likelihood, Pricing
 from narrows.model import Model
 from narrows.networks.start import sample_size
 from narrows.params import OF_TASK
 from narrows.parts import Part, as_part
+from narrows.refusals import refuse_broken, refuse_copies, refuse_outside
 from narrows.training.checkpoint import Checkpoint
 from narrows.training.fit import Job, Settings, Watch, fit
 from narrows.training.loop import train
@@ -35,7 +34,6 @@ __all__ = ["fit_estimator", "held_out", "learn", "split"]
 
 _HELD = 10_000  # rows that are held out at most
 _FEW = 50  # fewer tell little: up to a fifth of the rows is held out to have as many
-_PIECE = 1 << 20  # values that are looked at in one go
 _FREE = {
     "checkpoint",
     "tensorboard",
@@ -62,7 +60,8 @@ def fit_estimator(
     saved = runtime.first(checkpoint.load) if checkpoint else None
     seed = runtime.first(lambda: drawn(own.random_state))
     seed = saved["seed"] if saved else seed  # an unseeded fit goes on with the seed that it drew
-    pairs = single(pairs)
+    refuse_broken(pairs)
+    pairs = single(pairs.balanced())  # balanced first: weights of any size are single precision then
     priced = spec.build(pairs.shapes[1])
     pairs = pairs.read_by(priced)
     refuse_outside(spec, pairs)
@@ -148,7 +147,7 @@ def fresh(estimator: "Estimator", kept: Pairs, priced: Pricing, seed: int, *, st
     return model
 
 
-def stored(folder: str, like: dict[str, Tensor]) -> dict[str, Tensor]:
+def stored(folder: "str | Path", like: dict[str, Tensor]) -> dict[str, Tensor]:
     """Return the weights that a fitted model left in ``folder``; those of another model are refused."""
     path = Path(folder) / "model.safetensors"
     if not path.exists():
@@ -165,45 +164,6 @@ def stored(folder: str, like: dict[str, Tensor]) -> dict[str, Tensor]:
 def shapes(weights: dict[str, Tensor]) -> dict[str, torch.Size]:
     """Return the shape of every tensor."""
     return {name: value.shape for name, value in weights.items()}
-
-
-def refuse_copies(estimator: "Estimator", model: Model, pairs: Pairs) -> None:
-    """Refuse a network with skips where input and target are the same: it would copy, and learn nothing."""
-    network = estimator.chosen_network(pairs.shapes[0])
-    if network.skips and pairs.columns[1] is None and model.corruption is None:
-        raise InputError(
-            f"{network.name} hands the input on to the decoder: to reconstruct its own input it would only copy",
-            "targets that are not the input, or a corruption",
-            "corruption='gaussian:0.1', or network='conv'",
-        )
-
-
-def refuse_outside(likelihood: Likelihood, pairs: Pairs) -> None:
-    """Refuse targets that a likelihood has no probability for; what is drawn anew in every batch is not looked at."""
-    if pairs.transform is not None or likelihood.support == (-math.inf, math.inf):
-        return
-    for values in targets(pairs):
-        wrong = likelihood.impossible(values)
-        if wrong.any():
-            some = ", ".join(f"{value:.4g}" for value in np.unique(values[wrong].numpy())[:5].tolist())
-            came = f"Targets like {some} came for the likelihood {str(likelihood)!r}"
-            hint = "labels counted from 0" if likelihood.labels else "rescaled targets, or likelihood='gaussian'"
-            raise InputError(came, likelihood.accepted, hint)
-
-
-def targets(pairs: Pairs) -> Iterator[Tensor]:
-    """Yield the targets as a likelihood reads them, piece by piece."""
-    column = pairs.columns[0] if pairs.columns[1] is None else pairs.columns[1]
-    grey = not sp.issparse(column) and not pairs.labels
-    if isinstance(column, Stored):
-        parts = (torch.as_tensor(column[rows]) for rows in column.blocks())
-    else:
-        whole = torch.as_tensor(column.data) if sp.issparse(column) else column
-        parts = iter(whole.split(max(1, _PIECE // math.prod(whole.shape[1:]))))
-    for values in parts:
-        most = {torch.uint8: 255, torch.uint16: 65535}.get(values.dtype, 1) if grey else 1
-        values = values.to(torch.int32) if values.dtype == torch.uint16 else values
-        yield values if most == 1 else values / most
 
 
 def signature(

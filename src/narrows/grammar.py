@@ -51,7 +51,7 @@ def _read(text: str, kind: Any) -> Any:
     if typing.get_origin(kind) is tuple:
         inside = text.strip("()[] ")
         numbers = inner[0] in (int, float)
-        words = [word for word in re.split(r"[,/x ]+" if numbers else r"[,/]+", inside) if word]
+        words = [word for word in re.split(r"[,/ ]+|(?<=\d)x(?=\d)" if numbers else r"[,/]+", inside) if word]
         if inside and not words:
             raise ValueError(text)
         return tuple(_read(word, inner[0]) if numbers else word for word in words)

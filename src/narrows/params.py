@@ -105,6 +105,8 @@ def fits(value: Any, kind: Any) -> bool:
         return isinstance(value, (tuple, list)) and all(fits(each, inner[0]) for each in value)
     if kind is None:
         return value is None
+    if kind is bool and getattr(value, "ndim", None) == 0 and value.dtype.kind == "b":  # numpy's, as from a grid
+        return True
     if kind is int:
         return isinstance(value, Integral) and not isinstance(value, bool)
     if kind is float:

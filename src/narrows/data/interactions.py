@@ -18,6 +18,9 @@ def interactions(X: Any) -> sp.csr_matrix:
     >>> interactions([[0, 2], [1, 0]]).nnz
     2
     """
+    X = X if sp.issparse(X) else np.asarray(X)
+    if X.ndim != 2:
+        raise InputError(f"An array of shape {X.shape} came", "one row per user and one column per item")
     rows = sp.csr_matrix(X, dtype=np.float32)
     if not rows.has_canonical_format or (rows.data == 0).any():
         rows = rows.copy()  # what came stays as it is

@@ -87,6 +87,10 @@ class Stored:
         made = np.ascontiguousarray(np.moveaxis(made, -1, 1)) if self.channels_last else made
         return made.reshape(len(made), *self.shape[1:])
 
+    def __array__(self, *_: Any, **__: Any) -> NDArray[Any]:
+        came = f"Rows on disk, {self.shape}, came where all rows are needed at once"
+        raise InputError(came, "an array; Reducer, Denoiser, CodeClassifier and families read from disk", "X[:]")
+
     def _count(self, touched: int) -> None:
         self._read += touched
         if self._read > WINDOW:

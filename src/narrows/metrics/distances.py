@@ -93,10 +93,11 @@ def nearest_rows(rows: NDArray[Any], blocks: Iterable[NDArray[Any]]) -> NDArray[
     >>> nearest_rows(np.array([[0.2], [0.9]]), [np.array([[0.0], [5.0]]), np.array([[1.0]])]).tolist()
     [[0.0], [1.0]]
     """
-    a = rows.reshape(len(rows), -1)
-    found, least = np.zeros_like(rows), np.full(len(rows), np.inf)
+    flat = rows.reshape(len(rows), -1)
+    middle = flat.mean(0)  # far from zero the products would drown the differences
+    a, found, least = flat - middle, np.zeros_like(rows), np.full(len(rows), np.inf)
     for others in blocks:
-        b = others.reshape(len(others), -1)
+        b = others.reshape(len(others), -1) - middle
         gaps = np.square(b).sum(1) - 2 * a @ b.T  # without the square of the row, the same for all
         best = gaps.argmin(axis=1)
         nearer = gaps[np.arange(len(a)), best] < least

@@ -35,7 +35,7 @@ def ordinary_rows(y: Any, n: int) -> np.ndarray:
 def moments(model: Estimator, rows: np.ndarray) -> tuple[Any, Any]:
     """Return mean and standard deviation of the columns of a table; 0 and 1 where values stay as they are."""
     low, high = as_part("likelihood", model.likelihood).support
-    if rows.ndim > 2 or model.image_shape is not None or not math.isinf(high - low):
+    if rows.ndim > 2 or model.image_shape is not None or not (math.isinf(low) and math.isinf(high)):
         return 0.0, 1.0
     mean, scale = rows.mean(0, dtype=np.float64), rows.std(0, dtype=np.float64)
     plain = np.isin(rows, (0, 1)).all(0) | (scale <= 1e-12 * (1 + np.abs(mean)))

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -67,7 +68,7 @@ class CodeClassifier(ClassifierMixin, Task, name="classify"):
         None, "what is done to labelled rows, e.g. warp", kind="corruption"
     )
     tune_dropout: float = param(0.0, "share of the hidden units dropped while the labels are learnt", ge=0, lt=1)
-    tune_checkpoint: str | None = param(None, "folder for the resume state of the labels' part")
+    tune_checkpoint: str | Path | None = param(None, "folder for the resume state of the labels' part")
 
     def default(self) -> Estimator:
         """Return a denoising autoencoder: what fills in hidden values knows what goes together."""
@@ -83,6 +84,7 @@ class CodeClassifier(ClassifierMixin, Task, name="classify"):
                 came = f"Rows of type {X.dtype} with labels and of {unlabelled.dtype} without came"
                 raise InputError(came, "one type: whole numbers are levels of grey, floats are not")
         labels, known = checked_classes(y, X.shape[0])
+        labels = labels.astype(np.int64) if labels.dtype.kind in "iu" else labels  # as they are saved
         classes, places = np.unique(labels[known], return_inverse=True)
         if len(classes) < 2:
             came = f"{len(classes)} class{'es' * (len(classes) != 1)} came"

@@ -86,19 +86,18 @@ def labelled(rows: Rows) -> tuple[Any, np.ndarray]:
 
 def rivals(task: "CodeClassifier", X: Any, y: np.ndarray, seen: Any, steps: int | None = None) -> dict[str, Shares]:
     """Return what the probe, logistic regression and a network without pre-training see after labels ``y``."""
-    dense, rows = _dense(X), _dense(seen)
-    linear = LogisticBaseline().fit(dense, y)
+    linear = LogisticBaseline().fit(_dense(X), y)
     base = task.estimator_
     codes, others = (np.asarray(base.transform(each)) for each in (X, seen))
     probe = LogisticBaseline().fit(codes, y)
-    fresh = clone(base).set_params(epochs=0, checkpoint=None, verbose=False, random_state=base.seed_)
+    fresh = clone(base).set_params(epochs=0, weights=None, checkpoint=None, verbose=False, random_state=base.seed_)
     few = len(y) < 10 * np.prod(base.code_shape_)  # the start at their principal components would overfit them
     plain = {"greedy_epochs": 0, **({"start": "random"} if few else {})}
     fresh.set_params(**{name: value for name, value in plain.items() if hasattr(fresh, name)})
     return {
         PROBE: Shares(probe.predict_proba(others), probe.classes_),
         NETWORK: tuned(task, fresh.fit(X), X, y, seen, base.seed_, steps),
-        LOGISTIC: Shares(linear.predict_proba(rows), linear.classes_),
+        LOGISTIC: Shares(linear.predict_proba(_dense(seen)), linear.classes_),
     }
 
 

@@ -123,7 +123,7 @@ class Generator(Gaps, Task, name="generate"):
         known = self.classes_ if hasattr(self.estimator_, "classes_") or self.mixtures_ else []
         label = label if label is None or str(label) in known else label_text(label)
         if label is not None and str(label) not in known:
-            none = "no class: fitted without labels"
+            none = "no class: fitted without labels, or with an autoencoder that has no use for them"
             raise InputError(f"The class {str(label)!r} came", ", ".join(known[:20]) or none)
         names = None
         if known:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import torch
@@ -29,7 +30,7 @@ class Settings(Steps):
     epochs: int | None = 20
     minutes: float | None = None
     patience: int | None = None
-    tensorboard: str | None = None
+    tensorboard: str | Path | None = None
     verbose: bool = False
 
     @classmethod

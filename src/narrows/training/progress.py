@@ -2,6 +2,7 @@
 
 import sys
 import time
+from pathlib import Path
 from typing import Any, Protocol
 
 __all__ = ["Listener", "listeners"]
@@ -20,7 +21,7 @@ class Listener(Protocol):
         """End."""
 
 
-def listeners(verbose: bool, tensorboard: str | None, epochs: int, done: int) -> list[Listener]:
+def listeners(verbose: bool, tensorboard: "str | Path | None", epochs: int, done: int) -> list[Listener]:
     """Return who is to be told."""
     found: list[Listener] = []
     if verbose:
@@ -104,7 +105,7 @@ class Bar:
 class Events:
     """TensorBoard events: one scalar per term, for training and held-out rows."""
 
-    def __init__(self, folder: str):
+    def __init__(self, folder: "str | Path"):
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError as error:

@@ -1,0 +1,72 @@
+"""What a fit refuses before training: pairs that are broken, that would be copied, or have no probability."""
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Tensor
+
+from narrows.data.pairs import Pairs
+from narrows.data.stream import Stored
+from narrows.errors import InputError
+from narrows.likelihood import Likelihood
+from narrows.model import Model
+
+if TYPE_CHECKING:
+    from narrows.estimator import Estimator
+
+__all__ = ["refuse_broken", "refuse_copies", "refuse_outside"]
+
+_PIECE = 1 << 20  # values that are looked at in one go
+
+
+def refuse_broken(pairs: Pairs) -> None:
+    """Refuse pairs without rows, rows without values, and values that are not finite."""
+    for shape in pairs.shapes[:2]:
+        if not len(pairs) or not math.prod(shape) or not shape:
+            raise InputError(f"{len(pairs)} rows of shape {shape} came", "rows, with features on axis 1", "(n, d)")
+    for column in pairs.columns[:2]:
+        if isinstance(column, Tensor) and column.is_floating_point() and not bool(torch.isfinite(column).all()):
+            raise InputError("NaN or infinite values came", "finite inputs and targets", "fill the gaps first")
+
+
+def refuse_copies(estimator: "Estimator", model: Model, pairs: Pairs) -> None:
+    """Refuse a network with skips where input and target are the same: it would copy, and learn nothing."""
+    network = estimator.chosen_network(pairs.shapes[0])
+    if network.skips and pairs.columns[1] is None and model.corruption is None:
+        raise InputError(
+            f"{network.name} hands the input on to the decoder: to reconstruct its own input it would only copy",
+            "targets that are not the input, or a corruption",
+            "corruption='gaussian:0.1', or network='conv'",
+        )
+
+
+def refuse_outside(likelihood: Likelihood, pairs: Pairs) -> None:
+    """Refuse targets that a likelihood has no probability for; what is drawn anew in every batch is not looked at."""
+    if pairs.transform is not None or likelihood.support == (-math.inf, math.inf):
+        return
+    for values in targets(pairs):
+        wrong = likelihood.impossible(values)
+        if wrong.any():
+            some = ", ".join(f"{value:.4g}" for value in np.unique(values[wrong].numpy())[:5].tolist())
+            came = f"Targets like {some} came for the likelihood {str(likelihood)!r}"
+            hint = "labels counted from 0" if likelihood.labels else "rescaled targets, or likelihood='gaussian'"
+            raise InputError(came, likelihood.accepted, hint)
+
+
+def targets(pairs: Pairs) -> Iterator[Tensor]:
+    """Yield the targets as a likelihood reads them, piece by piece."""
+    column = pairs.columns[0] if pairs.columns[1] is None else pairs.columns[1]
+    grey = not sp.issparse(column) and not pairs.labels
+    if isinstance(column, Stored):
+        parts = (torch.as_tensor(column[rows]) for rows in column.blocks())
+    else:
+        whole = torch.as_tensor(column.data) if sp.issparse(column) else column
+        parts = iter(whole.split(max(1, _PIECE // math.prod(whole.shape[1:]))))
+    for values in parts:
+        most = {torch.uint8: 255, torch.uint16: 65535}.get(values.dtype, 1) if grey else 1
+        values = values.to(torch.int32) if values.dtype == torch.uint16 else values
+        yield values if most == 1 else values / most
