@@ -9,7 +9,9 @@ import pytest
 import scipy.sparse as sp
 from sklearn import config_context
 from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
 
 import narrows as nw
 from narrows.errors import InputError
@@ -175,6 +177,14 @@ def test_an_anomaly_detector_leaves_counts_counts() -> None:
     counts = np.random.default_rng(0).poisson(4, (100, 5)).astype(float)
     task = nw.AnomalyDetector(estimator=nw.AutoEncoder(likelihood="poisson", latent_dim=2), epochs=2, random_state=0)
     assert task.fit(counts).score_samples(np.full((1, 5), 90.0))[0] < task.score_samples(counts).min()
+
+
+def test_a_reducer_is_chosen_by_the_variance_that_it_keeps() -> None:
+    search = GridSearchCV(nw.Reducer(estimator=nw.LinearAutoEncoder()), {"latent_dim": [1, 8]}, cv=2).fit(X)
+    assert search.best_params_ == {"latent_dim": 8}
+    pca = PCA(8).fit(X)
+    want = 1 - np.square(X - pca.inverse_transform(pca.transform(X))).sum() / np.square(X - X.mean(0)).sum()
+    assert search.score(X) == pytest.approx(want, abs=1e-3)
 
 
 def test_labels_keep_their_type_when_saved(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ class Estimator(Decoding, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
     corruption: str | Corruption | None = param(None, "what is done to the input while training", kind="corruption")
     penalties: str | Penalty | tuple[Penalty, ...] = param((), "further terms of the loss", kind="penalty")
     epochs: int | None = param(None, "passes over the rows; none: about 16 000 steps, at most 300 passes", ge=0)
-    minutes: float | None = param(None, "time budget; fixes the number of epochs after a short trial", gt=0)
+    minutes: float | None = param(None, "time budget of the main training; fixes its epochs after a short trial", gt=0)
     start: Literal["data", "random"] = param("data", "first weights: fitted to a sample of the rows, or random")
     batch_size: int = param(128, "rows per step", ge=1)
     lr: float = param(2e-3, "peak learning rate of Adam", gt=0)

@@ -80,6 +80,12 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="red
         """Return what is left of the rows after compression."""
         return self._fitted().reconstruct(X)
 
+    def score(self, X: Any, y: Any = None) -> float:
+        """Return the share of the variance of rows X that their reconstructions keep; 1 is all of it."""
+        truth = unit(X)
+        spread = float(error_rows(truth, np.broadcast_to(truth.mean(0), truth.shape)).mean())
+        return 1 - float(error_rows(truth, self.reconstruct(X)).mean()) / spread if spread else 0.0
+
     def outputs(self, X: Any, *, fresh: bool) -> dict[str, np.ndarray]:
         """Return codes and reconstructions."""
         return {"codes": np.asarray(self.transform(X)), "reconstruction": self.reconstruct(X)}
