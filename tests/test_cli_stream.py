@@ -300,3 +300,16 @@ def test_few_rows_from_disk(n: int, tmp_path: Path) -> None:
     np.save(tmp_path / "rows.npy", curved(n))
     report = fit(f"fit reduce {tmp_path}/rows.npy --stream --latent-dim 1 --epochs 1 --quiet", tmp_path / "run")
     assert report["data"]["rows"] == n
+
+
+def test_values_outside_the_sample_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pieces, "SAMPLE", 100)
+    frame = pl.DataFrame({f"x{j}": curved()[:, j] for j in range(6)})
+    colours = np.array(["red", "blue"], object)[np.arange(500) % 2]
+    sampled = pieces.pieces_of(write("table", tmp_path)).sampled
+    rare = next(i for i in range(500) if i not in set(sampled.tolist()))
+    colours[rare] = "green"
+    frame.with_columns(colour=pl.Series(colours.tolist())).write_parquet(tmp_path / "rare.parquet", row_group_size=70)
+    made = fit(f"fit reduce {tmp_path}/rare.parquet --stream --latent-dim 2 --epochs 1 --quiet", tmp_path / "run")
+    said = "'colour': 1 row holds values not seen in the rows learnt from ('green'): encoded as zeros"
+    assert said in made["data"]["notes"]

@@ -21,12 +21,13 @@ from .stream import Stored, stored
 __all__ = ["FOLDER", "spool"]
 
 FOLDER = "encoded-rows"  # in the folder of a run
-_ROWS, _KEY = "rows.npy", "rows.key"
+_ROWS, _KEY, _TOLD = "rows.npy", "rows.key", "rows.told"
+_MOST = 10  # lines of what was passed over
 _ROOM = 0.9  # of the free disk that the rows may take
 
 
-def spool(pieces: Pieces, schema: Schema, folder: Path) -> tuple[Stored, str]:
-    """Return the encoded rows, and in words where they are: pixels as they are, others as float32.
+def spool(pieces: Pieces, schema: Schema, folder: Path) -> tuple[Stored, str, list[str]]:
+    """Return the encoded rows, in words where they are, and what was passed over: pixels stay, others become float32.
 
     They are written to ``folder/rows.npy``, once: what a stopped run left there is used again, where names, sizes and
     times of the files and the schema are the same. Images for which the disk has no room are decoded whenever they are
@@ -38,7 +39,8 @@ def spool(pieces: Pieces, schema: Schema, folder: Path) -> tuple[Stored, str]:
     need, rows = kind.itemsize * int(np.prod(shape, dtype=np.int64)), folder / _ROWS
     key = digest(__version__, json.dumps(schema.to_json(), sort_keys=True), str(shape), pieces.stamp())
     if (folder / _KEY).is_file() and (folder / _KEY).read_text(encoding="utf-8") == key:
-        return stored(rows).reshape(*shape), f"encoded by the run that was stopped, {_size(need)}"
+        told = (folder / _TOLD).read_text(encoding="utf-8").splitlines()
+        return stored(rows).reshape(*shape), f"encoded by the run that was stopped, {_size(need)}", told
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     free = shutil.disk_usage(folder).free
@@ -46,16 +48,21 @@ def spool(pieces: Pieces, schema: Schema, folder: Path) -> tuple[Stored, str]:
         anew, short = pieces.anew(schema), f"{_size(need)} when encoded, and {folder} has {_size(free)} free"
         if anew is None:
             raise InputError(f"{pieces.name!r} takes {short}", "a disk with room for the encoded rows", "another -o")
-        return anew, f"decoded again whenever they are needed, which is slower: they take {short}"
+        return anew, f"decoded again whenever they are needed, which is slower: they take {short}", []
+    said: list[str] = []
     with whole(rows) as temporary:
         made, at = open_memmap(temporary, "w+", kind, shape), 0
         for piece in pieces.all(schema):
+            said += [words for words in schema.warnings(piece) if words not in said]
             made[at : at + len(piece)] = schema.encode(piece)
             at += len(piece)
             Stored(made).release()
         made.flush()
+    said = said[:_MOST]
+    write_text(folder / _TOLD, "\n".join(said))
     write_text(folder / _KEY, key)
-    return stored(rows).reshape(*shape), f"encoded once, into {_size(need)} that are removed when the run is finished"
+    where = f"encoded once, into {_size(need)} that are removed when the run is finished"
+    return stored(rows).reshape(*shape), where, said
 
 
 def _size(size: int) -> str:

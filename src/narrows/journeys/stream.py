@@ -71,7 +71,7 @@ class StreamJourney(RowsJourney):
         aside = np.zeros(len(pieces), bool) if request.valid or few else held_out(len(pieces), _HELD)
         known = sample.take(np.flatnonzero(~aside[pieces.sampled]))
         schema = known.fit_schema() if request.start is None else schema_from_json(request.start["schema"])
-        rows, where = self._encoded(task, pieces, schema)
+        rows, where, passed_over = self._encoded(task, pieces, schema)
         learn, held, notes = rows.take(np.flatnonzero(~aside)), rows.take(np.flatnonzero(aside | few)), sample.notes
         if request.valid:
             own, notes = self.own_rows(request.valid, schema, sample)
@@ -79,7 +79,7 @@ class StreamJourney(RowsJourney):
         settle(task, request, learn, schema)
         seen = f"{pieces.name}: read from disk while training ({where})"
         seen += "" if request.start else f"; means, levels and sizes are those of {len(known):,} rows"
-        notes = tuple(dict.fromkeys((*notes, *schema.notes, seen)))
+        notes = tuple(dict.fromkeys((*notes, *schema.notes, *passed_over, seen)))
         for note in notes:
             say(note)
         shape = " x ".join(map(str, schema.shape))
@@ -99,15 +99,15 @@ class StreamJourney(RowsJourney):
             "split": "validation" if request.valid else "training" if few else "held-out",
         }
 
-    def _encoded(self, task: Task, pieces: Pieces, schema: Schema) -> tuple[Stored, str]:
-        """Return the encoded rows on disk, and what they are: the file itself, or a copy.
+    def _encoded(self, task: Task, pieces: Pieces, schema: Schema) -> tuple[Stored, str, list[str]]:
+        """Return the encoded rows on disk, what they are (the file itself, or a copy), and what was passed over.
 
         The copy stays in the folder of the run until that is finished. A further process of torchrun has its own, which
         goes with this object.
         """
         rows = pieces.direct(schema)
         if rows is not None:
-            return rows, "as they are"
+            return rows, "as they are", []
         run = task.resolve().checkpoint
         place = Path(run) if run and Path(run).is_dir() else None
         if place is not None and not int(os.environ.get("RANK", 0)):
