@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.sparse as sp
 import torch
 from sklearn.base import clone
 
@@ -67,7 +66,7 @@ def sweep(model: Estimator, X: Any) -> CodeSize:
         minutes=None, checkpoint=None, tensorboard=None, verbose=False, warm_start=False, random_state=0
     )
     trial.set_params(epochs=_epochs(trial, learn))
-    train, truth = (unit(each.toarray() if sp.issparse(each) else each) for each in (learn, held))
+    train, truth = (unit(each) for each in (learn, held))
     found: dict[int, tuple[float, int]] = {}
     spread = _mse(truth, train.mean(0))
 

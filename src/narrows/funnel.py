@@ -137,7 +137,7 @@ def fresh(estimator: "Estimator", kept: Pairs, priced: Pricing, seed: int, *, st
         model = estimator.build(estimator.problem(kept.shapes, priced)._replace(paired=paired))
         last = estimator.model_.state_dict() if estimator.warm_start and hasattr(estimator, "model_") else {}
         if estimator.weights is not None:
-            model.load_state_dict(stored(estimator.weights, model.state_dict()))
+            model.load_state_dict(saved_weights(estimator.weights, model.state_dict()))
         elif last and shapes(last) == shapes(model.state_dict()):
             model.load_state_dict(last)
         elif start:
@@ -147,7 +147,7 @@ def fresh(estimator: "Estimator", kept: Pairs, priced: Pricing, seed: int, *, st
     return model
 
 
-def stored(folder: "str | Path", like: dict[str, Tensor]) -> dict[str, Tensor]:
+def saved_weights(folder: "str | Path", like: dict[str, Tensor]) -> dict[str, Tensor]:
     """Return the weights that a fitted model left in ``folder``; those of another model are refused."""
     path = Path(folder) / "model.safetensors"
     if not path.exists():

@@ -20,6 +20,8 @@ __all__ = [
     "checked_classes",
     "checked_rows",
     "checked_weights",
+    "dense",
+    "flat",
     "known_labels",
     "label_text",
     "label_texts",
@@ -208,6 +210,30 @@ def _types(X: Any) -> set[str]:
     return {str(each).lower() for each in found}
 
 
+def dense(X: Any) -> np.ndarray:
+    """Return rows in any form as an array.
+
+    Examples
+    --------
+    >>> dense(sp.csr_matrix([[0.0, 2.0]])).tolist()
+    [[0.0, 2.0]]
+    """
+    rows: np.ndarray = X.toarray() if hasattr(X, "toarray") else np.asarray(X)
+    return rows
+
+
+def flat(X: Any) -> np.ndarray:
+    """Return rows in any form as an array (n, d).
+
+    Examples
+    --------
+    >>> flat(np.zeros((3, 2, 2))).shape
+    (3, 4)
+    """
+    rows = dense(X)
+    return rows.reshape(len(rows), -1)
+
+
 def unit(X: Any) -> np.ndarray:
     """Return rows as floats, uint8 and uint16 in [0, 1], sparse rows dense.
 
@@ -216,7 +242,7 @@ def unit(X: Any) -> np.ndarray:
     >>> unit(np.array([[0, 255]], dtype=np.uint8)).tolist()
     [[0.0, 1.0]]
     """
-    rows: np.ndarray = X.toarray() if hasattr(X, "toarray") else np.asarray(X)
+    rows = dense(X)
     if rows.dtype in (np.uint8, np.uint16):
         return np.asarray(rows / np.float32(np.iinfo(rows.dtype).max), np.float32)
     return np.asarray(rows, np.result_type(rows, np.float32))

@@ -8,7 +8,7 @@ from narrows.data.measures import measures_of
 from narrows.data.pairs import Pairs
 from narrows.estimator import Estimator
 
-__all__ = ["Gaps", "flat", "single"]
+__all__ = ["Gaps", "single"]
 
 
 class Gaps:
@@ -73,18 +73,6 @@ class Gaps:
         tags = super().__sklearn_tags__()  # type: ignore[misc]
         tags.input_tags.allow_nan = True
         return tags
-
-
-def flat(X: Any) -> np.ndarray:
-    """Return rows as (n, d), dense.
-
-    Examples
-    --------
-    >>> flat(np.zeros((3, 2, 2))).shape
-    (3, 4)
-    """
-    rows = np.asarray(X.toarray() if hasattr(X, "toarray") else X)
-    return rows.reshape(len(rows), -1)
 
 
 def single(X: Any) -> Any:

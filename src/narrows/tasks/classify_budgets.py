@@ -12,7 +12,7 @@ from narrows.baselines import LogisticBaseline
 from narrows.errors import InputError
 from narrows.funnel import single
 from narrows.inference import run
-from narrows.inputs import label_text, model_rows
+from narrows.inputs import dense, label_text, model_rows
 from narrows.supervised import tune
 from narrows.tasks.base import Evaluation, Metric, Picture, Rows, spaced
 from narrows.training.work import products
@@ -86,7 +86,7 @@ def labelled(rows: Rows) -> tuple[Any, np.ndarray]:
 
 def rivals(task: "CodeClassifier", X: Any, y: np.ndarray, seen: Any, steps: int | None = None) -> dict[str, Shares]:
     """Return what the probe, logistic regression and a network without pre-training see after labels ``y``."""
-    linear = LogisticBaseline().fit(_dense(X), y)
+    linear = LogisticBaseline().fit(dense(X), y)
     base = task.estimator_
     codes, others = (np.asarray(base.transform(each)) for each in (X, seen))
     probe = LogisticBaseline().fit(codes, y)
@@ -97,7 +97,7 @@ def rivals(task: "CodeClassifier", X: Any, y: np.ndarray, seen: Any, steps: int 
     return {
         PROBE: Shares(probe.predict_proba(others), probe.classes_),
         NETWORK: tuned(task, fresh.fit(X), X, y, seen, base.seed_, steps),
-        LOGISTIC: Shares(linear.predict_proba(_dense(seen)), linear.classes_),
+        LOGISTIC: Shares(linear.predict_proba(dense(seen)), linear.classes_),
     }
 
 
@@ -244,7 +244,3 @@ def _said(values: list[float]) -> str:
 
 def _listed(names: list[str]) -> str:
     return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
-
-
-def _dense(X: Any) -> Any:
-    return X.toarray() if hasattr(X, "toarray") else X

@@ -4,7 +4,6 @@ from functools import partial
 from typing import Any, Self
 
 import numpy as np
-import scipy.sparse as sp
 import torch
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import assert_all_finite
@@ -15,7 +14,7 @@ from narrows.data.pairs import Pairs
 from narrows.errors import InputError
 from narrows.estimator import Estimator
 from narrows.families.denoising import DenoisingAutoEncoder
-from narrows.inputs import checked_rows, checked_weights, model_rows, n_axes
+from narrows.inputs import checked_rows, checked_weights, dense, model_rows, n_axes
 from narrows.params import param
 from narrows.parts import as_part
 from narrows.tasks.base import Evaluation, Metric, Picture, Rows, Task, error_rows, pick, unit
@@ -86,7 +85,7 @@ class Denoiser(PicturesTask, OneToOneFeatureMixin, TransformerMixin, Task, name=
             self.estimator_ = self._noisy(model).fit(X, sample_weight=sample_weight)
             return self
         rows = model_rows(checked_rows(model, X, reset=True), model.image_shape, None)
-        clean = model_rows(y.toarray() if sp.issparse(y) else np.asarray(y), model.image_shape, None)
+        clean = model_rows(dense(y), model.image_shape, None)
         assert_all_finite(clean, input_name="y")
         if clean.shape != rows.shape:
             came = f"Clean rows of shape {clean.shape} came for noisy ones of shape {rows.shape}"

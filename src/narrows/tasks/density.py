@@ -13,8 +13,8 @@ from narrows.errors import InputError
 from narrows.estimator import Estimator
 from narrows.families.vae import VAE
 from narrows.fitted.density import LogLikelihood, bits_per_dimension, log_likelihood, with_background
-from narrows.fitted.gaps import Gaps, flat, single
-from narrows.inputs import checked_rows
+from narrows.fitted.gaps import Gaps, single
+from narrows.inputs import checked_rows, flat
 from narrows.likelihood import Mixed
 from narrows.metrics import auroc
 from narrows.params import param

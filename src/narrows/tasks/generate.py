@@ -15,11 +15,11 @@ from narrows.errors import InputError
 from narrows.estimator import Estimator
 from narrows.families.conditional_vae import ConditionalVAE
 from narrows.families.vae import VAE
-from narrows.fitted.gaps import Gaps, flat, single
+from narrows.fitted.gaps import Gaps, single
 from narrows.fitted.mixture import CodeMixture
 from narrows.fitted.sampling import decoded, prior_codes
 from narrows.fitted.walks import interpolated, traversed
-from narrows.inputs import checked_rows, label_text, label_texts
+from narrows.inputs import checked_rows, flat, label_text, label_texts
 from narrows.likelihood import Mixed
 from narrows.params import param
 from narrows.parts import as_part

@@ -17,7 +17,7 @@ from narrows.errors import InputError
 from narrows.estimator import Estimator
 from narrows.families.sparse import SparseAutoEncoder
 from narrows.inference import run
-from narrows.inputs import checked_rows
+from narrows.inputs import checked_rows, flat
 from narrows.networks.dictionary import DictionaryDecoder, DictionaryEncoder
 from narrows.params import param
 from narrows.tasks.base import Evaluation, Metric, Rows, Task, error_rows
@@ -69,7 +69,7 @@ class FeatureDictionary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task,
     def fit(self, X: Any, y: Any = None) -> Self:
         """Fit to rows X (n, d)."""
         model = self.resolve()
-        rows = X if isinstance(X, Activations) else Activations.of_array(_dense(checked_rows(model, X, reset=True)))
+        rows = X if isinstance(X, Activations) else Activations.of_array(flat(checked_rows(model, X, reset=True)))
         if self.estimator is None:
             model.set_params(**self.suited((rows.width,)))
         some = rows.rows(rows.spread(min(_SAMPLE, _BYTES // (8 * rows.width)))).astype(np.float64)
@@ -197,7 +197,7 @@ class FeatureDictionary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task,
     def _scaled(self, X: Any) -> Activations:
         check_is_fitted(self)
         known = isinstance(X, Activations)
-        rows = X if known else Activations.of_array(_dense(checked_rows(self.estimator_, X, reset=False)))
+        rows = X if known else Activations.of_array(flat(checked_rows(self.estimator_, X, reset=False)))
         if rows.width != self.shift_.size:
             raise InputError(f"Rows of {rows.width} values came", f"rows of {self.shift_.size} values, as at fit")
         return rows.scaled(self.shift_, self.scale_)
@@ -215,8 +215,3 @@ def _require_dictionary(model: Estimator) -> None:
 
 
 _KINDS = (DictionaryEncoder, DictionaryDecoder, TopK)
-
-
-def _dense(X: Any) -> np.ndarray:
-    rows = X.toarray() if hasattr(X, "toarray") else np.asarray(X)
-    return rows.reshape(len(rows), -1)
