@@ -55,19 +55,33 @@ class LinearAutoEncoder(Estimator):
 
     def prepare(self, model: Model, pairs: Pairs) -> None:
         """Write the principal axes into the weights, largest variance first, where they are the optimum."""
-        squared = model.likelihood.n_params == 1 and isinstance(model.likelihood, (Gaussian, LearntGaussian))
-        plain = model.corruption is None and not len(model.penalties)
-        if self.start == "data" and squared and pairs.alone and plain:
+        if solvable(self, model, pairs):
             write_axes(model, *principal_axes(pairs, self.latent_dim))
-            some = next(pairs.batches(4096, torch.Generator().manual_seed(0)))
-            with torch.no_grad():
-                model.likelihood.start(some.target - model.reconstruct(some.x))
-            return
-        if self.epochs == 0:
-            reason = "the likelihood" if not squared else "pairs of input and target" if plain else "noise or penalties"
-            reason = "start='random'" if self.start == "random" else reason
-            raise InputError(f"There is no solution in closed form for {reason}", "epochs of at least 1", "epochs=30")
-        super().prepare(model, pairs)
+            start_scale(model, pairs)
+        else:
+            super().prepare(model, pairs)
+
+
+def solvable(own: Estimator, model: Model, pairs: Pairs) -> bool:
+    """Return whether a linear model has its solution in closed form; refuse a fit without epochs where it has none."""
+    squared = model.likelihood.n_params == 1 and isinstance(model.likelihood, (Gaussian, LearntGaussian))
+    hurdles = {
+        "start='random'": own.start == "random",
+        "the likelihood": not squared,
+        "noise or penalties": model.corruption is not None or len(model.penalties) > 0,
+        "pairs of input and target": not pairs.alone,
+    }
+    reason = next((name for name, there in hurdles.items() if there), None)
+    if reason is not None and own.epochs == 0:
+        raise InputError(f"There is no solution in closed form for {reason}", "epochs of at least 1", "epochs=30")
+    return reason is None
+
+
+@torch.no_grad()
+def start_scale(model: Model, pairs: Pairs) -> None:
+    """Start the scale of a likelihood that learns it from what a solved model leaves."""
+    some = next(pairs.batches(4096, torch.Generator().manual_seed(0)))
+    model.likelihood.start(some.target - model.reconstruct(some.x))
 
 
 @torch.no_grad()

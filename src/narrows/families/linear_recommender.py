@@ -11,6 +11,7 @@ from narrows.bottlenecks import Free
 from narrows.data.pairs import Pairs
 from narrows.errors import InputError
 from narrows.estimator import Estimator, Problem
+from narrows.families.linear import solvable, start_scale
 from narrows.inputs import checked_rows
 from narrows.likelihood import Gaussian
 from narrows.likelihood.continuous import LearntGaussian
@@ -74,18 +75,10 @@ class LinearRecommender(Estimator):
 
     def prepare(self, model: Model, pairs: Pairs) -> None:
         """Write the closed form into the weights, where there is one."""
-        squared = isinstance(model.likelihood, (Gaussian, LearntGaussian)) and model.likelihood.n_params == 1
-        plain = model.corruption is None and not len(model.penalties)
-        if self.start == "data" and squared and pairs.alone and plain:
+        if solvable(self, model, pairs):
             write(model, gram(pairs), *self._penalties())
             if isinstance(model.likelihood, LearntGaussian):
-                some = next(pairs.batches(4096, torch.Generator().manual_seed(0)))
-                with torch.no_grad():
-                    model.likelihood.start(some.target - model.reconstruct(some.x))
-        elif self.epochs == 0:
-            reason = "the likelihood" if not squared else "pairs of input and target" if plain else "noise or penalties"
-            reason = "start='random'" if self.start == "random" else reason
-            raise InputError(f"There is no solution in closed form for {reason}", "epochs of at least 1", "epochs=30")
+                start_scale(model, pairs)
 
     def _penalties(self) -> tuple[float, float]:
         return _L2 if self.l2 is None else self.l2, _DROPOUT if self.dropout is None else self.dropout
