@@ -45,7 +45,7 @@ _PLACES = {
         Conv:networks Dense:networks Dictionary:networks ItemItem:networks Linear:networks ResNet:networks
         Residual:networks Stack:networks UNet:networks
         AuxK:penalties Contractive:penalties Critic:penalties Dice:penalties Edges:penalties
-        KLSparsity:penalties L1:penalties Orthogonal:penalties
+        KLSparsity:penalties L1:penalties Neighbours:penalties Orthogonal:penalties
         Cosine:schedule Ramp:schedule
         train:training
     """,

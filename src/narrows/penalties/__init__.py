@@ -5,6 +5,19 @@ from narrows.penalties.code import L1, KLSparsity, Orthogonal
 from narrows.penalties.critic import Critic, PatchCritic
 from narrows.penalties.dead import AuxK
 from narrows.penalties.jacobian import Contractive
+from narrows.penalties.neighbours import Neighbours
 from narrows.penalties.pictures import Dice, Edges
 
-__all__ = ["L1", "AuxK", "Contractive", "Critic", "Dice", "Edges", "KLSparsity", "Orthogonal", "PatchCritic", "Penalty"]
+__all__ = [
+    "L1",
+    "AuxK",
+    "Contractive",
+    "Critic",
+    "Dice",
+    "Edges",
+    "KLSparsity",
+    "Neighbours",
+    "Orthogonal",
+    "PatchCritic",
+    "Penalty",
+]
