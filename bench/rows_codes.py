@@ -22,7 +22,7 @@ def embed(seed: int, quick: bool) -> Measured:
     data = mnist(quick)
     # Chosen on the last 5000 training images, among ten networks, likelihoods and corruptions, and four penalties.
     model = nw.AutoEncoder(latent_dim=2, network="dense:512,256,128", likelihood="bernoulli", random_state=seed)
-    model.set_params(penalties="neighbours:5", batch_size=512, epochs=40)
+    model.set_params(penalties="neighbours:20", batch_size=512, epochs=40)
     if quick:
         model.set_params(epochs=2)
     started = time.perf_counter()
