@@ -16,7 +16,7 @@ from narrows.data.pictures import Pictures, matched, read_pictures, write_pictur
 from narrows.data.tiles import tiled
 from narrows.errors import InputError
 from narrows.families.autoencoder import AutoEncoder
-from narrows.journeys.pictures import set_aside
+from narrows.journeys.aside import set_aside
 from narrows.tasks.base_pictures import through
 
 RNG = np.random.default_rng(0)
@@ -203,7 +203,7 @@ def test_a_network_takes_pictures_of_any_size(network: str, size: tuple[int, int
 def test_consecutive_slices_are_never_split_at_random() -> None:
     learn, held, words = set_aside([f"{i}.png" for i in range(30)], 0.2, 0)
     assert (learn, held) == (list(range(24)), list(range(24, 30)))
-    assert "consecutive" in words
+    assert "numbered evenly" in words
     learn, held, words = set_aside([f"cell{i * i}.png" for i in range(30)], 0.2, 0)
     assert held != list(range(24, 30))
     assert sorted(learn + held) == list(range(30))

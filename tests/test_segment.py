@@ -190,7 +190,7 @@ def test_empty_masks_and_classes_that_the_held_out_part_lacks(kind: str, tmp_pat
         for i in range(6):
             (tmp_path / "data" / part / f"cell{i * i}.png").rename(tmp_path / "data" / part / f"slice{100 + i}.png")
     report = run(["fit", "segment", str(tmp_path / "data"), *SMALL], tmp_path / "run")
-    assert any("consecutive" in note for note in report["data"]["notes"])
+    assert any("numbered evenly" in note for note in report["data"]["notes"])
     assert any("In no true mask of the held-out pictures" in note for note in report["warnings"])
     assert report["verdict"]["outcome"] in ("wins", "loses", "even", "none")
 

@@ -59,7 +59,7 @@ def test_outputs_have_the_inputs_names_and_sizes(direction: str, deep: bool, tmp
     assert {"l1", "psnr", "ssim"} == set(report["metrics"])
     assert set(report["baselines"]) >= {"the mean of B", "a table of colours", "the input itself"}
     assert "figures/translations.png" in {figure["file"] for figure in report["figures"]}
-    assert any("consecutive" in note for note in report["data"]["notes"])
+    assert any("numbered evenly" in note for note in report["data"]["notes"])
     source = tmp_path / "data" / direction[0]
     for data, out in ((tmp_path / "data", "one"), (source, "two")):
         assert main(["apply", str(tmp_path / "run"), str(data), "-o", str(tmp_path / out)]) == 0

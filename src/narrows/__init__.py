@@ -76,6 +76,6 @@ def load(folder: Any, parts: Any = ()) -> Any:
     return import_module("narrows.artefact").load(folder, parts)
 
 
-def report(fitted: Any, X: Any, folder: Any, y: Any = None) -> Any:
-    """Write report.html and report.json on how a fitted task does on rows ``X``, and return the report."""
-    return import_module("narrows.report.make").report(fitted, X, folder, y)
+def report(fitted: Any, X: Any, folder: Any, y: Any = None, train: Any = None) -> Any:
+    """Write report.html and report.json on how a task fitted to ``train`` does on rows ``X``, and return the report."""
+    return import_module("narrows.report.make").report(fitted, X, folder, y, train)

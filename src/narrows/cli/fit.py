@@ -38,7 +38,7 @@ def fit(options: Options) -> int:
         task = make_task(options, run, base)
         given = {name: getattr(options, name) for name in names if name in options}
         given |= {"family": options.family} if options.family else {}
-        start = card["journey"]["card"] if card else None
+        start = origin(base, card) if base and card else None
         request = Request(options.data, options.second, options.valid, given=given, start=start)
         journey = journey_for(task, request, reading(options))
         if card and card["journey"]["name"] != journey.name:
@@ -68,6 +68,7 @@ def travel(journey: Journey, task: Task, request: Request, run: Path, say: Say) 
     fitted = time.perf_counter()
     say("comparing with the simple competitors")
     judged = journey.judge()
+    data["notes"] = [*data.get("notes", ()), *learnt_before(request, task, data)]
     seconds = {"fit": round(fitted - started, 2), "compare": round(time.perf_counter() - fitted, 2)}
     known = {key: data[key] for key in ("name", "rows", "used", "fingerprint") if key in data}
     if task.estimator_.history_:  # a closed form has no epochs
@@ -81,6 +82,22 @@ def travel(journey: Journey, task: Task, request: Request, run: Path, say: Say) 
         (run / "resume.pt").unlink(missing_ok=True)
         shutil.rmtree(run / FOLDER, ignore_errors=True)
     return report
+
+
+def origin(base: Task, card: dict[str, Any]) -> dict[str, Any]:
+    """Return what a fit needs to know of the run that it goes on from."""
+    known = {"fingerprint": card.get("data", {}).get("fingerprint"), "seed": base.random_state}
+    return {**card["journey"]["card"], "learnt": known}
+
+
+def learnt_before(request: Request, task: Task, data: dict[str, Any]) -> list[str]:
+    """Say when the rows that are measured on may be among those that the run before has learnt from."""
+    before = (request.start or {}).get("learnt", {})
+    same = before.get("fingerprint") == data.get("fingerprint") is not None
+    if not same or request.valid or before["seed"] == task.random_state or data.get("split") != "held-out":
+        return []
+    said = f"--from names a run that learnt from the same data, put aside with --random-state {before['seed']}"
+    return [f"{said}: some of the rows that are measured on here it has seen. Use the same seed, or --valid."]
 
 
 def started(options: Options, run: Path) -> tuple[Task, dict[str, Any]]:

@@ -34,7 +34,7 @@ def rethreshold(options: Options) -> int:
     from narrows.report.rethreshold import follow
 
     told = follow(run, fpr, len(calibration))
-    _say(run, fpr, limit, calibration, counted)
+    _say(run, f"{'at most' if task['params'].get('clean') else 'about'} {fpr:g}", limit, calibration, counted)
     if not told and (run / "report.html").exists():
         sys.stdout.write("The report still tells of the threshold of the fit: it does not hold what is needed.\n")
     if (run / "heatmaps").exists():
@@ -66,9 +66,9 @@ def _flag(path: Path, limit: float) -> tuple[int, int]:
     return sum(row[flag] == "1" for row in rows), len(rows)
 
 
-def _say(run: Path, fpr: float, limit: float, calibration: list[float], counted: tuple[int, int] | None) -> None:
-    fine = conformal.finest(calibration)
+def _say(run: Path, share: str, limit: float, calibration: list[float], counted: tuple[int, int] | None) -> None:
     if math.isinf(limit):
-        sys.stderr.write(f"{len(calibration)} rows were put aside: nothing can be flagged below --fpr {fine:.2g}.\n")
+        fine = conformal.rounded_up(conformal.finest(calibration))
+        sys.stderr.write(f"{len(calibration)} rows were put aside: nothing can be flagged below --fpr {fine}.\n")
     flagged = "" if counted is None else f"; {counted[0]} of the {counted[1]} rows are flagged"
-    sys.stdout.write(f"{run}: at most {fpr:g} of ordinary rows are flagged from now on{flagged}.\n")
+    sys.stdout.write(f"{run}: {share} of ordinary rows are flagged from now on{flagged}.\n")

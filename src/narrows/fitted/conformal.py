@@ -4,9 +4,9 @@ Plain numbers only: a threshold can be changed without a library of arrays.
 """
 
 from collections.abc import Sequence
-from math import floor, inf
+from math import ceil, floor, inf, log10
 
-__all__ = ["finest", "rule", "threshold"]
+__all__ = ["finest", "rounded_up", "rule", "threshold"]
 
 
 def threshold(calibration: Sequence[float], fpr: float) -> float:
@@ -58,8 +58,20 @@ def rule(n: int, fpr: float, unit: str = "row") -> str:
     many = f"{n} {unit}{'s' * (n != 1)}"
     if beyond(n, fpr) >= 0:
         return f"Flagged are {unit}s with p-values of at most {fpr:.3g}, by {many} put aside."
-    fine = 1 / (n + 1)
+    fine = rounded_up(1 / (n + 1))
     return (
         f"Nothing can be flagged: {many} {'was' if n == 1 else 'were'} put aside, and the finest rate of false alarms "
-        f"that they allow is {fine:.2g}, not {fpr:g}. More {unit}s, or fpr={fine:.2g}."
+        f"that they allow is {fine}, not {fpr:g}. More {unit}s, or fpr={fine}."
     )
+
+
+def rounded_up(rate: float) -> str:
+    """Return a rate with two digits, no smaller than it is.
+
+    Examples
+    --------
+    >>> rounded_up(1 / 65), rounded_up(0.01), rounded_up(1 / 14)
+    ('0.016', '0.01', '0.072')
+    """
+    step = 10.0 ** (floor(log10(rate)) - 1)
+    return f"{ceil(rate / step - 1e-9) * step:.2g}"

@@ -11,9 +11,10 @@ from narrows.data.masks import read_masks
 from narrows.data.pictures import Pictures, alike, read_pictures, told_apart, write_pictures
 from narrows.data.pixels import FORMATS
 from narrows.errors import InputError, listed
+from narrows.journeys.aside import set_aside
 from narrows.journeys.base import Journey, Judged, Request, Say
 from narrows.journeys.outputs import write_table
-from narrows.journeys.pictures import inside, mixed, outside, set_aside, sizes, smaller, unmasked
+from narrows.journeys.pictures import inside, mixed, outside, sizes, smaller, unmasked
 from narrows.params import param
 from narrows.tasks.anomaly_evidence import flags_of
 from narrows.tasks.anomaly_pictures import (
@@ -114,7 +115,7 @@ class ImageAnomalyJourney(Journey):
                 "No bad images came: measured on good ones with a piece of another pasted in, 15 % off in grey."
             )
         labels = np.repeat([0, 1], [len(pictures), len(strange)])
-        rival = PatchResidual(int(self.task.estimator_._n_features_out)).fit(self.patches)
+        rival = PatchResidual(int(self.task.estimator_._n_features_out)).fit(self.patches, clean=self.task.clean)
         new = [heat(parts_of(self.task), picture, self.patch) for picture in strange]
         self.bad_maps = new if len(self.bad) else []
         everything = [*pictures, *strange]

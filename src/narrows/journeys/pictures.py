@@ -1,6 +1,5 @@
 """Pictures, alone or in pairs, each at its own size: read, split by picture, learnt from, judged, written back."""
 
-import re
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -13,14 +12,14 @@ import numpy as np
 from narrows.data.image_files import lessened
 from narrows.data.pictures import Pictures, read_pictures
 from narrows.data.pixels import FORMATS
+from narrows.journeys.aside import set_aside
 from narrows.journeys.base import Journey, Judged, Request, Say
+from narrows.journeys.copies import copied
 from narrows.params import param
 from narrows.tasks.base_pictures import Examples
 from narrows.training.seeds import seed_of
 
-__all__ = ["Found", "PicturesJourney", "consecutive", "inside", "outside", "set_aside", "unmasked"]
-
-_FEW = 4  # fewer pictures are not split: everything is measured on those that were learnt
+__all__ = ["Found", "PicturesJourney", "inside", "outside", "unmasked"]
 
 
 class Found(NamedTuple):
@@ -85,7 +84,8 @@ class PicturesJourney(Journey):
             train, held_out, where = found, other, "validation"
             words = f"measured on the {len(held_out.x)} pictures of {request.valid}"
         few = f"{len(found.x)} pictures are too few to put some aside: measured on those that were learnt"
-        notes = list(dict.fromkeys((*found.notes, *self.channels(found.x), *held_out.notes, words or few)))
+        same = [] if where == "training" else copied(train.x.arrays, held_out.x.arrays, "picture")
+        notes = list(dict.fromkeys((*found.notes, *self.channels(found.x), *held_out.notes, words or few, *same)))
         for note in notes:
             say(note)
         say(f"{task.name}: {len(train.x):,} pictures, {sizes(train.x)}, from {found.x.name}")
@@ -185,43 +185,6 @@ def outside(data: Path, read: Sequence[Path]) -> list[str]:
     """
     every = (path for path in sorted(data.rglob("*")) if path.suffix.lower() in FORMATS)
     return [path.relative_to(data).as_posix() for path in every if not any(each in path.parents for each in read)]
-
-
-def set_aside(names: Sequence[str], share: float, seed: int) -> tuple[list[int], list[int], str]:
-    """Return which pictures to learn from, which to measure on, and how they were chosen.
-
-    Names that are consecutive numbers are slices or frames: neighbours look alike, so that the last ones are put aside
-    together. Other pictures are drawn at random. Of fewer than 4 none are put aside, and nothing is said.
-
-    Examples
-    --------
-    >>> set_aside(["s1.png", "s2.png", "s3.png", "s4.png", "s5.png"], 0.2, 0)[:2]
-    ([0, 1, 2], [3, 4])
-    """
-    n, everything = len(names), list(range(len(names)))
-    if n < _FEW:
-        return everything, everything, ""
-    held = min(n - 2, max(2, round(share * n)))  # two at least: of one nothing can be said
-    if consecutive(names):
-        block = f"the names are consecutive numbers, as of slices or frames, and neighbours look alike: the last {held}"
-        return everything[: n - held], everything[n - held :], f"{block} of {n} pictures are put aside for the verdict"
-    order = np.random.default_rng(seed).permutation(n).tolist()
-    words = f"{held} of {n} pictures, drawn at random, are put aside for the verdict"
-    return sorted(order[held:]), sorted(order[:held]), words
-
-
-def consecutive(names: Sequence[str]) -> bool:
-    """Return whether names end in numbers that follow each other, with the same words before them.
-
-    Examples
-    --------
-    >>> consecutive(["a9.png", "a10.png"]), consecutive(["a9.png", "b10.png"]), consecutive(["a.png", "b.png"])
-    (True, False, False)
-    """
-    found = [re.fullmatch(r"(.*?)(\d+)(\.\w+)?", name) for name in names]
-    numbers = [int(each[2]) for each in found if each is not None]
-    prefixes = {each[1] for each in found if each is not None}
-    return len(numbers) == len(names) and len(prefixes) == 1 and bool((np.diff(numbers) == 1).all())
 
 
 def sizes(pictures: Pictures) -> str:

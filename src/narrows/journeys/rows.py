@@ -12,6 +12,7 @@ from narrows.data.check import require_range
 from narrows.data.labels import label_names, same_classes, with_label
 from narrows.errors import InputError
 from narrows.journeys.base import Items, Journey, Judged, Request, Say
+from narrows.journeys.copies import copied
 from narrows.journeys.missing import as_treated, counted, gaps
 from narrows.journeys.outputs import decode, write_outputs
 from narrows.likelihood import Mixed
@@ -78,6 +79,10 @@ class RowsJourney(Journey):
         task.fit(X, label_names(learn))
         train, test = (rows_of(values, of, schema) for values, of in ((X, learn), (encoded(task, schema, held), held)))
         self.learnt = Learnt(task, source, schema, train, test)
+        if where != "training":
+            for note in copied(train.X, test.X):
+                say(note)
+                said.append(note)
         return {
             "name": source.name,
             "rows": len(source) + (len(source.test) if source.test is not None else 0),
@@ -210,8 +215,11 @@ def items_of(made: Learnt) -> Items:
 
 def rows_of(X: Any, source: Source, schema: Schema) -> Rows:
     """Return encoded rows with what the source knows of them."""
-    table = schema.kind == "table"
-    units = "in standard deviations of the column, squared: 1 is no better than its mean" if table else "per value"
+    units = "in standard deviations of the column, squared: 1 is no better than its mean"
+    if schema.kind != "table":
+        units = "per value"
+    elif any(each.kind in ("categorical", "bernoulli") for each in schema.measures):
+        units = "numbers in standard deviations of their column, squared; categories as 0 and 1"
     return Rows(X, source.labels, source.class_names, schema.feature_names, units)
 
 

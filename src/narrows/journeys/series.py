@@ -108,14 +108,13 @@ class SeriesJourney(Journey):
         self.scores = self._score(self.values, self.pieces)
         total = self._total(self.scores)
         known = np.isfinite(total)
-        task.calibration_ = np.sort(total[known & (self.part == 1) & (self._labels() == 0)]).tolist()
+        task.n_set_aside_ -= int((kinds == 1).sum()) - len(task.calibration_)  # windows; steps set the threshold
+        task.calibrate(total[known & (self.part == 1) & (self._labels() == 0)])
         if task.contamination is not None:
             task.contaminated_ = float(np.quantile(-total[known], task.contamination))
         lost = int((~known[self.made.steps.of_row]).sum())
         short = f"{lost} rows are in pieces shorter than a window of {self.window} steps, and have no score"
-        left = (
-            f"{int(odd.sum())} windows with steps labelled as anomalous are left out of training and of the threshold"
-        )
+        left = f"{int(odd.sum())} windows with steps labelled as anomalous are left out of training and threshold"
         return [said for said, count in ((short, lost), (left, odd.sum())) if count]
 
     def judge(self) -> Judged:

@@ -11,6 +11,7 @@ from narrows.baselines import PCAResidual, rolling_z
 from narrows.data.windows import spread, window_starts
 from narrows.fitted import conformal
 from narrows.tasks.anomaly_evidence import flags_of
+from narrows.tasks.anomaly_rows import teaching, trusted
 from narrows.tasks.base import Evaluation, Metric, Picture
 
 __all__ = ["Part", "evaluation", "plant"]
@@ -45,7 +46,8 @@ def evaluation(
 ) -> Evaluation:
     """Return how well anomalous steps of the last part are told, beside a rolling z-score and PCA of windows.
 
-    All learn from the same steps, and their thresholds come from the same steps; ``score`` gives (m, channels).
+    All learn from the same steps, and their thresholds come from the same steps, each without what it finds far outside
+    as the detector does; ``score`` gives (m, channels).
     """
     real = score(series.values, series.pieces)
     labelled = labels is not None and 0 < labels[series.part == 2].sum() < (series.part == 2).sum()
@@ -57,11 +59,13 @@ def evaluation(
     kind = "anomalous steps" if labelled else "planted anomalies"
     scores = {_OURS: np.sqrt(np.square(parts).sum(1))}
     scores["a rolling z-score"] = rolling_z(judged.values, judged.pieces, series.window).max(1)
-    scores["PCA of windows"] = _principal(series, judged)
+    odd = np.zeros(len(series.values), bool) if labels is None else np.asarray(labels) > 0
+    scores["PCA of windows"] = _principal(series, judged, odd, clean=task.clean)
     known = np.isfinite(scores[_OURS])
     held, aside = known & (series.part == 2), known & (series.part == 1) & (marks == 0)
     truth = marks[held]
-    own = {name: task.calibration_ if name == _OURS else np.sort(each[aside]).tolist() for name, each in scores.items()}
+    own = {name: _calibration(each[aside], clean=task.clean) for name, each in scores.items() if name != _OURS}
+    own[_OURS] = task.calibration_
     limits = {name: conformal.threshold(each, task.fpr_) for name, each in own.items()} | {_OURS: float(-task.offset_)}
     numbers = {name: _numbers(truth, each[held], limits[name]) for name, each in scores.items()}
     ours = numbers.pop(_OURS)
@@ -109,11 +113,21 @@ def plant(series: Part, seed: int) -> tuple[Part, np.ndarray]:
     return replace(series, values=values), marks
 
 
-def _principal(series: Part, judged: Part) -> np.ndarray:
-    """Return the residual of principal components of windows, step by step."""
+def _calibration(strange: np.ndarray, *, clean: bool) -> list[float]:
+    """Return the sorted scores that set a threshold, without those far outside if not ``clean``."""
+    kept: list[float] = np.sort(strange if clean else strange[trusted(strange)]).tolist()
+    return kept
+
+
+def _principal(series: Part, judged: Part, odd: np.ndarray, *, clean: bool) -> np.ndarray:
+    """Return the residual of principal components of windows, step by step, learnt from windows without odd steps."""
     windows, starts = series.windows(max(1, series.window // 8))
-    learnt = windows[series.part[starts] == 0].reshape(-1, windows.shape[1] * windows.shape[2])
-    model = PCAResidual().fit(learnt[:: -(-len(learnt) // _ROWS)])
+    plain = (series.part[starts] == 0) & ~odd[starts[:, None] + np.arange(series.window)].any(1)
+    learnt = windows[plain].reshape(-1, windows.shape[1] * windows.shape[2])
+    learnt = learnt[:: -(-len(learnt) // _ROWS)]
+    model = PCAResidual().fit(learnt)
+    if not clean:
+        model = PCAResidual().fit(learnt[teaching(model.score(learnt))])
     windows, starts = judged.windows(max(1, series.window // 8))
     rest = windows.reshape(len(windows), -1) - model.mean_
     rest = rest - rest @ model.axes_.T @ model.axes_

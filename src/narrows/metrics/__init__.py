@@ -1,11 +1,12 @@
 """How far results are from the truth: plain functions of plain arrays, all sums in float64."""
 
-from narrows.metrics.anomaly import auroc, average_precision, f1, placements
+from narrows.metrics.anomaly import auroc, auroc_gaps, average_precision, f1, placements, pseudo_values
 from narrows.metrics.distances import (
     Features,
     distances_of,
     frechet_distance,
     kernel_distance,
+    kernel_gaps,
     kernel_rows,
     nearest_rows,
 )
@@ -33,6 +34,7 @@ from narrows.metrics.rows import (
 __all__ = [
     "Features",
     "auroc",
+    "auroc_gaps",
     "average_precision",
     "boundary_distance",
     "confusion_matrix",
@@ -44,6 +46,7 @@ __all__ = [
     "gini",
     "iou",
     "kernel_distance",
+    "kernel_gaps",
     "kernel_rows",
     "knn_accuracy",
     "mae",
@@ -54,6 +57,7 @@ __all__ = [
     "nearest_rows",
     "pixel_accuracy",
     "placements",
+    "pseudo_values",
     "psnr",
     "r2",
     "r2_columns",

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["auroc", "average_precision", "f1", "placements"]
+__all__ = ["auroc", "auroc_gaps", "average_precision", "f1", "placements", "pseudo_values"]
 
 
 def auroc(labels: ArrayLike, scores: ArrayLike) -> float:
@@ -59,3 +59,34 @@ def placements(labels: ArrayLike, scores: ArrayLike) -> NDArray[np.float64]:
         np.searchsorted(ordinary, values[marks == 1], side) for side in ("left", "right")
     )
     return np.asarray((sides[0] + sides[1]) / (2 * max(1, len(ordinary))), np.float64)
+
+
+def auroc_gaps(labels: ArrayLike, scores: ArrayLike, others: ArrayLike) -> NDArray[np.float64]:
+    """Return numbers, one per row, whose mean is the difference of two areas under the ROC curve, and their noise.
+
+    After DeLong et al. (1988): the rows of both classes are a sample each.
+
+    Examples
+    --------
+    >>> round(float(auroc_gaps([0, 0, 1, 1], [1, 2, 3, 4], [1, 3, 2, 4]).mean()), 4)  # 1 - 0.75
+    0.25
+    """
+    marks, sides = np.asarray(labels), [np.asarray(each, np.float64) for each in (scores, others)]
+    strange = [placements(marks, each) for each in sides]
+    ordinary = [placements(1 - marks, -each) for each in sides]
+    gap = float(strange[0].mean() - strange[1].mean())
+    return pseudo_values(gap, strange[0] - strange[1], ordinary[0] - ordinary[1])
+
+
+def pseudo_values(value: float, *influences: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return numbers whose mean is ``value`` and whose standard error is that of a statistic of independent samples.
+
+    ``influences`` say, sample by sample, what every row adds to the statistic.
+
+    Examples
+    --------
+    >>> pseudo_values(5.0, np.array([-1.0, 1.0]), np.array([2.0, 2.0])).tolist()
+    [3.0, 7.0, 5.0, 5.0]
+    """
+    n = sum(map(len, influences))
+    return np.concatenate([value + (each - each.mean()) * (n / len(each)) for each in influences])

@@ -7,8 +7,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from narrows.errors import InputError
+from narrows.metrics.anomaly import pseudo_values
 
-__all__ = ["Features", "distances_of", "frechet_distance", "kernel_distance", "kernel_rows", "nearest_rows"]
+__all__ = [
+    "Features",
+    "distances_of",
+    "frechet_distance",
+    "kernel_distance",
+    "kernel_gaps",
+    "kernel_rows",
+    "nearest_rows",
+]
 
 Floats = NDArray[np.float64]
 
@@ -65,6 +74,28 @@ def kernel_rows(A: Any, B: Any, width: float) -> Floats:
     n, m = len(A), len(B)
     within = (own.sum() - n) / (n * (n - 1))  # a row is not compared with itself
     found: Floats = within + (other.sum(1) - 1) / (m - 1) - 2 * cross.mean(1)
+    return found
+
+
+def kernel_gaps(ours: Any, theirs: Any, real: Any, width: float) -> Floats:
+    """Return numbers whose mean is how much farther one set of rows is than another, and their noise.
+
+    All three sets are samples: a set drawn twice is level with itself.
+
+    Examples
+    --------
+    >>> kernel_gaps(np.zeros((2, 1)), np.zeros((2, 1)), np.full((3, 1), 9.0), 1.0).tolist()
+    [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+    """
+    gap = kernel_distance(ours, real, width) - kernel_distance(theirs, real, width)
+    seen = kernel_rows(ours, real, width) - kernel_rows(theirs, real, width)
+    return pseudo_values(gap, seen, _drawn(ours, real, width), -_drawn(theirs, real, width))
+
+
+def _drawn(A: Any, B: Any, width: float) -> Floats:
+    """Return what every row of A adds to the squared maximum mean discrepancy, up to a constant."""
+    A, B = _rows(A, B)
+    found: Floats = 2 * ((_kernel(A, A, width).sum(1) - 1) / (len(A) - 1) - _kernel(A, B, width).mean(1))
     return found
 
 

@@ -13,11 +13,11 @@ __all__ = ["render", "verdict", "write_report"]
 class _Report(ModuleType):
     """A package that is also the function it is named after: importing it must not hide ``narrows.report``."""
 
-    def __call__(self, fitted: Any, X: Any, folder: Any, y: Any = None) -> Any:
-        """Write report.html and report.json on how a fitted task does on rows ``X``, and return the report."""
+    def __call__(self, fitted: Any, X: Any, folder: Any, y: Any = None, train: Any = None) -> Any:
+        """Write report.html and report.json on how a task fitted to ``train`` does on rows ``X``, and return it."""
         from narrows.report.make import report
 
-        return report(fitted, X, folder, y)
+        return report(fitted, X, folder, y, train)
 
 
 sys.modules[__name__].__class__ = _Report

@@ -12,7 +12,9 @@ from narrows.params import TASKS
 from narrows.tasks.base import Rows, Task
 from narrows.tasks.base_pictures import Examples, PicturesTask, as_pictures
 
-__all__ = ["as_task", "halves", "picture_halves"]
+__all__ = ["HALF", "as_task", "beside", "halves", "picture_halves"]
+
+HALF = "Competitors learnt from the first half of these rows, the autoencoder from those of its fit; train= names them."
 
 
 def as_task(fitted: Any) -> Task:
@@ -39,6 +41,44 @@ def halves(task: Task, X: Any, y: Any = None) -> tuple[Rows, Rows]:
     >>> first.X.shape, second.labels.tolist(), second.class_names
     ((3, 2), [1, 0, 1], ('a', 'b'))
     """
+    rows, title = _read(task, X)
+    n = rows.shape[0]
+    if n < 4:
+        raise InputError(f"{n} rows came to nw.report", "at least 4: half to compare with, half to measure on")
+    labels, classes = _classes(task, y, n)
+    order = np.arange(n)
+    if classes is not None and ((labels < 0).any() or (np.diff(labels) >= 0).all()):
+        order = np.random.default_rng(0).permutation(n)
+    parts = (order[: n // 2], order[n // 2 :])
+    made = [Rows(rows[part], None if labels is None else labels[part], classes) for part in parts]
+    first, second = (each._replace(feature_names=title) for each in made)
+    return first, second
+
+
+def beside(task: Task, train: Any, X: Any, y: Any = None) -> tuple[Rows, Rows]:
+    """Return the rows that a task was fitted on, or these and their labels, and other rows to measure on.
+
+    Examples
+    --------
+    >>> from narrows.families.linear import LinearAutoEncoder
+    >>> X = np.arange(12.0).reshape(6, 2)
+    >>> task = as_task(LinearAutoEncoder(latent_dim=1).fit(X[:4]))
+    >>> first, second = beside(task, (X[:4], list("aabb")), X[4:], ["b", "a"])
+    >>> first.labels.tolist(), second.labels.tolist()
+    ([0, 0, 1, 1], [1, 0])
+    """
+    given, labels = train if isinstance(train, tuple) and len(train) == 2 else (train, None)
+    (learnt, title), (rows, _) = _read(task, given), _read(task, X)
+    n = learnt.shape[0]
+    if labels is None or y is None:
+        found, classes = _classes(task, y, rows.shape[0])
+        return Rows(learnt, feature_names=title), Rows(rows, found, classes, title)
+    found, classes = _classes(task, [*labels, *y], n + rows.shape[0])
+    return Rows(learnt, found[:n], classes, title), Rows(rows, found[n:], classes, title)
+
+
+def _read(task: Task, X: Any) -> tuple[Any, tuple[str, ...]]:
+    """Return rows as the task's autoencoder reads them, and the names of their columns."""
     names = getattr(task.estimator_, "feature_names_in_", None)
     columns = [str(name) for name in getattr(X, "columns", ())]
     if names is not None and columns:
@@ -48,18 +88,7 @@ def halves(task: Task, X: Any, y: Any = None) -> tuple[Rows, Rows]:
             raise InputError(came, "the columns of the fit, in any order")
         X = X[list(names)]
     rows = checked_rows(task.estimator_, X, reset=False, missing=task.reads_missing)
-    n = rows.shape[0]
-    if n < 4:
-        raise InputError(f"{n} rows came to nw.report", "at least 4: half to compare with, half to measure on")
-    labels, classes = _classes(task, y, n)
-    order = np.arange(n)
-    if classes is not None and ((labels < 0).any() or (np.diff(labels) >= 0).all()):
-        order = np.random.default_rng(0).permutation(n)
-    title = tuple(map(str, names)) if names is not None else tuple(columns)
-    parts = (order[: n // 2], order[n // 2 :])
-    made = [Rows(rows[part], None if labels is None else labels[part], classes) for part in parts]
-    first, second = (each._replace(feature_names=title) for each in made)
-    return first, second
+    return rows, tuple(map(str, names)) if names is not None else tuple(columns)
 
 
 def _classes(task: Task, y: Any, n: int) -> tuple[Any, tuple[str, ...] | None]:

@@ -13,10 +13,11 @@ from narrows._version import __version__
 from narrows.journeys.base import Items
 from narrows.parts import Part
 from narrows.report import figures
-from narrows.report.direct import as_task, halves, picture_halves
+from narrows.report.direct import HALF, as_task, beside, halves, picture_halves
 from narrows.report.explorer import write_explorer
 from narrows.report.numbers import several
 from narrows.report.page import write_report
+from narrows.report.training_words import of_training
 from narrows.report.verdict import verdict
 from narrows.tasks.base import Evaluation, Picture, Rows, Task
 from narrows.tasks.base_pictures import PicturesTask
@@ -71,6 +72,8 @@ def make_report(
 ) -> dict[str, Any]:
     """Draw the figures, write report.json and report.html to ``folder``, and return the report."""
     family = task.estimator_
+    if data.get("split") == "training":
+        evaluation = of_training(evaluation)
     metric, rival = evaluation.metrics[evaluation.headline], evaluation.rival
     sentence = verdict(
         "The autoencoder",
@@ -82,6 +85,7 @@ def make_report(
         rows=evaluation.rows,
         unit=evaluation.unit,
         difference=evaluation.difference,
+        absolute=evaluation.absolute,
     )
     params, changed = params_of(family)
     own, own_changed = params_of(task, leave=("estimator",))
@@ -112,13 +116,14 @@ def make_report(
     return report
 
 
-def report(fitted: Any, X: Any, folder: "str | Path", y: Any = None) -> dict[str, Any]:
+def report(fitted: Any, X: Any, folder: "str | Path", y: Any = None, train: Any = None) -> dict[str, Any]:
     """Write a report on how a fitted task does on rows ``X``, and return it; a fitted family counts as a reducer.
 
-    ``X`` is what the task was fitted to: an array, images, a frame with the same columns in any order, a sparse matrix,
-    a tensor; ``y`` are labels for the figures. Competitors are fitted on the first half of ``X`` and everything is
-    measured on the second half, so give rows that the fit has not seen; rows sorted by ``y`` are shuffled first.
-    Tasks on pictures take them as ``fit_pictures`` does, with ``y`` what belongs to each: masks, or pictures.
+    ``X`` are rows that the fit has not seen, of the same kind; ``y`` are their labels. ``train`` are the rows of the
+    fit, or a pair of them and their labels: competitors learn from them, and all of ``X`` is measured on. Without them
+    competitors learn from the first half of ``X`` (shuffled where sorted by ``y``), which may be fewer rows than the
+    autoencoder had, and the second half is measured on; a note says so. Tasks on pictures take them as ``fit_pictures``
+    does, with ``y`` what belongs to each: masks, or pictures.
 
     Examples
     --------
@@ -127,8 +132,8 @@ def report(fitted: Any, X: Any, folder: "str | Path", y: Any = None) -> dict[str
     >>> from sklearn.datasets import load_digits
     >>> X = load_digits().data / 16
     >>> fitted = nw.Reducer(latent_dim=8, epochs=2, random_state=0).fit(X[:900])
-    >>> report(fitted, X, tempfile.mkdtemp())["task"]
-    'reduce'
+    >>> report(fitted, X[900:], tempfile.mkdtemp(), train=X[:900])["data"]["used"]
+    900
     """
     task = as_task(fitted)
     Path(folder).mkdir(parents=True, exist_ok=True)
@@ -139,11 +144,12 @@ def report(fitted: Any, X: Any, folder: "str | Path", y: Any = None) -> dict[str
         return make_report(task, evaluation, Path(folder), data=data, seconds={}, rows=None)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "X does not have valid feature names")  # they were looked at already
-        return _measured(task, halves(task, X, y), Path(folder))
+        rows = halves(task, X, y) if train is None else beside(task, train, X, y)
+        return _measured(task, rows, Path(folder), [HALF] if train is None else [])
 
 
-def _measured(task: Task, rows: tuple[Rows, Rows], folder: Path) -> dict[str, Any]:
-    data = _facts("row", rows[0].X.shape[0], rows[1].X.shape[0])
+def _measured(task: Task, rows: tuple[Rows, Rows], folder: Path, notes: list[str]) -> dict[str, Any]:
+    data = _facts("row", rows[0].X.shape[0], rows[1].X.shape[0]) | {"notes": notes}
     return make_report(task, task.evaluate(*rows), folder, data=data, seconds={}, rows=task.as_read(rows[1]))
 
 

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 __all__ = ["verdict"]
 
+_SURE = 0.97725  # two standard errors of many rows
+
 
 def verdict(
     name: str,
@@ -22,6 +24,7 @@ def verdict(
     rows: int,
     difference: "NDArray[Any] | None" = None,
     unit: str = "row",
+    absolute: bool = False,
 ) -> dict[str, str]:
     """Compare a model with its competitor on the same rows.
 
@@ -39,14 +42,17 @@ def verdict(
         How many rows were measured.
     difference : ndarray, optional
         Measure of the model minus that of the competitor for each row. The two are level when its mean is within two
-        standard errors of zero.
+        standard errors of zero (of few rows within more, by Student's t), or has another sign than the two metrics.
     unit : str
         What a row is, for example ``"user"``.
+    absolute : bool
+        The metric has no zero to count shares from, as nats have none: only the difference is told.
 
     Returns
     -------
     dict
-        ``{"text": ..., "outcome": "wins" | "loses" | "even" | "none"}``. Below a difference of 1 % they are level too.
+        ``{"text": ..., "outcome": "wins" | "loses" | "even" | "none"}``. Below a difference of 1 % they are level too,
+        of a share where higher is better also below 1 % of what is missing to 1.
 
     Examples
     --------
@@ -66,12 +72,16 @@ def verdict(
         return {"text": f"{text} ({counted}).", "outcome": "none"}
     noise = _noise(difference, value, baseline_value, unit)
     ahead = value < baseline_value if better == "lower" else value > baseline_value
-    if noise or abs(value - baseline_value) < 0.01 * abs(baseline_value) or value == baseline_value:
+    scale = 0.0 if absolute else abs(baseline_value)
+    if better == "higher" and 0 < baseline_value < 1:
+        scale = min(scale, 1 - baseline_value)
+    apart = change(value, baseline_value, absolute)
+    if noise or abs(value - baseline_value) < 0.01 * scale or value == baseline_value:
         outcome, verb = "even", "is level with"
-        remark = noise or ("equal" if value == baseline_value else f"{change(value, baseline_value)}, below 1 %")
+        remark = noise or ("equal" if value == baseline_value else f"{apart}, below 1 %")
     else:
         outcome, verb = ("wins", "beats") if ahead else ("loses", "loses to")
-        remark = change(value, baseline_value)
+        remark = apart
     seen, other = together(value, baseline_value)
     return {
         "text": f"{name} {verb} {baseline_name}: {metric} {seen} against {other} ({remark}, {counted}).",
@@ -79,8 +89,8 @@ def verdict(
     }
 
 
-def change(value: float, reference: float) -> str:
-    """How much a value is above or below a reference: in percent where both are positive.
+def change(value: float, reference: float, absolute: bool = False) -> str:
+    """How much a value is above or below a reference: in percent where both are positive, unless ``absolute``.
 
     Examples
     --------
@@ -88,7 +98,7 @@ def change(value: float, reference: float) -> str:
     ('57 % lower', '15 times as high', '3.20 lower')
     """
     way = "lower" if value < reference else "higher"
-    if min(value, reference) <= 0:
+    if absolute or min(value, reference) <= 0:
         return f"{number(abs(value - reference))} {way}"
     share = 100 * abs(value / reference - 1)
     if share >= 500:
@@ -104,6 +114,7 @@ def _noise(difference: "NDArray[Any] | None", value: float, baseline: float, uni
     if difference is None:
         return ""
     import numpy as np
+    from scipy.stats import t
 
     gaps = np.asarray(difference, np.float64).ravel()
     if len(gaps) < 2:
@@ -112,5 +123,7 @@ def _noise(difference: "NDArray[Any] | None", value: float, baseline: float, uni
         return f"{unit}s without a finite error"
     if ((gaps > 0).all() or (gaps < 0).all()) and not 0.5 <= value / (baseline or np.inf) <= 2:
         return ""
+    if gaps.mean() * (value - baseline) < 0:
+        return f"the {unit}s do not agree with their total"
     error = gaps.std(ddof=1) / np.sqrt(len(gaps))
-    return "the difference is within its noise" if abs(gaps.mean()) < 2 * error else ""
+    return "the difference is within its noise" if abs(gaps.mean()) < t.ppf(_SURE, len(gaps) - 1) * error else ""

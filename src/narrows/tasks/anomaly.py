@@ -16,7 +16,7 @@ from narrows.fitted.neighbourhood import Neighbourhood, reference_rows
 from narrows.inputs import checked_rows
 from narrows.params import check_params, param
 from narrows.tasks.anomaly_evidence import evaluation
-from narrows.tasks.anomaly_rows import Explanation, inside_fence, moments, ordinary_rows, standardised
+from narrows.tasks.anomaly_rows import Explanation, moments, ordinary_rows, standardised, teaching, trusted
 from narrows.tasks.base import Evaluation, Rows, Task, unit
 from narrows.training.seeds import drawn
 
@@ -24,7 +24,6 @@ __all__ = ["AnomalyDetector", "Explanation"]
 
 _FPR = 0.01
 _STEPS, _PASSES = 4000, 100  # of training at most, where nobody says how many epochs
-_OUTSIDE, _FAR = 1.0, 1.5  # interquartile ranges beyond the upper quartile (Tukey 1977): of training, of the threshold
 
 
 class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
@@ -129,7 +128,7 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
         if not self.clean and len(rows) >= 20:
             first = clone(model).set_params(checkpoint=None, tensorboard=None, verbose=False, warm_start=False)
             self._learn(first, rows, seed, -(-passes // 4) if asked and passes else passes)
-            inside = inside_fence(-self._scores_of(rows, itself=True), _OUTSIDE)
+            inside = teaching(-self._scores_of(rows, itself=True))
             self.n_set_aside_, rows = int((~inside).sum()), rows[inside]
         self._learn(model, rows, seed, passes)
 
@@ -143,7 +142,7 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
     def calibrate(self, strange: np.ndarray) -> None:
         """Set the threshold by the distances of ordinary rows, without those that are far outside if not ``clean``."""
         if not self.clean:
-            inside = inside_fence(strange, _FAR)
+            inside = trusted(strange)
             self.n_set_aside_, strange = self.n_set_aside_ + int((~inside).sum()), strange[inside]
         self.calibration_ = np.sort(strange.astype(np.float64)).tolist()
 

@@ -10,6 +10,7 @@ from narrows.baselines import ANOMALY_BASELINES
 from narrows.errors import InputError
 from narrows.fitted import conformal
 from narrows.fitted.flagged import tally
+from narrows.tasks.anomaly_rows import teaching, trusted
 from narrows.tasks.base import Evaluation, Metric, Picture, Rows, pick, unit
 from narrows.tasks.base_anomaly import ACCEPTED, strange_names
 
@@ -24,7 +25,8 @@ _TRAIN, _SHOWN = 20_000, 20  # rows that competitors are fitted on; rows whose c
 def evaluation(detector: "AnomalyDetector", train: Rows, held: Rows) -> Evaluation:
     """Return area under the ROC curve, average precision and F1 at the flag, of the detector and its competitors.
 
-    Competitors learn from the same rows as the detector, and their thresholds come from the same rows put aside.
+    Competitors learn from the same rows as the detector, and their thresholds come from the same rows put aside; each
+    leaves out what it finds far outside, as the detector does.
     """
     held, left_out = _labelled(held)
     rows, labels, notes = _judged(held)
@@ -41,11 +43,11 @@ def evaluation(detector: "AnomalyDetector", train: Rows, held: Rows) -> Evaluati
         "f1": Metric(ours["f1"], f"F1 of the flag, {kind}", "", "higher"),
         "false alarms": Metric(float(flags[labels == 0].mean()), "share of ordinary rows flagged", "", "lower"),
     }
-    difference = metrics.placements(labels, score) - metrics.placements(labels, others[rival])
+    difference = metrics.auroc_gaps(labels, score, others[rival])
     pictures = _pictures(detector, held, rows, labels, {"the autoencoder": score, **others}, kind)
     record = flags_of(detector, labels, {"": score, **others}, aside, drawn=("scores",))
     notes += _said(detector, record["said"])
-    return Evaluation(metric, theirs, "auroc", rival, len(rows), difference, pictures, notes, flags=record)
+    return Evaluation(metric, theirs, "auroc", rival, held.X.shape[0], difference, pictures, notes, flags=record)
 
 
 def flags_of(
@@ -150,10 +152,14 @@ def _competitors(
     few = learnt[learn] if len(learn) <= _TRAIN else learnt[learn][:: -(-len(learn) // _TRAIN)]
     seen, kept = detector.standard(rows).reshape(len(rows), -1), learnt[aside if len(aside) else learn]
     numbers, scores, calibration = {}, {}, {}
+    few, seen, kept = (part.astype(np.float64) for part in (few, seen, kept))
     for make in ANOMALY_BASELINES:
-        model = make().fit(few.astype(np.float64))
-        scores[make.name] = found = model.score(seen.astype(np.float64))
-        calibration[make.name] = np.sort(model.score(kept.astype(np.float64))).tolist()
+        model = make().fit(few)
+        if not detector.clean:
+            model = make().fit(few[teaching(model.score(few))])
+        scores[make.name] = found = model.score(seen)
+        ordinary = np.sort(model.score(kept))
+        calibration[make.name] = (ordinary if detector.clean else ordinary[trusted(ordinary)]).tolist()
         limit = conformal.threshold(calibration[make.name], detector.fpr_)
         numbers[make.name] = _numbers(labels, found, found > limit)
     return numbers, scores, calibration
@@ -203,11 +209,12 @@ def _pictures(
         ),
     ]
     if rows.ndim == 2 and rows.shape[1] > 1:
-        strangest = rows[np.argsort(-ours)[:_SHOWN]]
+        real = slice(0, held.X.shape[0])  # planted rows follow: what is strange in them is no news
+        strangest = rows[real][np.argsort(-ours[real])[:_SHOWN]]
         names = held.feature_names or tuple(f"column {i}" for i in range(rows.shape[1]))
         ordinary = pick(Rows(rows[labels == 0]), 1000).X
         parts = [detector.explain(each).contributions for each in (strangest, ordinary)]
         data = {"strange": parts[0], "ordinary": parts[1], "names": names}
-        caption = f"The {len(strangest)} rows with the highest scores: each column's share of the squared score."
+        caption = f"The {len(strangest)} held-out rows with the highest scores, and each column's share of the score."
         shown.append(Picture("contributions", "What made the rows strange", caption, data))
     return shown

@@ -10,7 +10,8 @@ from scipy.ndimage import gaussian_filter
 
 from narrows.baselines import PCABaseline
 from narrows.data.tiles import pad, ramp, starts
-from narrows.metrics import auroc, placements
+from narrows.metrics import auroc, auroc_gaps
+from narrows.tasks.anomaly_rows import teaching
 from narrows.tasks.base import Evaluation, Metric, Picture, unit
 from narrows.tasks.base_pictures import resized, shown
 
@@ -96,9 +97,12 @@ class PatchResidual:
     def __init__(self, k: int):
         self.pca = PCABaseline(k)
 
-    def fit(self, patches: Array) -> "PatchResidual":
-        """Learn the components."""
-        self.pca.fit(unit(patches).reshape(len(patches), -1))
+    def fit(self, patches: Array, *, clean: bool = True) -> "PatchResidual":
+        """Learn the components; if not ``clean``, again without the patches that they miss by far."""
+        rows = unit(patches).reshape(len(patches), -1)
+        self.pca.fit(rows)
+        if not clean:
+            self.pca.fit(rows[teaching(np.sqrt(self(patches).sum((1, 2))))])
         return self
 
     def __call__(self, patches: Array) -> Array:
@@ -147,9 +151,8 @@ def judge_maps(
     }
     found = {key: Metric(value, labels_of[key], "", "higher") for key, value in _aurocs(labels, masks, ours).items()}
     rival = {name: _aurocs(labels, masks, theirs)}
-    places = [placements(labels, [image_score(each) for each in maps]) for maps in (ours, theirs)]
+    gaps = auroc_gaps(labels, *([image_score(each) for each in maps] for maps in (ours, theirs)))
     drawn = [_drawing(pictures, labels, masks, ours)]
-    gaps = places[0] - places[1]
     return Evaluation(found, rival, "image_auroc", name, len(pictures), gaps, drawn, unit="picture", piece="patch")
 
 

@@ -10,7 +10,10 @@ from narrows.estimator import Estimator
 from narrows.parts import as_part
 from narrows.tasks.base_anomaly import ACCEPTED, strange_names
 
-__all__ = ["Explanation", "inside_fence", "moments", "ordinary_rows", "standardised"]
+__all__ = ["Explanation", "moments", "ordinary_rows", "standardised", "teaching", "trusted"]
+
+_OUTSIDE, _FAR = 1.0, 1.5  # interquartile ranges beyond the upper quartile (Tukey 1977): of training, of the threshold
+_LEAST = 20  # rows of which some may be left out of training
 
 
 class Explanation(NamedTuple):
@@ -47,6 +50,16 @@ def standardised(rows: np.ndarray, mean: Any, scale: Any) -> np.ndarray:
     kind = np.result_type(rows, np.float32)
     made: np.ndarray = np.asarray((rows - np.asarray(mean, kind)) / np.asarray(scale, kind), kind)
     return made
+
+
+def teaching(strange: np.ndarray) -> np.ndarray:
+    """Return which rows are learnt from, by their scores after a first training; of few rows all."""
+    return inside_fence(strange, _OUTSIDE) if len(strange) >= _LEAST else np.ones(len(strange), bool)
+
+
+def trusted(strange: np.ndarray) -> np.ndarray:
+    """Return which rows put aside set the threshold, by their scores."""
+    return inside_fence(strange, _FAR)
 
 
 def inside_fence(strange: np.ndarray, ranges: float) -> np.ndarray:

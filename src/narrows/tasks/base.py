@@ -72,6 +72,7 @@ class Evaluation:
     pictures: list[Picture] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     tables: list[dict[str, Any]] = field(default_factory=list)  # for the page: title, lead, columns, rows
+    absolute: bool = False  # the headline has no zero: differences are told, and no shares
     unit: str = "row"  # what is counted in rows
     piece: str = "row"  # what is learnt from, and the loss is counted by
     flags: dict[str, Any] | None = None  # of a threshold that may change: how many rows are flagged at any rate

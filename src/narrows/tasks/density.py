@@ -165,7 +165,7 @@ class DensityEstimator(Gaps, Task, name="density"):
             notes.append(
                 f"{_BACKGROUND:.0%} of the density is that of independent columns, which keeps rare rows finite."
             )
-        return Evaluation(metrics, judged, "nats", rival, int(sure.sum()), gap, pictures, notes)
+        return Evaluation(metrics, judged, "nats", rival, int(sure.sum()), gap, pictures, notes, absolute=True)
 
     def _numbers(self, log_p: np.ndarray, sure: np.ndarray, rare: Rare | None) -> dict[str, float]:
         nats = float(-log_p[sure].mean())

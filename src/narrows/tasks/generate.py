@@ -20,7 +20,7 @@ from narrows.fitted.mixture import CodeMixture
 from narrows.fitted.sampling import decoded, prior_codes
 from narrows.fitted.walks import interpolated, traversed
 from narrows.inputs import checked_rows, flat, label_text, label_texts
-from narrows.likelihood import Mixed
+from narrows.likelihood import Gaussian, Laplace, Mixed
 from narrows.params import param
 from narrows.parts import as_part
 from narrows.tasks.base import Evaluation, Metric, NewRows, Rows, Task, pick, unit
@@ -130,7 +130,8 @@ class Generator(Gaps, Task, name="generate"):
             names = np.full(n, str(label)) if label is not None else np.sort(draw.choice(known, n, p=self.shares_))
         codes = self._codes(n, names, draw, generator)
         y = names if hasattr(self.estimator_, "classes_") else None
-        return self.raw(decoded(self.estimator_, codes, y, generator if self.draws_ else None)), names
+        fixed = isinstance(self.estimator_.model_.likelihood, (Gaussian, Laplace))  # of a scale that nobody learnt
+        return self.raw(decoded(self.estimator_, codes, y, generator if self.draws_ and not fixed else None)), names
 
     def _codes(
         self, n: int, names: np.ndarray | None, draw: np.random.Generator, generator: torch.Generator
@@ -198,11 +199,11 @@ class Generator(Gaps, Task, name="generate"):
             "floor": Metric(same["kernel"], f"kernel distance of {_SAME}", "what a perfect sampler has"),
         }
         rival = min(judged, key=lambda name: judged[name]["kernel"])
-        ours_rows, theirs = (metrics.kernel_rows(made[name], target, features.width) for name in (_OURS, rival))
+        gaps = metrics.kernel_gaps(made[_OURS], made[rival], target, features.width)
         shown = sets[_OURS].reshape(-1, *truth.shape[1:])
         pictures = drawn_pictures(self, learnt, train, held) if truth.ndim > 2 else [marginals(truth, shown, held)]
         notes = _notes(ours)
-        return Evaluation(values, judged, "kernel", rival, len(truth), ours_rows - theirs, pictures, notes)
+        return Evaluation(values, judged, "kernel", rival, len(truth), gaps, pictures, notes, absolute=True)
 
     def _measures(self) -> Any:
         spec = self.estimator_.likelihood_

@@ -1,5 +1,6 @@
 """Recommendation, judged against popularity, item neighbours and EASE on users that were put aside."""
 
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -114,10 +115,13 @@ class Recommender(Task, name="recommend"):
         check_is_fitted(self)
         return interactions(checked_rows(self, X, reset=False))
 
-    def _scores(self, rows: sp.csr_matrix) -> NDArray[np.float32]:
-        """Return a score for every item, for rows without a known item its popularity; minus infinity if not known."""
+    def _scores(self, rows: sp.csr_matrix, model: Any = None) -> NDArray[np.float32]:
+        """Return a score for every item, for rows without a known item its popularity; minus infinity if not known.
+
+        ``model`` is a competitor, whose ties are broken as those of the autoencoder.
+        """
         popularity = self.popularity_.astype(np.float32)
-        scores = np.asarray(self.estimator_.reconstruct(rows), np.float32)
+        scores = np.asarray((model or self.estimator_).reconstruct(rows), np.float32)
         scores = np.where(scores == 0, np.float32(_NOTHING) * popularity, scores)
         scores[rows @ (popularity > 0) == 0] = popularity
         scores[:, popularity == 0] = -np.inf
@@ -138,7 +142,7 @@ class Recommender(Task, name="recommend"):
         ranked = {"the autoencoder": rank(self._scores, shown, _RANKS[-1])[0]}
         for name, model in _rivals().items():
             fitted = tuned(model, learnt, seed=seed)[0].fit(learnt)
-            ranked[name] = rank(fitted.reconstruct, shown, _RANKS[-1])[0]
+            ranked[name] = rank(partial(self._scores, model=fitted), shown, _RANKS[-1])[0]
         measured = {name: self._measured(lists, hidden) for name, lists in ranked.items()}
         ours, *others = ranked
         gains = {name: ndcg_at_k(lists, hidden, _RANKS[-1]) for name, lists in ranked.items()}

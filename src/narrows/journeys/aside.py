@@ -1,0 +1,60 @@
+"""Which pictures are put aside for the verdict."""
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+__all__ = ["series", "set_aside"]
+
+_FEW = 4  # fewer pictures are not split: everything is measured on those that were learnt
+
+
+def set_aside(names: Sequence[str], share: float, seed: int) -> tuple[list[int], list[int], str]:
+    """Return which pictures to learn from, which to measure on, and how they were chosen.
+
+    Names that are numbered evenly are slices or frames: neighbours look alike, so that the last ones of every series
+    are put aside together. Others are drawn at random. Of fewer than 4 none are put aside, and nothing is said.
+
+    Examples
+    --------
+    >>> set_aside(["s1.png", "s2.png", "s3.png", "s4.png", "s5.png"], 0.2, 0)[:2]
+    ([0, 1, 2], [3, 4])
+    """
+    n, everything = len(names), list(range(len(names)))
+    if n < _FEW:
+        return everything, everything, ""
+    held = min(n - 2, max(2, round(share * n)))  # two at least: of one nothing can be said
+    rows = series(names)
+    if len(rows) == 1:
+        block = f"the names are numbered evenly, as of slices or frames, and neighbours look alike: the last {held}"
+        return everything[: n - held], everything[n - held :], f"{block} of {n} pictures are put aside for the verdict"
+    if rows:
+        last = sorted(i for row in rows for i in row[len(row) - max(1, round(share * len(row))) :])
+        block = (
+            f"the names are {len(rows)} series numbered evenly, and neighbours look alike: the last pictures of each"
+        )
+        left = [i for i in everything if i not in set(last)]
+        return left, last, f"{block}, {len(last)} of {n}, are put aside for the verdict"
+    order = np.random.default_rng(seed).permutation(n).tolist()
+    words = f"{held} of {n} pictures, drawn at random, are put aside for the verdict"
+    return sorted(order[held:]), sorted(order[:held]), words
+
+
+def series(names: Sequence[str]) -> list[list[int]]:
+    """Return the places of names that end in evenly spaced numbers, by the words before them; nothing of other names.
+
+    Examples
+    --------
+    >>> series(["a5.png", "a10.png"]), series(["a1.png", "a2.png", "a7.png"]), series(["a.png", "b.png"])
+    ([[0, 1]], [], [])
+    """
+    found = [re.fullmatch(r"(.*?)(\d+)(\.\w+)?", name) for name in names]
+    rows: dict[str, list[int]] = {}
+    for i, each in enumerate(found):
+        if each is None:
+            return []
+        rows.setdefault(each[1], []).append(i)
+    numbers = {prefix: [int(found[i][2]) for i in row] for prefix, row in rows.items()}  # type: ignore[index]
+    even = all(len(row) > 1 and len(set(np.diff(row))) == 1 and row[1] > row[0] for row in numbers.values())
+    return list(rows.values()) if even and 4 * len(rows) <= len(names) + 3 else []
