@@ -16,7 +16,7 @@ from narrows.fitted import conformal
 from narrows.journeys.aside import set_aside
 from narrows.report.verdict import verdict
 from narrows.tasks.base import Rows
-from narrows.tasks.segment_judge import pooled_gaps
+from narrows.tasks.segment_judge import each_score
 
 DRAW = np.random.default_rng(0)
 
@@ -75,14 +75,14 @@ def test_a_sampler_is_level_with_itself() -> None:
 
 
 def test_pooled_scores_and_their_pictures_must_agree() -> None:
-    big, small = np.array([[900, 0], [100, 0]]), np.array([[4, 0], [0, 4]])
     ours = [np.array([[900, 0], [0, 100]]), *[np.array([[4, 0], [2, 2]])] * 9]
-    theirs = [big, *[small] * 9]
-    gaps = pooled_gaps(ours, theirs, "accuracy")
+    theirs = [np.array([[900, 0], [100, 0]]), *[np.array([[4, 0], [0, 4]])] * 9]
     whole = [m.diagonal().sum() / m.sum() for m in (sum(ours), sum(theirs))]
-    assert gaps.mean() == pytest.approx(whole[0] - whole[1], rel=0.1)
-    assert outcome(*whole, gaps, "higher") == "even"
-    assert outcome(0.99, 0.9, np.full(9, -0.01) + 1e-4 * DRAW.normal(size=9), "higher") == "even"
+    gaps = np.array([each_score(a, "accuracy") - each_score(b, "accuracy") for a, b in zip(ours, theirs, strict=True)])
+    assert whole[0] > 1.05 * whole[1]  # by one large picture, and worse on nine
+    told = verdict("A", whole[0], "B", whole[1], metric="m", better="higher", rows=10, difference=gaps, unit="picture")
+    assert told["outcome"] == "even"
+    assert "the pictures do not agree with their total" in told["text"]
 
 
 def test_nats_have_no_percentages_and_shares_near_one_count_what_is_missing() -> None:

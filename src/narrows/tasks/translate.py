@@ -100,9 +100,7 @@ class Translator(PicturesTask, Task, name="translate"):
         others = rivals(train, held.x, truth)
         values = {name: measured(truth, each) for name, each in others.items()}
         rival = min(values, key=lambda name: values[name]["l1"])
-        size = np.mean([each.size for each in truth])  # all values count alike, as in the mean over all of them
-        three = zip(truth, made, others[rival], strict=True)
-        gaps = [(metrics.mae(t, a) - metrics.mae(t, b)) * t.size / size for t, a, b in three]
+        gaps = [metrics.mae(t, a) - metrics.mae(t, b) for t, a, b in zip(truth, made, others[rival], strict=True)]
         labels = {
             "l1": ("mean absolute error", "", "lower"),
             "psnr": ("peak signal-to-noise ratio", "dB", "higher"),
