@@ -16,7 +16,7 @@ LAYERS = [
     "likelihood corruption penalties bottlenecks networks",
     "model data",
     "training",
-    "estimator decoding supervised problem funnel refusals artefact inference inputs fitted",
+    "estimator decoding supervised problem funnel refusals closed_form artefact inference inputs fitted",
     "families",
     "tasks baselines metrics code_size",
     "journeys",

@@ -6,11 +6,10 @@ import torch
 from torch import Tensor
 
 from narrows.bottlenecks import Free
+from narrows.closed_form import solvable, start_scale
 from narrows.data.pairs import Batch, Pairs
 from narrows.errors import InputError
 from narrows.estimator import Estimator, Problem
-from narrows.likelihood import Gaussian
-from narrows.likelihood.continuous import LearntGaussian
 from narrows.model import Model
 from narrows.networks import Linear, Network
 from narrows.networks.linear import LinearDecoder, LinearEncoder
@@ -60,28 +59,6 @@ class LinearAutoEncoder(Estimator):
             start_scale(model, pairs)
         else:
             super().prepare(model, pairs)
-
-
-def solvable(own: Estimator, model: Model, pairs: Pairs) -> bool:
-    """Return whether a linear model has its solution in closed form; refuse a fit without epochs where it has none."""
-    squared = model.likelihood.n_params == 1 and isinstance(model.likelihood, (Gaussian, LearntGaussian))
-    hurdles = {
-        "start='random'": own.start == "random",
-        "the likelihood": not squared,
-        "noise or penalties": model.corruption is not None or len(model.penalties) > 0,
-        "pairs of input and target": not pairs.alone,
-    }
-    reason = next((name for name, there in hurdles.items() if there), None)
-    if reason is not None and own.epochs == 0:
-        raise InputError(f"There is no solution in closed form for {reason}", "epochs of at least 1", "epochs=30")
-    return reason is None
-
-
-@torch.no_grad()
-def start_scale(model: Model, pairs: Pairs) -> None:
-    """Start the scale of a likelihood that learns it from what a solved model leaves."""
-    some = next(pairs.batches(4096, torch.Generator().manual_seed(0)))
-    model.likelihood.start(some.target - model.reconstruct(some.x))
 
 
 @torch.no_grad()

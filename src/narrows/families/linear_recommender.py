@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from narrows.bottlenecks import Free
+from narrows.closed_form import solvable, start_scale
 from narrows.data.pairs import Pairs
 from narrows.errors import InputError
 from narrows.estimator import Estimator, Problem
-from narrows.families.linear import solvable, start_scale
 from narrows.inputs import checked_rows
 from narrows.likelihood import Gaussian
 from narrows.likelihood.continuous import LearntGaussian

@@ -18,7 +18,7 @@ from narrows.report.explorer import write_explorer
 from narrows.report.numbers import several
 from narrows.report.page import write_report
 from narrows.report.training_words import of_training
-from narrows.report.verdict import verdict
+from narrows.report.verdict import first_line
 from narrows.tasks.base import Evaluation, Picture, Rows, Task
 from narrows.tasks.base_pictures import PicturesTask
 
@@ -72,26 +72,12 @@ def make_report(
 ) -> dict[str, Any]:
     """Draw the figures, write report.json and report.html to ``folder``, and return the report."""
     family = task.estimator_
-    if data.get("split") == "training":
-        evaluation = of_training(evaluation)
-    metric, rival = evaluation.metrics[evaluation.headline], evaluation.rival
-    sentence = verdict(
-        "The autoencoder",
-        metric.value,
-        rival,
-        evaluation.baselines[rival][evaluation.headline],
-        metric=f"{data.get('split', 'held-out')} {metric.label}",
-        better=metric.better,
-        rows=evaluation.rows,
-        unit=evaluation.unit,
-        difference=evaluation.difference,
-        absolute=evaluation.absolute,
-    )
+    evaluation = of_training(evaluation) if data.get("split") == "training" else evaluation
     params, changed = params_of(family)
     own, own_changed = params_of(task, leave=("estimator",))
     report: dict[str, Any] = {
         "task": task.name,
-        "verdict": sentence,
+        "verdict": first_line(evaluation, str(data.get("split", "held-out"))),
         "metrics": {name: each._asdict() for name, each in evaluation.metrics.items()},
         "baselines": evaluation.baselines,
         "data": dict(data),

@@ -8,7 +8,9 @@ from narrows.report.numbers import number, together
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["verdict"]
+    from narrows.tasks.base import Evaluation
+
+__all__ = ["first_line", "verdict"]
 
 _SURE = 0.97725  # two standard errors of many rows
 
@@ -87,6 +89,23 @@ def verdict(
         "text": f"{name} {verb} {baseline_name}: {metric} {seen} against {other} ({remark}, {counted}).",
         "outcome": outcome,
     }
+
+
+def first_line(evaluation: "Evaluation", rows: str) -> dict[str, str]:
+    """Return the verdict of an evaluation on held-out, test or training ``rows``."""
+    metric, rival = evaluation.metrics[evaluation.headline], evaluation.rival
+    return verdict(
+        "The autoencoder",
+        metric.value,
+        rival,
+        evaluation.baselines[rival][evaluation.headline],
+        metric=f"{rows} {metric.label}",
+        better=metric.better,
+        rows=evaluation.rows,
+        unit=evaluation.unit,
+        difference=evaluation.difference,
+        absolute=evaluation.absolute,
+    )
 
 
 def change(value: float, reference: float, absolute: bool = False) -> str:
