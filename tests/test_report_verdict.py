@@ -47,8 +47,8 @@ def test_the_sentence_has_both_numbers_and_the_difference():
 def test_differences_within_two_standard_errors_are_level():
     gaps = np.tile([-1.0, 1.0], 50)
     error = gaps.std(ddof=1) / 10
-    assert judge(0.5, 1.0, difference=gaps + 1.9 * error)["outcome"] == "even"
-    assert judge(0.5, 1.0, difference=gaps + 2.1 * error)["outcome"] == "wins"
+    assert judge(0.5, 1.0, difference=gaps - 1.9 * error)["outcome"] == "even"
+    assert judge(0.5, 1.0, difference=gaps - 2.1 * error)["outcome"] == "wins"
     assert "within its noise" in judge(0.5, 1.0, difference=gaps)["text"]
 
 

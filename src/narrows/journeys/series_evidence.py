@@ -10,8 +10,8 @@ from narrows import metrics
 from narrows.baselines import PCAResidual, rolling_z
 from narrows.data.windows import spread, window_starts
 from narrows.fitted import conformal
+from narrows.fitted.fence import teaching, trusted
 from narrows.tasks.anomaly_evidence import flags_of
-from narrows.tasks.anomaly_rows import teaching, trusted
 from narrows.tasks.base import Evaluation, Metric, Picture
 
 __all__ = ["Part", "evaluation", "plant"]

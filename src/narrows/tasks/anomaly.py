@@ -12,11 +12,12 @@ from narrows.errors import InputError
 from narrows.estimator import Estimator
 from narrows.families.autoencoder import AutoEncoder
 from narrows.fitted import conformal
+from narrows.fitted.fence import teaching, trusted
 from narrows.fitted.neighbourhood import Neighbourhood, reference_rows
 from narrows.inputs import checked_rows
 from narrows.params import check_params, param
 from narrows.tasks.anomaly_evidence import evaluation
-from narrows.tasks.anomaly_rows import Explanation, moments, ordinary_rows, standardised, teaching, trusted
+from narrows.tasks.anomaly_rows import Explanation, moments, ordinary_rows, standardised
 from narrows.tasks.base import Evaluation, Rows, Task, unit
 from narrows.training.seeds import drawn
 

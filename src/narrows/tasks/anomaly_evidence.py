@@ -9,8 +9,8 @@ from narrows import metrics
 from narrows.baselines import ANOMALY_BASELINES
 from narrows.errors import InputError
 from narrows.fitted import conformal
+from narrows.fitted.fence import teaching, trusted
 from narrows.fitted.flagged import tally
-from narrows.tasks.anomaly_rows import teaching, trusted
 from narrows.tasks.base import Evaluation, Metric, Picture, Rows, pick, unit
 from narrows.tasks.base_anomaly import ACCEPTED, strange_names
 

@@ -10,8 +10,8 @@ from scipy.ndimage import gaussian_filter
 
 from narrows.baselines import PCABaseline
 from narrows.data.tiles import pad, ramp, starts
+from narrows.fitted.fence import teaching
 from narrows.metrics import auroc, auroc_gaps
-from narrows.tasks.anomaly_rows import teaching
 from narrows.tasks.base import Evaluation, Metric, Picture, unit
 from narrows.tasks.base_pictures import resized, shown
 

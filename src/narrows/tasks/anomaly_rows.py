@@ -10,10 +10,7 @@ from narrows.estimator import Estimator
 from narrows.parts import as_part
 from narrows.tasks.base_anomaly import ACCEPTED, strange_names
 
-__all__ = ["Explanation", "moments", "ordinary_rows", "standardised", "teaching", "trusted"]
-
-_OUTSIDE, _FAR = 1.0, 1.5  # interquartile ranges beyond the upper quartile (Tukey 1977): of training, of the threshold
-_LEAST = 20  # rows of which some may be left out of training
+__all__ = ["Explanation", "moments", "ordinary_rows", "standardised"]
 
 
 class Explanation(NamedTuple):
@@ -50,31 +47,3 @@ def standardised(rows: np.ndarray, mean: Any, scale: Any) -> np.ndarray:
     kind = np.result_type(rows, np.float32)
     made: np.ndarray = np.asarray((rows - np.asarray(mean, kind)) / np.asarray(scale, kind), kind)
     return made
-
-
-def teaching(strange: np.ndarray) -> np.ndarray:
-    """Return which rows are learnt from, by their scores after a first training; of few rows all."""
-    return inside_fence(strange, _OUTSIDE) if len(strange) >= _LEAST else np.ones(len(strange), bool)
-
-
-def trusted(strange: np.ndarray) -> np.ndarray:
-    """Return which rows put aside set the threshold, by their scores."""
-    return inside_fence(strange, _FAR)
-
-
-def inside_fence(strange: np.ndarray, ranges: float) -> np.ndarray:
-    """Return which scores are below the fence, on a logarithmic scale: so many quartile ranges above the upper one.
-
-    Scores of 0 count as the smallest other one.
-
-    Examples
-    --------
-    >>> inside_fence(np.array([0.0, 0.0, 1.0, 1.5, 2.0, 900.0]), 1.5).tolist()
-    [True, True, True, True, True, False]
-    """
-    apart = strange[strange > 0]
-    if not len(apart):
-        return np.ones(len(strange), bool)
-    logs = np.log(np.maximum(strange, apart.min()))
-    lower, upper = np.quantile(logs, (0.25, 0.75))
-    return np.asarray(logs <= upper + ranges * (upper - lower)) if upper > lower else np.ones(len(logs), bool)
