@@ -22,6 +22,7 @@ __all__ = ["RatingsJourney"]
 _SMALL = 20  # fewer users are not split: everything is measured on the users that were learnt
 _HELD, _MOST = 0.1, 10_000  # share of the users held out for the verdict, and how many at most ...
 _ENOUGH = 20  # ... but of few users up to a quarter, to have so many
+_MOST_OF = 0.95  # of the users; where fewer are like those held out, the report says so
 _TELLING = 5  # items of a user that is held out, if there are enough such users
 _COUNTS = {  # of Mult-VAE and Mult-DAE, section 4 of their paper
     **{"likelihood": "multinomial", "corruption": "mask:0.5", "noise": "mask:0.5", "beta": 0.2},
@@ -76,6 +77,7 @@ class RatingsJourney(Journey):
         self.learnt = Learnt(task, ratings, train, test)
         new = int(np.count_nonzero(np.asarray(train.X.sum(0)).ravel() == 0))
         notes += [f"{new:,} item{'s' * (new > 1)} of held-out users only: not recommended"] if new else []
+        notes += told_held(ratings.liked, held) if where != "training" else []
         return {
             "name": Path(request.data).name,
             "rows": users,
@@ -149,6 +151,22 @@ def split(liked: Any, seed: int) -> tuple[np.ndarray, np.ndarray, str]:
         return some, some, "training"
     held = np.sort(np.random.default_rng(seed).permutation(able)[:n])
     return np.setdiff1d(some, held), held, "held-out"
+
+
+def told_held(liked: Any, held: np.ndarray) -> list[str]:
+    """Say that users who are measured on have more items than others, where they have.
+
+    Examples
+    --------
+    >>> import scipy.sparse as sp
+    >>> told_held(sp.csr_matrix([[1, 1, 1], [1, 1, 1], [1, 0, 0], [0, 1, 0]]), np.array([0]))
+    ['held-out users have 3 items or more, as 50 % of all users have: the verdict is about users like these']
+    """
+    counts = np.diff(liked.indptr)
+    least = int(counts[held].min())
+    share = float((counts[counts > 0] >= least).mean())
+    said = f"held-out users have {least} items or more, as {100 * share:.0f} % of all users have"
+    return [f"{said}: the verdict is about users like these"] if share < _MOST_OF else []
 
 
 def newcomers(ratings: Ratings, users: Sequence[str] | None) -> np.ndarray | None:

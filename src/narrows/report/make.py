@@ -72,7 +72,7 @@ def make_report(
 ) -> dict[str, Any]:
     """Draw the figures, write report.json and report.html to ``folder``, and return the report."""
     family = task.estimator_
-    evaluation = of_training(evaluation) if data.get("split") == "training" else evaluation
+    evaluation = of_training(evaluation) if str(data.get("split")).startswith("training") else evaluation
     params, changed = params_of(family)
     own, own_changed = params_of(task, leave=("estimator",))
     report: dict[str, Any] = {
