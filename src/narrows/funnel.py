@@ -87,9 +87,11 @@ def fit_estimator(
 def forget_rows(own: "Estimator", shape: tuple[int, ...]) -> None:
     """Forget the form of the rows of the fit before, and if rows have another size their number and names."""
     own.__dict__.pop("rows_axes_", None)
-    before = math.prod(own.shapes_[0]) if hasattr(own, "shapes_") else None
-    if before is not None and before == getattr(own, "n_features_in_", None) != math.prod(shape):
-        own.n_features_in_ = math.prod(shape)
+    if not hasattr(own, "shapes_"):
+        return
+    before, now = math.prod(own.shapes_[0]), math.prod(shape)
+    if before != now and getattr(own, "n_features_in_", None) == before:  # nobody has looked at the new rows yet
+        own.n_features_in_ = now
         own.__dict__.pop("feature_names_in_", None)
 
 

@@ -92,9 +92,10 @@ def origin(base: Task, card: dict[str, Any]) -> dict[str, Any]:
 
 def learnt_before(request: Request, task: Task, data: dict[str, Any]) -> list[str]:
     """Say when the rows that are measured on may be among those that the run before has learnt from."""
-    before = (request.start or {}).get("learnt", {})
-    same = before.get("fingerprint") == data.get("fingerprint") is not None
-    if not same or request.valid or before["seed"] == task.random_state or data.get("split") != "held-out":
+    before = (request.start or {}).get("learnt", {"fingerprint": None})
+    if before["fingerprint"] is None or before["fingerprint"] != data.get("fingerprint"):
+        return []
+    if before["seed"] == task.random_state or data.get("split") != "held-out":
         return []
     said = f"--from names a run that learnt from the same data, put aside with --random-state {before['seed']}"
     return [f"{said}: some of the rows that are measured on here it has seen. Use the same seed, or --valid."]
