@@ -172,3 +172,13 @@ def test_samples_of_a_plain_autoencoder_have_no_unit_noise() -> None:
     made = nw.Generator(estimator=nw.AutoEncoder(latent_dim=1), epochs=20, random_state=0).fit(X).sample(2000)
     assert np.allclose(made.std(0), X.std(0), rtol=0.15)
     assert st.spearmanr(made[:, 0], made[:, 1]).statistic > 0.95
+
+
+def test_the_rows_of_a_detector_add_up(tmp_path: Path) -> None:
+    rows = np.concatenate([DRAW.normal(size=(200, 5)), 20 * DRAW.normal(size=(10, 5))])
+    pl.DataFrame({f"x{i}": rows[:, i] for i in range(5)}).write_csv(tmp_path / "rows.csv")
+    data = fit(f"fit anomaly {tmp_path}/rows.csv --epochs 2", tmp_path / "run")["data"]
+    learnt = len(nw.load(tmp_path / "run").reference_)
+    assert data["rows"] == data["used"] + data["held_out"] == 210  # type: ignore[index]
+    assert data["used"] == learnt + data["of these for the threshold"] + data["of these left out"]  # type: ignore[index]
+    assert data["of these left out"] > 0  # type: ignore[index]

@@ -17,6 +17,7 @@ from narrows.data.levels import CategoryColumn
 from narrows.data.table_schema import TableSchema
 from narrows.data.tables import TableSource
 from narrows.errors import InputError
+from narrows.journeys.base import Request, Say
 from narrows.journeys.outputs import write_outputs, write_table
 from narrows.journeys.rows import RowsJourney, split
 from narrows.params import param
@@ -39,6 +40,12 @@ class AnomalyJourney(RowsJourney):
     last: ClassVar[bool] = True
 
     label: str | None = param(None, "the column that says which rows are anomalous (1) and which ordinary (0)")
+
+    def fit(self, task: Any, request: Request, say: Say) -> dict[str, Any]:
+        """Train, and count the rows that set the threshold and those that are far outside."""
+        facts = super().fit(task, request, say)
+        counts = {"of these for the threshold": len(task.calibration_), "of these left out": task.n_set_aside_}
+        return facts | counts
 
     def named(self, source: Source, classes: Sequence[str] | None = None) -> Source:
         """Return rows with their labels, if a column holds them; after the fit it is a column too many."""
