@@ -28,6 +28,7 @@ from narrows.likelihood import Gaussian
 from narrows.model import Model
 from narrows.networks import Dense, Linear, Network, Sizes
 from narrows.training import Runtime, train
+from narrows.training.work import products
 
 WORKERS = 2  # of the documents' DataLoader
 STARTS = 10  # times that a process is started
@@ -161,10 +162,12 @@ def conv_model() -> Model:
     return Model(Maps(conv_encoder()), Free(256), Plain(conv_decoder()), Gaussian())
 
 
-def ours(model: Model, work: "Work", images: np.ndarray, epochs: int) -> list[float]:
-    """Train with ``narrows.train``, and return the mean squared error of every epoch."""
+def ours(model: Model, work: "Work", images: np.ndarray, epochs: int, precision: str = "auto") -> list[float]:
+    """Train with ``narrows.train`` as a fit would, and return the mean squared error of every epoch."""
     rows = Pairs(images.reshape(len(images), -1) if work.flat else images[:, None])
-    plain: dict[str, Any] = {"schedule": "constant", "warm_up": 0.0, "runtime": Runtime("cpu", precision="float32")}
+    step = 3 * work.batch * products(model, rows.batch(slice(0, 1)))
+    runtime = Runtime("cpu", precision=precision, threads=torch.get_num_threads()).resolve(step)
+    plain: dict[str, Any] = {"schedule": "constant", "warm_up": 0.0, "runtime": runtime}
     passes = train(model, rows, epochs=epochs, batch_size=work.batch, lr=work.lr, **plain)
     values = images[0].size
     return [2 * each.train["reconstruction"] / values - LOG_2PI for each in passes]  # nats to mean squared error
@@ -209,7 +212,7 @@ def agree(work: Work, images: np.ndarray) -> None:
     """Warm both sides up on one batch, where shuffling makes no difference, and stop unless they compute the same."""
     plain, model = pair(work, 0)
     few = images[: work.batch]
-    mine, other = ours(model, work, few, epochs=2), theirs(plain, work, few, epochs=2)
+    mine, other = ours(model, work, few, 2, "float32"), theirs(plain, work, few, epochs=2)
     if not np.allclose(mine, other, rtol=2e-3):
         stop(f"{work.name}: the two sides do not compute the same: errors {mine} and {other}")
 
