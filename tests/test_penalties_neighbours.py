@@ -10,11 +10,12 @@ from torch.testing import assert_close
 
 import narrows as nw
 from narrows.bottlenecks import Code
+from narrows.bottlenecks.matched import squared_distances
 from narrows.metrics import trustworthiness
 from narrows.model import Step
 from narrows.parts import as_part
 from narrows.penalties import Neighbours
-from narrows.penalties.neighbours import affinities, squared_distances
+from narrows.penalties.neighbours import affinities
 
 X = load_digits().data / 16
 
@@ -73,7 +74,7 @@ def test_distances_keep_their_precision_far_from_zero_and_in_half_precision() ->
     rows = normal(8, 4).float()
     want = torch.cdist(rows.double(), rows.double()).square().float()
     with torch.autocast("cpu", torch.bfloat16):
-        assert_close(squared_distances(rows + 100), want, atol=1e-3, rtol=1e-3)
+        assert_close(squared_distances(rows + 100, rows + 100), want, atol=1e-3, rtol=1e-3)
 
 
 def test_a_map_learnt_with_it_is_more_trustworthy() -> None:

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from narrows.bottlenecks.base import Bottleneck, Code
 
-__all__ = ["Matched", "squared_mmd"]
+__all__ = ["Matched", "squared_distances", "squared_mmd"]
 
 _SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
@@ -72,9 +72,21 @@ def _within(a: Tensor) -> Tensor:
     return (values.sum() - values.diagonal().sum()) / (n * (n - 1))
 
 
+def squared_distances(a: Tensor, b: Tensor) -> Tensor:
+    """Return the squared Euclidean distances of rows (n, d) and (m, d), (n, m), never in half precision.
+
+    Examples
+    --------
+    >>> squared_distances(torch.tensor([[0.0], [3.0]]), torch.tensor([[1.0]])).tolist()
+    [[1.0], [4.0]]
+    """
+    with torch.autocast(a.device.type, enabled=False):
+        centre = b.mean(0)  # distances stay; products of numbers far from zero would lose digits
+        a, b = a - centre, b - centre
+        return (a.square().sum(1, keepdim=True) + b.square().sum(1) - 2 * a @ b.T).clamp_min(0)
+
+
 def _kernel(a: Tensor, b: Tensor) -> Tensor:
-    centre = b.mean(0)  # distances stay; products of numbers far from zero would lose digits
-    a, b = a - centre, b - centre
-    gaps = (a.square().sum(1, keepdim=True) + b.square().sum(1) - 2 * a @ b.T).clamp_min(0)
+    gaps = squared_distances(a, b)
     values = [constant / (constant + gaps) for constant in (2 * a.shape[1] * scale for scale in _SCALES)]
     return torch.stack(values).sum(0)

@@ -10,7 +10,7 @@ import numpy as np
 
 from narrows.errors import InputError
 
-from .source import Source
+from .source import Source, row_key
 
 if TYPE_CHECKING:
     from .arrays import ArraySource
@@ -105,11 +105,7 @@ def _copies(source: Source) -> int:
         held = cast("TableSource", source)
         frame = held.frame.drop(held.id_columns).select(~(cs.nested() | cs.object() | cs.binary()))
         return len(frame) - frame.n_unique() if frame.width else 0
-    values = cast("ArraySource", source).values
-    if source.kind == "sparse":
-        rows = (values[i] for i in range(len(source)))
-        return len(source) - len({(row.indices.tobytes(), row.data.tobytes()) for row in rows})
-    return len(source) - len({hash(row.tobytes()) for row in values})
+    return len(source) - len({row_key(row) for row in cast("ArraySource", source).values})
 
 
 def _fit(source: Source, likelihood: str | None, n_parameters: int | None) -> Iterator[Finding]:

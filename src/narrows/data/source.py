@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from narrows.errors import InputError
@@ -15,7 +16,7 @@ from narrows.errors import InputError
 if TYPE_CHECKING:
     from .schema import Schema
 
-__all__ = ["Source", "as_pictures", "channels_last", "digest", "row_numbers"]
+__all__ = ["Source", "as_pictures", "channels_last", "digest", "row_key", "row_numbers"]
 
 _COLOURS = (1, 3, 4)  # channels of grey, colour, colour with alpha
 
@@ -29,6 +30,19 @@ def row_numbers(n: int) -> NDArray[np.str_]:
     ['0', '1', '2']
     """
     return np.arange(n).astype(np.str_)
+
+
+def row_key(row: Any) -> tuple[Any, ...]:
+    """Return what equal rows or pictures share: arrays, or rows of a sparse matrix.
+
+    Examples
+    --------
+    >>> row_key(np.zeros(2)) == row_key(np.zeros(2)), row_key(np.zeros(2)) == row_key(np.zeros((2, 1)))
+    (True, False)
+    """
+    if sp.issparse(row):
+        return row.indices.tobytes(), row.data.tobytes()
+    return row.shape, hash(row.tobytes())
 
 
 def digest(*parts: bytes | str | NDArray[Any]) -> str:

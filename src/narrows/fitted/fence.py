@@ -2,15 +2,15 @@
 
 import numpy as np
 
-__all__ = ["inside_fence", "teaching", "trusted"]
+__all__ = ["LEAST", "inside_fence", "teaching", "trusted"]
 
 _OUTSIDE, _FAR = 1.0, 1.5  # interquartile ranges beyond the upper quartile (Tukey 1977): of training, of the threshold
-_LEAST = 20  # rows of which some may be left out of training
+LEAST = 20  # rows of which some may be left out of training
 
 
 def teaching(strange: np.ndarray) -> np.ndarray:
     """Return which rows are learnt from, by their scores after a first training; of few rows all."""
-    return inside_fence(strange, _OUTSIDE) if len(strange) >= _LEAST else np.ones(len(strange), bool)
+    return inside_fence(strange, _OUTSIDE) if len(strange) >= LEAST else np.ones(len(strange), bool)
 
 
 def trusted(strange: np.ndarray) -> np.ndarray:

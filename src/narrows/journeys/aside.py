@@ -34,8 +34,7 @@ def set_aside(names: Sequence[str], share: float, seed: int) -> tuple[list[int],
         block = (
             f"the names are {len(rows)} series numbered evenly, and neighbours look alike: the last pictures of each"
         )
-        left = [i for i in everything if i not in set(last)]
-        return left, last, f"{block}, {len(last)} of {n}, are put aside for the verdict"
+        return sorted({*everything} - {*last}), last, f"{block}, {len(last)} of {n}, are put aside for the verdict"
     order = np.random.default_rng(seed).permutation(n).tolist()
     words = f"{held} of {n} pictures, drawn at random, are put aside for the verdict"
     return sorted(order[held:]), sorted(order[:held]), words

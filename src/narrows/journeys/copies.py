@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-import scipy.sparse as sp
+from narrows.data.source import row_key
 
 __all__ = ["copied", "copies"]
 
@@ -14,6 +13,7 @@ def copied(learnt: Iterable[Any], held: Iterable[Any], what: str = "row") -> lis
 
     Examples
     --------
+    >>> import numpy as np
     >>> copied(np.array([[1.0], [2.0]]), np.array([[2.0], [3.0]]))[0][:53]
     '1 of 2 held-out rows is a copy of one learnt from: th'
     """
@@ -31,14 +31,9 @@ def copies(learnt: Iterable[Any], held: Iterable[Any]) -> int:
 
     Examples
     --------
+    >>> import numpy as np
     >>> copies([np.zeros(2), np.ones(2)], [np.ones(2), np.ones(3)])
     1
     """
-    seen = {_key(each) for each in learnt}
-    return sum(_key(each) in seen for each in held)
-
-
-def _key(row: Any) -> tuple[Any, ...]:
-    if sp.issparse(row):
-        return row.indices.tobytes(), row.data.tobytes()
-    return row.shape, hash(np.ascontiguousarray(row).tobytes())
+    seen = {row_key(each) for each in learnt}
+    return sum(row_key(each) in seen for each in held)

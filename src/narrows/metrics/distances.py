@@ -87,9 +87,8 @@ def kernel_gaps(ours: Any, theirs: Any, real: Any, width: float) -> Floats:
     >>> kernel_gaps(np.zeros((2, 1)), np.zeros((2, 1)), np.full((3, 1), 9.0), 1.0).tolist()
     [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
     """
-    gap = kernel_distance(ours, real, width) - kernel_distance(theirs, real, width)
     seen = kernel_rows(ours, real, width) - kernel_rows(theirs, real, width)
-    return pseudo_values(gap, seen, _drawn(ours, real, width), -_drawn(theirs, real, width))
+    return pseudo_values(float(seen.mean()), seen, _drawn(ours, real, width), -_drawn(theirs, real, width))
 
 
 def _drawn(A: Any, B: Any, width: float) -> Floats:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from narrows.bottlenecks.matched import squared_distances
 from narrows.params import param
 from narrows.parts import part
 from narrows.penalties.base import Penalty
@@ -46,7 +47,7 @@ class Neighbours(Penalty):
             return z.sum(1) * 0
         p = affinities(step.target.flatten(1).to(z.dtype), self.perplexity)
         alone = torch.eye(n, dtype=torch.bool, device=z.device)
-        near = (-torch.log1p(squared_distances(z))).masked_fill(alone, -math.inf)
+        near = (-torch.log1p(squared_distances(z, z))).masked_fill(alone, -math.inf)
         log_q = (near - near.flatten().logsumexp(0)).masked_fill(alone, 0)
         shares: Tensor = (torch.special.xlogy(p, p) - p * log_q).sum(1)
         return self.weight * n * shares
@@ -64,7 +65,7 @@ def affinities(rows: Tensor, perplexity: float) -> Tensor:
     >>> round(p.sum().item(), 6), bool(p[0, 1] > 50 * p[0, 2])
     (1.0, True)
     """
-    distances = squared_distances(rows)
+    distances = squared_distances(rows, rows)
     n = len(rows)
     alone = torch.eye(n, dtype=torch.bool, device=rows.device)
     wanted = math.log(min(perplexity, 0.999 * (n - 1)))
@@ -79,11 +80,3 @@ def affinities(rows: Tensor, perplexity: float) -> Tensor:
         low, high = torch.where(wide, low, middle), torch.where(wide, middle, high)
     p = log_p.exp()
     return (p + p.T) / (2 * n)
-
-
-def squared_distances(rows: Tensor) -> Tensor:
-    """Return the squared Euclidean distances between all rows (n, d), (n, n), around their mean for precision."""
-    with torch.autocast(rows.device.type, enabled=False):
-        rows = rows - rows.mean(0)
-        squares = rows.square().sum(1)
-        return (squares[:, None] + squares - 2 * rows @ rows.T).clamp_min(0)

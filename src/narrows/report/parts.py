@@ -170,7 +170,7 @@ def _digits(values: Iterable[float]) -> int:
     """Digits that tell neighbours apart."""
     known = sorted(set(values))
     shown = [together(a, b)[0] for a, b in pairwise(known)]
-    return max(3, *(len(re.sub(r"^[-0.]*|[. ]", "", each)) for each in shown), 3)
+    return max([3, *(len(re.sub(r"^[-0.]*|[. ]", "", each)) for each in shown)])
 
 
 def _value(score: Any) -> float:

@@ -12,7 +12,7 @@ from narrows.errors import InputError
 from narrows.estimator import Estimator
 from narrows.families.autoencoder import AutoEncoder
 from narrows.fitted import conformal
-from narrows.fitted.fence import teaching, trusted
+from narrows.fitted.fence import LEAST, teaching, trusted
 from narrows.fitted.neighbourhood import Neighbourhood, reference_rows
 from narrows.inputs import checked_rows
 from narrows.params import check_params, param
@@ -126,7 +126,7 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
         asked = model.epochs is None and model.minutes is None
         passes = max(1, min(_PASSES, -(-_STEPS * model.batch_size // len(rows)))) if asked else model.epochs
         self.n_set_aside_ = 0
-        if not self.clean and len(rows) >= 20:
+        if not self.clean and len(rows) >= LEAST:
             first = clone(model).set_params(checkpoint=None, tensorboard=None, verbose=False, warm_start=False)
             self._learn(first, rows, seed, -(-passes // 4) if asked and passes else passes)
             inside = teaching(-self._scores_of(rows, itself=True))
