@@ -280,12 +280,12 @@ def test_parts_are_checked_when_made_hashable_and_frozen():
         Mask(0.5).rate = 0.1
 
 
-def values_of(kind: Any, least: int = 1) -> st.SearchStrategy[Any]:
-    """Values of a declared type."""
+def values_of(kind: Any, least: int = 1, above: float = 0.0) -> st.SearchStrategy[Any]:
+    """Values of a declared type: whole numbers from ``least`` on, others right ``above`` a bound."""
     if kind is int:
         return st.integers(least, 9)
     if kind is float:
-        return st.floats(0.001, 0.999)
+        return st.floats(above + 0.001, above + 0.999)
     if kind is bool:
         return st.booleans()
     if kind is str:
@@ -299,12 +299,13 @@ def values_of(kind: Any, least: int = 1) -> st.SearchStrategy[Any]:
         return st.lists(values_of(inner[0]), max_size=3).map(tuple)
     if isinstance(kind, type) and issubclass(kind, Part):
         return st.sampled_from([*PARTS[kind.kind].values()]).map(lambda cls: cls())
-    return st.one_of([values_of(each, least) for each in inner if not (each is str and len(inner) > 1)])
+    return st.one_of([values_of(each, least, above) for each in inner if not (each is str and len(inner) > 1)])
 
 
 def made(cls: type[Part]) -> st.SearchStrategy[Part]:
     specs = dataclasses.fields(cls)
-    fields = {spec.name: values_of(spec.type, max(1, spec.metadata.get("ge", 1))) for spec in specs}
+    bounds = {spec.name: (max(1, spec.metadata.get("ge", 1)), spec.metadata.get("gt", 0.0)) for spec in specs}
+    fields = {spec.name: values_of(spec.type, *bounds[spec.name]) for spec in specs}
     return st.builds(cls, **fields)
 
 
