@@ -49,8 +49,8 @@ def length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_file_fits_in_250_lines(name):
-    assert len((ROOT / name).read_text(encoding="utf-8").splitlines()) <= 250
+def test_a_file_fits_in_400_lines(name):
+    assert len((ROOT / name).read_text(encoding="utf-8").splitlines()) <= 400
 
 
 @pytest.mark.parametrize("name", NAMES)
