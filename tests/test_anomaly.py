@@ -14,8 +14,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import narrows as nw
 from narrows.fitted import conformal, flagged
 from narrows.fitted.neighbourhood import Neighbourhood
-from narrows.metrics import auroc, placements
-from narrows.report.verdict import verdict
+from narrows.metrics import Comparison, auroc, placements
 from narrows.tasks.anomaly_evidence import planted
 from narrows.tasks.base import Rows
 
@@ -221,13 +220,11 @@ def test_the_evidence_is_true_in_both_directions() -> None:
         assert found.metrics["auroc"].value == pytest.approx(auroc(held.labels, -fitted.score_samples(held.X)))
         assert theirs[found.rival] == max(theirs.values())
         gap = found.metrics["auroc"].value - theirs[found.rival]
-        assert np.mean(found.difference) == pytest.approx(gap)  # type: ignore[arg-type]
+        assert found.comparison.gap == pytest.approx(gap)
         ours = found.metrics["auroc"].value
-        outcomes[name] = verdict(
-            "It", ours, "PCA", theirs["Mahalanobis distance"], metric="", better="higher", rows=400
-        )
-    assert outcomes["ring"]["outcome"] == "wins"
-    assert outcomes["normal"]["outcome"] == "loses"
+        outcomes[name] = Comparison(ours=ours, theirs=theirs["Mahalanobis distance"], better="higher").outcome
+    assert outcomes["ring"] == "wins"
+    assert outcomes["normal"] == "loses"
 
 
 def test_without_labels_the_evidence_is_planted_and_says_so() -> None:

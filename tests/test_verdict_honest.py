@@ -15,39 +15,13 @@ from narrows.cli import main
 from narrows.fitted import conformal
 from narrows.journeys.aside import set_aside
 from narrows.report.verdict import verdict
-from narrows.tasks.base import Rows
-from narrows.tasks.segment_judge import each_score
+from narrows.tasks.base import Evaluation, Metric, Rows
+from narrows.tasks.segment_judge import compare_masks
 
 DRAW = np.random.default_rng(0)
 
 
-def outcome(value: float, other: float, gaps: np.ndarray, better: str = "lower", **own: bool) -> str:
-    return verdict("A", value, "B", other, metric="m", rows=len(gaps), difference=gaps, better=better, **own)["outcome"]
-
-
 # ---- noise -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("n", [2, 3, 5, 30])
-def test_equal_rivals_are_seldom_told_apart_however_few_the_rows(n: int) -> None:
-    draw, named = np.random.default_rng(1), 0
-    for _ in range(2000):
-        gaps = draw.normal(size=n)
-        named += outcome(10 + gaps.mean(), 10.0, gaps) != "even"
-    assert named / 2000 < 0.062  # two-sided: 4.6 %
-
-
-@pytest.mark.parametrize("counts", [(20, 20), (20, 200), (200, 20)])
-def test_equal_detectors_are_level_whatever_the_classes(counts: tuple[int, int]) -> None:
-    draw, named, labels = np.random.default_rng(2), 0, np.repeat([0, 1], counts)
-    for _ in range(400):
-        truth = labels + draw.normal(size=len(labels))
-        one, other = (truth + 0.7 * draw.normal(size=len(labels)) for _ in range(2))
-        gaps = metrics.auroc_gaps(labels, one, other)
-        areas = metrics.auroc(labels, one), metrics.auroc(labels, other)
-        assert gaps.mean() == pytest.approx(areas[0] - areas[1])
-        named += outcome(*areas, gaps, "higher") != "even"
-    assert named / 400 < 0.09
 
 
 def test_the_noise_of_areas_is_de_longs() -> None:
@@ -58,54 +32,95 @@ def test_the_noise_of_areas_is_de_longs() -> None:
         wins = (scores[labels == 1][:, None] > scores[labels == 0]).astype(float)
         parts.append((wins.mean(1), wins.mean(0)))
     strange, ordinary = (parts[0][side] - parts[1][side] for side in (0, 1))
-    want = np.sqrt(strange.var(ddof=1) / 40 + ordinary.var(ddof=1) / 70)
-    gaps = metrics.auroc_gaps(labels, one, other)
-    assert gaps.std(ddof=1) / np.sqrt(len(gaps)) == pytest.approx(want, rel=0.02)
+    variances = strange.var(ddof=1) / 40, ordinary.var(ddof=1) / 70
+    freedom = sum(variances) ** 2 / (variances[0] ** 2 / 39 + variances[1] ** 2 / 69)
+    found = metrics.compare_aurocs(labels, one, other)
+    assert found.margin == pytest.approx(st.t.ppf(st.norm.cdf(2), freedom) * np.sqrt(sum(variances)), rel=1e-3)
+    assert found.ours == pytest.approx(metrics.auroc(labels, one))
+    assert found.theirs == pytest.approx(metrics.auroc(labels, other))
 
 
-def test_a_sampler_is_level_with_itself() -> None:
-    draw, named = np.random.default_rng(3), 0
-    for _ in range(150):
-        ours, theirs, real = (draw.normal(size=(80, 3)) for _ in range(3))
-        gaps = metrics.kernel_gaps(ours, theirs, real, 1.5)
-        values = [metrics.kernel_distance(each, real, 1.5) for each in (ours, theirs)]
-        assert gaps.mean() == pytest.approx(values[0] - values[1])
-        named += outcome(*values, gaps, absolute=True) != "even"
-    assert named / 150 < 0.1
-
-
-def test_pooled_scores_and_their_pictures_must_agree() -> None:
+def test_pooled_scores_have_the_noise_of_their_pictures() -> None:
     ours = [np.array([[900, 0], [0, 100]]), *[np.array([[4, 0], [2, 2]])] * 9]
     theirs = [np.array([[900, 0], [100, 0]]), *[np.array([[4, 0], [0, 4]])] * 9]
-    whole = [m.diagonal().sum() / m.sum() for m in (sum(ours), sum(theirs))]
-    gaps = np.array([each_score(a, "accuracy") - each_score(b, "accuracy") for a, b in zip(ours, theirs, strict=True)])
-    assert whole[0] > 1.05 * whole[1]  # by one large picture, and worse on nine
-    told = verdict("A", whole[0], "B", whole[1], metric="m", better="higher", rows=10, difference=gaps, unit="picture")
-    assert told["outcome"] == "even"
-    assert "the pictures do not agree with their total" in told["text"]
+    found = compare_masks(ours, theirs, "accuracy")
+    assert found.ours == pytest.approx(1 - 18 / 1072)
+    assert found.ours > 1.05 * found.theirs  # by one large picture, and worse on nine
+    assert found.outcome == "unclear"
+
+
+def test_the_jackknife_of_a_mean_is_the_mean() -> None:
+    ours, theirs = DRAW.random((2, 30))
+    parts = [np.stack([values, np.ones(30)], 1) for values in (ours, theirs)]
+    pooled = metrics.Comparison.of_totals(lambda total: total[0] / total[1], parts[0], parts[1], "lower")
+    plain = metrics.Comparison.of_rows(ours, theirs, "lower")
+    assert pooled.gap == pytest.approx(plain.gap)
+    assert pooled.margin == pytest.approx(plain.margin)
 
 
 def test_nats_have_no_percentages_and_shares_near_one_count_what_is_missing() -> None:
-    gaps = 0.1 + 0.01 * DRAW.normal(size=200)
-    told = verdict("A", 2.1, "B", 2.0, metric="nats", rows=200, difference=gaps, absolute=True)
-    moved = verdict("A", 102.1, "B", 102.0, metric="nats", rows=200, difference=gaps, absolute=True)
-    assert told["outcome"] == moved["outcome"] == "loses"
-    assert "0.100 higher" in told["text"]
-    assert "%" not in told["text"]
-    assert outcome(0.9995, 0.9905, 0.009 + 1e-4 * DRAW.normal(size=50), "higher") == "wins"
+    ours, gaps = 2.1 + 0.01 * DRAW.normal(size=200), 0.1 + 0.01 * DRAW.normal(size=200)
+    near, moved = (
+        metrics.Comparison.of_rows(ours + add, ours + add - gaps, "lower", absolute=True) for add in (0, 100)
+    )
+    assert near.outcome == moved.outcome == "loses"
+    text = verdict("A", "B", near, metric="nats", rows=200)["text"]
+    assert f"{near.gap:.3g} higher" in text
+    assert "%" not in text
+    high = metrics.Comparison.of_rows(np.full(50, 0.9995), 0.9905 + 1e-4 * DRAW.normal(size=50), "higher")
+    assert high.outcome == "wins"
+
+
+def evaluation(**own: object) -> Evaluation:
+    metric = {"accuracy": Metric(0.5, "accuracy", "", "higher")}
+    made = {"metrics": metric, "baselines": {"guess": {"accuracy": 0.75}}, "headline": "accuracy", "rival": "guess"}
+    compared = metrics.Comparison.of_rows([1, 0, 1, 0], [1, 1, 1, 0], "higher")
+    return Evaluation(**{**made, "rows": 4, "comparison": compared, **own})  # type: ignore[arg-type]
+
+
+def test_a_comparison_of_anything_but_the_headline_is_refused() -> None:
+    assert evaluation().comparison.gap == -0.25
+    wrong = {
+        "errors where higher is better": metrics.Comparison.of_rows([0, 1, 0, 1], [0, 0, 0, 1], "lower"),
+        "the two exchanged": metrics.Comparison.of_rows([1, 1, 1, 0], [1, 0, 1, 0], "higher"),
+        "other rows": metrics.Comparison.of_rows([1, 0], [1, 1], "higher"),
+    }
+    for comparison in wrong.values():
+        with pytest.raises(ValueError, match="the headline 'accuracy'"):
+            evaluation(comparison=comparison)
+    with pytest.raises(ValueError, match="best competitor"):
+        evaluation(baselines={"guess": {"accuracy": 0.75}, "other": {"accuracy": 0.9}})
 
 
 # ---- the same chances ------------------------------------------------------------------------------------------------
 
 
 def test_competitors_of_a_detector_leave_out_what_is_far_outside_too() -> None:
-    ordinary = DRAW.normal(size=(500, 4)) @ DRAW.normal(size=(4, 8))
-    dirty = np.concatenate([ordinary, 40 * DRAW.normal(size=(40, 8))])
-    held = np.concatenate([DRAW.normal(size=(60, 4)) @ DRAW.normal(size=(4, 8)), DRAW.normal(scale=3, size=(20, 8))])
+    draw = np.random.default_rng(0)
+    mixing = draw.normal(size=(4, 8))
+    ordinary = draw.normal(size=(500, 4)) @ mixing
+    dirty = np.concatenate([ordinary, 40 * draw.normal(size=(40, 8))])
+    held = np.concatenate([draw.normal(size=(60, 4)) @ mixing, draw.normal(scale=3, size=(20, 8))])
     found = nw.AnomalyDetector(epochs=2, random_state=0).fit(dirty)
     made = found.evaluate(Rows(dirty), Rows(held, np.repeat([0, 1], (60, 20)), ("normal", "anomaly")))
     assert all(each["f1"] > 0 for each in made.baselines.values())
     assert found.n_set_aside_ > 20
+
+
+def test_competitors_of_a_detector_do_not_learn_from_labelled_anomalies(tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    rows = np.concatenate([draw.normal(size=(300, 3)), draw.normal(8, 0.1, size=(30, 3))])
+    new = np.concatenate([draw.normal(size=(100, 3)), draw.normal(8, 0.1, size=(20, 3))])
+    y, new_y = np.repeat([0, 1], (300, 30)), np.repeat([0, 1], (100, 20))
+    found = nw.AnomalyDetector(epochs=2, random_state=0).fit(rows, y)
+    for folder, train in (("train", (rows, y)), ("halves", None)):
+        made = nw.report(found, new, tmp_path / folder, new_y, train=train)
+        assert made["metrics"]["auroc"]["value"] == 1.0
+        assert {name: each["auroc"] for name, each in made["baselines"].items()} == dict.fromkeys(
+            made["baselines"], 1.0
+        )
+    with pytest.raises(nw.InputError, match="train=\\(X, y\\)"):
+        nw.report(found, new, tmp_path / "none", new_y, train=rows)
 
 
 def test_competitors_of_a_recommender_break_ties_as_it_does() -> None:

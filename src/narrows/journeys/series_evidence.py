@@ -14,7 +14,7 @@ from narrows.fitted.fence import teaching, trusted
 from narrows.tasks.anomaly_evidence import flags_of
 from narrows.tasks.base import Evaluation, Metric, Picture
 
-__all__ = ["Part", "evaluation", "plant"]
+__all__ = ["Part", "evaluation", "plant", "stretches"]
 
 _OURS = "the autoencoder"
 _ROWS = 5000  # windows that principal components are fitted on
@@ -78,12 +78,13 @@ def evaluation(
         "false alarms": Metric(float(flags[truth == 0].mean()), "share of ordinary steps flagged", "", "lower"),
     }
     shown = {name: each[held] for name, each in scores.items()}
-    difference = _by_interval(marks[held], shown[_OURS], shown[rival])
+    clusters = stretches(np.flatnonzero(held), truth, series.window)
+    comparison = metrics.compare_aurocs(truth, shown[_OURS], shown[rival], clusters)
     pictures = _pictures(series, real, names, times, -task.offset_, truth, shown, kind)
     told = {"" if name == _OURS else name: each for name, each in shown.items()}
     record = flags_of(task, truth, told, own, drawn=("scores", "series"), unit="step")
     notes = [*_notes(task, labelled), record["said"]]
-    return Evaluation(metric, numbers, "auroc", rival, int(held.sum()), difference, pictures, notes, flags=record)
+    return Evaluation(metric, numbers, "auroc", rival, int(held.sum()), comparison, pictures, notes, flags=record)
 
 
 def plant(series: Part, seed: int) -> tuple[Part, np.ndarray]:
@@ -143,11 +144,16 @@ def _numbers(labels: np.ndarray, score: np.ndarray, limit: float) -> dict[str, f
     }
 
 
-def _by_interval(labels: np.ndarray, ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
-    """Return the difference of the placements, one number for each interval: its steps are not independent."""
-    found = metrics.placements(labels, ours) - metrics.placements(labels, theirs)
-    of_step = np.cumsum(np.diff(labels, prepend=0) == 1)[labels == 1]
-    return np.asarray(np.bincount(of_step, found)[1:] / np.bincount(of_step)[1:], np.float64)
+def stretches(steps: np.ndarray, labels: np.ndarray, window: int) -> np.ndarray:
+    """Return to which stretch each judged step belongs, as neighbours are not independent of each other.
+
+    An anomalous interval is one stretch, however long; ordinary steps are cut into stretches of two windows.
+    """
+    begins = (np.diff(steps, prepend=-2) > 1) | (np.diff(labels, prepend=-1) != 0)
+    interval = np.cumsum(begins) - 1
+    place = np.arange(len(steps)) - np.flatnonzero(begins)[interval]
+    piece = np.where(labels == 1, 0, place // (2 * window))
+    return np.asarray(interval * (len(steps) + 1) + piece)
 
 
 def _notes(task: Any, labelled: bool) -> list[str]:

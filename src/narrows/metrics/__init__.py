@@ -1,12 +1,13 @@
 """How far results are from the truth: plain functions of plain arrays, all sums in float64."""
 
-from narrows.metrics.anomaly import auroc, auroc_gaps, average_precision, f1, placements, pseudo_values
+from narrows.metrics.anomaly import auroc, average_precision, compare_aurocs, f1, placements
+from narrows.metrics.comparison import Better, Comparison, Doubt, Outcome, clustered
 from narrows.metrics.distances import (
     Features,
+    compare_kernel_distances,
     distances_of,
     frechet_distance,
     kernel_distance,
-    kernel_gaps,
     kernel_rows,
     nearest_rows,
 )
@@ -32,11 +33,17 @@ from narrows.metrics.rows import (
 )
 
 __all__ = [
+    "Better",
+    "Comparison",
+    "Doubt",
     "Features",
+    "Outcome",
     "auroc",
-    "auroc_gaps",
     "average_precision",
     "boundary_distance",
+    "clustered",
+    "compare_aurocs",
+    "compare_kernel_distances",
     "confusion_matrix",
     "coverage",
     "dice",
@@ -46,7 +53,6 @@ __all__ = [
     "gini",
     "iou",
     "kernel_distance",
-    "kernel_gaps",
     "kernel_rows",
     "knn_accuracy",
     "mae",
@@ -57,7 +63,6 @@ __all__ = [
     "nearest_rows",
     "pixel_accuracy",
     "placements",
-    "pseudo_values",
     "psnr",
     "r2",
     "r2_columns",

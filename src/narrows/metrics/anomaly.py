@@ -1,9 +1,13 @@
 """How well scores tell anomalous rows from ordinary ones; higher scores are stranger."""
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["auroc", "auroc_gaps", "average_precision", "f1", "placements", "pseudo_values"]
+from narrows.metrics.comparison import Comparison, clustered
+
+__all__ = ["auroc", "average_precision", "compare_aurocs", "f1", "placements"]
 
 
 def auroc(labels: ArrayLike, scores: ArrayLike) -> float:
@@ -61,32 +65,26 @@ def placements(labels: ArrayLike, scores: ArrayLike) -> NDArray[np.float64]:
     return np.asarray((sides[0] + sides[1]) / (2 * max(1, len(ordinary))), np.float64)
 
 
-def auroc_gaps(labels: ArrayLike, scores: ArrayLike, others: ArrayLike) -> NDArray[np.float64]:
-    """Return numbers, one per row, whose mean is the difference of two areas under the ROC curve, and their noise.
+def compare_aurocs(
+    labels: ArrayLike, ours: ArrayLike, theirs: ArrayLike, clusters: ArrayLike | None = None
+) -> Comparison:
+    """Compare the areas under the ROC curves of two scores on the same rows; 1 is an anomaly.
 
-    After DeLong et al. (1988): the rows of both classes are a sample each.
+    After DeLong et al. (1988): the rows of both classes are a sample each, with the degrees of freedom of Welch.
+    ``clusters`` (n,) names rows that are not independent of each other, such as the steps of an interval.
 
     Examples
     --------
-    >>> round(float(auroc_gaps([0, 0, 1, 1], [1, 2, 3, 4], [1, 3, 2, 4]).mean()), 4)  # 1 - 0.75
+    >>> compare_aurocs([0, 0, 1, 1], [1, 2, 3, 4], [1, 3, 2, 4]).gap
     0.25
     """
-    marks, sides = np.asarray(labels), [np.asarray(each, np.float64) for each in (scores, others)]
-    strange = [placements(marks, each) for each in sides]
-    ordinary = [placements(1 - marks, -each) for each in sides]
-    gap = float(strange[0].mean() - strange[1].mean())
-    return pseudo_values(gap, strange[0] - strange[1], ordinary[0] - ordinary[1])
-
-
-def pseudo_values(value: float, *influences: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return numbers whose mean is ``value`` and whose standard error is that of a statistic of independent samples.
-
-    ``influences`` say, sample by sample, what every row adds to the statistic.
-
-    Examples
-    --------
-    >>> pseudo_values(5.0, np.array([-1.0, 1.0]), np.array([2.0, 2.0])).tolist()
-    [3.0, 7.0, 5.0, 5.0]
-    """
-    n = sum(map(len, influences))
-    return np.concatenate([value + (each - each.mean()) * (n / len(each)) for each in influences])
+    marks, pair = np.asarray(labels), [np.asarray(scores, np.float64) for scores in (ours, theirs)]
+    strange = [placements(marks, scores) for scores in pair]
+    ordinary = [placements(1 - marks, -scores) for scores in pair]
+    samples = [strange[0] - strange[1], ordinary[0] - ordinary[1]]
+    if clusters is not None:
+        places = np.asarray(clusters)
+        samples = [clustered(sample, places[marks == mark]) for mark, sample in zip((1, 0), samples, strict=True)]
+    known = all(map(len, strange)) and all(map(len, ordinary))
+    areas = [float(placed.mean()) if known else math.nan for placed in strange]
+    return Comparison.of_samples(areas[0], areas[1], "higher", *samples)

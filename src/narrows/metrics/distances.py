@@ -7,14 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from narrows.errors import InputError
-from narrows.metrics.anomaly import pseudo_values
+from narrows.metrics.comparison import Comparison
 
 __all__ = [
     "Features",
+    "compare_kernel_distances",
     "distances_of",
     "frechet_distance",
     "kernel_distance",
-    "kernel_gaps",
     "kernel_rows",
     "nearest_rows",
 ]
@@ -77,18 +77,17 @@ def kernel_rows(A: Any, B: Any, width: float) -> Floats:
     return found
 
 
-def kernel_gaps(ours: Any, theirs: Any, real: Any, width: float) -> Floats:
-    """Return numbers whose mean is how much farther one set of rows is than another, and their noise.
-
-    All three sets are samples: a set drawn twice is level with itself.
+def compare_kernel_distances(ours: Any, theirs: Any, real: Any, width: float) -> Comparison:
+    """Compare the kernel distances of two sets of rows from real ones, in which all three sets are samples.
 
     Examples
     --------
-    >>> kernel_gaps(np.zeros((2, 1)), np.zeros((2, 1)), np.full((3, 1), 9.0), 1.0).tolist()
-    [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+    >>> compare_kernel_distances(np.zeros((3, 1)), np.zeros((3, 1)), np.full((3, 1), 9.0), 1.0).gap
+    0.0
     """
-    seen = kernel_rows(ours, real, width) - kernel_rows(theirs, real, width)
-    return pseudo_values(float(seen.mean()), seen, _drawn(ours, real, width), -_drawn(theirs, real, width))
+    pair = [kernel_rows(rows, real, width) for rows in (ours, theirs)]
+    samples = (pair[0] - pair[1], _drawn(ours, real, width), _drawn(theirs, real, width))
+    return Comparison.of_samples(pair[0].mean(), pair[1].mean(), "lower", *samples, absolute=True)
 
 
 def _drawn(A: Any, B: Any, width: float) -> Floats:

@@ -68,7 +68,7 @@ def judged(run: Run, model: Any, images: Images, noise: str) -> Denoiser:
         run.metric(key, *metric)
     for name, values in found.baselines.items():
         run.rival(name, **values)
-    run.judge("mse", found.rival, found.rows, found.difference)
+    run.judge("mse", found.rival, found.rows, found.comparison)
     for picture in found.pictures:
         drawn = figures.reconstructions(**picture.data)
         run.figure("cleaned", picture.title, "Test images with noise that the model has not seen.", drawn)

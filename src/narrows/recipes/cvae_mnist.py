@@ -4,6 +4,7 @@ import numpy as np
 
 from narrows.families.conditional_vae import ConditionalVAE
 from narrows.families.vae import VAE
+from narrows.metrics import Comparison
 from narrows.recipes.base import PLAIN, recipe
 from narrows.recipes.evidence import reconstructions
 from narrows.recipes.latent import bound, code_use, greys_note, interpolations, lattice, samples, traversals
@@ -40,7 +41,8 @@ def cvae_mnist(run: Run) -> None:
     reconstructions(run, told, images, "20 numbers, class unknown")
     run.metric("nats", bounds["told the class", 20], "bound on minus log p of greys, given the class", "nats per image")
     run.rival("the same without the class", nats=bounds["not told", 20])
-    run.judge("nats", "the same without the class", len(images.test))
+    nats = Comparison(ours=bounds["told the class", 20], theirs=bounds["not told", 20], better="lower", absolute=True)
+    run.judge("nats", "the same without the class", len(images.test), nats)
     run.keep(Reducer(latent_dim=20), told, images.train[:100], "told the class")
 
 

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from narrows.baselines import PCABaseline
+from narrows.metrics import Comparison
 from narrows.recipes.run import Images, Run
 from narrows.report import figures
 from narrows.tasks.base import error_rows, unit
@@ -37,7 +38,7 @@ def against_pca(run: Run, model: Any, images: Images, size: int, rival: str = ""
     theirs = error_rows(truth, PCABaseline(size).fit(unit(images.train)).reconstruct(truth))
     run.metric("mse", errors.mean(), "mean squared error", "per pixel")
     run.rival(rival, mse=theirs.mean())
-    run.judge("mse", rival, len(errors), errors - theirs)
+    run.judge("mse", rival, len(errors), Comparison.of_rows(errors, theirs, "lower"))
     return float(theirs.mean())
 
 

@@ -15,6 +15,7 @@ from narrows.estimator import Estimator
 from narrows.journeys.base import journey_card
 from narrows.journeys.pictures import PicturesJourney
 from narrows.journeys.rows import RowsJourney
+from narrows.metrics import Better, Comparison
 from narrows.recipes.trace import Trace
 from narrows.report import figures
 from narrows.report.make import model_facts, params_of, versions
@@ -156,7 +157,7 @@ class Run:
                 return
         self.report["tables"].append({"title": title, "lead": lead, "columns": list(columns), "rows": list(rows)})
 
-    def metric(self, key: str, value: float, label: str, unit: str = "", better: str = "lower") -> None:
+    def metric(self, key: str, value: float, label: str, unit: str = "", better: Better = "lower") -> None:
         """Add a measured number."""
         self.report["metrics"][key] = {"value": float(value), "label": label, "unit": unit, "better": better}
 
@@ -168,19 +169,10 @@ class Run:
         """Add a sentence that the reader should know before believing the numbers."""
         self.report["warnings"].append(text)
 
-    def judge(self, key: str, rival: str, rows: int, difference: np.ndarray | None = None) -> None:
+    def judge(self, key: str, rival: str, rows: int, comparison: Comparison) -> None:
         """Make the first line of the report: one metric against one competitor."""
-        metric, other = self.report["metrics"][key], self.report["baselines"][rival][key]
-        self.report["verdict"] = verdict(
-            "The autoencoder",
-            metric["value"],
-            rival,
-            other,
-            metric=f"test {metric['label']}",
-            better=metric["better"],
-            rows=rows,
-            difference=difference,
-        )
+        label = f"test {self.report['metrics'][key]['label']}"
+        self.report["verdict"] = verdict("The autoencoder", rival, comparison, metric=label, rows=rows)
 
     def conclude(self, text: str) -> None:
         """Make the first line of the report a statement without a competitor."""

@@ -8,6 +8,7 @@ from narrows.data.augment import Flip
 from narrows.data.pairs import Pairs
 from narrows.families.autoencoder import AutoEncoder
 from narrows.likelihood import Categorical
+from narrows.metrics import Comparison
 from narrows.networks import UNet
 from narrows.recipes.base import PLAIN, recipe
 from narrows.recipes.pictures import CAMVID, VOID, curves, keep_masks, losses, predict, streets
@@ -46,21 +47,18 @@ def numbers(run: Run, truth: np.ndarray, masks: dict[str, np.ndarray]) -> None:
     """Report both masks class by class, and which class is taken for which."""
     k = len(_CLASSES)
     counts = {name: metrics.confusion_matrix(truth, mask, k, ignore=VOID) for name, mask in masks.items()}
-    each = {name: [mean_iou(*pair) for pair in zip(truth, mask, strict=True)] for name, mask in masks.items()}
+    pictures = [
+        [metrics.confusion_matrix(*pair, k, ignore=VOID) for pair in zip(truth, mask, strict=True)]
+        for mask in masks.values()
+    ]
     ours, simple = masks
     run.metric("miou", metrics.mean_iou(counts[ours]), "mean intersection over union", better="higher")
     run.metric("accuracy", metrics.pixel_accuracy(counts[ours]), "share of pixels that are right", better="higher")
     run.rival(simple, miou=metrics.mean_iou(counts[simple]), accuracy=metrics.pixel_accuracy(counts[simple]))
-    run.judge("miou", simple, len(truth), np.subtract(each[ours], each[simple]))
+    run.judge("miou", simple, len(truth), Comparison.of_totals(metrics.mean_iou, pictures[0], pictures[1], "higher"))
     shares = counts[ours].sum(axis=1) / counts[ours].sum()
     rows = list(zip(_CLASSES, shares.tolist(), *(metrics.iou(each).tolist() for each in counts.values()), strict=True))
     lead = "Intersection over union on the test pictures, all pixels together; the headline is the mean of the classes."
     run.table("Classes", lead, ("class", "share of the pixels", *counts), rows)
     caption = "Test pictures, pixel by pixel, in percent of the true class."
     run.figure("confusion", "What is taken for what", caption, figures.confusion(counts[ours], _CLASSES))
-
-
-def mean_iou(truth: np.ndarray, mask: np.ndarray) -> float:
-    """Return the mean over the classes of one picture; 0 where all is void."""
-    counts = metrics.confusion_matrix(truth, mask, len(_CLASSES), ignore=VOID)
-    return metrics.mean_iou(counts) if counts.any() else 0.0

@@ -11,6 +11,7 @@ from narrows.data.augment import Flip
 from narrows.data.pairs import Pairs
 from narrows.families.autoencoder import AutoEncoder
 from narrows.journeys.translate import TranslateJourney
+from narrows.metrics import Comparison
 from narrows.networks import UNet
 from narrows.penalties import Critic
 from narrows.recipes.base import PLAIN, recipe
@@ -80,7 +81,7 @@ def numbers(run: Run, truth: np.ndarray, outputs: dict[str, np.ndarray], simple:
     for name in list(l1)[1:]:
         run.rival(name, l1=l1[name])
     best = min(simple, key=lambda name: l1[name])
-    run.judge("l1", best, len(truth), np.subtract(errors[_MAIN], errors[best]))
+    run.judge("l1", best, len(truth), Comparison.of_rows(errors[_MAIN], errors[best], "lower"))
     sharp = {name: edges(each) / edges(truth) for name, each in outputs.items()}
     lead = "On the test pictures, clipped to [0, 1]. Edges: the mean difference of neighbouring pixels, as a share of "
     lead += "the photographs'; an absolute error alone is smallest for a blur. Critic and L1 weigh 1 : 100."

@@ -10,6 +10,7 @@ from narrows.baselines import SmoothedThreshold
 from narrows.data.augment import Crop, Flip
 from narrows.data.pairs import Batch, Pairs
 from narrows.families.autoencoder import AutoEncoder
+from narrows.metrics import Comparison
 from narrows.networks import Sizes, UNet
 from narrows.networks.unet import Skip
 from narrows.recipes.base import PLAIN, recipe
@@ -68,7 +69,7 @@ def measure(truth: np.ndarray, mask: np.ndarray) -> dict[str, Any]:
         "dice": metrics.dice(matrix)[1],
         "accuracy": metrics.pixel_accuracy(matrix),
         "displacement": np.mean([metrics.boundary_distance(*pair) for pair in pairs]),
-        "each": np.array([metrics.dice(metrics.confusion_matrix(*pair, 2))[1] for pair in pairs]),
+        "counts": np.stack([metrics.confusion_matrix(*pair, 2) for pair in pairs]),
     }
 
 
@@ -81,7 +82,9 @@ def numbers(run: Run, found: Found, rival: str, size: tuple[int, ...]) -> None:
     for name, each in found.items():
         if name != _MAIN:
             run.rival(name, **{key: each[key] for key in keys})
-    run.judge("dice", rival, len(found[_MAIN]["each"]), found[_MAIN]["each"] - found[rival]["each"])
+    counts = [found[name]["counts"] for name in (_MAIN, rival)]
+    comparison = Comparison.of_totals(lambda total: float(metrics.dice(total)[1]), counts[0], counts[1], "higher")
+    run.judge("dice", rival, len(counts[0]), comparison)
     whole = " x ".join(map(str, size))
     lead = f"The network learns from whole pictures of {whole}, flipped and turned at random."
     if max(size) > _TILE:

@@ -70,11 +70,16 @@ def beside(task: Task, train: Any, X: Any, y: Any = None) -> tuple[Rows, Rows]:
     given, labels = train if isinstance(train, tuple) and len(train) == 2 else (train, None)
     (learnt, title), (rows, _) = _read(task, given), _read(task, X)
     n = learnt.shape[0]
+    if labels is None and getattr(task, "n_labelled_", None):
+        came = f"Rows of the fit came without labels, by which {task.n_labelled_} were left out of it"
+        raise InputError(came, "rows of the fit beside their labels", "train=(X, y)")
     if labels is None or y is None:
-        found, classes = _classes(task, y, rows.shape[0])
-        return Rows(learnt, feature_names=title), Rows(rows, found, classes, title)
-    found, classes = _classes(task, [*labels, *y], n + rows.shape[0])
-    return Rows(learnt, found[:n], classes, title), Rows(rows, found[n:], classes, title)
+        sides = (Rows(learnt, *_classes(task, labels, n)), Rows(rows, *_classes(task, y, rows.shape[0])))
+    else:
+        found, classes = _classes(task, [*labels, *y], n + rows.shape[0])
+        sides = (Rows(learnt, found[:n], classes), Rows(rows, found[n:], classes))
+    first, second = (side._replace(feature_names=title) for side in sides)
+    return first, second
 
 
 def _read(task: Task, X: Any) -> tuple[Any, tuple[str, ...]]:

@@ -20,6 +20,7 @@ MARKS = {
     "wins": ("It wins", '<path d="M3 9.5l4 4 8-9"/>'),
     "loses": ("It loses", '<path d="M4 4l10 10M14 4L4 14"/>'),
     "even": ("It is level", '<path d="M3 6.5h12M3 11.5h12"/>'),
+    "unclear": ("It cannot be told", '<path d="M6 6.5a3 3 0 1 1 3 3.6v1.4M9 14.4v.4"/>'),
     "shown": ("What it shows", '<path d="M3 9.5l4 4 8-9"/>'),
     "none": ("No comparison", '<path d="M4 9h10"/>'),
 }

@@ -1,110 +1,73 @@
 """One honest sentence on whether the autoencoder beats the simple competitor."""
 
-import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from narrows.report.numbers import number, together
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from narrows.metrics import Comparison
     from narrows.tasks.base import Evaluation
 
-__all__ = ["first_line", "verdict"]
+__all__ = ["change", "first_line", "verdict"]
 
-_SURE = 0.97725  # two standard errors of many rows
+_VERBS = {"wins": "beats", "loses": "loses to", "even": "is level with", "unclear": "cannot be told from"}
 
 
 def verdict(
-    name: str,
-    value: float,
-    baseline_name: str,
-    baseline_value: float,
-    *,
-    metric: str,
-    better: str = "lower",
-    rows: int,
-    difference: "NDArray[Any] | None" = None,
-    unit: str = "row",
-    absolute: bool = False,
+    name: str, baseline_name: str, comparison: "Comparison", *, metric: str, rows: int, unit: str = "row"
 ) -> dict[str, str]:
-    """Compare a model with its competitor on the same rows.
+    """Say what a comparison of a model with its competitor on the same rows came to.
 
     Parameters
     ----------
     name, baseline_name : str
         What the two are called in the sentence.
-    value, baseline_value : float
-        Their metric.
+    comparison : Comparison
+        What they measured, in which direction it is better, and how noisy the difference is.
     metric : str
         What is measured, on which rows.
-    better : {"lower", "higher"}
-        Which values are better.
     rows : int
         How many rows were measured.
-    difference : ndarray, optional
-        Measure of the model minus that of the competitor for each row. The two are level when its mean is within two
-        standard errors of zero (of few rows within more, by Student's t), or has another sign than the two metrics.
     unit : str
         What a row is, for example ``"user"``.
-    absolute : bool
-        The metric has no zero to count shares from, as nats have none: only the difference is told.
 
     Returns
     -------
     dict
-        ``{"text": ..., "outcome": "wins" | "loses" | "even" | "none"}``. Below a difference of 1 % they are level too,
-        of a share where higher is better also below 1 % of what is missing to 1.
+        ``{"text": ..., "outcome": "wins" | "loses" | "even" | "unclear" | "none"}``.
 
     Examples
     --------
-    >>> verdict("The autoencoder", 0.0038, "PCA", 0.0088, metric="held-out mean squared error", rows=10000)["text"]
+    >>> from narrows.metrics import Comparison
+    >>> found = Comparison(ours=0.0038, theirs=0.0088, better="lower")
+    >>> verdict("The autoencoder", "PCA", found, metric="held-out mean squared error", rows=10000)["text"]
     'The autoencoder beats PCA: held-out mean squared error 0.00380 against 0.00880 (57 % lower, 10 000 rows).'
     """
-    if better not in ("lower", "higher"):
-        raise ValueError(f"better={better!r}: 'lower' or 'higher'")
     counted = f"{number(rows)} {unit}{'' if rows == 1 else 's'}"
+    outcome = comparison.outcome.value
     if rows == 0:
         text = f"{name} cannot be compared with {baseline_name}: there is no {unit} to measure on."
         return {"text": text, "outcome": "none"}
-    if not (math.isfinite(value) and math.isfinite(baseline_value)):
-        text = (
-            f"{name} cannot be compared with {baseline_name}: {metric} {number(value)} against {number(baseline_value)}"
-        )
-        return {"text": f"{text} ({counted}).", "outcome": "none"}
-    noise = _noise(difference, value, baseline_value, unit)
-    ahead = value < baseline_value if better == "lower" else value > baseline_value
-    scale = 0.0 if absolute else abs(baseline_value)
-    if better == "higher" and 0 < baseline_value < 1:
-        scale = min(scale, 1 - baseline_value)
-    apart = change(value, baseline_value, absolute)
-    if noise or abs(value - baseline_value) < 0.01 * scale or value == baseline_value:
-        outcome, verb = "even", "is level with"
-        remark = noise or ("equal" if value == baseline_value else f"{apart}, below 1 %")
-    else:
-        outcome, verb = ("wins", "beats") if ahead else ("loses", "loses to")
-        remark = apart
-    seen, other = together(value, baseline_value)
+    if outcome not in _VERBS:
+        seen = f"{metric} {number(comparison.ours)} against {number(comparison.theirs)}"
+        return {"text": f"{name} cannot be compared with {baseline_name}: {seen} ({counted}).", "outcome": outcome}
+    seen, other = together(comparison.ours, comparison.theirs)
+    remark = ", ".join(filter(None, (_apart(comparison), _doubt(comparison, unit), counted)))
     return {
-        "text": f"{name} {verb} {baseline_name}: {metric} {seen} against {other} ({remark}, {counted}).",
+        "text": f"{name} {_VERBS[outcome]} {baseline_name}: {metric} {seen} against {other} ({remark}).",
         "outcome": outcome,
     }
 
 
 def first_line(evaluation: "Evaluation", rows: str) -> dict[str, str]:
     """Return the verdict of an evaluation on held-out, test or training ``rows``."""
-    metric, rival = evaluation.metrics[evaluation.headline], evaluation.rival
     return verdict(
         "The autoencoder",
-        metric.value,
-        rival,
-        evaluation.baselines[rival][evaluation.headline],
-        metric=f"{rows} {metric.label}",
-        better=metric.better,
+        evaluation.rival,
+        evaluation.comparison,
+        metric=f"{rows} {evaluation.metrics[evaluation.headline].label}",
         rows=evaluation.rows,
         unit=evaluation.unit,
-        difference=evaluation.difference,
-        absolute=evaluation.absolute,
     )
 
 
@@ -125,24 +88,23 @@ def change(value: float, reference: float, absolute: bool = False) -> str:
     return f"{share:.0f} % {way}" if share >= 10 or share == 0 else f"{number(share, 2)} % {way}"
 
 
-def _noise(difference: "NDArray[Any] | None", value: float, baseline: float, unit: str) -> str:
-    """Why the rows leave open which of the two is better; empty when they do not.
+def _apart(comparison: "Comparison") -> str:
+    """How far apart the two values are."""
+    if comparison.gap == 0:
+        return "equal"
+    return change(comparison.ours, comparison.theirs, comparison.absolute)
 
-    Few rows settle it too, when all of them say the same and one of the two is more than twice the other.
-    """
-    if difference is None:
-        return ""
-    import numpy as np
-    from scipy.stats import t
 
-    gaps = np.asarray(difference, np.float64).ravel()
-    if len(gaps) < 2:
-        return f"too few {unit}s to tell"
-    if not np.isfinite(gaps).all():
-        return f"{unit}s without a finite error"
-    if ((gaps > 0).all() or (gaps < 0).all()) and not 0.5 <= value / (baseline or np.inf) <= 2:
+def _doubt(comparison: "Comparison", unit: str) -> str:
+    """Why the rows cannot tell the two apart; empty where they can."""
+    from narrows.metrics import Doubt, Outcome
+
+    if comparison.outcome not in (Outcome.UNCLEAR, Outcome.LEVEL) or not comparison.margin:
         return ""
-    if gaps.mean() * (value - baseline) < 0:
-        return f"the {unit}s do not agree with their total"
-    error = gaps.std(ddof=1) / np.sqrt(len(gaps))
-    return "the difference is within its noise" if abs(gaps.mean()) < t.ppf(_SURE, len(gaps) - 1) * error else ""
+    words = {
+        Doubt.NONE: "less than 5 % either way",
+        Doubt.FEW: f"too few {unit}s to tell",
+        Doubt.UNMEASURED: f"{unit}s without a finite measure",
+        Doubt.NOISE: "within its noise",
+    }
+    return words[comparison.doubt]

@@ -29,6 +29,7 @@ def evaluation(detector: "AnomalyDetector", train: Rows, held: Rows) -> Evaluati
     leaves out what it finds far outside, as the detector does.
     """
     held, left_out = _labelled(held)
+    train = _ordinary(train)
     rows, labels, notes = _judged(held)
     notes = left_out + notes
     score = -detector.score_samples(rows)
@@ -43,11 +44,11 @@ def evaluation(detector: "AnomalyDetector", train: Rows, held: Rows) -> Evaluati
         "f1": Metric(ours["f1"], f"F1 of the flag, {kind}", "", "higher"),
         "false alarms": Metric(float(flags[labels == 0].mean()), "share of ordinary rows flagged", "", "lower"),
     }
-    difference = metrics.auroc_gaps(labels, score, others[rival])
+    comparison = metrics.compare_aurocs(labels, score, others[rival])
     pictures = _pictures(detector, held, rows, labels, {"the autoencoder": score, **others}, kind)
     record = flags_of(detector, labels, {"": score, **others}, aside, drawn=("scores",))
     notes += _said(detector, record["said"])
-    return Evaluation(metric, theirs, "auroc", rival, held.X.shape[0], difference, pictures, notes, flags=record)
+    return Evaluation(metric, theirs, "auroc", rival, held.X.shape[0], comparison, pictures, notes, flags=record)
 
 
 def flags_of(
@@ -133,14 +134,30 @@ def _judged(held: Rows) -> tuple[np.ndarray, np.ndarray, list[str]]:
     return np.concatenate([rows, made]), labels, [note]
 
 
-def _strange(held: Rows) -> np.ndarray:
+def _ordinary(train: Rows) -> Rows:
+    """Return the rows that labels do not call anomalous: a detector learns from no others, nor do its competitors."""
+    if train.labels is None:
+        return train
+    known = np.asarray(train.labels) >= 0
+    labels, strange = np.asarray(train.labels)[known], np.zeros(len(known), bool)
+    if known.any():
+        strange[known] = _strange(train._replace(labels=labels)) == 1
+    return train._replace(X=train.X[~strange], labels=None)
+
+
+def _strange(rows: Rows) -> np.ndarray:
     """Return 1 for the rows that their labels call anomalous, 0 for the others."""
-    values, places = np.unique(np.asarray(held.labels), return_inverse=True)
-    names = [held.class_names[value] if held.class_names else value for value in values.tolist()]
+    if rows.class_names:  # all of them: 1 beside -1 is ordinary, also where no row is -1
+        names, places = list(rows.class_names), np.asarray(rows.labels)
+    else:
+        values, places = np.unique(np.asarray(rows.labels), return_inverse=True)
+        names = values.tolist()
     strange = strange_names(names)
     if strange is None:
-        raise InputError(f"Labels {names[0]!r} and {names[1]!r} do not say which is anomalous", ACCEPTED)
-    return np.array(strange, int)[places]
+        shown = " and ".join(repr(name) for name in names[:2])
+        raise InputError(f"Labels {shown} do not say which is anomalous", ACCEPTED)
+    marks: np.ndarray = np.array(strange, int)[places]
+    return marks
 
 
 def _competitors(

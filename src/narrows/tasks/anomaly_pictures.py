@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter
 from narrows.baselines import PCABaseline
 from narrows.data.tiles import pad, ramp, starts
 from narrows.fitted.fence import teaching
-from narrows.metrics import auroc, auroc_gaps
+from narrows.metrics import auroc, compare_aurocs
 from narrows.tasks.base import Evaluation, Metric, Picture, unit
 from narrows.tasks.base_pictures import resized, shown
 
@@ -151,9 +151,11 @@ def judge_maps(
     }
     found = {key: Metric(value, labels_of[key], "", "higher") for key, value in _aurocs(labels, masks, ours).items()}
     rival = {name: _aurocs(labels, masks, theirs)}
-    gaps = auroc_gaps(labels, *([image_score(each) for each in maps] for maps in (ours, theirs)))
+    comparison = compare_aurocs(labels, *([image_score(each) for each in maps] for maps in (ours, theirs)))
     drawn = [_drawing(pictures, labels, masks, ours)]
-    return Evaluation(found, rival, "image_auroc", name, len(pictures), gaps, drawn, unit="picture", piece="patch")
+    return Evaluation(
+        found, rival, "image_auroc", name, len(pictures), comparison, drawn, unit="picture", piece="patch"
+    )
 
 
 def _aurocs(labels: Array, masks: list[Array | None], maps: list[Array]) -> dict[str, float]:

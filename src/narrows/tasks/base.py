@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from narrows.errors import InputError
 from narrows.estimator import Estimator
 from narrows.inputs import unit
+from narrows.metrics import Better, Comparison
 from narrows.params import TASKS, check_params, kebab, param, register
 from narrows.parts import as_part
 
@@ -28,7 +29,7 @@ class Metric(NamedTuple):
     value: float
     label: str
     unit: str = ""
-    better: str = "lower"
+    better: Better = "lower"
 
 
 class Picture(NamedTuple):
@@ -61,21 +62,37 @@ class NewRows(NamedTuple):
 
 @dataclass
 class Evaluation:
-    """How a fitted task did on rows it has not seen, beside the simple competitors on the same rows."""
+    """How a fitted task did on rows it has not seen, beside the simple competitors on the same rows.
+
+    The comparison is of the headline: with its direction, with the values of the task and of the best competitor.
+    ``ValueError`` where it is of anything else.
+    """
 
     metrics: dict[str, Metric]
     baselines: dict[str, dict[str, float]]
     headline: str  # the metric that the verdict is about
     rival: str  # the best competitor
     rows: int
-    difference: np.ndarray | None = None  # per row: the task's error minus the rival's
+    comparison: Comparison  # the headline of the task and of the rival
     pictures: list[Picture] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     tables: list[dict[str, Any]] = field(default_factory=list)  # for the page: title, lead, columns, rows
-    absolute: bool = False  # the headline has no zero: differences are told, and no shares
     unit: str = "row"  # what is counted in rows
     piece: str = "row"  # what is learnt from, and the loss is counted by
     flags: dict[str, Any] | None = None  # of a threshold that may change: how many rows are flagged at any rate
+
+    def __post_init__(self) -> None:
+        metric, compared = self.metrics[self.headline], self.comparison
+        theirs = {name: values[self.headline] for name, values in self.baselines.items() if self.headline in values}
+        stated = {"better": metric.better, "ours": metric.value, "theirs": theirs[self.rival]}
+        for name, value in stated.items():
+            if not _same(getattr(compared, name), value):
+                came = f"The comparison has {name} = {getattr(compared, name)!r}"
+                raise ValueError(f"{came}, the headline {self.headline!r} {value!r}")
+        best = max if metric.better == "higher" else min
+        known = [value for value in theirs.values() if math.isfinite(value)]
+        if known and not _same(best(known), theirs[self.rival]):
+            raise ValueError(f"The best competitor in {self.headline!r} is not {self.rival!r}: {theirs}")
 
 
 @dataclass_transform(kw_only_default=True)
@@ -188,6 +205,13 @@ class Task(BaseEstimator):
 
         check_is_fitted(self)
         return save(self, folder)
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two words are the same, or two numbers but for rounding; not a number is the same as itself."""
+    if isinstance(one, str):
+        return bool(one == other)
+    return bool(np.isclose(one, other, rtol=1e-6, atol=1e-12, equal_nan=True))
 
 
 def error_rows(truth: np.ndarray, result: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from narrows.data.crops import crops
 from narrows.errors import InputError
 from narrows.estimator import Estimator
 from narrows.funnel import held_out
+from narrows.metrics import Better, Comparison
 from narrows.tasks.base import Evaluation, Metric, Picture
 from narrows.tasks.base_pictures import crop_size, through
 
@@ -188,7 +189,7 @@ def evaluation(
     """
     rival = min(rivals, key=lambda name: float(rivals[name].mse.mean()))
     numbers = ours.means()
-    known = {
+    known: dict[str, tuple[str, str, Better]] = {
         "mse": ("mean squared error" + label, "on the scale 0 to 1", "lower"),
         "psnr": ("peak signal-to-noise ratio" + label, "dB", "higher"),
         "ssim": ("structural similarity" + label, "", "higher"),
@@ -203,9 +204,9 @@ def evaluation(
         caption = "Mean over the pictures that are measured; 1 dB more is a fifth less squared error."
         data = {"values": ratios, "label": "PSNR (dB)", "better": "higher"}
         pictures.append(Picture("psnr", "Beside the competitors", caption, data))
-    gaps = ours.mse - rivals[rival].mse
+    comparison = Comparison.of_rows(ours.mse, rivals[rival].mse, "lower")
     return Evaluation(
-        made, baselines, "mse", rival, len(gaps), gaps, pictures, list(notes), unit="picture", piece="crop"
+        made, baselines, "mse", rival, len(ours.mse), comparison, pictures, list(notes), unit="picture", piece="crop"
     )
 
 

@@ -13,6 +13,7 @@ from narrows.errors import InputError
 from narrows.funnel import single
 from narrows.inference import run
 from narrows.inputs import dense, label_text, model_rows
+from narrows.metrics import Comparison
 from narrows.supervised import tune
 from narrows.tasks.base import Evaluation, Metric, Picture, Rows, spaced
 from narrows.training.work import products
@@ -61,7 +62,7 @@ def judge(task: "CodeClassifier", train: Rows, held: Rows) -> Evaluation:
         "log_loss": Metric(own["log_loss"], "cross-entropy", "nats per row"),
         "probe": Metric(probe["accuracy"], "accuracy of a linear probe on the frozen code", "share", "higher"),
     }
-    wrong = (found[TUNED].seen != truth).astype(float) - (found[rival].seen != truth)
+    comparison = Comparison.of_rows(found[TUNED].seen == truth, found[rival].seen == truth, "higher")
     notes = remarks(classes, counts, truth)
     if probe["accuracy"] > own["accuracy"]:
         notes.append("The probe on the frozen code does better than tuning: more labels, or a lower --tune-lr.")
@@ -69,7 +70,7 @@ def judge(task: "CodeClassifier", train: Rows, held: Rows) -> Evaluation:
     if getattr(task, "history_", None):
         caption = f"Cross-entropy in nats per label while the layers are tuned; {task.stopped_}."
         pictures.append(Picture("tuning", "Learning the labels", caption, {"history": task.history_}))
-    return Evaluation(metrics, numbers, "accuracy", rival, len(truth), wrong, pictures, notes, [table])
+    return Evaluation(metrics, numbers, "accuracy", rival, len(truth), comparison, pictures, notes, [table])
 
 
 def labelled(rows: Rows) -> tuple[Any, np.ndarray]:

@@ -15,6 +15,7 @@ from narrows.errors import InputError
 from narrows.estimator import Estimator
 from narrows.families.denoising import DenoisingAutoEncoder
 from narrows.inputs import checked_rows, checked_weights, dense, model_rows, n_axes
+from narrows.metrics import Comparison
 from narrows.params import param
 from narrows.parts import as_part
 from narrows.tasks.base import Evaluation, Metric, Picture, Rows, Task, error_rows, pick, unit
@@ -204,7 +205,8 @@ class Denoiser(PicturesTask, OneToOneFeatureMixin, TransformerMixin, Task, name=
             caption = "Held-out rows" + ("." if self.paired_ else " with noise that the model has not seen.")
             data = {**strips, "titles": ("clean", "noisy", "cleaned")}
             pictures.append(Picture("reconstructions", "Clean, noisy, cleaned", caption, data))
-        return Evaluation(metrics, baselines, "mse", rival, len(clean), ours - errors[rival], pictures, notes)
+        comparison = Comparison.of_rows(ours, errors[rival], "lower")
+        return Evaluation(metrics, baselines, "mse", rival, len(clean), comparison, pictures, notes)
 
     def _sides(self, rows: Rows, seed: int) -> tuple[np.ndarray, np.ndarray]:
         """Return noisy rows and the clean ones."""

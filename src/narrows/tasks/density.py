@@ -16,7 +16,7 @@ from narrows.fitted.density import LogLikelihood, bits_per_dimension, log_likeli
 from narrows.fitted.gaps import Gaps, single
 from narrows.inputs import checked_rows, flat
 from narrows.likelihood import Mixed
-from narrows.metrics import auroc
+from narrows.metrics import Comparison, auroc
 from narrows.params import param
 from narrows.parts import as_part
 from narrows.tasks.base import Evaluation, Metric, Picture, Rows, Task, pick, unit
@@ -153,7 +153,7 @@ class DensityEstimator(Gaps, Task, name="density"):
         if rare is not None:
             metrics["auroc"] = Metric(ours["auroc"], f"AUROC of {rare.name!r}", "by low log p", "higher")
         rival = min(judged, key=lambda name: judged[name]["nats"])
-        gap = rivals[rival][sure] - found.value[sure]
+        comparison = Comparison.of_rows(-found.value[sure], -rivals[rival][sure], "lower", absolute=True)
         pictures = [
             Picture("bars", "Nats per row", _SAME, {"values": bars, "label": "nats per row"}),
             Picture(
@@ -165,7 +165,7 @@ class DensityEstimator(Gaps, Task, name="density"):
             notes.append(
                 f"{_BACKGROUND:.0%} of the density is that of independent columns, which keeps rare rows finite."
             )
-        return Evaluation(metrics, judged, "nats", rival, int(sure.sum()), gap, pictures, notes, absolute=True)
+        return Evaluation(metrics, judged, "nats", rival, int(sure.sum()), comparison, pictures, notes)
 
     def _numbers(self, log_p: np.ndarray, sure: np.ndarray, rare: Rare | None) -> dict[str, float]:
         nats = float(-log_p[sure].mean())

@@ -199,11 +199,11 @@ class Generator(Gaps, Task, name="generate"):
             "floor": Metric(same["kernel"], f"kernel distance of {_SAME}", "what a perfect sampler has"),
         }
         rival = min(judged, key=lambda name: judged[name]["kernel"])
-        gaps = metrics.kernel_gaps(made[_OURS], made[rival], target, features.width)
+        comparison = metrics.compare_kernel_distances(made[_OURS], made[rival], target, features.width)
         shown = sets[_OURS].reshape(-1, *truth.shape[1:])
         pictures = drawn_pictures(self, learnt, train, held) if truth.ndim > 2 else [marginals(truth, shown, held)]
         notes = _notes(ours)
-        return Evaluation(values, judged, "kernel", rival, len(truth), gaps, pictures, notes, absolute=True)
+        return Evaluation(values, judged, "kernel", rival, len(truth), comparison, pictures, notes)
 
     def _measures(self) -> Any:
         spec = self.estimator_.likelihood_

@@ -14,6 +14,7 @@ from narrows.errors import InputError
 from narrows.estimator import Estimator
 from narrows.families.linear_recommender import LinearRecommender
 from narrows.inputs import checked_rows
+from narrows.metrics import Better, Comparison
 from narrows.metrics.ranking import coverage, gini, mean_popularity, ndcg_at_k, rank, recall_at_k
 from narrows.params import param
 from narrows.tasks.base import Evaluation, Metric, Picture, Rows, Task
@@ -152,9 +153,9 @@ class Recommender(Task, name="recommend"):
         notes = [f"{left} users put aside hold one item or none: there is nothing to hide."] if left else []
         notes += self.estimator_.diagnose(learnt) if self.estimator_.history_ else []
         pictures = [*_pictures(ranked, hidden, self.popularity_), *self._choice()]
-        tables, difference = [_examples(ranked[ours], shown, hidden, held.feature_names)], gains[ours] - gains[rival]
-        rows = len(difference)
-        return Evaluation(metrics, measured, "ndcg@100", rival, rows, difference, pictures, notes, tables, unit="user")
+        tables = [_examples(ranked[ours], shown, hidden, held.feature_names)]
+        comparison, rows = Comparison.of_rows(gains[ours], gains[rival], "higher"), len(gains[ours])
+        return Evaluation(metrics, measured, "ndcg@100", rival, rows, comparison, pictures, notes, tables, unit="user")
 
     def _measured(self, lists: NDArray[np.int64], hidden: sp.csr_matrix) -> dict[str, float]:
         """Return the mean of every measure over the users."""
@@ -174,7 +175,7 @@ class Recommender(Task, name="recommend"):
         return [Picture("trials", "How the settings were chosen", caption, {"trials": self.trials_})]
 
 
-_LABELS: dict[str, tuple[str, str, str]] = {
+_LABELS: dict[str, tuple[str, str, Better]] = {
     **{f"ndcg@{k}": (f"NDCG@{k}", "", "higher") for k in _RANKS},
     **{f"recall@{k}": (f"recall@{k}", "", "higher") for k in _RANKS},
     "coverage": (f"items that anyone's first {_LIST} hold", "share of all items", "higher"),

@@ -10,6 +10,7 @@ from narrows.baselines import PCABaseline
 from narrows.code_size import CodeSize, sweep
 from narrows.estimator import Estimator
 from narrows.families.autoencoder import AutoEncoder
+from narrows.metrics import Comparison
 from narrows.params import check_params, param
 from narrows.tasks.base import Evaluation, Metric, Picture, Rows, Task, error_rows, pick, unit
 
@@ -115,7 +116,8 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="red
         if hasattr(self, "code_size_"):
             notes.append(f"Length of the code, chosen by a sweep: {self.code_size_['reason']}")
         pictures = self._pictures(held, truth, result, pca)
-        return Evaluation(metrics, {rival: theirs_in}, "mse", rival, len(truth), ours - theirs, pictures, notes)
+        comparison = Comparison.of_rows(ours, theirs, "lower")
+        return Evaluation(metrics, {rival: theirs_in}, "mse", rival, len(truth), comparison, pictures, notes)
 
     def _pictures(self, held: Rows, truth: np.ndarray, result: np.ndarray, pca: np.ndarray) -> list[Picture]:
         few = slice(0, 12)

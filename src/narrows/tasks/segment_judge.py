@@ -11,6 +11,7 @@ from narrows import metrics
 from narrows.baselines import FilteredPixels, LocationPrior, SmoothedThreshold
 from narrows.baselines.pictures import nearest
 from narrows.errors import InputError
+from narrows.metrics import Comparison
 from narrows.tasks.base import Evaluation, Metric, Picture, unit
 from narrows.tasks.base_pictures import Examples, resized, shown
 
@@ -21,7 +22,7 @@ _PIXELS = 8_000_000  # that the competitors learn from
 _DRAWN = 6
 EMPTY = (
     "IoU and Dice count all pixels of the held-out pictures together. A class that is in neither the true nor the "
-    "predicted masks has none and is left out of the mean; picture by picture an empty mask found empty counts 1."
+    "predicted masks has none and is left out of the mean."
 )
 
 
@@ -43,10 +44,7 @@ def judge(train: Examples, held: Examples, found: list[Array], names: Sequence[s
         headline = "accuracy"
     values = {name: {key: each.value for key, each in scores(m).items()} for name, m in matrices.items()}
     rival = max(values, key=lambda name: np.nan_to_num(values[name][headline], nan=-1))
-    gaps = [
-        each_score(count(t, a), headline) - each_score(count(t, b), headline)
-        for t, a, b in zip(truth, found, masks[rival], strict=True)
-    ]
+    by_picture = [[count(*pair) for pair in zip(truth, made, strict=True)] for made in (found, masks[rival])]
     notes.append(EMPTY)
     absent = [name for name, row in zip(names, ours, strict=True) if not row.any()]
     if absent:
@@ -57,7 +55,7 @@ def judge(train: Examples, held: Examples, found: list[Array], names: Sequence[s
         headline,
         rival,
         len(truth),
-        np.array(gaps),
+        compare_masks(by_picture[0], by_picture[1], headline),
         drawings(held.x, truth, found, ours, names, void),
         notes,
         [table(names, ours, rival, matrices[rival])],
@@ -82,12 +80,13 @@ def scores(matrix: Array, wanted: str = "") -> dict[str, Metric]:
     return {**overlap, "accuracy": accuracy}
 
 
-def each_score(matrix: Array, headline: str) -> float:
-    """Return the headline of one picture; 1 where a class is rightly found nowhere, 0 where all is void."""
-    if not matrix.any():
-        return 0.0
-    value = scores(matrix)[headline].value
-    return 1.0 if np.isnan(value) else value
+def compare_masks(ours: Sequence[Array], theirs: Sequence[Array], headline: str) -> Comparison:
+    """Compare a score of all pixels together, from the confusion matrices of every picture."""
+
+    def score(total: Array) -> float:
+        return scores(total)[headline].value if total.any() else np.nan
+
+    return Comparison.of_totals(score, ours, theirs, "higher")
 
 
 def rivals(train: Examples, x: list[Array], k: int, void: int | None) -> tuple[dict[str, list[Array]], list[str]]:

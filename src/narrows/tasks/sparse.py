@@ -18,10 +18,11 @@ from narrows.estimator import Estimator
 from narrows.families.sparse import SparseAutoEncoder
 from narrows.inference import run
 from narrows.inputs import checked_rows, flat
+from narrows.metrics import Comparison
 from narrows.networks.dictionary import DictionaryDecoder, DictionaryEncoder
 from narrows.params import param
 from narrows.tasks.base import Evaluation, Metric, Rows, Task, error_rows
-from narrows.tasks.sparse_survey import Survey, explained, pictures
+from narrows.tasks.sparse_survey import Survey, explained, explained_rows, pictures
 
 __all__ = ["FeatureDictionary"]
 
@@ -177,7 +178,8 @@ class FeatureDictionary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task,
             "way, have a line above."
         ]
         drawn = pictures(both, {"the autoencoder": metrics["explained"].value}, baselines)
-        return Evaluation(metrics, baselines, "explained", rival, len(truth), ours - errors[rival], drawn, notes)
+        comparison = Comparison.of_rows(explained_rows(ours, spread), explained_rows(errors[rival], spread), "higher")
+        return Evaluation(metrics, baselines, "explained", rival, len(truth), comparison, drawn, notes)
 
     def as_read(self, rows: Rows) -> Rows:
         """Return rows as the autoencoder inside reads them: centred and scaled."""

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from narrows.tasks.base import Picture
 
-__all__ = ["Survey", "explained", "pictures"]
+__all__ = ["Survey", "explained", "explained_rows", "pictures"]
 
 
 class Survey(NamedTuple):
@@ -23,7 +23,12 @@ class Survey(NamedTuple):
 
 def explained(errors: np.ndarray, spread: float) -> float:
     """Return the share of the variance ``spread`` that errors of rows leave explained."""
-    return 1 - float(errors.mean()) / spread if spread else float("nan")
+    return float(explained_rows(errors, spread).mean())
+
+
+def explained_rows(errors: np.ndarray, spread: float) -> np.ndarray:
+    """Return for every row the share of the variance ``spread`` that its error leaves explained: their mean is that."""
+    return 1 - errors / spread if spread else np.full(len(errors), np.nan)
 
 
 def pictures(survey: Survey, ours: dict[str, float], baselines: dict[str, dict[str, float]]) -> list[Picture]:

@@ -14,6 +14,7 @@ from narrows.errors import InputError
 from narrows.estimator import Estimator
 from narrows.families.autoencoder import AutoEncoder
 from narrows.likelihood import Likelihood
+from narrows.metrics import Better, Comparison
 from narrows.params import param
 from narrows.parts import as_part
 from narrows.tasks.base import Evaluation, Metric, Picture, Rows, Task, unit
@@ -100,17 +101,15 @@ class Translator(PicturesTask, Task, name="translate"):
         others = rivals(train, held.x, truth)
         values = {name: measured(truth, each) for name, each in others.items()}
         rival = min(values, key=lambda name: values[name]["l1"])
-        gaps = [metrics.mae(t, a) - metrics.mae(t, b) for t, a, b in zip(truth, made, others[rival], strict=True)]
-        labels = {
+        comparison = compare_l1(truth, made, others[rival])
+        labels: dict[str, tuple[str, str, Better]] = {
             "l1": ("mean absolute error", "", "lower"),
             "psnr": ("peak signal-to-noise ratio", "dB", "higher"),
             "ssim": ("structural similarity", "", "higher"),
         }
         found = {name: Metric(value, *labels[name]) for name, value in measured(truth, made).items()}
         pictures = [drawing(held.x, made, truth)]
-        return Evaluation(
-            found, values, "l1", rival, len(truth), np.array(gaps), pictures, unit="picture", piece="crop"
-        )
+        return Evaluation(found, values, "l1", rival, len(truth), comparison, pictures, unit="picture", piece="crop")
 
     def outputs(self, X: Any, *, fresh: bool) -> dict[str, np.ndarray]:
         """Return what the pictures become."""
@@ -128,6 +127,15 @@ def measured(truth: list[Array], made: list[Array]) -> dict[str, float]:
         "psnr": float(-10 * np.log10(squares)) if squares else float("inf"),
         "ssim": float(np.mean(ssim)) if ssim else float("nan"),
     }
+
+
+def compare_l1(truth: list[Array], ours: list[Array], theirs: list[Array]) -> Comparison:
+    """Compare the mean absolute errors over the values of all pictures together."""
+    errors = [
+        [(metrics.mae(t, each) * t.size, t.size) for t, each in zip(truth, made, strict=True)]
+        for made in (ours, theirs)
+    ]
+    return Comparison.of_totals(lambda total: total[0] / total[1], errors[0], errors[1], "lower")
 
 
 def rivals(train: Examples, x: list[Array], truth: list[Array]) -> dict[str, list[Array]]:
