@@ -1,0 +1,299 @@
+"""The first line is true: every task, on data where the autoencoder clearly wins and where it clearly loses.
+
+Each is run through the command line; the line that is printed, report.json and report.html must agree with the numbers.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from PIL import Image
+
+from narrows.cli import main
+from narrows.params import TASKS
+
+VERBS = {"wins": "beats", "loses": "loses to"}
+UNTRAINED = "--epochs 0 --start random"
+
+
+def draw() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+# ---- data ------------------------------------------------------------------------------------------------------------
+
+
+def curve(n: int = 1200) -> np.ndarray:
+    """Rows (n, 6) on a bent curve, which no plane holds."""
+    t = draw().uniform(-1, 1, n)
+    return np.c_[np.cos(4 * t), np.sin(4 * t), np.cos(7 * t), np.sin(7 * t), t**3, np.abs(t)]
+
+
+def curve_npy(home: Path) -> str:
+    np.save(home / "curve.npy", curve())
+    return "curve.npy"
+
+
+def curve_parquet(home: Path) -> str:
+    pl.DataFrame(curve(), [f"x{i}" for i in range(6)], orient="row").write_parquet(home / "curve.parquet")
+    return "curve.parquet"
+
+
+def spiral_npy(home: Path) -> str:
+    """Rows on a winding curve in 24 dimensions, with a little noise."""
+    rng = draw()
+    t = rng.uniform(0, 1, 1500)
+    rows = np.concatenate([[np.sin(2 * np.pi * k * t + k), np.cos(2 * np.pi * k * t)] for k in range(1, 13)]).T
+    np.save(home / "spiral.npy", rows + 0.05 * rng.normal(size=rows.shape))
+    return "spiral.npy"
+
+
+def noise_npy(home: Path) -> str:
+    np.save(home / "noise.npy", draw().normal(size=(600, 8)))
+    return "noise.npy"
+
+
+def planted_npy(home: Path) -> str:
+    """Activations (n, 32) of a few of 96 atoms each."""
+    rng = draw()
+    atoms = rng.normal(size=(96, 32))
+    atoms /= np.linalg.norm(atoms, axis=1, keepdims=True)
+    codes = np.where(rng.random((6000, 96)) < 0.03, rng.uniform(1, 2, (6000, 96)), 0)
+    np.save(home / "planted.npy", (codes @ atoms + 0.01 * rng.normal(size=(6000, 32))).astype(np.float32))
+    return "planted.npy"
+
+
+def labelled_csv(rows: np.ndarray, odd: np.ndarray, home: Path) -> str:
+    frame = pl.DataFrame(np.concatenate([rows, odd]), [f"x{i}" for i in range(rows.shape[1])], orient="row")
+    marks = np.repeat([0, 1], (len(rows), len(odd)))
+    frame.with_columns(odd=pl.Series(marks)).write_csv(home / "labelled.csv")
+    return "labelled.csv"
+
+
+def hollow_csv(home: Path) -> str:
+    """Ordinary rows on two rings, anomalies inside and between: near the mean, far from every row."""
+    rng = draw()
+    angle, radius = rng.uniform(0, 2 * np.pi, 800), np.where(rng.random(800) < 0.5, 1.0, 3.0)
+    rows = np.c_[radius * np.cos(angle), radius * np.sin(angle)] + 0.03 * rng.normal(size=(800, 2))
+    odd_angle, odd_radius = rng.uniform(0, 2 * np.pi, 60), np.where(rng.random(60) < 0.5, 0.3, 2.0)
+    return labelled_csv(rows, np.c_[odd_radius * np.cos(odd_angle), odd_radius * np.sin(odd_angle)], home)
+
+
+def mixed_csv(home: Path) -> str:
+    """Correlated ordinary rows, anomalies with each column from another row: what Mahalanobis distances are for."""
+    rng = draw()
+    mixing = rng.normal(size=(12, 12))
+    rows, other = (rng.normal(size=(n, 12)) @ mixing for n in (700, 200))
+    return labelled_csv(rows, np.stack([rng.permutation(column) for column in other.T], 1), home)
+
+
+def series_csv(values: np.ndarray, marks: np.ndarray, home: Path) -> str:
+    times = pl.datetime_range(pl.datetime(2024, 1, 1), pl.datetime(2030, 1, 1), "1h", eager=True)[: len(values)]
+    pl.DataFrame({"when": times, "load": values, "odd": marks}).write_csv(home / "series.csv")
+    return "series.csv"
+
+
+def rhythm_csv(home: Path) -> str:
+    """A rhythm that skips: each value is ordinary, the shape is not."""
+    rng, n = draw(), 3000
+    values, marks = np.sin(2 * np.pi * np.arange(n) / 12), np.zeros(n, int)
+    for start in range(2500, 2980, 48):
+        values[start : start + 12], marks[start : start + 12] = values[start : start + 12][::-1] * -1 + 0, 1
+        values[start : start + 12] = np.sin(2 * np.pi * np.arange(12) / 4)
+    return series_csv(values + 0.05 * rng.normal(size=n), marks, home)
+
+
+def jumps_csv(home: Path) -> str:
+    """Noise with single values far out, beside which windows know nothing."""
+    rng, n = draw(), 3000
+    values, marks = rng.normal(size=n), np.zeros(n, int)
+    at = np.arange(2450, 2990, 30)
+    values[at], marks[at] = 6.0, 1
+    return series_csv(values, marks, home)
+
+
+def picture(path: Path, values: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.rint(values.clip(0, 255)).astype(np.uint8)).save(path)
+
+
+def stripes(rng: np.random.Generator, height: int = 44, width: int = 44) -> np.ndarray:
+    """Slanted stripes with hard edges, (H, W), which filters blur."""
+    y, x = np.mgrid[:height, :width]
+    wave = np.sin((x * rng.uniform(0.3, 0.6) + y * rng.uniform(0.3, 0.6)) + rng.random())
+    return np.where(wave > 0, rng.uniform(150, 230), rng.uniform(25, 100))
+
+
+def stripes_folder(home: Path) -> str:
+    rng = draw()
+    for i in range(16):
+        picture(home / "stripes" / f"p{i * i}.png", stripes(rng))
+    return "stripes"
+
+
+def discs_folder(home: Path) -> str:
+    """Bright discs on noise among dark ones: brightness tells them."""
+    rng = draw()
+    y, x = np.mgrid[:48, :48]
+    for i in range(14):
+        mask = np.zeros((48, 48), bool)
+        for _ in range(3):
+            at, radius = rng.uniform(6, 42, 2), rng.uniform(4, 7)
+            mask |= (y - at[0]) ** 2 + (x - at[1]) ** 2 < radius**2
+        picture(home / "discs" / "images" / f"c{i * i}.png", 90 + 90 * mask + rng.normal(0, 12, mask.shape))
+        picture(home / "discs" / "masks" / f"c{i * i}.png", 255 * mask)
+    return "discs"
+
+
+def outlines_folder(home: Path) -> str:
+    """What is looked for lies inside of outlines, as dark as all around: no pixel tells it."""
+    rng = draw()
+    y, x = np.mgrid[:48, :48]
+    for i in range(24):
+        mask, seen = np.zeros((48, 48), bool), np.full((48, 48), 60.0)
+        for _ in range(2):
+            at, radius = rng.uniform(10, 38, 2), rng.uniform(6, 9)
+            far = np.hypot(y - at[0], x - at[1])
+            mask |= far < radius
+            seen[np.abs(far - radius) < 1] = 220
+        picture(home / "outlines" / "images" / f"c{i * i}.png", seen + rng.normal(0, 8, seen.shape))
+        picture(home / "outlines" / "masks" / f"c{i * i}.png", 255 * mask)
+    return "outlines"
+
+
+def sides_folder(home: Path, wins: bool) -> str:
+    """Pictures of rectangles, and of their edges (or the same again)."""
+    rng, name = draw(), "edges" if wins else "same"
+    for i in range(12):
+        seen = np.full((48, 48), 40.0)
+        for _ in range(4):
+            top, left = rng.integers(0, 42, 2)
+            seen[top : top + rng.integers(5, 20), left : left + rng.integers(5, 20)] = rng.integers(80, 255)
+        edges = 255 - np.minimum(255, 2 * (np.abs(np.gradient(seen, axis=0)) + np.abs(np.gradient(seen, axis=1))))
+        picture(home / name / "A" / f"{i}.png", seen)
+        picture(home / name / "B" / f"{i}.png", edges if wins else seen)
+    return name
+
+
+def cloth_folder(home: Path, wins: bool) -> str:
+    """Good pictures, and bad ones whose spots have a wrong pattern of right values (or are only brighter)."""
+    rng, name = draw(), "cloth" if wins else "paper"
+    y, x = np.mgrid[:48, :48]
+
+    def good() -> np.ndarray:
+        if not wins:
+            return 120 + rng.normal(0, 20, (48, 48))
+        phase = rng.uniform(0, 2 * np.pi, 2)
+        return 128 + 70 * np.sign(np.sin(x / 2 + phase[0]) * np.sin(y / 2 + phase[1])) + rng.normal(0, 4, (48, 48))
+
+    for i in range(16):
+        picture(home / name / "good" / f"g{i}.png", good())
+    for i in range(10):
+        seen, (top, left) = good(), rng.integers(4, 34, 2)
+        spot = np.s_[top : top + 10, left : left + 10]
+        seen[spot] = 128 + 70 * np.sign(np.sin(x[spot])) if wins else seen[spot] + 14
+        picture(home / name / "bad" / f"b{i}.png", seen)
+    return name
+
+
+def ratings_csv(home: Path, wins: bool) -> str:
+    """Users of two tastes out of twelve; a third item is taken only by users of both (or all is chance)."""
+    rng, lines = draw(), []
+    for user in range(900):
+        if wins:
+            one, two = rng.choice(8, 2, replace=False)
+            low, high = sorted((int(one), int(two)))
+            taken = {f"t{one}_{k}" for k in rng.choice(6, 4, replace=False)}
+            taken |= {f"t{two}_{k}" for k in rng.choice(6, 4, replace=False)}
+            taken |= {f"both{low}{high}_{k}" for k in rng.choice(4, 3, replace=False)}
+        else:
+            taken = {f"i{item}" for item in rng.choice(60, 8, replace=False)}
+        lines += [f"u{user},{item}" for item in sorted(taken)]
+    (home / "ratings.csv").write_text("user,item\n" + "\n".join(lines) + "\n")
+    return "ratings.csv"
+
+
+# ---- what is run -----------------------------------------------------------------------------------------------------
+
+SMALL = "--network unet:8,16 --latent-dim 32 --batch-size 2"
+CASES: dict[str, tuple[Callable[[Path], str], str, str]] = {
+    "reduce": (curve_npy, "reduce DATA --latent-dim 2 --epochs 60", "wins"),
+    "reduce, untrained": (curve_npy, f"reduce DATA --latent-dim 2 {UNTRAINED}", "loses"),
+    "reduce from disk": (curve_parquet, "reduce DATA --stream --latent-dim 2 --epochs 60", "wins"),
+    "reduce from disk, untrained": (curve_parquet, f"reduce DATA --stream --latent-dim 2 {UNTRAINED}", "loses"),
+    "denoise": (spiral_npy, "denoise DATA --noise gaussian:0.5 --latent-dim 8 --epochs 60", "wins"),
+    "denoise, untrained": (spiral_npy, f"denoise DATA --noise gaussian:0.5 {UNTRAINED}", "loses"),
+    "denoise pictures": (stripes_folder, "denoise DATA --noise gaussian:60/255 --epochs 60", "wins"),
+    "denoise pictures, untrained": (stripes_folder, "denoise DATA --noise gaussian:60/255 --epochs 0", "loses"),
+    "upscale": (stripes_folder, "upscale DATA --epochs 40 --held-out 0.4", "wins"),
+    "upscale, untrained": (stripes_folder, "upscale DATA --epochs 1 --lr 1 --clip 1e9 --held-out 0.4", "loses"),
+    "density": (spiral_npy, "density DATA --epochs 60", "wins"),
+    "density, untrained": (noise_npy, f"density DATA {UNTRAINED}", "loses"),
+    "generate": (spiral_npy, "generate DATA --epochs 60", "wins"),
+    "generate, untrained": (noise_npy, f"generate DATA {UNTRAINED}", "loses"),
+    "sparse": (planted_npy, "sparse DATA --latent-dim 128 --k 3 --epochs 20", "wins"),
+    "sparse, untrained": (planted_npy, "sparse DATA --latent-dim 128 --k 3 --epochs 1 --lr 1e-6", "loses"),
+    "anomaly": (hollow_csv, "anomaly DATA --label odd --epochs 30", "wins"),
+    "anomaly of correlations": (mixed_csv, "anomaly DATA --label odd --epochs 5 --latent-dim 2", "loses"),
+    "anomaly in a series": (rhythm_csv, "anomaly DATA --time when --label odd --window 24 --epochs 20", "wins"),
+    "anomaly of single values": (jumps_csv, "anomaly DATA --time when --label odd --window 64 --epochs 2", "loses"),
+    "anomaly in pictures": (lambda home: cloth_folder(home, True), "anomaly DATA --epochs 20", "wins"),
+    "anomaly of brightness": (lambda home: cloth_folder(home, False), "anomaly DATA --epochs 1", "loses"),
+    "recommend": (
+        lambda home: ratings_csv(home, True),
+        "recommend DATA --family vae --network dense:64 --latent-dim 32 --epochs 40",
+        "wins",
+    ),
+    "recommend, untrained": (
+        lambda home: ratings_csv(home, True),
+        f"recommend DATA --family vae --network dense:32 --latent-dim 8 {UNTRAINED}",
+        "loses",
+    ),
+    "segment": (outlines_folder, f"segment DATA --epochs 60 {SMALL} --held-out 0.3", "wins"),
+    "segment, untrained": (discs_folder, f"segment DATA --epochs 0 {SMALL} --held-out 0.4", "loses"),
+    "translate": (lambda home: sides_folder(home, True), f"translate DATA --epochs 60 {SMALL} --held-out 0.3", "wins"),
+    "translate to the same": (
+        lambda home: sides_folder(home, False),
+        f"translate DATA --epochs 2 {SMALL} --held-out 0.3",
+        "loses",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_first_line_says_who_wins(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    data, words, outcome = CASES[name]
+    spoken = ["fit", *words.replace("DATA", data(tmp_path)).split(), "-o", "run", "--quiet"]
+    assert main(spoken) == 0
+    first = capsys.readouterr().out.splitlines()[0]
+    report = json.loads((tmp_path / "run" / "report.json").read_text(encoding="utf-8"))
+    said = report["verdict"]
+    assert said["text"] == first
+    assert said["outcome"] == outcome, first
+    begins = f"The autoencoder {VERBS[outcome]} "
+    rival = next(each for each in report["baselines"] if first.startswith(f"{begins}{each}: "))
+    label = first.removeprefix(f"{begins}{rival}: ")
+    labels = {key: rf"[\w-]+ {re.escape(each['label'])} \S+ against" for key, each in report["metrics"].items()}
+    headline = next(key for key, pattern in labels.items() if re.match(pattern, label))
+    metric, theirs = report["metrics"][headline], report["baselines"][rival][headline]
+    ahead = metric["value"] < theirs if metric["better"] == "lower" else metric["value"] > theirs
+    assert ahead == (outcome == "wins")
+    known = [each[headline] for each in report["baselines"].values() if headline in each]
+    assert theirs == (min if metric["better"] == "lower" else max)(known)
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert f'<section class="verdict {outcome}">' in page
+
+
+def test_every_task_has_both() -> None:
+    import narrows.tasks  # noqa: F401
+
+    both = {(words.split()[0], outcome) for _, words, outcome in CASES.values()}
+    elsewhere = {"classify"}  # test_first_lines_classify.py
+    assert both == {(task, outcome) for task in set(TASKS) - elsewhere for outcome in VERBS}
