@@ -18,12 +18,13 @@ from narrows.journeys.outputs import decode, write_outputs
 from narrows.likelihood import Mixed
 from narrows.params import param
 from narrows.parts import as_part
-from narrows.tasks.base import Rows, Task
+from narrows.tasks.base import Evaluation, Rows, Task
 from narrows.training.seeds import seed_of
 
 __all__ = ["SMALL", "Learnt", "RowsJourney", "items_of", "rows_of", "settle", "size_of_images", "split"]
 
 _SHOWN = 10_000  # items on the map of the codes
+LEARNT = ("training", "cross-validated")  # splits whose measured rows are among those that were learnt from
 SMALL = 20  # fewer rows are not split: everything is measured on the rows that were learnt
 _HELD = 0.1  # of the rows are held out for the verdict ...
 _ENOUGH = 20  # ... but of few rows up to a quarter, to have so many
@@ -38,6 +39,8 @@ class Learnt:
     schema: Schema
     train: Rows
     test: Rows
+    split: str = "held-out"  # what the latter are: held-out, test, validation, training or cross-validated rows
+    remarks: tuple[str, ...] = ()  # what a reader of the verdict must know of the data
 
 
 class RowsJourney(Journey):
@@ -70,7 +73,8 @@ class RowsJourney(Journey):
             held, notes = self.own_rows(request.valid, schema, learn)
         of_columns = schema.told(source) if start is None else gaps(schema, source)
         said = as_treated(task, (*notes, *of_columns, *schema.warnings(source)))
-        for note in said:
+        remarks = self.remarks(source, schema)
+        for note in (*said, *remarks):
             say(note)
         X = encoded(task, schema, learn)
         settle(task, request, X, schema, labelled=learn.labels is not None)
@@ -78,8 +82,8 @@ class RowsJourney(Journey):
         say(f"{task.name}: {len(learn):,} rows of {_by(schema.shape)} values from {source.name}")
         task.fit(X, label_names(learn))
         train, test = (rows_of(values, of, schema) for values, of in ((X, learn), (encoded(task, schema, held), held)))
-        self.learnt = Learnt(task, source, schema, train, test)
-        if where != "training":
+        self.learnt = Learnt(task, source, schema, train, test, where, remarks)
+        if where not in LEARNT:
             for note in copied(train.X, test.X):
                 say(note)
                 said.append(note)
@@ -87,7 +91,7 @@ class RowsJourney(Journey):
             "name": source.name,
             "rows": len(source) + (len(source.test) if source.test is not None else 0),
             "used": len(learn),
-            "held_out": len(held) if where != "training" else 0,
+            "held_out": len(held) if where not in LEARNT else 0,
             "values per row": _by(schema.shape),
             "fingerprint": source.fingerprint()[:16],
             **({} if task.reads_missing else counted(schema, source)),
@@ -98,8 +102,17 @@ class RowsJourney(Journey):
     def judge(self) -> Judged:
         """Measure on the rows that were put aside."""
         made = self.learnt
-        evaluation = made.task.evaluate(made.train, made.test)
+        evaluation = self.evaluation(made)
+        evaluation.notes[:0] = made.remarks
         return Judged(evaluation, made.task.as_read(made.test), items_of(made) if made.task.mapped else None)
+
+    def evaluation(self, learnt: Learnt) -> Evaluation:
+        """Return how the fitted task does on the rows that were put aside."""
+        return learnt.task.evaluate(learnt.train, learnt.test)
+
+    def remarks(self, source: Source, schema: Schema) -> tuple[str, ...]:
+        """Return what makes a verdict on these rows say less, or more, than it seems to."""
+        return ()
 
     def write(self, folder: Path) -> list[Path]:
         """Write the outputs for all rows of the data."""

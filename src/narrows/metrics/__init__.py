@@ -19,6 +19,7 @@ from narrows.metrics.masks import (
     pixel_accuracy,
 )
 from narrows.metrics.ranking import coverage, gini, mean_popularity, ndcg_at_k, recall_at_k
+from narrows.metrics.resampling import Spread, resampled_spread, stratified_folds
 from narrows.metrics.rows import (
     knn_accuracy,
     mae,
@@ -33,6 +34,7 @@ from narrows.metrics.rows import (
 
 __all__ = [
     "Features",
+    "Spread",
     "auroc",
     "auroc_gaps",
     "average_precision",
@@ -62,7 +64,9 @@ __all__ = [
     "r2",
     "r2_columns",
     "recall_at_k",
+    "resampled_spread",
     "squared_error",
     "ssim",
+    "stratified_folds",
     "trustworthiness",
 ]

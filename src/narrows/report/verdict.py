@@ -8,6 +8,7 @@ from narrows.report.numbers import number, together
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from narrows.metrics import Spread
     from narrows.tasks.base import Evaluation
 
 __all__ = ["first_line", "verdict"]
@@ -25,6 +26,7 @@ def verdict(
     better: str = "lower",
     rows: int,
     difference: "NDArray[Any] | None" = None,
+    spread: "Spread | None" = None,
     unit: str = "row",
     absolute: bool = False,
 ) -> dict[str, str]:
@@ -45,6 +47,8 @@ def verdict(
     difference : ndarray, optional
         Measure of the model minus that of the competitor for each row. The two are level when its mean is within two
         standard errors of zero (of few rows within more, by Student's t), or has another sign than the two metrics.
+    spread : Spread, optional
+        The standard error of the mean difference, where the rows were measured in folds and are not independent.
     unit : str
         What a row is, for example ``"user"``.
     absolute : bool
@@ -72,7 +76,7 @@ def verdict(
             f"{name} cannot be compared with {baseline_name}: {metric} {number(value)} against {number(baseline_value)}"
         )
         return {"text": f"{text} ({counted}).", "outcome": "none"}
-    noise = _noise(difference, value, baseline_value, unit)
+    noise = _noise(difference, value, baseline_value, unit, spread)
     ahead = value < baseline_value if better == "lower" else value > baseline_value
     scale = 0.0 if absolute else abs(baseline_value)
     if better == "higher" and 0 < baseline_value < 1:
@@ -104,6 +108,7 @@ def first_line(evaluation: "Evaluation", rows: str) -> dict[str, str]:
         rows=evaluation.rows,
         unit=evaluation.unit,
         difference=evaluation.difference,
+        spread=evaluation.spread,
         absolute=evaluation.absolute,
     )
 
@@ -125,7 +130,9 @@ def change(value: float, reference: float, absolute: bool = False) -> str:
     return f"{share:.0f} % {way}" if share >= 10 or share == 0 else f"{number(share, 2)} % {way}"
 
 
-def _noise(difference: "NDArray[Any] | None", value: float, baseline: float, unit: str) -> str:
+def _noise(
+    difference: "NDArray[Any] | None", value: float, baseline: float, unit: str, spread: "Spread | None" = None
+) -> str:
     """Why the rows leave open which of the two is better; empty when they do not.
 
     Few rows settle it too, when all of them say the same and one of the two is more than twice the other.
@@ -140,9 +147,11 @@ def _noise(difference: "NDArray[Any] | None", value: float, baseline: float, uni
         return f"too few {unit}s to tell"
     if not np.isfinite(gaps).all():
         return f"{unit}s without a finite error"
-    if ((gaps > 0).all() or (gaps < 0).all()) and not 0.5 <= value / (baseline or np.inf) <= 2:
+    if spread is None and ((gaps > 0).all() or (gaps < 0).all()) and not 0.5 <= value / (baseline or np.inf) <= 2:
         return ""
     if gaps.mean() * (value - baseline) < 0:
         return f"the {unit}s do not agree with their total"
-    error = gaps.std(ddof=1) / np.sqrt(len(gaps))
-    return "the difference is within its noise" if abs(gaps.mean()) < t.ppf(_SURE, len(gaps) - 1) * error else ""
+    error, freedom = gaps.std(ddof=1) / np.sqrt(len(gaps)), len(gaps) - 1
+    if spread is not None:
+        error, freedom = spread.error, spread.freedom
+    return "the difference is within its noise" if abs(gaps.mean()) < t.ppf(_SURE, freedom) * error else ""

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from narrows.errors import InputError
 from narrows.estimator import Estimator
 from narrows.inputs import unit
+from narrows.metrics.resampling import Spread
 from narrows.params import TASKS, check_params, kebab, param, register
 from narrows.parts import as_part
 
@@ -68,7 +69,7 @@ class Evaluation:
     headline: str  # the metric that the verdict is about
     rival: str  # the best competitor
     rows: int
-    difference: np.ndarray | None = None  # per row: the task's error minus the rival's
+    difference: np.ndarray | None = None  # per row: the headline of the task minus that of the rival
     pictures: list[Picture] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     tables: list[dict[str, Any]] = field(default_factory=list)  # for the page: title, lead, columns, rows
@@ -76,6 +77,7 @@ class Evaluation:
     unit: str = "row"  # what is counted in rows
     piece: str = "row"  # what is learnt from, and the loss is counted by
     flags: dict[str, Any] | None = None  # of a threshold that may change: how many rows are flagged at any rate
+    spread: Spread | None = None  # of the difference, where rows were measured in folds that share what they learn from
 
 
 @dataclass_transform(kw_only_default=True)
