@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-__all__ = ["Leak", "leaks"]
+from .source import Source
+from .table_schema import TableSchema
+from .tables import TableSource
+
+if TYPE_CHECKING:
+    from .schema import Schema
+
+__all__ = ["Leak", "leak_notes", "leaks"]
 
 _SURE = 0.99  # share of the rows of a class, on average over the classes, that a leak tells
 _ROWS, _OF_CLASS = 30, 5  # labelled rows, and those of a class: of fewer many an honest column tells all ...
@@ -32,14 +40,12 @@ class Leak(NamedTuple):
 
         Examples
         --------
-        >>> Leak("alive", 1.0).said("'survived'", "--drop alive")[:69]
-        "'alive' determines 'survived' in every labelled row: the verdict is t"
+        >>> Leak("alive", 1.0).said("'survived'", "--drop alive")[:66]
+        "'alive' determines 'survived' in every labelled row. If it is made"
         """
         rows = "in every labelled row" if self.share == 1 else f"in {100 * self.share:.4g} % of the labelled rows"
-        return (
-            f"{self.column!r} determines {label} {self.by + ', ' if self.by else ''}{rows}: the verdict is that of a "
-            f"copy of the label. If it is made from the label, or known only after it, leave it out: {hint}"
-        )
+        determines = " ".join(filter(None, (f"{self.column!r} determines {label}", self.by, rows)))
+        return f"{determines}. If it is made from the label, or known only after it, leave it out: {hint}."
 
 
 def leaks(frame: pl.DataFrame, labels: NDArray[np.int64]) -> list[Leak]:
@@ -65,6 +71,26 @@ def leaks(frame: pl.DataFrame, labels: NDArray[np.int64]) -> list[Leak]:
     few = _some(places, max(_OF_CLASS, _FIRST[1] // len(classes)))
     likely = [series.name for series in frame[rows[few]] if _leak(series, places[few], _FIRST[0])]
     return [leak for name in likely if (leak := _leak(frame[name][rows], places, _SURE))]
+
+
+def leak_notes(source: Source, schema: Schema, label: str | None) -> tuple[str, ...]:
+    """Say which of a table's columns that a schema reads determine the labels; ``label`` is their column, if one is.
+
+    Examples
+    --------
+    >>> from narrows.data import read
+    >>> from narrows.data.labels import with_label
+    >>> frame = pl.DataFrame({"y": [0, 1] * 20, "alive": ["no", "yes"] * 20, "x": range(5, 45)})
+    >>> source = with_label(read(frame), "y")
+    >>> leak_notes(source, source.fit_schema(), "y")[0][:46]
+    "'alive' determines 'y' in every labelled row. I"
+    """
+    if not isinstance(source, TableSource) or not isinstance(schema, TableSchema) or source.labels is None:
+        return ()
+    found = leaks(source.frame.select(column.name for column in schema.columns), source.labels)
+    return tuple(
+        leak.said(repr(label) if label else "the label", f"--drop {shlex.quote(leak.column)}") for leak in found
+    )
 
 
 def _some(places: Ints, per_class: int) -> Ints:
@@ -128,7 +154,7 @@ def by_value(codes: Ints, places: Ints) -> NDArray[np.bool_]:
 
 
 def by_order(codes: Ints, places: Ints) -> NDArray[np.bool_]:
-    """Return which rows are in their class's interval, for the best intervals with a class each, in the order of medians.
+    """Return which rows are in the interval of their class: the best intervals, a class each, in the order of medians.
 
     Examples
     --------

@@ -6,6 +6,7 @@ import numpy as np
 
 from narrows.data import Schema, Source
 from narrows.data.labels import same_classes, with_folders, with_labels
+from narrows.data.leaks import leak_notes
 from narrows.errors import InputError
 from narrows.journeys.base import Request, Say
 from narrows.journeys.rows import Learnt, RowsJourney
@@ -69,6 +70,10 @@ class LabelledJourney(RowsJourney):
         rank = np.arange(len(order)) - np.searchsorted(labels[order], labels[order])
         held = np.sort(order[rank < wanted[labels[order]]])
         return source.take(np.delete(np.arange(len(source)), held)), source.take(held), "held-out"
+
+    def caveats(self, source: Source, schema: Schema) -> tuple[str, ...]:
+        """Name the columns that determine the label."""
+        return leak_notes(source, schema, self.label)
 
     def evaluation(self, learnt: Learnt) -> Evaluation:
         """Return how the classifier does on labels that were put aside, or by cross-validation."""

@@ -10,6 +10,7 @@ import numpy as np
 from narrows.data import Schema, Source, read, schema_from_json
 from narrows.data.check import require_range
 from narrows.data.labels import label_names, same_classes, with_label
+from narrows.data.without import without_columns
 from narrows.errors import InputError
 from narrows.journeys.base import Items, Journey, Judged, Request, Say
 from narrows.journeys.copies import copied
@@ -40,7 +41,7 @@ class Learnt:
     train: Rows
     test: Rows
     split: str = "held-out"  # what the latter are: held-out, test, validation, training or cross-validated rows
-    remarks: tuple[str, ...] = ()  # what a reader of the verdict must know of the data
+    caveats: tuple[str, ...] = ()  # what a reader of the verdict must know of the data
 
 
 class RowsJourney(Journey):
@@ -56,6 +57,7 @@ class RowsJourney(Journey):
 
     image_size: str | None = param(None, "HEIGHTxWIDTH that images of a folder are brought to")
     label: str | None = param(None, "the column of a table that holds labels; nothing is learnt from it")
+    drop: str | None = param(None, "columns of a table that are left out, with commas between")
 
     def fit(self, task: Task, request: Request, say: Say) -> dict[str, Any]:
         """Read the data, put some rows aside, and train on the others."""
@@ -73,8 +75,8 @@ class RowsJourney(Journey):
             held, notes = self.own_rows(request.valid, schema, learn)
         of_columns = schema.told(source) if start is None else gaps(schema, source)
         said = as_treated(task, (*notes, *of_columns, *schema.warnings(source)))
-        remarks = self.remarks(source, schema)
-        for note in (*said, *remarks):
+        caveats = self.caveats(source, schema)
+        for note in (*said, *caveats):
             say(note)
         X = encoded(task, schema, learn)
         settle(task, request, X, schema, labelled=learn.labels is not None)
@@ -82,7 +84,7 @@ class RowsJourney(Journey):
         say(f"{task.name}: {len(learn):,} rows of {_by(schema.shape)} values from {source.name}")
         task.fit(X, label_names(learn))
         train, test = (rows_of(values, of, schema) for values, of in ((X, learn), (encoded(task, schema, held), held)))
-        self.learnt = Learnt(task, source, schema, train, test, where, remarks)
+        self.learnt = Learnt(task, source, schema, train, test, where, caveats)
         if where not in LEARNT:
             for note in copied(train.X, test.X):
                 say(note)
@@ -103,15 +105,15 @@ class RowsJourney(Journey):
         """Measure on the rows that were put aside."""
         made = self.learnt
         evaluation = self.evaluation(made)
-        evaluation.notes[:0] = made.remarks
+        evaluation.caveats = made.caveats
         return Judged(evaluation, made.task.as_read(made.test), items_of(made) if made.task.mapped else None)
 
     def evaluation(self, learnt: Learnt) -> Evaluation:
         """Return how the fitted task does on the rows that were put aside."""
         return learnt.task.evaluate(learnt.train, learnt.test)
 
-    def remarks(self, source: Source, schema: Schema) -> tuple[str, ...]:
-        """Return what makes a verdict on these rows say less, or more, than it seems to."""
+    def caveats(self, source: Source, schema: Schema) -> tuple[str, ...]:
+        """Return what a reader of a verdict on these rows must know to believe it."""
         return ()
 
     def write(self, folder: Path) -> list[Path]:
@@ -128,19 +130,23 @@ class RowsJourney(Journey):
         schema = schema_from_json(card["schema"])
         if request.decode:
             return decode(task, schema, request.data, out)
-        source = self.named(read(request.data, like=schema), card.get("classes") or ())
+        source = self.named(self.read(request.data, schema), card.get("classes") or ())
         for words in as_treated(task, (*source.notes, *schema.warnings(source), *gaps(schema, source))):
             say(words)
         return self.put(task, schema, source, encoded(task, schema, source), out, fresh=True)
 
     def open(self, data: str, like: Schema | None = None) -> Source:
         """Read rows, with their labels where there are some; ``like`` is the schema of the run that is gone on from."""
-        return self.named(read(data, like=like, image_size=size_of_images(self.image_size)))
+        return self.named(self.read(data, like, size_of_images(self.image_size)))
+
+    def read(self, data: str, like: Schema | None, image_size: tuple[int, int] | None = None) -> Source:
+        """Read rows without the columns that are to be left out; ``like`` is the schema of the fit."""
+        return without_columns(read(data, like=like, image_size=image_size), self.drop, fitted=like is not None)
 
     def own_rows(self, data: str, schema: Schema, source: Source) -> tuple[Source, tuple[str, ...]]:
         """Return the user's own rows to measure on, and the notes on the data; rows that do not fit are refused."""
         try:
-            held = self.measured(read(data, like=schema), source)
+            held = self.measured(self.read(data, schema), source)
             schema.encode(held)
         except InputError as error:
             came = f"--valid {data} does not fit {source.name}: {error.came}"

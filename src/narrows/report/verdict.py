@@ -98,7 +98,7 @@ def verdict(
 def first_line(evaluation: "Evaluation", rows: str) -> dict[str, str]:
     """Return the verdict of an evaluation on held-out, test or training ``rows``."""
     metric, rival = evaluation.metrics[evaluation.headline], evaluation.rival
-    return verdict(
+    said = verdict(
         "The autoencoder",
         metric.value,
         rival,
@@ -111,6 +111,7 @@ def first_line(evaluation: "Evaluation", rows: str) -> dict[str, str]:
         spread=evaluation.spread,
         absolute=evaluation.absolute,
     )
+    return said | {"text": " ".join((said["text"], *evaluation.caveats))}
 
 
 def change(value: float, reference: float, absolute: bool = False) -> str:

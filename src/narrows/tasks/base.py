@@ -77,6 +77,7 @@ class Evaluation:
     unit: str = "row"  # what is counted in rows
     piece: str = "row"  # what is learnt from, and the loss is counted by
     flags: dict[str, Any] | None = None  # of a threshold that may change: how many rows are flagged at any rate
+    caveats: tuple[str, ...] = ()  # sentences that a reader of the verdict must know
     spread: Spread | None = None  # of the difference, where rows were measured in folds that share what they learn from
 
 
