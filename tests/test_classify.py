@@ -176,6 +176,12 @@ def test_it_is_cloned_with_its_settings() -> None:
 # ---- from the command line -------------------------------------------------------------------------------------------
 
 
+@pytest.fixture(autouse=True)
+def one_repeat(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cross-validate once: tests of how often have files of their own."""
+    monkeypatch.setattr("narrows.tasks.classify_judge._REPEATS", 1)
+
+
 @pytest.fixture(scope="module")
 def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """178 wines: three in ten with a label, unequal classes, one class with one row, names as text."""

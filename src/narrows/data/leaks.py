@@ -82,8 +82,8 @@ def leak_notes(source: Source, schema: Schema, label: str | None) -> tuple[str, 
     >>> from narrows.data.labels import with_label
     >>> frame = pl.DataFrame({"y": [0, 1] * 20, "alive": ["no", "yes"] * 20, "x": range(5, 45)})
     >>> source = with_label(read(frame), "y")
-    >>> leak_notes(source, source.fit_schema(), "y")[0][:46]
-    "'alive' determines 'y' in every labelled row. I"
+    >>> leak_notes(source, source.fit_schema(), "y")[0][:45]
+    "'alive' determines 'y' in every labelled row."
     """
     if not isinstance(source, TableSource) or not isinstance(schema, TableSchema) or source.labels is None:
         return ()

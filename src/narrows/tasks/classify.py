@@ -56,6 +56,7 @@ class CodeClassifier(ClassifierMixin, Task, name="classify"):
     )
     fitted = ("classes_", "history_", "stopped_", "finished_")
     reads_shares = True
+    about_labels = True
 
     prefit: bool = param(False, "the autoencoder is fitted already")
     pretrain: bool = param(True, "fit the autoencoder before the labels are learnt")
