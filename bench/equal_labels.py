@@ -47,7 +47,12 @@ LEARNERS: dict[str, Learner] = {"centroid": centroid, "neighbour": neighbour, "s
 
 def outcome(labels: int, draw: int, learner: str = "centroid", competitors: int = 1) -> str:
     """Return the outcome of the verdict on equal methods, each of which sees columns of its own, drawn alike."""
-    names = (TUNED, LOGISTIC, NETWORK, "another network")[: competitors + 1]
+    return outcomes(labels, draw, learner, (competitors,))[0]
+
+
+def outcomes(labels: int, draw: int, learner: str, competitors: tuple[int, ...]) -> list[str]:
+    """Return the outcome beside one competitor, or beside the best of several."""
+    names = (TUNED, LOGISTIC, NETWORK, "another network")[: max(competitors) + 1]
     rng = np.random.default_rng([draw, labels])
     y = (np.arange(labels) < labels // 2).astype(int)
     X = rng.normal(size=(len(names), labels, COLUMNS)) + SHIFT * y[:, None]
@@ -60,14 +65,18 @@ def outcome(labels: int, draw: int, learner: str = "centroid", competitors: int 
                 learn, test = parts != fold, parts == fold
                 seen[test] = LEARNERS[learner](own[learn], y[learn], own[test])
             answers.setdefault(name, []).append(Shares(np.eye(2)[seen], np.array([0, 1])))
-    answers[PROBE] = answers[TUNED]
-    return first_line(evaluated(CodeClassifier(), answers, y, y, folds), "cross-validated")["outcome"]
+    found = []
+    for count in competitors:
+        some = {name: answers[name] for name in names[: count + 1]} | {PROBE: answers[TUNED]}
+        evaluation = evaluated(CodeClassifier(), some, y, y, folds)
+        found.append(first_line(evaluation, "cross-validated")["outcome"])
+    return found
 
 
-def named(labels: int, draws: int, learner: str, competitors: int) -> float:
-    """Return the share of the draws in which a winner is named."""
-    found = [outcome(labels, draw, learner, competitors) for draw in range(draws)]
-    return sum(each in ("wins", "loses") for each in found) / draws
+def named(labels: int, draws: int, learner: str, competitors: tuple[int, ...]) -> list[float]:
+    """Return the share of the draws in which a winner is named, beside so many competitors."""
+    found = [outcomes(labels, draw, learner, competitors) for draw in range(draws)]
+    return [sum(each in ("wins", "loses") for each in column) / draws for column in zip(*found, strict=True)]
 
 
 def main() -> None:
@@ -78,8 +87,8 @@ def main() -> None:
     print("winners named among equal methods, % of", draws, "draws: one competitor, the best of three")
     for learner in LEARNERS:
         for labels in LABELS:
-            shares = [100 * named(labels, draws, learner, competitors) for competitors in (1, 3)]
-            print(f"{learner:<10}{labels:>5} labels  {shares[0]:5.1f}  {shares[1]:5.1f}", flush=True)
+            one, best = named(labels, draws, learner, (1, 3))
+            print(f"{learner:<10}{labels:>5} labels  {100 * one:5.1f}  {100 * best:5.1f}", flush=True)
 
 
 if __name__ == "__main__":

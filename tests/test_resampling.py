@@ -51,13 +51,11 @@ def test_the_spread_is_that_of_nadeau_and_bengio() -> None:
     assert found.freedom == 4
 
 
-@pytest.mark.parametrize(("labels", "learner", "competitors"), [(20, "stump", 3), (60, "centroid", 1)])
-def test_equal_methods_have_no_winner(
-    labels: int, learner: str, competitors: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize(("labels", "learner"), [(20, "stump"), (60, "centroid")])
+def test_equal_methods_have_no_winner(labels: int, learner: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(BENCH)
     bench = import_module("equal_labels")
-    assert bench.named(labels, 40, learner, competitors) <= 0.06
+    assert max(bench.named(labels, 40, learner, (1, 3))) <= 0.06
 
 
 def test_a_better_method_is_named() -> None:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.metrics import log_loss
 
 from narrows.baselines import LogisticBaseline
 from narrows.errors import InputError
@@ -108,7 +107,9 @@ def measures(shares: Shares, truth: np.ndarray) -> dict[str, float]:
     return {
         "accuracy": float((shares.seen == truth).mean()),
         "balanced": float(np.mean(recalls)),
-        "log_loss": float(log_loss(truth, values / values.sum(1, keepdims=True), labels=every)),
+        "log_loss": float(
+            np.mean(np.log(values.sum(1) / values[np.arange(len(truth)), np.searchsorted(every, truth)]))
+        ),
     }
 
 
