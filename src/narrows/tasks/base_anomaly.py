@@ -26,8 +26,8 @@ def strange_names(names: Iterable[Any], *, zero: bool = False) -> list[bool] | N
     ([False, True], None, [False, True, True])
     """
     texts = [str(name).strip().lower() for name in names]
-    if {*texts} & (_WORDS | ({"0", "0.0"} if zero else set())):
+    signed = {"-1", "-1.0"} & {*texts}
+    if {*texts} & (_WORDS | ({"0", "0.0"} if zero and not signed else set())):
         return [text not in _ORDINARY for text in texts]
-    words = dict.fromkeys(_ORDINARY, False) | dict.fromkeys(_STRANGE, True)
-    known = _SIGNS if {"-1", "-1.0"} & {*texts} else words
+    known = _SIGNS if signed else dict.fromkeys(_ORDINARY, False) | dict.fromkeys(_STRANGE, True)
     return [known[text] for text in texts] if known.keys() >= {*texts} else None
