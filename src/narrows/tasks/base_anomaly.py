@@ -5,7 +5,7 @@ from typing import Any
 
 __all__ = ["ACCEPTED", "strange_names"]
 
-ACCEPTED = "0 (ordinary) and 1 (anomalous), 1 and -1, false and true, or a word such as normal and any others"
+ACCEPTED = "0 (ordinary) and 1 (anomalous), 1 and -1, false and true, or words such as normal and anomaly"
 _WORDS = {"ordinary", "normal", "inlier", "good", "benign", "ok", "healthy", "legitimate", "genuine", "정상", "양품"}
 _ORDINARY = _WORDS | {"0", "0.0", "false", "no"}
 _STRANGE = {"1", "1.0", "true", "yes", "anomalous", "anomaly", "abnormal", "outlier", "bad"}

@@ -57,6 +57,8 @@ def with_budgets(task: "CodeClassifier", evaluation: Evaluation, train: Rows, he
         if (few := int(np.minimum(counts, per_class).sum())) <= len(y) // 2:
             runs = [accuracies(task, X, y, subsets(y, per_class, seed), held, seed, steps) for seed in range(repeats)]
             found[few] = {name: [run[name] for run in runs] for name in names}
+    if held is None and not found:
+        return evaluation  # what there is to say stands in the table of the cross-validation
     whole = {TUNED: evaluation.metrics["accuracy"].value, PROBE: evaluation.metrics["probe"].value}
     whole |= {name: evaluation.baselines[name]["accuracy"] for name in (NETWORK, LOGISTIC)}
     lead = (
