@@ -124,11 +124,12 @@ def labelled(source: Source, name: str) -> Source:
         kept = without_column(source, name)
         made: Source = replace(kept, notes=(*kept.notes, note, *words))
         labels = found.to_numpy()
-    elif name == "y" and source.class_names is not None and (strange := strange_names(source.class_names)):
+    elif name == "y" and source.class_names is not None and (strange := strange_names(source.class_names, zero=True)):
         missing = 0 if source.labels is None else int((source.labels < 0).sum())
         if missing:
             raise InputError(f"{missing} rows of {source.name!r} have no label in 'y'", accepted, "leave them out")
-        made, labels = source, np.array(strange)[source.labels]
+        made = replace(source, notes=(*source.notes, *_read_as(name, source.class_names)))
+        labels = np.array(strange)[source.labels]
     else:
         columns = source.frame.columns if isinstance(source, TableSource) else []
         own = ["y"] if source.labels is not None and name != "y" else []  # beside the rows of an .npz file
@@ -149,9 +150,16 @@ def _marks(column: pl.Series, accepted: str) -> tuple[pl.Series, list[str]]:
     if odd:
         shown = ", ".join("missing" if each is None else repr(each) for each in odd[:3])
         raise InputError(f"the label column {column.name!r} holds {shown}", accepted, "--label COLUMN")
-    sides = [listed([repr(word) for word, strange in known.items() if strange == side]) for side in (False, True)]
-    said = f"{column.name!r}: {sides[0]} is read as ordinary, everything else as anomalous ({sides[1]})"
-    return found, [said] if any(strange_names([word]) is None for word in different) else []
+    return found, _read_as(column.name, different)
+
+
+def _read_as(name: str, labels: Sequence[str]) -> list[str]:
+    """Say which labels are read as ordinary where the others have no meaning of their own."""
+    if all(strange_names([label]) is not None for label in labels):
+        return []
+    strange = strange_names(labels, zero=True) or []
+    sides = [listed([repr(each) for each, odd in zip(labels, strange, strict=True) if odd == side]) for side in (0, 1)]
+    return [f"{name!r}: {sides[0]} is read as ordinary, everything else as anomalous ({sides[1]})"]
 
 
 def reasons(schema: TableSchema, source: Source, parts: np.ndarray, expected: np.ndarray) -> dict[str, pl.Series]:
