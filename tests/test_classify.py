@@ -23,7 +23,8 @@ from narrows.data.labels import with_labels
 from narrows.errors import InputError
 from narrows.report import figures
 from narrows.tasks.base import Rows
-from narrows.tasks.classify_budgets import Shares, affordable, measures, rivals, subsets
+from narrows.tasks.base_classify import Shares, measures, rivals
+from narrows.tasks.classify_budgets import affordable, subsets
 
 X, Y = load_digits(return_X_y=True)
 X = X.astype(np.float32) / 16
@@ -148,7 +149,7 @@ def test_evaluation_knows_when_it_wins_and_when_it_loses(monkeypatch: pytest.Mon
 
 
 def test_rows_that_are_measured_are_evenly_spaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("narrows.tasks.classify_budgets._MOST", 10)
+    monkeypatch.setattr("narrows.tasks.classify_judge.MOST", 10)
     model = nw.CodeClassifier(estimator=code(epochs=1), tune_epochs=1, random_state=0).fit(X[:40], Y[:40])
     order = np.argsort(Y[40:140], kind="stable")
     found = model.evaluate(Rows(X[:40], Y[:40]), Rows(X[40:140][order], Y[40:140][order]))
@@ -173,6 +174,12 @@ def test_it_is_cloned_with_its_settings() -> None:
 
 
 # ---- from the command line -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True)
+def one_repeat(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cross-validate once: tests of how often have files of their own."""
+    monkeypatch.setattr("narrows.tasks.classify_judge._REPEATS", 1)
 
 
 @pytest.fixture(scope="module")

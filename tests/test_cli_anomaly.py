@@ -239,3 +239,15 @@ def test_a_label_that_an_npz_file_lacks_is_answered_with_the_one_that_it_has(tmp
     np.savez(tmp_path / "rows.npz", X=np.random.default_rng(0).normal(size=(30, 3)), y=np.repeat([0, 1], 15))
     assert main(["fit", "anomaly", str(tmp_path / "rows.npz"), "--label", "yy", "-o", str(tmp_path / "run")]) == 2
     assert capsys.readouterr().err.strip().endswith("Accepted: y, c0, c1, c2. Try: --label y.")
+
+
+@pytest.mark.parametrize(
+    ("ordinary", "others"), [("normal", ["smurf", "neptune"]), ("OK", ["short", "open"]), (0, [1, 2])]
+)
+def test_one_ordinary_word_stands_against_all_others(ordinary: object, others: list[object], tmp_path: Path) -> None:
+    table = frame(100, 0).drop("bad").with_columns(label=pl.Series([ordinary] * 94 + others * 3))
+    _, report, _ = fit(tmp_path, table, "--label", "label")
+    assert (report["data"]["used"] + report["data"]["held_out"]) == 100
+    note = next(note for note in report["data"]["notes"] if "everything else as anomalous" in note)
+    assert all(repr(str(word).lower()) in note for word in (ordinary, *others))
+    assert any("6 of 100 rows are anomalous" in note for note in report["data"]["notes"])

@@ -113,3 +113,12 @@ def test_a_file_of_labels_without_a_header_keeps_its_first_label(content: str, t
     names = label_names(with_labels(read(np.eye(3)), tmp_path / "labels.csv"))
     assert names is not None
     assert names.tolist() == [expected.get(row, "") for row in range(3)]
+
+
+def test_identifiers_are_shown_as_they_are_typed_and_lost_zeros_are_named(tmp_path: Path) -> None:
+    rows = pl.DataFrame({"patient_id": [f"{place:05d}" for place in range(40)], "x": np.arange(40) / 7})
+    rows.write_csv(tmp_path / "rows.csv")
+    (tmp_path / "few.csv").write_text("patient_id,kind\n20,a\n21,b\n22,b\n")
+    with pytest.raises(InputError, match=r"such as '00000' \(patient_id\).*keep the zeros") as caught:
+        with_labels(read(tmp_path / "rows.csv"), tmp_path / "few.csv")
+    assert "np." not in str(caught.value)

@@ -133,6 +133,9 @@ def _small(commands: Any) -> None:
     made = _command(commands, "check", "say what would go wrong with data, before training", "DATA")
     made.add_argument("data", metavar="DATA", help=DATA)
     made.add_argument("--likelihood", help="also check that the values are in this likelihood's range")
+    made.add_argument(
+        "--label", metavar="COLUMN", help="the column that holds labels; those that give it away are named"
+    )
     made = _command(commands, "recipe", "train a system of the founding documents and show its evidence", "[NAME]")
     made.add_argument("name", metavar="NAME", nargs="?", help="which one; none: list them")
     made.add_argument("-o", "--output", metavar="RUN", help="folder for models and report (runs/NAME)")

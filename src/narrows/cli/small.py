@@ -37,7 +37,7 @@ def check(options: Options) -> int:
     from narrows.data import read
 
     source = read(options.data)
-    findings = examine(source, likelihood=options.likelihood)
+    findings = examine(source, likelihood=options.likelihood, label=options.label)
     for finding in findings:
         sys.stdout.write(f"{finding.level}: {'. '.join(filter(None, (finding.what, finding.fix)))}.\n")
     errors = any(finding.level == "error" for finding in findings)

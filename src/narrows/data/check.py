@@ -10,6 +10,9 @@ import numpy as np
 
 from narrows.errors import InputError
 
+from .label_hints import label_hints
+from .labels import with_label
+from .leaks import leak_notes
 from .source import Source, row_key
 
 if TYPE_CHECKING:
@@ -45,7 +48,9 @@ class Finding:
     fix: str = ""
 
 
-def check(source: object, *, likelihood: str | None = None, n_parameters: int | None = None) -> list[Finding]:
+def check(
+    source: object, *, likelihood: str | None = None, n_parameters: int | None = None, label: str | None = None
+) -> list[Finding]:
     """Look for what would go wrong in a fit.
 
     Parameters
@@ -56,6 +61,8 @@ def check(source: object, *, likelihood: str | None = None, n_parameters: int | 
         The likelihood of the model, whose range of values is checked.
     n_parameters : int, optional
         The number of the model's parameters, compared with the number of values.
+    label : str, optional
+        The column of a table that holds labels: columns that determine it are named.
 
     Returns
     -------
@@ -74,9 +81,14 @@ def check(source: object, *, likelihood: str | None = None, n_parameters: int | 
             source = read(source)
         except InputError as error:
             return [_refused(error)]
-    found = list(_rows(source))
+    try:
+        hints = () if label is not None else label_hints(source)
+        source = with_label(source, label)
+    except InputError as error:
+        return [_refused(error)]
+    found = [*_rows(source), *(Finding("note", words) for words in hints)]
     if not any(finding.level == "error" for finding in found):
-        found += _fit(source, likelihood, n_parameters)
+        found += _fit(source, likelihood, n_parameters, label)
     order = ("error", "warning", "note")
     return sorted(found, key=lambda finding: order.index(finding.level))
 
@@ -108,7 +120,7 @@ def _copies(source: Source) -> int:
     return len(source) - len({row_key(row) for row in cast("ArraySource", source).values})
 
 
-def _fit(source: Source, likelihood: str | None, n_parameters: int | None) -> Iterator[Finding]:
+def _fit(source: Source, likelihood: str | None, n_parameters: int | None, label: str | None) -> Iterator[Finding]:
     """Tell what the schema and the encoded values say."""
     try:
         schema = source.fit_schema()
@@ -116,6 +128,8 @@ def _fit(source: Source, likelihood: str | None, n_parameters: int | None) -> It
     except InputError as error:
         yield _refused(error)
         return
+    for words in leak_notes(source, schema, label):
+        yield Finding("warning", words.rstrip("."))
     for note in schema.told(source):
         if note not in source.notes:
             yield Finding("warning" if "left out" in note else "note", note)

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from narrows.errors import InputError, listed
 
 from .read import TEXT, read
-from .source import Source, row_numbers
+from .source import Source
 from .tables import TableSource
 from .tabular_files import text_table
+from .without import without_column
 
 __all__ = ["label_names", "same_classes", "with_folders", "with_label", "with_labels"]
 
@@ -60,7 +61,7 @@ def with_label(source: Source, column: str | None, class_names: Sequence[str] | 
     names = _classes(cells, source.name) if class_names is None else tuple(class_names)
     places = {name: place for place, name in enumerate(names)}
     labels = np.array([places.get(cell, -1) for cell in cells], np.int64)
-    kept = _without(source, column)
+    kept = without_column(source, column)
     said = _said(column, names, cells, int((labels < 0).sum()))
     return replace(kept, labels=labels, class_names=names, notes=(*kept.notes, said))
 
@@ -102,7 +103,9 @@ def with_labels(source: Source, file: str | Path) -> Source:
             strange.append(key)
     if (labels < 0).all():
         came = f"None of the identifiers in {table.name!r} is in {source.name!r} (the first is {strange[0]!r})"
-        raise InputError(came, f"identifiers such as {source.ids[0]!r} ({source.id_name})")
+        plain = {each.lstrip("0") for each in places}
+        zeros = "keep the zeros that they begin with: a spreadsheet drops them" if strange[0] in plain else ""
+        raise InputError(came, f"identifiers such as {str(source.ids[0])!r} ({source.id_name})", zeros)
     said = f"{table.name!r} gives {int((labels >= 0).sum()):,} of {len(source):,} rows one of {len(names)} labels"
     notes = [said, *unused] + (
         [f"{table.name!r}: {len(strange):,} labels belong to no row ({', '.join(strange[:3])})"] if strange else []
@@ -222,17 +225,3 @@ def _said(column: str, names: tuple[str, ...], cells: pl.Series, missing: int) -
     strange = f", of which unknown at fit: {', '.join(unknown[:3])}" if unknown else ""
     rest = f"; {missing} of {len(cells)} rows have none{strange}" if missing else ""
     return f"{column!r} holds the labels ({len(names)} class{'es' * (len(names) != 1)}), not a feature{rest}"
-
-
-def _without(source: TableSource, column: str) -> TableSource:
-    """Return the table without a column, also where that was taken for an identifier."""
-    others = tuple(name for name in source.id_columns if name != column)
-    notes = tuple(note for note in source.notes if column not in source.id_columns or f"{column!r}" not in note)
-    kept = replace(source, frame=source.frame.drop(column), id_columns=others, notes=notes)
-    if source.id_name == column:
-        kept = replace(kept, ids=row_numbers(len(source)), id_name="row")
-    if not kept.frame.drop(others).width:
-        raise InputError(
-            f"{source.name!r} has no column besides {column!r}", "columns to learn from", "another --label"
-        )
-    return kept

@@ -13,10 +13,13 @@ from narrows.data import Schema, Source
 from narrows.data.cells import as_text
 from narrows.data.columns import Column
 from narrows.data.file_form import in_file_form
+from narrows.data.label_hints import label_hints
+from narrows.data.leaks import leak_notes
 from narrows.data.levels import CategoryColumn
 from narrows.data.table_schema import TableSchema
 from narrows.data.tables import TableSource
-from narrows.errors import InputError
+from narrows.data.without import without_column
+from narrows.errors import InputError, listed
 from narrows.journeys.base import Request, Say
 from narrows.journeys.outputs import write_outputs, write_table
 from narrows.journeys.rows import RowsJourney, split
@@ -47,6 +50,11 @@ class AnomalyJourney(RowsJourney):
         counts = {"of these for the threshold": len(task.calibration_), "of these left out": task.n_set_aside_}
         return facts | counts
 
+    def open(self, data: str, like: Schema | None = None) -> Source:
+        """Read rows, and name the columns that may be a label which the user forgot."""
+        source = super().open(data, like)
+        return replace(source, notes=(*source.notes, *(label_hints(source) if self.label is None else ())))
+
     def named(self, source: Source, classes: Sequence[str] | None = None) -> Source:
         """Return rows with their labels, if a column holds them; after the fit it is a column too many."""
         if classes is not None:
@@ -58,6 +66,10 @@ class AnomalyJourney(RowsJourney):
                 source = replace(source, notes=tuple(notes))
             return replace(_bare(source), test=None if source.test is None else _bare(source.test))
         return labelled(source, self.label)
+
+    def caveats(self, source: Source, schema: Schema) -> tuple[str, ...]:
+        """Name the columns that determine the label."""
+        return leak_notes(source, schema, self.label)
 
     def divide(self, source: Source, seed: int) -> tuple[Source, Source, str]:
         """Put ordinary rows aside to be measured on, and all rows labelled as anomalous with them."""
@@ -107,24 +119,17 @@ def labelled(source: Source, name: str) -> Source:
     """Return rows whose labels are those of a column, which is no feature any more."""
     accepted = f"a column of {ACCEPTED}"
     if isinstance(source, TableSource) and name in source.frame.columns:
-        words = source.frame[name].cast(pl.String).str.strip_chars().str.to_lowercase()
-        different = words.drop_nulls().unique().to_list()
-        known = dict(zip(different, strange_names(different) or (), strict=False))
-        found = words.replace_strict(known, default=None, return_dtype=pl.Int64)
-        odd = words.filter(found.is_null()).unique().sort().to_list()
-        if odd or source.frame.width == 1:
-            shown = ", ".join("missing" if each is None else repr(each) for each in odd[:3])
-            came = f"the label column {name!r} holds {shown}" if odd else f"{name!r} is the only column"
-            raise InputError(came, accepted, "--label COLUMN")
-        others = tuple(each for each in source.id_columns if each != name)
+        found, words = _marks(source.frame[name], accepted)
         note = f"{name!r} is read as labels ({found.sum()} of {len(found)} rows are anomalous), not as a feature"
-        made: Source = replace(source, frame=source.frame.drop(name), id_columns=others, notes=(*source.notes, note))
+        kept = without_column(source, name)
+        made: Source = replace(kept, notes=(*kept.notes, note, *words))
         labels = found.to_numpy()
-    elif name == "y" and source.class_names is not None and (strange := strange_names(source.class_names)):
+    elif name == "y" and source.class_names is not None and (strange := strange_names(source.class_names, zero=True)):
         missing = 0 if source.labels is None else int((source.labels < 0).sum())
         if missing:
             raise InputError(f"{missing} rows of {source.name!r} have no label in 'y'", accepted, "leave them out")
-        made, labels = source, np.array(strange)[source.labels]
+        made = replace(source, notes=(*source.notes, *_read_as(name, source.class_names)))
+        labels = np.array(strange)[source.labels]
     else:
         columns = source.frame.columns if isinstance(source, TableSource) else []
         own = ["y"] if source.labels is not None and name != "y" else []  # beside the rows of an .npz file
@@ -133,6 +138,28 @@ def labelled(source: Source, name: str) -> Source:
         accepted = ", ".join([*own, *columns][:20]) or "a column of a table, or y, in an .npz file"
         raise InputError(f"{source.name!r} has no label column {name!r}", accepted, hint)
     return replace(made, labels=labels.astype(np.int64), class_names=_NAMES, test=None)
+
+
+def _marks(column: pl.Series, accepted: str) -> tuple[pl.Series, list[str]]:
+    """Return 1 for the rows that a column of labels calls anomalous, and a note where only one label has a meaning."""
+    words = column.cast(pl.String).str.strip_chars().str.to_lowercase()
+    different = words.drop_nulls().unique().sort().to_list()
+    known = dict(zip(different, strange_names(different, zero=True) or (), strict=False))
+    found = words.replace_strict(known, default=None, return_dtype=pl.Int64)
+    odd = words.filter(found.is_null()).unique().sort().to_list()
+    if odd:
+        shown = ", ".join("missing" if each is None else repr(each) for each in odd[:3])
+        raise InputError(f"the label column {column.name!r} holds {shown}", accepted, "--label COLUMN")
+    return found, _read_as(column.name, different)
+
+
+def _read_as(name: str, labels: Sequence[str]) -> list[str]:
+    """Say which labels are read as ordinary where the others have no meaning of their own."""
+    if all(strange_names([label]) is not None for label in labels):
+        return []
+    strange = strange_names(labels, zero=True) or []
+    sides = [listed([repr(each) for each, odd in zip(labels, strange, strict=True) if odd == side]) for side in (0, 1)]
+    return [f"{name!r}: {sides[0]} is read as ordinary, everything else as anomalous ({sides[1]})"]
 
 
 def reasons(schema: TableSchema, source: Source, parts: np.ndarray, expected: np.ndarray) -> dict[str, pl.Series]:

@@ -6,15 +6,17 @@ import numpy as np
 
 from narrows.data import Schema, Source
 from narrows.data.labels import same_classes, with_folders, with_labels
+from narrows.data.leaks import leak_notes
 from narrows.errors import InputError
 from narrows.journeys.base import Request, Say
-from narrows.journeys.rows import RowsJourney
+from narrows.journeys.rows import Learnt, RowsJourney
 from narrows.params import param
-from narrows.tasks.base import Task
+from narrows.tasks.base import Evaluation, Task
 
 __all__ = ["LabelledJourney"]
 
-_SMALL = 20  # fewer labels are not split: all are learnt from, and measured
+_FEW = 300  # labels: a part of fewer tells little, and all are judged by cross-validation ...
+_LEAST = 6  # ... unless there are fewer than so many: then all are learnt from, and measured
 _HELD = 0.2  # of the labels of every class are held out for the verdict ...
 _MOST = 10_000  # ... but no more than so many in all
 
@@ -22,7 +24,8 @@ _MOST = 10_000  # ... but no more than so many in all
 class LabelledJourney(RowsJourney):
     """A table with a label column, images in one folder per class, or any rows with a file of labels.
 
-    Rows without a label are learnt from without it. A part of the labelled rows is held out.
+    Rows without a label are learnt from without it. A part of the labelled rows is held out; where there are few, all
+    are learnt from, and the verdict is that of a cross-validation.
     """
 
     serves: ClassVar[tuple[str, ...]] = ("classify",)
@@ -49,14 +52,17 @@ class LabelledJourney(RowsJourney):
         return source
 
     def divide(self, source: Source, seed: int) -> tuple[Source, Source, str]:
-        """Hold out labelled rows of every class that has two or more; rows without a label are all learnt from."""
+        """Hold out labelled rows of every class that has two or more; rows without a label are all learnt from.
+
+        Of few labels none is held out: they are measured by cross-validation.
+        """
         labels = np.array(source.labels)
         if source.test is not None and source.test.labels is not None:
             return source, source.test, "test"
         known = np.flatnonzero(labels >= 0)
-        if len(known) < _SMALL:
-            return source, source.take(known), "training"
         counts = np.bincount(labels[known])
+        if len(known) < _FEW:
+            return source, source.take(known), "cross-validated" if counts[counts > 1].sum() >= _LEAST else "training"
         wanted = np.ceil(counts * min(_HELD, _MOST / len(known))).astype(int)
         wanted[counts < 2] = 0
         order = np.random.default_rng(seed).permutation(known)
@@ -64,6 +70,15 @@ class LabelledJourney(RowsJourney):
         rank = np.arange(len(order)) - np.searchsorted(labels[order], labels[order])
         held = np.sort(order[rank < wanted[labels[order]]])
         return source.take(np.delete(np.arange(len(source)), held)), source.take(held), "held-out"
+
+    def caveats(self, source: Source, schema: Schema) -> tuple[str, ...]:
+        """Name the columns that determine the label."""
+        return leak_notes(source, schema, self.label)
+
+    def evaluation(self, learnt: Learnt) -> Evaluation:
+        """Return how the classifier does on labels that were put aside, or by cross-validation."""
+        task: Any = learnt.task
+        return task.cross_validate(learnt.train) if learnt.split == "cross-validated" else super().evaluation(learnt)
 
     def fit(self, task: Task, request: Request, say: Say) -> dict[str, Any]:
         """Train, and count the labels."""

@@ -10,6 +10,7 @@ import numpy as np
 from narrows.data import Schema, Source, read, schema_from_json
 from narrows.data.check import require_range
 from narrows.data.labels import label_names, same_classes, with_label
+from narrows.data.without import without_columns
 from narrows.errors import InputError
 from narrows.journeys.base import Items, Journey, Judged, Request, Say
 from narrows.journeys.copies import copied
@@ -18,12 +19,13 @@ from narrows.journeys.outputs import decode, write_outputs
 from narrows.likelihood import Mixed
 from narrows.params import param
 from narrows.parts import as_part
-from narrows.tasks.base import Rows, Task
+from narrows.tasks.base import Evaluation, Rows, Task
 from narrows.training.seeds import seed_of
 
 __all__ = ["SMALL", "Learnt", "RowsJourney", "items_of", "rows_of", "settle", "size_of_images", "split"]
 
 _SHOWN = 10_000  # items on the map of the codes
+LEARNT = ("training", "cross-validated")  # splits whose measured rows are among those that were learnt from
 SMALL = 20  # fewer rows are not split: everything is measured on the rows that were learnt
 _HELD = 0.1  # of the rows are held out for the verdict ...
 _ENOUGH = 20  # ... but of few rows up to a quarter, to have so many
@@ -38,6 +40,8 @@ class Learnt:
     schema: Schema
     train: Rows
     test: Rows
+    split: str = "held-out"  # what the latter are: held-out, test, validation, training or cross-validated rows
+    caveats: tuple[str, ...] = ()  # what a reader of the verdict must know of the data
 
 
 class RowsJourney(Journey):
@@ -53,6 +57,7 @@ class RowsJourney(Journey):
 
     image_size: str | None = param(None, "HEIGHTxWIDTH that images of a folder are brought to")
     label: str | None = param(None, "the column of a table that holds labels; nothing is learnt from it")
+    drop: str | None = param(None, "columns of a table that are left out, with commas between")
 
     def fit(self, task: Task, request: Request, say: Say) -> dict[str, Any]:
         """Read the data, put some rows aside, and train on the others."""
@@ -70,7 +75,8 @@ class RowsJourney(Journey):
             held, notes = self.own_rows(request.valid, schema, learn)
         of_columns = schema.told(source) if start is None else gaps(schema, source)
         said = as_treated(task, (*notes, *of_columns, *schema.warnings(source)))
-        for note in said:
+        caveats = self.caveats(source, schema)
+        for note in (*said, *caveats):
             say(note)
         X = encoded(task, schema, learn)
         settle(task, request, X, schema, labelled=learn.labels is not None)
@@ -78,8 +84,8 @@ class RowsJourney(Journey):
         say(f"{task.name}: {len(learn):,} rows of {_by(schema.shape)} values from {source.name}")
         task.fit(X, label_names(learn))
         train, test = (rows_of(values, of, schema) for values, of in ((X, learn), (encoded(task, schema, held), held)))
-        self.learnt = Learnt(task, source, schema, train, test)
-        if where != "training":
+        self.learnt = Learnt(task, source, schema, train, test, where, caveats)
+        if where not in LEARNT:
             for note in copied(train.X, test.X):
                 say(note)
                 said.append(note)
@@ -87,7 +93,7 @@ class RowsJourney(Journey):
             "name": source.name,
             "rows": len(source) + (len(source.test) if source.test is not None else 0),
             "used": len(learn),
-            "held_out": len(held) if where != "training" else 0,
+            "held_out": len(held) if where not in LEARNT else 0,
             "values per row": _by(schema.shape),
             "fingerprint": source.fingerprint()[:16],
             **({} if task.reads_missing else counted(schema, source)),
@@ -98,8 +104,17 @@ class RowsJourney(Journey):
     def judge(self) -> Judged:
         """Measure on the rows that were put aside."""
         made = self.learnt
-        evaluation = made.task.evaluate(made.train, made.test)
+        evaluation = self.evaluation(made)
+        evaluation.caveats = made.caveats
         return Judged(evaluation, made.task.as_read(made.test), items_of(made) if made.task.mapped else None)
+
+    def evaluation(self, learnt: Learnt) -> Evaluation:
+        """Return how the fitted task does on the rows that were put aside."""
+        return learnt.task.evaluate(learnt.train, learnt.test)
+
+    def caveats(self, source: Source, schema: Schema) -> tuple[str, ...]:
+        """Return what a reader of a verdict on these rows must know to believe it."""
+        return ()
 
     def write(self, folder: Path) -> list[Path]:
         """Write the outputs for all rows of the data."""
@@ -115,19 +130,23 @@ class RowsJourney(Journey):
         schema = schema_from_json(card["schema"])
         if request.decode:
             return decode(task, schema, request.data, out)
-        source = self.named(read(request.data, like=schema), card.get("classes") or ())
+        source = self.named(self.read(request.data, schema), card.get("classes") or ())
         for words in as_treated(task, (*source.notes, *schema.warnings(source), *gaps(schema, source))):
             say(words)
         return self.put(task, schema, source, encoded(task, schema, source), out, fresh=True)
 
     def open(self, data: str, like: Schema | None = None) -> Source:
         """Read rows, with their labels where there are some; ``like`` is the schema of the run that is gone on from."""
-        return self.named(read(data, like=like, image_size=size_of_images(self.image_size)))
+        return self.named(self.read(data, like, size_of_images(self.image_size)))
+
+    def read(self, data: str, like: Schema | None, image_size: tuple[int, int] | None = None) -> Source:
+        """Read rows without the columns that are to be left out; ``like`` is the schema of the fit."""
+        return without_columns(read(data, like=like, image_size=image_size), self.drop, fitted=like is not None)
 
     def own_rows(self, data: str, schema: Schema, source: Source) -> tuple[Source, tuple[str, ...]]:
         """Return the user's own rows to measure on, and the notes on the data; rows that do not fit are refused."""
         try:
-            held = self.measured(read(data, like=schema), source)
+            held = self.measured(self.read(data, schema), source)
             schema.encode(held)
         except InputError as error:
             came = f"--valid {data} does not fit {source.name}: {error.came}"

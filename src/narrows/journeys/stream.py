@@ -62,9 +62,12 @@ class StreamJourney(RowsJourney):
 
     def fit(self, task: Task, request: Request, say: Say) -> dict[str, Any]:
         """Learn the schema from a sample, put a fixed part of the rows aside, and train from disk on the others."""
-        if self.label is not None:
-            came = f"--label came for {request.data}, which is read from disk"
-            raise InputError(came, "data without labels", "leave --label out, or make the file smaller")
+        for flag, value in (("--label", self.label), ("--drop", self.drop)):
+            if value is not None:
+                came = f"{flag} came for {request.data}, which is read from disk"
+                raise InputError(
+                    came, "data whose columns are all learnt from", f"leave {flag} out, or make the file smaller"
+                )
         pieces = _opened(request.data, self.image_size)
         sample = pieces.sample()
         few = len(pieces) < SMALL

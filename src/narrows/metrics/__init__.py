@@ -20,6 +20,7 @@ from narrows.metrics.masks import (
     pixel_accuracy,
 )
 from narrows.metrics.ranking import coverage, gini, mean_popularity, ndcg_at_k, recall_at_k
+from narrows.metrics.resampling import Spread, resampled_spread, stratified_folds
 from narrows.metrics.rows import (
     knn_accuracy,
     mae,
@@ -38,6 +39,7 @@ __all__ = [
     "Doubt",
     "Features",
     "Outcome",
+    "Spread",
     "auroc",
     "average_precision",
     "boundary_distance",
@@ -67,7 +69,9 @@ __all__ = [
     "r2",
     "r2_columns",
     "recall_at_k",
+    "resampled_spread",
     "squared_error",
     "ssim",
+    "stratified_folds",
     "trustworthiness",
 ]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from narrows.errors import InputError
+from narrows.metrics.resampling import Spread, resampled_spread
 
 __all__ = ["Better", "Comparison", "Doubt", "Outcome", "clustered"]
 
@@ -46,7 +47,7 @@ class Doubt(StrEnum):
 class Comparison:
     """A measure of two methods, the direction in which it is better, and how noisy their difference is.
 
-    Make one with ``of_rows``, ``of_totals`` or ``of_samples``, which derive the two values and the noise from the same
+    Make one with ``of_rows``, ``of_folds``, ``of_totals`` or ``of_samples``, which derive the two values and the noise from the same
     numbers, so that they cannot contradict each other.
 
     Attributes
@@ -58,6 +59,8 @@ class Comparison:
     samples : tuple of ndarray
         For each independent sample, what every unit of it adds to ``ours - theirs``, up to a constant. Empty: the noise
         is not known.
+    spread : Spread, optional
+        The standard error of the difference, where the units of the sample are not independent.
     absolute : bool
         The measure has no zero to count shares from, as nats have none.
 
@@ -74,6 +77,7 @@ class Comparison:
     theirs: float
     better: Better
     samples: tuple[Floats, ...] = ()
+    spread: Spread | None = None
     absolute: bool = False
 
     def __post_init__(self) -> None:
@@ -88,6 +92,18 @@ class Comparison:
             raise ValueError(f"{len(pair[0])} and {len(pair[1])} rows: the same rows are needed")
         means = [float(values.mean()) if len(values) else math.nan for values in pair]
         return cls(ours=means[0], theirs=means[1], better=better, samples=(pair[0] - pair[1],), absolute=absolute)
+
+    @classmethod
+    def of_folds(cls, ours: ArrayLike, theirs: ArrayLike, folds: NDArray[np.int64], better: Better) -> Self:
+        """Compare means of a measure of every row in every repeat of a cross-validation, ``(repeats, n)`` each.
+
+        ``folds`` is what ``stratified_folds`` gave; the noise is that of ``resampled_spread``.
+        """
+        pair = [np.asarray(values, np.float64) for values in (ours, theirs)]
+        gaps = pair[0] - pair[1]
+        means = [float(values.mean()) for values in pair]
+        spread = resampled_spread(gaps, folds)
+        return cls(ours=means[0], theirs=means[1], better=better, samples=(gaps.mean(0),), spread=spread)
 
     @classmethod
     def of_totals(cls, statistic: Callable[[Any], float], ours: ArrayLike, theirs: ArrayLike, better: Better) -> Self:
@@ -165,6 +181,8 @@ class Comparison:
     @property
     def _error(self) -> tuple[float, float]:
         """The standard error of the difference, and its degrees of freedom (Welch 1947; Satterthwaite 1946)."""
+        if self.spread is not None:
+            return self.spread.error, self.spread.freedom
         variances = np.array([sample.var(ddof=1) / len(sample) for sample in self.samples])
         total, parts = variances.sum(), np.array([len(sample) - 1 for sample in self.samples])
         return math.sqrt(total), float(total**2 / (variances**2 / parts).sum()) if total else math.inf
@@ -181,7 +199,7 @@ class Comparison:
             return self.gap != 0
         limit = self._quantile(freedom)
         statistics = [self.gap / error]
-        if len(self.samples) == 1:
+        if len(self.samples) == 1 and self.spread is None:
             sample = self.samples[0]
             ratio, root = self.gap / sample.std(ddof=1), math.sqrt(len(sample))
             skew = float(((sample - sample.mean()) ** 3).mean() / sample.std(ddof=1) ** 3)
@@ -191,7 +209,7 @@ class Comparison:
     @property
     def _agreed(self) -> bool:
         """Whether six units or more all say the same, and one value is more than twice the other."""
-        if len(self.samples) != 1 or len(self.samples[0]) < _AGREEING:
+        if len(self.samples) != 1 or len(self.samples[0]) < _AGREEING or self.spread is not None:
             return False
         sample = self.samples[0]
         return bool(((sample > 0).all() or (sample < 0).all()) and not 0.5 <= self.ours / (self.theirs or np.inf) <= 2)

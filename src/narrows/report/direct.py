@@ -3,8 +3,10 @@
 from typing import Any
 
 import numpy as np
+import polars as pl
 from sklearn.utils.validation import check_is_fitted
 
+from narrows.data.leaks import leaks
 from narrows.errors import InputError
 from narrows.estimator import Estimator
 from narrows.inputs import checked_rows, known_labels, label_text
@@ -12,7 +14,7 @@ from narrows.params import TASKS
 from narrows.tasks.base import Rows, Task
 from narrows.tasks.base_pictures import Examples, PicturesTask, as_pictures
 
-__all__ = ["HALF", "as_task", "beside", "halves", "picture_halves"]
+__all__ = ["HALF", "as_task", "beside", "halves", "leak_caveats", "picture_halves"]
 
 HALF = "Competitors learnt from the first half of these rows, the autoencoder from those of its fit; train= names them."
 
@@ -80,6 +82,24 @@ def beside(task: Task, train: Any, X: Any, y: Any = None) -> tuple[Rows, Rows]:
         sides = (Rows(learnt, found[:n], classes), Rows(rows, found[n:], classes))
     first, second = (side._replace(feature_names=title) for side in sides)
     return first, second
+
+
+def leak_caveats(task: Task, rows: Rows) -> tuple[str, ...]:
+    """Return which columns of an array determine the labels, where the verdict is about labels.
+
+    Examples
+    --------
+    >>> from narrows.tasks.classify import CodeClassifier
+    >>> y = np.arange(40) % 2
+    >>> leak_caveats(CodeClassifier(), Rows(np.c_[y, np.arange(40)], y))[0][:46]
+    "'column 0' determines the label in every label"
+    """
+    if not task.about_labels or rows.labels is None or not isinstance(rows.X, np.ndarray) or rows.X.ndim != 2:
+        return ()
+    names = rows.feature_names or [f"column {place}" for place in range(rows.X.shape[1])]
+    labels = np.unique(rows.labels, return_inverse=True)[1] if rows.class_names is None else rows.labels
+    found = leaks(pl.DataFrame(rows.X, schema=list(names)), labels)
+    return tuple(leak.said("the label", "fit to rows without it") for leak in found)
 
 
 def _read(task: Task, X: Any) -> tuple[Any, tuple[str, ...]]:

@@ -13,7 +13,7 @@ from narrows._version import __version__
 from narrows.journeys.base import Items
 from narrows.parts import Part
 from narrows.report import figures
-from narrows.report.direct import HALF, as_task, beside, halves, picture_halves
+from narrows.report.direct import HALF, as_task, beside, halves, leak_caveats, picture_halves
 from narrows.report.explorer import write_explorer
 from narrows.report.numbers import several
 from narrows.report.page import write_report
@@ -136,7 +136,9 @@ def report(fitted: Any, X: Any, folder: "str | Path", y: Any = None, train: Any 
 
 def _measured(task: Task, rows: tuple[Rows, Rows], folder: Path, notes: list[str]) -> dict[str, Any]:
     data = _facts("row", rows[0].X.shape[0], rows[1].X.shape[0]) | {"notes": notes}
-    return make_report(task, task.evaluate(*rows), folder, data=data, seconds={}, rows=task.as_read(rows[1]))
+    evaluation = task.evaluate(*rows)
+    evaluation.caveats = leak_caveats(task, rows[1])
+    return make_report(task, evaluation, folder, data=data, seconds={}, rows=task.as_read(rows[1]))
 
 
 def _facts(unit: str, used: int, held_out: int) -> dict[str, Any]:

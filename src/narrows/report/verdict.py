@@ -61,7 +61,7 @@ def verdict(
 
 def first_line(evaluation: "Evaluation", rows: str) -> dict[str, str]:
     """Return the verdict of an evaluation on held-out, test or training ``rows``."""
-    return verdict(
+    said = verdict(
         "The autoencoder",
         evaluation.rival,
         evaluation.comparison,
@@ -69,6 +69,7 @@ def first_line(evaluation: "Evaluation", rows: str) -> dict[str, str]:
         rows=evaluation.rows,
         unit=evaluation.unit,
     )
+    return said | {"text": " ".join((said["text"], *evaluation.caveats))}
 
 
 def change(value: float, reference: float, absolute: bool = False) -> str:

@@ -61,6 +61,7 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
         "feature_names_in_",
     )
     arrays = ("reference_",)
+    about_labels = True
 
     latent_dim: int | None = param(None, "numbers in the code; none: half as many as columns, 32 at most", ge=1)
     fpr: float | None = param(

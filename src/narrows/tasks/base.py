@@ -80,6 +80,7 @@ class Evaluation:
     unit: str = "row"  # what is counted in rows
     piece: str = "row"  # what is learnt from, and the loss is counted by
     flags: dict[str, Any] | None = None  # of a threshold that may change: how many rows are flagged at any rate
+    caveats: tuple[str, ...] = ()  # sentences that a reader of the verdict must know
 
     def __post_init__(self) -> None:
         metric, compared = self.metrics[self.headline], self.comparison
@@ -107,6 +108,7 @@ class Task(BaseEstimator):
     reads_missing: ClassVar[bool] = False  # NaN stands for a missing value; otherwise the schema fills it
     imputes: ClassVar[bool] = False  # whether ``reconstruct`` fills the holes of a table
     reads_shares: ClassVar[bool] = False  # whether its autoencoder may give back shares, of labels or items, for rows
+    about_labels: ClassVar[bool] = False  # whether its verdict is on how well it tells labels
     mapped: ClassVar[bool] = False  # whether its outputs hold codes that are worth a map
 
     estimator: Estimator | None = param(None, "the autoencoder; none: the task's own choice")

@@ -6,20 +6,28 @@ from typing import Any
 __all__ = ["ACCEPTED", "strange_names"]
 
 ACCEPTED = "0 (ordinary) and 1 (anomalous), 1 and -1, false and true, or words such as normal and anomaly"
-_ORDINARY = {"0", "0.0", "false", "no", "ordinary", "normal", "inlier", "good"}
+_WORDS = {"ordinary", "normal", "inlier", "good", "benign", "ok", "healthy", "legitimate", "genuine", "정상", "양품"}
+_ORDINARY = _WORDS | {"0", "0.0", "false", "no"}
 _STRANGE = {"1", "1.0", "true", "yes", "anomalous", "anomaly", "abnormal", "outlier", "bad"}
 _SIGNS = {"1": False, "1.0": False, "-1": True, "-1.0": True}  # what scikit-learn's predict gives
 
 
-def strange_names(names: Iterable[Any]) -> list[bool] | None:
+def strange_names(names: Iterable[Any], *, zero: bool = False) -> list[bool] | None:
     """Return for each of different labels whether it means anomalous; None where one of them says nothing.
+
+    Beside a word that means ordinary all labels that are no such word are anomalous, and so they are, with ``zero``,
+    beside 0.
 
     Examples
     --------
     >>> strange_names([0, 1]), strange_names([-1, 1]), strange_names([" Normal"]), strange_names(["cat", "dog"])
     ([False, True], [True, False], [False], None)
+    >>> strange_names(["normal", "smurf"]), strange_names([0, 1, 2]), strange_names([0, 1, 2], zero=True)
+    ([False, True], None, [False, True, True])
     """
     texts = [str(name).strip().lower() for name in names]
-    words = dict.fromkeys(_ORDINARY, False) | dict.fromkeys(_STRANGE, True)
-    known = _SIGNS if {"-1", "-1.0"} & {*texts} else words
+    signed = {"-1", "-1.0"} & {*texts}
+    if {*texts} & (_WORDS | ({"0", "0.0"} if zero and not signed else set())):
+        return [text not in _ORDINARY for text in texts]
+    known = _SIGNS if signed else dict.fromkeys(_ORDINARY, False) | dict.fromkeys(_STRANGE, True)
     return [known[text] for text in texts] if known.keys() >= {*texts} else None

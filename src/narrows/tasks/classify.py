@@ -25,7 +25,8 @@ from narrows.params import check_params, param
 from narrows.parts import as_part
 from narrows.supervised import Tuning, headed, tune
 from narrows.tasks.base import Evaluation, Rows, Task
-from narrows.tasks.classify_budgets import in_order, judge
+from narrows.tasks.classify_budgets import with_budgets
+from narrows.tasks.classify_judge import cross_validated, in_order, judge
 from narrows.training.checkpoint import Checkpoint
 from narrows.training.seeds import drawn
 
@@ -55,6 +56,7 @@ class CodeClassifier(ClassifierMixin, Task, name="classify"):
     )
     fitted = ("classes_", "history_", "stopped_", "finished_")
     reads_shares = True
+    about_labels = True
 
     prefit: bool = param(False, "the autoencoder is fitted already")
     pretrain: bool = param(True, "fit the autoencoder before the labels are learnt")
@@ -160,7 +162,12 @@ class CodeClassifier(ClassifierMixin, Task, name="classify"):
     def evaluate(self, train: Rows, held: Rows) -> Evaluation:
         """Return the accuracy on the labelled rows of ``held``, and what fewer labels of ``train`` would give."""
         check_is_fitted(self)
-        return judge(self, train, held)
+        return with_budgets(self, judge(self, train, held), train, held)
+
+    def cross_validate(self, rows: Rows) -> Evaluation:
+        """Return the accuracy on the labelled rows of the fit, by cross-validation of what is learnt from labels."""
+        check_is_fitted(self)
+        return with_budgets(self, cross_validated(self, rows), rows)
 
     def fitted_arrays(self) -> dict[str, Tensor]:
         """Return the tuned encoder and the head."""

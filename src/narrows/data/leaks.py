@@ -1,0 +1,181 @@
+"""Columns that give a label away: one of them alone says of nearly every row which class it is in."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from .source import Source
+from .table_schema import TableSchema
+from .tables import TableSource
+
+if TYPE_CHECKING:
+    from .schema import Schema
+
+__all__ = ["Leak", "leak_notes", "leaks"]
+
+_SURE = 0.99  # share of the rows of a class, on average over the classes, that a leak tells
+_ROWS, _OF_CLASS = 30, 5  # labelled rows, and those of a class: of fewer many an honest column tells all ...
+_ORDERED = 100  # ... and of so many by its order
+_FIRST = 0.9, 1000  # share that the column must tell of a first sample of so many rows to be looked at whole
+_CLASSES = 20  # more are not looked for in the order of a column
+
+Ints = NDArray[np.int64]
+
+
+class Leak(NamedTuple):
+    """A column that determines the label, in which share of the rows, and by what."""
+
+    column: str
+    share: float
+    by: str = ""  # nothing: by its values
+
+    def said(self, label: str, hint: str) -> str:
+        """Return the sentence about it; ``hint`` is what leaves the column out.
+
+        Examples
+        --------
+        >>> Leak("alive", 1.0).said("'survived'", "--drop alive")[:66]
+        "'alive' determines 'survived' in every labelled row. If it is made"
+        """
+        rows = "in every labelled row" if self.share == 1 else f"in {100 * self.share:.4g} % of the labelled rows"
+        determines = " ".join(filter(None, (f"{self.column!r} determines {label}", self.by, rows)))
+        return f"{determines}. If it is made from the label, or known only after it, leave it out: {hint}."
+
+
+def leaks(frame: pl.DataFrame, labels: NDArray[np.int64]) -> list[Leak]:
+    """Return the columns that determine the class of a row, -1 for a row without a label.
+
+    A column tells a row's class by its value when most other rows of that value are of the class, by whether it is
+    missing, or, unless it is text, by its order when every class has an interval of it. What is different in every
+    row tells nothing by its values. Classes with fewer than 5 labels, and fewer than 30 labels (100 for an order), are
+    not looked at.
+
+    Examples
+    --------
+    >>> y, row = np.arange(100) % 2, np.arange(100)
+    >>> frame = pl.DataFrame({"row": row, "code": ["ab"[i] for i in y], "score": y + row / 200})
+    >>> [(leak.column, leak.by) for leak in leaks(frame, y)]
+    [('code', ''), ('score', 'by its order')]
+    """
+    counts = np.bincount(labels[labels >= 0]) if (labels >= 0).any() else np.zeros(1, int)
+    rows = np.flatnonzero((labels >= 0) & (counts[labels] >= _OF_CLASS))
+    classes, places = np.unique(labels[rows], return_inverse=True)
+    if len(rows) < _ROWS or len(classes) < 2:
+        return []
+    few = _some(places, max(_OF_CLASS, _FIRST[1] // len(classes)))
+    likely = [series.name for series in frame[rows[few]] if _leak(series, places[few], _FIRST[0])]
+    return [leak for name in likely if (leak := _leak(frame[name][rows], places, _SURE))]
+
+
+def leak_notes(source: Source, schema: Schema, label: str | None) -> tuple[str, ...]:
+    """Say which of a table's columns that a schema reads determine the labels; ``label`` is their column, if one is.
+
+    Examples
+    --------
+    >>> from narrows.data import read
+    >>> from narrows.data.labels import with_label
+    >>> frame = pl.DataFrame({"y": [0, 1] * 20, "alive": ["no", "yes"] * 20, "x": range(5, 45)})
+    >>> source = with_label(read(frame), "y")
+    >>> leak_notes(source, source.fit_schema(), "y")[0][:45]
+    "'alive' determines 'y' in every labelled row."
+    """
+    if not isinstance(source, TableSource) or not isinstance(schema, TableSchema) or source.labels is None:
+        return ()
+    found = leaks(source.frame.select(column.name for column in schema.columns), source.labels)
+    return tuple(
+        leak.said(repr(label) if label else "the label", f"--drop {shlex.quote(leak.column)}") for leak in found
+    )
+
+
+def _some(places: Ints, per_class: int) -> Ints:
+    """Return which rows are looked at first: so many of every class, evenly spaced."""
+    order = np.argsort(places, kind="stable")
+    counts = np.bincount(places)
+    rank = np.arange(len(places)) - np.repeat(np.cumsum(counts) - counts, counts)
+    size = np.repeat(counts, counts)
+    chosen = (size <= per_class) | (rank * per_class // size != (rank - 1) * per_class // size)
+    return np.sort(order[chosen])
+
+
+def _leak(series: pl.Series, places: Ints, share: float) -> Leak | None:
+    """Return the first way in which a column determines the class of such a share of the rows, if any does."""
+    codes = _codes(series)
+    for by, told in () if codes is None else _ways(series, codes, places):
+        recalls = np.bincount(places, told) / np.bincount(places)
+        if recalls.mean() >= share:
+            return Leak(series.name, float(told.mean()), by)
+    return None
+
+
+def _ways(series: pl.Series, codes: Ints, places: Ints) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """Yield for each way to read a column which rows' classes it tells."""
+    if codes.max() < len(codes):  # not all different
+        yield "", by_value(codes, places)
+    if not codes.all():
+        yield "by whether it is missing", by_value(np.minimum(codes, 1), places)
+    ordered = series.dtype not in (pl.String, pl.Categorical, pl.Enum) and places.max() < _CLASSES
+    if ordered and len(places) >= _ORDERED:
+        yield "by its order", by_order(codes, places)
+
+
+def _codes(series: pl.Series) -> Ints | None:
+    """Return ranks of cells, 0 for a missing one; None for cells that cannot be compared."""
+    if series.dtype.is_nested() or series.dtype in (pl.Object, pl.Binary, pl.Null):
+        return None
+    if series.dtype.is_float():
+        series = series.fill_nan(None)
+    elif series.dtype in (pl.Categorical, pl.Enum):
+        series = series.cast(pl.String)
+    return series.rank("dense").fill_null(0).cast(pl.Int64).to_numpy()
+
+
+def by_value(codes: Ints, places: Ints) -> NDArray[np.bool_]:
+    """Return which rows are in the class of most other rows of the same value.
+
+    Examples
+    --------
+    >>> by_value(np.array([1, 1, 1, 2, 3, 3]), np.array([0, 0, 1, 1, 1, 1])).tolist()
+    [False, False, False, False, True, True]
+    """
+    classes = int(places.max()) + 1
+    pairs, counts = np.unique(codes * classes + places, return_counts=True)
+    order = np.lexsort((-counts, pairs // classes))
+    pairs, counts = pairs[order], counts[order]
+    levels = pairs // classes
+    first = np.r_[True, levels[1:] != levels[:-1]]
+    second = np.where(np.r_[~first[1:], False], np.r_[counts[1:], 0], 0)  # the next class of the same value
+    return np.isin(codes * classes + places, pairs[first & (counts - 1 > second)])
+
+
+def by_order(codes: Ints, places: Ints) -> NDArray[np.bool_]:
+    """Return which rows are in the interval of their class: the best intervals, a class each, in the order of medians.
+
+    Examples
+    --------
+    >>> by_order(np.array([1, 2, 3, 4, 5]), np.array([0, 0, 1, 0, 1])).tolist()
+    [True, True, True, False, True]
+    """
+    counts = np.bincount(places)
+    ranked = np.argsort([np.median(codes[places == own]) for own in range(len(counts))], kind="stable")
+    order = np.argsort(codes, kind="stable")
+    cuts = np.r_[0, np.flatnonzero(np.diff(codes[order])) + 1, len(codes)]
+    below = [np.r_[0, np.cumsum(places[order] == own)][cuts] / counts[own] for own in ranked]
+    best, starts = below[0], []
+    for own in below[1:]:
+        gained = best - own
+        top = np.maximum.accumulate(gained)
+        starts.append(np.maximum.accumulate(np.where(gained == top, np.arange(len(top)), 0)))
+        best = top + own
+    told, stop = np.zeros(len(codes), bool), len(cuts) - 1
+    for own, start in zip(ranked[::-1], [*(each for each in reversed(starts)), None], strict=True):
+        begin = 0 if start is None else int(start[stop])
+        inside = order[cuts[begin] : cuts[stop]]
+        told[inside] = places[inside] == own
+        stop = begin
+    return told
