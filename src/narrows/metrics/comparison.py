@@ -47,8 +47,8 @@ class Doubt(StrEnum):
 class Comparison:
     """A measure of two methods, the direction in which it is better, and how noisy their difference is.
 
-    Make one with ``of_rows``, ``of_folds``, ``of_totals`` or ``of_samples``, which derive the two values and the noise from the same
-    numbers, so that they cannot contradict each other.
+    Make one with ``of_rows``, ``of_folds``, ``of_totals`` or ``of_samples``, which derive the two values and the noise
+    from the same numbers, so that they cannot contradict each other.
 
     Attributes
     ----------
