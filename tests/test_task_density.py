@@ -132,7 +132,8 @@ def test_a_mixed_table_from_end_to_end(tmp_path: Path, capsys: pytest.CaptureFix
     assert "not seen in the rows learnt from" in capsys.readouterr().err
     again = pl.read_csv(out / "logp.csv")
     odd = (new["town"] == "Xx").to_numpy()
-    assert again["log_p"].is_infinite().to_numpy().tolist() == odd.tolist()
+    assert again["log_p"].is_finite().all()  # no row is left out of a mean
+    assert (again["log_p"] - found["log_p"].head(20)).to_numpy()[odd].max() < -5
     same = found["log_p"].head(20).to_numpy()
     assert again["log_p"].to_numpy()[~odd] == pytest.approx(same[~odd], abs=1e-4)
 

@@ -2,11 +2,13 @@
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from narrows.base_measure import BaseMeasure
 from narrows.parts import Part
 
 __all__ = ["Likelihood", "Pricing", "normal", "uniform"]
@@ -59,11 +61,16 @@ class Pricing(ABC):
         nats = self.log_prob(params, target).neg()
         return (nats if weight is None else nats * weight).flatten(1).sum(1)
 
+    def background(self, params: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+        """Return ``nats`` of the columns by themselves, which have some probability for all that may come."""
+        return self.nats(params, target, weight)
+
 
 class Likelihood(Pricing, Part):
     """A likelihood as a setting; ``build`` gives the part that the model owns: itself, or a module with weights."""
 
     kind: ClassVar[str] = "likelihood"
+    base: ClassVar[BaseMeasure | None] = None  # of every value; None: a row alone has no density
 
     @property
     def support(self) -> tuple[float, float]:
@@ -80,6 +87,10 @@ class Likelihood(Pricing, Part):
         """The targets that have a probability, in words."""
         low, high = self.support
         return f"values from {low:g} to {high:g}"
+
+    def bases(self, n: int) -> Sequence[BaseMeasure | None]:
+        """Return what the densities of ``n`` values are densities of."""
+        return [self.base] * n
 
     def build(self, shape: tuple[int, ...]) -> Pricing:
         """Return what prices targets of this shape."""

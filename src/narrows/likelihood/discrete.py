@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from narrows.base_measure import Counting
 from narrows.errors import InputError
 from narrows.likelihood.base import Likelihood, Pricing, uniform
 from narrows.params import param
@@ -26,6 +27,8 @@ class Bernoulli(Likelihood):
     >>> round(Bernoulli().nats(torch.zeros(1, 3), torch.ones(1, 3)).item(), 4)  # 3 log 2
     2.0794
     """
+
+    base = Counting()
 
     @property
     def support(self) -> tuple[float, float]:
@@ -65,6 +68,7 @@ class Categorical(Likelihood):
     ignore: int | None = param(None, "label that costs nothing: void", ge=0)
 
     labels = shares = True
+    base = Counting()
 
     @property
     def support(self) -> tuple[float, float]:
@@ -175,6 +179,7 @@ class Poisson(Likelihood):
     """
 
     counts = True
+    base = Counting()
 
     @property
     def support(self) -> tuple[float, float]:
