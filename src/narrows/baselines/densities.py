@@ -29,7 +29,7 @@ _LOG_2PI = float(np.log(2 * np.pi))
 class MixtureDensity:
     """A mixture of ``k`` parts: in each the numbers are jointly Gaussian, and the tables independent of all else.
 
-    With one part and no tables it is the Gaussian, and with none but numbers the Gaussian mixture; fitted by expectation
+    With one part and no tables it is the Gaussian, with none but numbers the Gaussian mixture; fitted by expectation
     maximisation from k-means. A missing number counts with the mean and the variance that it has given the others of
     its row (Ghahramani & Jordan 1994). Beyond 100 numbers, or 100 patterns of missing ones, several parts are diagonal.
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from narrows.base_measure import Counting
 from narrows.errors import InputError
-from narrows.likelihood.base import Likelihood, Pricing, uniform
+from narrows.likelihood.base import Likelihood, Pricing, per_value, uniform
 from narrows.params import param
 from narrows.parts import part
 
@@ -86,6 +86,11 @@ class Categorical(Likelihood):
         void = "" if self.ignore is None else f", and {self.ignore} for void"
         return f"whole numbers from 0 to {self.n_classes - 1}{void}"
 
+    @property
+    def error_name(self) -> str:
+        """What ``error`` is."""
+        return "share of wrong labels"
+
     def n_out(self, shape: tuple[int, ...]) -> int:
         """Return ``n_classes`` channels per target channel."""
         return self.n_classes * shape[0]
@@ -111,6 +116,12 @@ class Categorical(Likelihood):
         """Return the log-probability of every label, in nats; 0 for a void one."""
         labels, known = self._known(target)
         return self._logits(params).gather(2, labels.unsqueeze(2)).squeeze(2) * known
+
+    def error(self, params: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+        """Return the share of labels of every row, (B,), that are not the likeliest; void ones are no part of it."""
+        labels, known = self._known(target)
+        wrong = (self._logits(params).argmax(2) != labels).to(params)
+        return per_value(wrong, known.to(params) if weight is None else known * weight)
 
     def mean(self, params: Tensor) -> Tensor:
         """Return the probabilities, in the decoder's own shape."""
