@@ -47,12 +47,19 @@ class Counting:
 
     def prices(self, other: "BaseMeasure", encoded: NDArray[Any]) -> bool:
         """Return whether a probability of this measure is one of ``other``: the values are points of both."""
-        if self == other:
-            return True
+        return self == other or (isinstance(other, Counting) and bool(self.points(encoded).all()))
+
+    def points(self, encoded: NDArray[Any]) -> NDArray[np.bool_]:
+        """Return which values are points; a missing one counts as such.
+
+        Examples
+        --------
+        >>> Counting(0.0, 10.0).points(np.array([0.1, 0.25, np.nan])).tolist()
+        [True, False, True]
+        """
         value = self.shift + self.scale * np.asarray(encoded, np.float64)
-        known = value[~np.isnan(value)]
-        off = np.abs(known - np.rint(known)) > _ROUNDING * np.maximum(1.0, 1e-3 * np.abs(known))
-        return isinstance(other, Counting) and not bool(off.any())
+        allowed = _ROUNDING * np.maximum(1.0, 1e-3 * np.abs(value))
+        return np.isnan(value) | (np.abs(value - np.rint(value)) <= allowed)
 
 
 BaseMeasure = Lebesgue | Counting

@@ -74,7 +74,7 @@ def refuse_other_measures(likelihood: Likelihood, measures: Sequence[Measure], r
         came = (
             f"The likelihood {likelihood.short!r} gives {gives}, and {len(wrong)} of {len(theirs)} columns hold {held}"
         )
-        raise InputError(came, "a likelihood of what the columns hold", "likelihood='mixed'")
+        raise InputError(came, "a likelihood of what every column holds, as mixed", "likelihood='mixed'")
 
 
 def targets(pairs: Pairs) -> Iterator[Tensor]:

@@ -1,9 +1,9 @@
 """Values of real columns that have a probability of their own, beside the density of the others."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from narrows.base_measure import SAME
 from narrows.likelihood.base import uniform
@@ -13,7 +13,7 @@ __all__ = ["Atoms"]
 _RARE = 0.01  # a share that logits start at, at least
 
 
-class Atoms:
+class Atoms(nn.Module):
     """The atoms of some columns: a column is one of them, or a real number with a density.
 
     Columns with as many atoms go together. ``first`` is the channel of the first logit: a column has one for every
@@ -30,14 +30,23 @@ class Atoms:
     def __init__(
         self, values: Mapping[int, tuple[float, ...]], centre: Sequence[float], scale: Sequence[float], first: int
     ):
-        self.groups: list[tuple[list[int], Tensor, Tensor]] = []  # columns; atoms (c, k), encoded; channels (c, k)
+        super().__init__()
+        self.columns: dict[int, list[int]] = {}  # by the number of their atoms
         self.count = 0
         for size in sorted({len(own) for own in values.values()}):
             columns = [column for column, own in values.items() if len(own) == size]
             encoded = [[(atom - centre[c]) / scale[c] for atom in values[c]] for c in columns]
             channels = torch.arange(len(columns) * size).reshape(-1, size) + first + self.count
-            self.groups.append((columns, torch.tensor(encoded, dtype=torch.float64), channels))
+            self.register_buffer(f"values{size}", torch.tensor(encoded, dtype=torch.float64), persistent=False)
+            self.register_buffer(f"channels{size}", channels, persistent=False)
+            self.columns[size] = columns
             self.count += channels.numel()
+
+    @property
+    def groups(self) -> Iterator[tuple[list[int], Tensor, Tensor]]:
+        """Columns with as many atoms, these, encoded, (c, k), and the channels of their logits, (c, k)."""
+        for size, columns in self.columns.items():
+            yield columns, self.get_buffer(f"values{size}"), self.get_buffer(f"channels{size}")
 
     def _hit(self, values: Tensor, atoms: Tensor) -> Tensor:
         """Return which atom every value is, (B, c, k): the same number in single precision."""
@@ -46,7 +55,7 @@ class Atoms:
 
     def _log_shares(self, params: Tensor, channels: Tensor) -> Tensor:
         """Return the logarithms of the probabilities of the atoms and, last, of a real number, (B, c, k + 1)."""
-        logits = params[:, channels.to(params.device)]
+        logits = params[:, channels]
         return torch.cat([logits, logits.new_zeros(*logits.shape[:2], 1)], 2).log_softmax(2)
 
     def real(self, target: Tensor) -> Tensor:

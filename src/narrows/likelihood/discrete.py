@@ -1,12 +1,13 @@
 """Likelihoods of labels, bits and counts; the decoder's numbers are logits."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from narrows.base_measure import Counting
+from narrows.base_measure import BaseMeasure, Counting
 from narrows.errors import InputError
 from narrows.likelihood.base import Likelihood, Pricing, per_value, uniform
 from narrows.params import param
@@ -85,6 +86,10 @@ class Categorical(Likelihood):
         """The labels, in words."""
         void = "" if self.ignore is None else f", and {self.ignore} for void"
         return f"whole numbers from 0 to {self.n_classes - 1}{void}"
+
+    def bases(self, n: int) -> Sequence[BaseMeasure | None]:
+        """Return what the probabilities of ``n`` values are those of; none where one of them costs nothing."""
+        return [self.base if self.ignore is None else None] * n
 
     @property
     def error_name(self) -> str:

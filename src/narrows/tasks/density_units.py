@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from narrows.base_measure import Measure
+from narrows.base_measure import Counting, Measure
 from narrows.data.measures import measures_of
 from narrows.inputs import unit
 from narrows.likelihood import Likelihood
@@ -42,7 +42,9 @@ class Units:
 
     def in_units(self, log_p: np.ndarray, encoded: np.ndarray, spec: Likelihood) -> np.ndarray:
         """Return log p of encoded rows in the units of their columns: -inf where a value has no probability."""
-        known = ~np.isnan(encoded)
-        wrong = known & spec.impossible(torch.from_numpy(unit(encoded))).numpy()
+        known, values = ~np.isnan(encoded), unit(encoded)
+        wrong = known & spec.impossible(torch.from_numpy(values)).numpy()
+        if isinstance(spec.base, Counting):
+            wrong |= ~spec.base.points(values)
         units = known @ np.array(self.jacobian_ or np.zeros(encoded.shape[1]))
         return np.where(wrong.any(axis=1), -np.inf, log_p - units)
