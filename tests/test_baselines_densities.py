@@ -147,3 +147,35 @@ def test_a_column_that_the_training_rows_lack_is_nothing_to_stop_at() -> None:
     holes = np.where([[True, False]] * 60, X, np.nan)
     for name, log_p in density_rivals([("gaussian", 1, 0.0, 1.0)] * 2, holes[:40], X[40:]).items():
         assert np.isfinite(log_p).all(), name
+
+
+ATOMIC = [("gaussian", 1, 1.0, 2.0, (0.0, 5.0))]
+
+
+@pytest.mark.parametrize("model", [MixtureDensity(1), MixtureDensity(3), KernelDensity(0.3, 1.5)])
+def test_atoms_and_the_density_of_the_others_add_up_to_one(model: MixtureDensity | KernelDensity) -> None:
+    draw = np.random.default_rng(0)
+    values = np.where(draw.random(600) < 0.3, 0.0, np.where(draw.random(600) < 0.2, 5.0, draw.normal(2, 1.5, 600)))
+    columns = Columns(ATOMIC, (values[:, None] - 1) / 2)
+    fitted = model.fit(columns.read((values[:, None] - 1) / 2))
+    at = np.exp(fitted.log_prob(columns.read((np.array([[0.0], [5.0]]) - 1) / 2)))
+    if isinstance(model, MixtureDensity):
+        assert at == pytest.approx([np.mean(values == 0), np.mean(values == 5)], abs=0.01)
+    grid = np.linspace(-12.0001, 16, 5001)
+    density = np.exp(fitted.log_prob(columns.read((grid[:, None] - 1) / 2)))
+    assert at.sum() + np.trapezoid(density, grid) == pytest.approx(1, abs=1e-3)
+
+
+def test_many_patterns_of_missing_numbers_make_diagonal_parts_and_take_no_minutes() -> None:
+    draw = np.random.default_rng(0)
+    X = draw.normal(size=(400, 12)) + 3 * draw.integers(0, 2, (400, 1))
+    holes = np.where(draw.random(X.shape) < 0.3, np.nan, X)
+    fitted = MixtureDensity(2).fit(numbers(holes))
+    assert not fitted.full_
+    for row, found in zip(holes[:20], fitted.log_prob(numbers(holes[:20])), strict=True):
+        known = ~np.isnan(row)
+        parts = [
+            weight + st.norm.logpdf(row[known], mean[known], np.sqrt(variance[known])).sum()
+            for weight, mean, variance in zip(fitted.log_weights_, fitted.means_, fitted.spreads_, strict=True)
+        ]
+        assert found == pytest.approx(np.logaddexp.reduce(parts))

@@ -50,6 +50,15 @@ def test_kl_equals_a_monte_carlo_estimate(mean, log_var):
     assert kl == pytest.approx(ratio.mean().item(), abs=5 * ratio.std().item() / 632 + 1e-6)
 
 
+@pytest.mark.parametrize("train", [True, False])
+def test_the_kl_is_summed_in_single_precision_under_autocast(train):
+    h = params(4, 2000).bfloat16()  # as a layer gives it under autocast
+    with torch.autocast("cpu", torch.bfloat16):
+        code = Variational(2000).train(train)(h)
+    assert code.cost.dtype == code.z.dtype == torch.float32
+    assert_close(code.cost.double(), kl_of(h.double()).flatten(1).sum(1), rtol=1e-6, atol=0)
+
+
 @pytest.mark.parametrize("spatial", [(), (3, 2)])
 @pytest.mark.parametrize("beta", [1.0, 4.0, 0.0])
 def test_the_cost_is_beta_times_the_kl_of_every_row(spatial, beta):

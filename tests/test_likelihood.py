@@ -4,10 +4,19 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import integrate
 from torch import distributions as D
 from torch.testing import assert_close
 
-from narrows.likelihood import Bernoulli, Categorical, Gaussian, Laplace, LearntGaussian, Multinomial
+from narrows.likelihood import (
+    Bernoulli,
+    Categorical,
+    ContinuousBernoulli,
+    Gaussian,
+    Laplace,
+    LearntGaussian,
+    Multinomial,
+)
 
 SHAPES = [(5,), (3, 4, 6)]
 N = 200_000
@@ -248,3 +257,50 @@ def test_constant_targets_start_finite():
 def test_an_unbuilt_learnt_scale_says_so():
     with pytest.raises(TypeError, match="call build"):
         Gaussian("learnt").log_prob(torch.zeros(1, 1), torch.zeros(1, 1))
+
+
+# ---- fractions -------------------------------------------------------------------------------------------------------
+
+LOGITS = [0.0, 1e-6, 0.05, 0.0999, 0.1001, -0.3, 1.0, -3.0, 10.0, -40.0, 90.0]
+
+
+@pytest.mark.parametrize("logit", LOGITS)
+def test_the_continuous_bernoulli_is_a_density_with_its_mean(logit):
+    made, params = ContinuousBernoulli(), torch.full((1, 1), logit, dtype=torch.float64)
+
+    def density(x, power=0):
+        return x**power * made.log_prob(params, torch.tensor([[x]], dtype=torch.float64)).exp().item()
+
+    assert integrate.quad(density, 0, 1, limit=200, epsabs=1e-12)[0] == pytest.approx(1, abs=1e-10)
+    mean, square = (integrate.quad(density, 0, 1, args=(k,), limit=200, epsabs=1e-12)[0] for k in (1, 2))
+    assert made.mean(params).item() == pytest.approx(mean, abs=1e-10)
+    draws = made.sample(params.expand(N, 1), torch.Generator().manual_seed(0))
+    assert ((draws >= 0) & (draws <= 1)).all()
+    spread = math.sqrt(square - mean**2)
+    assert draws.mean().item() == pytest.approx(mean, abs=5 * spread / math.sqrt(N))
+    assert draws.std().item() == pytest.approx(spread, rel=0.02)
+
+
+def test_the_continuous_bernoulli_equals_torch_in_both_precisions(rng):
+    params, target = 3 * randn(rng, 7, 5), rand(rng, 7, 5)
+    theirs = D.ContinuousBernoulli(logits=params)
+    assert_close(ContinuousBernoulli().log_prob(params, target), theirs.log_prob(target), rtol=1e-6, atol=1e-6)
+    single = ContinuousBernoulli().log_prob(params.float(), target.float())
+    assert_close(single, theirs.log_prob(target).float(), rtol=1e-5, atol=1e-5)
+    params.requires_grad_()
+    slope = torch.autograd.grad(ContinuousBernoulli().log_prob(params, target).sum(), params)[0]
+    assert_close(slope, target - ContinuousBernoulli().mean(params).detach())  # of an exponential family
+
+
+def test_the_continuous_bernoulli_starts_at_the_mean_row(rng):
+    target = rand(rng, 500, 3) ** torch.tensor([0.1, 1.0, 8.0])
+    centre = ContinuousBernoulli().centre(target)
+    assert_close(ContinuousBernoulli().mean(centre), target.mean(0))
+
+
+def test_bernoulli_on_fractions_is_no_density_and_the_continuous_one_is():
+    x = torch.linspace(0, 1, 10_001, dtype=torch.float64)[:, None]
+    params = torch.zeros_like(x)
+    both = [made.log_prob(params, x).exp()[:, 0] for made in (Bernoulli(), ContinuousBernoulli())]
+    mass = [torch.trapezoid(density, x[:, 0]).item() for density in both]
+    assert mass == pytest.approx([0.5, 1.0])

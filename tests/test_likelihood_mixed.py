@@ -276,3 +276,81 @@ def test_a_constant_real_column_costs_nothing(value: float):
     assert whole.score(X) == pytest.approx(alone.score(X[:, :2]), abs=0.15)
     found = whole.evaluate(Rows(X[:150]), Rows(X[150:]))
     assert max(abs(found.metrics["nats"].value - each["nats"]) for each in found.baselines.values()) < 1
+
+
+# ---- numbers that recur ----------------------------------------------------------------------------------------------
+
+ATOMS = Mixed(("gaussian@0.0", "gaussian", "gaussian@-1.0@4.0"), (1.0, 0.0, 2.0), (2.0, 1.0, 0.5))
+
+
+def test_atoms_and_the_density_of_the_others_add_up_to_one(rng):
+    made = ATOMS.build((3,)).double()
+    params = torch.randn(1, made.n_out((3,)), generator=rng, dtype=torch.float64)
+    assert made.n_out((3,)) == 3 + 3 + 3  # means, scales, logits of the atoms
+    grid = torch.linspace(-400, 400, 200_001, dtype=torch.float64)
+    for column, (atoms, logits) in {0: ((0.0,), params[0, 6:7]), 2: ((-1.0, 4.0), params[0, 7:9])}.items():
+        centre, scale = ATOMS.shift[column], ATOMS.scale[column]
+        shares = torch.cat([logits, torch.zeros(1)]).softmax(0)
+        values = torch.tensor([*atoms, 1.234], dtype=torch.float64)
+        rows = torch.zeros(len(values), 3, dtype=torch.float64)
+        rows[:, column] = (values - centre) / scale
+        found = made.log_prob(params.expand(len(rows), -1), rows)[:, column].exp()
+        assert_close(found[:-1], shares[:-1])
+        mean, deviation = params[0, column] * scale + centre, params[0, 3 + column].exp() * scale
+        assert_close(found[-1], shares[-1] * D.Normal(mean, deviation).log_prob(values[-1]).exp())
+        rows = torch.zeros(len(grid), 3, dtype=torch.float64)
+        rows[:, column] = grid
+        density = made.log_prob(params.expand(len(rows), -1), rows)[:, column].exp()
+        density[(grid == 0) | (density > 10)] = 0
+        mass = torch.trapezoid(density, grid * scale).item()
+        assert mass + shares[:-1].sum().item() == pytest.approx(1, abs=1e-2)
+        draws = made.sample(params.expand(N, -1), rng)[:, column] * scale + centre
+        for atom, share in zip(atoms, shares, strict=False):
+            same = (draws - atom).abs() < 1e-9
+            assert same.double().mean().item() == pytest.approx(share.item(), abs=0.01)
+        expected = made.mean(params)[0, column] * scale + centre
+        assert draws.mean().item() == pytest.approx(expected.item(), abs=5 * draws.std().item() / N**0.5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_columns_alone_start_at_the_shares_of_atoms_and_the_moments_of_the_others(dtype, rng):
+    rest = torch.randn(4000, 3, generator=rng, dtype=torch.float64) * 2 + 3
+    rest[:1000, 0] = 0.0
+    rest[1000:1800, 2], rest[1800:2000, 2] = -1.0, 4.0
+    encoded = ((rest - torch.tensor(ATOMS.shift)) / torch.tensor(ATOMS.scale)).to(dtype)
+    made = ATOMS.build((3,)).to(dtype)
+    made.start(encoded)
+    found = made.marginal(encoded).double()
+    mean = found[:3] * torch.tensor(ATOMS.scale) + torch.tensor(ATOMS.shift)
+    others = rest[1000:, 0], rest[:, 1], torch.cat([rest[:1000, 2], rest[2000:, 2]])
+    assert_close(mean, torch.stack([each.mean() for each in others]), rtol=1e-4, atol=0)
+    shares = torch.cat([found[7:9], torch.zeros(1)]).softmax(0)
+    assert_close(shares, torch.tensor([0.2, 0.05, 0.75], dtype=torch.float64), rtol=1e-4, atol=0)
+    deviation = made.log_scale(found[None].to(dtype))[0].exp().double() * torch.tensor(ATOMS.scale)
+    assert_close(deviation, torch.stack([each.std(correction=0) for each in others]), rtol=1e-4, atol=0)
+
+
+def test_words_of_atoms_read_back_and_wrong_ones_are_refused():
+    measures = measures_of(np.append(np.zeros(40), np.random.default_rng(0).normal(size=40))[:, None])
+    assert [measure.atoms for measure in measures] == [(0.0,)]
+    spec = Mixed.of(measures)
+    assert spec.columns == ("gaussian@0.0*1",)
+    assert part_from_json(json.loads(json.dumps(part_json(spec)))) == spec
+    assert as_part("likelihood", str(spec)).measures == spec.measures == list(measures)
+    for word in ("rounded@0", "gaussian@x", "gaussian@0*0"):
+        with pytest.raises(InputError, match="no column of a mixed likelihood"):
+            Mixed((word,)).build((1,))
+
+
+def test_what_was_never_seen_has_a_thousandth_of_the_columns_alone(rng):
+    made = built()
+    params = torch.randn(3, 14, generator=rng, dtype=torch.float64)
+    _, encoded = rows(3, rng)
+    known = made.background(params, encoded)
+    assert_close(known, made.nats(params, encoded) - 6 * math.log1p(-1e-3))  # of six discrete columns
+    unseen = encoded.clone()
+    unseen[:, 2:5], unseen[:, 5], unseen[:, 6] = 0.0, 3.0, -50.0
+    assert torch.isfinite(made.background(params, unseen)).all()
+    single = made.log_prob(params, encoded)
+    seen = single[:, 2:7].sum(1) + 3 * math.log1p(-1e-3)
+    assert_close(made.background(params, unseen), known + seen - 3 * math.log(1e-3))

@@ -203,3 +203,22 @@ def test_skips_go_from_encoder_to_decoder():
     model = Model(Pass(), Free(2), Pass(), Gaussian())
     x = torch.rand(3, 6)
     assert_close(model.reconstruct(x), 3 * x)
+
+
+@pytest.mark.parametrize("likelihood", [Gaussian(), Gaussian("predicted"), Laplace(), Bernoulli(), Categorical(3)])
+@pytest.mark.parametrize("bottleneck", BOTTLENECKS)
+def test_terms_are_summed_in_single_precision_under_autocast(likelihood, bottleneck):
+    model = build(likelihood, bottleneck(), (L1(0.3),), shape=(300,)).eval()
+    batch = rows((300,))
+    seen = {}
+    model.decoder.register_forward_hook(lambda _, __, out: seen.update(params=out.detach()))
+    model.encoder.register_forward_hook(lambda _, __, out: seen.update(h=out[-1].detach()))
+    with torch.autocast("cpu", torch.bfloat16):
+        terms = model(batch)
+    assert seen["h"].dtype == seen["params"].dtype == torch.bfloat16
+    code = model.bottleneck(seen["h"].double())
+    exact = {"reconstruction": model.likelihood.nats(seen["params"].double(), batch.target.double())}
+    exact |= {"kl": code.cost, "l1": 0.3 * code.z.abs().sum(1)}
+    for name, term in terms.items():
+        assert term.dtype == torch.float32
+        assert_close(term.double(), exact[name], rtol=1e-5, atol=1e-6)

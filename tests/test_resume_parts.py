@@ -107,7 +107,23 @@ def test_the_loop_goes_on_at_every_part(
         assert len(left) == 6 - stop
         assert same(fresh.state_dict(), whole.state_dict())
         for one, other in zip([each for each in left if isinstance(each, Epoch)][::-1], epochs[::-1], strict=False):
-            assert (one.train, one.valid, one.lr) == (other.train, other.valid, other.lr)
+            assert (one.train, one.valid, one.errors, one.lr) == (other.train, other.valid, other.errors, other.lr)
+
+
+def test_a_state_without_errors_goes_on_to_the_same_weights() -> None:
+    course, start = Course(epochs=2, batch_size=64, lr=0.01, seed=3), AutoEncoder(epochs=0, **SMALL).fit(X).model_
+    whole, old, state = copy.deepcopy(start), copy.deepcopy(start), State()
+    epochs = [
+        each for each in passes(whole, Pairs(X), None, course, State(), Runtime("cpu")) if isinstance(each, Epoch)
+    ]
+    next(passes(old, Pairs(X), None, course, state, Runtime("cpu")))
+    assert state.step
+    saved = {name: value for name, value in vars(state).items() if name != "errors"}  # as it was written before
+    left = list(passes(copy.deepcopy(start), Pairs(X), None, course, State(**saved), Runtime("cpu")))
+    ends = [each for each in left if isinstance(each, Epoch)]
+    assert [end.train for end in ends] == [epoch.train for epoch in epochs]
+    assert ends[0].errors["train"] == {}  # a part of them is not known
+    assert ends[1].errors == epochs[1].errors
 
 
 def test_every_part_draws_its_own_numbers_and_the_first_those_of_a_short_epoch(

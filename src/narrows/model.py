@@ -34,6 +34,11 @@ def attach(x: Tensor, cond: Tensor | None) -> Tensor:
     return torch.cat([x, maps], 1)
 
 
+def _single(values: Tensor) -> Tensor:
+    """Return values in single precision at least: terms of the loss are sums over many, under autocast too."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
+
+
 def _stressed(terms: dict[str, Tensor], weight: Tensor | None) -> dict[str, Tensor]:
     """Multiply the terms of every row with the weight of the row, (B,), where there is one."""
     return terms if weight is None or weight.ndim > 1 else {name: term * weight for name, term in terms.items()}
@@ -85,7 +90,7 @@ class Model(nn.Module):
     def encode(self, x: Tensor, cond: Tensor | None = None, progress: float = 1.0) -> tuple[Code, Maps]:
         """Return the code of ``x`` (B, C, *spatial) and the maps that the decoder also reads."""
         *skips, h = self.encoder(attach(x, cond))
-        code: Code = self.bottleneck(h, progress)
+        code: Code = self.bottleneck(_single(h), progress)
         return code, tuple(skips)
 
     def decode(self, z: Tensor, skips: Maps = (), cond: Tensor | None = None) -> Tensor:
@@ -100,12 +105,26 @@ class Model(nn.Module):
 
     def forward(self, batch: Batch, progress: float = 1.0) -> dict[str, Tensor]:
         """Return the terms of the training loss of every row, ``{name: (B,)}``; the loss is their sum."""
+        return self._priced(batch, progress)[1]
+
+    def measured(self, batch: Batch, progress: float = 1.0) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Return what ``forward`` does and, from the same pass, the errors of every row: no part of the loss.
+
+        ``{name: (B,)}``: what the likelihood says is its natural error, in the unit of reports; none where it has none.
+        """
+        step, terms = self._priced(batch, progress)
+        name = self.likelihood.error_name
+        with torch.no_grad():
+            errors = {name: self.likelihood.error(step.params, step.target, batch.values)} if name else {}
+        return terms, _stressed(errors, batch.weight)
+
+    def _priced(self, batch: Batch, progress: float) -> tuple[Step, dict[str, Tensor]]:
         x = batch.x if self.corruption is None else self.corruption(batch.x)
         step, terms = self._step(batch._replace(x=x), progress)
         for penalty in self.penalties:
             name, cost = _name(penalty), penalty(self, step)
             terms[name] = terms[name] + cost if name in terms else cost
-        return _stressed(terms, batch.weight)
+        return step, _stressed(terms, batch.weight)
 
     def nats(self, batch: Batch) -> Tensor:
         """Return the loss of every row, (B,), without corruption and penalties: what a row costs once trained."""
@@ -126,7 +145,7 @@ class Model(nn.Module):
     def _step(self, batch: Batch, progress: float) -> tuple[Step, dict[str, Tensor]]:
         self.bottleneck.weigh(None if batch.values is not None else batch.weight)
         code, skips = self.encode(batch.x, batch.cond, progress)
-        params = self.decode(code.z, skips, batch.cond)
+        params = _single(self.decode(code.z, skips, batch.cond))
         terms = {"reconstruction": self.likelihood.nats(params, batch.target, batch.values)}
         if self.bottleneck.term:
             terms[self.bottleneck.term] = code.cost

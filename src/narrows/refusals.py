@@ -1,7 +1,7 @@
 """What a fit refuses before training: pairs that are broken, that would be copied, or have no probability."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,6 +9,7 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
+from narrows.base_measure import Measure
 from narrows.data.pairs import Pairs
 from narrows.data.stream import Stored
 from narrows.errors import InputError
@@ -18,7 +19,7 @@ from narrows.model import Model
 if TYPE_CHECKING:
     from narrows.estimator import Estimator
 
-__all__ = ["refuse_broken", "refuse_copies", "refuse_outside"]
+__all__ = ["refuse_broken", "refuse_copies", "refuse_other_measures", "refuse_outside"]
 
 _PIECE = 1 << 20  # values that are looked at in one go
 
@@ -57,6 +58,23 @@ def refuse_outside(likelihood: Likelihood, pairs: Pairs) -> None:
             came = f"Targets like {some} came for the likelihood {str(likelihood)!r}"
             hint = "labels counted from 0" if likelihood.labels else "rescaled targets, or likelihood='gaussian'"
             raise InputError(came, likelihood.accepted, hint)
+
+
+def refuse_other_measures(likelihood: Likelihood, measures: Sequence[Measure], rows: np.ndarray) -> None:
+    """Refuse a likelihood whose density of encoded rows (n, d) is not one of the measures of their columns.
+
+    A density of whole numbers has no bound, and one of real numbers cannot be compared with their probability.
+    """
+    theirs = [measure.base for measure in measures for _ in range(measure.width)]
+    pairs = list(zip(likelihood.bases(len(theirs)), theirs, rows.T, strict=True))
+    wrong = [(ours, base) for ours, base, values in pairs if ours is None or not ours.prices(base, values)]
+    if wrong:
+        ours, held = wrong[0][0], " and ".join(sorted({base.values for _, base in wrong}))
+        gives = "no probability of a row by itself" if ours is None else ours.density
+        came = (
+            f"The likelihood {likelihood.short!r} gives {gives}, and {len(wrong)} of {len(theirs)} columns hold {held}"
+        )
+        raise InputError(came, "a likelihood of what every column holds, as mixed", "likelihood='mixed'")
 
 
 def targets(pairs: Pairs) -> Iterator[Tensor]:

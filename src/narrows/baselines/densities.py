@@ -19,8 +19,9 @@ __all__ = ["MixtureDensity"]
 Floats = NDArray[np.float64]
 Patterns = list[tuple[NDArray[np.intp], NDArray[np.bool_]]]  # rows, and which numbers they have
 
-_WIDE = 100  # numbers of a row from which on the parts of a mixture are diagonal
+_WIDE = 100  # numbers of a row, or patterns of missing ones, from which on the parts of a mixture are diagonal
 _ROUNDS = 100
+_PATTERNS = 10_000  # that are gone through for one part, in all rounds
 _LOG_2PI = float(np.log(2 * np.pi))
 
 
@@ -28,9 +29,9 @@ _LOG_2PI = float(np.log(2 * np.pi))
 class MixtureDensity:
     """A mixture of ``k`` parts: in each the numbers are jointly Gaussian, and the tables independent of all else.
 
-    With one part and no tables it is the Gaussian, and with none but numbers the Gaussian mixture (diagonal beyond 100
-    numbers and one part); fitted by expectation maximisation from k-means. A missing number counts with the mean and
-    the variance that it has given the others of its row (Ghahramani & Jordan 1994).
+    With one part and no tables it is the Gaussian, with none but numbers the Gaussian mixture; fitted by expectation
+    maximisation from k-means. A missing number counts with the mean and the variance that it has given the others of
+    its row (Ghahramani & Jordan 1994). Beyond 100 numbers, or 100 patterns of missing ones, several parts are diagonal.
 
     Examples
     --------
@@ -53,11 +54,12 @@ class MixtureDensity:
         numbers = np.where(known, cells.numbers, mean)
         variance = ((numbers - mean) ** 2).sum(0) / np.maximum(seen, 1)
         self.floor_ = np.where(seen > 0, self.floor * np.maximum(variance, 1e-12), 1.0)
-        self.full_ = self.k == 1 or numbers.shape[1] <= _WIDE
+        patterns = _patterns(cells)
+        self.full_ = self.k == 1 or max(numbers.shape[1], len(patterns)) <= _WIDE
         shares = np.eye(self.k)[self._first(numbers, cells)]
         self.means_, self.spreads_ = np.tile(mean, (self.k, 1)), [self._spread(np.diag(variance))] * self.k
-        last, patterns = -np.inf, _patterns(cells)
-        for _ in range(_ROUNDS):
+        last = -np.inf
+        for _ in range(max(3, min(_ROUNDS, _PATTERNS // len(patterns))) if self.full_ else _ROUNDS):
             self._maximise(cells, shares, patterns)
             joint = self._joint(cells, patterns)
             total = logsumexp(joint, axis=1)
@@ -69,7 +71,7 @@ class MixtureDensity:
 
     def log_prob(self, cells: Cells) -> Floats:
         """Return log p of what is known of every row, (n,)."""
-        found: Floats = logsumexp(self._joint(cells, _patterns(cells)), axis=1)
+        found: Floats = logsumexp(self._joint(cells, _patterns(cells) if self.full_ else []), axis=1)
         return found
 
     def _first(self, numbers: Floats, cells: Cells) -> NDArray[np.int64]:
@@ -104,15 +106,14 @@ class MixtureDensity:
         """Return the numbers with the missing ones as a part expects them, and the sum of their covariances."""
         numbers, spread, mean = cells.numbers.copy(), self.spreads_[part], self.means_[part]
         unsure = np.zeros((len(mean), len(mean)))
+        if not self.full_:
+            missing = np.isnan(numbers)
+            return np.where(missing, mean, numbers), np.diag((share @ missing) * spread)
         for rows, known in patterns:
             lost = ~known
             if not lost.any():
                 continue
             mass, block = share[rows].sum(), np.ix_(lost, lost)
-            if not self.full_:
-                numbers[np.ix_(rows, lost)] = mean[lost]
-                unsure[block] += mass * np.diag(spread[lost])
-                continue
             ours, across = spread[np.ix_(known, known)], spread[np.ix_(known, lost)]
             slope = cho_solve(cho_factor(ours), across) if known.any() else across
             numbers[np.ix_(rows, lost)] = mean[lost] + (numbers[np.ix_(rows, known)] - mean[known]) @ slope
@@ -124,6 +125,8 @@ class MixtureDensity:
         out = np.tile(self.log_weights_, (len(cells.numbers), 1))
         for place, table in enumerate(self.tables_):
             out += np.hstack([table, np.zeros((self.k, 1))])[:, cells.codes[:, place]].T
+        if not self.full_:
+            return out + self._diagonal(cells)
         for rows, known in patterns:
             if known.any():
                 values = cells.numbers[np.ix_(rows, known)]
@@ -131,15 +134,19 @@ class MixtureDensity:
                 out[rows] += np.stack(own, 1) - cells.jacobian[known].sum()
         return out
 
+    def _diagonal(self, cells: Cells) -> Floats:
+        """Return log p(known numbers | part), (n, k), of parts without correlations."""
+        known, out = ~np.isnan(cells.numbers), np.empty((len(cells.numbers), self.k))
+        for part, (mean, variance) in enumerate(zip(self.means_, self.spreads_, strict=True)):
+            squares = np.where(known, (cells.numbers - mean) ** 2 / variance, 0).sum(1)
+            out[:, part] = -0.5 * squares - known @ (0.5 * np.log(variance) + 0.5 * _LOG_2PI + cells.jacobian)
+        return out
+
     def _gaussian(self, values: Floats, part: int, pattern: NDArray[np.bool_]) -> Floats:
         gap, spread = values - self.means_[part][pattern], self.spreads_[part]
-        if self.full_:
-            root = cholesky(spread[np.ix_(pattern, pattern)], lower=True)
-            scaled, log_root = solve_triangular(root, gap.T, lower=True).T, np.log(np.diag(root)).sum()
-        else:
-            deviation = np.sqrt(spread[pattern])
-            scaled, log_root = gap / deviation, np.log(deviation).sum()
-        found: Floats = -0.5 * (scaled**2).sum(1) - log_root - 0.5 * values.shape[1] * _LOG_2PI
+        root = cholesky(spread[np.ix_(pattern, pattern)], lower=True)
+        scaled = solve_triangular(root, gap.T, lower=True).T
+        found: Floats = -0.5 * (scaled**2).sum(1) - np.log(np.diag(root)).sum() - 0.5 * values.shape[1] * _LOG_2PI
         return found
 
 

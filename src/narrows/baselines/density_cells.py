@@ -2,14 +2,17 @@
 
 Whole numbers of more than 20 values are real numbers to these models: uniform noise fills their steps, which gives a
 lower bound on the probability (Theis et al. 2016, section 3.1). Other discrete columns are tables of frequencies, with
-one cell for what is new.
+one cell for what is new. A real number with atoms is a table of these beside a number that is missing where it is one.
 """
 
 from collections.abc import Sequence
+from itertools import starmap
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from narrows.base_measure import Measure
 
 __all__ = ["Cells", "Columns", "log_shares", "one_hot"]
 
@@ -29,7 +32,7 @@ class Cells(NamedTuple):
 
 
 class Columns:
-    """Which columns are numbers and which are tables; learnt from rows (n, d) and their (kind, width, shift, scale).
+    """Which columns are numbers and which are tables; learnt from rows (n, d) and their measures.
 
     Examples
     --------
@@ -39,16 +42,20 @@ class Columns:
     ([0.5, 1.5, 2.5], [0, 1, 1], (3,))
     """
 
-    def __init__(self, measures: Sequence[tuple[str, int, float, float]], X: NDArray[Any]):
+    def __init__(self, measures: Sequence[Sequence[Any]], X: NDArray[Any]):
         self.numbers: list[tuple[int, float, float, bool]] = []
         self.tables: list[tuple[slice, float, float, Floats | None]] = []
+        self.atoms: list[tuple[int, Measure]] = []
         start = 0
-        for kind, width, shift, scale in measures:
+        for measure in starmap(Measure, measures):
+            kind, width, shift, scale, _ = measure
             own = slice(start, start + width)
             start += width
             if kind == "categorical":
                 self.tables.append((own, 0.0, 1.0, None))
                 continue
+            if measure.atoms:
+                self.atoms.append((own.start, measure))
             values = X[:, own.start] * scale + shift
             levels = np.unique(np.rint(values[~np.isnan(values)])) if kind != "gaussian" else np.zeros(_LEVELS + 1)
             if len(levels) <= _LEVELS:
@@ -59,11 +66,11 @@ class Columns:
     def read(self, X: NDArray[Any], seed: int = 0) -> Cells:
         """Return rows with noise within the steps of whole numbers."""
         draw = np.random.default_rng(seed)
+        X, codes, sizes = self._without_atoms(np.asarray(X, np.float64))
         numbers = [
             X[:, place] + (draw.uniform(-0.5, 0.5, len(X)) / scale if whole else 0.0)
             for place, _, scale, whole in self.numbers
         ]
-        codes, sizes = [], []
         for own, shift, scale, levels in self.tables:
             if levels is None:
                 block = X[:, own]
@@ -77,11 +84,21 @@ class Columns:
             codes.append(np.where(np.isnan(values), -1, found))
             sizes.append(len(levels) + 1)
         return Cells(
-            np.stack(numbers, 1).astype(np.float64) if numbers else np.zeros((len(X), 0)),
+            np.stack(numbers, 1) if numbers else np.zeros((len(X), 0)),
             np.stack(codes, 1).astype(np.int64) if codes else np.zeros((len(X), 0), np.int64),
             tuple(sizes),
             np.log([abs(scale) for _, _, scale, _ in self.numbers]),
         )
+
+    def _without_atoms(self, X: Floats) -> tuple[Floats, list[NDArray[Any]], list[int]]:
+        """Return rows in which an atom is no number, and for columns with atoms a table: which atom, or a number."""
+        rest, codes, sizes = X.copy() if self.atoms else X, [], []
+        for place, measure in self.atoms:
+            atom, size = measure.atom_of(X[:, place]), len(measure.atoms)
+            codes.append(np.where(np.isnan(X[:, place]), -1, np.where(atom < 0, size, atom)))
+            sizes.append(size + 1)
+            rest[atom >= 0, place] = np.nan
+        return rest, codes, sizes
 
 
 def one_hot(cells: Cells) -> list[Floats]:

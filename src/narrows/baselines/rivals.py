@@ -23,11 +23,11 @@ _CONTRASTS = (0.5, 1.0, 2.0, 3.0, 4.5, 6.0)
 
 
 def density_rivals(
-    measures: Sequence[tuple[str, int, float, float]], train: NDArray[Any], held: NDArray[Any]
+    measures: Sequence[Sequence[Any]], train: NDArray[Any], held: NDArray[Any]
 ) -> dict[str, NDArray[np.float64]]:
     """Return log p of the rows ``held``, in nats, under densities fitted to the rows ``train``; NaN is missing.
 
-    ``measures`` are the (kind, width, shift, scale) of every column, or of every one-hot block.
+    ``measures`` are those of every column, or of every one-hot block: (kind, width, centre, scale, atoms).
 
     A Gaussian, a Gaussian mixture and kernels, the latter two with what gives a fifth of the training rows the highest
     likelihood when they are fitted to the others: 1 to 32 parts, and a floor

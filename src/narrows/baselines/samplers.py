@@ -30,7 +30,7 @@ class PCASampler:
     """
 
     parts: int | None = 1
-    measures: Sequence[tuple[str, int, float, float]] = ()
+    measures: Sequence[Sequence[Any]] = ()
 
     @property
     def name(self) -> str:
@@ -56,7 +56,7 @@ class PCASampler:
         return (rows.clip(0, 1) if self.clipped_ else rows).reshape(n, *self.shape_)
 
 
-def snapped(rows: NDArray[Any], measures: Sequence[tuple[str, int, float, float]]) -> NDArray[Any]:
+def snapped(rows: NDArray[Any], measures: Sequence[Sequence[Any]]) -> NDArray[Any]:
     """Return encoded rows of a table with every column at a value that it can have.
 
     Examples
@@ -65,7 +65,7 @@ def snapped(rows: NDArray[Any], measures: Sequence[tuple[str, int, float, float]
     [[0.0, 1.0, 1.5]]
     """
     made, start = rows.copy(), 0
-    for kind, width, shift, scale in measures:
+    for kind, width, shift, scale, *_ in measures:
         own = slice(start, start + width)
         start += width
         if kind == "categorical":

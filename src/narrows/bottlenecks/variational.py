@@ -43,19 +43,20 @@ class Variational(Bottleneck):
         self.beta, self.free_bits = beta, free_bits
 
     def posterior(self, h: Tensor) -> tuple[Tensor, Tensor]:
-        """Return mean and log-variance of q(z|x), (B, n_out, *spatial) each."""
-        mean, log_var = h.chunk(2, 1)
+        """Return mean and log-variance of q(z|x), (B, n_out, *spatial) each, never in half precision."""
+        mean, log_var = h.to(torch.promote_types(h.dtype, torch.float32)).chunk(2, 1)
         return mean, log_var.clamp(-30, 20)
 
     def forward(self, h: Tensor, progress: float = 1.0) -> Code:
         """Return a draw from the posterior in training mode and its mean in eval mode."""
-        mean, log_var = self.posterior(h)
-        kl = gaussian_kl(mean, log_var)
-        if self.training and self.free_bits and progress < 1:
-            # sum_j max(free_bits, mean_j), the mean taken over the batch: Kingma et al. 2016, equation 15, row by row.
-            kl = torch.where(kl.detach().mean(0) < self.free_bits, self.free_bits, kl)
-        z = mean + torch.randn_like(mean) * torch.exp(0.5 * log_var) if self.training else mean
-        return Code(z, at(self.beta, progress) * kl.flatten(1).sum(1))
+        with torch.autocast(h.device.type, enabled=False):
+            mean, log_var = self.posterior(h)
+            kl = gaussian_kl(mean, log_var)
+            if self.training and self.free_bits and progress < 1:
+                # sum_j max(free_bits, mean_j), the mean over the batch: Kingma et al. 2016, equation 15, row by row.
+                kl = torch.where(kl.detach().mean(0) < self.free_bits, self.free_bits, kl)
+            z = mean + torch.randn_like(mean) * torch.exp(0.5 * log_var) if self.training else mean
+            return Code(z, at(self.beta, progress) * kl.flatten(1).sum(1))
 
     def sample(self, shape: tuple[int, ...], generator: torch.Generator | None = None) -> Tensor:
         """Return codes drawn from N(0, I)."""

@@ -24,6 +24,7 @@ __all__ = ["Finding", "check", "require_range"]
 Level = Literal["error", "warning", "note"]
 RANGES: dict[str, tuple[float, float, str]] = {
     "bernoulli": (0.0, 1.0, "values in [0, 1]"),
+    "continuous-bernoulli": (0.0, 1.0, "values in [0, 1]"),
     "multinomial": (0.0, np.inf, "counts of 0 or more"),
     "poisson": (0.0, np.inf, "counts of 0 or more"),
 }
@@ -164,5 +165,5 @@ def _range(values: Any, name: str, likelihood: str) -> Iterator[Finding]:
     outside = (held < low * scale) | (held > high * scale)
     if outside.any():
         came = f"{name!r}: {int(outside.sum())} encoded values from {held.min():.4g} to {held.max():.4g} are outside"
-        fix = "use the gaussian likelihood, or rescale" if likelihood == "bernoulli" else "use another likelihood"
+        fix = "use the gaussian likelihood, or rescale" if high == 1 else "use another likelihood"
         yield Finding("error", f"{came} what {likelihood} takes: {wanted}", fix)

@@ -11,11 +11,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from narrows.base_measure import Measure
 from narrows.errors import InputError
 
 from .cells import as_text
 from .dtypes import dtype_name, limits, named_dtype
-from .measures import Measure, told_apart
+from .measures import Told, measure_of, told_apart
 from .times import date_text
 
 __all__ = ["Column", "Floats", "NumberColumn", "WholeColumn"]
@@ -102,7 +103,7 @@ class NumberColumn(Column):
     median: float
     mean: float
     scale: float
-    told: tuple[str, float, float] = ("gaussian", 0.0, 1.0)
+    told: Told = ("gaussian", 0.0, 1.0)
 
     @classmethod
     def fit(cls, series: pl.Series) -> Self:
@@ -115,8 +116,7 @@ class NumberColumn(Column):
 
     def measure(self) -> Measure:
         """Say what kind of numbers the encoded values are."""
-        kind, low, unit = self.told
-        return Measure(kind, 1, (self.mean - low) / unit, self.scale / unit)
+        return measure_of(self.told, self.mean, self.scale)
 
     def encode(self, series: pl.Series) -> Floats:
         """Impute and standardise, shape ``(n, 1)``."""
@@ -158,7 +158,7 @@ class WholeColumn(Column):
     scale: float
     format: str | None = None
     step: int = 1
-    told: tuple[str, float, float] = ("gaussian", 0.0, 1.0)  # counted from the origin
+    told: Told = ("gaussian", 0.0, 1.0)  # counted from the origin
 
     @classmethod
     def fit(cls, series: pl.Series, format: str | None = None) -> Self:
@@ -177,8 +177,7 @@ class WholeColumn(Column):
 
     def measure(self) -> Measure:
         """Say what kind of numbers the encoded values are."""
-        kind, low, unit = self.told
-        return Measure(kind, 1, (self.mean - low) / unit, self.scale / unit)
+        return measure_of(self.told, self.mean, self.scale)
 
     def encode(self, series: pl.Series) -> Floats:
         """Impute and standardise, shape ``(n, 1)``."""
@@ -213,9 +212,9 @@ class WholeColumn(Column):
         return np.rint((offset + shift) / self.step) * self.step - shift
 
 
-def _told(offset: Floats, origin: int, series: pl.Series, step: int) -> tuple[str, float, float]:
+def _told(offset: Floats, origin: int, series: pl.Series, step: int) -> Told:
     """Tell what whole numbers are, from their differences to the origin: bits, counts, or multiples of the step."""
-    kind, _, unit = told_apart(offset + origin, counts=not series.dtype.is_temporal())
+    kind, _, unit, *_ = told_apart(offset + origin, counts=not series.dtype.is_temporal())
     if kind == "bernoulli":
         return kind, float(offset.min()), unit
     return (kind, -float(origin), 1.0) if kind == "poisson" else ("rounded", -float(origin % step), float(step))

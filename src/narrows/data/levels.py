@@ -8,9 +8,10 @@ from typing import ClassVar, Self
 import numpy as np
 import polars as pl
 
+from narrows.base_measure import Measure
+
 from .columns import Column, Floats
 from .dtypes import dtype_name
-from .measures import Measure
 
 __all__ = ["LONG", "CategoryColumn", "ConstantColumn", "plain", "shortened"]
 

@@ -1,55 +1,100 @@
-"""What kind of numbers a column holds: bits, counts, whole numbers, real numbers, categories."""
+"""What kind of numbers a column holds: bits, counts, whole numbers, steps of a grid, real numbers, categories."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Measure", "measures_of", "told_apart"]
+from narrows.base_measure import Measure
+
+__all__ = ["Told", "measures_of", "told_apart"]
+
+Told = tuple[str, float, float, *tuple[float, ...]]
 
 _MOST = 1000  # a larger count is no matter of single events
 _SMALL, _SPREAD = 10, 4  # counts of a larger mean vary by at most so many means, or they are measured
+_ATOM = 0.01  # share of the values from which on a real number that recurs has a probability ...
+_TIMES = 3  # ... where it recurs so often
+_SPIKES = 5  # values that may recur by themselves: where more do, and beyond chance, the others lie on a grid
+_CHANCE = 0.05
+_NEAR = 0.1  # of a step: a number so close to a whole multiple tells the step better
+_FINEST = 1e-7  # steps finer than this share of the range are no grid: single precision does not see them
 
 
-class Measure(NamedTuple):
-    """How the encoded values of a column, or of a block of one-hot columns, are priced.
-
-    ``centre + scale * encoded`` is the value that the kind speaks of: 0 or 1 for ``bernoulli``, a whole number for
-    ``poisson`` and ``rounded``, the original value for ``gaussian``; ``categorical`` is one-hot.
-    """
-
-    kind: str
-    width: int = 1
-    centre: float = 0.0
-    scale: float = 1.0
-
-
-def told_apart(values: NDArray[Any], *, counts: bool = True) -> tuple[str, float, float]:
-    """Return the kind of a column's known values, and what 0 and 1 of that kind are: an origin and a unit.
+def told_apart(values: NDArray[Any], *, counts: bool = True) -> Told:
+    """Return the kind of a column's known values, and what 0 and 1 of that kind are: an origin and a unit; then atoms.
 
     Two different values are bits. Whole numbers are counts where none is negative, none exceeds 1000 and their variance
     is at least half their mean (that of a Poisson law is all of it) and, for means above 10, at most four times: ages
     and percentages vary more. Else they are rounded numbers. A single real number is rounded to itself: its probability
     is 1, where its density would be infinite.
 
+    A density of real numbers that recur has no bound. Where many do and all lie on a grid, as measurements to a tenth,
+    they are rounded to its step. Else every real number that a hundredth of the rows have is an atom, as the zeros of
+    an amount: it has a probability, and only what is no atom has a density.
+
     Examples
     --------
     >>> told_apart(np.array([3, 5, 5])), told_apart(np.array([0, 1, 4])), told_apart(np.array([40, 41, 43]))
     (('bernoulli', 3.0, 2.0), ('poisson', 0.0, 1.0), ('rounded', 0.0, 1.0))
-    >>> told_apart(np.array([0.1, 2.0, 5.0]))[0]
-    'gaussian'
+    >>> told_apart(np.array([0.1, 2.0, 5.0]))[0], told_apart(np.array([0.5, 1.5, 0.5, 2.0, 1.5]))
+    ('gaussian', ('rounded', 0.0, 0.5))
+    >>> told_apart(np.append(np.zeros(50), np.random.default_rng(0).normal(size=50)))
+    ('gaussian', 0.0, 1.0, 0.0)
     """
     low, high = float(values.min()), float(values.max())
     if low < high and bool(((values == low) | (values == high)).all()):
         return "bernoulli", low, high - low
     if not bool((values == np.rint(values)).all()):
-        return ("gaussian", 0.0, 1.0) if low < high else ("rounded", low, 1.0)
+        return _real(values) if low < high else ("rounded", low, 1.0)
     numbers = np.asarray(values, np.float64)
     mean, variance = numbers.mean(), numbers.var()
     events = low < high and mean / 2 <= variance and (mean <= _SMALL or variance <= _SPREAD * mean)
     return "poisson" if counts and events and low >= 0 and high <= _MOST else "rounded", 0.0, 1.0
+
+
+def _real(values: NDArray[Any]) -> Told:
+    """Tell numbers on a grid from real ones with atoms and without."""
+    levels, often = np.unique(values, return_counts=True)
+    if len(levels) == len(values):
+        return "gaussian", 0.0, 1.0
+    spikes = np.sort(often)[-_SPIKES:].sum()
+    again = often[often > 1].sum() - min(spikes, often[often > 1].sum())
+    if len(values) == spikes or again > _CHANCE * (len(values) - spikes):
+        step = grid_step(levels)
+        if step:
+            origin = float(levels[0] % step)
+            return "rounded", 0.0 if min(origin, step - origin) < 1e-3 * step else origin, step
+    atoms = levels[often >= max(_TIMES, _ATOM * len(values))]
+    return "gaussian", 0.0, 1.0, *map(float, atoms)
+
+
+def grid_step(levels: NDArray[Any]) -> float:
+    """Return the largest step that ascending different numbers are whole multiples of from the first on; 0 for none.
+
+    Rounding of the numbers in their own type is allowed for.
+
+    Examples
+    --------
+    >>> round(grid_step(np.array([0.1, 0.3, 0.6, 1.2])), 9), grid_step(np.array([1.0, 2.0**0.5, 3.0**0.5, 2.0]))
+    (0.1, 0.0)
+    """
+    rounding = 8 * float(np.finfo(levels.dtype if levels.dtype.kind == "f" else np.float64).eps)
+    rounding *= float(np.abs(levels).max())
+    offsets = (levels - levels[0])[1:].astype(np.float64)
+    step = float(np.diff(levels.astype(np.float64)).min())
+    while step > max(10 * rounding, _FINEST * offsets[-1]):
+        ends = np.searchsorted(offsets, step * 2.0 ** np.arange(30)).clip(0, len(offsets) - 1)
+        for far in offsets[ends]:
+            if abs(far / step - np.rint(far / step)) < _NEAR:  # the further off, the better it is known
+                step = float(far / np.rint(far / step))
+        rest = np.abs(offsets - step * np.rint(offsets / step))
+        if bool((rest <= rounding).all()):
+            return step
+        step = float(rest[rest > rounding].min())
+    return 0.0
 
 
 def measures_of(X: NDArray[Any]) -> tuple[Measure, ...]:
@@ -66,6 +111,18 @@ def measures_of(X: NDArray[Any]) -> tuple[Measure, ...]:
     found = []
     for column in X.T:
         known = column[~np.isnan(column)] if column.dtype.kind == "f" else column
-        kind, low, unit = told_apart(known, counts=full == 1) if len(known) else ("gaussian", 0.0, 1.0)
-        found.append(Measure(kind, 1, -low / unit, full / unit))
+        told: Told = told_apart(known, counts=full == 1) if len(known) else ("gaussian", 0.0, 1.0)
+        found.append(measure_of(told, 0.0, full))
     return tuple(found)
+
+
+def measure_of(told: Told, mean: float, scale: float) -> Measure:
+    """Return the measure of encoded values of which ``mean + scale * encoded`` is what ``told_apart`` was given.
+
+    Examples
+    --------
+    >>> measure_of(("rounded", 1.0, 0.5), 2.0, 4.0)
+    Measure(kind='rounded', width=1, centre=2.0, scale=8.0, atoms=())
+    """
+    kind, low, unit, *atoms = told
+    return Measure(kind, 1, (mean - low) / unit, scale / unit, tuple(atoms))

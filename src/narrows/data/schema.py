@@ -17,7 +17,8 @@ from narrows.errors import ArtefactError, InputError
 from .fillings import FILLED, Fillings, filled_words
 
 if TYPE_CHECKING:
-    from .measures import Measure
+    from narrows.base_measure import Measure
+
     from .source import Source
 
 __all__ = ["SCHEMAS", "Schema", "schema_from_json"]

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
+from narrows.base_measure import Measure
 from narrows.errors import InputError
 from narrows.files import whole
 
@@ -20,7 +21,6 @@ from .columns import Column, NumberColumn, WholeColumn
 from .conform import conform, require_finite
 from .file_form import in_file_form
 from .levels import CategoryColumn, ConstantColumn, shortened
-from .measures import Measure
 from .schema import Schema
 
 if TYPE_CHECKING:

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from narrows.base_measure import Measure
 from narrows.data.measures import measures_of
 from narrows.data.pairs import Pairs
 from narrows.estimator import Estimator
@@ -18,8 +19,8 @@ class Gaps:
     units_: list[list[float]] | None = None  # mean, deviation and wholeness of columns, where the task standardises
     kind_: str = "float32"  # the type of the rows that were standardised
 
-    def learn_units(self, rows: np.ndarray) -> list[tuple[str, int, float, float]]:
-        """Standardise rows from now on; return the kind, width, shift and scale of the standardised columns."""
+    def learn_units(self, rows: np.ndarray) -> list[Measure]:
+        """Standardise rows from now on; return the measures of the standardised columns."""
         full = float(np.iinfo(rows.dtype).max) if rows.dtype.kind == "u" else 1.0
         known = ~np.isnan(rows)
         count = np.maximum(known.sum(0), 1)
@@ -30,8 +31,8 @@ class Gaps:
         whole = (numbers == np.rint(numbers)).all(0)
         self.units_ = [mean.tolist(), spread.tolist(), whole.astype(float).tolist()]
         self.kind_ = rows.dtype.name
-        told = zip(measures_of(rows), mean.tolist(), spread.tolist(), strict=True)
-        return [(kind, 1, a + b / full * m, b / full * s) for (kind, _, a, b), m, s in told]
+        units = zip(measures_of(rows), mean.tolist(), spread.tolist(), strict=True)
+        return [u._replace(centre=u.centre + u.scale / full * m, scale=u.scale / full * s) for u, m, s in units]
 
     def coded(self, rows: np.ndarray) -> np.ndarray:
         """Return rows as the autoencoder sees them."""

@@ -16,9 +16,7 @@ from narrows.journeys.base import Items, Journey, Judged, Request, Say
 from narrows.journeys.copies import copied
 from narrows.journeys.missing import as_treated, counted, gaps
 from narrows.journeys.outputs import decode, write_outputs
-from narrows.likelihood import Mixed
 from narrows.params import param
-from narrows.parts import as_part
 from narrows.tasks.base import Evaluation, Rows, Task
 from narrows.training.seeds import seed_of
 
@@ -202,9 +200,8 @@ def settle(task: Task, request: Request, X: Any, schema: Schema, *, labelled: bo
         shape = request.given["image_shape"]
         came = f"--image-shape {shape} came for data that are images of {_by(schema.shape)} already"
         raise InputError(came, "--image-shape for tables whose rows are flattened images", "leave it out")
-    spec = as_part("likelihood", task.resolve().likelihood)
-    if schema.measures and isinstance(spec, Mixed):
-        task.set_params(estimator=task.resolve().set_params(likelihood=spec.told(schema.measures)))
+    if schema.measures:
+        task.read_columns(schema.measures)
     for name, value in task.suited(X.shape[1:]).items():
         if name not in request.given:
             task.set_params(**{name: value})

@@ -6,12 +6,14 @@ constant.
 
 from narrows.likelihood.base import Likelihood, Pricing
 from narrows.likelihood.continuous import Gaussian, Laplace, LearntGaussian, PredictedGaussian
+from narrows.likelihood.continuous_bernoulli import ContinuousBernoulli
 from narrows.likelihood.discrete import Bernoulli, Categorical, Multinomial, Poisson
 from narrows.likelihood.mixed import Mixed
 
 __all__ = [
     "Bernoulli",
     "Categorical",
+    "ContinuousBernoulli",
     "Gaussian",
     "Laplace",
     "LearntGaussian",

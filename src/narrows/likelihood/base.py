@@ -2,14 +2,16 @@
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from narrows.base_measure import BaseMeasure
 from narrows.parts import Part
 
-__all__ = ["Likelihood", "Pricing", "normal", "uniform"]
+__all__ = ["Likelihood", "Pricing", "normal", "per_value", "uniform"]
 
 _ROUNDED = 1e-5  # how far beyond the end of its range rounding may take a target
 
@@ -22,6 +24,11 @@ class Pricing(ABC):
     real: bool = False  # True: parameters are values of the data, in their units
     counts: bool = False  # True: targets are counts, which no level of grey is
     shares: bool = False  # True: the mean is shares of labels or items, no row
+
+    @property
+    def error_name(self) -> str:
+        """What ``error`` is; empty where the mean is no row, so that there is none."""
+        return "" if self.shares else "mean squared error"
 
     def n_out(self, shape: tuple[int, ...]) -> int:
         """Return how many channels the decoder must give for a target of this shape (C, *spatial)."""
@@ -59,11 +66,20 @@ class Pricing(ABC):
         nats = self.log_prob(params, target).neg()
         return (nats if weight is None else nats * weight).flatten(1).sum(1)
 
+    def error(self, params: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+        """Return how far the mean is from the target of every row, (B,): what reports measure, without a scale."""
+        return per_value((self.mean(params) - target).square(), weight)
+
+    def background(self, params: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+        """Return ``nats`` of the columns by themselves, which have some probability for all that may come."""
+        return self.nats(params, target, weight)
+
 
 class Likelihood(Pricing, Part):
     """A likelihood as a setting; ``build`` gives the part that the model owns: itself, or a module with weights."""
 
     kind: ClassVar[str] = "likelihood"
+    base: ClassVar[BaseMeasure | None] = None  # of every value; None: a row alone has no density
 
     @property
     def support(self) -> tuple[float, float]:
@@ -81,9 +97,27 @@ class Likelihood(Pricing, Part):
         low, high = self.support
         return f"values from {low:g} to {high:g}"
 
+    def bases(self, n: int) -> Sequence[BaseMeasure | None]:
+        """Return what the densities of ``n`` values are densities of."""
+        return [self.base] * n
+
     def build(self, shape: tuple[int, ...]) -> Pricing:
         """Return what prices targets of this shape."""
         return self
+
+
+def per_value(errors: Tensor, weight: Tensor | None) -> Tensor:
+    """Return the mean of the values of every row, (B,), weighted where there are weights; 0 for a row without any.
+
+    Examples
+    --------
+    >>> per_value(torch.tensor([[1.0, 3.0], [1.0, 3.0]]), torch.tensor([[1.0, 1.0], [0.0, 2.0]])).tolist()
+    [2.0, 3.0]
+    """
+    if weight is None:
+        return errors.flatten(1).mean(1)
+    weight = weight.expand_as(errors).flatten(1)
+    return (errors.flatten(1) * weight).sum(1) / weight.sum(1).clamp_min(torch.finfo(weight.dtype).tiny)
 
 
 def normal(like: Tensor, generator: torch.Generator | None) -> Tensor:

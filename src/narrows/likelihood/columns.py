@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from narrows.base_measure import Measure
+from narrows.likelihood.atoms import Atoms
 from narrows.likelihood.base import Pricing, normal, uniform
 from narrows.likelihood.discrete import Poisson
 
@@ -16,48 +18,53 @@ KINDS = ("gaussian", "rounded", "bernoulli", "poisson", "categorical")
 _LOG_2PI = math.log(2 * math.pi)
 _GAIN = 10.0  # as for a lone scale: it settles within an epoch
 _NARROWEST, _WIDEST = -7.0, 7.0  # log-scales in encoded units: a column may be known to a thousandth of its deviation
+_NEW = 1e-3  # share of what was never seen, in a column by itself
 _RARE = 0.01  # a probability that logits start at, at least
 _FINE = 0.02  # steps of less than so many deviations: the density is the probability
 _POISSON = Poisson()
 
 
 class MixedColumns(nn.Module, Pricing):
-    """What ``Mixed`` says; scales of numbers are weights, which further channels of the decoder may change."""
+    """What ``Mixed`` says; scales of numbers are weights, which further channels of the decoder may change.
+
+    The channels are one per encoded column, one per scale where those are predicted, and a logit for every atom.
+    """
 
     centres: Tensor
     scales: Tensor
 
-    def __init__(
-        self,
-        blocks: Sequence[tuple[str, int]],
-        centre: Sequence[float],
-        scale: Sequence[float],
-        predicted: bool = False,
-    ):
+    def __init__(self, measures: Sequence[Measure], predicted: bool = False):
         super().__init__()
         self.predicted = predicted
+        centre = [measure.centre for measure in measures for _ in range(measure.width)]
+        scale = [measure.scale for measure in measures for _ in range(measure.width)]
         self.register_buffer("centres", torch.tensor(centre, dtype=torch.float64), persistent=False)
         self.register_buffer("scales", torch.tensor(scale, dtype=torch.float64), persistent=False)
         self.places: dict[str, list[int]] = {kind: [] for kind in KINDS}
         self.categories: dict[int, list[list[int]]] = {}  # blocks by their width
+        atoms: dict[int, tuple[float, ...]] = {}
         start = 0
-        for kind, width in blocks:
-            own = list(range(start, start + width))
-            self.places[kind] += own
-            if kind == "categorical":
-                self.categories.setdefault(width, []).append(own)
-            start += width
+        for measure in measures:
+            own = list(range(start, start + measure.width))
+            self.places[measure.kind] += own
+            if measure.kind == "categorical":
+                self.categories.setdefault(measure.width, []).append(own)
+            if measure.atoms:
+                atoms[start] = measure.atoms
+            start += measure.width
         self.numbers = self.places["gaussian"] + self.places["rounded"]
         self.raw = nn.Parameter(torch.zeros(len(self.numbers)))
+        self.atoms = Atoms(atoms, centre, scale, start + (len(self.numbers) if predicted else 0))
 
     def n_out(self, shape: tuple[int, ...]) -> int:
-        """Return a channel per encoded column, and one per scale where those are predicted."""
-        return shape[0] + (len(self.numbers) if self.predicted else 0)
+        """Return how many channels the decoder must give."""
+        return shape[0] + (len(self.numbers) if self.predicted else 0) + self.atoms.count
 
     def log_scale(self, params: Tensor) -> Tensor:
         """Return the logarithms of the scales of the numbers in encoded units: first gaussian, then rounded ones."""
-        own = (self.raw * _GAIN).to(params)
-        return (own + params[:, len(self.scales) :] if self.predicted else own).clamp(_NARROWEST, _WIDEST)
+        own, first = (self.raw * _GAIN).to(params), len(self.scales)
+        changes = params[:, first : first + len(self.numbers)]
+        return (own + changes if self.predicted else own).clamp(_NARROWEST, _WIDEST)
 
     def start(self, target: Tensor) -> None:
         """Start at the deviations of the columns."""
@@ -66,26 +73,31 @@ class MixedColumns(nn.Module, Pricing):
                 self.raw.copy_(self._log_deviation(target) / _GAIN)
 
     def centre(self, target: Tensor) -> Tensor | None:
-        """Return means, log-odds, logarithms of rates and of shares, and no change of the scales."""
-        mean = target.mean(0)
+        """Return means, log-odds, logarithms of rates and of shares, no change of the scales, and logits of atoms."""
+        own = self.atoms.real(target)
+        mean = (target * own).sum(0) / own.sum(0).clamp_min(1)
         value = (mean * self.scales + self.centres).to(mean)
         bits, counts, levels = (self.places[kind] for kind in ("bernoulli", "poisson", "categorical"))
         mean[bits] = value[bits].clamp(_RARE, 1 - _RARE).logit()
         mean[counts] = value[counts].clamp_min(_RARE).log()
         mean[levels] = value[levels].clamp_min(_RARE).log()
-        return torch.cat([mean, mean.new_zeros(len(self.numbers))]) if self.predicted else mean
+        changes = mean.new_zeros(len(self.numbers) if self.predicted else 0)
+        return torch.cat([mean, changes, self.atoms.centre(target)])
 
     @torch.no_grad()
     def marginal(self, target: Tensor) -> Tensor | None:
         """Return ``centre``, with the deviations of the columns as scales where those are predicted."""
         made = self.centre(target)
         if made is not None and self.predicted:
-            made[len(self.scales) :] = self._log_deviation(target).to(made) - self.raw.to(made) * _GAIN
+            place = slice(len(self.scales), len(self.scales) + len(self.numbers))
+            made[place] = self._log_deviation(target).to(made) - self.raw.to(made) * _GAIN
         return made
 
     def _log_deviation(self, target: Tensor) -> Tensor:
-        deviation = target[:, self.numbers].double().var(0, correction=0).sqrt()
-        return deviation.clamp(math.exp(_NARROWEST), math.exp(_WIDEST)).log()
+        values, own = target[:, self.numbers].double(), self.atoms.real(target)[:, self.numbers].double()
+        count = own.sum(0).clamp_min(1)
+        gaps = (values - (values * own).sum(0) / count) * own
+        return (gaps.square().sum(0) / count).sqrt().clamp(math.exp(_NARROWEST), math.exp(_WIDEST)).log()
 
     def _whole(self, target: Tensor, places: list[int]) -> Tensor:
         """Return the whole numbers that encoded columns stand for, in float64: large ones too."""
@@ -119,16 +131,31 @@ class MixedColumns(nn.Module, Pricing):
             share = params[:, blocks].log_softmax(2) * chosen
             share[..., 0] = torch.where(chosen.sum(2) > 0, share[..., 0], -torch.inf)
             out[:, blocks] = share
-        return out
+        return self.atoms.log_prob(out, params, target)
+
+    def background(self, params: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+        """Return ``nats`` with a thousandth of every discrete column for what was impossible at fit."""
+        price = self.log_prob(params, target)
+        discrete = [*self.places["bernoulli"], *self.places["poisson"], *(b[0] for b in self._blocks())]
+        own = price[:, discrete]
+        price[:, discrete] = torch.where(own == -torch.inf, math.log(_NEW), own + math.log1p(-_NEW))
+        return self._weighted(-price, weight)
+
+    def _blocks(self) -> list[list[int]]:
+        return [block for blocks in self.categories.values() for block in blocks]
 
     def nats(self, params: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
         """Return -log p of every row, (B,), of the values whose weight is not 0."""
-        nats = self.log_prob(params, target).neg()
+        return self._weighted(self.log_prob(params, target).neg(), weight)
+
+    @staticmethod
+    def _weighted(nats: Tensor, weight: Tensor | None) -> Tensor:
         return (nats if weight is None else torch.where(weight > 0, nats * weight, 0)).sum(1)
 
     def mean(self, params: Tensor) -> Tensor:
         """Return the expected row in encoded units; of a category, the probabilities of its levels."""
-        return self._encoded(params, lambda bits: bits.sigmoid(), _POISSON.mean, lambda levels: levels.softmax(2))
+        made = self._encoded(params, lambda bits: bits.sigmoid(), _POISSON.mean, lambda levels: levels.softmax(2))
+        return self.atoms.mean(made, params)
 
     def sample(self, params: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Return a draw in encoded units: whole numbers are whole once decoded, one level of a category is 1."""
@@ -141,7 +168,7 @@ class MixedColumns(nn.Module, Pricing):
         rounded = self.places["rounded"]
         made[:, self.numbers] += normal(params[:, self.numbers], generator) * self.log_scale(params).exp()
         made[:, rounded] = self._coded(self._whole(made, rounded), rounded).to(made)
-        return made
+        return self.atoms.sample(made, params, generator)
 
     def _coded(self, values: Tensor, places: list[int]) -> Tensor:
         return (values.double() - self.centres[places].double()) / self.scales[places].double()

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from narrows.base_measure import Lebesgue
 from narrows.likelihood.base import Likelihood, Pricing, normal, uniform
 from narrows.params import param
 from narrows.parts import part
@@ -42,6 +43,7 @@ class Gaussian(Likelihood):
     """
 
     real = True
+    base = Lebesgue()
 
     scale: float | Literal["learnt", "predicted"] = param(1.0, "standard deviation, 'learnt' or 'predicted'", gt=0)
 
@@ -166,6 +168,7 @@ class Laplace(Likelihood):
     """
 
     real = True
+    base = Lebesgue()
 
     scale: float = param(1.0, "mean absolute deviation", gt=0)
 

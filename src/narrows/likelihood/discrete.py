@@ -1,13 +1,15 @@
 """Likelihoods of labels, bits and counts; the decoder's numbers are logits."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from narrows.base_measure import BaseMeasure, Counting
 from narrows.errors import InputError
-from narrows.likelihood.base import Likelihood, Pricing, uniform
+from narrows.likelihood.base import Likelihood, Pricing, per_value, uniform
 from narrows.params import param
 from narrows.parts import part
 
@@ -26,6 +28,8 @@ class Bernoulli(Likelihood):
     >>> round(Bernoulli().nats(torch.zeros(1, 3), torch.ones(1, 3)).item(), 4)  # 3 log 2
     2.0794
     """
+
+    base = Counting()
 
     @property
     def support(self) -> tuple[float, float]:
@@ -65,6 +69,7 @@ class Categorical(Likelihood):
     ignore: int | None = param(None, "label that costs nothing: void", ge=0)
 
     labels = shares = True
+    base = Counting()
 
     @property
     def support(self) -> tuple[float, float]:
@@ -81,6 +86,15 @@ class Categorical(Likelihood):
         """The labels, in words."""
         void = "" if self.ignore is None else f", and {self.ignore} for void"
         return f"whole numbers from 0 to {self.n_classes - 1}{void}"
+
+    def bases(self, n: int) -> Sequence[BaseMeasure | None]:
+        """Return what the probabilities of ``n`` values are those of; none where one of them costs nothing."""
+        return [self.base if self.ignore is None else None] * n
+
+    @property
+    def error_name(self) -> str:
+        """What ``error`` is."""
+        return "share of wrong labels"
 
     def n_out(self, shape: tuple[int, ...]) -> int:
         """Return ``n_classes`` channels per target channel."""
@@ -107,6 +121,12 @@ class Categorical(Likelihood):
         """Return the log-probability of every label, in nats; 0 for a void one."""
         labels, known = self._known(target)
         return self._logits(params).gather(2, labels.unsqueeze(2)).squeeze(2) * known
+
+    def error(self, params: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+        """Return the share of labels of every row, (B,), that are not the likeliest; void ones are no part of it."""
+        labels, known = self._known(target)
+        wrong = (self._logits(params).argmax(2) != labels).to(params)
+        return per_value(wrong, known.to(params) if weight is None else known * weight)
 
     def mean(self, params: Tensor) -> Tensor:
         """Return the probabilities, in the decoder's own shape."""
@@ -175,6 +195,7 @@ class Poisson(Likelihood):
     """
 
     counts = True
+    base = Counting()
 
     @property
     def support(self) -> tuple[float, float]:

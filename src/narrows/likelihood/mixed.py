@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Literal, Self
+from itertools import starmap
+from typing import Any, Literal, Self
 
 import torch
 from torch import Tensor
 
+from narrows.base_measure import BaseMeasure, Measure
 from narrows.errors import InputError
 from narrows.likelihood.base import Likelihood, Pricing
 from narrows.likelihood.columns import KINDS, MixedColumns
@@ -22,9 +24,10 @@ class Mixed(Likelihood):
 
     A word ``KIND*K`` says what the next K encoded columns are: real numbers (``gaussian``) and whole numbers
     (``rounded``: a Gaussian value rounded), bits (``bernoulli``), counts (``poisson``), or the one-hot block of one
-    category (``categorical``). The scale of a number is predicted by the decoder, or learnt for its column.
-    ``shift + scale * encoded`` is the value that is priced, so that nats are those of the original values: densities of
-    real numbers, probabilities of all others.
+    category (``categorical``). ``gaussian@A`` is a real number that is A with a probability of its own, as the zeros of
+    an amount, ``gaussian@A@B`` one with two such values. The scale of a number is predicted by the decoder, or learnt
+    for its column. ``shift + scale * encoded`` is the value that is priced, so that nats are those of the original
+    values: densities of real numbers, probabilities of all others.
 
     Without words, tasks find them out from the data.
 
@@ -43,21 +46,22 @@ class Mixed(Likelihood):
     )
 
     @classmethod
-    def of(cls, measures: Iterable[Sequence[float | str]]) -> Self:
-        """Return the likelihood for columns given as (kind, width, shift, scale)."""
+    def of(cls, measures: Iterable[Sequence[Any]]) -> Self:
+        """Return the likelihood for columns of these measures."""
         words: list[list[str | int]] = []
         shift: list[float] = []
         scale: list[float] = []
-        for kind, width, origin, factor in measures:
-            if words and words[-1][0] == kind != "categorical":
-                words[-1][1] += int(width)  # type: ignore[operator]
+        for measure in starmap(Measure, measures):
+            kind = "@".join([measure.kind, *map(repr, measure.atoms)])
+            if words and words[-1][0] == kind != "categorical" and not measure.atoms:
+                words[-1][1] += measure.width  # type: ignore[operator]
             else:
-                words.append([str(kind), int(width)])
-            shift += [float(origin)] * int(width)
-            scale += [float(factor)] * int(width)
+                words.append([kind, measure.width])
+            shift += [float(measure.centre)] * measure.width
+            scale += [float(measure.scale)] * measure.width
         return cls(tuple(f"{kind}*{width}" for kind, width in words), tuple(shift), tuple(scale))
 
-    def told(self, measures: Iterable[Sequence[float | str]]) -> Self:
+    def told(self, measures: Iterable[Sequence[Any]]) -> Self:
         """Return the likelihood for these columns, where it has none yet."""
         return self if self.columns else replace(self.of(measures), spread=self.spread)
 
@@ -67,36 +71,28 @@ class Mixed(Likelihood):
         return self.name + (f":{'/'.join(self.columns)}" if self.columns else "")
 
     @property
-    def blocks(self) -> tuple[tuple[str, int], ...]:
-        """Kind and width of every word."""
-        found = []
-        for word in self.columns:
-            kind, _, width = word.partition("*")
-            if kind not in KINDS or (width and not (width.isdigit() and int(width))):
-                raise InputError(f"{word!r} is no column of a mixed likelihood", f"KIND*K, KIND: {', '.join(KINDS)}")
-            found.append((kind, int(width or 1)))
-        return tuple(found)
-
-    @property
-    def measures(self) -> list[tuple[str, int, float, float]]:
-        """Kind, width, shift and scale of every column, or one-hot block."""
-        found: list[tuple[str, int, float, float]] = []
+    def measures(self) -> list[Measure]:
+        """The measure of every column, or one-hot block."""
+        found: list[Measure] = []
         start = 0
-        for kind, width in self.blocks:
+        for kind, width, atoms in map(_parsed, self.columns):
             for own in (width,) if kind == "categorical" else (1,) * width:
                 shift, scale = (each[start] if each else unit for each, unit in ((self.shift, 0.0), (self.scale, 1.0)))
-                found.append((kind, own, shift, scale))
+                found.append(Measure(kind, own, shift, scale, atoms))
                 start += own
         return found
 
+    def bases(self, n: int) -> list[BaseMeasure | None]:
+        """Return what the densities of ``n`` encoded columns are densities of."""
+        return [measure.base for measure in self.measures for _ in range(measure.width)]
+
     def build(self, shape: tuple[int, ...]) -> Pricing:
         """Return the module that owns the scales."""
-        widths = sum(width for _, width in self.blocks)
+        widths = sum(width for _, width, _ in map(_parsed, self.columns))
         if len(shape) > 1 or widths != shape[0] or not {len(self.shift), len(self.scale)} <= {0, widths}:
             came = f"The likelihood mixed of {widths} columns came for rows of shape {shape}"
             raise InputError(came, "a table, and a word for each of its columns", "likelihood='gaussian:learnt'")
-        predicted = self.spread == "predicted"
-        return MixedColumns(self.blocks, self.shift or (0.0,) * widths, self.scale or (1.0,) * widths, predicted)
+        return MixedColumns(self.measures, self.spread == "predicted")
 
     def log_prob(self, params: Tensor, target: Tensor) -> Tensor:
         """Return the log-probability of every value, with scales of 1 in encoded units: nothing is learnt yet."""
@@ -109,3 +105,23 @@ class Mixed(Likelihood):
     def sample(self, params: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Return a draw in encoded units, with scales of 1."""
         return self.build(tuple(params.shape[1:])).sample(params, generator)
+
+
+def _parsed(word: str) -> tuple[str, int, tuple[float, ...]]:
+    """Return kind, width and atoms of a word.
+
+    Examples
+    --------
+    >>> _parsed("gaussian*2"), _parsed("gaussian@0.0@99.5*1")
+    (('gaussian', 2, ()), ('gaussian', 1, (0.0, 99.5)))
+    """
+    what, _, width = word.partition("*")
+    kind, *atoms = what.split("@")
+    try:
+        values = tuple(map(float, atoms))
+    except ValueError:
+        kind = ""
+    if kind not in KINDS or (width and not (width.isdigit() and int(width))) or (atoms and kind != "gaussian"):
+        accepted = f"KIND*K, KIND: {', '.join(KINDS)}; gaussian@A for a number that recurs"
+        raise InputError(f"{word!r} is no column of a mixed likelihood", accepted)
+    return kind, int(width or 1), values

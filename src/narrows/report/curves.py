@@ -33,14 +33,15 @@ History = Sequence[Mapping[str, Any]]
 
 
 def loss_curves(history: History, kept: int | None = None, unit: str = "row") -> "Figure":
-    """Draw the loss and its terms over the epochs.
+    """Draw the loss, its terms and the errors over the epochs.
 
     Parameters
     ----------
     history : sequence of mapping
         One mapping per epoch: ``{"epoch": 1, "train": {"reconstruction": 90.0, "kl": 12.0}, "valid": {...}}``, in nats
         per row. The terms of a part add up to its loss. The best epoch is that of the smallest held-out loss, or
-        training loss where nothing was held out.
+        training loss where nothing was held out. ``"errors": {"train": {"mean squared error": 0.1}, "valid": {...}}``
+        are drawn beside where there are some: a loss in nats also holds constants, which hide how it falls.
     kept : int, optional
         The epoch whose weights were kept, where it is known; 0 is the start, which no epoch bettered.
     unit : str
@@ -65,7 +66,11 @@ def loss_curves(history: History, kept: int | None = None, unit: str = "row") ->
     title = f"Best at epoch {epochs[best]} of {epochs[-1]}: {number(loss[best], 4)} nats per {unit} on the {whose}"
     if kept == 0:
         title = f"The start is kept: no epoch (of {epochs[-1]}) is better on the {whose}"
-    panels = 2 if len(names) > 1 else 1
+    errors = {part: _errors(history, part) for part in ("train", "valid")}
+    measured = [name for name, values in errors[judge].items() if np.isfinite(values[best])]
+    if kept != 0:
+        title += "".join(f", {name} {number(errors[judge][name][best], 3)}" for name in measured)
+    panels = 1 + (len(names) > 1) + len(measured)
     figure = canvas(4.6 * panels + 0.4, 3.4, title)
     grid = figure.add_gridspec(1, panels)
     axes = panel(figure, grid[0], "Loss", "epoch", f"nats per {unit}")
@@ -73,7 +78,11 @@ def loss_curves(history: History, kept: int | None = None, unit: str = "row") ->
     _lines(axes, lines)
     if kept != 0:
         _marked(axes, epochs[best], loss[best])
-    if panels == 2:
+    for place, name in enumerate(measured, panels - len(measured)):
+        axes = panel(figure, grid[place], f"{name[0].upper()}{name[1:]}", "epoch", name)
+        lost = {part: errors[part].get(name, np.full(len(epochs), np.nan)) for part in errors}
+        _lines(axes, {"training": (epochs, lost["train"], GREY), "held out": (epochs, lost["valid"], MODEL)})
+    if len(names) > 1:
         axes = panel(figure, grid[1], f"Terms that add up to the loss, {whose}", "epoch", f"nats per {unit}")
         terms = {name: np.array([(row.get(judge) or {}).get(name, np.nan) for row in history]) for name in names}
         colours = (CLASSES * (1 + len(names) // len(CLASSES)))[: len(names)]
@@ -97,6 +106,13 @@ def total(history: History, part: str) -> Array:
     array([ 4., nan])
     """
     return np.array([sum(map(float, row[part].values())) if row.get(part) else np.nan for row in history])
+
+
+def _errors(history: History, part: str) -> dict[str, Array]:
+    """Return the errors of one part over the epochs by name, NaN where there was none, as before they were kept."""
+    rows = [(row.get("errors") or {}).get(part) or {} for row in history]
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: np.array([row.get(name, np.nan) for row in rows], float) for name in names}
 
 
 def spectrum(dimensions: Sequence[int], errors: Sequence[float], point: tuple[int, float], name: str) -> "Figure":

@@ -175,7 +175,7 @@ def _training_pictures(family: Any, rows: Rows | None, unit: str) -> list[Pictur
         best = family.best_epoch_
         kept = f"those of epoch {best}" if best else "those of the start, before any training: no epoch was better"
         stopped = family.stopped_.replace("held-out rows", f"held-out {several(unit)}")
-        caption = f"Nats per {unit}; {stopped}. The weights are {kept}."
+        caption = f"Nats per {unit}, and the error per value; {stopped}. The weights are {kept}."
         data = {"history": family.history_, "kept": best, "unit": unit}
         shown.append(Picture("losses", "Loss terms per epoch", caption, data))
     weights = family.model_.state_dict()

@@ -2,7 +2,7 @@
 
 import math
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, NamedTuple, Self, dataclass_transform
 
@@ -11,9 +11,11 @@ import torch
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
+from narrows.base_measure import Measure
 from narrows.errors import InputError
 from narrows.estimator import Estimator
 from narrows.inputs import unit
+from narrows.likelihood import Mixed
 from narrows.metrics import Better, Comparison
 from narrows.params import TASKS, check_params, kebab, param, register
 from narrows.parts import as_part
@@ -156,6 +158,12 @@ class Task(BaseEstimator):
         chosen.set_params(**{name: value for name, value in own.items() if value is not None})
         self.require_rows(chosen)
         return chosen
+
+    def read_columns(self, measures: Sequence[Measure]) -> None:
+        """Take what the encoded columns of the table are that a fit comes for: a mixed likelihood gets its laws."""
+        spec = as_part("likelihood", self.resolve().likelihood)
+        if isinstance(spec, Mixed):
+            self.set_params(estimator=self.resolve().set_params(likelihood=spec.told(measures)))
 
     def require_rows(self, chosen: Estimator) -> None:
         """Refuse an autoencoder that gives back shares where the task needs rows."""

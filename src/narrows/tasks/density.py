@@ -8,7 +8,6 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from narrows.baselines import density_rivals
-from narrows.data.measures import measures_of
 from narrows.errors import InputError
 from narrows.estimator import Estimator
 from narrows.families.vae import VAE
@@ -20,6 +19,7 @@ from narrows.metrics import Comparison, auroc
 from narrows.params import param
 from narrows.parts import as_part
 from narrows.tasks.base import Evaluation, Metric, Picture, Rows, Task, pick, unit
+from narrows.tasks.density_units import Units
 
 __all__ = ["DensityEstimator"]
 
@@ -42,15 +42,17 @@ class Rare(NamedTuple):
     known: np.ndarray  # (n,) rows that have a label
 
 
-class DensityEstimator(Gaps, Task, name="density"):
+class DensityEstimator(Units, Gaps, Task, name="density"):
     """Gives log p of every row, in nats, by importance sampling from a variational autoencoder.
 
-    A hundredth of the density is that of independent columns, so that a row far from all others is unlikely but does
-    not decide the mean.
+    A hundredth of the density is that of independent columns, a thousandth of each for levels never seen, so that a row
+    far from all others, or with a new level, is unlikely but does not decide the mean.
 
-    Every column has a law of its own: real numbers have a density in their own units, bits, counts, other whole numbers
-    and categories a probability, and NaN, a missing value, costs nothing. uint8 and uint16 are levels with
-    probabilities. Rows of more axes are read as flat.
+    Every column has a law of its own: real numbers have a density in their own units, bits, counts, other whole
+    numbers, steps of a grid (tenths, cents) and categories a probability, and NaN, a missing value, costs nothing.
+    uint8 and uint16 are levels with probabilities. A real number that recurs off any grid, as the zeros of an amount,
+    has a probability beside the density of the others, which could grow without bound there. Another likelihood is
+    taken where it gives what the columns have, a density or probabilities. Rows of more axes are read as flat.
 
     Examples
     --------
@@ -61,7 +63,7 @@ class DensityEstimator(Gaps, Task, name="density"):
     """
 
     summary = "how likely every row is, in nats; against a Gaussian, a mixture and kernels"
-    fitted: ClassVar[tuple[str, ...]] = ("fill_", "units_")
+    fitted: ClassVar[tuple[str, ...]] = ("fill_", "units_", "measures_", "jacobian_")
     arrays: ClassVar[tuple[str, ...]] = ("background_",)
     reads_missing: ClassVar[bool] = True
     reads_shares: ClassVar[bool] = True
@@ -84,9 +86,12 @@ class DensityEstimator(Gaps, Task, name="density"):
         if self.estimator is None:
             model.set_params(**self.suited(rows.shape[1:]))
         spec = as_part("likelihood", model.likelihood)
+        measures = self.measures_of(rows)
         if isinstance(spec, Mixed) and not spec.columns:
-            model.set_params(likelihood=spec.told(self.learn_units(rows)))
+            measures = self.learn_units(rows)
+            model.set_params(likelihood=spec.told(measures))
         _require_posterior(model, rows.shape[1:])
+        self.price(as_part("likelihood", model.likelihood), measures, self.coded(rows))
         self.estimator_ = self.fit_filled(model, self.coded(rows))
         self.background_ = self._background(rows)
         return self
@@ -111,10 +116,11 @@ class DensityEstimator(Gaps, Task, name="density"):
         pairs = self.gappy_pairs(model, coarse if quick else rows)
         found = log_likelihood(model.model_, pairs, self.samples, seed=model.seed_, keys=keys, where=model._where())
         params = self.background_
-        return with_background(found, model.model_, pairs, params, _BACKGROUND) if params.size else found
+        found = with_background(found, model.model_, pairs, params, _BACKGROUND) if params.size else found
+        return found._replace(value=self.in_units(found.value, rows, model.likelihood_))
 
     def score_samples(self, X: Any) -> np.ndarray:
-        """Return log p of every row, (n,), in nats: -inf for one that holds a level never seen."""
+        """Return log p of every row, (n,), in nats: -inf for one that holds a value without a probability."""
         return self.estimate(X).value
 
     def score(self, X: Any, y: Any = None) -> float:
@@ -137,7 +143,7 @@ class DensityEstimator(Gaps, Task, name="density"):
         held = pick(held, _JUDGED)
         found = self.estimate(held.X, quick=True)
         learnt, truth = (unit(self.coded(flat(rows.X))) for rows in (train, held))
-        rivals = density_rivals(self._measures(train.X), learnt, truth)
+        rivals = density_rivals(self._measures(), learnt, truth)
         sure, rare = np.isfinite(found.value), _rare(train, held)
         judged = {name: self._numbers(log_p, sure, rare) for name, log_p in {_OURS: found.value, **rivals}.items()}
         bars = {name: each["nats"] for name, each in judged.items()}
@@ -147,7 +153,10 @@ class DensityEstimator(Gaps, Task, name="density"):
             "bits": Metric(ours["bits"], "bits per dimension", f"{self._columns()} columns"),
             "error": Metric(float(np.nanmean(found.error[sure])), "standard error of a row's log p", "nats"),
             "effective": Metric(
-                float(np.median(found.effective[sure])), "effective sample size", f"median, of {self.samples}", "higher"
+                float(np.nanmedian(found.effective[sure])),
+                "effective sample size",
+                f"median, of {self.samples}",
+                "higher",
             ),
         }
         if rare is not None:
@@ -175,13 +184,11 @@ class DensityEstimator(Gaps, Task, name="density"):
             made["auroc"] = auroc(rare.flag[rare.known], low[rare.known])
         return made
 
-    def _measures(self, X: Any) -> list[tuple[str, int, float, float]]:
-        spec = self.estimator_.likelihood_
-        return spec.measures if isinstance(spec, Mixed) else list(measures_of(flat(X)))
+    def _measures(self) -> list[Any]:
+        return self.measures_ or self.estimator_.likelihood_.measures  # a model may have been saved without
 
     def _columns(self) -> int:
-        spec = self.estimator_.likelihood_
-        return len(spec.measures) if isinstance(spec, Mixed) else math.prod(self.estimator_.shapes_[0])
+        return len(self._measures())
 
     @staticmethod
     def _rows(model: Estimator, X: Any, *, reset: bool) -> np.ndarray:
@@ -225,7 +232,7 @@ def _shown(log_p: np.ndarray, other: np.ndarray, rival: str, rare: Rare | None) 
 def _notes(found: LogLikelihood, sure: np.ndarray, held: Rows, rare: Rare | None) -> list[str]:
     notes = []
     if not sure.all():
-        said = f"{int((~sure).sum())} held-out rows hold a level that was never seen: their log p is -inf, and"
+        said = f"{int((~sure).sum())} held-out rows hold a value without a probability: their log p is -inf, and"
         notes.append(f"{said} they are left out of all means, the competitors' too.")
     few = float(np.mean(found.effective[sure] < _FEW))
     if few > 0.1:

@@ -84,12 +84,17 @@ class Keeper:
 
 
 def write_history(path: "str | Path", history: list[dict[str, Any]]) -> None:
-    """Write one row per epoch: every term while training and on the held-out rows, in nats per row."""
+    """Write one row per epoch: every term while training and on the held-out rows, in nats per row, and the error."""
     rows = [
         {
             "epoch": epoch["epoch"],
             **{f"train_{name}": value for name, value in epoch["train"].items()},
             **{f"valid_{name}": value for name, value in epoch["valid"].items()},
+            **{
+                f"{part}_{name.replace(' ', '_')}": value
+                for part, errors in epoch.get("errors", {}).items()
+                for name, value in errors.items()
+            },
             "rows_per_second": round(epoch["rows_per_second"]),
             "seconds": round(epoch["seconds"], 3),
             "lr": epoch["lr"],

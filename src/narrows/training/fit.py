@@ -186,7 +186,12 @@ class Session:
     def take(self, model: Model, epoch: Epoch, state: State) -> dict[str, Any]:
         """Note an epoch; keep its weights when it is the best so far, or when nothing is held out."""
         entry = {"epoch": epoch.number, "train": epoch.train, "valid": epoch.valid}
-        entry |= {"rows_per_second": epoch.rows_per_second, "seconds": epoch.seconds, "lr": epoch.lr}
+        entry |= {
+            "errors": epoch.errors,
+            "rows_per_second": epoch.rows_per_second,
+            "seconds": epoch.seconds,
+            "lr": epoch.lr,
+        }
         self.history.append(entry)
         loss = model.settled(epoch.valid) if epoch.valid else -math.inf
         if loss < self.lowest or not epoch.valid:

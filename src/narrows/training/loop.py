@@ -5,13 +5,13 @@ import functools
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from narrows.data.pairs import Pairs, at_once
+from narrows.data.pairs import Batch, Pairs, at_once
 from narrows.model import Model
 from narrows.training.adam import Adam
 from narrows.training.course import Course, Rate
@@ -20,6 +20,8 @@ from narrows.training.seeds import mixed, seeded
 from narrows.training.state import State, go_back, remember, restore
 
 __all__ = ["Epoch", "Part", "evaluate", "passes", "train"]
+
+Errors = dict[str, dict[str, float]]  # of the rows learnt from and held out, by name, in the unit of reports
 
 _LOOK = 64  # steps between two looks at whether the loss is finite: a look waits for the device
 
@@ -35,6 +37,7 @@ class Epoch:
     seconds: float
     lr: float
     message: str = ""
+    errors: Errors = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ def passes(
     """Do what ``train`` does, handing over after every part of a long epoch too, with ``state`` filled in."""
     model.to(runtime.where)
     pairs, valid = pairs.read_by(model.likelihood).to(runtime.where), valid and valid.to(runtime.where)
-    net = runtime.wrap(model, runtime.world > 1 and _unused(model, pairs, runtime))
+    net = runtime.wrap(Measured(model), runtime.world > 1 and _unused(model, pairs, runtime))
     optimizer = Adam(model.parameters(), course.weight_decay)
     (restore if state.epoch or state.step else remember)(model, optimizer, state)
     rows = course.rows(len(pairs))
@@ -90,6 +93,18 @@ def passes(
     while state.epoch < course.epochs:
         order = pairs.order(torch.Generator().manual_seed(mixed(course.seed, state.epoch + 1)))[:rows]
         yield from loop.epoch(portions(order, course.batch_size))
+
+
+class Measured(torch.nn.Module):
+    """A model whose forward pass also gives the errors of the rows."""
+
+    def __init__(self, model: Model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, batch: Batch, progress: float) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Return terms and errors of every row."""
+        return self.model.measured(batch, progress)
 
 
 @dataclass(frozen=True)
@@ -112,35 +127,36 @@ class Loop:
         while state.epoch < number:
             started, before = time.perf_counter(), state.seconds
             stop = min((state.step // self.runtime.part + 1) * self.runtime.part, len(steps))
-            sums = self.part(steps[state.step : stop], number * len(steps) - len(steps) + state.step)
+            done = self.part(steps[state.step : stop], number * len(steps) - len(steps) + state.step)
             took = before + time.perf_counter() - started
-            if sums is not None and stop < len(steps):
-                remember(self.model, self.optimizer, state, step=stop, sums=sums, seconds=took)
+            if done is not None and stop < len(steps):
+                remember(self.model, self.optimizer, state, step=stop, sums=done[0], errors=done[1], seconds=took)
                 yield Part(number, stop, len(steps))
                 continue
-            means = {name: total / rows for name, total in (sums or {}).items()}
-            held = self.held() if means else {}
+            means, errors = ({name: total / rows for name, total in sums.items()} for sums in done or ({}, {}))
+            held, missed = self.held() if means else ({}, {})
             if not means or not all(map(math.isfinite, held.values())):
                 message = go_back(self.model, self.optimizer, state, self.rate)
                 yield Epoch(number, {}, {}, 0.0, 0.0, self.rate.peak * state.slower, message)
                 continue
-            remember(self.model, self.optimizer, state, epoch=number, step=0, sums={}, seconds=0.0)
-            seconds = before + time.perf_counter() - started
-            yield Epoch(number, means, held, rows / took, seconds, self.rate(number * len(steps) - 1) * state.slower)
+            remember(self.model, self.optimizer, state, epoch=number, step=0, sums={}, errors={}, seconds=0.0)
+            seconds, lr = before + time.perf_counter() - started, self.rate(number * len(steps) - 1) * state.slower
+            yield Epoch(number, means, held, rows / took, seconds, lr, errors={"train": errors, "valid": missed})
 
-    def part(self, steps: list[Tensor], step: int) -> dict[str, float] | None:
-        """Do steps of an epoch; return the sums of its terms so far, or None when the loss is no longer finite.
+    def part(self, steps: list[Tensor], step: int) -> tuple[dict[str, float], dict[str, float]] | None:
+        """Do steps of an epoch; return the sums of its terms and of its errors so far, or None for a broken loss.
 
         ``step`` counts those before, in all epochs.
         """
         self.net.train()
-        state, runtime, sums = self.state, self.runtime, dict[str, Tensor]()
+        state, runtime, sums, errors = self.state, self.runtime, dict[str, Tensor](), dict[str, Tensor]()
         part = state.step // runtime.part
         place = (state.epoch + 1, part, runtime.rank) if part else (state.epoch + 1, runtime.rank)
         with seeded(mixed(self.course.seed, *place), runtime.where):
             for rows in steps:
-                for name, total in self.step(rows, step).items():
-                    sums[name] = sums[name] + total if name in sums else total
+                terms, missed = self.step(rows, step)
+                _add(sums, terms)
+                _add(errors, missed)
                 step += 1
                 if step % _LOOK == 0 and not _finite(sums, runtime):
                     return None
@@ -148,29 +164,33 @@ class Loop:
         broken = torch.stack([weight.detach().float().mul(0).sum() for weight in self.optimizer.parameters]).sum()
         if not _finite({**sums, "": broken}, runtime):
             return None
-        return {name: state.sums.get(name, 0.0) + total for name, total in _totals(sums, runtime).items()}
+        if state.step and not state.errors:  # a state that was saved without: these would be a part of the epoch's
+            errors = {}
+        before, now = (state.sums, state.errors), (_totals(sums, runtime), _totals(errors, runtime))
+        so_far, wrong = ({k: old.get(k, 0.0) + new[k] for k in new} for old, new in zip(before, now, strict=True))
+        return so_far, wrong
 
-    def step(self, rows: Tensor, step: int) -> dict[str, Tensor]:
-        """Learn from the rows of one batch, and return the sum of every term over this rank's part of it."""
+    def step(self, rows: Tensor, step: int) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Learn from the rows of one batch; return the sums of its terms and errors over this rank's part of it."""
         world = self.runtime.world
         batch = self.pairs.batch(self.runtime.share(rows)).to(self.runtime.where)
         with self.runtime.autocast():
-            terms: dict[str, Tensor] = self.net(batch, self.rate.progress(step))
-        totals = {name: term.sum(dtype=torch.float32) for name, term in terms.items()}
+            both: tuple[dict[str, Tensor], dict[str, Tensor]] = self.net(batch, self.rate.progress(step))
+        totals, errors = ({name: term.sum(dtype=torch.float32) for name, term in terms.items()} for terms in both)
         if world > 1 and self.runtime.rank >= len(rows):  # a row lent by another rank, so that this one has a batch
-            totals = {name: total * 0 for name, total in totals.items()}
+            totals, errors = ({name: total * 0 for name, total in each.items()} for each in (totals, errors))
         loss = functools.reduce(torch.add, totals.values()) * (world / len(rows))
         self.optimizer.clear()
         loss.backward()  # type: ignore[no-untyped-call]
         if self.course.clip is not None:
             torch.nn.utils.clip_grad_norm_(self.optimizer.parameters, self.course.clip)
         self.optimizer.step(self.rate(step) * self.state.slower)
-        return {name: total.detach() for name, total in totals.items()}
+        return {name: total.detach() for name, total in totals.items()}, errors
 
-    def held(self) -> dict[str, float]:
-        """Return the terms on the rows that are held out."""
-        own = {"batch_size": self.course.batch_size, "seed": self.course.seed}
-        return evaluate(self.model, self.valid, **own, runtime=self.runtime)
+    def held(self) -> tuple[dict[str, float], dict[str, float]]:
+        """Return the terms and the errors on the rows that are held out."""
+        own, errors = {"batch_size": self.course.batch_size, "seed": self.course.seed}, dict[str, float]()
+        return evaluate(self.model, self.valid, **own, runtime=self.runtime, errors=errors), errors
 
 
 def portions(order: Tensor, size: int) -> list[Tensor]:
@@ -189,11 +209,20 @@ def portions(order: Tensor, size: int) -> list[Tensor]:
 
 @torch.no_grad()
 def evaluate(
-    model: Model, pairs: Pairs | None, *, batch_size: int = 256, seed: int = 0, runtime: Runtime | None = None
+    model: Model,
+    pairs: Pairs | None,
+    *,
+    batch_size: int = 256,
+    seed: int = 0,
+    runtime: Runtime | None = None,
+    errors: dict[str, float] | None = None,
 ) -> dict[str, float]:
-    """Return the same terms on rows that the model does not learn from, at the end of every schedule, noise fixed."""
+    """Return the same terms on rows that the model does not learn from, at the end of every schedule, noise fixed.
+
+    ``errors`` is filled with the errors of the likelihood on the way.
+    """
     runtime = runtime or Runtime("cpu")
-    sums: dict[str, Tensor] = {}
+    sums, wrong = dict[str, Tensor](), dict[str, Tensor]()
     if pairs is None:
         return {}
     pairs = pairs.read_by(model.likelihood)
@@ -201,11 +230,23 @@ def evaluate(
     model.bottleneck.train(model.bottleneck.draws)
     with seeded(mixed(seed, 0), runtime.where):
         for batch in pairs.batches(max(batch_size, at_once(*pairs.shapes[:2]))):
-            for name, term in model(batch.to(runtime.where), 1.0).items():
-                sums[name] = sums[name] + term.sum() if name in sums else term.sum()
+            terms, missed = model.measured(batch.to(runtime.where), 1.0)
+            _add(sums, {name: term.sum() for name, term in terms.items()})
+            _add(wrong, {name: error.sum() for name, error in missed.items()})
     model.eval()
     # Every rank goes through all the rows; the mean over the ranks makes them agree to the last bit.
-    return {name: total / (len(pairs) * runtime.world) for name, total in _totals(sums, runtime).items()}
+    of_terms, of_errors = (
+        {name: total / (len(pairs) * runtime.world) for name, total in _totals(each, runtime).items()}
+        for each in (sums, wrong)
+    )
+    if errors is not None:
+        errors.update(of_errors)
+    return of_terms
+
+
+def _add(sums: dict[str, Tensor], more: dict[str, Tensor]) -> None:
+    for name, total in more.items():
+        sums[name] = sums[name] + total if name in sums else total
 
 
 def _finite(sums: dict[str, Tensor], runtime: Runtime) -> bool:

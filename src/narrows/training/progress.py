@@ -32,20 +32,25 @@ def listeners(verbose: bool, tensorboard: "str | Path | None", epochs: int, done
 
 
 def terms(entry: dict[str, Any]) -> str:
-    """Return the loss and its terms in words, held-out rows first where there are any.
+    """Return the errors, the loss and its terms in words, held-out rows first where there are any.
 
     Examples
     --------
-    >>> terms({"train": {"reconstruction": 2.0, "kl": 1.0}, "valid": {}})
-    'train 3.00 (reconstruction 2.00 + kl 1.00)'
+    >>> errors = {"train": {"mean squared error": 0.0123}, "valid": {}}
+    >>> terms({"train": {"reconstruction": 2.0, "kl": 1.0}, "valid": {}, "errors": errors})
+    'mean squared error: train 0.0123; loss: train 3.00 (reconstruction 2.00 + kl 1.00) nats per row'
     """
-    words = []
+    errors, words = entry.get("errors", {}), []
+    for name in errors.get("train", {}):
+        both = [f"{part} {errors[part][name]:.4g}" for part in ("valid", "train") if name in errors[part]]
+        words.append(f"{name}: {', '.join(both)}")
+    losses = []
     for part in ("valid", "train"):
         values = entry[part]
         if values:
             each = " + ".join(f"{name} {value:.2f}" for name, value in values.items())
-            words.append(f"{part} {sum(values.values()):.2f}" + (f" ({each})" if len(values) > 1 else ""))
-    return ", ".join(words)
+            losses.append(f"{part} {sum(values.values()):.2f}" + (f" ({each})" if len(values) > 1 else ""))
+    return "; ".join([*words, f"loss: {', '.join(losses)} nats per row"])
 
 
 class Lines:
@@ -60,7 +65,7 @@ class Lines:
         if now - self.last > 5 or entry["epoch"] == self.epochs:
             self.last = now
             speed = f"{entry['rows_per_second']:,.0f} rows/s"
-            self.say(f"epoch {entry['epoch']}/{self.epochs}  {terms(entry)}  nats per row, {speed}")
+            self.say(f"epoch {entry['epoch']}/{self.epochs}  {terms(entry)}; {speed}")
 
     def say(self, message: str) -> None:
         """Write a line."""
@@ -90,7 +95,7 @@ class Bar:
 
     def epoch(self, entry: dict[str, Any]) -> None:
         """Move on."""
-        words = f"{terms(entry)} nats per row, {entry['rows_per_second']:,.0f} rows/s"
+        words = f"{terms(entry)}; {entry['rows_per_second']:,.0f} rows/s"
         self.progress.update(self.task, completed=entry["epoch"], description=words)
 
     def say(self, message: str) -> None:

@@ -29,6 +29,7 @@ class State:
     returns: int = 0
     step: int = 0  # steps of the next epoch that are done
     sums: dict[str, float] = field(default_factory=dict)  # of every term over their rows, in nats
+    errors: dict[str, float] = field(default_factory=dict)  # sums of errors over the same rows
     seconds: float = 0.0  # that they took
 
 
