@@ -20,7 +20,7 @@ from narrows.errors import InputError
 from narrows.fitted.diagnostics import diagnose
 from narrows.funnel import fit_estimator
 from narrows.inference import run
-from narrows.inputs import checked_rows, checked_weights, like_rows, model_rows, n_axes
+from narrows.inputs import checked_rows, checked_weights, like_rows, model_rows, n_axes, present
 from narrows.likelihood import Likelihood, Pricing
 from narrows.model import Model
 from narrows.networks import Network
@@ -100,24 +100,28 @@ class Estimator(Decoding, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
 
     def prepare(self, model: Model, pairs: Pairs) -> None:
         """Start the model from the data before the first step: layers of unit variance around the mean target."""
+        pairs = pairs.balanced()
         batch = next(pairs.batches(sample_size(pairs.shapes[0]), torch.Generator().manual_seed(0)))
         varies = bool((batch.x != batch.x[:1]).any())
         if self.start == "data":
             if not varies:  # one row says it all: between equal ones rounding would be scaled up
                 batch = batch._replace(x=batch.x[:1], cond=None if batch.cond is None else batch.cond[:1])
-            centre = model.likelihood.centre(batch.target)
+            weight = batch.row_weight
+            centre = model.likelihood.centre(batch.target, weight)
             free = model.bottleneck.n_in == model.bottleneck.n_out
 
             def forward() -> Tensor:
                 return model.reconstruct(batch.x, batch.cond)
 
-            spread = model.likelihood.deviation(batch.target)
+            spread = model.likelihood.deviation(batch.target, weight)
             if spread and not _FINE <= spread <= _COARSE:
                 said = f"The values deviate by {spread:.2g} around their mean row; weights are learnt best near 1"
                 warnings.warn(f"{said}. Scale the columns first, for example with StandardScaler.", stacklevel=5)
-            unit_variance_start(model.encoder, model.decoder, forward, centre, spread=spread, code=free)
+            seen = weight if varies else None
+            model.bottleneck.weigh(seen)
+            unit_variance_start(model.encoder, model.decoder, forward, centre, weight=seen, spread=spread, code=free)
             if free and varies:
-                self.chosen_network(pairs.shapes[0]).start(model.encoder, model.decoder, batch.x, centre)
+                self.chosen_network(pairs.shapes[0]).start(model.encoder, model.decoder, batch.x, centre, weight)
 
     def observe(self, X: Any, y: Any) -> None:
         """Learn what must be known of X and y before pairs can be made; nothing by default."""
@@ -141,12 +145,13 @@ class Estimator(Decoding, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         """
         check_params(self)
         rows = model_rows(checked_rows(self, X, reset=True), self.image_shape, None)
+        weights = None if sample_weight is None else checked_weights(sample_weight, rows)
+        rows, y, weights = present(rows, y, weights)
         self.observe(rows, y)
         other, labels = valid if isinstance(valid, tuple) and len(valid) == 2 else (valid, None)
         held = None if valid is None else self._pairs_of(other, labels, rows.shape[1:])
         pairs = self.pairs(rows, y)
-        if sample_weight is not None:
-            pairs = pairs.weighted(checked_weights(sample_weight, rows))
+        pairs = pairs if weights is None else pairs.weighted(weights)
         self.fit_pairs(pairs, valid=held, watch=watch)
         self.rows_axes_ = n_axes(X)
         return self

@@ -61,15 +61,15 @@ def fit_estimator(
     seed = runtime.first(lambda: drawn(own.random_state))
     seed = saved["seed"] if saved else seed  # an unseeded fit goes on with the seed that it drew
     refuse_broken(pairs)
-    pairs = single(pairs.balanced())  # balanced first: weights of any size are single precision then
+    pairs = single(pairs)
     priced = spec.build(pairs.shapes[1])
     pairs = pairs.read_by(priced)
     refuse_outside(spec, pairs)
     kept, held = split(pairs, 0 if own.epochs == 0 else own.validation, seed)
     if valid is not None:
         kept, held = pairs, single(valid).plain().read_by(priced)
-    kept, held = kept.balanced(), held and held.balanced()
     model = fresh(own, kept, priced, seed, start=saved is None)
+    kept, held = kept.balanced(), held and held.balanced()
     refuse_copies(own, model, pairs)
     with seeded(seed):
         first = kept.plain().batch(slice(0, 1))
@@ -144,7 +144,8 @@ def fresh(estimator: "Estimator", kept: Pairs, priced: Pricing, seed: int, *, st
             model.load_state_dict(last)
         elif start:
             some = sample_size(kept.shapes[0])
-            priced.start(next(kept.batches(some, torch.Generator().manual_seed(seed))).target)
+            batch = next(kept.balanced().batches(some, torch.Generator().manual_seed(seed)))
+            priced.start(batch.target, batch.row_weight)
             estimator.prepare(model, kept)
     return model
 
@@ -195,8 +196,11 @@ def said(value: Any) -> str:
 
 
 def single(pairs: Pairs) -> Pairs:
-    """Return the pairs as training reads them: in float32."""
-    columns = (c.float() if isinstance(c, Tensor) and c.dtype == torch.float64 else c for c in pairs.columns)
+    """Return the pairs as training reads them: in float32, but for weights of rows, which may be of any size."""
+    columns = [
+        c.float() if isinstance(c, Tensor) and c.dtype == torch.float64 and c is not pairs.row_weight else c
+        for c in pairs.columns
+    ]
     single = pairs.of(columns)
     single.dtype = torch.float32
     return single

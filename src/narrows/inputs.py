@@ -28,6 +28,7 @@ __all__ = [
     "like_rows",
     "model_rows",
     "n_axes",
+    "present",
     "unit",
 ]
 
@@ -88,6 +89,21 @@ def checked_weights(weight: Any, rows: Any) -> np.ndarray:
     if not weights.any():
         raise InputError("Every sample_weight is zero", "a weight above zero for some rows")
     return weights
+
+
+def present(rows: Any, y: Any, weights: np.ndarray | None) -> tuple[Any, Any, np.ndarray | None]:
+    """Return the rows that have a weight, with what belongs to each: one of weight zero is no row at all.
+
+    Examples
+    --------
+    >>> present(np.array([[1.0], [2.0]]), ["a", "b"], np.array([0.0, 3.0]))
+    (array([[2.]]), array(['b'], dtype='<U1'), array([3.]))
+    """
+    if weights is None or weights.all():
+        return rows, y, weights
+    kept = np.flatnonzero(weights)
+    y = np.asarray(y)[kept] if np.ndim(y) and len(y) == len(weights) else y
+    return rows.take(kept) if isinstance(rows, Stored) else rows[kept], y, weights[kept]
 
 
 def model_rows(X: Any, image_shape: tuple[int, ...] | None, expected: tuple[int, ...] | None) -> Any:

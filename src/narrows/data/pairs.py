@@ -39,6 +39,11 @@ class Batch(NamedTuple):
     weight: Tensor | None = None
 
     @property
+    def row_weight(self) -> Tensor | None:
+        """How often every row counts, (B,), where rows have a weight."""
+        return self.weight if self.weight is not None and self.weight.ndim == 1 else None
+
+    @property
     def values(self) -> Tensor | None:
         """The weight of every value, where values have one; how often a row counts is none."""
         return self.weight if self.weight is not None and self.weight.ndim > 1 else None
@@ -192,9 +197,9 @@ class Pairs:
         return pairs.of([*pairs.columns[:3], torch.as_tensor(weights[kept], dtype=torch.float64)])
 
     def balanced(self) -> "Pairs":
-        """Return the rows with weights of mean 1, so that the loss stays in nats per row."""
+        """Return the rows with weights of mean 1, in their own type, so that the loss stays in nats per row."""
         weight = self.row_weight
-        return self if weight is None else self.of([*self.columns[:3], weight / weight.mean()])
+        return self if weight is None else self.of([*self.columns[:3], (weight / weight.mean()).to(self.dtype)])
 
     def read_by(self, likelihood: Any) -> "Pairs":
         """Return the rows as a likelihood reads their targets: labels as they are, levels, no counts, in [0, 1]."""

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from narrows import moments
 from narrows.likelihood.base import Pricing, normal, uniform
 from narrows.likelihood.discrete import Poisson
 
@@ -59,15 +60,15 @@ class MixedColumns(nn.Module, Pricing):
         own = (self.raw * _GAIN).to(params)
         return (own + params[:, len(self.scales) :] if self.predicted else own).clamp(_NARROWEST, _WIDEST)
 
-    def start(self, target: Tensor) -> None:
+    def start(self, target: Tensor, weight: Tensor | None = None) -> None:
         """Start at the deviations of the columns."""
         if self.numbers:
             with torch.no_grad():
-                self.raw.copy_(self._log_deviation(target) / _GAIN)
+                self.raw.copy_(self._log_deviation(target, weight) / _GAIN)
 
-    def centre(self, target: Tensor) -> Tensor | None:
+    def centre(self, target: Tensor, weight: Tensor | None = None) -> Tensor | None:
         """Return means, log-odds, logarithms of rates and of shares, and no change of the scales."""
-        mean = target.mean(0)
+        mean = moments.mean(target, weight)
         value = (mean * self.scales + self.centres).to(mean)
         bits, counts, levels = (self.places[kind] for kind in ("bernoulli", "poisson", "categorical"))
         mean[bits] = value[bits].clamp(_RARE, 1 - _RARE).logit()
@@ -80,11 +81,11 @@ class MixedColumns(nn.Module, Pricing):
         """Return ``centre``, with the deviations of the columns as scales where those are predicted."""
         made = self.centre(target)
         if made is not None and self.predicted:
-            made[len(self.scales) :] = self._log_deviation(target).to(made) - self.raw.to(made) * _GAIN
+            made[len(self.scales) :] = self._log_deviation(target, None).to(made) - self.raw.to(made) * _GAIN
         return made
 
-    def _log_deviation(self, target: Tensor) -> Tensor:
-        deviation = target[:, self.numbers].double().var(0, correction=0).sqrt()
+    def _log_deviation(self, target: Tensor, weight: Tensor | None) -> Tensor:
+        deviation = moments.variance(target[:, self.numbers], weight).sqrt()
         return deviation.clamp(math.exp(_NARROWEST), math.exp(_WIDEST)).log()
 
     def _whole(self, target: Tensor, places: list[int]) -> Tensor:

@@ -10,6 +10,7 @@ from narrows.baselines import PCABaseline
 from narrows.code_size import CodeSize, sweep
 from narrows.estimator import Estimator
 from narrows.families.autoencoder import AutoEncoder
+from narrows.inputs import checked_weights
 from narrows.params import check_params, param
 from narrows.tasks.base import Evaluation, Metric, Picture, Rows, Task, error_rows, pick, unit
 
@@ -47,7 +48,7 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="red
         """Fit to rows X: a table (n, d), or images (n, H, W) or (n, C, H, W), with a ``sample_weight`` (n,) or none."""
         model = self.resolve()
         if self.latent_dim == "auto":
-            found = sweep(model, X)
+            found = sweep(model, X, None if sample_weight is None else checked_weights(sample_weight, X))
             self.code_size_ = found._asdict()
             model.set_params(latent_dim=found.chosen)
         elif self.estimator is None:
