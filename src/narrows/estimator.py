@@ -5,7 +5,7 @@ from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self, dataclass_transform
+from typing import Any, ClassVar, Literal, Self, cast, dataclass_transform
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from narrows.corruption import Corruption
 from narrows.data.pairs import Batch, Pairs
+from narrows.data.scale import Scale, refuse_scale
 from narrows.decoding import Decoding
 from narrows.errors import InputError
 from narrows.fitted.diagnostics import diagnose
@@ -55,6 +56,7 @@ class Estimator(Decoding, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
     name: ClassVar[str] = ""
     has_prior: ClassVar[bool] = False
     fitted: ClassVar[tuple[str, ...]] = ()  # arrays of its own that the artefact keeps
+    input_scale_ = cast("Scale | None", None)  # of the rows, until there is a fit
     rows_network: ClassVar[str] = "dense"  # for tables and small images, where the user names none
 
     latent_dim: int = param(16, "numbers in the code", ge=1)
@@ -149,7 +151,7 @@ class Estimator(Decoding, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         rows, y, weights = present(rows, y, weights)
         self.observe(rows, y)
         other, labels = valid if isinstance(valid, tuple) and len(valid) == 2 else (valid, None)
-        held = None if valid is None else self._pairs_of(other, labels, rows.shape[1:])
+        held = None if valid is None else self._pairs_of(other, labels, rows.shape[1:], Scale.of(rows))
         pairs = self.pairs(rows, y)
         pairs = pairs if weights is None else pairs.weighted(weights)
         self.fit_pairs(pairs, valid=held, watch=watch)
@@ -224,8 +226,10 @@ class Estimator(Decoding, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         check_is_fitted(self, "model_")
         return run(self.model_, self._pairs_of(X, y, self.shapes_[0]), function, self._where())
 
-    def _pairs_of(self, X: Any, y: Any, shape: tuple[int, ...]) -> Pairs:
-        return self.pairs(model_rows(checked_rows(self, X, reset=False), self.image_shape, shape), y).plain()
+    def _pairs_of(self, X: Any, y: Any, shape: tuple[int, ...], scale: Scale | None = None) -> Pairs:
+        rows = model_rows(checked_rows(self, X, reset=False), self.image_shape, shape)
+        refuse_scale(self.input_scale_ if scale is None else scale, rows)
+        return self.pairs(rows, y).plain()
 
     def _where(self) -> torch.device:
         """Return the device for scoring: that of training, or the processor when this machine has no such device."""

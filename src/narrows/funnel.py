@@ -11,7 +11,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from narrows.data.pairs import Pairs
+from narrows.data.pairs import Pairs, at_once
+from narrows.data.scale import Scale
 from narrows.errors import InputError
 from narrows.likelihood import Likelihood, Pricing
 from narrows.model import Model
@@ -71,6 +72,7 @@ def fit_estimator(
     model = fresh(own, kept, priced, seed, start=saved is None)
     kept, held = kept.balanced(), held and held.balanced()
     refuse_copies(own, model, pairs)
+    scale = input_scale(model, pairs, seed)
     with seeded(seed):
         first = kept.plain().batch(slice(0, 1))
     runtime = runtime.resolve(products(model, first) * 3 * min(own.batch_size, len(kept)))
@@ -79,9 +81,21 @@ def fit_estimator(
     own.model_, own.shapes_, own.seed_, own.likelihood_ = model.eval(), pairs.shapes, seed, spec
     own.settings_ = own.get_params(deep=False)  # those of this fit, whatever is set later
     own.history_, own.stopped_, own.finished_ = outcome.history, outcome.stopped, outcome.finished
+    own.input_scale_ = scale
     own.n_epochs_, own.best_epoch_, own.messages_ = len(outcome.history), outcome.best, outcome.messages
     with torch.no_grad():
         own._n_features_out = own.encode_batch(model, first).shape[1]
+
+
+def input_scale(model: Model, pairs: Pairs, seed: int) -> Scale:
+    """Return the scale of the inputs, and how far the model's corruption takes some; one that cuts needs 0 to 1."""
+    scale = pairs.input_scale
+    if model.corruption is None:
+        return scale
+    if getattr(model.corruption, "cuts", False):
+        scale.require_unit()
+    with seeded(seed):
+        return scale.noised(model.corruption(pairs.plain().batch(slice(0, at_once(*pairs.shapes[:2]))).x))
 
 
 def forget_rows(own: "Estimator", shape: tuple[int, ...]) -> None:

@@ -12,6 +12,7 @@ from sklearn.utils import assert_all_finite, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
+from narrows.data.scale import unit
 from narrows.data.source import channels_last
 from narrows.data.stream import Stored
 from narrows.errors import InputError
@@ -248,17 +249,3 @@ def flat(X: Any) -> np.ndarray:
     """
     rows = dense(X)
     return rows.reshape(len(rows), -1)
-
-
-def unit(X: Any) -> np.ndarray:
-    """Return rows as floats, uint8 and uint16 in [0, 1], sparse rows dense.
-
-    Examples
-    --------
-    >>> unit(np.array([[0, 255]], dtype=np.uint8)).tolist()
-    [[0.0, 1.0]]
-    """
-    rows = dense(X)
-    if rows.dtype in (np.uint8, np.uint16):
-        return np.asarray(rows / np.float32(np.iinfo(rows.dtype).max), np.float32)
-    return np.asarray(rows, np.result_type(rows, np.float32))

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from narrows.data.column import as_column, chosen, floats, refuse_levels, taken
+from narrows.data.scale import Scale
 from narrows.data.stream import BLOCK, WINDOW, Stored, block_order
 from narrows.errors import InputError
 
@@ -159,6 +160,11 @@ class Pairs:
             tuple((x if target is None else target).shape[1:]),
             0 if cond is None else cond.shape[1],
         )
+
+    @property
+    def input_scale(self) -> Scale:
+        """The scale of the inputs."""
+        return Scale.of(self.columns[0])
 
     def take(self, index: np.ndarray) -> "Pairs":
         """Return the rows at ``index``."""

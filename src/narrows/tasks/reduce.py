@@ -8,6 +8,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, clon
 
 from narrows.baselines import PCABaseline
 from narrows.code_size import CodeSize, sweep
+from narrows.data.scale import Scale
 from narrows.estimator import Estimator
 from narrows.families.autoencoder import AutoEncoder
 from narrows.inputs import checked_weights
@@ -129,7 +130,7 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="red
             shape = truth[few].shape
             strips = {"originals": truth[few], "middle": pca[few].reshape(shape), "results": result[few].reshape(shape)}
             caption = "Held-out rows, what PCA makes of them, and what the autoencoder makes of them."
-            data = {**strips, "titles": ("original", "PCA", "autoencoder")}
+            data = {**strips, "titles": ("original", "PCA", "autoencoder"), "ends": Scale.of(truth).ends}
             shown.append(Picture("reconstructions", "Reconstructions", caption, data))
         else:
             names = held.feature_names or tuple(f"column {i}" for i in range(truth.shape[1]))
