@@ -121,7 +121,7 @@ class Translator(PicturesTask, Task, name="translate"):
         return {"translated": np.stack(self.predict_pictures(as_pictures(X)))}
 
 
-def measured(truth: list[Array], made: list[Array], peak: float) -> dict[str, float]:
+def measured(truth: list[Array], made: list[Array], peak: float = 1.0) -> dict[str, float]:
     """Return L1 and PSNR over all values together and the mean SSIM, for pictures of floats of this ``peak``."""
     pairs = list(zip(truth, made, strict=True))
     count = sum(each.size for each in truth)
