@@ -141,14 +141,12 @@ def test_a_codebook_and_its_prior_follow_the_weights() -> None:
         assert plain == pytest.approx(0.5, abs=0.1)
 
 
-NOISY = {"adversarial", "conditional-vae", "vae", "vqvae", "wasserstein"}  # draw something for every row at the start
+NOISY = {"adversarial", "conditional-vae", "vae", "wasserstein"}  # draw something for every row at the start
 
 
 @pytest.mark.parametrize("width", [8, 100])
-@pytest.mark.parametrize("name", sorted(FAMILIES))
+@pytest.mark.parametrize("name", sorted({*FAMILIES} - {"vqvae"}))  # whose codebook starts from rows that are drawn
 def test_rows_with_weights_give_the_start_of_repeated_rows(name: str, width: int) -> None:
-    if name == "vqvae":
-        pytest.skip("its codebook starts from rows that are drawn")
     draw = np.random.default_rng(1)
     rows = draw.normal(size=(60, width)) @ draw.normal(size=(width, width)) / np.sqrt(width) + 2
     own = {} if name == "linear-recommender" else {"latent_dim": 4, "epochs": 0, "random_state": 0}
