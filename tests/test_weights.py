@@ -7,6 +7,7 @@ import torch
 from sklearn.base import clone
 
 import narrows as nw
+import narrows.families
 from narrows import moments
 from narrows.data.pairs import Batch, Pairs
 from narrows.errors import InputError
