@@ -51,7 +51,7 @@ def test_contributions_are_shares_in_the_order_of_their_means():
     strange = np.abs(RNG.normal(size=(10, 20))) + np.where(np.arange(20) == 7, 30, 0)
     figure = figures.contribution_map(strange, np.ones((30, 20)), [f"c{i}" for i in range(20)])
     assert title(figure).startswith("c7 makes up")
-    assert title(figure).endswith("5 % of others")
+    assert title(figure).endswith("5 % of those of 30 ordinary rows")
     picture = figure.axes[0].images[0].get_array()
     assert picture.shape == (12, 10)
     assert np.allclose(picture[0], strange[:, 7] / strange.sum(1))

@@ -187,7 +187,7 @@ def test_weights_of_a_table_are_a_heat_map_heaviest_column_first():
 
 
 def test_the_spectrum_says_what_pca_needs():
-    assert title(figures.spectrum([1, 2, 4], [3.0, 2.0, 1.0], (1, 1.5), "model")).endswith("PCA needs 4")
+    assert title(figures.spectrum([1, 2, 4], [3.0, 2.0, 1.0], (1, 1.5), "model")).endswith("and more than 2")
     assert title(figures.spectrum([1, 2, 4], [3.0, 2.0, 1.0], (1, 0.5), "model")).endswith("does not get there with 4")
 
 

@@ -7,9 +7,12 @@ import torch
 from sklearn.base import clone
 
 import narrows as nw
+import narrows.families
+from narrows import moments
 from narrows.data.pairs import Batch, Pairs
 from narrows.errors import InputError
 from narrows.params import FAMILIES
+from narrows.parts import as_part
 from narrows.training import train
 
 rng = np.random.default_rng(0)
@@ -32,9 +35,17 @@ def test_the_closed_form_takes_weights_for_repetitions(size: tuple[int, int]) ->
 FULL = {"epochs": 5, "validation": 0, "batch_size": 1000, "start": "random", "random_state": 0, "schedule": "constant"}
 
 
-@pytest.mark.parametrize("name", ["autoencoder", "sparse"])
-def test_a_step_over_all_rows_is_the_step_over_the_repeated_rows(name: str) -> None:
-    fits = [FAMILIES[name](latent_dim=3, **FULL) for _ in range(3)]
+@pytest.mark.parametrize(
+    ("name", "own"),
+    [
+        ("autoencoder", {}),
+        ("autoencoder", {"penalties": "orthogonal:5,codes"}),
+        ("autoencoder", {"network": "dense:code=sigmoid", "penalties": "kl_sparsity:5,0.1"}),
+        ("sparse", {}),
+    ],
+)
+def test_a_step_over_all_rows_is_the_step_over_the_repeated_rows(name: str, own: dict[str, str]) -> None:
+    fits = [FAMILIES[name](latent_dim=3, **FULL, **own) for _ in range(3)]
     weighted, repeated, plain = (
         fits[0].fit(X, sample_weight=TIMES),
         fits[1].fit(REPEATED),
@@ -112,11 +123,10 @@ def test_a_recommender_in_closed_form_counts_rows_as_often_as_they_weigh(sparse:
     draw = np.random.default_rng(0)
     rows, times = (draw.random((50, 8)) < 0.3) * 1.0, draw.integers(0, 4, 50)
     repeated = nw.LinearRecommender(l2=5.0, dropout=0.2).fit(np.repeat(rows, times, axis=0))
-    mean = times[times > 0].mean()  # weights count with a mean of 1, and so do penalties
     given = sp.csr_matrix(rows) if sparse else rows
-    weighted = nw.LinearRecommender(l2=5.0 / mean, dropout=0.2).fit(given, sample_weight=times)
+    weighted = nw.LinearRecommender(l2=5.0, dropout=0.2).fit(given, sample_weight=times)
     assert weighted.reconstruct(np.eye(8)) == pytest.approx(repeated.reconstruct(np.eye(8)), abs=1e-5)
-    plain = nw.LinearRecommender(l2=5.0 / mean, dropout=0.2).fit(rows)
+    plain = nw.LinearRecommender(l2=5.0, dropout=0.2).fit(rows)
     assert abs(plain.reconstruct(np.eye(8)) - weighted.reconstruct(np.eye(8))).max() > 0.01
 
 
@@ -130,3 +140,86 @@ def test_a_codebook_and_its_prior_follow_the_weights() -> None:
         weighted, plain = [(each.sample(4000, random_state=0)[:, 0] > 2.5).mean() for each in models]
         assert weighted == pytest.approx(0.05, abs=0.04)
         assert plain == pytest.approx(0.5, abs=0.1)
+
+
+NOISY = {"adversarial", "conditional-vae", "vae", "wasserstein"}  # draw something for every row at the start
+
+
+@pytest.mark.parametrize("width", [8, 100])
+@pytest.mark.parametrize("name", sorted({*FAMILIES} - {"vqvae"}))  # whose codebook starts from rows that are drawn
+def test_rows_with_weights_give_the_start_of_repeated_rows(name: str, width: int) -> None:
+    draw = np.random.default_rng(1)
+    rows = draw.normal(size=(60, width)) @ draw.normal(size=(width, width)) / np.sqrt(width) + 2
+    own = {} if name == "linear-recommender" else {"latent_dim": 4, "epochs": 0, "random_state": 0}
+    own |= {"greedy_epochs": 0} if name == "stacked" else {}
+    weighted, repeated, plain = (FAMILIES[name](**own) for _ in range(3))
+    weighted.fit(rows, sample_weight=TIMES), repeated.fit(np.repeat(rows, TIMES, axis=0)), plain.fit(rows)
+    results = [
+        (each.transform(rows), *([] if name in NOISY else [each.reconstruct(rows)]))
+        for each in (weighted, repeated, plain)
+    ]
+    for ours, theirs, others in zip(*results, strict=True):
+        assert np.allclose(ours, theirs, atol=2e-4)
+        assert not np.allclose(ours, others, atol=1e-2)
+
+
+@pytest.mark.parametrize(
+    "law", ["gaussian", "gaussian:learnt", "gaussian:predicted", "laplace", "bernoulli", "poisson"]
+)
+def test_a_law_starts_from_weights_as_from_repetitions(law: str) -> None:
+    rows = torch.from_numpy(rng.integers(0, 2, (60, 3)) if law in ("bernoulli", "poisson") else X[:, :3] * 5).float()
+    twice, weight = rows.repeat_interleave(torch.from_numpy(TIMES), 0), torch.from_numpy(TIMES)
+    made = [as_part("likelihood", law).build((3,)) for _ in range(2)]
+    made[0].start(rows, weight), made[1].start(twice)
+    for name, value in getattr(made[0], "state_dict", dict)().items():
+        assert torch.allclose(value, made[1].state_dict()[name], rtol=1e-6)
+    assert torch.allclose(made[0].centre(rows, weight), made[1].centre(twice), rtol=1e-5)
+    assert made[0].deviation(rows, weight) == pytest.approx(made[1].deviation(twice), rel=1e-6)
+    assert not torch.allclose(made[0].centre(rows, weight), made[0].centre(rows))
+
+
+def test_the_laws_of_a_table_and_of_labels_and_items_start_from_weights() -> None:
+    draw = np.random.default_rng(2)
+    table = np.c_[draw.normal(size=60), draw.integers(0, 2, 60), np.eye(3)[draw.integers(0, 3, 60)]]
+    laws = {
+        "mixed:gaussian/bernoulli/categorical*3": table,
+        "categorical:4": draw.integers(0, 4, (60, 2)),
+        "multinomial": draw.integers(0, 5, (60, 4)),
+    }
+    for law, values in laws.items():
+        rows, weight = torch.from_numpy(values).float(), torch.from_numpy(TIMES)
+        priced, twice = as_part("likelihood", law).build(tuple(rows.shape[1:])), rows[np.repeat(np.arange(60), TIMES)]
+        assert torch.allclose(priced.centre(rows, weight), priced.centre(twice), atol=1e-5)
+        assert not torch.allclose(priced.centre(rows, weight), priced.centre(rows), atol=1e-3)
+
+
+def test_the_median_of_weighted_rows_is_that_of_the_repeated_rows() -> None:
+    for times in (TIMES, np.ones(60, int), np.eye(60, dtype=int)[7], np.repeat([1, 59], [59, 1])):
+        rows, twice = torch.from_numpy(X), torch.from_numpy(np.repeat(X, times, axis=0))
+        assert torch.equal(moments.median(rows, torch.from_numpy(times)), moments.median(twice))
+        shares = torch.from_numpy(times / times.mean()).float()
+        assert torch.equal(moments.median(rows, shares), moments.median(twice))
+
+
+def test_a_row_of_no_weight_is_no_row() -> None:
+    y = np.where(np.arange(60) == 3, "rare", "usual")
+    weight = (y == "usual") * 2.0
+    made = nw.ConditionalVAE(latent_dim=2, epochs=1, random_state=0).fit(X, y, sample_weight=weight)
+    assert made.classes_.tolist() == ["usual"]
+    odd = np.where(weight[:, None] > 0, X, 1e6)  # nothing of it reaches the start or the first loss
+    fits = [nw.AutoEncoder(latent_dim=2, epochs=1, random_state=0).fit(each, sample_weight=weight) for each in (X, odd)]
+    assert np.array_equal(fits[0].transform(X), fits[1].transform(X))
+
+
+def test_weights_of_any_size_fit() -> None:
+    fits = [nw.AutoEncoder(latent_dim=2, epochs=2, random_state=0).fit(X, sample_weight=TIMES * s) for s in (1, 1e60)]
+    assert np.allclose(fits[0].transform(X), fits[1].transform(X), atol=1e-4)
+
+
+def test_the_length_of_a_code_is_found_on_rows_as_often_as_they_weigh() -> None:
+    draw = np.random.default_rng(0)
+    rows = np.zeros((400, 12))
+    rows[:200, :2], rows[200:] = draw.normal(size=(200, 2)), draw.normal(size=(200, 12))
+    few, many = (nw.Reducer(latent_dim="auto", estimator=nw.LinearAutoEncoder()) for _ in range(2))
+    assert few.fit(rows, sample_weight=np.repeat([1.0, 0.0], 200)).code_size_["chosen"] == 2
+    assert many.fit(rows, sample_weight=np.repeat([0.0, 1.0], 200)).code_size_["chosen"] == 8

@@ -21,7 +21,7 @@ FORMAT = 1
 CARD, WEIGHTS = "model.json", "model.safetensors"
 _NUMBERS = ("n_features_in_", "_n_features_out", "rows_axes_", "seed_", "n_epochs_", "best_epoch_")
 _ODD = "not finite"  # marks a number that JSON does not have
-_FITTED = (*_NUMBERS, "stopped_", "finished_", "messages_")
+_FITTED = (*_NUMBERS, "stopped_", "finished_", "messages_", "input_scale_")
 
 
 def save(fitted: Any, folder: "str | Path", extra: "dict[str, Any] | None" = None) -> Path:

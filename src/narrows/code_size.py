@@ -44,8 +44,10 @@ class CodeSize(NamedTuple):
         return [1 - error / self.spread if self.spread else 0.0 for error in self.errors]
 
 
-def sweep(model: Estimator, X: Any) -> CodeSize:
+def sweep(model: Estimator, X: Any, weight: np.ndarray | None = None) -> CodeSize:
     """Return how many numbers a code needs for rows ``X``: the fewest that explain 95 % of what the best length does.
+
+    Rows count as often as ``weight`` (n,) says.
 
     Lengths grow until two in a row gain less than 0.5 % of the variance; then some between the last that is too short
     and the first that is not are tried, up to an eighth of the length.
@@ -59,9 +61,10 @@ def sweep(model: Estimator, X: Any) -> CodeSize:
     5
     """
     rows = checked_rows(clone(model), X, reset=True)
-    order = np.random.default_rng(0).permutation(rows.shape[0])[:_ROWS]
+    order = np.random.default_rng(0).permutation(rows.shape[0] if weight is None else np.flatnonzero(weight))[:_ROWS]
     few = max(1, len(order) // 5) if len(order) > 1 else 0
-    learn, held = rows[np.sort(order[few:])], rows[np.sort(order[:few] if few else order)]
+    parts = np.sort(order[few:]), np.sort(order[:few] if few else order)
+    learn, held = (rows[part if weight is None else as_often(part, weight)] for part in parts)
     trial = clone(model).set_params(
         minutes=None, checkpoint=None, tensorboard=None, verbose=False, warm_start=False, random_state=0
     )
@@ -81,6 +84,19 @@ def sweep(model: Estimator, X: Any) -> CodeSize:
     pca = _pca_errors(train, truth, sizes)
     reason = _reason(chosen, explains(chosen), best, explains(best), len(order))
     return CodeSize(chosen, reason, sizes, [found[k][0] for k in sizes], pca, [found[k][1] for k in sizes], spread)
+
+
+def as_often(index: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Return as many of the rows ``index`` as came, each about as often as it weighs (systematic resampling).
+
+    Examples
+    --------
+    >>> as_often(np.array([0, 1, 3]), np.array([1.0, 1.0, 9.0, 4.0])).tolist()
+    [0, 3, 3]
+    """
+    total = np.cumsum(weight[index])
+    chosen: np.ndarray = index[np.searchsorted(total, (np.arange(len(index)) + 0.5) / len(index) * total[-1])]
+    return chosen
 
 
 def active_units(fitted: Estimator, X: Any) -> int:

@@ -5,7 +5,7 @@ from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self, dataclass_transform
+from typing import Any, ClassVar, Literal, Self, cast, dataclass_transform
 
 import numpy as np
 import torch
@@ -15,12 +15,13 @@ from torch import Tensor
 
 from narrows.corruption import Corruption
 from narrows.data.pairs import Batch, Pairs
+from narrows.data.scale import Scale, refuse_scale
 from narrows.decoding import Decoding
 from narrows.errors import InputError
 from narrows.fitted.diagnostics import diagnose
 from narrows.funnel import fit_estimator
 from narrows.inference import run
-from narrows.inputs import checked_rows, checked_weights, like_rows, model_rows, n_axes
+from narrows.inputs import checked_rows, checked_weights, like_rows, model_rows, n_axes, present
 from narrows.likelihood import Likelihood, Pricing
 from narrows.model import Model
 from narrows.networks import Network
@@ -55,6 +56,7 @@ class Estimator(Decoding, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
     name: ClassVar[str] = ""
     has_prior: ClassVar[bool] = False
     fitted: ClassVar[tuple[str, ...]] = ()  # arrays of its own that the artefact keeps
+    input_scale_ = cast("Scale | None", None)  # of the rows, until there is a fit
     rows_network: ClassVar[str] = "dense"  # for tables and small images, where the user names none
 
     latent_dim: int = param(16, "numbers in the code", ge=1)
@@ -100,24 +102,28 @@ class Estimator(Decoding, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
 
     def prepare(self, model: Model, pairs: Pairs) -> None:
         """Start the model from the data before the first step: layers of unit variance around the mean target."""
+        pairs = pairs.balanced()
         batch = next(pairs.batches(sample_size(pairs.shapes[0]), torch.Generator().manual_seed(0)))
         varies = bool((batch.x != batch.x[:1]).any())
         if self.start == "data":
             if not varies:  # one row says it all: between equal ones rounding would be scaled up
                 batch = batch._replace(x=batch.x[:1], cond=None if batch.cond is None else batch.cond[:1])
-            centre = model.likelihood.centre(batch.target)
+            weight = batch.row_weight
+            centre = model.likelihood.centre(batch.target, weight)
             free = model.bottleneck.n_in == model.bottleneck.n_out
 
             def forward() -> Tensor:
                 return model.reconstruct(batch.x, batch.cond)
 
-            spread = model.likelihood.deviation(batch.target)
+            spread = model.likelihood.deviation(batch.target, weight)
             if spread and not _FINE <= spread <= _COARSE:
                 said = f"The values deviate by {spread:.2g} around their mean row; weights are learnt best near 1"
                 warnings.warn(f"{said}. Scale the columns first, for example with StandardScaler.", stacklevel=5)
-            unit_variance_start(model.encoder, model.decoder, forward, centre, spread=spread, code=free)
+            seen = weight if varies else None
+            model.bottleneck.weigh(seen)
+            unit_variance_start(model.encoder, model.decoder, forward, centre, weight=seen, spread=spread, code=free)
             if free and varies:
-                self.chosen_network(pairs.shapes[0]).start(model.encoder, model.decoder, batch.x, centre)
+                self.chosen_network(pairs.shapes[0]).start(model.encoder, model.decoder, batch.x, centre, weight)
 
     def observe(self, X: Any, y: Any) -> None:
         """Learn what must be known of X and y before pairs can be made; nothing by default."""
@@ -141,12 +147,13 @@ class Estimator(Decoding, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         """
         check_params(self)
         rows = model_rows(checked_rows(self, X, reset=True), self.image_shape, None)
+        weights = None if sample_weight is None else checked_weights(sample_weight, rows)
+        rows, y, weights = present(rows, y, weights)
         self.observe(rows, y)
         other, labels = valid if isinstance(valid, tuple) and len(valid) == 2 else (valid, None)
-        held = None if valid is None else self._pairs_of(other, labels, rows.shape[1:])
+        held = None if valid is None else self._pairs_of(other, labels, rows.shape[1:], Scale.of(rows))
         pairs = self.pairs(rows, y)
-        if sample_weight is not None:
-            pairs = pairs.weighted(checked_weights(sample_weight, rows))
+        pairs = pairs if weights is None else pairs.weighted(weights)
         self.fit_pairs(pairs, valid=held, watch=watch)
         self.rows_axes_ = n_axes(X)
         return self
@@ -219,8 +226,10 @@ class Estimator(Decoding, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         check_is_fitted(self, "model_")
         return run(self.model_, self._pairs_of(X, y, self.shapes_[0]), function, self._where())
 
-    def _pairs_of(self, X: Any, y: Any, shape: tuple[int, ...]) -> Pairs:
-        return self.pairs(model_rows(checked_rows(self, X, reset=False), self.image_shape, shape), y).plain()
+    def _pairs_of(self, X: Any, y: Any, shape: tuple[int, ...], scale: Scale | None = None) -> Pairs:
+        rows = model_rows(checked_rows(self, X, reset=False), self.image_shape, shape)
+        refuse_scale(self.input_scale_ if scale is None else scale, rows)
+        return self.pairs(rows, y).plain()
 
     def _where(self) -> torch.device:
         """Return the device for scoring: that of training, or the processor when this machine has no such device."""

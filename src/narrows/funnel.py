@@ -11,7 +11,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from narrows.data.pairs import Pairs
+from narrows.data.pairs import Pairs, at_once
+from narrows.data.scale import Scale
 from narrows.errors import InputError
 from narrows.likelihood import Likelihood, Pricing
 from narrows.model import Model
@@ -61,16 +62,17 @@ def fit_estimator(
     seed = runtime.first(lambda: drawn(own.random_state))
     seed = saved["seed"] if saved else seed  # an unseeded fit goes on with the seed that it drew
     refuse_broken(pairs)
-    pairs = single(pairs.balanced())  # balanced first: weights of any size are single precision then
+    pairs = single(pairs)
     priced = spec.build(pairs.shapes[1])
     pairs = pairs.read_by(priced)
     refuse_outside(spec, pairs)
     kept, held = split(pairs, 0 if own.epochs == 0 else own.validation, seed)
     if valid is not None:
         kept, held = pairs, single(valid).plain().read_by(priced)
-    kept, held = kept.balanced(), held and held.balanced()
     model = fresh(own, kept, priced, seed, start=saved is None)
+    kept, held = kept.balanced(), held and held.balanced()
     refuse_copies(own, model, pairs)
+    scale = input_scale(model, pairs, seed)
     with seeded(seed):
         first = kept.plain().batch(slice(0, 1))
     runtime = runtime.resolve(products(model, first) * 3 * min(own.batch_size, len(kept)))
@@ -79,9 +81,21 @@ def fit_estimator(
     own.model_, own.shapes_, own.seed_, own.likelihood_ = model.eval(), pairs.shapes, seed, spec
     own.settings_ = own.get_params(deep=False)  # those of this fit, whatever is set later
     own.history_, own.stopped_, own.finished_ = outcome.history, outcome.stopped, outcome.finished
+    own.input_scale_ = scale
     own.n_epochs_, own.best_epoch_, own.messages_ = len(outcome.history), outcome.best, outcome.messages
     with torch.no_grad():
         own._n_features_out = own.encode_batch(model, first).shape[1]
+
+
+def input_scale(model: Model, pairs: Pairs, seed: int) -> Scale:
+    """Return the scale of the inputs, and how far the model's corruption takes some; one that cuts needs 0 to 1."""
+    scale = pairs.input_scale
+    if model.corruption is None:
+        return scale
+    if getattr(model.corruption, "cuts", False):
+        scale.require_unit()
+    with seeded(seed):
+        return scale.noised(model.corruption(pairs.plain().batch(slice(0, at_once(*pairs.shapes[:2]))).x))
 
 
 def forget_rows(own: "Estimator", shape: tuple[int, ...]) -> None:
@@ -144,7 +158,8 @@ def fresh(estimator: "Estimator", kept: Pairs, priced: Pricing, seed: int, *, st
             model.load_state_dict(last)
         elif start:
             some = sample_size(kept.shapes[0])
-            priced.start(next(kept.batches(some, torch.Generator().manual_seed(seed))).target)
+            batch = next(kept.balanced().batches(some, torch.Generator().manual_seed(seed)))
+            priced.start(batch.target, batch.row_weight)
             estimator.prepare(model, kept)
     return model
 
@@ -195,8 +210,11 @@ def said(value: Any) -> str:
 
 
 def single(pairs: Pairs) -> Pairs:
-    """Return the pairs as training reads them: in float32."""
-    columns = (c.float() if isinstance(c, Tensor) and c.dtype == torch.float64 else c for c in pairs.columns)
+    """Return the pairs as training reads them: in float32, but for weights of rows, which may be of any size."""
+    columns = [
+        c.float() if isinstance(c, Tensor) and c.dtype == torch.float64 and c is not pairs.row_weight else c
+        for c in pairs.columns
+    ]
     single = pairs.of(columns)
     single.dtype = torch.float32
     return single

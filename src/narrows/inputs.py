@@ -12,6 +12,7 @@ from sklearn.utils import assert_all_finite, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
+from narrows.data.scale import unit
 from narrows.data.source import channels_last
 from narrows.data.stream import Stored
 from narrows.errors import InputError
@@ -28,6 +29,7 @@ __all__ = [
     "like_rows",
     "model_rows",
     "n_axes",
+    "present",
     "unit",
 ]
 
@@ -88,6 +90,21 @@ def checked_weights(weight: Any, rows: Any) -> np.ndarray:
     if not weights.any():
         raise InputError("Every sample_weight is zero", "a weight above zero for some rows")
     return weights
+
+
+def present(rows: Any, y: Any, weights: np.ndarray | None) -> tuple[Any, Any, np.ndarray | None]:
+    """Return the rows that have a weight, with what belongs to each: one of weight zero is no row at all.
+
+    Examples
+    --------
+    >>> present(np.array([[1.0], [2.0]]), ["a", "b"], np.array([0.0, 3.0]))
+    (array([[2.]]), array(['b'], dtype='<U1'), array([3.]))
+    """
+    if weights is None or weights.all():
+        return rows, y, weights
+    kept = np.flatnonzero(weights)
+    y = np.asarray(y)[kept] if np.ndim(y) and len(y) == len(weights) else y
+    return rows.take(kept) if isinstance(rows, Stored) else rows[kept], y, weights[kept]
 
 
 def model_rows(X: Any, image_shape: tuple[int, ...] | None, expected: tuple[int, ...] | None) -> Any:
@@ -232,17 +249,3 @@ def flat(X: Any) -> np.ndarray:
     """
     rows = dense(X)
     return rows.reshape(len(rows), -1)
-
-
-def unit(X: Any) -> np.ndarray:
-    """Return rows as floats, uint8 and uint16 in [0, 1], sparse rows dense.
-
-    Examples
-    --------
-    >>> unit(np.array([[0, 255]], dtype=np.uint8)).tolist()
-    [[0.0, 1.0]]
-    """
-    rows = dense(X)
-    if rows.dtype in (np.uint8, np.uint16):
-        return np.asarray(rows / np.float32(np.iinfo(rows.dtype).max), np.float32)
-    return np.asarray(rows, np.result_type(rows, np.float32))

@@ -24,6 +24,7 @@ class Step(NamedTuple):
     code: Code
     params: Tensor  # the decoder's numbers
     target: Tensor
+    row_weight: Tensor | None = None  # how often every row counts, (B,): for penalties that belong to a batch
 
 
 def attach(x: Tensor, cond: Tensor | None) -> Tensor:
@@ -143,10 +144,10 @@ class Model(nn.Module):
         return sum(value for name, value in terms.items() if name not in moving)
 
     def _step(self, batch: Batch, progress: float) -> tuple[Step, dict[str, Tensor]]:
-        self.bottleneck.weigh(None if batch.values is not None else batch.weight)
+        self.bottleneck.weigh(batch.row_weight)
         code, skips = self.encode(batch.x, batch.cond, progress)
         params = _single(self.decode(code.z, skips, batch.cond))
         terms = {"reconstruction": self.likelihood.nats(params, batch.target, batch.values)}
         if self.bottleneck.term:
             terms[self.bottleneck.term] = code.cost
-        return Step(batch.x, batch.cond, code, params, batch.target), terms
+        return Step(batch.x, batch.cond, code, params, batch.target, batch.row_weight), terms

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from narrows.base_measure import Measure
 from narrows.data.pairs import Pairs
+from narrows.data.scale import top
 from narrows.data.stream import Stored
 from narrows.errors import InputError
 from narrows.likelihood import Likelihood
@@ -87,6 +88,6 @@ def targets(pairs: Pairs) -> Iterator[Tensor]:
         whole = torch.as_tensor(column.data) if sp.issparse(column) else column
         parts = iter(whole.split(max(1, _PIECE // math.prod(whole.shape[1:]))))
     for values in parts:
-        most = {torch.uint8: 255, torch.uint16: 65535}.get(values.dtype, 1) if grey else 1
+        most = top(values) if grey else 1
         values = values.to(torch.int32) if values.dtype == torch.uint16 else values
         yield values if most == 1 else values / most

@@ -21,6 +21,11 @@ class Corruption(Part, ABC):
     kind: ClassVar[str] = "corruption"
     plain: ClassVar[bool] = True
 
+    @property
+    def cuts(self) -> bool:
+        """Whether results are cut to [0, 1], so that rows on another scale would be lost."""
+        return False
+
     @abstractmethod
     def __call__(self, x: Tensor) -> Tensor:
         """Return the corrupted batch."""

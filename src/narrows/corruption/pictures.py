@@ -58,6 +58,11 @@ class Jpeg(Corruption):
     quality: int = param(20, "1 (worst) to 95", ge=1, le=100)
     to: int | None = param(None, "a range: every row draws its quality from quality to this", ge=1, le=100)
 
+    @property
+    def cuts(self) -> bool:
+        """As 8 bits do."""
+        return True
+
     def __call__(self, x: Tensor) -> Tensor:
         """Return ``x`` as JPEG keeps it."""
         require_pictures(self, x)

@@ -25,6 +25,11 @@ class GaussianNoise(Corruption):
     clip: bool = param(False, "cut the result to [0, 1]")
     to: float | None = param(None, "a range: every row draws its deviation from std to this", ge=0)
 
+    @property
+    def cuts(self) -> bool:
+        """Where it clips."""
+        return self.clip
+
     def __call__(self, x: Tensor) -> Tensor:
         """Return ``x`` plus noise."""
         noisy = torch.randn_like(x).mul_(levels(x, self.std, self.to)).add_(x)

@@ -14,10 +14,13 @@ import torch
 from torch import Tensor
 
 from narrows.data.pairs import Batch, Pairs
+from narrows.data.scale import Scale
 from narrows.data.stream import BLOCK, WINDOW, block_order
 from narrows.errors import InputError
 
 __all__ = ["Activations", "Shard"]
+
+_LOOKED = 1024  # rows that tell the scale
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +77,11 @@ class Activations(Pairs):
     def shapes(self) -> tuple[tuple[int, ...], tuple[int, ...], int]:
         """The shape of a row, twice; no condition."""
         return (self.width,), (self.width,), 0
+
+    @property
+    def input_scale(self) -> Scale:
+        """The scale of the first rows, as there may be more than a machine reads twice."""
+        return Scale.of(self.batch(slice(0, _LOOKED)).x)
 
     def of(self, columns: Any) -> Activations:
         """Return the same rows."""

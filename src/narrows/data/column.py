@@ -7,12 +7,11 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
+from narrows.data.scale import is_levels, top
 from narrows.data.stream import Stored
 from narrows.errors import InputError
 
 __all__ = ["as_column", "chosen", "floats", "refuse_levels", "taken"]
-
-_FULL = {torch.uint8: 255.0, torch.uint16: 65535.0}
 
 
 def as_column(column: Any) -> Any:
@@ -49,14 +48,14 @@ def floats(chosen: Any, dtype: torch.dtype, full: bool = True) -> Tensor:
     """Return rows as floats; with ``full``, uint8 and uint16 in [0, 1], unless they are counts in sparse rows."""
     if sp.issparse(chosen):
         return torch.from_numpy(chosen.toarray()).to(dtype)
-    most = _FULL.get(chosen.dtype) if full else None
+    most = top(chosen) if full else 1
     made: Tensor = chosen.to(dtype)
-    return made if most is None else made.div_(most)
+    return made if most == 1 else made.div_(most)
 
 
 def refuse_levels(column: Any) -> None:
     """Refuse dense uint8 and uint16, which ``floats`` makes levels of grey, where counts are wanted."""
-    kind = str(getattr(column, "dtype", "")).removeprefix("torch.")
-    if kind in ("uint8", "uint16") and not sp.issparse(column):
+    if is_levels(column):
+        kind = str(column.dtype).removeprefix("torch.")
         came = f"Targets of type {kind}, which are levels of grey from 0 to 1, came for a likelihood of counts"
         raise InputError(came, "counts of any other type", "X.astype(float)")

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from narrows.data.column import as_column, chosen, floats, refuse_levels, taken
+from narrows.data.scale import Scale
 from narrows.data.stream import BLOCK, WINDOW, Stored, block_order
 from narrows.errors import InputError
 
@@ -37,6 +38,11 @@ class Batch(NamedTuple):
     target: Tensor
     cond: Tensor | None = None
     weight: Tensor | None = None
+
+    @property
+    def row_weight(self) -> Tensor | None:
+        """How often every row counts, (B,), where rows have a weight."""
+        return self.weight if self.weight is not None and self.weight.ndim == 1 else None
 
     @property
     def values(self) -> Tensor | None:
@@ -155,6 +161,11 @@ class Pairs:
             0 if cond is None else cond.shape[1],
         )
 
+    @property
+    def input_scale(self) -> Scale:
+        """The scale of the inputs."""
+        return Scale.of(self.columns[0])
+
     def take(self, index: np.ndarray) -> "Pairs":
         """Return the rows at ``index``."""
         rows = torch.as_tensor(np.asarray(index))
@@ -192,9 +203,9 @@ class Pairs:
         return pairs.of([*pairs.columns[:3], torch.as_tensor(weights[kept], dtype=torch.float64)])
 
     def balanced(self) -> "Pairs":
-        """Return the rows with weights of mean 1, so that the loss stays in nats per row."""
+        """Return the rows with weights of mean 1, in their own type, so that the loss stays in nats per row."""
         weight = self.row_weight
-        return self if weight is None else self.of([*self.columns[:3], weight / weight.mean()])
+        return self if weight is None else self.of([*self.columns[:3], (weight / weight.mean()).to(self.dtype)])
 
     def read_by(self, likelihood: Any) -> "Pairs":
         """Return the rows as a likelihood reads their targets: labels as they are, levels, no counts, in [0, 1]."""

@@ -20,6 +20,7 @@ from .array_schema import to_dtype
 from .image_files import conversions, each_image, image_names
 from .picture_file import ARRAYS, read_picture
 from .pixels import encode_image, placed, widen
+from .scale import is_levels, unit_pictures
 from .source import digest
 
 __all__ = ["Pictures", "alike", "matched", "read_pictures", "told_apart", "write_pictures"]
@@ -158,7 +159,8 @@ def matched(A: Pictures, B: Pictures) -> tuple[Pictures, Pictures, list[str]]:
 def alike(arrays: Sequence[Array], channels: int | None = None, dtype: Any = None) -> list[Array]:
     """Return pictures (C, H, W) with the same channels and type: the most that any has, or those asked for.
 
-    Grey is repeated, a missing alpha is opaque, 8 bit become 16; arrays that are alike pass as they are.
+    Grey is repeated, a missing alpha is opaque, 8 bit become 16; arrays that are alike pass as they are. Floats among,
+    or in the place of, levels of grey must be on their scale, 0 to 1.
 
     Examples
     --------
@@ -172,6 +174,8 @@ def alike(arrays: Sequence[Array], channels: int | None = None, dtype: Any = Non
     if strange or (channels not in (1, 3, 4) and any(len(array) != channels for array in arrays)):
         held = ", ".join(map(str, sorted({len(array) for array in arrays})))
         raise InputError(f"Pictures of {held} channels where {channels} are wanted", "pictures of the same channels")
+    if is_levels(dtype) or any(map(is_levels, arrays)):
+        unit_pictures([array for array in arrays if array.dtype.kind == "f"], noisy=True)
     return [_deep(widen(array, channels) if len(array) != channels else array, dtype) for array in arrays]
 
 

@@ -57,6 +57,7 @@ class Stored:
         plain = array.dtype.kind == "f" or array.dtype in (np.uint8, np.uint16)
         self.dtype = array.dtype.newbyteorder("=") if plain else np.dtype(np.float64)
         self._read = 0
+        self._limits: tuple[float, float] | None = None
 
     @property
     def ndim(self) -> int:
@@ -121,7 +122,9 @@ class Stored:
         return [slice(start, min(start + step, len(self))) for start in range(0, len(self), step)]
 
     def limits(self) -> tuple[float, float]:
-        """Return the smallest and the largest value; missing and infinite ones raise InputError."""
+        """Return the smallest and the largest value, once read; missing and infinite ones raise InputError."""
+        if self._limits is not None:
+            return self._limits
         low, high = math.inf, -math.inf
         for part in self.blocks():
             values = self[part]
@@ -130,7 +133,8 @@ class Stored:
             if not all(map(math.isfinite, found)):
                 rows = f"rows {part.start} to {part.stop - 1}"
                 raise InputError(f"Missing (NaN) or infinite values among {rows}", "finite numbers")
-        return low, high
+        self._limits = low, high
+        return self._limits
 
     def fingerprint(self) -> bytes:
         """Return a hash of shape, type, the chosen rows, and the values of at most 4096 of them, evenly spaced."""

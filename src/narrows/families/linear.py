@@ -5,6 +5,7 @@ from typing import Literal, cast
 import torch
 from torch import Tensor
 
+from narrows import moments
 from narrows.bottlenecks import Free
 from narrows.closed_form import solvable, start_scale
 from narrows.data.pairs import Batch, Pairs
@@ -19,6 +20,7 @@ from narrows.parts import as_part
 __all__ = ["LinearAutoEncoder"]
 
 _MOST = 100_000  # rows that the exact start looks at
+_ROUNDING = 1e-15  # of the largest variance and per column: what is below is rounding
 
 
 class LinearAutoEncoder(Estimator):
@@ -73,13 +75,13 @@ def write_axes(model: Model, mean: Tensor, axes: Tensor) -> None:
 
 
 def principal_axes(pairs: Pairs, k: int) -> tuple[Tensor, Tensor]:
-    """Return the mean row (d,) and the first ``k`` principal axes (k, d), in float64, signs fixed as scikit-learn's.
+    """Return the mean row (d,) and up to ``k`` principal axes (k, d), in float64, signs fixed as scikit-learn's.
 
     Rows count with their weights, and are read in batches. When a row is longer than there are rows, the axes come from
-    the rows themselves.
+    the rows themselves. Directions in which the rows do not vary, but for rounding, are no axes.
     """
     sample = pairs if len(pairs) <= _MOST else pairs.take(torch.randperm(len(pairs))[:_MOST].sort().values.numpy())
-    sample = Pairs(*sample.columns, dtype=torch.float64, transform=pairs.transform)
+    sample = Pairs(*sample.columns, dtype=torch.float64, transform=pairs.transform).balanced()
     n, first = len(sample), sample.batch(slice(0, 1)).x
     d = first[0].numel()
     total, mass = first.new_zeros(d), first.new_zeros(())
@@ -90,15 +92,17 @@ def principal_axes(pairs: Pairs, k: int) -> tuple[Tensor, Tensor]:
     mean = total / mass
     if n < d:
         rows = torch.cat([(b.x.flatten(1) - mean) * _weights(b)[:, None].sqrt() for b in sample.batches(4096)])
-        axes = torch.linalg.svd(rows, full_matrices=False).Vh[: min(k, max(1, n - 1))]
+        _, sizes, axes = torch.linalg.svd(rows, full_matrices=False)
+        variances = sizes.square()
     else:
         scatter = first.new_zeros(d, d)
         for batch in sample.batches(4096):
             rows = batch.x.flatten(1) - mean
             scatter.addmm_(rows.T * _weights(batch), rows)
-        axes = torch.linalg.eigh(scatter).eigenvectors.flip(1).T[: min(k, d)]
-    largest = axes.gather(1, axes.abs().argmax(1, keepdim=True))
-    return mean, axes * largest.sign()
+        variances, axes = torch.linalg.eigh(scatter)
+        variances, axes = variances.flip(0), axes.T.flip(0)
+    rank = int((variances > _ROUNDING * d * variances[0]).sum())
+    return mean, moments.upright(axes[: min(k, rank)])
 
 
 def _weights(batch: Batch) -> Tensor:

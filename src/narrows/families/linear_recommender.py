@@ -7,6 +7,7 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
+from narrows import moments
 from narrows.bottlenecks import Free
 from narrows.closed_form import solvable, start_scale
 from narrows.data.pairs import Pairs
@@ -35,7 +36,7 @@ class LinearRecommender(Estimator):
     hidden, which adds dropout / (1 - dropout) times the diagonal of XᵀX to the penalty (Steck 2020, "Autoencoders that
     don't overfit towards the identity", section 4). Both are solved exactly, without training, for up to 50 000
     columns. A ``latent_dim`` k replaces B by the product of d x k and k x d that is nearest in that
-    cost (reduced-rank regression); its diagonal is near zero, not zero. ``sample_weight`` counts with a mean of 1.
+    cost (reduced-rank regression); its diagonal is near zero, not zero. A ``sample_weight`` of 2 is the row twice.
 
     Examples
     --------
@@ -143,6 +144,6 @@ def write(model: Model, square: Tensor, l2: float, dropout: float) -> None:
     down, up = cast("Down", model.encoder).matrix.weight, cast("Up", model.decoder).matrix.weight
     cost = weights.T @ penalised(square, l2, dropout) @ weights
     axes = torch.linalg.eigh(cost).eigenvectors.flip(1)[:, : len(down)]
-    axes *= axes.gather(0, axes.abs().argmax(0, keepdim=True)).sign()
+    axes = moments.upright(axes.T).T
     down.zero_(), up.zero_()
     down[: axes.shape[1]], up[:, : axes.shape[1]] = (weights @ axes).T, axes

@@ -61,7 +61,7 @@ class StackedAutoEncoder(Estimator):
         """Train the layers one by one, from the data upwards."""
         super().prepare(model, pairs)
         encoder, decoder = cast("DenseEncoder", model.encoder), cast("DenseDecoder", model.decoder)
-        rows, priced, shape = pairs, model.likelihood, decoder.shape
+        rows, priced, shape = pairs.balanced(), model.likelihood, decoder.shape
         for down, up in zip(blocks(encoder.layers), blocks(decoder.layers)[::-1], strict=True):
             size = cast("nn.Linear", down[0]).out_features
             ends = DenseEncoder(down, rows.shapes[0][0]), DenseDecoder(up, shape)
@@ -76,9 +76,10 @@ class StackedAutoEncoder(Estimator):
         """Train one layer, started from what it sees."""
         batch = next(rows.batches(4096, torch.Generator().manual_seed(0)))
         if self.start == "data":
-            centre, spread = layer.likelihood.centre(batch.target), layer.likelihood.deviation(batch.target)
-            forward = partial(layer.reconstruct, batch.x)
-            unit_variance_start(layer.encoder, layer.decoder, forward, centre, spread=spread)
+            weight, forward = batch.row_weight, partial(layer.reconstruct, batch.x)
+            centre = layer.likelihood.centre(batch.target, weight)
+            spread = layer.likelihood.deviation(batch.target, weight)
+            unit_variance_start(layer.encoder, layer.decoder, forward, centre, weight=weight, spread=spread)
         learn(self, layer, rows, self.greedy_epochs)
 
 

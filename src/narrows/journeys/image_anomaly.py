@@ -10,6 +10,7 @@ import numpy as np
 from narrows.data.masks import read_masks
 from narrows.data.pictures import Pictures, alike, read_pictures, told_apart, write_pictures
 from narrows.data.pixels import FORMATS
+from narrows.data.scale import Scale
 from narrows.errors import InputError, listed
 from narrows.journeys.aside import set_aside
 from narrows.journeys.base import Journey, Judged, Request, Say
@@ -109,10 +110,11 @@ class ImageAnomalyJourney(Journey):
         strange, known = self.seen(self.bad), list(self.masks)
         notes = []
         if not strange:
-            made = [planted(p, pictures[i - 1], self.seed + i) for i, p in enumerate(pictures)]
+            scale = Scale.kept(self.task.input_scale_, pictures)
+            made = [planted(p, pictures[i - 1], scale, self.seed + i) for i, p in enumerate(pictures)]
             strange, known = [picture for picture, _ in made], [mask for _, mask in made]
             notes.append(
-                "No bad images came: measured on good ones with a piece of another pasted in, 15 % off in grey."
+                "No bad images came: measured on good ones with a piece of another pasted in, 15 % of the range off."
             )
         labels = np.repeat([0, 1], [len(pictures), len(strange)])
         rival = PatchResidual(int(self.task.estimator_._n_features_out)).fit(self.patches, clean=self.task.clean)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from narrows import moments
 from narrows.base_measure import SAME
 from narrows.likelihood.base import uniform
 
@@ -65,11 +66,11 @@ class Atoms(nn.Module):
             out[:, columns] = (~self._hit(target[:, columns], atoms).any(2)).to(out)
         return out
 
-    def centre(self, target: Tensor) -> Tensor:
+    def centre(self, target: Tensor, weight: Tensor | None = None) -> Tensor:
         """Return the logits of the shares of the atoms, (count,)."""
         found = [target.new_zeros(0)]
         for columns, atoms, _ in self.groups:
-            shares = self._hit(target[:, columns], atoms).to(target).mean(0)
+            shares = moments.mean(self._hit(target[:, columns], atoms).to(target), weight)
             rest = (1 - shares.sum(1, keepdim=True)).clamp_min(_RARE)
             found.append((shares.clamp_min(_RARE) / rest).log().flatten())
         return torch.cat(found)

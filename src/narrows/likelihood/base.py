@@ -8,6 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from narrows import moments
 from narrows.base_measure import BaseMeasure
 from narrows.parts import Part
 
@@ -34,10 +35,13 @@ class Pricing(ABC):
         """Return how many channels the decoder must give for a target of this shape (C, *spatial)."""
         return self.n_params * shape[0]
 
-    def start(self, target: Tensor) -> None:  # noqa: B027 - most have nothing to start from
-        """Set weights of its own from a sample of targets; nothing by default."""
+    def start(self, target: Tensor, weight: Tensor | None = None) -> None:  # noqa: B027 - most start from nothing
+        """Set weights of its own from a sample of targets; nothing by default.
 
-    def centre(self, target: Tensor) -> Tensor | None:
+        Here and below a row counts ``weight`` (n,) times: rows with weights and rows repeated give the same numbers.
+        """
+
+    def centre(self, target: Tensor, weight: Tensor | None = None) -> Tensor | None:
         """Return the parameters that fit all rows of ``target`` at once, (n_out, *spatial); None where unknown."""
         return None
 
@@ -45,9 +49,9 @@ class Pricing(ABC):
         """Return the parameters of the rows of ``target`` when nothing is known of their code; None where unknown."""
         return self.centre(target)
 
-    def deviation(self, target: Tensor) -> float:
+    def deviation(self, target: Tensor, weight: Tensor | None = None) -> float:
         """Return how far parameters lie from ``centre``, as the targets from their mean row; 1 if not ``real``."""
-        return target.double().var(0, correction=0).mean().sqrt().item() if self.real else 1.0
+        return moments.variance(target, weight).mean().sqrt().item() if self.real else 1.0
 
     @abstractmethod
     def log_prob(self, params: Tensor, target: Tensor) -> Tensor:

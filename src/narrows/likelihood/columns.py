@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from narrows import moments
 from narrows.base_measure import Measure
 from narrows.likelihood.atoms import Atoms
 from narrows.likelihood.base import Pricing, normal, uniform
@@ -66,23 +67,22 @@ class MixedColumns(nn.Module, Pricing):
         changes = params[:, first : first + len(self.numbers)]
         return (own + changes if self.predicted else own).clamp(_NARROWEST, _WIDEST)
 
-    def start(self, target: Tensor) -> None:
+    def start(self, target: Tensor, weight: Tensor | None = None) -> None:
         """Start at the deviations of the columns."""
         if self.numbers:
             with torch.no_grad():
-                self.raw.copy_(self._log_deviation(target) / _GAIN)
+                self.raw.copy_(self._log_deviation(target, weight) / _GAIN)
 
-    def centre(self, target: Tensor) -> Tensor | None:
+    def centre(self, target: Tensor, weight: Tensor | None = None) -> Tensor | None:
         """Return means, log-odds, logarithms of rates and of shares, no change of the scales, and logits of atoms."""
-        own = self.atoms.real(target)
-        mean = (target * own).sum(0) / own.sum(0).clamp_min(1)
+        mean = moments.mean(target, self._counts(target, weight))
         value = (mean * self.scales + self.centres).to(mean)
         bits, counts, levels = (self.places[kind] for kind in ("bernoulli", "poisson", "categorical"))
         mean[bits] = value[bits].clamp(_RARE, 1 - _RARE).logit()
         mean[counts] = value[counts].clamp_min(_RARE).log()
         mean[levels] = value[levels].clamp_min(_RARE).log()
         changes = mean.new_zeros(len(self.numbers) if self.predicted else 0)
-        return torch.cat([mean, changes, self.atoms.centre(target)])
+        return torch.cat([mean, changes, self.atoms.centre(target, weight)])
 
     @torch.no_grad()
     def marginal(self, target: Tensor) -> Tensor | None:
@@ -90,14 +90,22 @@ class MixedColumns(nn.Module, Pricing):
         made = self.centre(target)
         if made is not None and self.predicted:
             place = slice(len(self.scales), len(self.scales) + len(self.numbers))
-            made[place] = self._log_deviation(target).to(made) - self.raw.to(made) * _GAIN
+            made[place] = self._log_deviation(target, None).to(made) - self.raw.to(made) * _GAIN
         return made
 
-    def _log_deviation(self, target: Tensor) -> Tensor:
-        values, own = target[:, self.numbers].double(), self.atoms.real(target)[:, self.numbers].double()
-        count = own.sum(0).clamp_min(1)
-        gaps = (values - (values * own).sum(0) / count) * own
-        return (gaps.square().sum(0) / count).sqrt().clamp(math.exp(_NARROWEST), math.exp(_WIDEST)).log()
+    def _log_deviation(self, target: Tensor, weight: Tensor | None) -> Tensor:
+        counts = self._counts(target, weight)
+        if counts is not None and counts.ndim > 1:
+            counts = counts[:, self.numbers]
+        deviation = moments.variance(target[:, self.numbers], counts).sqrt()
+        return deviation.clamp(math.exp(_NARROWEST), math.exp(_WIDEST)).log()
+
+    def _counts(self, target: Tensor, weight: Tensor | None) -> Tensor | None:
+        """Return how often each value counts: atoms have a law of their own, and no part in means and deviations."""
+        if not self.atoms.count:
+            return weight
+        real = self.atoms.real(target)
+        return real if weight is None else real * weight[:, None].to(real)
 
     def _whole(self, target: Tensor, places: list[int]) -> Tensor:
         """Return the whole numbers that encoded columns stand for, in float64: large ones too."""

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from narrows import moments
 from narrows.base_measure import Lebesgue
 from narrows.likelihood.base import Likelihood, Pricing, normal, uniform
 from narrows.params import param
@@ -59,9 +60,9 @@ class Gaussian(Likelihood):
             return LearntGaussian()
         return PredictedGaussian() if self.scale == "predicted" else self
 
-    def centre(self, target: Tensor) -> Tensor | None:
+    def centre(self, target: Tensor, weight: Tensor | None = None) -> Tensor | None:
         """Return the mean row."""
-        return target.mean(0)
+        return moments.mean(target, weight)
 
     def log_prob(self, params: Tensor, target: Tensor) -> Tensor:
         """Return the log-density of every value, in nats."""
@@ -98,14 +99,14 @@ class LearntGaussian(nn.Module, Pricing):
         """The logarithm of the scale."""
         return self.raw * _GAIN
 
-    def start(self, target: Tensor) -> None:
+    def start(self, target: Tensor, weight: Tensor | None = None) -> None:
         """Start at the deviation of the targets around their mean row."""
         with torch.no_grad():
-            self.raw.fill_(math.log(max(self.deviation(target), _LEAST)) / _GAIN)
+            self.raw.fill_(math.log(max(self.deviation(target, weight), _LEAST)) / _GAIN)
 
-    def centre(self, target: Tensor) -> Tensor | None:
+    def centre(self, target: Tensor, weight: Tensor | None = None) -> Tensor | None:
         """Return the mean row."""
-        return target.mean(0)
+        return moments.mean(target, weight)
 
     def log_prob(self, params: Tensor, target: Tensor) -> Tensor:
         """Return the log-density of every value, in nats."""
@@ -133,14 +134,14 @@ class PredictedGaussian(Pricing):
     n_params = 2
     real = True
 
-    def centre(self, target: Tensor) -> Tensor | None:
+    def centre(self, target: Tensor, weight: Tensor | None = None) -> Tensor | None:
         """Return the mean row and the log-deviation around it."""
-        deviation = target.var(0, correction=0).sqrt().clamp_min(_LEAST)
-        return torch.cat([target.mean(0), deviation.log()])
+        deviation = moments.variance(target, weight).sqrt().clamp_min(_LEAST)
+        return torch.cat([moments.mean(target, weight), deviation.log().to(target)])
 
-    def deviation(self, target: Tensor) -> float:
+    def deviation(self, target: Tensor, weight: Tensor | None = None) -> float:
         """Return the deviation of the targets around their mean row, 1 at most: half the channels are logarithms."""
-        return min(1.0, super().deviation(target))
+        return min(1.0, super().deviation(target, weight))
 
     def log_prob(self, params: Tensor, target: Tensor) -> Tensor:
         """Return the log-density of every value, in nats."""
@@ -172,9 +173,9 @@ class Laplace(Likelihood):
 
     scale: float = param(1.0, "mean absolute deviation", gt=0)
 
-    def centre(self, target: Tensor) -> Tensor | None:
+    def centre(self, target: Tensor, weight: Tensor | None = None) -> Tensor | None:
         """Return the median row."""
-        return target.median(0).values
+        return moments.median(target, weight)
 
     def log_prob(self, params: Tensor, target: Tensor) -> Tensor:
         """Return the log-density of every value, in nats."""

@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor
 
+from narrows import moments
 from narrows.base_measure import Lebesgue
 from narrows.likelihood.base import Likelihood, uniform
 from narrows.parts import part
@@ -38,9 +39,9 @@ class ContinuousBernoulli(Likelihood):
         """From 0 to 1."""
         return 0.0, 1.0
 
-    def centre(self, target: Tensor) -> Tensor | None:
+    def centre(self, target: Tensor, weight: Tensor | None = None) -> Tensor | None:
         """Return the logits under which the mean row is expected, within 1 and 99 per cent."""
-        mean = target.mean(0).clamp(_RARE, 1 - _RARE)
+        mean = moments.mean(target, weight).clamp(_RARE, 1 - _RARE)
         low, high = torch.full_like(mean, -_FURTHEST), torch.full_like(mean, _FURTHEST)
         for _ in range(_STEPS):
             middle = 0.5 * (low + high)

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from narrows import moments
 from narrows.base_measure import BaseMeasure, Counting
 from narrows.errors import InputError
 from narrows.likelihood.base import Likelihood, Pricing, per_value, uniform
@@ -36,9 +37,9 @@ class Bernoulli(Likelihood):
         """From 0 to 1."""
         return 0.0, 1.0
 
-    def centre(self, target: Tensor) -> Tensor | None:
+    def centre(self, target: Tensor, weight: Tensor | None = None) -> Tensor | None:
         """Return the logits of the mean row, within 1 and 99 per cent."""
-        return target.mean(0).clamp(_RARE, 1 - _RARE).logit()
+        return moments.mean(target, weight).clamp(_RARE, 1 - _RARE).logit()
 
     def log_prob(self, params: Tensor, target: Tensor) -> Tensor:
         """Return minus the cross-entropy of every value, in nats."""
@@ -104,11 +105,11 @@ class Categorical(Likelihood):
         shape = (len(params), params.shape[1] // self.n_classes, self.n_classes, *params.shape[2:])
         return params.reshape(shape).log_softmax(2)
 
-    def centre(self, target: Tensor) -> Tensor | None:
+    def centre(self, target: Tensor, weight: Tensor | None = None) -> Tensor | None:
         """Return the logarithms of the labels' shares, from 1 per cent on."""
         labels, known = self._known(target)
         seen = F.one_hot(labels, self.n_classes).movedim(-1, 2) * known.unsqueeze(2)
-        shares = seen.to(torch.get_default_dtype()).mean(0)
+        shares = moments.mean(seen.to(torch.get_default_dtype()), weight)
         return (shares / shares.sum(1, keepdim=True).clamp_min(_RARE)).flatten(0, 1).clamp_min(_RARE).log()
 
     def _known(self, target: Tensor) -> tuple[Tensor, Tensor]:
@@ -163,9 +164,9 @@ class Multinomial(Likelihood):
             raise InputError(came, "rows of one axis, (n, d)", "bernoulli, poisson, or X.reshape(len(X), -1)")
         return self
 
-    def centre(self, target: Tensor) -> Tensor | None:
+    def centre(self, target: Tensor, weight: Tensor | None = None) -> Tensor | None:
         """Return the logarithms of the features' shares; one that never occurs counts as a tenth of a time."""
-        counts = target.sum(0).clamp_min(0.1)
+        counts = (len(target) * moments.mean(target, weight)).clamp_min(0.1)
         return (counts / counts.sum(0)).log()
 
     def log_prob(self, params: Tensor, target: Tensor) -> Tensor:
@@ -211,9 +212,9 @@ class Poisson(Likelihood):
         """The counts, in words."""
         return "whole numbers from 0"
 
-    def centre(self, target: Tensor) -> Tensor | None:
+    def centre(self, target: Tensor, weight: Tensor | None = None) -> Tensor | None:
         """Return the logarithms of the mean row, from a count of 0.01 on."""
-        return target.mean(0).clamp_min(_RARE).log()
+        return moments.mean(target, weight).clamp_min(_RARE).log()
 
     def log_prob(self, params: Tensor, target: Tensor) -> Tensor:
         """Return the log-probability of every count, in nats; -inf for a negative one."""

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from narrows.data.scale import unit, unit_pictures
 from narrows.errors import InputError
 
 __all__ = ["knn_accuracy", "mae", "mse", "psnr", "r2", "r2_columns", "squared_error", "ssim", "trustworthiness"]
@@ -59,34 +60,36 @@ def squared_error(truth: Array, result: Array) -> Floats:
     return np.concatenate([np.einsum("nd,nd->n", gap, gap) for gap in _differences(truth, result)])
 
 
-def psnr(truth: Array, result: Array, data_range: float = 1.0) -> float:
+def psnr(truth: Array, result: Array, data_range: float | None = None) -> float:
     """Peak signal-to-noise ratio of the mean squared error over all values, in decibels.
 
     Parameters
     ----------
     truth, result : ndarray
         Arrays of one shape.
-    data_range : float
-        The largest value minus the smallest that is possible: 1 for images in [0, 1], 255 for uint8.
+    data_range : float, optional
+        The largest value minus the smallest that is possible. Without it both are pictures on the scale 0 to 1: uint8
+        and uint16 are read as such, and other truths that leave it raise ``InputError``.
 
     Examples
     --------
     >>> round(psnr(np.zeros((1, 4)), np.full((1, 4), 0.1)), 6)
     20.0
     """
+    truth, result, data_range = _ranged(truth, result, data_range)
     error = mse(truth, result)
     return float(10 * np.log10(float(data_range) ** 2 / error)) if error else float("inf")
 
 
-def ssim(truth: Array, result: Array, data_range: float = 1.0, *, gaussian: bool = False) -> float:
+def ssim(truth: Array, result: Array, data_range: float | None = None, *, gaussian: bool = False) -> float:
     """Structural similarity, averaged over images; 1 means identical.
 
     Parameters
     ----------
     truth, result : ndarray
         Images, ``(n, H, W)`` or ``(n, C, H, W)``.
-    data_range : float
-        The largest value minus the smallest that is possible.
+    data_range : float, optional
+        The largest value minus the smallest that is possible; without it as in `psnr`.
     gaussian : bool
         The window of the published figures: a Gaussian of 1.5 pixels, 11 x 11 (Wang et al. 2004).
 
@@ -103,6 +106,7 @@ def ssim(truth: Array, result: Array, data_range: float = 1.0, *, gaussian: bool
     from skimage.metrics import structural_similarity
 
     _same_shape(truth, result)
+    truth, result, data_range = _ranged(truth, result, data_range)
     if np.ndim(truth) not in (3, 4) or min(np.shape(truth)[-2:]) < 3:
         raise InputError(f"Values of shape {np.shape(truth)}", "images (n, H, W) or (n, C, H, W) of at least 3 x 3")
     window = min(7, (min(truth.shape[-2:]) - 1) // 2 * 2 + 1)
@@ -190,6 +194,19 @@ def knn_accuracy(codes: Array, labels: Array, new_codes: Array, new_labels: Arra
 def _flat(rows: Array) -> Array:
     """Rows as a matrix."""
     return np.reshape(rows, (len(rows), -1))
+
+
+def _ranged(truth: Array, result: Array, data_range: float | None) -> tuple[Array, Array, float]:
+    """Return arrays as they came with their range, or both read as pictures on the scale 0 to 1."""
+    if data_range is not None:
+        return truth, result, float(data_range)
+    truth, result = np.asarray(truth), np.asarray(result)
+    try:
+        unit_pictures(truth)
+        unit_pictures(result, noisy=True)
+    except InputError as error:
+        raise InputError(error.came, error.accepted, "data_range=255, or the range that they have") from None
+    return unit(truth), unit(result), 1.0
 
 
 def _same_shape(truth: Array, result: Array) -> None:

@@ -57,8 +57,15 @@ class Network(Part, ABC):
     def build(self, sizes: Sizes) -> tuple[nn.Module, nn.Module]:
         """Return (encoder, decoder) for data of these sizes; every module is born whole."""
 
-    def start(self, encoder: nn.Module, decoder: nn.Module, x: Tensor, centre: Tensor | None) -> None:
-        """Set first weights of its own from a sample of inputs; ``centre`` fits all targets at once."""
+    def start(
+        self,
+        encoder: nn.Module,
+        decoder: nn.Module,
+        x: Tensor,
+        centre: Tensor | None,
+        weight: Tensor | None = None,
+    ) -> None:
+        """Set first weights of its own from inputs that count ``weight`` times; ``centre`` fits all targets at once."""
 
 
 def require_images(name: str, sizes: Sizes) -> None:

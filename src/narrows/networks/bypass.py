@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from narrows import moments
 from narrows.networks.parts import Activation, activation
 
 __all__ = ["Bypass", "principal_start"]
@@ -34,11 +35,17 @@ class Bypass(nn.Module):
 
 @torch.no_grad()
 def principal_start(
-    down: Bypass, up: Bypass, last: tuple[nn.Linear, nn.Linear], rows: Tensor, centre: Tensor | None
+    down: Bypass,
+    up: Bypass,
+    last: tuple[nn.Linear, nn.Linear],
+    rows: Tensor,
+    centre: Tensor | None,
+    weight: Tensor | None = None,
 ) -> None:
     """Set ``down`` and ``up`` to the principal axes of ``rows`` (n, d), whitened, and silence the layers beside them.
 
-    The last layers of encoder and decoder become zero, so that the network is PCA at first and learns what is left.
+    Rows count ``weight`` (n,) times. The last layers of encoder and decoder become zero, so that the network is PCA at
+    first and learns what is left.
 
     Examples
     --------
@@ -49,17 +56,19 @@ def principal_start(
     2.0
     """
     rows = rows.double()
-    mean = rows.mean(0)
+    weight = rows.new_ones(len(rows)) if weight is None else weight.double()
+    mean = moments.mean(rows, weight)
+    spread = (rows - mean) * (weight / weight.sum()).sqrt()[:, None]
     if len(rows) < rows.shape[1]:
-        _, sizes, axes = torch.linalg.svd(rows - mean, full_matrices=False)
-        variances = sizes.square() / len(rows)
+        _, sizes, axes = torch.linalg.svd(spread, full_matrices=False)
+        variances = sizes.square()
     else:
-        variances, axes = torch.linalg.eigh((rows - mean).T @ (rows - mean) / len(rows))
+        variances, axes = torch.linalg.eigh(spread.T @ spread)
         variances, axes = variances.flip(0), axes.T.flip(0)
-    k = min(len(down.bias), len(axes))
-    top = variances[0].clamp_min(1e-12)
-    # Directions in which the rows do not vary are not whitened: what is new there must not become a huge code.
-    deviation = torch.where(variances[:k] > _NULL * top, variances[:k], top).sqrt()
+    axes = moments.upright(axes)
+    rank = int((variances > _NULL * variances[0]).sum())  # other directions are rounding: whitened, it would be huge
+    k = min(len(down.bias), rank)
+    deviation = variances[:k].sqrt()
     down.weight.zero_(), up.weight.zero_(), down.bias.zero_()
     down.weight[:k] = axes[:k] / deviation[:, None]
     down.bias[:k] = -down.weight[:k].double() @ mean

@@ -55,7 +55,14 @@ class Dense(Network):
         above = Bypass(sizes.code_out + sizes.n_cond, math.prod(shape), self.output)
         return DenseEncoder(encoder, channels, below), DenseDecoder(decoder, shape, above)
 
-    def start(self, encoder: nn.Module, decoder: nn.Module, x: Tensor, centre: Tensor | None) -> None:
+    def start(
+        self,
+        encoder: nn.Module,
+        decoder: nn.Module,
+        x: Tensor,
+        centre: Tensor | None,
+        weight: Tensor | None = None,
+    ) -> None:
         """Start the linear path at the principal axes of ``x`` where it maps a code back to rows of the same size."""
         down, up = getattr(encoder, "bypass", None), getattr(decoder, "bypass", None)
         if (
@@ -66,7 +73,7 @@ class Dense(Network):
         ):
             return
         last = [[layer for layer in each.modules() if isinstance(layer, nn.Linear)][-1] for each in (encoder, decoder)]
-        principal_start(down, up, (last[0], last[1]), x.flatten(1), centre)
+        principal_start(down, up, (last[0], last[1]), x.flatten(1), centre, weight)
 
 
 def default_widths(features: int) -> tuple[int, int]:

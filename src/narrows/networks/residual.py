@@ -71,7 +71,14 @@ class Residual(Network):
         calm(encoder, decoder)
         return encoder, decoder
 
-    def start(self, encoder: nn.Module, decoder: nn.Module, x: Tensor, centre: Tensor | None) -> None:
+    def start(
+        self,
+        encoder: nn.Module,
+        decoder: nn.Module,
+        x: Tensor,
+        centre: Tensor | None,
+        weight: Tensor | None = None,
+    ) -> None:
         """Start as the identity."""
         calm(encoder, decoder)
 

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from narrows import moments
+
 __all__ = ["sample_size", "unit_variance_start"]
 
 _WEIGHTED = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
@@ -33,6 +35,7 @@ def unit_variance_start(
     forward: Callable[[], Any],
     centre: Tensor | None,
     *,
+    weight: Tensor | None = None,
     spread: float = 1.0,
     code: bool = True,
 ) -> None:
@@ -40,9 +43,9 @@ def unit_variance_start(
 
     Weights become orthogonal, biases take away the mean of every output channel, and weights are divided by the
     deviation that is left, so that no unit starts dead or saturated. Layers without a bias stand before a
-    normalisation, which does the same, and stay. The decoder's last layer starts small around ``centre``, the
-    parameters that fit all rows at once, on the scale of their ``spread``. ``code=False`` leaves the encoder's last
-    layer as it is, for a bottleneck with an idea of its own.
+    normalisation, which does the same, and stay. Rows count ``weight`` (n,) times. The decoder's last layer starts
+    small around ``centre``, the parameters that fit all rows at once, on the scale of their ``spread``. ``code=False``
+    leaves the encoder's last layer as it is, for a bottleneck with an idea of its own.
 
     Examples
     --------
@@ -64,9 +67,10 @@ def unit_variance_start(
         layer.bias.zero_()
 
     def rescale(layer: Any, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
-        mean = output.mean([axis for axis in range(output.ndim) if axis != 1], keepdim=True)
+        mean = moments.mean(output.flatten(2).mean(2) if output.ndim > 2 else output, weight)
+        mean = mean.view(1, -1, *[1] * (output.ndim - 2))
         output = output - mean
-        deviation = output.square().mean().sqrt()
+        deviation = moments.mean(output.square().flatten(1).mean(1), weight).sqrt()
         scale = (first if layer is last_of_decoder else 1.0) / torch.where(deviation > _FLAT, deviation, 1.0)
         shift = torch.zeros_like(mean)
         if layer is last_of_decoder and centre is not None:

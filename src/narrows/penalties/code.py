@@ -19,6 +19,14 @@ __all__ = ["L1", "KLSparsity", "Orthogonal"]
 _FLAT = 1e-6  # a unit that deviates less, beside its mean, is constant: it correlates with nothing
 
 
+def shares(step: "Step") -> Tensor:
+    """Return what every sample of the codes of a batch adds to a mean over them, (n,): shares that add up to 1."""
+    z = step.code.z
+    weight = z.new_ones(len(z)) if step.row_weight is None else step.row_weight
+    each = weight.to(torch.promote_types(z.dtype, torch.float32)).repeat_interleave(z[0, 0].numel())
+    return each / each.sum()
+
+
 def as_samples(z: Tensor) -> Tensor:
     """Return codes (B, C, *spatial) with every position as a row of its own, (n, C), in single precision at least."""
     return z.movedim(1, -1).flatten(0, -2).to(torch.promote_types(z.dtype, torch.float32))
@@ -69,7 +77,7 @@ class KLSparsity(Penalty):
                 "codes in [0, 1]",
                 'network="dense:code=sigmoid", or penalties="l1:1e-3"',
             )
-        mean = as_samples(z).mean(0)
+        mean = shares(step) @ as_samples(z)
         tiny = torch.finfo(mean.dtype).eps
         mean = mean.clamp(tiny, 1 - tiny)
         on, off = self.target, 1 - self.target
@@ -98,8 +106,8 @@ class Orthogonal(Penalty):
 
     def __call__(self, model: "Model", step: "Step") -> Tensor:
         """Return ``weight * |W Wᵀ - I|²``, or ``weight * |correlation - I|²``, the same for every row."""
-        z = step.code.z
-        distance = off_identity(last_matrix(model)) if self.of == "weights" else correlations(as_samples(z))
+        z, weights = step.code.z, self.of == "weights"
+        distance = off_identity(last_matrix(model)) if weights else correlations(as_samples(z), shares(step))
         return (self.weight * distance).expand(len(z))
 
 
@@ -123,18 +131,21 @@ def off_identity(matrix: Tensor) -> Tensor:
     return (matrix @ matrix.T - torch.eye(len(matrix), dtype=matrix.dtype, device=matrix.device)).square().sum()
 
 
-def correlations(rows: Tensor) -> Tensor:
+def correlations(rows: Tensor, shares: Tensor) -> Tensor:
     """Return the sum of the squared correlations between different columns of ``rows`` (n, units).
+
+    ``shares`` (n,) add up to 1: what every row adds to a mean.
 
     Examples
     --------
-    >>> round(correlations(torch.tensor([[0.0, 1.0, 5.0], [1.0, 3.0, 5.0]])).item(), 4)  # 1, twice; a constant has none
+    >>> rows = torch.tensor([[0.0, 1.0, 5.0], [1.0, 3.0, 5.0]])
+    >>> round(correlations(rows, torch.tensor([0.5, 0.5])).item(), 4)  # 1, twice; a constant has none
     2.0
     """
-    mean = rows.mean(0)
-    centred = rows - mean
+    mean = shares @ rows
+    centred = (rows - mean) * shares.sqrt()[:, None]
     length = centred.norm(dim=0)
-    alive = length > _FLAT * (1 + mean.abs()) * math.sqrt(len(rows))
+    alive = length > _FLAT * (1 + mean.abs())
     unit = centred * (alive / torch.where(alive, length, 1))
     products: Tensor = unit.T @ unit
     return products.fill_diagonal_(0).square().sum()

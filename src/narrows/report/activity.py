@@ -57,7 +57,7 @@ def activity(activations: Mapping[str, Array], *, threshold: float = 0.1) -> "Fi
         left.stairs(share, np.linspace(0, 1, 41), color=tint, linewidth=1.5, fill=False)
         handles.append(right.stairs(np.histogram(each, edges)[0] / each.size, edges, color=tint, linewidth=1.5))
         never = int((~active[name].any(axis=0)).sum())
-        labels.append(f"{brief(name)}\n{_share(mean[name])} active\n{never} of {each.shape[1]} units never")
+        labels.append(f"{brief(name)}\n{_share(mean[name])} active\n{never} of {each.shape[1]} units never here")
     right.set_yscale("log")
     left.set_ylabel("share of the rows")
     key_beside(right, handles, labels)
@@ -115,4 +115,4 @@ def _middle(image: Array) -> Array:
 
 def _share(share: float) -> str:
     """Share in percent, small ones with a digit more."""
-    return percent(share) if share >= 0.1 or share == 0 else f"{100 * share:.1f} %"
+    return percent(share) if share >= 0.1 or share < 0.0005 else f"{100 * share:.1f} %"

@@ -124,10 +124,12 @@ def contribution_map(strange: Array, ordinary: Array, names: Sequence[str]) -> "
     usual, mean = _shares(ordinary).mean(0), shares.mean(0)
     shown = np.argsort(-mean, kind="stable")[:12]
     first = brief(names[int(shown[0])])
-    title = f"{first} makes up {percent(mean[shown[0]])} of the strangest scores, {percent(usual[shown[0]])} of others"
+    title = f"{first} makes up {percent(mean[shown[0]])} of the squared scores of these {len(shares)} rows, on average"
+    title += f", and {percent(usual[shown[0]])} of those of {len(np.atleast_2d(ordinary))} ordinary rows"
     figure = canvas(8.4, 1.3 + 0.3 * max(len(shown), 4), title)
     grid = figure.add_gridspec(1, 2, width_ratios=(2.0, 1.0))
-    axes = panel(figure, grid[0], "Shares, row by row", "rows, the strangest first")
+    some = f"; {len(shown)} of {len(mean)} columns" if len(shown) < len(mean) else ""
+    axes = panel(figure, grid[0], f"Shares, row by row{some}", "rows, the strangest first")
     tints = colormap(("#ffffff", "#9ecae1", MODEL))
     axes.imshow(shares[:, shown].T, aspect="auto", cmap=tints, vmin=0, vmax=max(1e-9, float(shares.max())))
     axes.set_yticks(range(len(shown)), [plain(brief(names[i])) for i in shown], fontsize=8.5, color=INK)

@@ -42,6 +42,7 @@ def reconstructed_columns(original: Array, reconstructed: Array, names: Sequence
     if len(known):
         named = names[int(np.nanargmin(r2))]
         finding = f"Median R² {number(np.median(known), 2)} over {len(known)} columns"
+        finding += f" that vary, of {len(r2)}" if len(known) < len(r2) else ""
         finding += f"; worst: {brief(named)} ({number(known.min(), 2)})"
     across = min(3, len(shown))
     down = -(-len(shown) // across)

@@ -19,6 +19,7 @@ from narrows.report.style import (
     legend,
     number,
     panel,
+    percent,
 )
 
 if TYPE_CHECKING:
@@ -131,9 +132,15 @@ def spectrum(dimensions: Sequence[int], errors: Sequence[float], point: tuple[in
     --------
     >>> figure = spectrum([1, 2, 4, 8], [4.0, 3.0, 2.0, 1.0], (2, 1.9), "autoencoder")
     """
-    enough = [size for size, error in zip(dimensions, errors, strict=True) if error <= point[1]]
-    needs = f"PCA needs {enough[0]}" if enough else f"PCA does not get there with {dimensions[-1]}"
-    figure = canvas(6.6, 3.6, f"For the error of the {name} with {point[0]} numbers per row, {needs}")
+    reached = next((i for i, error in enumerate(errors) if error <= point[1]), None)
+    needs = f"PCA does not get there with {dimensions[-1]}"
+    if reached is not None:
+        least, below = dimensions[reached], dimensions[reached - 1] if reached else 0
+        needs = f"PCA needs {least}" if least == below + 1 else f"PCA needs at most {least}"
+        needs += f", and more than {below}" if reached and least > below + 1 else ""
+    figure = canvas(
+        6.6, 3.6, f"For the error of the {name} with {point[0]} number{'s' * (point[0] > 1)} per row, {needs}"
+    )
     axes = panel(figure, x="numbers per row", y="mean squared error")
     if min(errors) > 0 and point[1] > 0:
         axes.set_yscale("log")
@@ -162,7 +169,7 @@ def elbow(found: "CodeSize") -> "Figure":
     theirs = 100 * (1 - np.array(found.pca) / (found.spread or 1.0))
     share = ours[sizes.index(found.chosen)]
     numbers = f"{found.chosen} number{'s' * (found.chosen > 1)}"
-    figure = canvas(6.6, 3.8, f"{numbers} keep{'s' * (found.chosen == 1)} {share:.0f} % of the variance")
+    figure = canvas(6.6, 3.8, f"{numbers} keep{'s' * (found.chosen == 1)} {percent(share / 100)} of the variance")
     axes = panel(figure, x="numbers per row", y="variance explained (%)")
     axes.axvline(found.chosen, color=MODEL, linewidth=0.7, linestyle=(0, (4, 4)))
     rival = axes.plot(sizes, theirs, "o-", color=GREY, markersize=3.5, linewidth=1.6)

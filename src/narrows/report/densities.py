@@ -82,7 +82,8 @@ def marginals(real: Array, made: Array, names: Sequence[str]) -> "Figure":
     across = min(4, len(order))
     down = -(-len(order) // across)
     finding = f"{names[order[0]]} differs most between real and new rows: by {number(gaps[order[0]], 2)}"
-    finding += f"; the median column by {number(float(np.median(gaps)), 2)}"
+    finding += f" of the rows; the median of {len(gaps)} columns by {number(float(np.median(gaps)), 2)}"
+    finding += f"; {len(order)} are drawn" if len(order) < len(gaps) else ""
     figure = under_title(8.4, 0.5 + 1.7 * down, finding)
     grid = figure.add_gridspec(down, across)
     for place, column in enumerate(order):

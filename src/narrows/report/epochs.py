@@ -85,7 +85,12 @@ def interpolation(images: Array, *, names: Sequence[str] | None = None) -> "Figu
 
 
 def traversal(
-    images: Array, values: Array, effects: Array, names: Sequence[str] | None = None, unit: str = "unit"
+    images: Array,
+    values: Array,
+    effects: Array,
+    names: Sequence[str] | None = None,
+    unit: str = "unit",
+    total: int | None = None,
 ) -> "Figure":
     """Draw what each number of the code changes: one row per dimension, the most effective first.
 
@@ -101,6 +106,8 @@ def traversal(
         Names of the dimensions; without them z 1, z 2, ...
     unit : str
         What the effects are per, for example ``deviation``.
+    total : int, optional
+        Numbers that the code has, where these are some of them.
 
     Examples
     --------
@@ -114,10 +121,13 @@ def traversal(
     order = np.argsort(-sizes, kind="stable")
     top = sizes[order[0]]
     finding = f"{labels[order[0]]} changes the output most, by {number(top)} per {unit}"
+    if total is not None and total > len(rows):
+        finding = f"Of {len(rows)} of the {total} numbers of the code, {finding}"
     weak = int((sizes < 0.1 * top).sum())
     if weak:
-        finding += f"; {weak} of {len(rows)} dimensions by less than a tenth of that"
+        finding += f"; {weak} of {len(rows)} by less than a tenth of that"
     drawn = order[:ROWS]
+    finding += f"; the first {len(drawn)} are drawn" if len(drawn) < len(rows) else ""
     beside = [f"{labels[i]}\n{number(sizes[i])} per {unit}" for i in drawn]
     heads = [number(value, 2) for value in values]
     heading = "value of the dimension, the others unchanged"

@@ -162,7 +162,8 @@ def translations(A: Array, output: Array, B: Array) -> "Figure":
     """
     rows = {name: images_of(each, "Pictures") for name, each in (("A", A), ("output", output), ("B", B))}
     far = metrics.mae(np.asarray(B, np.float64), np.asarray(output, np.float64))
-    return picture_rows(f"The output is {number(far)} away from B per value {over(len(rows['A']))}", rows)
+    title = f"The output is {number(far)} away from B per value, where white is 1 and black 0, {over(len(rows['A']))}"
+    return picture_rows(title, rows)
 
 
 def picture_rows(title: str, rows: Mapping[str, Array]) -> "Figure":

@@ -59,10 +59,11 @@ def code_map(codes: Array, labels: Array | None = None, class_names: Sequence[st
     >>> codes = np.random.default_rng(0).normal(size=(30, 4))
     >>> figure = code_map(codes, np.arange(30) % 2, ["even", "odd"])
     """
+    count = len(codes)
     codes, labels = _sample(codes, labels)
     points, axis_names = project(codes, 2)
     ink = _ink(points, codes, labels, class_names)
-    figure = canvas(7.4 if ink.entries else 6.2, 5.6, f"{_count(codes)}{ink.said}")
+    figure = canvas(7.4 if ink.entries else 6.2, 5.6, f"{_count(codes, count)}{ink.said}")
     axes = panel(figure, x=axis_names[0], y=axis_names[1])
     axes.scatter(points[:, 0], points[:, 1], s=_size(len(points)), c=ink.colours, linewidths=0, alpha=0.75)
     axes.tick_params(labelleft=codes.shape[1] > 1, left=codes.shape[1] > 1)
@@ -83,11 +84,12 @@ def code_map_3d(codes: Array, labels: Array | None = None, class_names: Sequence
     --------
     >>> figure = code_map_3d(np.random.default_rng(0).normal(size=(30, 3)))
     """
+    count = len(codes)
     codes, labels = _sample(codes, labels)
     points, axis_names = project(codes, 3)
     ink = _ink(points, codes, labels, class_names)
     key = 0.5 + 0.085 * max(map(len, ink.entries)) if ink.entries else 0.0
-    figure = canvas(10.6 + key, 4.0, f"{_count(codes)} from three sides{ink.said}")
+    figure = canvas(10.6 + key, 4.0, f"{_count(codes, count)} from three sides{ink.said}")
     figure.set_layout_engine("none")  # boxes in space fill their panels better without it
     width = 10.6 / (10.6 + key) / 3
     for place, turn in enumerate((-60, 30, 120)):
@@ -149,31 +151,33 @@ def _ink(points: Array, codes: Array, labels: Array | None, class_names: Sequenc
         return Ink(
             _shade(labels), {}, None, f", darker for larger values ({number(values[0])} to {number(values[-1])})"
         )
-    names = [str(value) for value in values]
+    names, told = [str(value) for value in values], np.ones(len(labels), bool)
     known = range(-1, len(class_names or ()))
     if class_names is not None and labels.dtype.kind in "iub" and set(map(int, values)) <= set(known):
-        names = [str((*class_names, "no label")[int(value)]) for value in values]
+        names, told = [str((*class_names, "no label")[int(value)]) for value in values], labels >= 0
     common = np.argsort(-np.bincount(groups), kind="stable")[: len(CLASSES)]
     tint = np.full(len(values), GREY, dtype=object)
     tint[np.sort(common)] = CLASSES[: len(common)]
     entries = {brief(names[i]): str(tint[i]) for i in np.sort(common)}
     entries |= {f"{len(values) - len(common)} others": GREY} if len(values) > len(common) else {}
-    return Ink(tint[groups], entries, groups, _neighbours(codes, labels))
+    return Ink(tint[groups], entries, groups, _neighbours(codes[told], labels[told], len(codes)))
 
 
-def _neighbours(codes: Array, labels: Array) -> str:
-    """How often the nearest other code is of the same class, in words."""
+def _neighbours(codes: Array, labels: Array, n: int) -> str:
+    """How often the nearest other code is of the same class, of those of ``n`` codes that have one, in words."""
     from sklearn.neighbors import NearestNeighbors
 
     if len(codes) < 3:
         return ""
     nearest = NearestNeighbors(n_neighbors=1).fit(codes).kneighbors(return_distance=False)[:, 0]
-    return f": the nearest other code is of the same class for {percent(np.mean(labels[nearest] == labels))}"
+    which = "the nearest other code" if len(codes) == n else f"among {number(len(codes))} with a label the nearest"
+    return f": {which} is of the same class for {percent(np.mean(labels[nearest] == labels))}"
 
 
-def _count(codes: Array) -> str:
-    """How many codes of what length, in words."""
-    return f"{len(codes)} codes of {codes.shape[1]} number{'s' if codes.shape[1] > 1 else ''}"
+def _count(codes: Array, of: int) -> str:
+    """How many codes of how many are drawn, and their length, in words."""
+    drawn = number(len(codes)) if len(codes) == of else f"{number(len(codes))} of {number(of)}"
+    return f"{drawn} code{'s' if of > 1 else ''} of {codes.shape[1]} number{'s' if codes.shape[1] > 1 else ''}"
 
 
 def _shade(values: Array) -> Array:

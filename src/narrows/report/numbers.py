@@ -22,14 +22,19 @@ def number(value: float, digits: int = 3, *, whole: bool = True) -> str:
 
 
 def percent(share: float) -> str:
-    """Share in percent.
+    """Share in percent, with as many digits as it takes that no more than none is 0 and no less than all is 100.
 
     Examples
     --------
-    >>> percent(0.976)
-    '98 %'
+    >>> percent(0.976), percent(0.9996), percent(0.0004), percent(1.0)
+    ('98 %', '99.96 %', '0.04 %', '100 %')
     """
-    return f"{100 * share:.0f} %"
+    text = f"{100 * share:.0f}"
+    for digits in range(1, 7):
+        if float(text) not in (0, 100) or share in (0, 1):
+            break
+        text = f"{100 * share:.{digits}f}"
+    return f"{text} %"
 
 
 def together(value: float, other: float) -> tuple[str, str]:

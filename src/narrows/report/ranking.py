@@ -65,9 +65,8 @@ def popularity_curves(shares: Mapping[str, Array]) -> "Figure":
     tenth = max(1, round(size / 10))
     ours, themselves = next(iter(shares)), list(shares)[-1]
     top = [percent(float(shares[name][tenth - 1])) for name in (ours, themselves)]
-    title = (
-        f"The most popular tenth of the items gets {top[0]} of the recommendations; {themselves} took {top[1]} there"
-    )
+    items = f"{number(tenth)} most popular of {number(size)} items get" if tenth > 1 else "most popular item gets"
+    title = f"The {items} {top[0]} of the recommendations; {themselves} took {top[1]} there"
     figure = under_title(7.4, 3.5, sentence(title))
     axes = panel(figure, x="items, most popular first (log scale)", y="share of the recommendations")
     axes.set(xscale="log", ylim=(0, 1.03), xlim=(1, max(2, size)))

@@ -36,18 +36,21 @@ def reconstructions(
     *,
     titles: Sequence[str] = ("original", "reconstruction"),
     middle: Array | None = None,
+    ends: tuple[float, float] = (0.0, 1.0),
 ) -> "Figure":
     """Draw up to 12 images in rows: the originals, what the model saw if that differs, the results.
 
     Parameters
     ----------
     originals, results : ndarray
-        Images, ``(n, H, W)`` or ``(n, C, H, W)``, floats in [0, 1]. The originals are the truth: the mean squared
-        error of every other row of pictures against them is written beside it.
+        Images, ``(n, H, W)`` or ``(n, C, H, W)``, floats. The originals are the truth: the mean squared error of
+        every other row of pictures against them is written beside it.
     titles : sequence of str
         Names of the rows of pictures, from above.
     middle : ndarray, optional
         Images between the two, for example the noisy ones.
+    ends : tuple of two floats
+        The values that are black and white.
 
     Examples
     --------
@@ -59,18 +62,17 @@ def reconstructions(
     if len(names) != len(rows) or len({len(row) for row in rows}) > 1 or not len(originals):
         raise InputError(f"{len(names)} titles for rows of {[len(row) for row in rows]} images", "as many of each")
     most = 12 if np.shape(originals)[-1] <= 64 else 6
-    pictures = [rgb(row[:most]) for row in rows]
+    pictures = [rgb((np.asarray(row[:most], np.float64) - ends[0]) / (ends[1] - ends[0])) for row in rows]
     truth = np.asarray(originals[:most], np.float64)
     errors = [metrics.mse(truth, row[:most]) if np.shape(row) == np.shape(originals) else None for row in rows]
-    last = (
-        "" if errors[-1] is None else f": mean squared error {number(errors[-1])} over these {len(pictures[0])} images"
-    )
+    said = f"{names[0]} and {names[-1]}"
+    if errors[-1] is not None:
+        shown = f"these {len(truth)} images" if len(truth) > 1 else "this image"
+        said += f": mean squared error {number(errors[-1])} over {shown}"
     strips = [tile(each, len(each)) for each in pictures]
     high = sum(strip.shape[0] / strip.shape[1] for strip in strips)
     width = 10.0 if len(pictures[0]) > 4 else 6.0
-    figure = canvas(
-        width, 0.6 + 0.1 * len(rows) + (width - 1.4) * high, f"{names[0]} and {names[-1]}{last}".capitalize()
-    )
+    figure = canvas(width, 0.6 + 0.1 * len(rows) + (width - 1.4) * high, said[:1].upper() + said[1:])
     grid = figure.add_gridspec(len(rows), 1, height_ratios=[strip.shape[0] / strip.shape[1] for strip in strips])
     for place, strip, name, error in zip(range(len(rows)), strips, names, errors, strict=True):
         axes = bare(panel(figure, grid[place]))
@@ -89,7 +91,7 @@ def filters(weights: Array, image_shape: Sequence[int] | None, *, names: Sequenc
         One row of weights per unit, ``(n_units, n_values)`` or ``(n_units, C, H, W)``.
     image_shape : sequence of int, optional
         ``(H, W)`` or ``(C, H, W)``: the 64 filters of largest norm as pictures on one scale. None for a table: a heat
-        map of the absolute weights of the 30 strongest units over the 30 heaviest columns.
+        map of the absolute weights of the 30 strongest units over the 30 heaviest columns, heaviest over all units.
     names : sequence of str, optional
         Names of a table's columns.
 
@@ -101,9 +103,9 @@ def filters(weights: Array, image_shape: Sequence[int] | None, *, names: Sequenc
     norms = np.linalg.norm(rows, axis=1)
     order = np.argsort(-norms, kind="stable")
     silent = int((norms < 0.01 * norms.max()).sum())
-    said = f"; {silent} units of {len(rows)} hear almost nothing" if silent else ""
+    said = f"; {silent} of {len(rows)} units have less than 1 % of the norm of the strongest" if silent else ""
     if image_shape is None:
-        return _heat(rows[order[:30]], order[:30], names, said)
+        return _heat(rows, order[:30], names, said)
     return _filter_grid(rows[order[:64]].reshape(-1, *image_shape), len(rows), said)
 
 
@@ -139,20 +141,21 @@ def filter_pictures(weights: Array, top: float) -> Array:
 
 
 def _heat(rows: Array, units: Array, names: Sequence[str] | None, said: str) -> "Figure":
-    """Absolute weights of some units over the heaviest columns."""
+    """Absolute weights of some of the units over the columns that are heaviest over all of them."""
     size = np.abs(rows)
     total = size.sum(axis=0)
     columns = np.argsort(-total, kind="stable")[:30]
     labels = [str(column) for column in range(len(total))] if names is None else list(names)
-    share = total[columns[: max(1, len(total) // 10)]].sum() / (total.sum() or 1.0)
-    finding = (
-        f"A tenth of the columns carries {percent(share)} of the weight"
-        if len(total) >= 20
-        else "Weight of each column"
-    )
-    figure = canvas(9, 1.5 + 0.16 * len(rows), f"{finding}{said}")
-    axes = panel(figure, x="column, heaviest first", y="unit, strongest first")
-    image = axes.imshow(size[:, columns], aspect="auto", cmap=colormap(("#ffffff", *SEQUENTIAL)), vmin=0)
+    tenth = -(-len(total) // 10)
+    share = np.sort(total)[::-1][:tenth].sum() / (total.sum() or 1.0)
+    finding = f"Absolute weights of {len(total)} columns"
+    if len(total) >= 20:
+        finding = f"The heaviest {tenth} of {len(total)} columns carry {percent(share)} of the absolute weight"
+        finding += f" of all {len(rows)} units"
+    figure = canvas(9, 1.5 + 0.16 * len(units), f"{finding}{said}")
+    drawn = [f"{len(some)} of {len(all_)}" for some, all_ in ((columns, total), (units, rows))]
+    axes = panel(figure, x=f"column, heaviest first ({drawn[0]})", y=f"unit, strongest first ({drawn[1]})")
+    image = axes.imshow(size[np.ix_(units, columns)], aspect="auto", cmap=colormap(("#ffffff", *SEQUENTIAL)), vmin=0)
     axes.set_xticks(range(len(columns)), [plain(brief(labels[column], 18)) for column in columns], rotation=60)
     axes.set_xticklabels(axes.get_xticklabels(), ha="right", rotation_mode="anchor", fontfamily=fonts())
     axes.set_yticks(range(len(units)), [str(unit) for unit in units], fontfamily=fonts(), fontsize=7)

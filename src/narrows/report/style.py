@@ -67,7 +67,8 @@ def canvas(width: float, height: float, title: str) -> "Figure":
     figure = Figure(figsize=(width, height), layout=layout, facecolor="white")
     FigureCanvasAgg(figure)
     per_inch = 10.0 if fonts()[0] == "DejaVu Sans" else 12.3  # characters of a title; that font is wide
-    lines = "\n".join(textwrap.wrap(plain(title), max(20, int(width * per_inch))))
+    whole = plain(title).replace(" %", "\N{NO-BREAK SPACE}%")  # a number stays with its sign
+    lines = "\n".join(textwrap.wrap(whole, max(20, int(width * per_inch)))).replace("\N{NO-BREAK SPACE}%", " %")
     figure.suptitle(lines, x=0.012, ha="left", fontsize=11, fontweight="bold", color=INK, fontfamily=fonts())
     return figure
 

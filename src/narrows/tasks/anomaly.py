@@ -2,12 +2,13 @@
 
 import math
 import warnings
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 from sklearn.base import OutlierMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
+from narrows.data.scale import Scale, refuse_scale
 from narrows.errors import InputError
 from narrows.estimator import Estimator
 from narrows.families.autoencoder import AutoEncoder
@@ -53,6 +54,7 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
         "mean_",
         "scale_",
         "calibration_",
+        "input_scale_",
         "contaminated_",
         "n_labelled_",
         "n_set_aside_",
@@ -62,6 +64,7 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
     )
     arrays = ("reference_",)
     about_labels = True
+    input_scale_ = cast("Scale | None", None)  # until there is a fit
 
     latent_dim: int | None = param(None, "numbers in the code; none: half as many as columns, 32 at most", ge=1)
     fpr: float | None = param(
@@ -92,7 +95,9 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
             came = f"Two thresholds came, both fpr={self.fpr:g} and contamination={self.contamination:g}"
             raise InputError(came, "one of them", f"fpr={self.fpr:g}")
         model = self.resolve()
-        rows = unit(checked_rows(self, X, reset=True))
+        X = checked_rows(self, X, reset=True)
+        self.input_scale_ = Scale.of(X)
+        rows = unit(X)
         if len(rows) < 2:
             raise InputError(f"n_samples={len(rows)}: one row (1 sample) came", "at least 2 rows to learn from")
         ordinary = ordinary_rows(y, len(rows))
@@ -236,7 +241,9 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
 
     def _rows(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
-        return unit(checked_rows(self, X, reset=False))
+        rows = checked_rows(self, X, reset=False)
+        refuse_scale(self.input_scale_, rows)
+        return unit(rows)
 
     def standard(self, rows: np.ndarray) -> np.ndarray:
         """Return rows as the autoencoder sees them."""

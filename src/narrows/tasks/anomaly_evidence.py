@@ -7,6 +7,7 @@ import numpy as np
 
 from narrows import metrics
 from narrows.baselines import ANOMALY_BASELINES
+from narrows.data.scale import Scale
 from narrows.errors import InputError
 from narrows.fitted import conformal
 from narrows.fitted.fence import teaching, trusted
@@ -30,7 +31,7 @@ def evaluation(detector: "AnomalyDetector", train: Rows, held: Rows) -> Evaluati
     """
     held, left_out = _labelled(held)
     train = _ordinary(train)
-    rows, labels, notes = _judged(held)
+    rows, labels, notes = _judged(held, Scale.kept(detector.input_scale_, held.X))
     notes = left_out + notes
     score = -detector.score_samples(rows)
     flags = score > -detector.offset_
@@ -117,14 +118,14 @@ def _labelled(held: Rows) -> tuple[Rows, list[str]]:
     return held._replace(X=held.X[known], labels=np.asarray(held.labels)[known]), [note]
 
 
-def _judged(held: Rows) -> tuple[np.ndarray, np.ndarray, list[str]]:
+def _judged(held: Rows, scale: Scale) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """Return rows with 0 for ordinary and 1 for anomalous, and what there is to say of them."""
     rows = unit(held.X)
     if held.labels is not None and len(np.unique(held.labels)) == 2:
         return rows, _strange(held), []
     made = planted(rows, 0).astype(rows.dtype)
     if rows.ndim > 2:
-        made = np.clip(made, 0, 1)
+        made = np.clip(made, *scale.ends)
     note = (
         "No labelled anomalies came, so the comparison is on planted ones: copies of the held-out rows, half of them "
         "with a third of their columns taken from another row, half with one column moved by 3 to 6 standard "

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from narrows.baselines import PCABaseline
+from narrows.data.scale import Scale, top, unit
 from narrows.data.tiles import pad, ramp, starts
 from narrows.fitted.fence import teaching
 from narrows.metrics import auroc, compare_aurocs
-from narrows.tasks.base import Evaluation, Metric, Picture, unit
+from narrows.tasks.base import Evaluation, Metric, Picture
 from narrows.tasks.base_pictures import resized, shown
 
 __all__ = ["PatchResidual", "drawn_patches", "heat", "image_score", "judge_maps", "parts_of", "planted"]
@@ -21,6 +22,7 @@ Array = NDArray[Any]
 Strange = Callable[[Array], Array]  # patches (n, C, p, p) to what is strange of every pixel, (n, p, p)
 _SAMPLED = 2_000_000  # pixels that an AUROC of pixels is measured on
 _DRAWN = 6
+_OFF = 0.15  # of the peak that a planted piece is brighter or darker
 
 
 def drawn_patches(pictures: Sequence[Array], side: int, most: int, seed: int) -> Array:
@@ -112,14 +114,17 @@ class PatchResidual:
         return residual
 
 
-def planted(picture: Array, other: Array, seed: int) -> tuple[Array, Array]:
+def planted(picture: Array, other: Array, scale: Scale, seed: int) -> tuple[Array, Array]:
     """Return a picture with a rectangle of another one pasted in, brighter or darker, and the mask of it.
+
+    Brighter or darker by 15 % of the peak of the ``scale`` of the pictures, whose ends the values keep to.
 
     After Li et al. (2021), "CutPaste": an anomaly for where there are no real ones.
 
     Examples
     --------
-    >>> made, mask = planted(np.zeros((1, 20, 20), np.uint8), np.full((1, 20, 20), 99, np.uint8), 0)
+    >>> black, grey = np.zeros((1, 20, 20), np.uint8), np.full((1, 20, 20), 99, np.uint8)
+    >>> made, mask = planted(black, grey, Scale.of([black, grey]), 0)
     >>> bool(((made[0] > 0) == mask).all()), bool(0 < mask.mean() < 0.2)
     (True, True)
     """
@@ -130,10 +135,11 @@ def planted(picture: Array, other: Array, seed: int) -> tuple[Array, Array]:
         [int(rng.integers(0, length - side + 1)) for length, side in zip(each.shape[1:], sides, strict=True)]
         for each in (picture, other)
     )
-    top = np.iinfo(picture.dtype).max if picture.dtype.kind == "u" else float(np.max(picture))
-    piece = other[:, v : v + sides[0], u : u + sides[1]].astype(np.float64) + rng.choice([-0.15, 0.15]) * top
+    full = top(picture)
+    piece = unit(other[:, v : v + sides[0], u : u + sides[1]]) + rng.choice([-_OFF, _OFF]) * scale.peak
     made, mask = picture.copy(), np.zeros(picture.shape[1:], bool)
-    made[:, y : y + sides[0], x : x + sides[1]] = np.clip(piece, 0, top)
+    piece = np.clip(piece, *scale.ends) * full
+    made[:, y : y + sides[0], x : x + sides[1]] = np.rint(piece) if full > 1 else piece
     mask[y : y + sides[0], x : x + sides[1]] = True
     return made, mask
 
@@ -176,10 +182,10 @@ def _drawing(pictures: list[Array], labels: Array, masks: list[Array | None], ma
     some = strange[np.unique(np.linspace(0, len(strange) - 1, _DRAWN - 1).astype(int))].tolist()
     some += np.flatnonzero(labels == 0)[:1].tolist()
     size = pictures[some[0]].shape[1:]
-    top = max(float(maps[i].max()) for i in some) or 1.0
+    most = max(float(maps[i].max()) for i in some) or 1.0
     rows = {
         "picture": np.stack([resized(_colour(pictures[i]), size) for i in some]),
-        "heat map": np.stack([resized(_colour(maps[i][None] / top), size) for i in some]),
+        "heat map": np.stack([resized(_colour(maps[i][None] / most), size) for i in some]),
     }
     if any(masks[i] is not None and labels[i] for i in some):
         empty = [np.zeros(pictures[i].shape[1:]) if masks[i] is None else masks[i] for i in some]
@@ -189,8 +195,8 @@ def _drawing(pictures: list[Array], labels: Array, masks: list[Array | None], ma
 
 
 def _colour(picture: Array) -> Array:
-    """Return a picture in three colours to draw, floats."""
-    seen = shown(picture) if picture.dtype.kind == "u" else picture.astype(np.float32)
+    """Return a picture in three colours to draw, floats in [0, 1]."""
+    seen = shown(picture)
     return np.repeat(seen, 3, axis=0) if len(seen) == 1 else seen
 
 

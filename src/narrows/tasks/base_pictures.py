@@ -12,6 +12,7 @@ from narrows.data.augment import CropFlip, Flip
 from narrows.data.crops import crops
 from narrows.data.pairs import Pairs
 from narrows.data.pictures import alike
+from narrows.data.scale import refuse_scale
 from narrows.data.source import channels_last
 from narrows.data.tiles import pad, tiled, tiled_network
 from narrows.errors import InputError
@@ -210,6 +211,7 @@ def through(estimator: Estimator, image: Array, side: int | None = None) -> Arra
     >>> through(model, np.zeros((1, 21, 50), np.float32)).shape
     (1, 21, 50)
     """
+    refuse_scale(estimator.input_scale_, image)
     channels, *fitted = estimator.shapes_[0]
     (image,) = alike([image], channels, image.dtype)
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from narrows import metrics
 from narrows.data.augment import CropFlip, Flip
 from narrows.data.crops import crops
-from narrows.errors import InputError
+from narrows.data.scale import top
 from narrows.estimator import Estimator
 from narrows.funnel import held_out
 from narrows.metrics import Better, Comparison
@@ -28,7 +28,6 @@ __all__ = [
     "settings",
     "some",
     "split_alpha",
-    "unit_scale",
 ]
 
 Array = NDArray[Any]
@@ -37,7 +36,6 @@ CROP = 96  # ... cut anew from crops of this side
 _TILE = 384  # side of the tiles that large pictures are cut into
 _SEEN = 512  # side of what is measured of a large picture
 _TURNED = Flip(vertical=True, diagonal=True)
-_LOW, _HIGH = -3.0, 4.0  # between these lie values on the scale 0 to 1, noise and all
 _MOST = 20  # pictures that are measured
 _STEPS = {"cpu": 2000, "other": 20_000}  # of a fit without epochs and minutes
 
@@ -77,22 +75,6 @@ class Scores(NamedTuple):
         """Return the means over the pictures; SSIM where there is one."""
         made = {"mse": float(self.mse.mean()), "psnr": float(self.psnr.mean())}
         return made | ({"ssim": float(self.ssim.mean())} if np.isfinite(self.ssim).all() else {})
-
-
-def unit_scale(pictures: Sequence[Array]) -> Sequence[Array]:
-    """Return pictures of 8 or 16 bit, or of floats on the scale 0 to 1; others are refused, as results end at 1.
-
-    Examples
-    --------
-    >>> unit_scale([np.array([[[0.0, 128.0]]])])
-    Traceback (most recent call last):
-    narrows.errors.InputError: Values from 0 to 128 came. Accepted: floats from 0 to 1, uint8, uint16. Try: X / 255.
-    """
-    floats = [each for each in pictures if each.dtype not in (np.uint8, np.uint16)]
-    low, high = min((each.min() for each in floats), default=0), max((each.max() for each in floats), default=1)
-    if not (low >= _LOW and high <= _HIGH):
-        raise InputError(f"Values from {low:.4g} to {high:.4g} came", "floats from 0 to 1, uint8, uint16", "X / 255")
-    return pictures
 
 
 def split_alpha(picture: Array) -> tuple[Array, Array | None]:
@@ -171,12 +153,16 @@ def plan(estimator: Estimator, crops: int) -> dict[str, Any]:
     return settings
 
 
+def _psnr(truth: Array, made: Array) -> float:
+    return metrics.psnr(truth, made, 1.0)
+
+
 def score(truth: Sequence[Array], made: Sequence[Array]) -> Scores:
     """Return how far pictures (C, H, W) on the scale 0 to 1 are from the truth."""
     pairs = list(zip(truth, made, strict=True))
-    mse, psnr = (np.array([measure(a, b) for a, b in pairs]) for measure in (metrics.mse, metrics.psnr))
+    mse, psnr = (np.array([measure(a, b) for a, b in pairs]) for measure in (metrics.mse, _psnr))
     tiny = any(min(each.shape[1:]) < 3 for each in truth)
-    ssim = np.array([np.nan if tiny else metrics.ssim(a[None], b[None], gaussian=True) for a, b in pairs])
+    ssim = np.array([np.nan if tiny else metrics.ssim(a[None], b[None], 1.0, gaussian=True) for a, b in pairs])
     return Scores(mse, psnr, ssim)
 
 
@@ -224,5 +210,5 @@ def rounded(picture: Array, dtype: Any) -> Array:
     >>> rounded(np.array([1.2, 0.4999]), np.dtype(np.uint8)).round(4).tolist()
     [1.0, 0.498]
     """
-    top = {"uint8": 255, "uint16": 65535}.get(np.dtype(dtype).name)
-    return picture if top is None else np.rint(picture.clip(0, 1) * top) / np.float32(top)
+    most = top(np.dtype(dtype))
+    return picture if most == 1 else np.rint(picture.clip(0, 1) * most) / np.float32(most)

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from narrows.corruption import Corruption
 from narrows.data.pairs import Pairs
+from narrows.data.scale import refuse_scale
 from narrows.errors import InputError
 from narrows.estimator import Estimator
 from narrows.families.denoising import DenoisingAutoEncoder
@@ -144,6 +145,7 @@ class CodeClassifier(ClassifierMixin, Task, name="classify"):
         check_is_fitted(self)
         base = self.estimator_
         rows = model_rows(checked_rows(self, X, reset=False), base.image_shape, base.shapes_[0])
+        refuse_scale(base.input_scale_, rows)
         pairs = base.pairs(rows, None).plain()
         return run(self.model_, pairs, lambda model, b: model.reconstruct(b.x, b.cond), base._where())
 

@@ -11,6 +11,7 @@ from sklearn.utils import assert_all_finite
 from narrows.baselines import LinearDenoiser, MedianFilter, NoisyInput
 from narrows.corruption import Corruption
 from narrows.data.pairs import Pairs
+from narrows.data.scale import unit_pictures
 from narrows.errors import InputError
 from narrows.estimator import Estimator
 from narrows.families.denoising import DenoisingAutoEncoder
@@ -21,7 +22,7 @@ from narrows.parts import as_part
 from narrows.tasks.base import Evaluation, Metric, Picture, Rows, Task, error_rows, pick, unit
 from narrows.tasks.base_ensemble import averaged
 from narrows.tasks.base_pictures import Examples, PicturesTask
-from narrows.tasks.base_restore import corrected, learn, settings, split_alpha, unit_scale
+from narrows.tasks.base_restore import corrected, learn, settings, split_alpha
 from narrows.tasks.denoise_pictures import compared
 from narrows.training.seeds import mixed, seeded
 
@@ -82,6 +83,7 @@ class Denoiser(PicturesTask, OneToOneFeatureMixin, TransformerMixin, Task, name=
         model = self.resolve()
         self.paired_ = y is not None and n_axes(y) > 1
         self.__dict__.pop("remarks_", None)
+        _require_scale(model, X, noisy=self.paired_)
         if not self.paired_:
             self.estimator_ = self._noisy(model).fit(X, sample_weight=sample_weight)
             return self
@@ -91,7 +93,8 @@ class Denoiser(PicturesTask, OneToOneFeatureMixin, TransformerMixin, Task, name=
         if clean.shape != rows.shape:
             came = f"Clean rows of shape {clean.shape} came for noisy ones of shape {rows.shape}"
             raise InputError(came, "a clean row for every noisy one, of its shape")
-        pairs = Pairs(unit(rows), unit(clean))
+        _require_scale(model, clean)
+        pairs = Pairs(rows, clean)
         if sample_weight is not None:
             pairs = pairs.weighted(checked_weights(sample_weight, rows))
         self.estimator_ = model.fit_pairs(pairs)
@@ -99,6 +102,7 @@ class Denoiser(PicturesTask, OneToOneFeatureMixin, TransformerMixin, Task, name=
 
     def denoise(self, X: Any) -> np.ndarray:
         """Return the cleaned rows."""
+        _require_scale(self._fitted(), X, noisy=True)
         cleaned: np.ndarray = self._fitted().reconstruct(X)
         return cleaned
 
@@ -134,14 +138,15 @@ class Denoiser(PicturesTask, OneToOneFeatureMixin, TransformerMixin, Task, name=
         model = self.resolve()
         if self.estimator is None:
             model.set_params(**self.suited_pictures())
-        model, clean = (self._noisy(model), None) if y is None else (model, unit_scale(y))
-        self.estimator_, self.remarks_, self.paired_ = *learn(model, unit_scale(x), clean), y is not None
+        model, clean = (self._noisy(model), None) if y is None else (model, unit_pictures(y))
+        noisy = unit_pictures(x, noisy=y is not None)
+        self.estimator_, self.remarks_, self.paired_ = *learn(model, noisy, clean), y is not None
         return self
 
     def predict_pictures(self, x: list[np.ndarray]) -> list[np.ndarray]:
         """Return cleaned pictures: floats in [0, 1], alpha as it came."""
         made = []
-        for picture in unit_scale(x):
+        for picture in unit_pictures(x, noisy=True):
             colours, alpha = split_alpha(unit(picture))
             cleaned = self._cleaned(colours).clip(0, 1)
             made.append(cleaned if alpha is None else np.concatenate([cleaned, alpha]))
@@ -216,6 +221,12 @@ class Denoiser(PicturesTask, OneToOneFeatureMixin, TransformerMixin, Task, name=
             came = f"Rows ({len(rows.X)}) without clean ones came to a model that learnt from both"
             raise InputError(came, "the clean rows of X as y", "nw.report(fitted, noisy, folder, clean)")
         return unit(rows.X), unit(np.asarray(rows.labels)).reshape(rows.X.shape)
+
+
+def _require_scale(model: Estimator, X: Any, *, noisy: bool = False) -> None:
+    """Refuse images that are not on the scale 0 to 1, on which noise and the PSNR are; tables may have any."""
+    if n_axes(X) > 2 or model.image_shape is not None:
+        unit_pictures(X if hasattr(X, "dtype") else np.asarray(X), noisy=noisy)
 
 
 def _psnr(errors: np.ndarray) -> float:

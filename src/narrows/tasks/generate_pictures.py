@@ -17,7 +17,10 @@ __all__ = ["PAIRS", "drawn_pictures", "marginals"]
 
 PAIRS = 6  # walks from row to row
 _SEARCHED = 100_000  # training pictures among which the nearest is looked for
-_ALONG = "One number moves, in deviations, the others as in an ordinary row; beside it the mean change per deviation."
+_ALONG = (
+    "One number moves, in deviations, the others as in an ordinary row; beside it the mean change per deviation. Of a "
+    "long code, the numbers that vary most."
+)
 
 
 def drawn_pictures(task: "Generator", learnt: np.ndarray, train: Rows, held: Rows) -> list[Picture]:
@@ -45,6 +48,7 @@ def drawn_pictures(task: "Generator", learnt: np.ndarray, train: Rows, held: Row
     codes, expected = task.codes_of(held.X), partial(decoded, task.estimator_)
     walk = traversed(expected, codes)
     along = {"images": shown(walk.rows, 2), "values": walk.values, "effects": walk.effects, "unit": "deviation"}
+    along["total"] = codes.shape[1]
     pairs = min(PAIRS, len(codes) // 2)
     lines = interpolated(expected, codes[:pairs], codes[pairs : 2 * pairs])
     between = "From one held-out row to another on a straight line between their codes."

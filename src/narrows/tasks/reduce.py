@@ -8,8 +8,10 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, clon
 
 from narrows.baselines import PCABaseline
 from narrows.code_size import CodeSize, sweep
+from narrows.data.scale import Scale
 from narrows.estimator import Estimator
 from narrows.families.autoencoder import AutoEncoder
+from narrows.inputs import checked_weights
 from narrows.metrics import Comparison
 from narrows.params import check_params, param
 from narrows.tasks.base import Evaluation, Metric, Picture, Rows, Task, error_rows, pick, unit
@@ -48,7 +50,7 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="red
         """Fit to rows X: a table (n, d), or images (n, H, W) or (n, C, H, W), with a ``sample_weight`` (n,) or none."""
         model = self.resolve()
         if self.latent_dim == "auto":
-            found = sweep(model, X)
+            found = sweep(model, X, None if sample_weight is None else checked_weights(sample_weight, X))
             self.code_size_ = found._asdict()
             model.set_params(latent_dim=found.chosen)
         elif self.estimator is None:
@@ -130,7 +132,7 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="red
             shape = truth[few].shape
             strips = {"originals": truth[few], "middle": pca[few].reshape(shape), "results": result[few].reshape(shape)}
             caption = "Held-out rows, what PCA makes of them, and what the autoencoder makes of them."
-            data = {**strips, "titles": ("original", "PCA", "autoencoder")}
+            data = {**strips, "titles": ("original", "PCA", "autoencoder"), "ends": Scale.of(truth).ends}
             shown.append(Picture("reconstructions", "Reconstructions", caption, data))
         else:
             names = held.feature_names or tuple(f"column {i}" for i in range(truth.shape[1]))

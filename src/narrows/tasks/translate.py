@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from narrows import metrics
 from narrows.baselines import ColourTable
 from narrows.data.pictures import alike
+from narrows.data.scale import Scale
 from narrows.errors import InputError
 from narrows.estimator import Estimator
 from narrows.families.autoencoder import AutoEncoder
@@ -42,7 +43,8 @@ _DRAWN = 6
 class Translator(PicturesTask, Task, name="translate"):
     """Learns what each picture A becomes: ``fit(A, B)``, pictures (n, C, H, W) or lists of any sizes, pair by pair.
 
-    uint8 and uint16 are read as [0, 1], and results are floats in [0, 1].
+    uint8 and uint16 are read as [0, 1], and results are floats in [0, 1]. Pictures B of floats may be on any scale:
+    results are on theirs, and the peak of the PSNR is the range of those of the fit.
 
     Examples
     --------
@@ -52,8 +54,9 @@ class Translator(PicturesTask, Task, name="translate"):
     """
 
     summary = "a picture of another kind for every picture; against the picture itself, the mean and a table of colours"
-    fitted = ("whole_",)
+    fitted = ("whole_", "target_scale_")
     belongs = "pictures B"
+    target_scale_ = Scale(0.0, 1.0, False)  # where a fit kept none
 
     crop: int = param(256, "side in pixels of the crops that are learnt from", ge=16)
     flips: Flips = param("horizontal", "how crops are flipped; all: turned as well")
@@ -74,6 +77,7 @@ class Translator(PicturesTask, Task, name="translate"):
             raise InputError(f"{len(x)} pictures A and {len(y or [])} pictures B", "a B of its size for every A")
         targets = alike(y)
         self.whole_ = targets[0].dtype.kind == "u"  # results are levels of grey in [0, 1]
+        self.target_scale_ = Scale.of(targets)
         likelihood: Likelihood = as_part("likelihood", model.likelihood)
         self.estimator_ = fit_crops(model, x, targets, likelihood, windows(self.crop, self.flips))
         return self
@@ -97,17 +101,17 @@ class Translator(PicturesTask, Task, name="translate"):
         """Return the distance to the true pictures of ``held``, beside the competitors'."""
         check_is_fitted(self)
         truth = [unit(each) for each in alike(held.y or [])]
-        made = self.predict_pictures(held.x)
+        made, peak = self.predict_pictures(held.x), Scale(*self.target_scale_).peak
         others = rivals(train, held.x, truth)
-        values = {name: measured(truth, each) for name, each in others.items()}
+        values = {name: measured(truth, each, peak) for name, each in others.items()}
         rival = min(values, key=lambda name: values[name]["l1"])
         comparison = compare_l1(truth, made, others[rival])
         labels: dict[str, tuple[str, str, Better]] = {
-            "l1": ("mean absolute error", "", "lower"),
-            "psnr": ("peak signal-to-noise ratio", "dB", "higher"),
+            "l1": ("mean absolute error", "in the units of B" if peak != 1 else "on the scale 0 to 1", "lower"),
+            "psnr": ("peak signal-to-noise ratio", "dB" if peak == 1 else f"dB; peak {peak:.4g}", "higher"),
             "ssim": ("structural similarity", "", "higher"),
         }
-        found = {name: Metric(value, *labels[name]) for name, value in measured(truth, made).items()}
+        found = {name: Metric(value, *labels[name]) for name, value in measured(truth, made, peak).items()}
         pictures = [drawing(held.x, made, truth)]
         return Evaluation(found, values, "l1", rival, len(truth), comparison, pictures, unit="picture", piece="crop")
 
@@ -116,15 +120,15 @@ class Translator(PicturesTask, Task, name="translate"):
         return {"translated": np.stack(self.predict_pictures(as_pictures(X)))}
 
 
-def measured(truth: list[Array], made: list[Array]) -> dict[str, float]:
-    """Return L1 and PSNR over all values together and the mean SSIM, for pictures of floats in [0, 1]."""
+def measured(truth: list[Array], made: list[Array], peak: float = 1.0) -> dict[str, float]:
+    """Return L1 and PSNR over all values together and the mean SSIM, for pictures of floats of this ``peak``."""
     pairs = list(zip(truth, made, strict=True))
     count = sum(each.size for each in truth)
     squares = sum(float(metrics.mse(a, b)) * a.size for a, b in pairs) / count
-    ssim = [metrics.ssim(a[None], b[None]) for a, b in pairs if min(a.shape[1:]) >= 3]
+    ssim = [metrics.ssim(a[None], b[None], peak) for a, b in pairs if min(a.shape[1:]) >= 3]
     return {
         "l1": sum(metrics.mae(a, b) * a.size for a, b in pairs) / count,
-        "psnr": float(-10 * np.log10(squares)) if squares else float("inf"),
+        "psnr": float(10 * np.log10(peak**2 / squares)) if squares else float("inf"),
         "ssim": float(np.mean(ssim)) if ssim else float("nan"),
     }
 
@@ -156,10 +160,10 @@ def rivals(train: Examples, x: list[Array], truth: list[Array]) -> dict[str, lis
 def drawing(x: list[Array], made: list[Array], truth: list[Array]) -> Picture:
     """Return some pictures beside what they become and should become."""
     some = np.unique(np.linspace(0, len(x) - 1, _DRAWN).astype(int)).tolist()
-    size = truth[some[0]].shape[1:]
-    rows = {
-        name: np.stack([alike([resized(shown(each[i]), size)], 3)[0] for i in some])
-        for name, each in {"A": x, "output": made, "B": truth}.items()
-    }
-    caption = "Held-out pictures, evenly chosen, brought to one size: A, what it becomes, and what it should become."
+    size, (low, high) = truth[some[0]].shape[1:], Scale.of([truth[i] for i in some]).ends
+    ours, theirs = ([((each[i] - low) / (high - low)).clip(0, 1) for i in some] for each in (made, truth))
+    drawn = {"A": [shown(x[i]) for i in some], "output": [shown(each) for each in ours], "B": map(shown, theirs)}
+    rows = {name: np.stack([alike([resized(each, size)], 3)[0] for each in part]) for name, part in drawn.items()}
+    caption = "Held-out pictures, evenly chosen, brought to one size: A, what it becomes, and what it should become, "
+    caption += "both on one scale of grey."
     return Picture("translations", "A, output, B", caption, rows)
