@@ -13,31 +13,40 @@ import pytest
 from narrows.baselines import rolling_z
 from narrows.cli import main
 from narrows.data.times import time_texts
-from narrows.data.windows import regular_steps, spread, window_starts
+from narrows.data.windows import drawn_starts, regular_steps, step_means, window_starts
 from narrows.journeys.series_evidence import Part, plant
 
 RNG = np.random.default_rng(0)
 
 
-def test_windows_stay_in_their_pieces_and_cover_them() -> None:
+def test_windows_begin_at_every_step_that_leaves_room_in_its_piece() -> None:
     pieces = np.repeat([0, 1, 2, 3], [30, 5, 12, 8])
-    for window, stride in ((8, 1), (8, 3), (12, 5), (30, 7)):
-        starts = window_starts(pieces, window, stride)
-        assert (np.diff(starts) > 0).all()
-        covered = np.zeros(len(pieces), bool)
-        for start in starts:
-            assert len(set(pieces[start : start + window])) == 1
-            covered[start : start + window] = True
-        wanted = np.isin(pieces, np.flatnonzero(np.bincount(pieces) >= window))
-        assert np.array_equal(covered, wanted if stride <= window else covered)
+    for window in (2, 5, 8, 12, 30, 31, 60):
+        wanted = [s for s in range(len(pieces) - window + 1) if len(set(pieces[s : s + window])) == 1]
+        assert window_starts(pieces, window).tolist() == wanted
 
 
-def test_spread_is_the_mean_over_covering_windows() -> None:
-    starts, parts = np.array([0, 2, 3, 9]), RNG.normal(size=(4, 4, 2))
-    found = spread(parts, starts, 14)
-    for step in range(14):
-        own = [parts[i, step - start] for i, start in enumerate(starts) if 0 <= step - start < 4]
+def test_drawn_windows_see_every_phase_of_any_period() -> None:
+    drawn = drawn_starts(np.arange(20_000), 1000, 0)
+    assert len(set(drawn.tolist())) == 1000
+    for period in range(2, 97):
+        assert len(set((drawn % period).tolist())) >= 0.9 * period
+
+
+def test_a_step_has_the_mean_over_the_windows_that_end_in_its_part() -> None:
+    values, pieces = RNG.normal(size=(40, 2)), np.repeat([0, 1, 2], [20, 17, 3])
+    part, starts = np.repeat([0, 1, 2], [12, 16, 12]), window_starts(pieces, 4)
+
+    def examine(rows: np.ndarray) -> np.ndarray:
+        return np.cumsum(rows, axis=1) ** 2
+
+    found = step_means(values, starts, part, 4, examine)
+    for step in range(40):
+        covering = [s for s in starts if s <= step < s + 4 and part[s + 3] == part[step]]
+        own = [examine(values[None, s : s + 4].astype(np.float32))[0, step - s] for s in covering]
         assert np.allclose(found[step], np.mean(own, axis=0)) if own else np.isnan(found[step]).all()
+    assert np.isnan(found[37:]).all()
+    assert np.isfinite(found[:37]).all()
 
 
 def test_even_rows_stay_as_they_are_with_gaps_and_jitter() -> None:

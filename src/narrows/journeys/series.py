@@ -13,7 +13,7 @@ from narrows.data import Schema, Source, read, schema_from_json
 from narrows.data.table_schema import TableSchema
 from narrows.data.tables import TableSource
 from narrows.data.times import interval_of, time_texts
-from narrows.data.windows import Steps, regular_steps, spread, window_starts
+from narrows.data.windows import Steps, drawn_starts, regular_steps, step_means, window_starts, windows_at
 from narrows.errors import InputError
 from narrows.journeys.anomaly import labelled
 from narrows.journeys.base import Journey, Judged, Request, Say
@@ -22,12 +22,13 @@ from narrows.journeys.outputs import write_table
 from narrows.journeys.series_evidence import Part, evaluation
 from narrows.params import param
 from narrows.tasks.base import Task
+from narrows.training.seeds import seed_of
 
 __all__ = ["SeriesJourney"]
 
 _PARTS = (0.6, 0.8)  # of the time is learnt from; what follows sets the threshold, up to ...; the rest is measured on
 _NEAR = 0.05  # share by which the interval of new steps may differ from that of the fit
-_FEW, _MOST = 200, 20_000  # windows that are learnt from
+_MOST = 20_000  # windows that are learnt from
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,9 @@ class Read:
 class SeriesJourney(Journey):
     """A table with a time column, ``--time COLUMN``, and one column for each channel.
 
-    The first 60 % of the time is learnt from, the next 20 % sets the threshold, the rest is measured on; no window
-    crosses from one part to the next, or a gap. Unevenly spaced rows are interpolated to a grid.
+    The first 60 % of the time is learnt from, the next 20 % sets the threshold, the rest is measured on. No window that
+    is learnt from crosses into another part, and none a gap; a step is scored by the windows that end in its own part,
+    as by somebody who does not know what comes later. Unevenly spaced rows are interpolated to a grid.
     """
 
     serves: ClassVar[tuple[str, ...]] = ("anomaly",)
@@ -69,7 +71,6 @@ class SeriesJourney(Journey):
         schema = made.source.take(rows).fit_schema()
         self.made, self.task, self.schema = made, task, schema
         self.values = made.steps.at(schema.encode(made.source))
-        self.pieces = np.cumsum(np.diff(made.steps.pieces + self.part * m, prepend=0) != 0)
         notes = [*made.notes, *schema.told(made.source), *schema.warnings(made.source), *self._train(task, request)]
         for note in notes:
             say(note)
@@ -89,26 +90,29 @@ class SeriesJourney(Journey):
 
     def _train(self, task: Any, request: Request) -> list[str]:
         """Fit to windows of the first part, set the threshold by the steps of the second, and say what was passed."""
-        learnt = int((self.part == 0).sum())
-        stride = max(1, min(self.window // 4, learnt // _FEW), learnt // _MOST)
-        starts = window_starts(self.pieces, self.window, stride)
+        m, pieces = len(self.made.steps), self.made.steps.pieces
+        starts = window_starts(3 * pieces + self.part, self.window)
         kinds = self.part[starts]
         if min(int((kinds == kind).sum()) for kind in range(3)) == 0:
-            came = f"{len(self.made.steps)} steps do not hold windows of {self.window} in each of three parts"
-            hint = f"--window {max(2, len(self.made.steps) // 12)}"
+            came = f"{m} steps do not hold windows of {self.window} in each of three parts"
+            hint = f"--window {max(2, m // 12)}"
             raise InputError(came, f"{5 * self.window} steps or more without gaps, or shorter windows", hint)
         odd = self._labels()[starts[:, None] + np.arange(self.window)].any(1)
-        starts, kinds = starts[~odd], kinds[~odd]
-        if min(int((kinds == kind).sum()) for kind in (0, 1)) < 2:
+        learnt, aside = (starts[~odd & (kinds == kind)] for kind in (0, 1))
+        if min(len(learnt), len(aside)) < 2:
             raise InputError("Nearly all windows hold a step labelled as anomalous", "ordinary windows in each part")
-        rows = _windows(self.values, starts, self.window)
+        seed = seed_of(task.random_state)
+        rows, others = (
+            windows_at(self.values, drawn_starts(each, _MOST, seed), self.window).reshape(min(len(each), _MOST), -1)
+            for each in (learnt, aside)
+        )
         if "latent_dim" not in request.given:
             task.set_params(**task.suited(rows.shape[1:]))
-        task.fit(rows[kinds == 0], aside=rows[kinds == 1])
-        self.scores = self._score(self.values, self.pieces)
+        task.fit(rows, aside=others)
+        self.scores = self._score(self.values)
         total = self._total(self.scores)
         known = np.isfinite(total)
-        task.n_set_aside_ -= int((kinds == 1).sum()) - len(task.calibration_)  # windows; steps set the threshold
+        task.n_set_aside_ -= len(others) - len(task.calibration_)  # windows; steps set the threshold
         task.calibrate(total[known & (self.part == 1) & (self._labels() == 0)])
         if task.contamination is not None:
             task.contaminated_ = float(np.quantile(-total[known], task.contamination))
@@ -120,7 +124,7 @@ class SeriesJourney(Journey):
     def judge(self) -> Judged:
         """Measure on the last part of the time."""
         names = _names(self.schema)
-        part = Part(self.values, self.pieces, self.part, self.window, self._groups())
+        part = Part(self.values, self.made.steps.pieces, self.part, self.window, self._groups())
         labels = None if self.made.source.labels is None else self._labels()
         return Judged(evaluation(self.task, part, self._score, labels, names, _clock(self.made)), None)
 
@@ -145,7 +149,8 @@ class SeriesJourney(Journey):
         for note in (*made.notes, *self.schema.warnings(made.source), *gaps(self.schema, made.source)):
             say(note)
         values = made.steps.at(self.schema.encode(made.source))
-        return [self._put(made, self._score(values, made.steps.pieces), out, None)]
+        self.made, self.part = made, np.zeros(len(values), int)
+        return [self._put(made, self._score(values), out, None)]
 
     def _read(self, data: str, schema: Schema | None) -> Read:
         """Return a series in the order of time, without its column of times and labels."""
@@ -179,14 +184,17 @@ class SeriesJourney(Journey):
         bare = replace(source, frame=source.frame.drop(self.time), id_columns=others, notes=())
         return Read(bare, stamps, source.formats.get(str(self.time)), steps, tuple(kept))
 
-    def _score(self, values: np.ndarray, pieces: np.ndarray) -> np.ndarray:
+    def _score(self, values: np.ndarray) -> np.ndarray:
         """Return the score of every channel at every step, (m, channels); their squares add up to a step's."""
-        starts = window_starts(pieces, self.window, max(1, self.window // 8))
+        starts = window_starts(self.made.steps.pieces, self.window)
         if not len(starts):
             raise InputError(f"{len(values)} steps hold no window of {self.window} without a gap", "a longer series")
-        rows = _windows(values, starts, self.window)
-        parts = self.task.examine(rows, fresh=True)[1].contributions.reshape(len(starts), self.window, -1)
-        return np.sqrt(spread(np.add.reduceat(parts * self.window, self._groups(), axis=2), starts, len(values)))
+        return np.sqrt(step_means(values, starts, self.part, self.window, self._squares))
+
+    def _squares(self, windows: np.ndarray) -> np.ndarray:
+        """Return what every channel adds to the squared score of every step of windows, (n, window, channels)."""
+        parts = self.task.examine(windows.reshape(len(windows), -1), fresh=True)[1].contributions
+        return np.add.reduceat(parts.reshape(windows.shape) * self.window, self._groups(), axis=2)
 
     def _groups(self) -> np.ndarray:
         """Return where each channel's features begin."""
@@ -241,9 +249,3 @@ def _clock(made: Read) -> np.ndarray:
 
 def _names(schema: Any) -> list[str]:
     return [column.name for column in schema.columns if column.features]
-
-
-def _windows(values: np.ndarray, starts: np.ndarray, window: int) -> np.ndarray:
-    """Return windows as rows, (n, window * c), float32."""
-    made = values[starts[:, None] + np.arange(window)].astype(np.float32)
-    return made.reshape(len(starts), -1)

@@ -8,7 +8,7 @@ import numpy as np
 
 from narrows import metrics
 from narrows.baselines import PCAResidual, rolling_z
-from narrows.data.windows import spread, window_starts
+from narrows.data.windows import drawn_starts, step_means, window_starts, windows_at
 from narrows.fitted import conformal
 from narrows.fitted.fence import teaching, trusted
 from narrows.tasks.anomaly_evidence import flags_of
@@ -30,16 +30,11 @@ class Part:
     window: int
     groups: np.ndarray  # where the columns of each channel begin
 
-    def windows(self, stride: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return windows (n, window, c) and where they begin."""
-        starts = window_starts(self.pieces, self.window, stride)
-        return self.values[starts[:, None] + np.arange(self.window)], starts
-
 
 def evaluation(
     task: Any,
     series: Part,
-    score: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    score: Callable[[np.ndarray], np.ndarray],
     labels: np.ndarray | None,
     names: Sequence[str],
     times: np.ndarray,
@@ -49,18 +44,18 @@ def evaluation(
     All learn from the same steps, and their thresholds come from the same steps, each without what it finds far outside
     as the detector does; ``score`` gives (m, channels).
     """
-    real = score(series.values, series.pieces)
+    real = score(series.values)
     labelled = labels is not None and 0 < labels[series.part == 2].sum() < (series.part == 2).sum()
     if labelled:
         judged, marks = series, np.asarray(labels)
     else:
         judged, marks = plant(series, 0)
-    parts = real if labelled else score(judged.values, judged.pieces)
+    parts = real if labelled else score(judged.values)
     kind = "anomalous steps" if labelled else "planted anomalies"
     scores = {_OURS: np.sqrt(np.square(parts).sum(1))}
     scores["a rolling z-score"] = rolling_z(judged.values, judged.pieces, series.window).max(1)
     odd = np.zeros(len(series.values), bool) if labels is None else np.asarray(labels) > 0
-    scores["PCA of windows"] = _principal(series, judged, odd, clean=task.clean)
+    scores["PCA of windows"] = _principal(series, judged, odd, task.seed_, clean=task.clean)
     known = np.isfinite(scores[_OURS])
     held, aside = known & (series.part == 2), known & (series.part == 1) & (marks == 0)
     truth = marks[held]
@@ -94,7 +89,7 @@ def plant(series: Part, seed: int) -> tuple[Part, np.ndarray]:
     """
     draw, values = np.random.default_rng(seed), series.values.copy()
     marks = np.zeros(len(values), int)
-    starts = window_starts(np.where(series.part == 2, series.pieces, -1 - np.arange(len(values))), series.window, 1)
+    starts = window_starts(np.where(series.part == 2, series.pieces, -1 - np.arange(len(values))), series.window)
     length, last, kind = max(2, series.window // 4), -1, 0
     spread_of = np.maximum(series.values.std(0), 1e-9)
     for start in starts:
@@ -119,19 +114,22 @@ def _calibration(strange: np.ndarray, *, clean: bool) -> list[float]:
     return kept
 
 
-def _principal(series: Part, judged: Part, odd: np.ndarray, *, clean: bool) -> np.ndarray:
+def _principal(series: Part, judged: Part, odd: np.ndarray, seed: int, *, clean: bool) -> np.ndarray:
     """Return the residual of principal components of windows, step by step, learnt from windows without odd steps."""
-    windows, starts = series.windows(max(1, series.window // 8))
-    plain = (series.part[starts] == 0) & ~odd[starts[:, None] + np.arange(series.window)].any(1)
-    learnt = windows[plain].reshape(-1, windows.shape[1] * windows.shape[2])
-    learnt = learnt[:: -(-len(learnt) // _ROWS)]
+    starts = window_starts(3 * series.pieces + series.part, series.window)
+    plain = starts[(series.part[starts] == 0) & ~odd[starts[:, None] + np.arange(series.window)].any(1)]
+    learnt = windows_at(series.values, drawn_starts(plain, _ROWS, seed), series.window).astype(np.float64)
+    learnt = learnt.reshape(len(learnt), -1)
     model = PCAResidual().fit(learnt)
     if not clean:
         model = PCAResidual().fit(learnt[teaching(model.score(learnt))])
-    windows, starts = judged.windows(max(1, series.window // 8))
-    rest = windows.reshape(len(windows), -1) - model.mean_
-    rest = rest - rest @ model.axes_.T @ model.axes_
-    found: np.ndarray = np.sqrt(spread(np.square(rest).reshape(windows.shape), starts, len(series.values)).sum(1))
+
+    def missed(windows: np.ndarray) -> np.ndarray:
+        rest = windows.reshape(len(windows), -1) - model.mean_
+        return np.square(rest - rest @ model.axes_.T @ model.axes_).reshape(windows.shape)
+
+    starts = window_starts(judged.pieces, series.window)
+    found: np.ndarray = np.sqrt(step_means(judged.values, starts, series.part, series.window, missed).sum(1))
     return found
 
 
