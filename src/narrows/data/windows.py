@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from narrows.errors import InputError
 
-__all__ = ["Steps", "drawn_starts", "regular_steps", "step_means", "window_starts", "windows_at"]
+__all__ = ["Steps", "drawn_starts", "grid_steps", "regular_steps", "step_means", "window_starts", "windows_at"]
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
-Examine = Callable[[NDArray[np.float32]], NDArray[np.floating[Any]]]
+Examine = Callable[[NDArray[np.float32], Indices], NDArray[np.floating[Any]]]
 _EVEN, _GAP, _WIDE = 0.05, 1.5, 10.0  # share of a step that is jitter; steps that are a gap, where even and where not
 _NUMBERS = 1 << 22  # in the windows that are looked at together
 
@@ -73,23 +73,34 @@ def regular_steps(times: Floats) -> Steps:
         raise InputError("Times that do not increase", "two or more different times, in order")
     interval = float(np.median(apart))
     near = apart[apart <= _GAP * interval]
-    even = bool((np.abs(near - interval) <= _EVEN * interval).all())
-    gaps = apart > (_GAP if even else _WIDE) * interval
-    rows = np.concatenate([[0], np.cumsum(gaps)])
-    line = np.arange(len(times))
-    if even:
-        return Steps(times, rows, line, np.zeros(len(times)), line, interval, False)
+    if (np.abs(near - interval) > _EVEN * interval).any():
+        return grid_steps(times, interval)
+    rows, line = np.concatenate([[0], np.cumsum(apart > _GAP * interval)]), np.arange(len(times))
+    return Steps(times, rows, line, np.zeros(len(times)), line, interval, False)
+
+
+def grid_steps(times: Floats, interval: float) -> Steps:
+    """Return steps at the multiples of an interval, so that a series has the same ones wherever it begins.
+
+    Before the first row of a piece, and after its last, that row stands, by half an interval at most.
+
+    Examples
+    --------
+    >>> steps = grid_steps(np.array([0.8, 1.5, 3.4, 30.0]), 1.0)
+    >>> steps.times.tolist(), steps.pieces.tolist(), steps.of_row.tolist()
+    ([1.0, 2.0, 3.0, 30.0], [0, 0, 0, 1], [0, 1, 2, 3])
+    """
+    rows = np.concatenate([[0], np.cumsum(np.diff(times) > _WIDE * interval)])
     starts, ends = np.flatnonzero(np.diff(rows, prepend=-1)), np.flatnonzero(np.diff(rows, append=rows[-1] + 1))
-    counts = np.floor((times[ends] - times[starts]) / interval + 1e-9).astype(int) + 1
+    near = np.rint(times / interval).astype(int)
+    counts = near[ends] - near[starts] + 1
     pieces = np.repeat(np.arange(len(starts)), counts)
-    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    grid = times[starts][pieces] + interval * within
+    first = np.cumsum(counts) - counts
+    grid = interval * (near[starts][pieces] + np.arange(counts.sum()) - first[pieces])
     low = np.clip(np.searchsorted(times, grid, "right") - 1, starts[pieces], np.maximum(ends - 1, starts)[pieces])
     after = np.minimum(low + 1, ends[pieces])
     share = np.divide(grid - times[low], times[after] - times[low], out=np.zeros(len(grid)), where=after > low)
-    first = (np.cumsum(counts) - counts)[rows]
-    of_row = first + np.minimum(np.rint((times - times[starts][rows]) / interval).astype(int), counts[rows] - 1)
-    return Steps(grid, pieces, low, np.clip(share, 0, 1), of_row, interval, True)
+    return Steps(grid, pieces, low, np.clip(share, 0, 1), first[rows] + near - near[starts][rows], interval, True)
 
 
 def window_starts(pieces: Indices, window: int) -> Indices:
@@ -123,7 +134,7 @@ def windows_at(values: Floats, starts: Indices, window: int) -> NDArray[np.float
     >>> windows_at(np.arange(4.0)[:, None], np.array([0, 2]), 2).tolist()
     [[[0.0], [1.0]], [[2.0], [3.0]]]
     """
-    return values[starts[:, None] + np.arange(window)].astype(np.float32)
+    return np.asarray(values[starts[:, None] + np.arange(window)], np.float32)
 
 
 def step_means(values: Floats, starts: Indices, part: Indices, window: int, examine: Examine) -> Floats:
@@ -143,12 +154,12 @@ def step_means(values: Floats, starts: Indices, part: Indices, window: int, exam
     window : int
         Steps of a window.
     examine : callable
-        What windows (n, window, c) say of their steps, (n, window, k).
+        What windows (n, window, c), which begin at some starts (n,), say of their steps, (n, window, k).
 
     Examples
     --------
     >>> line = np.array([[1.0], [2.0], [3.0], [4.0]])
-    >>> largest = lambda rows: np.repeat(rows.max(1, keepdims=True), 2, axis=1)
+    >>> largest = lambda rows, starts: np.repeat(rows.max(1, keepdims=True), 2, axis=1)
     >>> step_means(line, np.array([0, 1]), np.array([0, 0, 0, 0]), 2, largest).ravel().tolist()
     [2.0, 2.5, 3.0, nan]
     >>> step_means(line, np.array([0, 1, 2]), np.array([0, 0, 1, 1]), 2, largest).ravel().tolist()
@@ -158,7 +169,7 @@ def step_means(values: Floats, starts: Indices, part: Indices, window: int, exam
     size = max(1, _NUMBERS // (window * values.shape[1]))
     for low in range(0, len(starts), size):
         some = starts[low : low + size]
-        said = examine(windows_at(values, some, window))
+        said = examine(windows_at(values, some, window), some)
         total = total if total.size else np.zeros((len(values), said.shape[2]))
         for offset in range(window):  # starts differ, so that no step comes twice
             own = part[some + offset] == part[some + window - 1]

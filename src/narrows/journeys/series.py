@@ -12,9 +12,10 @@ import polars as pl
 from narrows.data import Schema, Source, read, schema_from_json
 from narrows.data.table_schema import TableSchema
 from narrows.data.tables import TableSource
-from narrows.data.times import interval_of, time_texts
-from narrows.data.windows import Steps, drawn_starts, regular_steps, step_means, window_starts, windows_at
+from narrows.data.times import interval_of, time_texts, units_of
+from narrows.data.windows import Steps, drawn_starts, grid_steps, regular_steps, step_means, window_starts, windows_at
 from narrows.errors import InputError
+from narrows.fitted.dependence import correlation_time, independent
 from narrows.journeys.anomaly import labelled
 from narrows.journeys.base import Journey, Judged, Request, Say
 from narrows.journeys.missing import counted, gaps
@@ -102,18 +103,18 @@ class SeriesJourney(Journey):
         if min(len(learnt), len(aside)) < 2:
             raise InputError("Nearly all windows hold a step labelled as anomalous", "ordinary windows in each part")
         seed = seed_of(task.random_state)
-        rows, others = (
-            windows_at(self.values, drawn_starts(each, _MOST, seed), self.window).reshape(min(len(each), _MOST), -1)
-            for each in (learnt, aside)
-        )
+        learnt, aside = (drawn_starts(each, _MOST, seed) for each in (learnt, aside))
+        rows, others = (windows_at(self.values, each, self.window).reshape(len(each), -1) for each in (learnt, aside))
         if "latent_dim" not in request.given:
             task.set_params(**task.suited(rows.shape[1:]))
-        task.fit(rows, aside=others)
+        task.fit(rows, aside=others, starts=learnt, window=self.window)
         self.scores = self._score(self.values)
         total = self._total(self.scores)
         known = np.isfinite(total)
         task.n_set_aside_ -= len(others) - len(task.calibration_)  # windows; steps set the threshold
-        task.calibrate(total[known & (self.part == 1) & (self._labels() == 0)])
+        steps = total[known & (self.part == 1) & (self._labels() == 0)]
+        task.calibrate(steps)
+        task.calibration_ = independent(task.calibration_, correlation_time(steps))
         if task.contamination is not None:
             task.contaminated_ = float(np.quantile(-total[known], task.contamination))
         lost = int((~known[self.made.steps.of_row]).sum())
@@ -135,7 +136,9 @@ class SeriesJourney(Journey):
 
     def card(self) -> dict[str, Any]:
         """Return the schema of the channels, and the interval of the steps."""
-        return {"schema": self.schema.to_json(), "interval": interval_of(self.made.stamps, self.made.steps.interval)}
+        steps = self.made.steps
+        interval = interval_of(self.made.stamps, steps.interval)
+        return {"schema": self.schema.to_json(), "interval": interval, "resampled": steps.resampled}
 
     def apply(self, task: Any, card: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
         """Write the scores of a new series."""
@@ -146,6 +149,9 @@ class SeriesJourney(Journey):
         if abs(found - fitted) > _NEAR * fitted:
             came = f"{made.source.name!r} has a step every {words}, and the model was fitted to one every {said}"
             raise InputError(came, "the interval of the fit", f"rows every {said}, or a fit to rows such as these")
+        if made.steps.resampled or card.get("resampled"):  # on the grid of the fit, whatever else the file holds
+            times = _times(made.stamps, made.source.name)
+            made = replace(made, steps=grid_steps(times, fitted * units_of(made.stamps)))
         for note in (*made.notes, *self.schema.warnings(made.source), *gaps(self.schema, made.source)):
             say(note)
         values = made.steps.at(self.schema.encode(made.source))
@@ -191,9 +197,10 @@ class SeriesJourney(Journey):
             raise InputError(f"{len(values)} steps hold no window of {self.window} without a gap", "a longer series")
         return np.sqrt(step_means(values, starts, self.part, self.window, self._squares))
 
-    def _squares(self, windows: np.ndarray) -> np.ndarray:
+    def _squares(self, windows: np.ndarray, starts: np.ndarray) -> np.ndarray:
         """Return what every channel adds to the squared score of every step of windows, (n, window, channels)."""
-        parts = self.task.examine(windows.reshape(len(windows), -1), fresh=True)[1].contributions
+        rows = windows.reshape(len(windows), -1)
+        parts = self.task.examine(rows, fresh=True, starts=starts)[1].contributions
         return np.add.reduceat(parts.reshape(windows.shape) * self.window, self._groups(), axis=2)
 
     def _groups(self) -> np.ndarray:

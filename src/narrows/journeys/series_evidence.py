@@ -10,6 +10,7 @@ from narrows import metrics
 from narrows.baselines import PCAResidual, rolling_z
 from narrows.data.windows import drawn_starts, step_means, window_starts, windows_at
 from narrows.fitted import conformal
+from narrows.fitted.dependence import correlation_time, independent
 from narrows.fitted.fence import teaching, trusted
 from narrows.tasks.anomaly_evidence import flags_of
 from narrows.tasks.base import Evaluation, Metric, Picture
@@ -77,7 +78,7 @@ def evaluation(
     pictures = _pictures(series, real, names, times, -task.offset_, truth, shown, kind)
     told = {"" if name == _OURS else name: each for name, each in shown.items()}
     record = flags_of(task, truth, told, own, drawn=("scores", "series"), unit="step")
-    notes = [*_notes(task, labelled), record["said"]]
+    notes = [*_notes(task, labelled, int(aside.sum())), record["said"]]
     return Evaluation(metric, numbers, "auroc", rival, int(held.sum()), difference, pictures, notes, flags=record)
 
 
@@ -109,9 +110,9 @@ def plant(series: Part, seed: int) -> tuple[Part, np.ndarray]:
 
 
 def _calibration(strange: np.ndarray, *, clean: bool) -> list[float]:
-    """Return the sorted scores that set a threshold, without those far outside if not ``clean``."""
+    """Return the sorted scores that set a threshold, as the detector's do: without those far outside if not clean."""
     kept: list[float] = np.sort(strange if clean else strange[trusted(strange)]).tolist()
-    return kept
+    return independent(kept, correlation_time(strange))
 
 
 def _principal(series: Part, judged: Part, odd: np.ndarray, seed: int, *, clean: bool) -> np.ndarray:
@@ -124,9 +125,9 @@ def _principal(series: Part, judged: Part, odd: np.ndarray, seed: int, *, clean:
     if not clean:
         model = PCAResidual().fit(learnt[teaching(model.score(learnt))])
 
-    def missed(windows: np.ndarray) -> np.ndarray:
+    def missed(windows: np.ndarray, _: np.ndarray) -> np.ndarray:
         rest = windows.reshape(len(windows), -1) - model.mean_
-        return np.square(rest - rest @ model.axes_.T @ model.axes_).reshape(windows.shape)
+        return np.asarray(np.square(rest - rest @ model.axes_.T @ model.axes_).reshape(windows.shape), np.float64)
 
     starts = window_starts(judged.pieces, series.window)
     found: np.ndarray = np.sqrt(step_means(judged.values, starts, series.part, series.window, missed).sum(1))
@@ -148,7 +149,7 @@ def _by_interval(labels: np.ndarray, ours: np.ndarray, theirs: np.ndarray) -> np
     return np.asarray(np.bincount(of_step, found)[1:] / np.bincount(of_step)[1:], np.float64)
 
 
-def _notes(task: Any, labelled: bool) -> list[str]:
+def _notes(task: Any, labelled: bool, steps: int) -> list[str]:
     notes = [
         f"A window's score is its distance to the mean of the {task.neighbours} nearest windows of the fit, in what "
         f"the autoencoder makes of it and, {task.weight:g} times, in what it misses; a step has its windows' mean."
@@ -160,9 +161,10 @@ def _notes(task: Any, labelled: bool) -> list[str]:
             "anomalies may be of another kind."
         )
     notes.append(
-        "Steps are like their neighbours, and later times may differ from earlier ones: the rate of false alarms is "
-        f"that of the {len(task.calibration_)} steps that set the threshold, and no promise for other times. If there "
-        "are unlabelled anomalies among them, less is flagged."
+        f"Steps are like their neighbours: the {steps} steps that set the threshold tell as much as "
+        f"{len(task.calibration_)} independent ones, and count as so many. Later times may differ from earlier ones: "
+        "the rate of false alarms is that of times like these, and no promise for others. If there are unlabelled "
+        "anomalies among them, less is flagged."
     )
     if task.n_set_aside_:
         notes.append(
