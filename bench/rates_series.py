@@ -1,8 +1,9 @@
 """False alarms of ``fit anomaly --time`` beside the rate that its report states, on stationary series of every kind.
 
-``python bench/rates_series.py [--draws N] [--steps N] [--window N ...] [--kind NAME ...]`` prints one line per kind and
-window: the stated rate, the share of steps flagged in the held-out part and in fresh series, and that of the phase with
-the most. A fresh series begins at another phase of the period, with noise of its own. No step is anomalous.
+``python bench/rates_series.py [--draws N] [--steps N] [--window N ...] [--kind NAME ...] [--epochs N]`` prints one line
+per kind and window: the stated rate, the share of steps flagged in the held-out part and in fresh series, and that of
+the phase with the most. A fresh series begins at another phase of the period, with noise of its own. No step is
+anomalous.
 """
 
 import argparse
@@ -98,12 +99,12 @@ def called(*words: str) -> None:
         raise RuntimeError(said.getvalue())
 
 
-def lines(kinds: list[str], windows: list[int], steps: int, draws: int) -> Iterator[str]:
+def lines(kinds: list[str], windows: list[int], steps: int, draws: int, flags: list[str]) -> Iterator[str]:
     """Yield the table, one line per kind and window."""
     yield f"{'kind':24}{'window':>7}{'stated %':>10}{'held-out %':>12}{'fresh %':>9}{'+-':>6}{'most':>7}{'ratio':>7}"
     for kind in kinds:
         for window in windows:
-            found = [rates(kind, window, steps, seed) for seed in range(draws)]
+            found = [rates(kind, window, steps, seed, 500, *flags) for seed in range(draws)]
             stated, held = (100 * np.mean([getattr(each, name) for each in found]) for name in ("stated", "held_out"))
             fresh = 100 * np.array([each.fresh for each in found])
             error = fresh.mean(1).std(ddof=1) / np.sqrt(draws) if draws > 1 else np.nan
@@ -118,8 +119,10 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--window", type=int, nargs="+", default=[16, 48, 64])
     parser.add_argument("--kind", nargs="+", default=list(KINDS), choices=list(KINDS))
+    parser.add_argument("--epochs", type=int, help="of training; none: the default, which takes a minute a draw")
     asked = parser.parse_args()
-    for line in lines(asked.kind, asked.window, asked.steps, asked.draws):
+    flags = [] if asked.epochs is None else ["--epochs", str(asked.epochs)]
+    for line in lines(asked.kind, asked.window, asked.steps, asked.draws, flags):
         print(line, flush=True)
 
 

@@ -135,6 +135,7 @@ def test_every_step_and_channel_has_a_score_and_anomalies_are_found(tmp_path: Pa
     run, report, rows = fit(tmp_path, table, "--label", "bad")
     assert list(rows[0]) == [
         *("ts", "score", "p_value", "flag", "part", "score_flow", "score_pressure", "score_mode"),
+        *(f"{word}_{rank}" for rank in (1, 2, 3) for word in ("column", "seen", "expected")),
     ]
     assert [row["ts"] for row in rows] == table["ts"].dt.to_string("%Y-%m-%dT%H:%M:%S").to_list()
     for row in rows:
@@ -145,6 +146,9 @@ def test_every_step_and_channel_has_a_score_and_anomalies_are_found(tmp_path: Pa
     assert [row["part"] for row in rows] == ["learnt"] * 540 + ["threshold"] * 180 + ["held-out"] * 180
     jump = rows[852:858]
     assert all(row["flag"] == "1" and float(row["score_pressure"]) > float(row["score_flow"]) for row in jump)
+    for row in jump:
+        assert row["column_1"] == "pressure"
+        assert float(row["seen_1"]) - float(row["expected_1"]) > 1
     assert (run / "figures" / "series.png").read_bytes()[:4] == b"\x89PNG"
 
 
@@ -286,8 +290,20 @@ def test_mistakes_are_named(
     assert not (tmp_path / "run").exists()
 
 
-def test_a_channel_that_changes_only_later_is_named(tmp_path: Path) -> None:
-    table = frame().with_row_index("step")
-    table = table.with_columns(late=pl.when(pl.col("step") < 700).then(5).otherwise(6)).drop("step")
-    report = fit(tmp_path, table)[1]
-    assert "'late' was 5 in every row learnt from; 200 rows differ, which is not used" in report["data"]["notes"]
+def test_a_channel_that_never_moved_is_flagged_and_named_when_it_does(tmp_path: Path) -> None:
+    table = frame().with_row_index("step").drop("bad")
+    late = pl.when(pl.col("step").is_between(800, 809)).then(pl.lit("on")).otherwise(pl.lit("off"))
+    table = table.with_columns(pump=late, alarm=pl.lit(0)).drop("step")
+    run, report, rows = fit(tmp_path, table)
+    assert "'pump' was 'off' in every row learnt from; 10 rows differ, which is an anomaly" in report["data"]["notes"]
+    assert "'alarm' holds one value in the rows learnt from, 0: any other is an anomaly" in report["data"]["notes"]
+    smallest = min(float(row["p_value"]) for row in rows)
+    for row in rows[800:810]:
+        assert (row["flag"], row["column_1"], row["seen_1"], row["expected_1"]) == ("1", "pump", "on", "off")
+        assert float(row["p_value"]) == smallest
+    new = table.with_columns(alarm=pl.when(pl.int_range(pl.len()) == 400).then(7).otherwise(0), pump=pl.lit("off"))
+    new.write_csv(tmp_path / "new.csv")
+    assert main(["apply", str(run), str(tmp_path / "new.csv"), "-o", str(tmp_path / "out")]) == 0
+    row = scores(tmp_path / "out")[400]
+    assert (row["flag"], row["column_1"], row["seen_1"], row["expected_1"]) == ("1", "alarm", "7", "0")
+    assert float(row["p_value"]) == smallest

@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, NamedTuple, cast
 
 import numpy as np
 import polars as pl
@@ -16,7 +16,7 @@ from narrows.data.times import interval_of, time_texts, units_of
 from narrows.data.windows import Steps, drawn_starts, grid_steps, regular_steps, step_means, window_starts, windows_at
 from narrows.errors import InputError
 from narrows.fitted.dependence import correlation_time, independent
-from narrows.journeys.anomaly import labelled
+from narrows.journeys.anomaly import labelled, reasons
 from narrows.journeys.base import Journey, Judged, Request, Say
 from narrows.journeys.missing import counted, gaps
 from narrows.journeys.outputs import write_table
@@ -41,6 +41,14 @@ class Read:
     form: str | None  # how the times of a text file were written
     steps: Steps
     notes: tuple[str, ...]
+
+
+class Look(NamedTuple):
+    """What windows say of the steps of a series: the score of every channel (m, channels), and why, (m, numbers)."""
+
+    scores: np.ndarray  # whose squares add up to that of the step
+    parts: np.ndarray  # of the squared score
+    expected: np.ndarray  # the numbers that the nearest windows of the fit have there
 
 
 class SeriesJourney(Journey):
@@ -69,7 +77,7 @@ class SeriesJourney(Journey):
         m, edges = len(made.steps), [int(share * len(made.steps)) for share in _PARTS]
         self.part = np.searchsorted(edges, np.arange(m), "right")
         rows = np.flatnonzero(self.part[made.steps.of_row] == 0)
-        schema = made.source.take(rows).fit_schema()
+        schema = made.source.take(rows).fit_schema().watching()
         self.made, self.task, self.schema = made, task, schema
         self.values = made.steps.at(schema.encode(made.source))
         notes = [*made.notes, *schema.told(made.source), *schema.warnings(made.source), *self._train(task, request)]
@@ -106,10 +114,11 @@ class SeriesJourney(Journey):
         learnt, aside = (drawn_starts(each, _MOST, seed) for each in (learnt, aside))
         rows, others = (windows_at(self.values, each, self.window).reshape(len(each), -1) for each in (learnt, aside))
         if "latent_dim" not in request.given:
-            task.set_params(**task.suited(rows.shape[1:]))
+            varying = self.schema.varying_shape[0] / self.schema.shape[0]  # of what a window holds
+            task.set_params(**task.suited((round(varying * rows.shape[1]),)))
         task.fit(rows, aside=others, starts=learnt, window=self.window)
-        self.scores = self._score(self.values)
-        total = self._total(self.scores)
+        self.looks = self._look(self.values)
+        total = self._total(self.looks.scores)
         known = np.isfinite(total)
         task.n_set_aside_ -= len(others) - len(task.calibration_)  # windows; steps set the threshold
         steps = total[known & (self.part == 1) & (self._labels() == 0)]
@@ -127,12 +136,13 @@ class SeriesJourney(Journey):
         names = _names(self.schema)
         part = Part(self.values, self.made.steps.pieces, self.part, self.window, self._groups())
         labels = None if self.made.source.labels is None else self._labels()
-        return Judged(evaluation(self.task, part, self._score, labels, names, _clock(self.made)), None)
+        found = evaluation(self.task, part, lambda values: self._look(values).scores, labels, names, _clock(self.made))
+        return Judged(found, None)
 
     def write(self, folder: Path) -> list[Path]:
         """Write the scores of all rows."""
         parts = np.array(["learnt", "threshold", "held-out"])[self.part]
-        return [self._put(self.made, self.scores, folder, parts)]
+        return [self._put(self.made, self.looks, folder, parts)]
 
     def card(self) -> dict[str, Any]:
         """Return the schema of the channels, and the interval of the steps."""
@@ -156,7 +166,7 @@ class SeriesJourney(Journey):
             say(note)
         values = made.steps.at(self.schema.encode(made.source))
         self.made, self.part = made, np.zeros(len(values), int)
-        return [self._put(made, self._score(values), out, None)]
+        return [self._put(made, self._look(values), out, None)]
 
     def _read(self, data: str, schema: Schema | None) -> Read:
         """Return a series in the order of time, without its column of times and labels."""
@@ -190,18 +200,20 @@ class SeriesJourney(Journey):
         bare = replace(source, frame=source.frame.drop(self.time), id_columns=others, notes=())
         return Read(bare, stamps, source.formats.get(str(self.time)), steps, tuple(kept))
 
-    def _score(self, values: np.ndarray) -> np.ndarray:
-        """Return the score of every channel at every step, (m, channels); their squares add up to a step's."""
+    def _look(self, values: np.ndarray) -> Look:
+        """Return the score of every channel at every step, and why."""
         starts = window_starts(self.made.steps.pieces, self.window)
         if not len(starts):
             raise InputError(f"{len(values)} steps hold no window of {self.window} without a gap", "a longer series")
-        return np.sqrt(step_means(values, starts, self.part, self.window, self._squares))
+        both = step_means(values, starts, self.part, self.window, self._examined)
+        parts, expected = np.split(both, 2, axis=1)
+        return Look(np.sqrt(np.add.reduceat(parts, self._groups(), axis=1)), parts, expected)
 
-    def _squares(self, windows: np.ndarray, starts: np.ndarray) -> np.ndarray:
-        """Return what every channel adds to the squared score of every step of windows, (n, window, channels)."""
-        rows = windows.reshape(len(windows), -1)
-        parts = self.task.examine(rows, fresh=True, starts=starts)[1].contributions
-        return np.add.reduceat(parts.reshape(windows.shape) * self.window, self._groups(), axis=2)
+    def _examined(self, windows: np.ndarray, starts: np.ndarray) -> np.ndarray:
+        """Return what every number adds to the squared score of its step, and what was expected, (n, window, 2 c)."""
+        found = self.task.examine(windows.reshape(len(windows), -1), fresh=True, starts=starts)[1]
+        parts, expected = (part.reshape(windows.shape) for part in found)
+        return np.concatenate([parts * self.window, expected], axis=2)
 
     def _groups(self) -> np.ndarray:
         """Return where each channel's features begin."""
@@ -222,9 +234,9 @@ class SeriesJourney(Journey):
         total: np.ndarray = np.sqrt(np.square(scores).sum(1))
         return total
 
-    def _put(self, made: Read, scores: np.ndarray, folder: Path, parts: np.ndarray | None) -> Path:
-        """Write series_scores.csv: time, score, p-value, flag, part, and the score of every channel."""
-        rows = scores[made.steps.of_row]
+    def _put(self, made: Read, looks: Look, folder: Path, parts: np.ndarray | None) -> Path:
+        """Write series_scores.csv: time, score, p-value, flag, part, the score of every channel, and the reasons."""
+        rows, shares, expected = (each[made.steps.of_row] for each in looks)
         total = self._total(rows)
         known = np.isfinite(total)
         found = self.task.columns(-np.where(known, total, 0.0))
@@ -233,6 +245,9 @@ class SeriesJourney(Journey):
             columns["part"] = pl.Series(parts[made.steps.of_row].tolist())
         for name, values in zip(_names(self.schema), rows.T, strict=True):
             columns[f"score_{name}"] = pl.Series(values).fill_nan(None)
+        if isinstance(self.schema, TableSchema):
+            why = reasons(self.schema, made.source, np.nan_to_num(shares), np.nan_to_num(expected))
+            columns |= {name: values.set(pl.Series(~known), None) for name, values in why.items()}
         return write_table(columns, folder / "series_scores.csv", time_texts(made.stamps, made.form), str(self.time))
 
 

@@ -93,11 +93,12 @@ def plant(series: Part, seed: int) -> tuple[Part, np.ndarray]:
     starts = window_starts(np.where(series.part == 2, series.pieces, -1 - np.arange(len(values))), series.window)
     length, last, kind = max(2, series.window // 4), -1, 0
     spread_of = np.maximum(series.values.std(0), 1e-9)
+    varying = np.flatnonzero(np.ptp(series.values[series.part == 0], axis=0) > 0)
     for start in starts:
         if start < last:
             continue
         low = start + int(draw.integers(0, series.window - length + 1))
-        some, column = slice(low, low + length), int(draw.integers(values.shape[1]))
+        some, column = slice(low, low + length), int(varying[draw.integers(len(varying))])
         other = int(starts[draw.integers(len(starts))])
         made = (
             values[some, column] + 2 * draw.choice([-1.0, 1.0]) * spread_of[column],

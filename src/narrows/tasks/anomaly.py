@@ -12,6 +12,7 @@ from narrows.errors import InputError
 from narrows.estimator import Estimator
 from narrows.families.autoencoder import AutoEncoder
 from narrows.fitted import conformal
+from narrows.fitted.constants import Constants, move_distance
 from narrows.fitted.fence import LEAST, teaching, trusted
 from narrows.fitted.neighbourhood import Neighbourhood, Overlap, reference_places
 from narrows.inputs import checked_rows
@@ -32,7 +33,8 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
 
     The score is the distance to the mean of the ``neighbours`` nearest rows of the fit. Distances compare what the
     autoencoder makes of two rows and, ``weight`` times, what it misses of them: density in code space joined with the
-    reconstruction error. Columns are standardised first (those of zeros and ones, and images, are not).
+    reconstruction error. Columns are standardised first (those of zeros and ones, and images, are not). In a column
+    that is constant in the rows learnt from, another value counts as twice the largest distance of rows put aside.
 
     A fifth of the rows is put aside. Their scores turn a score into a p-value and set the threshold, so that of further
     ordinary rows a share of at most ``fpr`` is flagged (split conformal prediction: Vovk et al. 2005; Laxhammar 2014).
@@ -52,6 +54,8 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
     fitted = (
         "mean_",
         "scale_",
+        "constant_",
+        "move_",
         "calibration_",
         "contaminated_",
         "n_labelled_",
@@ -61,6 +65,7 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
         "feature_names_in_",
     )
     arrays = ("reference_",)
+    constant_, move_ = Constants(), 0.0  # of images, and of detectors saved before there were any
 
     latent_dim: int | None = param(None, "numbers in the code; none: half as many as columns, 32 at most", ge=1)
     fpr: float | None = param(
@@ -108,7 +113,9 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
         self._starts, self._window = None if starts is None else np.asarray(starts)[ordinary][learn], window
         self._train(model, rows[ordinary][learn], seed)
         kept = rows[ordinary][held if len(held) else learn] if aside is None else self._rows(aside)
-        self.calibrate(-self._scores_of(kept, itself=aside is None and not len(held)))
+        ordinary = -self._scores_of(kept, itself=aside is None and not len(held))
+        self.move_ = move_distance(ordinary, self._constants.moved(kept))
+        self.calibrate(np.sqrt(ordinary**2 + self._moves(kept).sum(1)))
         if self.contamination is not None:
             self.contaminated_ = float(np.percentile(self._scores_of(rows, itself=False), 100 * self.contamination))
         if self.fpr is not None and math.isinf(self.offset_):
@@ -139,6 +146,7 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
     def _learn(self, model: Estimator, rows: np.ndarray, seed: int, passes: int | None) -> None:
         self.__dict__.pop("_searched", None)
         self.mean_, self.scale_ = moments(model, rows)
+        self.constant_, self.move_ = Constants() if np.isscalar(self.scale_) else Constants.of(rows), 0.0
         model.set_params(epochs=passes)
         self.estimator_ = model.fit(self.standard(rows))
         places = reference_places(rows.shape, seed)
@@ -207,10 +215,13 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
         """
         rows = self._rows(X)
         squared, near = self._distances(rows, itself=not fresh, starts=starts)
-        apart = np.square(self.standard(rows).reshape(near.shape) - near)
+        constants, moves = self._constants, self._moves(rows)
+        apart = np.square(self.standard(constants.restored(rows)).reshape(near.shape) - near)
         parts = apart * (squared / np.maximum(apart.sum(1), np.finfo(apart.dtype).tiny))[:, None]
         expected = near.astype(np.float64) * np.ravel(self.scale_) + np.ravel(self.mean_)
-        return -np.sqrt(squared), Explanation(parts.reshape(rows.shape), expected.reshape(rows.shape))
+        parts[:, constants.columns], expected[:, constants.columns] = moves, constants.values
+        total = np.sqrt(squared + moves.sum(1))
+        return -total, Explanation(parts.reshape(rows.shape), expected.reshape(rows.shape))
 
     def outputs(self, X: Any, *, fresh: bool) -> dict[str, Any]:
         """Return distance, p-value and flag of every row."""
@@ -250,11 +261,20 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
         return standardised(rows, self.mean_, self.scale_)
 
     def _scores_of(self, rows: np.ndarray, *, itself: bool, starts: Any = None) -> np.ndarray:
-        scores: np.ndarray = -np.sqrt(self._distances(rows, itself=itself, starts=starts)[0])
+        squared = self._distances(rows, itself=itself, starts=starts)[0]
+        scores: np.ndarray = -np.sqrt(squared + self._moves(rows).sum(1))
         return scores
 
+    @property
+    def _constants(self) -> Constants:
+        return Constants(*self.constant_)
+
+    def _moves(self, rows: np.ndarray) -> np.ndarray:
+        """Return what constants that hold another value add to the squared score, (n, constants)."""
+        return np.asarray(self.move_**2 * self._constants.moved(rows), np.result_type(rows, np.float32))
+
     def _distances(self, rows: np.ndarray, *, itself: bool, starts: Any = None) -> tuple[np.ndarray, np.ndarray]:
-        flat, met = self.standard(rows), self.__dict__.get("_met")
+        flat, met = self.standard(self._constants.restored(rows)), self.__dict__.get("_met")
         overlap = None if starts is None or met is None else Overlap(starts, met, self._window)
         made = self._made(flat)
         return self._neighbourhood().distances(flat.reshape(len(rows), -1), made, itself=itself, overlap=overlap)
