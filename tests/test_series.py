@@ -14,6 +14,9 @@ from narrows.baselines import rolling_z
 from narrows.cli import main
 from narrows.data.times import time_texts
 from narrows.data.windows import drawn_starts, regular_steps, step_means, window_starts
+from narrows.fitted import conformal
+from narrows.fitted.dependence import correlation_time, independent
+from narrows.fitted.neighbourhood import Neighbourhood, Overlap
 from narrows.journeys.series_evidence import Part, plant
 
 RNG = np.random.default_rng(0)
@@ -307,3 +310,58 @@ def test_a_channel_that_never_moved_is_flagged_and_named_when_it_does(tmp_path: 
     row = scores(tmp_path / "out")[400]
     assert (row["flag"], row["column_1"], row["seen_1"], row["expected_1"]) == ("1", "alarm", "7", "0")
     assert float(row["p_value"]) == smallest
+
+
+@pytest.mark.parametrize("period", [24, 7])
+def test_false_alarms_keep_their_rate_at_whatever_phase_a_series_begins(
+    period: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The miniature of ``bench/rates_series.py``: windows of 48 steps, two periods of 24."""
+    monkeypatch.syspath_prepend(Path(__file__).parent.parent / "bench")
+    rates = __import__("rates_series").rates
+    found = rates(f"period {period}", 48, 1500, 0, 400, "--epochs", "5")
+    assert found.stated < 0.02
+    assert found.held_out < 0.05
+    assert max(found.fresh) < 0.04
+    assert np.mean(found.fresh) < 0.025
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.9])
+def test_the_correlation_time_is_that_of_an_autoregression(share: float) -> None:
+    draw, steps = np.random.default_rng(0), np.zeros(100_000)
+    noise = draw.normal(size=len(steps))
+    for i in range(1, len(steps)):
+        steps[i] = share * steps[i - 1] + noise[i]
+    assert correlation_time(steps) == pytest.approx((1 + share) / (1 - share), rel=0.1)
+
+
+def test_correlated_scores_flag_no_more_than_they_state() -> None:
+    """Of few correlated scores a fine rate cannot be had: without the correlation, 4 % are flagged at a stated 1 %."""
+    draw, plain, blocks, stated = np.random.default_rng(0), [], [], []
+    for _ in range(100):
+        steps = np.abs(np.convolve(draw.normal(size=1263), 0.95 ** np.arange(64), "valid"))
+        known, later = steps[:400], steps[800:]
+        own = independent(np.sort(known).tolist(), correlation_time(known))
+        rate = max(0.01, 2 * conformal.finest(own))
+        plain.append((later > conformal.threshold(np.sort(known).tolist(), 0.01)).mean())
+        blocks.append((later > conformal.threshold(own, rate)).mean())
+        stated.append(rate)
+    assert np.mean(plain) > 0.013
+    assert np.mean(blocks) < np.mean(stated)
+
+
+def test_windows_do_not_meet_those_that_they_overlap() -> None:
+    """A strange stretch is like itself a step later; only windows that share no step with it say how strange it is."""
+    t = np.arange(400.0)
+    series = np.sin(2 * np.pi * t / 20) + 0.01 * RNG.normal(size=400)
+    series[200:230] += np.linspace(0, 3, 30)
+    starts = np.arange(400 - 16 + 1)
+    rows = series[starts[:, None] + np.arange(16)]
+    near = Neighbourhood(rows, rows, 3, 1.0)
+    apart = near.distances(rows, rows, overlap=Overlap(starts, starts, 16))
+    squared = np.square(rows[:, None] - rows[None]).sum(2)
+    squared[np.abs(starts[:, None] - starts) < 16] = np.inf
+    nearest = rows[np.argsort(squared, axis=1)[:, :3]].mean(1)
+    assert np.allclose(apart[1], nearest)
+    assert np.allclose(apart[0], np.square(rows - nearest).sum(1))
+    assert apart[0][210] > 5 * near.distances(rows, rows)[0][210]

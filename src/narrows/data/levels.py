@@ -116,7 +116,13 @@ class ConstantColumn(Column):
 
     def filling(self) -> str | None:
         """Return the value that a missing cell is read as, where it is watched; a missing text is one of its own."""
-        return shortened(self.value) if self.watched and not self._missing_differs else None
+        return self.words() if self.watched and self.value is not None and not self._missing_differs else None
+
+    def words(self) -> str:
+        """Return the value as it is named in a note."""
+        if self.value is None:
+            return "empty"
+        return shortened(self.value) if isinstance(self.value, str) else self._text()
 
     def said(self) -> str:
         """Say what becomes of the column."""
@@ -124,7 +130,7 @@ class ConstantColumn(Column):
             if self.watched:
                 return f"{self.name!r} is empty in every row learnt from: any value in it is an anomaly"
             return f"{self.name!r} is left out: every value is missing; it comes back empty"
-        held = f"one value in the rows learnt from, {shortened(self._cell())}"
+        held = f"one value in the rows learnt from, {self.words()}"
         held += f" (and {self.missing} missing)" if self.missing else ""
         if self.watched:
             return f"{self.name!r} holds {held}: any other is an anomaly"
@@ -136,8 +142,8 @@ class ConstantColumn(Column):
         missing = series.is_null().to_numpy()
         known = plain(series)
         text = known.dtype == pl.String
-        value = as_text(self.decode(np.zeros((1, 1))))[0] if text else self.value
-        alike = value is not None and text >= isinstance(self.value, str)
+        value = self._text() if text else self.value
+        alike = self.value is not None and text >= isinstance(self.value, str)
         other = (known != value).fill_null(False).to_numpy() if alike else np.ones(len(series), bool)
         return np.where(missing, self._missing_differs, other)
 
@@ -149,8 +155,9 @@ class ConstantColumn(Column):
     def _missing_differs(self) -> bool:
         return isinstance(self.value, str) and not self.missing
 
-    def _cell(self) -> object:
-        return self.decode(np.zeros((1, 1)))[0]
+    def _text(self) -> str:
+        """Return the value as a text file holds it."""
+        return str(as_text(self.decode(np.zeros((1, 1))))[0])
 
     def decode(self, values: Floats) -> pl.Series:
         """Repeat the value, once per row."""

@@ -170,10 +170,9 @@ class TableSchema(Schema):
                 held = f"{column.name!r}: {rows_hold(len(odd))} values not seen in the rows learnt from ({shown})"
                 said.append(f"{held}: encoded as zeros")
             if isinstance(column, ConstantColumn) and (changed := int(column.differs(frame[column.name]).sum())):
-                held = "empty" if column.value is None else shortened(column.value)
                 differ = "1 row differs" if changed == 1 else f"{changed} rows differ"
                 use = "which is an anomaly" if column.watched else "which is not used"
-                said.append(f"{column.name!r} was {held} in every row learnt from; {differ}, {use}")
+                said.append(f"{column.name!r} was {column.words()} in every row learnt from; {differ}, {use}")
         known = {column.name for column in self.columns} | set(self.left_out)
         extra = [name for name in frame.columns if name not in known]
         if extra:
