@@ -13,7 +13,7 @@ import pytest
 from narrows.baselines import rolling_z
 from narrows.cli import main
 from narrows.data.times import time_texts
-from narrows.data.windows import drawn_starts, regular_steps, step_means, window_starts
+from narrows.data.windows import drawn_starts, filled_between, regular_steps, step_means, window_starts
 from narrows.fitted import conformal
 from narrows.fitted.dependence import correlation_time, independent
 from narrows.fitted.neighbourhood import Neighbourhood, Overlap
@@ -365,3 +365,25 @@ def test_windows_do_not_meet_those_that_they_overlap() -> None:
     assert np.allclose(apart[1], nearest)
     assert np.allclose(apart[0], np.square(rows - nearest).sum(1))
     assert apart[0][210] > 5 * near.distances(rows, rows)[0][210]
+
+
+def test_holes_are_filled_between_their_neighbours_and_are_no_alarms(tmp_path: Path) -> None:
+    times, pieces = np.sort(RNG.uniform(0, 100, 300)), np.repeat([0, 1, 2], [150, 100, 50])
+    known = RNG.random((300, 2)) < 0.8
+    known[250:, 1] = False
+    line = np.stack([2 * times, 5 - times], axis=1)
+    found = filled_between(np.where(known, line, 99.0), known, times, pieces)
+    for piece in range(3):
+        for column in range(2):
+            own = np.flatnonzero((pieces == piece) & known[:, column])
+            if len(own):
+                assert np.allclose(found[own[0] : own[-1], column], line[own[0] : own[-1], column])
+    assert (found[250:, 1] == 99).all()
+
+    table = frame(1500, numbers=True).drop("bad")[:1340]
+    holes = np.random.default_rng(5).random(len(table)) < 0.05
+    table = table.with_columns(pressure=pl.when(pl.Series(~holes)).then(pl.col("pressure")))
+    _, report, rows = fit(tmp_path, table)
+    assert any("'pressure'" in note and "filled between neighbours in time" in note for note in report["data"]["notes"])
+    held = [i for i, row in enumerate(rows) if row["part"] == "held-out" and row["flag"] == "1"]
+    assert sum(holes[i] for i in held) <= 1

@@ -116,7 +116,7 @@ class TableSchema(Schema):
         out = np.ones((len(frame), self.shape[0]), bool)
         start = 0
         for column in self.columns:
-            if len(column.features) == 1 and not isinstance(column, CategoryColumn):
+            if len(column.features) == 1 and column.filling() is not None:
                 series = frame[column.name]
                 series = series.fill_nan(None) if series.dtype.is_float() else series
                 out[:, start] = series.is_not_null().to_numpy()

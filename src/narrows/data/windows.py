@@ -9,7 +9,16 @@ from numpy.typing import NDArray
 
 from narrows.errors import InputError
 
-__all__ = ["Steps", "drawn_starts", "grid_steps", "regular_steps", "step_means", "window_starts", "windows_at"]
+__all__ = [
+    "Steps",
+    "drawn_starts",
+    "filled_between",
+    "grid_steps",
+    "regular_steps",
+    "step_means",
+    "window_starts",
+    "windows_at",
+]
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
@@ -101,6 +110,27 @@ def grid_steps(times: Floats, interval: float) -> Steps:
     after = np.minimum(low + 1, ends[pieces])
     share = np.divide(grid - times[low], times[after] - times[low], out=np.zeros(len(grid)), where=after > low)
     return Steps(grid, pieces, low, np.clip(share, 0, 1), first[rows] + near - near[starts][rows], interval, True)
+
+
+def filled_between(values: Floats, known: NDArray[np.bool_], times: Floats, pieces: Indices) -> Floats:
+    """Return values of rows (n, c) with what is not known filled between its neighbours in time, inside its piece.
+
+    What has no known neighbour in its piece stays as it is.
+
+    Examples
+    --------
+    >>> known, times = np.array([[True], [False], [True], [False]]), np.array([0.0, 1.0, 3.0, 9.0])
+    >>> filled_between(np.array([[1.0], [0.0], [4.0], [0.0]]), known, times, np.zeros(4, int)).T
+    array([[1., 2., 4., 4.]])
+    """
+    made = values.copy()
+    for column in np.flatnonzero(~known.all(0)):
+        for piece in np.unique(pieces[~known[:, column]]):
+            own = pieces == piece
+            there, gone = own & known[:, column], own & ~known[:, column]
+            if there.any():
+                made[gone, column] = np.interp(times[gone], times[there], values[there, column])
+    return made
 
 
 def window_starts(pieces: Indices, window: int) -> Indices:

@@ -13,12 +13,21 @@ from narrows.data import Schema, Source, read, schema_from_json
 from narrows.data.table_schema import TableSchema
 from narrows.data.tables import TableSource
 from narrows.data.times import interval_of, time_texts, units_of
-from narrows.data.windows import Steps, drawn_starts, grid_steps, regular_steps, step_means, window_starts, windows_at
+from narrows.data.windows import (
+    Steps,
+    drawn_starts,
+    filled_between,
+    grid_steps,
+    regular_steps,
+    step_means,
+    window_starts,
+    windows_at,
+)
 from narrows.errors import InputError
 from narrows.fitted.dependence import correlation_time, independent
 from narrows.journeys.anomaly import labelled, reasons
 from narrows.journeys.base import Journey, Judged, Request, Say
-from narrows.journeys.missing import counted, gaps
+from narrows.journeys.missing import between_neighbours, counted, gaps
 from narrows.journeys.outputs import write_table
 from narrows.journeys.series_evidence import Part, evaluation
 from narrows.params import param
@@ -79,8 +88,9 @@ class SeriesJourney(Journey):
         rows = np.flatnonzero(self.part[made.steps.of_row] == 0)
         schema = made.source.take(rows).fit_schema().watching()
         self.made, self.task, self.schema = made, task, schema
-        self.values = made.steps.at(schema.encode(made.source))
-        notes = [*made.notes, *schema.told(made.source), *schema.warnings(made.source), *self._train(task, request)]
+        self.values = self._values(made)
+        told = between_neighbours(schema.told(made.source))
+        notes = [*made.notes, *told, *schema.warnings(made.source), *self._train(task, request)]
         for note in notes:
             say(note)
         held = int((self.part[made.steps.of_row] == 2).sum())
@@ -162,10 +172,11 @@ class SeriesJourney(Journey):
         if made.steps.resampled or card.get("resampled"):  # on the grid of the fit, whatever else the file holds
             times = _times(made.stamps, made.source.name)
             made = replace(made, steps=grid_steps(times, fitted * units_of(made.stamps)))
-        for note in (*made.notes, *self.schema.warnings(made.source), *gaps(self.schema, made.source)):
+        told = between_neighbours(gaps(self.schema, made.source))
+        for note in (*made.notes, *self.schema.warnings(made.source), *told):
             say(note)
-        values = made.steps.at(self.schema.encode(made.source))
-        self.made, self.part = made, np.zeros(len(values), int)
+        self.made, self.part = made, np.zeros(len(made.steps), int)
+        values = self._values(made)
         return [self._put(made, self._look(values), out, None)]
 
     def _read(self, data: str, schema: Schema | None) -> Read:
@@ -199,6 +210,14 @@ class SeriesJourney(Journey):
         stamps = source.frame[self.time]
         bare = replace(source, frame=source.frame.drop(self.time), id_columns=others, notes=())
         return Read(bare, stamps, source.formats.get(str(self.time)), steps, tuple(kept))
+
+    def _values(self, made: Read) -> np.ndarray:
+        """Return the encoded numbers of a series at its steps, (m, c); missing ones lie between their neighbours."""
+        values, known = self.schema.encode(made.source), self.schema.known(made.source)
+        if known is None or known.all():
+            return made.steps.at(values)
+        pieces = (3 * made.steps.pieces + self.part)[made.steps.of_row]  # no part knows what comes later
+        return made.steps.at(filled_between(values, known, _times(made.stamps, made.source.name), pieces))
 
     def _look(self, values: np.ndarray) -> Look:
         """Return the score of every channel at every step, and why."""
