@@ -13,6 +13,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import narrows as nw
 from narrows.fitted import conformal, flagged
+from narrows.fitted.constants import move_distance
 from narrows.fitted.neighbourhood import Neighbourhood
 from narrows.metrics import Comparison, auroc, placements
 from narrows.tasks.anomaly_evidence import planted
@@ -349,3 +350,68 @@ def test_rows_without_a_label_are_not_judged() -> None:
     )
     assert "20 of 100 held-out rows have no label and are not judged." in found.notes
     assert "planted" in fitted.evaluate(Rows(X), Rows(held, np.full(100, -1), names)).metrics["auroc"].label
+
+
+def with_constants(n: int, seed: int) -> np.ndarray:
+    """Four varying columns, then a zero, a tenth and a large number that never change."""
+    X = np.random.default_rng(seed).normal(size=(n, 7))
+    X[:, 4:] = 0.0, 0.1, 1.7e9
+    return X
+
+
+@pytest.mark.parametrize("clean", [False, True])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_moved_constant_has_the_smallest_p_value_and_is_named(dtype: str, clean: bool, tmp_path: Path) -> None:
+    X = with_constants(500, 0).astype(dtype)
+    fitted = detector(clean=clean, epochs=3).fit(X)
+    T = with_constants(200, 1)
+    assert fitted.predict(T).mean() > 0.9
+    loaded = nw.load(fitted.save(tmp_path / "artefact"))
+    for column, value in ((4, 1.0), (4, -1e-3), (5, 0.1001), (6, 1.8e9)):
+        moved = T[:20].copy()
+        moved[:, column] = value
+        assert (fitted.predict(moved) == -1).all()
+        assert np.allclose(fitted.p_values(moved), 1 / (len(fitted.calibration_) + 1))
+        parts, expected = fitted.explain(moved)
+        assert (parts.argmax(1) == column).all()
+        assert np.allclose(expected[:, column], float(X[0, column]), rtol=1e-12)
+        assert np.allclose(parts.sum(1), fitted.score_samples(moved) ** 2, rtol=1e-4)
+        both = moved.copy()
+        both[:, 5 if column == 4 else 4] = 3.0
+        assert (fitted.score_samples(both) < fitted.score_samples(moved)).all()
+        assert np.allclose(loaded.score_samples(moved), fitted.score_samples(moved), rtol=1e-5)
+    other = T.astype("float32" if dtype == "float64" else "float64")
+    assert np.allclose(fitted.score_samples(other), fitted.score_samples(T), rtol=1e-3)  # the same 0.1 in another type
+
+
+def test_constants_change_nothing_of_the_other_columns() -> None:
+    X, T = with_constants(400, 2), with_constants(50, 3)
+    fitted = detector(epochs=0, clean=True, latent_dim=2).fit(X)
+    alone = detector(epochs=0, clean=True, latent_dim=2).fit(X[:, :4])
+    assert np.allclose(fitted.score_samples(T), alone.score_samples(T[:, :4]), rtol=1e-3)
+
+
+def test_columns_that_are_rarely_other_keep_the_rate() -> None:
+    """Forty columns each of which moves in one of a thousand rows: new values are no rarer than the rate allows."""
+    draw = np.random.default_rng(0)
+    flagged = []
+    for seed in range(6):
+        X = np.concatenate([draw.normal(size=(2500, 3)), draw.random((2500, 40)) < 1e-3], axis=1)
+        fitted = detector(clean=True, epochs=1, random_state=seed, fpr=0.02).fit(X[:500])
+        flagged.append((fitted.predict(X[500:]) == -1).mean())
+    assert np.mean(flagged) < 0.03
+
+
+def test_no_columns_but_constants_are_planted_or_dropped() -> None:
+    X = with_constants(400, 4)
+    made = planted(X, 0)
+    assert (made[:, 4:] == X[:, 4:]).all()
+    assert (made[:, :4] != X[:, :4]).any(1).all()
+
+
+def test_a_move_counts_as_far_as_it_is_rare() -> None:
+    ordinary = np.arange(1.0, 101.0)
+    assert move_distance(ordinary, np.zeros((100, 3), bool)) == 200
+    moved = np.zeros((100, 3), bool)
+    moved[:10, 0] = moved[5:10, 1] = True
+    assert move_distance(ordinary, moved) == pytest.approx(np.quantile(ordinary, 0.9))

@@ -251,3 +251,55 @@ def test_one_ordinary_word_stands_against_all_others(ordinary: object, others: l
     note = next(note for note in report["data"]["notes"] if "everything else as anomalous" in note)
     assert all(repr(str(word).lower()) in note for word in (ordinary, *others))
     assert any("6 of 100 rows are anomalous" in note for note in report["data"]["notes"])
+
+
+def test_a_value_that_a_constant_column_never_held_is_flagged_and_named(tmp_path: Path) -> None:
+    """Numbers, texts, dates, truth values and empty columns; moved cells, cells of another type, and missing ones."""
+    draw = np.random.default_rng(0)
+
+    def table(n: int) -> pl.DataFrame:
+        usual = {"status": 0, "rate": 0.1, "firmware": "v1", "on": True, "day": "2024-01-31", "note": None}
+        varying = pl.DataFrame({"x": draw.normal(size=n), "kind": draw.choice(["a", "b"], n)})
+        return varying.with_columns(pl.lit(value).alias(name) for name, value in usual.items())
+
+    run, report, _ = fit(tmp_path, table(600))
+    assert "'status' holds one value in the rows learnt from, 0: any other is an anomaly" in report["data"]["notes"]
+    assert "'note' is empty in every row learnt from: any value in it is an anomaly" in report["data"]["notes"]
+    moved = {
+        "status": ("99", "0"),
+        "rate": ("0.1000001", "0.1"),
+        "firmware": ("v2", "v1"),
+        "on": ("false", "true"),
+        "day": ("2024-02-01", "2024-01-31"),
+        "note": ("look", "missing"),
+    }
+    new = table(40).cast(pl.String)
+    for row, (name, (seen, _)) in enumerate(moved.items()):
+        new[row, name] = seen
+    new[6, "status"] = "broken"  # text where numbers were
+    new[7, "firmware"] = None  # a text that is missing is a value of its own, as in a column of categories
+    new[8, "status"] = new[9, "day"] = new[10, "rate"] = None  # of these nothing is known
+    new.write_csv(tmp_path / "new.csv")
+    assert main(["apply", str(run), str(tmp_path / "new.csv"), "-o", str(tmp_path / "out")]) == 0
+    rows = scores(tmp_path / "out")
+    wanted = [(name, *cells) for name, cells in moved.items()]
+    wanted += [("status", "broken", "0"), ("firmware", "missing", "v1")]
+    found = [(row["column_1"], row["seen_1"], row["expected_1"]) for row in rows[:8]]
+    assert found == wanted
+    assert {row["flag"] for row in rows[:8]} == {"1"}
+    assert len({row["p_value"] for row in rows[:8]}) == 1
+    assert all(row["column_1"] in ("x", "kind") for row in rows[8:])
+    assert np.median([float(row["p_value"]) for row in rows[8:]]) > 0.2
+    notes = json.loads((tmp_path / "out" / "summary.json").read_text(encoding="utf-8"))["notes"]
+    assert "'status': missing in 1 row, filled with the median, 0" in notes
+    assert "'day' was 2024-01-31 in every row learnt from; 1 row differs, which is an anomaly" in notes
+
+
+def test_constants_take_no_part_in_what_is_planted_and_in_the_size_of_the_code(tmp_path: Path) -> None:
+    table = frame(400, 0).drop("bad")
+    more = table.with_columns(pl.lit(3).alias(f"same{i}") for i in range(20))
+    _, report, _ = fit(tmp_path, table)
+    (tmp_path / "more").mkdir()
+    _, other, _ = fit(tmp_path / "more", more)
+    assert report["params"]["latent_dim"] == other["params"]["latent_dim"]
+    assert abs(report["metrics"]["auroc"]["value"] - other["metrics"]["auroc"]["value"]) < 0.05

@@ -72,3 +72,15 @@ def test_a_series_shades_what_is_flagged():
     assert figure.axes[-1].patches[0].get_extents().width > 0
     dates = np.datetime64("2024-01-01") + np.arange(300).astype("timedelta64[h]")
     assert figures.series_scores(dates, values, scores, channels, names, np.inf, pieces, pieces)
+
+
+def test_a_long_series_shows_what_lasts_one_step():
+    times, values, same = np.arange(30_000.0), np.zeros((30_000, 1)), np.zeros(30_000, int)
+    values[12_345] = 7
+    values[20_001] = -3
+    figure = figures.series_scores(times, values, np.abs(values[:, 0]), np.abs(values), ["alarm"], 1.0, same, same)
+    for axes, wanted in ((figure.axes[0], {7, -3, 0}), (figure.axes[1], {7, 3, 0})):
+        x, y = axes.lines[0].get_data()
+        assert set(np.unique(y[~np.isnan(y)])) == wanted
+        assert {12_345, 20_001} <= set(x)
+        assert len(x) <= 4100

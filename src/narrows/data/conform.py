@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import polars as pl
 import polars.selectors as cs
 
 from narrows.errors import InputError
 
+from .cells import as_text
 from .columns import Column
 from .levels import CategoryColumn, ConstantColumn
 from .parse import as_type
@@ -97,10 +100,26 @@ def _temporal(series: pl.Series, want: pl.DataType) -> pl.Series:
 
 
 def _loosely(series: pl.Series, want: pl.DataType, decimal_comma: bool) -> pl.Series:
-    """Read text as the type of a constant where that works: its values are compared, and not used."""
-    if series.dtype != pl.String:
+    """Give a series the type of a constant where that works; of cells that it does not suit, none is refused.
+
+    Text of which some cells are of the type stays text, those cells written as the type is.
+    """
+    dated = (pl.Date, pl.Datetime)
+    if series.dtype in dated and want in dated:
+        return series.cast(want)
+    if series.dtype not in (pl.String, pl.Categorical, pl.Enum):
         return series
+    text = series.cast(pl.String)
     try:
-        return as_type(series, want, None, decimal_comma)
+        return as_type(text, want, None, decimal_comma)
     except InputError:
-        return series
+        return text.replace(dict(_readable(text, want, decimal_comma)))
+
+
+def _readable(text: pl.Series, want: pl.DataType, decimal_comma: bool) -> Iterator[tuple[str, str | None]]:
+    """Yield the different cells that can be read as a type, and how that type is written."""
+    for cell in text.drop_nulls().unique().to_list():
+        try:
+            yield cell, as_text(as_type(pl.Series([cell]), want, None, decimal_comma).cast(want))[0]
+        except InputError:
+            continue

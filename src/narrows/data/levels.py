@@ -7,9 +7,11 @@ from typing import ClassVar, Self
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from narrows.base_measure import Measure
 
+from .cells import as_text
 from .columns import Column, Floats
 from .dtypes import dtype_name
 
@@ -77,16 +79,23 @@ class CategoryColumn(Column):
 class ConstantColumn(Column):
     """A column of one value, or of none: it is left out and comes back at decode.
 
+    Where it is ``watched`` it has one number, 0 for the value of the fit and 1 for any other.
+
     Examples
     --------
     >>> column = ConstantColumn.fit(pl.Series("a", [7, 7]))
     >>> column.features, column.decode(np.zeros((3, 0))).to_list()
     ((), [7, 7, 7])
+    >>> from dataclasses import replace
+    >>> replace(column, watched=True).encode(pl.Series("a", [7, 8, None])).ravel().tolist()
+    [0.0, 1.0, 0.0]
     """
 
     kind: ClassVar[str] = "constant"
     value: str | float | int | None
     enum: tuple[str, ...] | None = None
+    missing: int = 0  # cells of the fit, beside the value
+    watched: bool = False
 
     @classmethod
     def fit(cls, series: pl.Series) -> Self:
@@ -94,26 +103,62 @@ class ConstantColumn(Column):
         known = series.drop_nulls()
         enum = tuple(series.dtype.categories.to_list()) if isinstance(series.dtype, pl.Enum) else None
         value = None if known.is_empty() else plain(known).item(0)
-        return cls(name=series.name, dtype=dtype_name(series.dtype), value=value, enum=enum)
+        kind, missing = dtype_name(series.dtype), series.null_count()
+        return cls(name=series.name, dtype=kind, value=value, enum=enum, missing=missing)
 
     @property
     def features(self) -> tuple[str, ...]:
-        """No encoded columns."""
-        return ()
+        """No encoded columns, or one where it is watched."""
+        return (self.name,) if self.watched else ()
 
     def measure(self) -> Measure:
-        """Say that nothing is encoded."""
-        return Measure("categorical", 0)
+        """Say that nothing is encoded, or whether the value is another one."""
+        return Measure("bernoulli", 1) if self.watched else Measure("categorical", 0)
 
-    def changed(self, series: pl.Series) -> int:
-        """Count the values that differ from the one of the fit."""
-        known = plain(series.drop_nulls())
-        alike = self.value is not None and (known.dtype == pl.String) == isinstance(self.value, str)
-        return int((known != self.value).sum()) if alike else len(known)
+    def filling(self) -> str | None:
+        """Return the value that a missing cell is read as, where it is watched; a missing text is one of its own."""
+        return self.words() if self.watched and self.value is not None and not self._missing_differs else None
+
+    def words(self) -> str:
+        """Return the value as it is named in a note."""
+        if self.value is None:
+            return "empty"
+        return shortened(self.value) if isinstance(self.value, str) else self._text()
+
+    def said(self) -> str:
+        """Say what becomes of the column."""
+        if self.value is None:
+            if self.watched:
+                return f"{self.name!r} is empty in every row learnt from: any value in it is an anomaly"
+            return f"{self.name!r} is left out: every value is missing; it comes back empty"
+        held = f"one value in the rows learnt from, {self.words()}"
+        held += f" (and {self.missing} missing)" if self.missing else ""
+        if self.watched:
+            return f"{self.name!r} holds {held}: any other is an anomaly"
+        return f"{self.name!r} is left out: {held}; it comes back at decode"
+
+    def differs(self, series: pl.Series) -> NDArray[np.bool_]:
+        """Say which cells differ from the value; a missing one does if it is text, and none was missing in the fit."""
+        series = series.fill_nan(None) if series.dtype.is_float() else series
+        missing = series.is_null().to_numpy()
+        known = plain(series)
+        text = known.dtype == pl.String
+        value = self._text() if text else self.value
+        alike = self.value is not None and text >= isinstance(self.value, str)
+        other = (known != value).fill_null(False).to_numpy() if alike else np.ones(len(series), bool)
+        return np.where(missing, self._missing_differs, other)
 
     def encode(self, series: pl.Series) -> Floats:
-        """Give nothing, shape ``(n, 0)``."""
-        return np.zeros((len(series), 0))
+        """Give nothing, shape ``(n, 0)``, or where it is watched whether the value is another one, ``(n, 1)``."""
+        return self.differs(series)[:, None].astype(np.float64) if self.watched else np.zeros((len(series), 0))
+
+    @property
+    def _missing_differs(self) -> bool:
+        return isinstance(self.value, str) and not self.missing
+
+    def _text(self) -> str:
+        """Return the value as a text file holds it."""
+        return str(as_text(self.decode(np.zeros((1, 1))))[0])
 
     def decode(self, values: Floats) -> pl.Series:
         """Repeat the value, once per row."""

@@ -65,6 +65,15 @@ class Schema(ABC):
         """What kind of numbers the columns of a table hold; nothing for what is no table."""
         return ()
 
+    @property
+    def varying_shape(self) -> tuple[int, ...]:
+        """The shape of one encoded row without the columns that held one value in the fit."""
+        return self.shape
+
+    def watching(self) -> Self:
+        """Return a schema that also encodes whether what was constant in the fit is another value now."""
+        return self
+
     def known(self, source: Source) -> NDArray[np.bool_] | None:
         """Say which encoded numbers of a table were there, shape ``(n, d)``; None for what has none missing."""
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
@@ -97,13 +97,26 @@ class TableSchema(Schema):
         """What kind of numbers the encoded columns hold, in their order; their widths add up to all of them."""
         return tuple(measure for column in self.columns if (measure := column.measure()).width)
 
+    @property
+    def varying_shape(self) -> tuple[int, ...]:
+        """The shape of one encoded row without the columns that hold one value."""
+        return (self.shape[0] - sum(isinstance(c, ConstantColumn) and c.watched for c in self.columns),)
+
+    def watching(self) -> Self:
+        """Return the schema in which a column of one value says whether a row holds another one."""
+        watched = {c: replace(c, watched=True) for c in self.columns if isinstance(c, ConstantColumn)}
+        said = {column.said(): other.said() for column, other in watched.items()}
+        notes = [said.get(note, note) for note in self.notes]
+        columns = [watched[c] if isinstance(c, ConstantColumn) else c for c in self.columns]
+        return self.build(columns, self.left_out, self.id_name, self.array, notes, self.decimal_comma)
+
     def known(self, source: Source) -> NDArray[np.bool_]:
         """Say which encoded numbers were there, shape ``(n, d)``; a missing category is a level that is there."""
         frame = self._frame(source)
         out = np.ones((len(frame), self.shape[0]), bool)
         start = 0
         for column in self.columns:
-            if len(column.features) == 1 and not isinstance(column, CategoryColumn):
+            if len(column.features) == 1 and column.filling() is not None:
                 series = frame[column.name]
                 series = series.fill_nan(None) if series.dtype.is_float() else series
                 out[:, start] = series.is_not_null().to_numpy()
@@ -156,10 +169,10 @@ class TableSchema(Schema):
                 shown = ", ".join("missing" if each is None else shortened(each) for each in levels)
                 held = f"{column.name!r}: {rows_hold(len(odd))} values not seen in the rows learnt from ({shown})"
                 said.append(f"{held}: encoded as zeros")
-            if isinstance(column, ConstantColumn) and (changed := column.changed(frame[column.name])):
-                held = "empty" if column.value is None else shortened(column.value)
+            if isinstance(column, ConstantColumn) and (changed := int(column.differs(frame[column.name]).sum())):
                 differ = "1 row differs" if changed == 1 else f"{changed} rows differ"
-                said.append(f"{column.name!r} was {held} in every row learnt from; {differ}, which is not used")
+                use = "which is an anomaly" if column.watched else "which is not used"
+                said.append(f"{column.name!r} was {column.words()} in every row learnt from; {differ}, {use}")
         known = {column.name for column in self.columns} | set(self.left_out)
         extra = [name for name in frame.columns if name not in known]
         if extra:

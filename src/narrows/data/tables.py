@@ -19,7 +19,7 @@ from .columns import Column, NumberColumn, WholeColumn
 from .conform import require_finite
 from .dtypes import SAFE
 from .fillings import FILLED
-from .levels import LONG, CategoryColumn, ConstantColumn, shortened
+from .levels import LONG, CategoryColumn, ConstantColumn
 from .source import Source, digest, row_numbers
 from .table_schema import TableSchema
 
@@ -121,13 +121,9 @@ class TableSource(Source):
             return None, f"{said}; they are JSON in a filled table"
         distinct, missing = _distinct(series), series.null_count()
         plural = "s" * (missing != 1)
-        if distinct == 0:
-            return ConstantColumn.fit(series), f"{name!r} is left out: every value is missing; it comes back empty"
-        if distinct == 1:
-            kept = f" (and {missing} missing)" if missing else ""
-            value = shortened(series.drop_nulls()[0])
-            said = f"{name!r} is left out: one value in the rows learnt from, {value}{kept}; it comes back at decode"
-            return ConstantColumn.fit(series), said
+        if distinct <= 1:
+            constant = ConstantColumn.fit(series)
+            return constant, constant.said()
         if dtype in (pl.String, pl.Categorical, pl.Enum):
             if distinct > (most := max(20, min(256, len(series) // 5))):
                 return None, f"{name!r} is left out: {distinct} different texts in {len(series)} rows (at most {most})"

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from .cells import as_text
 
-__all__ = ["date_text", "interval_of", "time_texts"]
+__all__ = ["date_text", "interval_of", "time_texts", "units_of"]
 
 
 def date_text(series: pl.Series, format: str) -> pl.Series:
@@ -51,9 +51,21 @@ def interval_of(stamps: pl.Series, interval: float) -> tuple[float, str]:
     >>> interval_of(pl.Series([datetime(2024, 1, 31, 12)]), 3.6e9), interval_of(pl.Series([1, 2]), 0.5)
     ((3600.0, '1:00:00'), (0.5, '0.5'))
     """
-    kind = stamps.dtype
-    if not kind.is_temporal():
+    if not stamps.dtype.is_temporal():
         return interval, f"{interval:g}"
-    a_second = {"ms": 1e3, "us": 1e6}.get(getattr(kind, "time_unit", "ns") or "us", 1e9)
-    seconds = interval * 86_400 if kind == pl.Date else interval / a_second
+    seconds = interval / units_of(stamps)
     return seconds, str(timedelta(seconds=seconds))
+
+
+def units_of(stamps: pl.Series) -> float:
+    """Return how many of the units that times are stored in make a second; 1 for numbers.
+
+    Examples
+    --------
+    >>> units_of(pl.Series([1.5]))
+    1.0
+    """
+    kind = stamps.dtype
+    if kind == pl.Date or not kind.is_temporal():
+        return 1 / 86_400 if kind == pl.Date else 1.0
+    return {"ms": 1e3, "us": 1e6}.get(getattr(kind, "time_unit", "ns") or "us", 1e9)

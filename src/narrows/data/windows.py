@@ -1,18 +1,30 @@
 """A series as pieces without gaps, and windows that stay inside them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from narrows.errors import InputError
 
-__all__ = ["Steps", "regular_steps", "spread", "window_starts"]
+__all__ = [
+    "Steps",
+    "drawn_starts",
+    "filled_between",
+    "grid_steps",
+    "regular_steps",
+    "step_means",
+    "window_starts",
+    "windows_at",
+]
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
+Examine = Callable[[NDArray[np.float32], Indices], NDArray[np.floating[Any]]]
 _EVEN, _GAP, _WIDE = 0.05, 1.5, 10.0  # share of a step that is jitter; steps that are a gap, where even and where not
+_NUMBERS = 1 << 22  # in the windows that are looked at together
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,53 +82,127 @@ def regular_steps(times: Floats) -> Steps:
         raise InputError("Times that do not increase", "two or more different times, in order")
     interval = float(np.median(apart))
     near = apart[apart <= _GAP * interval]
-    even = bool((np.abs(near - interval) <= _EVEN * interval).all())
-    gaps = apart > (_GAP if even else _WIDE) * interval
-    rows = np.concatenate([[0], np.cumsum(gaps)])
-    line = np.arange(len(times))
-    if even:
-        return Steps(times, rows, line, np.zeros(len(times)), line, interval, False)
+    if (np.abs(near - interval) > _EVEN * interval).any():
+        return grid_steps(times, interval)
+    rows, line = np.concatenate([[0], np.cumsum(apart > _GAP * interval)]), np.arange(len(times))
+    return Steps(times, rows, line, np.zeros(len(times)), line, interval, False)
+
+
+def grid_steps(times: Floats, interval: float) -> Steps:
+    """Return steps at the multiples of an interval, so that a series has the same ones wherever it begins.
+
+    Before the first row of a piece, and after its last, that row stands, by half an interval at most.
+
+    Examples
+    --------
+    >>> steps = grid_steps(np.array([0.8, 1.5, 3.4, 30.0]), 1.0)
+    >>> steps.times.tolist(), steps.pieces.tolist(), steps.of_row.tolist()
+    ([1.0, 2.0, 3.0, 30.0], [0, 0, 0, 1], [0, 1, 2, 3])
+    """
+    rows = np.concatenate([[0], np.cumsum(np.diff(times) > _WIDE * interval)])
     starts, ends = np.flatnonzero(np.diff(rows, prepend=-1)), np.flatnonzero(np.diff(rows, append=rows[-1] + 1))
-    counts = np.floor((times[ends] - times[starts]) / interval + 1e-9).astype(int) + 1
+    near = np.rint(times / interval).astype(int)
+    counts = near[ends] - near[starts] + 1
     pieces = np.repeat(np.arange(len(starts)), counts)
-    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    grid = times[starts][pieces] + interval * within
+    first = np.cumsum(counts) - counts
+    grid = interval * (near[starts][pieces] + np.arange(counts.sum()) - first[pieces])
     low = np.clip(np.searchsorted(times, grid, "right") - 1, starts[pieces], np.maximum(ends - 1, starts)[pieces])
     after = np.minimum(low + 1, ends[pieces])
     share = np.divide(grid - times[low], times[after] - times[low], out=np.zeros(len(grid)), where=after > low)
-    first = (np.cumsum(counts) - counts)[rows]
-    of_row = first + np.minimum(np.rint((times - times[starts][rows]) / interval).astype(int), counts[rows] - 1)
-    return Steps(grid, pieces, low, np.clip(share, 0, 1), of_row, interval, True)
+    return Steps(grid, pieces, low, np.clip(share, 0, 1), first[rows] + near - near[starts][rows], interval, True)
 
 
-def window_starts(pieces: Indices, window: int, stride: int) -> Indices:
-    """Return where windows begin, none of which leaves its piece; the last of a piece ends with it.
+def filled_between(values: Floats, known: NDArray[np.bool_], times: Floats, pieces: Indices) -> Floats:
+    """Return values of rows (n, c) with what is not known filled between its neighbours in time, inside its piece.
 
-    Examples
-    --------
-    >>> window_starts(np.array([0, 0, 0, 0, 0, 0, 1, 1, 2, 2, 2]), 3, 2).tolist()
-    [0, 2, 3, 8]
-    """
-    found = [np.zeros(0, np.intp)]
-    edges = np.flatnonzero(np.diff(pieces, prepend=-2, append=-2))
-    for low, high in pairwise(edges):
-        if high - low >= window:
-            found.append(np.unique(np.append(np.arange(low, high - window + 1, stride), high - window)))
-    return np.concatenate(found)
-
-
-def spread(parts: Floats, starts: Indices, steps: int) -> Floats:
-    """Return the mean over the windows that cover each step, (steps, c), of what they say of it, (windows, window, c).
-
-    Steps that no window covers are NaN.
+    What has no known neighbour in its piece stays as it is.
 
     Examples
     --------
-    >>> spread(np.array([[[1.0], [2.0]], [[4.0], [6.0]]]), np.array([0, 1]), 4).ravel().tolist()
-    [1.0, 3.0, 6.0, nan]
+    >>> known, times = np.array([[True], [False], [True], [False]]), np.array([0.0, 1.0, 3.0, 9.0])
+    >>> filled_between(np.array([[1.0], [0.0], [4.0], [0.0]]), known, times, np.zeros(4, int)).T
+    array([[1., 2., 4., 4.]])
     """
-    total, count = np.zeros((steps, parts.shape[2])), np.zeros(steps)
-    for offset in range(parts.shape[1]):  # starts differ, so that no step comes twice
-        total[starts + offset] += parts[:, offset]
-        count[starts + offset] += 1
+    made = values.copy()
+    for column in np.flatnonzero(~known.all(0)):
+        for piece in np.unique(pieces[~known[:, column]]):
+            own = pieces == piece
+            there, gone = own & known[:, column], own & ~known[:, column]
+            if there.any():
+                made[gone, column] = np.interp(times[gone], times[there], values[there, column])
+    return made
+
+
+def window_starts(pieces: Indices, window: int) -> Indices:
+    """Return every step at which a window begins that does not leave its piece.
+
+    Examples
+    --------
+    >>> window_starts(np.array([0, 0, 0, 0, 0, 1, 1, 2, 2, 2]), 3).tolist()
+    [0, 1, 2, 7]
+    """
+    last = max(0, len(pieces) - window + 1)
+    return np.flatnonzero(pieces[:last] == pieces[len(pieces) - last :])
+
+
+def drawn_starts(starts: Indices, most: int, seed: int) -> Indices:
+    """Return at most so many starts, drawn at random: at equal distances some phases of a period would never be seen.
+
+    Examples
+    --------
+    >>> drawn_starts(np.arange(3), 4, 0).tolist(), len(drawn_starts(np.arange(100), 4, 0))
+    ([0, 1, 2], 4)
+    """
+    return starts if len(starts) <= most else np.sort(np.random.default_rng(seed).choice(starts, most, replace=False))
+
+
+def windows_at(values: Floats, starts: Indices, window: int) -> NDArray[np.float32]:
+    """Return windows (n, window, c) of a series (m, c).
+
+    Examples
+    --------
+    >>> windows_at(np.arange(4.0)[:, None], np.array([0, 2]), 2).tolist()
+    [[[0.0], [1.0]], [[2.0], [3.0]]]
+    """
+    return np.asarray(values[starts[:, None] + np.arange(window)], np.float32)
+
+
+def step_means(values: Floats, starts: Indices, part: Indices, window: int, examine: Examine) -> Floats:
+    """Return the mean over windows of what they say of each step, (m, k); NaN at steps of which none says anything.
+
+    A window says something of the steps of the part of time in which it ends, so that what comes later changes nothing
+    of an earlier part; windows are looked at some at a time.
+
+    Parameters
+    ----------
+    values : ndarray, shape (m, c)
+        A series.
+    starts : ndarray, shape (n,)
+        Where windows begin.
+    part : ndarray, shape (m,)
+        The part of time that a step belongs to.
+    window : int
+        Steps of a window.
+    examine : callable
+        What windows (n, window, c), which begin at some starts (n,), say of their steps, (n, window, k).
+
+    Examples
+    --------
+    >>> line = np.array([[1.0], [2.0], [3.0], [4.0]])
+    >>> largest = lambda rows, starts: np.repeat(rows.max(1, keepdims=True), 2, axis=1)
+    >>> step_means(line, np.array([0, 1]), np.array([0, 0, 0, 0]), 2, largest).ravel().tolist()
+    [2.0, 2.5, 3.0, nan]
+    >>> step_means(line, np.array([0, 1, 2]), np.array([0, 0, 1, 1]), 2, largest).ravel().tolist()
+    [2.0, 2.0, 3.5, 4.0]
+    """
+    total, count = np.zeros((0, 0)), np.zeros(len(values))
+    size = max(1, _NUMBERS // (window * values.shape[1]))
+    for low in range(0, len(starts), size):
+        some = starts[low : low + size]
+        said = examine(windows_at(values, some, window), some)
+        total = total if total.size else np.zeros((len(values), said.shape[2]))
+        for offset in range(window):  # starts differ, so that no step comes twice
+            own = part[some + offset] == part[some + window - 1]
+            total[some[own] + offset] += said[own, offset]
+            count[some[own] + offset] += 1
     return np.divide(total, count[:, None], out=np.full_like(total, np.nan), where=count[:, None] > 0)

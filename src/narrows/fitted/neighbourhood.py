@@ -1,16 +1,36 @@
 """How far a row is from the rows of the fit, seen through an autoencoder."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Neighbourhood", "reference_rows"]
+__all__ = ["Neighbourhood", "Overlap", "reference_places"]
 
 Floats = NDArray[Any]
+Indices = NDArray[np.intp]
 _ROWS, _NUMBERS = 8192, 5_000_000  # rows that are compared with, and numbers of all of them together
 _PART = 1 << 22  # numbers of the differences that are held at once
 _NOISE = 1e-5  # of the size of a typical row: differences that small are those of rounding
+
+
+class Overlap(NamedTuple):
+    """Where windows of a series begin: those that are looked at, and the reference rows, which lie in the same series.
+
+    Examples
+    --------
+    >>> Overlap(np.array([0, 7]), np.array([2, 3, 8]), 4).most()
+    2
+    """
+
+    starts: Indices
+    reference: Indices  # increasing
+    window: int
+
+    def most(self) -> int:
+        """Return the largest count of reference rows that share a step with one window."""
+        low, high = (np.searchsorted(self.reference, self.starts + end) for end in (1 - self.window, self.window))
+        return int((high - low).max(initial=0))
 
 
 class Neighbourhood:
@@ -45,13 +65,17 @@ class Neighbourhood:
         self.least = _NOISE**2 * float(np.square(joint).sum(1).mean())
         self.tree = NearestNeighbors(algorithm="brute" if joint.shape[1] > 24 else "kd_tree").fit(joint)
 
-    def distances(self, rows: Floats, made: Floats, *, itself: bool = False) -> tuple[Floats, Floats]:
+    def distances(
+        self, rows: Floats, made: Floats, *, itself: bool = False, overlap: Overlap | None = None
+    ) -> tuple[Floats, Floats]:
         """Return the squared distance of every row, (n,), and the mean of its nearest rows, (n, d).
 
-        With ``itself``, a reference row equal to the row does not count, once: the row is one of them.
+        With ``itself``, a reference row equal to the row does not count, once: the row is one of them. With
+        ``overlap``, reference rows that overlap the row do not count: a window of a series is like the one that begins
+        a step later, however strange both are (the exclusion zone of Yeh et al. 2016).
         """
         joint = np.concatenate([made, self.weight * (rows - made)], axis=1)
-        index = self._nearest(joint, itself)
+        index = self._nearest(joint, itself) if overlap is None else self._nearest_apart(joint, overlap)
         kind = np.result_type(rows, np.float32)
         squared, near = np.empty(len(rows), kind), np.empty(rows.shape, kind)
         step = max(1, _PART // max(1, index.shape[1] * rows.shape[1]))
@@ -64,9 +88,9 @@ class Neighbourhood:
             squared[some] = np.where(apart > self.least, apart, 0)
         return squared, near
 
-    def _nearest(self, joint: Floats, itself: bool) -> NDArray[np.intp]:
+    def _nearest(self, joint: Floats, itself: bool) -> Indices:
         most = len(self.rows)
-        found: NDArray[np.intp]
+        found: Indices
         if not itself or most == 1:
             found = self.tree.kneighbors(joint, self.k, return_distance=False)
             return found
@@ -76,16 +100,23 @@ class Neighbourhood:
         found = np.where(same[:, None], index[:, 1:], index[:, :-1])
         return found
 
+    def _nearest_apart(self, joint: Floats, overlap: Overlap) -> Indices:
+        count = min(self.k + overlap.most(), len(self.rows))
+        index = self.tree.kneighbors(joint, count, return_distance=False)
+        own = np.abs(overlap.reference[index] - overlap.starts[:, None]) < overlap.window
+        nearest: Indices = np.take_along_axis(index, np.argsort(own, axis=1, kind="stable"), axis=1)
+        return nearest[:, : self.k]
 
-def reference_rows(rows: Floats, seed: int) -> Floats:
-    """Return the rows to compare with as float32: all of them, or as many as are quick to search, drawn at random.
+
+def reference_places(shape: tuple[int, ...], seed: int) -> Indices:
+    """Return which of rows (n, ...) to compare with: all of them, or as many as are quick to search, drawn at random.
 
     Examples
     --------
-    >>> reference_rows(np.zeros((9000, 3)), 0).shape
-    (8192, 3)
+    >>> len(reference_places((9000, 3), 0))
+    8192
     """
-    most = max(256, min(_ROWS, _NUMBERS // (2 * max(1, int(np.prod(rows.shape[1:]))))))
-    if len(rows) > most:
-        rows = rows[np.sort(np.random.default_rng(seed).permutation(len(rows))[:most])]
-    return rows.astype(np.float32)
+    most = max(256, min(_ROWS, _NUMBERS // (2 * max(1, int(np.prod(shape[1:]))))))
+    if shape[0] <= most:
+        return np.arange(shape[0])
+    return np.sort(np.random.default_rng(seed).permutation(shape[0])[:most])

@@ -86,6 +86,10 @@ class AnomalyJourney(RowsJourney):
         held_rows = np.concatenate([held.ids.astype(int), strange])
         return _bare(source.take(learn.ids.astype(int))), source.take(held_rows), where
 
+    def schema_of(self, learn: Source) -> Schema:
+        """Return how rows become numbers; a value that a constant column never held is one of them."""
+        return learn.fit_schema().watching()
+
     def learnable(self, source: Source) -> Source:
         """Return the ordinary rows, where labels say which those are."""
         if source.labels is None:

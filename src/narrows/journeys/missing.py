@@ -6,7 +6,7 @@ from narrows.data import Schema, Source
 from narrows.data.fillings import FILLED, filled_words
 from narrows.tasks.base import Task
 
-__all__ = ["as_treated", "counted", "gaps"]
+__all__ = ["as_treated", "between_neighbours", "counted", "gaps"]
 
 
 def as_treated(task: Task, notes: Sequence[str]) -> list[str]:
@@ -15,6 +15,13 @@ def as_treated(task: Task, notes: Sequence[str]) -> list[str]:
     if not task.reads_missing:
         return found
     return [f"{note.partition(FILLED)[0]}: of no price there" if FILLED in note else note for note in found]
+
+
+def between_neighbours(notes: Sequence[str]) -> list[str]:
+    """Return notes of a series, whose missing values are filled between their neighbours in time."""
+    return [
+        f"{note.partition(FILLED)[0]}, filled between neighbours in time" if FILLED in note else note for note in notes
+    ]
 
 
 def gaps(schema: Schema, source: Source) -> tuple[str, ...]:

@@ -66,10 +66,10 @@ class RowsJourney(Journey):
         source = self.open(request.data, start)
         if request.valid is None:
             learn, held, where = self.divide(source, seed_of(task.random_state))
-            schema, notes = start or learn.fit_schema(), source.notes
+            schema, notes = start or self.schema_of(learn), source.notes
         else:
             learn, where = self.learnable(source), "validation"
-            schema = start or learn.fit_schema()
+            schema = start or self.schema_of(learn)
             held, notes = self.own_rows(request.valid, schema, learn)
         of_columns = schema.told(source) if start is None else gaps(schema, source)
         said = as_treated(task, (*notes, *of_columns, *schema.warnings(source)))
@@ -173,6 +173,10 @@ class RowsJourney(Journey):
         """Return rows to learn from, rows to measure on, and what the latter are."""
         return split(source, seed)
 
+    def schema_of(self, learn: Source) -> Schema:
+        """Return how rows become numbers, from those that are learnt from."""
+        return learn.fit_schema()
+
     def put(
         self, task: Task, schema: Schema, source: Source, X: Any, folder: Path, *, fresh: bool = False
     ) -> list[Path]:
@@ -202,7 +206,7 @@ def settle(task: Task, request: Request, X: Any, schema: Schema, *, labelled: bo
         raise InputError(came, "--image-shape for tables whose rows are flattened images", "leave it out")
     if schema.measures:
         task.read_columns(schema.measures)
-    for name, value in task.suited(X.shape[1:]).items():
+    for name, value in task.suited(schema.varying_shape).items():
         if name not in request.given:
             task.set_params(**{name: value})
 

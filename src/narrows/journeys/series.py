@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, NamedTuple, cast
 
 import numpy as np
 import polars as pl
@@ -12,22 +12,33 @@ import polars as pl
 from narrows.data import Schema, Source, read, schema_from_json
 from narrows.data.table_schema import TableSchema
 from narrows.data.tables import TableSource
-from narrows.data.times import interval_of, time_texts
-from narrows.data.windows import Steps, regular_steps, spread, window_starts
+from narrows.data.times import interval_of, time_texts, units_of
+from narrows.data.windows import (
+    Steps,
+    drawn_starts,
+    filled_between,
+    grid_steps,
+    regular_steps,
+    step_means,
+    window_starts,
+    windows_at,
+)
 from narrows.errors import InputError
-from narrows.journeys.anomaly import labelled
+from narrows.fitted.dependence import correlation_time, independent
+from narrows.journeys.anomaly import labelled, reasons
 from narrows.journeys.base import Journey, Judged, Request, Say
-from narrows.journeys.missing import counted, gaps
+from narrows.journeys.missing import between_neighbours, counted, gaps
 from narrows.journeys.outputs import write_table
 from narrows.journeys.series_evidence import Part, evaluation
 from narrows.params import param
 from narrows.tasks.base import Task
+from narrows.training.seeds import seed_of
 
 __all__ = ["SeriesJourney"]
 
 _PARTS = (0.6, 0.8)  # of the time is learnt from; what follows sets the threshold, up to ...; the rest is measured on
 _NEAR = 0.05  # share by which the interval of new steps may differ from that of the fit
-_FEW, _MOST = 200, 20_000  # windows that are learnt from
+_MOST = 20_000  # windows that are learnt from
 
 
 @dataclass(frozen=True)
@@ -41,11 +52,20 @@ class Read:
     notes: tuple[str, ...]
 
 
+class Look(NamedTuple):
+    """What windows say of the steps of a series: the score of every channel (m, channels), and why, (m, numbers)."""
+
+    scores: np.ndarray  # whose squares add up to that of the step
+    parts: np.ndarray  # of the squared score
+    expected: np.ndarray  # the numbers that the nearest windows of the fit have there
+
+
 class SeriesJourney(Journey):
     """A table with a time column, ``--time COLUMN``, and one column for each channel.
 
-    The first 60 % of the time is learnt from, the next 20 % sets the threshold, the rest is measured on; no window
-    crosses from one part to the next, or a gap. Unevenly spaced rows are interpolated to a grid.
+    The first 60 % of the time is learnt from, the next 20 % sets the threshold, the rest is measured on. No window that
+    is learnt from crosses into another part, and none a gap; a step is scored by the windows that end in its own part,
+    as by somebody who does not know what comes later. Unevenly spaced rows are interpolated to a grid.
     """
 
     serves: ClassVar[tuple[str, ...]] = ("anomaly",)
@@ -66,11 +86,11 @@ class SeriesJourney(Journey):
         m, edges = len(made.steps), [int(share * len(made.steps)) for share in _PARTS]
         self.part = np.searchsorted(edges, np.arange(m), "right")
         rows = np.flatnonzero(self.part[made.steps.of_row] == 0)
-        schema = made.source.take(rows).fit_schema()
+        schema = made.source.take(rows).fit_schema().watching()
         self.made, self.task, self.schema = made, task, schema
-        self.values = made.steps.at(schema.encode(made.source))
-        self.pieces = np.cumsum(np.diff(made.steps.pieces + self.part * m, prepend=0) != 0)
-        notes = [*made.notes, *schema.told(made.source), *schema.warnings(made.source), *self._train(task, request)]
+        self.values = self._values(made)
+        told = between_neighbours(schema.told(made.source))
+        notes = [*made.notes, *told, *schema.warnings(made.source), *self._train(task, request)]
         for note in notes:
             say(note)
         held = int((self.part[made.steps.of_row] == 2).sum())
@@ -89,27 +109,31 @@ class SeriesJourney(Journey):
 
     def _train(self, task: Any, request: Request) -> list[str]:
         """Fit to windows of the first part, set the threshold by the steps of the second, and say what was passed."""
-        learnt = int((self.part == 0).sum())
-        stride = max(1, min(self.window // 4, learnt // _FEW), learnt // _MOST)
-        starts = window_starts(self.pieces, self.window, stride)
+        m, pieces = len(self.made.steps), self.made.steps.pieces
+        starts = window_starts(3 * pieces + self.part, self.window)
         kinds = self.part[starts]
         if min(int((kinds == kind).sum()) for kind in range(3)) == 0:
-            came = f"{len(self.made.steps)} steps do not hold windows of {self.window} in each of three parts"
-            hint = f"--window {max(2, len(self.made.steps) // 12)}"
+            came = f"{m} steps do not hold windows of {self.window} in each of three parts"
+            hint = f"--window {max(2, m // 12)}"
             raise InputError(came, f"{5 * self.window} steps or more without gaps, or shorter windows", hint)
         odd = self._labels()[starts[:, None] + np.arange(self.window)].any(1)
-        starts, kinds = starts[~odd], kinds[~odd]
-        if min(int((kinds == kind).sum()) for kind in (0, 1)) < 2:
+        learnt, aside = (starts[~odd & (kinds == kind)] for kind in (0, 1))
+        if min(len(learnt), len(aside)) < 2:
             raise InputError("Nearly all windows hold a step labelled as anomalous", "ordinary windows in each part")
-        rows = _windows(self.values, starts, self.window)
+        seed = seed_of(task.random_state)
+        learnt, aside = (drawn_starts(each, _MOST, seed) for each in (learnt, aside))
+        rows, others = (windows_at(self.values, each, self.window).reshape(len(each), -1) for each in (learnt, aside))
         if "latent_dim" not in request.given:
-            task.set_params(**task.suited(rows.shape[1:]))
-        task.fit(rows[kinds == 0], aside=rows[kinds == 1])
-        self.scores = self._score(self.values, self.pieces)
-        total = self._total(self.scores)
+            varying = self.schema.varying_shape[0] / self.schema.shape[0]  # of what a window holds
+            task.set_params(**task.suited((round(varying * rows.shape[1]),)))
+        task.fit(rows, aside=others, starts=learnt, window=self.window)
+        self.looks = self._look(self.values)
+        total = self._total(self.looks.scores)
         known = np.isfinite(total)
-        task.n_set_aside_ -= int((kinds == 1).sum()) - len(task.calibration_)  # windows; steps set the threshold
-        task.calibrate(total[known & (self.part == 1) & (self._labels() == 0)])
+        task.n_set_aside_ -= len(others) - len(task.calibration_)  # windows; steps set the threshold
+        steps = total[known & (self.part == 1) & (self._labels() == 0)]
+        task.calibrate(steps)
+        task.calibration_ = independent(task.calibration_, correlation_time(steps))
         if task.contamination is not None:
             task.contaminated_ = float(np.quantile(-total[known], task.contamination))
         lost = int((~known[self.made.steps.of_row]).sum())
@@ -120,18 +144,21 @@ class SeriesJourney(Journey):
     def judge(self) -> Judged:
         """Measure on the last part of the time."""
         names = _names(self.schema)
-        part = Part(self.values, self.pieces, self.part, self.window, self._groups())
+        part = Part(self.values, self.made.steps.pieces, self.part, self.window, self._groups())
         labels = None if self.made.source.labels is None else self._labels()
-        return Judged(evaluation(self.task, part, self._score, labels, names, _clock(self.made)), None)
+        found = evaluation(self.task, part, lambda values: self._look(values).scores, labels, names, _clock(self.made))
+        return Judged(found, None)
 
     def write(self, folder: Path) -> list[Path]:
         """Write the scores of all rows."""
         parts = np.array(["learnt", "threshold", "held-out"])[self.part]
-        return [self._put(self.made, self.scores, folder, parts)]
+        return [self._put(self.made, self.looks, folder, parts)]
 
     def card(self) -> dict[str, Any]:
         """Return the schema of the channels, and the interval of the steps."""
-        return {"schema": self.schema.to_json(), "interval": interval_of(self.made.stamps, self.made.steps.interval)}
+        steps = self.made.steps
+        interval = interval_of(self.made.stamps, steps.interval)
+        return {"schema": self.schema.to_json(), "interval": interval, "resampled": steps.resampled}
 
     def apply(self, task: Any, card: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
         """Write the scores of a new series."""
@@ -142,10 +169,15 @@ class SeriesJourney(Journey):
         if abs(found - fitted) > _NEAR * fitted:
             came = f"{made.source.name!r} has a step every {words}, and the model was fitted to one every {said}"
             raise InputError(came, "the interval of the fit", f"rows every {said}, or a fit to rows such as these")
-        for note in (*made.notes, *self.schema.warnings(made.source), *gaps(self.schema, made.source)):
+        if made.steps.resampled or card.get("resampled"):  # on the grid of the fit, whatever else the file holds
+            times = _times(made.stamps, made.source.name)
+            made = replace(made, steps=grid_steps(times, fitted * units_of(made.stamps)))
+        told = between_neighbours(gaps(self.schema, made.source))
+        for note in (*made.notes, *self.schema.warnings(made.source), *told):
             say(note)
-        values = made.steps.at(self.schema.encode(made.source))
-        return [self._put(made, self._score(values, made.steps.pieces), out, None)]
+        self.made, self.part = made, np.zeros(len(made.steps), int)
+        values = self._values(made)
+        return [self._put(made, self._look(values), out, None)]
 
     def _read(self, data: str, schema: Schema | None) -> Read:
         """Return a series in the order of time, without its column of times and labels."""
@@ -179,14 +211,28 @@ class SeriesJourney(Journey):
         bare = replace(source, frame=source.frame.drop(self.time), id_columns=others, notes=())
         return Read(bare, stamps, source.formats.get(str(self.time)), steps, tuple(kept))
 
-    def _score(self, values: np.ndarray, pieces: np.ndarray) -> np.ndarray:
-        """Return the score of every channel at every step, (m, channels); their squares add up to a step's."""
-        starts = window_starts(pieces, self.window, max(1, self.window // 8))
+    def _values(self, made: Read) -> np.ndarray:
+        """Return the encoded numbers of a series at its steps, (m, c); missing ones lie between their neighbours."""
+        values, known = self.schema.encode(made.source), self.schema.known(made.source)
+        if known is None or known.all():
+            return made.steps.at(values)
+        pieces = (3 * made.steps.pieces + self.part)[made.steps.of_row]  # no part knows what comes later
+        return made.steps.at(filled_between(values, known, _times(made.stamps, made.source.name), pieces))
+
+    def _look(self, values: np.ndarray) -> Look:
+        """Return the score of every channel at every step, and why."""
+        starts = window_starts(self.made.steps.pieces, self.window)
         if not len(starts):
             raise InputError(f"{len(values)} steps hold no window of {self.window} without a gap", "a longer series")
-        rows = _windows(values, starts, self.window)
-        parts = self.task.examine(rows, fresh=True)[1].contributions.reshape(len(starts), self.window, -1)
-        return np.sqrt(spread(np.add.reduceat(parts * self.window, self._groups(), axis=2), starts, len(values)))
+        both = step_means(values, starts, self.part, self.window, self._examined)
+        parts, expected = np.split(both, 2, axis=1)
+        return Look(np.sqrt(np.add.reduceat(parts, self._groups(), axis=1)), parts, expected)
+
+    def _examined(self, windows: np.ndarray, starts: np.ndarray) -> np.ndarray:
+        """Return what every number adds to the squared score of its step, and what was expected, (n, window, 2 c)."""
+        found = self.task.examine(windows.reshape(len(windows), -1), fresh=True, starts=starts)[1]
+        parts, expected = (part.reshape(windows.shape) for part in found)
+        return np.concatenate([parts * self.window, expected], axis=2)
 
     def _groups(self) -> np.ndarray:
         """Return where each channel's features begin."""
@@ -207,9 +253,9 @@ class SeriesJourney(Journey):
         total: np.ndarray = np.sqrt(np.square(scores).sum(1))
         return total
 
-    def _put(self, made: Read, scores: np.ndarray, folder: Path, parts: np.ndarray | None) -> Path:
-        """Write series_scores.csv: time, score, p-value, flag, part, and the score of every channel."""
-        rows = scores[made.steps.of_row]
+    def _put(self, made: Read, looks: Look, folder: Path, parts: np.ndarray | None) -> Path:
+        """Write series_scores.csv: time, score, p-value, flag, part, the score of every channel, and the reasons."""
+        rows, shares, expected = (each[made.steps.of_row] for each in looks)
         total = self._total(rows)
         known = np.isfinite(total)
         found = self.task.columns(-np.where(known, total, 0.0))
@@ -218,6 +264,9 @@ class SeriesJourney(Journey):
             columns["part"] = pl.Series(parts[made.steps.of_row].tolist())
         for name, values in zip(_names(self.schema), rows.T, strict=True):
             columns[f"score_{name}"] = pl.Series(values).fill_nan(None)
+        if isinstance(self.schema, TableSchema):
+            why = reasons(self.schema, made.source, np.nan_to_num(shares), np.nan_to_num(expected))
+            columns |= {name: values.set(pl.Series(~known), None) for name, values in why.items()}
         return write_table(columns, folder / "series_scores.csv", time_texts(made.stamps, made.form), str(self.time))
 
 
@@ -241,9 +290,3 @@ def _clock(made: Read) -> np.ndarray:
 
 def _names(schema: Any) -> list[str]:
     return [column.name for column in schema.columns if column.features]
-
-
-def _windows(values: np.ndarray, starts: np.ndarray, window: int) -> np.ndarray:
-    """Return windows as rows, (n, window * c), float32."""
-    made = values[starts[:, None] + np.arange(window)].astype(np.float32)
-    return made.reshape(len(starts), -1)

@@ -8,8 +8,9 @@ import numpy as np
 
 from narrows import metrics
 from narrows.baselines import PCAResidual, rolling_z
-from narrows.data.windows import spread, window_starts
+from narrows.data.windows import drawn_starts, step_means, window_starts, windows_at
 from narrows.fitted import conformal
+from narrows.fitted.dependence import correlation_time, independent
 from narrows.fitted.fence import teaching, trusted
 from narrows.tasks.anomaly_evidence import flags_of
 from narrows.tasks.base import Evaluation, Metric, Picture
@@ -30,16 +31,11 @@ class Part:
     window: int
     groups: np.ndarray  # where the columns of each channel begin
 
-    def windows(self, stride: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return windows (n, window, c) and where they begin."""
-        starts = window_starts(self.pieces, self.window, stride)
-        return self.values[starts[:, None] + np.arange(self.window)], starts
-
 
 def evaluation(
     task: Any,
     series: Part,
-    score: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    score: Callable[[np.ndarray], np.ndarray],
     labels: np.ndarray | None,
     names: Sequence[str],
     times: np.ndarray,
@@ -49,18 +45,18 @@ def evaluation(
     All learn from the same steps, and their thresholds come from the same steps, each without what it finds far outside
     as the detector does; ``score`` gives (m, channels).
     """
-    real = score(series.values, series.pieces)
+    real = score(series.values)
     labelled = labels is not None and 0 < labels[series.part == 2].sum() < (series.part == 2).sum()
     if labelled:
         judged, marks = series, np.asarray(labels)
     else:
         judged, marks = plant(series, 0)
-    parts = real if labelled else score(judged.values, judged.pieces)
+    parts = real if labelled else score(judged.values)
     kind = "anomalous steps" if labelled else "planted anomalies"
     scores = {_OURS: np.sqrt(np.square(parts).sum(1))}
     scores["a rolling z-score"] = rolling_z(judged.values, judged.pieces, series.window).max(1)
     odd = np.zeros(len(series.values), bool) if labels is None else np.asarray(labels) > 0
-    scores["PCA of windows"] = _principal(series, judged, odd, clean=task.clean)
+    scores["PCA of windows"] = _principal(series, judged, odd, task.seed_, clean=task.clean)
     known = np.isfinite(scores[_OURS])
     held, aside = known & (series.part == 2), known & (series.part == 1) & (marks == 0)
     truth = marks[held]
@@ -83,7 +79,7 @@ def evaluation(
     pictures = _pictures(series, real, names, times, -task.offset_, truth, shown, kind)
     told = {"" if name == _OURS else name: each for name, each in shown.items()}
     record = flags_of(task, truth, told, own, drawn=("scores", "series"), unit="step")
-    notes = [*_notes(task, labelled), record["said"]]
+    notes = [*_notes(task, labelled, int(aside.sum())), record["said"]]
     return Evaluation(metric, numbers, "auroc", rival, int(held.sum()), comparison, pictures, notes, flags=record)
 
 
@@ -95,14 +91,15 @@ def plant(series: Part, seed: int) -> tuple[Part, np.ndarray]:
     """
     draw, values = np.random.default_rng(seed), series.values.copy()
     marks = np.zeros(len(values), int)
-    starts = window_starts(np.where(series.part == 2, series.pieces, -1 - np.arange(len(values))), series.window, 1)
+    starts = window_starts(np.where(series.part == 2, series.pieces, -1 - np.arange(len(values))), series.window)
     length, last, kind = max(2, series.window // 4), -1, 0
     spread_of = np.maximum(series.values.std(0), 1e-9)
+    varying = np.flatnonzero(np.ptp(series.values[series.part == 0], axis=0) > 0)
     for start in starts:
         if start < last:
             continue
         low = start + int(draw.integers(0, series.window - length + 1))
-        some, column = slice(low, low + length), int(draw.integers(values.shape[1]))
+        some, column = slice(low, low + length), int(varying[draw.integers(len(varying))])
         other = int(starts[draw.integers(len(starts))])
         made = (
             values[some, column] + 2 * draw.choice([-1.0, 1.0]) * spread_of[column],
@@ -115,24 +112,27 @@ def plant(series: Part, seed: int) -> tuple[Part, np.ndarray]:
 
 
 def _calibration(strange: np.ndarray, *, clean: bool) -> list[float]:
-    """Return the sorted scores that set a threshold, without those far outside if not ``clean``."""
+    """Return the sorted scores that set a threshold, as the detector's do: without those far outside if not clean."""
     kept: list[float] = np.sort(strange if clean else strange[trusted(strange)]).tolist()
-    return kept
+    return independent(kept, correlation_time(strange))
 
 
-def _principal(series: Part, judged: Part, odd: np.ndarray, *, clean: bool) -> np.ndarray:
+def _principal(series: Part, judged: Part, odd: np.ndarray, seed: int, *, clean: bool) -> np.ndarray:
     """Return the residual of principal components of windows, step by step, learnt from windows without odd steps."""
-    windows, starts = series.windows(max(1, series.window // 8))
-    plain = (series.part[starts] == 0) & ~odd[starts[:, None] + np.arange(series.window)].any(1)
-    learnt = windows[plain].reshape(-1, windows.shape[1] * windows.shape[2])
-    learnt = learnt[:: -(-len(learnt) // _ROWS)]
+    starts = window_starts(3 * series.pieces + series.part, series.window)
+    plain = starts[(series.part[starts] == 0) & ~odd[starts[:, None] + np.arange(series.window)].any(1)]
+    learnt = windows_at(series.values, drawn_starts(plain, _ROWS, seed), series.window).astype(np.float64)
+    learnt = learnt.reshape(len(learnt), -1)
     model = PCAResidual().fit(learnt)
     if not clean:
         model = PCAResidual().fit(learnt[teaching(model.score(learnt))])
-    windows, starts = judged.windows(max(1, series.window // 8))
-    rest = windows.reshape(len(windows), -1) - model.mean_
-    rest = rest - rest @ model.axes_.T @ model.axes_
-    found: np.ndarray = np.sqrt(spread(np.square(rest).reshape(windows.shape), starts, len(series.values)).sum(1))
+
+    def missed(windows: np.ndarray, _: np.ndarray) -> np.ndarray:
+        rest = windows.reshape(len(windows), -1) - model.mean_
+        return np.asarray(np.square(rest - rest @ model.axes_.T @ model.axes_).reshape(windows.shape), np.float64)
+
+    starts = window_starts(judged.pieces, series.window)
+    found: np.ndarray = np.sqrt(step_means(judged.values, starts, series.part, series.window, missed).sum(1))
     return found
 
 
@@ -156,7 +156,7 @@ def stretches(steps: np.ndarray, labels: np.ndarray, window: int) -> np.ndarray:
     return np.asarray(interval * (len(steps) + 1) + piece)
 
 
-def _notes(task: Any, labelled: bool) -> list[str]:
+def _notes(task: Any, labelled: bool, steps: int) -> list[str]:
     notes = [
         f"A window's score is its distance to the mean of the {task.neighbours} nearest windows of the fit, in what "
         f"the autoencoder makes of it and, {task.weight:g} times, in what it misses; a step has its windows' mean."
@@ -168,9 +168,10 @@ def _notes(task: Any, labelled: bool) -> list[str]:
             "anomalies may be of another kind."
         )
     notes.append(
-        "Steps are like their neighbours, and later times may differ from earlier ones: the rate of false alarms is "
-        f"that of the {len(task.calibration_)} steps that set the threshold, and no promise for other times. If there "
-        "are unlabelled anomalies among them, less is flagged."
+        f"Steps are like their neighbours: the {steps} steps that set the threshold tell as much as "
+        f"{len(task.calibration_)} independent ones, and count as so many. Later times may differ from earlier ones: "
+        "the rate of false alarms is that of times like these, and no promise for others. If there are unlabelled "
+        "anomalies among them, less is flagged."
     )
     if task.n_set_aside_:
         notes.append(

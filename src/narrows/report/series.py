@@ -1,6 +1,7 @@
 """A series with its scores and the intervals that are flagged."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -60,12 +61,11 @@ def series_scores(
         title += f"; {brief(names[int(order[0])])} stands out most"
     figure = canvas(10.0, 1.6 + 1.05 * (len(shown) + 1), title)
     grid = figure.add_gridspec(len(shown) + 1, 1)
-    step = max(1, len(times) // _POINTS)
-    drawn = slice(None, None, step)
-    breaks = np.diff(np.asarray(pieces)[drawn], prepend=pieces[0]) != 0
     rows = [(names[i], values[:, i], MODEL) for i in shown] + [("score", scores, INK)]
     for place, (name, line, tint) in enumerate(rows):
         axes = panel(figure, grid[place], brief(name), "time" if place == len(rows) - 1 else "")
+        drawn = extremes(line, _POINTS // 2)
+        breaks = np.diff(np.asarray(pieces)[drawn], prepend=pieces[0]) != 0
         axes.plot(times[drawn], np.where(breaks, np.nan, line[drawn]), color=tint, linewidth=0.7)
         for low, high in zip(starts, ends, strict=True):
             axes.axvspan(times[low], times[high], color=OTHER, alpha=0.35, linewidth=0.8)
@@ -77,6 +77,24 @@ def series_scores(
         elif np.isfinite(threshold):
             axes.axhline(threshold, color=OTHER, linewidth=1.0, linestyle=(0, (4, 3)))
     return figure
+
+
+def extremes(line: Array, stretches: int) -> Array:
+    """Return where a line is lowest and highest in each of so many stretches, in order, and its two ends.
+
+    Examples
+    --------
+    >>> extremes(np.array([0.0, 0.0, 9.0, 1.0, 1.0, -5.0, 1.0, 1.0]), 2).tolist()
+    [0, 2, 4, 5, 7]
+    >>> extremes(np.arange(3.0), 2).tolist()
+    [0, 1, 2]
+    """
+    if len(line) <= 2 * stretches:
+        return np.arange(len(line))
+    edges = np.linspace(0, len(line), stretches + 1).astype(int)
+    known = np.nan_to_num(line)
+    some = [(low + known[low:high].argmin(), low + known[low:high].argmax()) for low, high in pairwise(edges)]
+    return np.unique([0, *np.ravel(some), len(line) - 1])
 
 
 def flagged(above: Array, pieces: Array) -> tuple[Array, Array]:

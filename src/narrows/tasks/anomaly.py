@@ -13,8 +13,9 @@ from narrows.errors import InputError
 from narrows.estimator import Estimator
 from narrows.families.autoencoder import AutoEncoder
 from narrows.fitted import conformal
+from narrows.fitted.constants import Constants, move_distance
 from narrows.fitted.fence import LEAST, teaching, trusted
-from narrows.fitted.neighbourhood import Neighbourhood, reference_rows
+from narrows.fitted.neighbourhood import Neighbourhood, Overlap, reference_places
 from narrows.inputs import checked_rows
 from narrows.params import check_params, param
 from narrows.tasks.anomaly_evidence import evaluation
@@ -33,7 +34,8 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
 
     The score is the distance to the mean of the ``neighbours`` nearest rows of the fit. Distances compare what the
     autoencoder makes of two rows and, ``weight`` times, what it misses of them: density in code space joined with the
-    reconstruction error. Columns are standardised first (those of zeros and ones, and images, are not).
+    reconstruction error. Columns are standardised first (those of zeros and ones, and images, are not). In a column
+    that is constant in the rows learnt from, another value counts as twice the largest distance of rows put aside.
 
     A fifth of the rows is put aside. Their scores turn a score into a p-value and set the threshold, so that of further
     ordinary rows a share of at most ``fpr`` is flagged (split conformal prediction: Vovk et al. 2005; Laxhammar 2014).
@@ -53,6 +55,8 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
     fitted = (
         "mean_",
         "scale_",
+        "constant_",
+        "move_",
         "calibration_",
         "input_scale_",
         "contaminated_",
@@ -65,6 +69,7 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
     arrays = ("reference_",)
     about_labels = True
     input_scale_ = cast("Scale | None", None)  # until there is a fit
+    constant_, move_ = Constants(), 0.0  # of images, and of detectors saved before there were any
 
     latent_dim: int | None = param(None, "numbers in the code; none: half as many as columns, 32 at most", ge=1)
     fpr: float | None = param(
@@ -83,13 +88,14 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
         """Return a code of half the columns."""
         return {"latent_dim": max(1, min(32, math.prod(shape) // 2))} if self.latent_dim is None else {}
 
-    def fit(self, X: Any, y: Any = None, *, aside: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, *, aside: Any = None, starts: Any = None, window: int = 0) -> Self:
         """Fit to rows X: a table (n, d), or images (n, H, W) or (n, C, H, W).
 
         ``y`` of 0 (ordinary) and 1 (anomalous), or of 1 and -1, or of words such as normal and anomaly, leaves the
         anomalous rows out; ``n_labelled_`` counts them. Any other y is ignored with a warning. ``n_set_aside_`` counts
         the rows that were too strange for training. ``aside`` are ordinary rows that set the threshold, instead of a
-        fifth of X.
+        fifth of X. Rows that are windows of one series, so many steps long, say where they begin (``starts``, which
+        increase): a window is not compared with those that it overlaps.
         """
         if self.contamination is not None and self.fpr is not None:
             came = f"Two thresholds came, both fpr={self.fpr:g} and contamination={self.contamination:g}"
@@ -110,9 +116,12 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
         self.seed_ = seed
         whole = np.arange(int(ordinary.sum()))
         learn, held = self.parts(len(whole)) if aside is None else (whole, whole[:0])
+        self._starts, self._window = None if starts is None else np.asarray(starts)[ordinary][learn], window
         self._train(model, rows[ordinary][learn], seed)
         kept = rows[ordinary][held if len(held) else learn] if aside is None else self._rows(aside)
-        self.calibrate(-self._scores_of(kept, itself=aside is None and not len(held)))
+        ordinary = -self._scores_of(kept, itself=aside is None and not len(held))
+        self.move_ = move_distance(ordinary, self._constants.moved(kept))
+        self.calibrate(np.sqrt(ordinary**2 + self._moves(kept).sum(1)))
         if self.contamination is not None:
             self.contaminated_ = float(np.percentile(self._scores_of(rows, itself=False), 100 * self.contamination))
         if self.fpr is not None and math.isinf(self.offset_):
@@ -135,16 +144,20 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
         if not self.clean and len(rows) >= LEAST:
             first = clone(model).set_params(checkpoint=None, tensorboard=None, verbose=False, warm_start=False)
             self._learn(first, rows, seed, -(-passes // 4) if asked and passes else passes)
-            inside = teaching(-self._scores_of(rows, itself=True))
+            inside = teaching(-self._scores_of(rows, itself=True, starts=self._starts))
             self.n_set_aside_, rows = int((~inside).sum()), rows[inside]
+            self._starts = None if self._starts is None else self._starts[inside]
         self._learn(model, rows, seed, passes)
 
     def _learn(self, model: Estimator, rows: np.ndarray, seed: int, passes: int | None) -> None:
         self.__dict__.pop("_searched", None)
         self.mean_, self.scale_ = moments(model, rows)
+        self.constant_, self.move_ = Constants() if np.isscalar(self.scale_) else Constants.of(rows), 0.0
         model.set_params(epochs=passes)
         self.estimator_ = model.fit(self.standard(rows))
-        self.reference_ = reference_rows(self.standard(rows), seed)
+        places = reference_places(rows.shape, seed)
+        self.reference_ = self.standard(rows[places]).astype(np.float32)
+        self._met = None if self._starts is None else self._starts[places]
 
     def calibrate(self, strange: np.ndarray) -> None:
         """Set the threshold by the distances of ordinary rows, without those that are far outside if not ``clean``."""
@@ -201,14 +214,20 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
         """Return what each column adds to the squared score, and the values that the nearest rows of the fit have."""
         return self.examine(X, fresh=True)[1]
 
-    def examine(self, X: Any, *, fresh: bool) -> tuple[np.ndarray, Explanation]:
-        """Return ``score_samples`` and ``explain`` at once; rows of the fit, not ``fresh``, do not meet themselves."""
+    def examine(self, X: Any, *, fresh: bool, starts: Any = None) -> tuple[np.ndarray, Explanation]:
+        """Return ``score_samples`` and ``explain`` at once; rows of the fit, not ``fresh``, do not meet themselves.
+
+        ``starts`` are where windows begin in the series of the fit: they do not meet those that they overlap.
+        """
         rows = self._rows(X)
-        squared, near = self._distances(rows, itself=not fresh)
-        apart = np.square(self.standard(rows).reshape(near.shape) - near)
+        squared, near = self._distances(rows, itself=not fresh, starts=starts)
+        constants, moves = self._constants, self._moves(rows)
+        apart = np.square(self.standard(constants.restored(rows)).reshape(near.shape) - near)
         parts = apart * (squared / np.maximum(apart.sum(1), np.finfo(apart.dtype).tiny))[:, None]
         expected = near.astype(np.float64) * np.ravel(self.scale_) + np.ravel(self.mean_)
-        return -np.sqrt(squared), Explanation(parts.reshape(rows.shape), expected.reshape(rows.shape))
+        parts[:, constants.columns], expected[:, constants.columns] = moves, constants.values
+        total = np.sqrt(squared + moves.sum(1))
+        return -total, Explanation(parts.reshape(rows.shape), expected.reshape(rows.shape))
 
     def outputs(self, X: Any, *, fresh: bool) -> dict[str, Any]:
         """Return distance, p-value and flag of every row."""
@@ -249,10 +268,21 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
         """Return rows as the autoencoder sees them."""
         return standardised(rows, self.mean_, self.scale_)
 
-    def _scores_of(self, rows: np.ndarray, *, itself: bool) -> np.ndarray:
-        scores: np.ndarray = -np.sqrt(self._distances(rows, itself=itself)[0])
+    def _scores_of(self, rows: np.ndarray, *, itself: bool, starts: Any = None) -> np.ndarray:
+        squared = self._distances(rows, itself=itself, starts=starts)[0]
+        scores: np.ndarray = -np.sqrt(squared + self._moves(rows).sum(1))
         return scores
 
-    def _distances(self, rows: np.ndarray, *, itself: bool) -> tuple[np.ndarray, np.ndarray]:
-        flat = self.standard(rows)
-        return self._neighbourhood().distances(flat.reshape(len(rows), -1), self._made(flat), itself=itself)
+    @property
+    def _constants(self) -> Constants:
+        return Constants(*self.constant_)
+
+    def _moves(self, rows: np.ndarray) -> np.ndarray:
+        """Return what constants that hold another value add to the squared score, (n, constants)."""
+        return np.asarray(self.move_**2 * self._constants.moved(rows), np.result_type(rows, np.float32))
+
+    def _distances(self, rows: np.ndarray, *, itself: bool, starts: Any = None) -> tuple[np.ndarray, np.ndarray]:
+        flat, met = self.standard(self._constants.restored(rows)), self.__dict__.get("_met")
+        overlap = None if starts is None or met is None else Overlap(starts, met, self._window)
+        made = self._made(flat)
+        return self._neighbourhood().distances(flat.reshape(len(rows), -1), made, itself=itself, overlap=overlap)

@@ -81,6 +81,8 @@ def flags_of(
 def planted(X: np.ndarray, seed: int) -> np.ndarray:
     """Return as many anomalies as rows, each made from one: a third of the columns from other rows, or one far out.
 
+    Columns that are constant stay so, where others are not.
+
     Every second row gets a third of its columns from a row each of which is ordinary by itself; the others get one
     column moved by 3 to 6 standard deviations.
 
@@ -93,7 +95,11 @@ def planted(X: np.ndarray, seed: int) -> np.ndarray:
     """
     draw, flat = np.random.default_rng(seed), np.array(X.reshape(len(X), -1), np.float64)
     n, d = flat.shape
-    spread = np.where(flat.std(0) > 0, flat.std(0), 1.0)
+    spread = flat.std(0)
+    if (spread == 0).any() and (spread > 0).any():
+        flat[:, spread > 0] = planted(flat[:, spread > 0], seed)
+        return flat.reshape(X.shape)
+    spread = np.where(spread > 0, spread, 1.0)
     made, line = flat.copy(), np.arange(n)
     swapped = (line % 2 == 0) & (d > 1)
     ranks = draw.random((n, d)).argsort(1)

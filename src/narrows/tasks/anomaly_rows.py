@@ -38,8 +38,9 @@ def moments(model: Estimator, rows: np.ndarray) -> tuple[Any, Any]:
     if rows.ndim > 2 or model.image_shape is not None or not (math.isinf(low) and math.isinf(high)):
         return 0.0, 1.0
     mean, scale = rows.mean(0, dtype=np.float64), rows.std(0, dtype=np.float64)
-    plain = np.isin(rows, (0, 1)).all(0) | (scale <= 1e-12 * (1 + np.abs(mean)))
-    return np.where(plain, 0.0, mean).tolist(), np.where(plain, 1.0, scale).tolist()
+    binary = np.isin(rows, (0, 1)).all(0)
+    plain = binary | (scale <= 1e-12 * (1 + np.abs(mean)))
+    return np.where(binary, 0.0, mean).tolist(), np.where(plain, 1.0, scale).tolist()
 
 
 def standardised(rows: np.ndarray, mean: Any, scale: Any) -> np.ndarray:
