@@ -12,7 +12,7 @@ import narrows
 ROOT = Path(narrows.__file__).parent
 
 LAYERS = [
-    "params grammar parts schedule errors files resize _version",
+    "params grammar parts typed_json model_card schedule errors files resize _version",
     "likelihood corruption penalties bottlenecks networks",
     "model data",
     "training",

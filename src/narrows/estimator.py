@@ -31,6 +31,7 @@ from narrows.penalties import Penalty
 from narrows.problem import Problem, network_for
 from narrows.training.fit import Watch
 from narrows.training.runtime import Runtime
+from narrows.typed_json import Nothing
 
 __all__ = ["Estimator", "Problem"]
 
@@ -54,7 +55,7 @@ class Estimator(Decoding, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
 
     name: ClassVar[str] = ""
     has_prior: ClassVar[bool] = False
-    fitted: ClassVar[tuple[str, ...]] = ()  # arrays of its own that the artefact keeps
+    fitted: ClassVar[Any] = Nothing  # a TypedDict: arrays of its own that the artefact keeps, and what they are
     rows_network: ClassVar[str] = "dense"  # for tables and small images, where the user names none
 
     latent_dim: int = param(16, "numbers in the code", ge=1)

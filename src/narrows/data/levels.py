@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
 import numpy as np
 import polars as pl
+
+from narrows.typed_json import Distinct
 
 from .columns import Column, Floats
 from .dtypes import dtype_name
@@ -14,6 +16,7 @@ from .measures import Measure
 
 __all__ = ["LONG", "CategoryColumn", "ConstantColumn", "plain", "shortened"]
 
+Levels = Annotated[tuple[str, ...], Distinct()]
 LONG = 60  # letters of a cell that are shown
 
 
@@ -29,9 +32,14 @@ class CategoryColumn(Column):
     """
 
     kind: ClassVar[str] = "category"
-    levels: tuple[str, ...]
+    levels: Levels
     missing: bool
-    enum: tuple[str, ...] | None = None
+    enum: Levels | None = None
+
+    @staticmethod
+    def holds(dtype: pl.DataType) -> bool:
+        """Return whether a type is one of texts."""
+        return dtype in (pl.String, pl.Categorical)
 
     @classmethod
     def fit(cls, series: pl.Series) -> Self:
@@ -85,7 +93,7 @@ class ConstantColumn(Column):
 
     kind: ClassVar[str] = "constant"
     value: str | float | int | None
-    enum: tuple[str, ...] | None = None
+    enum: Levels | None = None
 
     @classmethod
     def fit(cls, series: pl.Series) -> Self:

@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from typing import Any, Self
+from typing import Annotated, Any, ClassVar, NotRequired, Self, TypedDict
 
 import numpy as np
 from sklearn.base import OutlierMixin, clone
@@ -20,11 +20,26 @@ from narrows.tasks.anomaly_evidence import evaluation
 from narrows.tasks.anomaly_rows import Explanation, moments, ordinary_rows, standardised
 from narrows.tasks.base import Evaluation, Rows, Task, unit
 from narrows.training.seeds import drawn
+from narrows.typed_json import Natural, Numbers
 
 __all__ = ["AnomalyDetector", "Explanation"]
 
 _FPR = 0.01
 _STEPS, _PASSES = 4000, 100  # of training at most, where nobody says how many epochs
+
+
+class State(TypedDict):
+    """What the artefact keeps of a fitted detector."""
+
+    mean_: float | Annotated[Any, Numbers("row")]
+    scale_: float | Annotated[Any, Numbers("row")]
+    calibration_: Annotated[Any, Numbers(-1)]
+    contaminated_: NotRequired[float]
+    n_labelled_: Natural
+    n_set_aside_: Natural
+    seed_: Natural
+    n_features_in_: Natural
+    feature_names_in_: NotRequired[list[str]]
 
 
 class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
@@ -49,18 +64,8 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
     """
 
     summary = "find unusual rows at a stated rate of false alarms; against PCA, isolation forest, neighbours"
-    fitted = (
-        "mean_",
-        "scale_",
-        "calibration_",
-        "contaminated_",
-        "n_labelled_",
-        "n_set_aside_",
-        "seed_",
-        "n_features_in_",
-        "feature_names_in_",
-    )
-    arrays = ("reference_",)
+    fitted = State
+    arrays: ClassVar[dict[str, tuple[int | str, ...]]] = {"reference_": (-1, "row")}
 
     latent_dim: int | None = param(None, "numbers in the code; none: half as many as columns, 32 at most", ge=1)
     fpr: float | None = param(

@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self, TypedDict
 
 import numpy as np
 import safetensors.torch
@@ -21,6 +21,7 @@ from narrows.families.denoising import DenoisingAutoEncoder
 from narrows.funnel import settings
 from narrows.inference import run
 from narrows.inputs import checked_classes, checked_rows, model_rows
+from narrows.model_card import Entry
 from narrows.params import check_params, param
 from narrows.parts import as_part
 from narrows.supervised import Tuning, headed, tune
@@ -28,8 +29,18 @@ from narrows.tasks.base import Evaluation, Rows, Task
 from narrows.tasks.classify_budgets import in_order, judge
 from narrows.training.checkpoint import Checkpoint
 from narrows.training.seeds import drawn
+from narrows.typed_json import Distinct, Labels
 
 __all__ = ["CodeClassifier"]
+
+
+class State(TypedDict):
+    """What the artefact keeps of a fitted classifier, beside its tensors."""
+
+    classes_: Annotated[Labels, Distinct()]
+    history_: list[Entry]
+    stopped_: str
+    finished_: bool
 
 
 class CodeClassifier(ClassifierMixin, Task, name="classify"):
@@ -53,7 +64,7 @@ class CodeClassifier(ClassifierMixin, Task, name="classify"):
     summary = (
         "name the class of rows, most of which need no label; against logistic regression and a supervised network"
     )
-    fitted = ("classes_", "history_", "stopped_", "finished_")
+    fitted = State
     reads_shares = True
 
     prefit: bool = param(False, "the autoencoder is fitted already")
@@ -168,7 +179,7 @@ class CodeClassifier(ClassifierMixin, Task, name="classify"):
 
     def adopt_state(self, state: dict[str, Any]) -> Self:
         """Take what ``fitted_state`` gave, and put the tuned encoder and the head together again."""
-        super().adopt_state({name: state.pop(name) for name in self.fitted if name in state})
+        super().adopt_state({name: state.pop(name) for name in self.fitted.__annotations__ if name in state})
         self.classes_ = np.asarray(self.classes_)
         self.model_ = headed(self.estimator_, len(self.classes_), None, 0).eval()
         self.model_.load_state_dict({name: torch.from_numpy(values) for name, values in state.items()})

@@ -2,7 +2,7 @@
 
 import math
 import zlib
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Annotated, Any, ClassVar, NamedTuple, Self, TypedDict
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -20,6 +20,7 @@ from narrows.metrics import auroc
 from narrows.params import param
 from narrows.parts import as_part
 from narrows.tasks.base import Evaluation, Metric, Picture, Rows, Task, pick, unit
+from narrows.typed_json import Numbers
 
 __all__ = ["DensityEstimator"]
 
@@ -42,6 +43,13 @@ class Rare(NamedTuple):
     known: np.ndarray  # (n,) rows that have a label
 
 
+class State(TypedDict):
+    """What the artefact keeps of a fitted density."""
+
+    fill_: Annotated[Any, Numbers("row")]
+    units_: Annotated[Any, Numbers(3, "row")] | None
+
+
 class DensityEstimator(Gaps, Task, name="density"):
     """Gives log p of every row, in nats, by importance sampling from a variational autoencoder.
 
@@ -61,8 +69,8 @@ class DensityEstimator(Gaps, Task, name="density"):
     """
 
     summary = "how likely every row is, in nats; against a Gaussian, a mixture and kernels"
-    fitted: ClassVar[tuple[str, ...]] = ("fill_", "units_")
-    arrays: ClassVar[tuple[str, ...]] = ("background_",)
+    fitted: ClassVar[Any] = State
+    arrays: ClassVar[dict[str, tuple[int | str, ...]]] = {"background_": (-1,)}
     reads_missing: ClassVar[bool] = True
     reads_shares: ClassVar[bool] = True
 

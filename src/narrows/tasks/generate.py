@@ -2,7 +2,7 @@
 
 import math
 from functools import partial
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, NotRequired, Self, TypedDict
 
 import numpy as np
 import torch
@@ -26,12 +26,25 @@ from narrows.parts import as_part
 from narrows.tasks.base import Evaluation, Metric, NewRows, Rows, Task, pick, unit
 from narrows.tasks.generate_pictures import PAIRS, drawn_pictures, marginals
 from narrows.training.seeds import drawn
+from narrows.typed_json import Distinct, Numbers
 
 __all__ = ["Generator"]
 
 _JUDGED = 1000  # rows that are compared at most
 _LITTLE = 0.5  # samples that vary less than half as much as the data are too much alike
 _OURS, _SAME = "the autoencoder", "other training rows"
+
+
+class State(TypedDict):
+    """What the artefact keeps of a fitted generator."""
+
+    fill_: NotRequired[Annotated[Any, Numbers("row")]]
+    units_: Annotated[Any, Numbers(3, "row")] | None
+    kind_: NotRequired[Literal["uint8", "uint16", "float32", "float64"]]
+    draws_: bool
+    classes_: Annotated[list[str], Distinct()]
+    shares_: Annotated[Any, Numbers(-1)]
+    mixtures_: dict[str, CodeMixture]
 
 
 class Generator(Gaps, Task, name="generate"):
@@ -49,7 +62,7 @@ class Generator(Gaps, Task, name="generate"):
     """
 
     summary = "new rows like yours; against samples on PCA codes"
-    fitted: ClassVar[tuple[str, ...]] = ("fill_", "units_", "kind_", "draws_", "classes_", "shares_", "mixtures_")
+    fitted: ClassVar[Any] = State
     reads_missing: ClassVar[bool] = True
 
     latent_dim: int | None = param(None, "numbers in the code; none: 16, of few columns half as many", ge=1)

@@ -1,7 +1,7 @@
 """Dimensionality reduction, judged against PCA with as many numbers."""
 
 import math
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, NotRequired, Self, TypedDict
 
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
@@ -14,6 +14,12 @@ from narrows.params import check_params, param
 from narrows.tasks.base import Evaluation, Metric, Picture, Rows, Task, error_rows, pick, unit
 
 __all__ = ["Reducer"]
+
+
+class State(TypedDict):
+    """What the artefact keeps of a fitted reducer."""
+
+    code_size_: NotRequired[CodeSize]
 
 
 class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="reduce"):
@@ -31,7 +37,7 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="red
 
     summary = "compress rows to a few numbers and back; against PCA"
 
-    fitted: ClassVar[tuple[str, ...]] = ("code_size_",)
+    fitted: ClassVar[Any] = State
     imputes: ClassVar[bool] = True
     mapped: ClassVar[bool] = True
 

@@ -1,7 +1,7 @@
 """Segmentation: the class of every pixel, judged against a threshold, the class of each place, and filtered pixels."""
 
 from functools import partial
-from typing import Any, Self
+from typing import Annotated, Any, Self, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,11 +26,20 @@ from narrows.tasks.base_pictures import (
     windows,
 )
 from narrows.tasks.segment_judge import judge
+from narrows.typed_json import Distinct, Natural
 
 __all__ = ["Segmenter"]
 
 Array = NDArray[Any]
 _MOST = 250  # classes: with void and those that were not learnt they fit a byte
+
+
+class State(TypedDict):
+    """What the artefact keeps of a fitted segmenter."""
+
+    classes_: Annotated[list[Natural], Distinct()]
+    order_: Annotated[list[Natural], Distinct()]
+    void_: Natural | None
 
 
 class Segmenter(PicturesTask, Task, name="segment"):
@@ -51,7 +60,7 @@ class Segmenter(PicturesTask, Task, name="segment"):
     """
 
     summary = "a mask of every picture; against a threshold, the usual class of each place, and filtered pixels"
-    fitted = ("classes_", "order_", "void_")
+    fitted = State
     belongs = "masks"
     reads_shares = True
 
