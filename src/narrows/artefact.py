@@ -27,7 +27,6 @@ from narrows.model_card import (
 )
 from narrows.params import FAMILIES, OF_TASK, TASKS, check_params, places
 from narrows.parts import as_part, part_from_json, part_json
-from narrows.problem import sketch
 from narrows.typed_json import Numbers, typed
 
 __all__ = ["CARD", "digest", "load", "plain", "read_card", "refusing", "save"]
@@ -167,6 +166,8 @@ def _made(table: dict[str, type[Any]], card: UseCard, what: str, where: str) -> 
 
 def _family(card: FamilyCard, tensors: dict[str, Any], where: str) -> Any:
     import numpy as np
+
+    from narrows.problem import sketch
 
     family = _made(FAMILIES, card, "family", where)
     shape, target, n_cond = card["shapes"]

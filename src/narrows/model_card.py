@@ -10,7 +10,7 @@ from narrows._version import __version__
 from narrows.errors import ArtefactError, InputError
 from narrows.files import content
 from narrows.params import fits
-from narrows.typed_json import Natural, Range, Scalar, typed
+from narrows.typed_json import Natural, Range, Scalar, parsed, typed
 
 __all__ = ["CARD", "FORMAT", "WEIGHTS", "Card", "Entry", "Fitted", "digest", "file_bytes", "plain", "read_card"]
 
@@ -91,9 +91,9 @@ def read_card(folder: "str | Path") -> dict[str, Any]:
     accepted = "a folder that `narrows fit` or .save() wrote"
     text = file_bytes(path, LONGEST)
     try:
-        card: dict[str, Any] = json.loads(text.decode())
+        card: dict[str, Any] = parsed(text)
         ours = card.get("format") == "narrows" and fits(card.get("version"), int)
-    except (ValueError, AttributeError, RecursionError):
+    except (ValueError, AttributeError):
         raise ArtefactError(f"{path} is truncated or no JSON", accepted) from None
     if not ours:
         raise ArtefactError(f"{path} was not written by Narrows", accepted)

@@ -107,7 +107,7 @@ def _wanted(spec: "Field[Any]", kind: Any, value: Any) -> str:
         later = "kind" in spec.metadata and value is not None and not isinstance(value, Real)
         return "" if later else words(kind)  # parts of a kind are read, and judged, where they are used
     numbers = [each for each in (value if isinstance(value, (tuple, list)) else (value,)) if isinstance(each, Real)]
-    if any(isinstance(number, Integral) and abs(number) > LARGEST for number in numbers):
+    if any(isinstance(number, Integral) and abs(int(number)) > LARGEST for number in numbers):
         return f"at most {LARGEST}"
     for rule, (holds, text) in _RULES.items():
         bound = spec.metadata.get(rule)
@@ -144,7 +144,7 @@ def fits(value: Any, kind: Any) -> bool:
         return isinstance(value, Integral) and not isinstance(value, bool)
     if kind is float:
         if isinstance(value, Integral):
-            return not isinstance(value, bool) and abs(value) <= sys.float_info.max
+            return not isinstance(value, bool) and abs(int(value)) <= sys.float_info.max
         return isinstance(value, Real) and math.isfinite(value)
     return kind is Any or not isinstance(kind, type) or isinstance(value, kind)
 

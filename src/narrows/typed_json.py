@@ -1,6 +1,7 @@
 """JSON read as a declared type: what does not fit is refused with the entry that it stands in."""
 
 import dataclasses
+import json
 import re
 import typing
 from abc import ABC, abstractmethod
@@ -27,6 +28,7 @@ __all__ = [
 ]
 
 _SHOWN = 60  # letters of a wrong value
+_DEEPEST = 64  # lists and mappings in each other
 
 Sizes = Mapping[str, tuple[int, ...]]  # what the names of axes stand for
 
@@ -118,11 +120,112 @@ class Nothing(TypedDict):
     """No entry."""
 
 
-def typed(value: Any, kind: Any, where: str, sizes: Sizes | None = None) -> Any:
+def parsed(text: bytes) -> Any:
+    """Return JSON as Python has it; ValueError where it is none, or lists and mappings stand in each other too deep.
+
+    Whole numbers of 20 digits or more become floats.
+
+    Examples
+    --------
+    >>> parsed(b'{"a": [1, 100000000000000000000]}')
+    {'a': [1, 1e+20]}
+    """
+    try:
+        value = json.loads(text.decode(), parse_int=lambda digits: int(digits) if len(digits) < 20 else float(digits))
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+    _require_flat(value, _DEEPEST)
+    return value
+
+
+def _require_flat(value: Any, levels: int) -> None:
+    if isinstance(value, (dict, list)):
+        if not levels:
+            raise ValueError("it is nested too deep")
+        for each in value.values() if isinstance(value, dict) else value:
+            _require_flat(each, levels - 1)
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """How a value is read: what the names of axes stand for, and whether unknown keys are refused."""
+
+    sizes: Sizes
+    closed: bool
+
+    def read(self, value: Any, kind: Any, where: str) -> Any:
+        """Return the value as the type."""
+        origin, inner = typing.get_origin(kind), typing.get_args(kind)
+        if origin is Annotated:
+            made = self.read(value, inner[0], where)
+            for rule in inner[1:]:
+                if wanted := rule.wanted(made, self.sizes):
+                    raise _wrong(value, wanted, where)
+            return made
+        if origin in UNIONS:
+            return self._either(value, inner, where)
+        if origin in (list, tuple):
+            return self._several(value, origin, inner, where)
+        if origin is dict:
+            if not isinstance(value, dict):
+                raise _wrong(value, "a mapping", where)
+            keys, values = inner
+            return {
+                self.read(k, keys, f"{where}: a key"): self.read(v, values, f"{where}.{k}") for k, v in value.items()
+            }
+        if typing.is_typeddict(kind):
+            return self._entries(value, _hints(kind), kind.__required_keys__, where)
+        if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+            own = dataclasses.fields(kind)
+            needed = [field.name for field in own if field.default is MISSING and field.default_factory is MISSING]
+            return kind(**self._entries(value, {f.name: _hints(kind)[f.name] for f in own}, needed, where))
+        if isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_fields"):
+            own = kind._fields
+            listed = isinstance(value, (list, tuple)) and len(value) == len(own)
+            named = dict(zip(own, value, strict=True)) if listed else value
+            return kind(**self._entries(named, _hints(kind), own, where))
+        if not fits(value, kind):
+            raise _wrong(value, words(kind), where)
+        return value
+
+    def _entries(self, value: Any, kinds: dict[str, Any], needed: Collection[str], where: str) -> Any:
+        """Return a mapping with the values of its keys as declared; one without those needed is refused."""
+        if not isinstance(value, dict):
+            raise _wrong(value, f"a mapping of {', '.join(kinds)}", where)
+        unknown = value.keys() - kinds.keys() if self.closed else set()
+        for what, names in (("holds no", set(needed) - value.keys()), ("holds the unknown", unknown)):
+            if names:
+                raise ArtefactError(f"{where} {what} {_short(', '.join(sorted(map(repr, names))))}", ", ".join(kinds))
+        return {key: self.read(each, kinds.get(key, Any), f"{where}.{key}") for key, each in value.items()}
+
+    def _several(self, value: Any, origin: Any, inner: tuple[Any, ...], where: str) -> Any:
+        """Return a list, or a tuple of any length or of a type for each place."""
+        placed = origin is tuple and inner[-1] is not Ellipsis
+        if not isinstance(value, (list, tuple)) or (placed and len(value) != len(inner)):
+            raise _wrong(value, f"a list of {len(inner)}" if placed else "a list", where)
+        kinds = inner if placed else (inner[0],) * len(value)
+        return origin(self.read(v, k, f"{where}[{i}]") for i, (v, k) in enumerate(zip(value, kinds, strict=True)))
+
+    def _either(self, value: Any, kinds: tuple[Any, ...], where: str) -> Any:
+        """Return the value as the first type that takes it; else the refusal that looked deepest into it."""
+        refusals = []
+        for kind in kinds:
+            try:
+                return self.read(value, kind, where)
+            except ArtefactError as error:
+                refusals.append(error)
+        deepest = max(refusals, key=lambda error: len(error.came.partition(" is ")[0]))
+        if deepest.came.startswith(f"{where} is "):
+            raise ArtefactError(deepest.came, " or ".join(dict.fromkeys(error.accepted for error in refusals)))
+        raise deepest
+
+
+def typed(value: Any, kind: Any, where: str, sizes: Sizes | None = None, *, closed: bool = True) -> Any:
     """Return a JSON value as the declared type ``kind``; anything else raises ArtefactError naming the entry ``where``.
 
-    A TypedDict is a mapping with its keys and no others; a dataclass or a NamedTuple is made from such a mapping, a
-    NamedTuple also from a list. ``Annotated[kind, rule]`` says more of the values, and ``sizes`` of what rules name.
+    A TypedDict is a mapping with its keys, and when ``closed`` with no others; a dataclass or a NamedTuple is made from
+    such a mapping, a NamedTuple also from a list. ``Annotated[kind, rule]`` says more of the values, and ``sizes`` of
+    what rules name.
 
     Examples
     --------
@@ -132,33 +235,7 @@ def typed(value: Any, kind: Any, where: str, sizes: Sizes | None = None) -> Any:
     Traceback (most recent call last):
     narrows.errors.ArtefactError: card.json: sizes.a[1] is 'x'. Accepted: an integer.
     """
-    origin, inner = typing.get_origin(kind), typing.get_args(kind)
-    if origin is Annotated:
-        made = typed(value, inner[0], where, sizes)
-        for rule in inner[1:]:
-            if wanted := rule.wanted(made, sizes or {}):
-                raise _wrong(value, wanted, where)
-        return made
-    if origin in UNIONS:
-        return _either(value, inner, where, sizes)
-    if origin in (list, tuple):
-        return _several(value, origin, inner, where, sizes)
-    if origin is dict:
-        if not isinstance(value, dict):
-            raise _wrong(value, "a mapping", where)
-        return {key: typed(each, inner[1], f"{where}.{key}", sizes) for key, each in value.items()}
-    if typing.is_typeddict(kind):
-        return _entries(value, _hints(kind), kind.__required_keys__, where, sizes)
-    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
-        needed = {f.name for f in dataclasses.fields(kind) if f.default is MISSING and f.default_factory is MISSING}
-        own = {f.name: _hints(kind)[f.name] for f in dataclasses.fields(kind)}
-        return kind(**_entries(value, own, needed, where, sizes))
-    if isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_fields"):
-        listed = dict(zip(kind._fields, value, strict=False)) if _is_list_of(value, len(kind._fields)) else value
-        return kind(**_entries(listed, _hints(kind), kind._fields, where, sizes))
-    if not fits(value, kind):
-        raise _wrong(value, words(kind), where)
-    return value
+    return _Reading(sizes or {}, closed).read(value, kind, where)
 
 
 def _hints(kind: Any) -> dict[str, Any]:
@@ -168,43 +245,9 @@ def _hints(kind: Any) -> dict[str, Any]:
     return {k: typing.get_args(v)[0] if typing.get_origin(v) in optional else v for k, v in hints.items()}
 
 
-def _entries(value: Any, kinds: dict[str, Any], needed: Collection[str], where: str, sizes: Sizes | None) -> Any:
-    """Return a mapping with the values of its keys as declared; keys that are missing or not known are refused."""
-    if not isinstance(value, dict):
-        raise _wrong(value, f"a mapping of {', '.join(kinds)}", where)
-    for what, names in (("holds no", set(needed) - value.keys()), ("holds the unknown", value.keys() - kinds.keys())):
-        if names:
-            raise ArtefactError(f"{where} {what} {', '.join(sorted(map(repr, names)))}"[:400], ", ".join(kinds))
-    return {key: typed(each, kinds[key], f"{where}.{key}", sizes) for key, each in value.items()}
-
-
-def _several(value: Any, origin: Any, inner: tuple[Any, ...], where: str, sizes: Sizes | None) -> Any:
-    """Return a list, or a tuple of any length or of a type for each place."""
-    each_own = origin is tuple and inner[-1] is not Ellipsis
-    if not isinstance(value, (list, tuple)) or (each_own and len(value) != len(inner)):
-        raise _wrong(value, f"a list of {len(inner)}" if each_own else "a list", where)
-    kinds = inner if each_own else (inner[0],) * len(value)
-    return origin(typed(v, k, f"{where}[{i}]", sizes) for i, (v, k) in enumerate(zip(value, kinds, strict=True)))
-
-
-def _either(value: Any, kinds: tuple[Any, ...], where: str, sizes: Sizes | None) -> Any:
-    """Return the value as the first type that takes it; else the refusal that looked deepest into it."""
-    refusals = []
-    for kind in kinds:
-        try:
-            return typed(value, kind, where, sizes)
-        except ArtefactError as error:
-            refusals.append(error)
-    deepest = max(refusals, key=lambda error: len(error.came.partition(" is ")[0]))
-    if deepest.came.startswith(f"{where} is "):
-        raise ArtefactError(deepest.came, " or ".join(dict.fromkeys(error.accepted for error in refusals)))
-    raise deepest
-
-
-def _is_list_of(value: Any, length: int) -> bool:
-    return isinstance(value, (list, tuple)) and len(value) == length
-
-
 def _wrong(value: Any, wanted: str, where: str) -> ArtefactError:
-    shown = repr(value)
-    return ArtefactError(f"{where} is {shown if len(shown) <= _SHOWN else shown[:_SHOWN] + '...'}", wanted)
+    return ArtefactError(f"{where} is {_short(repr(value))}", wanted)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

@@ -24,7 +24,8 @@ PLAIN: dict[str, pl.DataType] = {
         *(pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.Int128, pl.UInt8, pl.UInt16, pl.UInt32, pl.UInt64, pl.UInt128),
         *(pl.Float16, pl.Float32, pl.Float64, pl.Boolean, pl.Date, pl.Time, pl.String, pl.Categorical, pl.Null),
     )
-} | {"Enum": pl.String()}  # its levels are kept beside it
+}
+PLAIN["Enum"] = pl.String()  # its levels are kept beside it
 WITH_ARGUMENTS: dict[str, Callable[..., pl.DataType]] = {
     r"Datetime\[(ms|us|ns),([A-Za-z0-9_+/-]{0,64})\]": lambda unit, zone: pl.Datetime(unit, zone or None),
     r"Duration\[(ms|us|ns)\]": lambda unit: pl.Duration(unit),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 
 from narrows.errors import ArtefactError, InputError
 from narrows.files import whole
-from narrows.typed_json import Range, typed
+from narrows.typed_json import Matching, Range, typed
 
 from .image_files import each_image, image_names
 from .pictures import Pictures, natural, told_apart
@@ -48,7 +48,7 @@ class Encoding:
     ('#ff0080', '255')
     """
 
-    kind: Literal["bits", "grey", "deep", "index", "colour"]
+    kind: Annotated[str, Matching("bits|grey|deep|index|colour", "bits, grey, deep, index or colour")]
     palette: tuple[Annotated[int, Range(0, 255)], ...] = ()
     suffix: str = ".png"
 

@@ -1,16 +1,17 @@
 """Rows: a table, an array, a folder of images brought to one size, or a named dataset."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NotRequired, TypedDict
 
 import numpy as np
 
 from narrows.data import Schema, Source, read, schema_from_json
 from narrows.data.check import require_range
 from narrows.data.labels import label_names, same_classes, with_label
-from narrows.errors import InputError
+from narrows.errors import ArtefactError, InputError
 from narrows.journeys.base import Items, Journey, Judged, Request, Say
 from narrows.journeys.copies import copied
 from narrows.journeys.missing import as_treated, counted, gaps
@@ -40,6 +41,13 @@ class Learnt:
     test: Rows
 
 
+class Kept(TypedDict):
+    """What a run keeps of how its data was read."""
+
+    schema: dict[str, Any]
+    classes: NotRequired[list[str] | None]
+
+
 class RowsJourney(Journey):
     """A table (csv, tsv, parquet, npy, npz), a folder of images, or a named dataset.
 
@@ -47,6 +55,7 @@ class RowsJourney(Journey):
     """
 
     serves: ClassVar[tuple[str, ...]] = ("reduce", "denoise", "density")
+    keeps: ClassVar[Any] = Kept
     last: ClassVar[bool] = True
     honours: ClassVar[tuple[str, ...]] = ("valid", "start")
     knows: ClassVar[tuple[str, ...]] = ("decode",)
@@ -112,7 +121,7 @@ class RowsJourney(Journey):
 
     def apply(self, task: Task, card: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
         """Write the outputs for new rows, or the rows that codes stand for."""
-        schema = schema_from_json(card["schema"])
+        schema = schema_of(card, task)
         if request.decode:
             return decode(task, schema, request.data, out)
         source = self.named(read(request.data, like=schema), card.get("classes") or ())
@@ -211,6 +220,15 @@ def items_of(made: Learnt) -> Items:
     return Items(
         codes, some.ids, some.id_name, some.labels, some.class_names, some.cells(), some.pictures(), len(source)
     )
+
+
+def schema_of(card: Mapping[str, Any], task: Task) -> Schema:
+    """Return the schema of a card; one of other rows than those of the model is refused."""
+    schema, shape = schema_from_json(card["schema"]), task.estimator_.shapes_[0]
+    if math.prod(schema.shape) != math.prod(shape):
+        came = f"The schema gives rows of shape {_by(schema.shape)}, and the model reads {_by(shape)}"
+        raise ArtefactError(came, "the files of one fit")
+    return schema
 
 
 def rows_of(X: Any, source: Source, schema: Schema) -> Rows:

@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Annotated, Any, ClassVar, NotRequired, TypedDict, cast
 
 import numpy as np
 import polars as pl
@@ -22,6 +22,7 @@ from narrows.journeys.outputs import write_table
 from narrows.journeys.series_evidence import Part, evaluation
 from narrows.params import param
 from narrows.tasks.base import Task
+from narrows.typed_json import Range
 
 __all__ = ["SeriesJourney"]
 
@@ -41,6 +42,13 @@ class Read:
     notes: tuple[str, ...]
 
 
+class Kept(TypedDict):
+    """What a run keeps of how its data was read."""
+
+    schema: dict[str, Any]
+    interval: NotRequired[tuple[Annotated[float, Range(0, 1e300)], str]]
+
+
 class SeriesJourney(Journey):
     """A table with a time column, ``--time COLUMN``, and one column for each channel.
 
@@ -49,6 +57,7 @@ class SeriesJourney(Journey):
     """
 
     serves: ClassVar[tuple[str, ...]] = ("anomaly",)
+    keeps: ClassVar[Any] = Kept
 
     time: str | None = param(None, "the column of times: the rows are a series")
     window: int = param(64, "steps that are looked at together", ge=2)

@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from narrows.baselines import density_rivals
 from narrows.data.measures import measures_of
-from narrows.errors import InputError
+from narrows.errors import ArtefactError, InputError
 from narrows.estimator import Estimator
 from narrows.families.vae import VAE
 from narrows.fitted.density import LogLikelihood, bits_per_dimension, log_likelihood, with_background
@@ -97,6 +97,14 @@ class DensityEstimator(Gaps, Task, name="density"):
         _require_posterior(model, rows.shape[1:])
         self.estimator_ = self.fit_filled(model, self.coded(rows))
         self.background_ = self._background(rows)
+        return self
+
+    def adopt_state(self, state: dict[str, Any]) -> Self:
+        """Take what ``fitted_state`` and ``fitted_arrays`` gave."""
+        super().adopt_state(state)
+        wanted = self.estimator_.model_.likelihood.n_out(self.estimator_.shapes_[1])
+        if self.background_.size not in (0, wanted):
+            raise ArtefactError(f"background_ holds {self.background_.size} numbers", f"{wanted}, or none")
         return self
 
     def _background(self, rows: np.ndarray) -> np.ndarray:

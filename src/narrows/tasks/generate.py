@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from narrows import metrics
 from narrows.baselines import PCASampler
 from narrows.bottlenecks import Quantizer
-from narrows.errors import InputError
+from narrows.errors import ArtefactError, InputError
 from narrows.estimator import Estimator
 from narrows.families.conditional_vae import ConditionalVAE
 from narrows.families.vae import VAE
@@ -121,6 +121,15 @@ class Generator(Gaps, Task, name="generate"):
         codes = self.estimator_._map(X, y, self.estimator_.encode_batch)
         groups = {"": codes} if not self.classes_ else {name: codes[y == name] for name in self.classes_}
         return {name: CodeMixture.of(own, self.parts)._asdict() for name, own in groups.items()}
+
+    def adopt_state(self, state: dict[str, Any]) -> Self:
+        """Take what ``fitted_state`` gave; mixtures that do not draw are refused."""
+        super().adopt_state(state)
+        if len(self.shares_) != len(self.classes_) or not {*self.mixtures_} <= {"", *self.classes_}:
+            raise ArtefactError("shares_, mixtures_ and classes_ are not of the same classes", "one share for each")
+        for mixture in self.mixtures_.values():
+            CodeMixture(**mixture).sample(1, np.random.default_rng(0))
+        return self
 
     def sample(self, n: int = 1, label: Any = None, random_state: Any = None) -> np.ndarray:
         """Return ``n`` new rows in the shape of the rows that ``fit`` saw, of a class where one is named."""

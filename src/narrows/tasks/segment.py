@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from narrows.data.masks import value_of
-from narrows.errors import InputError
+from narrows.errors import ArtefactError, InputError
 from narrows.estimator import Estimator
 from narrows.families.autoencoder import AutoEncoder
 from narrows.likelihood import Bernoulli, Categorical, Likelihood
@@ -134,6 +134,15 @@ class Segmenter(PicturesTask, Task, name="segment"):
         if self.class_names is None or value not in known:
             return f"#{value:06x}" if isinstance(self.ignore, str) or max(known) > 0xFFFF else f"class {value}"
         return self.class_names[known.index(value)]
+
+    def adopt_state(self, state: dict[str, Any]) -> Self:
+        """Take what ``fitted_state`` gave."""
+        super().adopt_state(state)
+        shape, learnt = self.estimator_.shapes_[1], self.estimator_.model_.likelihood
+        fitting = self._likelihood().build(shape).n_out(shape) == learnt.n_out(shape)
+        if not fitting or sorted(self.order_) != sorted(self.classes_):
+            raise ArtefactError(f"The classes {self.classes_} and {self.order_} came", "those of the model, twice")
+        return self
 
     def _observe(self, x: list[Array], masks: list[Array]) -> None:
         """Learn which classes there are."""
