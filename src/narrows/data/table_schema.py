@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
-from narrows.errors import InputError
+from narrows.errors import ArtefactError, InputError
 from narrows.files import whole
 from narrows.typed_json import Distinct, typed
 
@@ -235,6 +235,9 @@ class TableSchema(Schema):
             kind = typed(column.get("kind"), Literal[*COLUMNS], f"schema.columns[{i}].kind")
             columns.append(COLUMNS[kind].from_json(column, f"schema.columns[{i}]"))
         typed([column.name for column in columns], Annotated[list[str], Distinct()], "schema: the names of the columns")
+        odd = [column.name for column in columns if not column.type.is_numeric() and column.type != pl.Boolean]
+        if saved["array"] and odd:
+            raise ArtefactError(f"schema.array is True, and column {odd[0]!r} holds no numbers", "columns of numbers")
         rest = saved["left_out"], saved["id_name"], saved["array"], saved["notes"], saved.get("decimal_comma")
         return cls.build(columns, *rest)
 
