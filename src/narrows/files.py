@@ -73,4 +73,6 @@ def content(path: "str | Path", most: int) -> bytes:
 def write_text(path: "str | Path", text: str) -> None:
     """Write a text file whole or not at all."""
     with whole(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(
+            text, encoding="utf-8", errors="backslashreplace"
+        )  # a name may hold bytes that are no text

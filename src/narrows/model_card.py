@@ -111,7 +111,9 @@ def read_card(folder: "str | Path") -> dict[str, Any]:
 def digest(card: dict[str, Any]) -> str:
     """Return the checksum of a card without its own ``digest``."""
     content = {key: value for key, value in card.items() if key != "digest"}
-    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+    return hashlib.sha256(
+        json.dumps(content, sort_keys=True, ensure_ascii=False).encode(errors="backslashreplace")
+    ).hexdigest()
 
 
 def plain(value: Any) -> Any:

@@ -17,6 +17,7 @@ from narrows.errors import InputError
 
 __all__ = [
     "FAMILIES",
+    "MOST_EPOCHS",
     "OF_TASK",
     "TASKS",
     "check_params",
@@ -36,6 +37,7 @@ OF_TASK = "task:"  # begins the names of a task's own arrays among saved weights
 UNIONS = (Union, types.UnionType)
 
 LARGEST = 2**32 - 1  # whole number that a parameter may be, as a seed
+MOST_EPOCHS = 1_000_000
 
 _RULES: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
     "ge": (operator.ge, "at least {}"),

@@ -60,6 +60,9 @@ class ActivationsJourney(Journey):
             raise TypeError(f"{task.name} learns no features")
         if request.second is not None:
             raise InputError(f"{request.second!r} came beside {request.data!r}", "one DATA", "--names FILE")
+        if Path(request.data).suffix == ".npy":
+            request.refuse({"tensor": "an .npy file holds one array, which has no name"})
+        request.refuse({"image_shape": "activations are no images"})
         rows, notes = open_activations(request.data, self.tensor)
         self.rows, self.task, self.called = rows, task, Path(request.data).name
         self.names_of = RowNames(self.names, len(rows))

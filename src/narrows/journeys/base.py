@@ -32,6 +32,17 @@ class Request(NamedTuple):
     given: Mapping[str, Any] = {}
     start: Mapping[str, Any] | None = None  # the journey's card of the run that this one goes on from
 
+    def refuse(self, unused: Mapping[str, str]) -> None:
+        """Refuse what the user typed among the fields ``unused``, each with the reason why it is of no use here.
+
+        Every journey says with it, before training, which flags its data leave without a meaning.
+        """
+        typed_ones = {name: why for name, why in unused.items() if name in self.given}
+        if typed_ones:
+            flags = ", ".join(f"--{name.replace('_', '-')}" for name in typed_ones)
+            reasons = "; ".join(dict.fromkeys(typed_ones.values()))
+            raise InputError(f"{flags} came for {self.data}: {reasons}", "", "leave it out")
+
 
 class JourneyCard(TypedDict):
     """How a run read its data: which journey, its fields, and what it must know besides."""
@@ -121,10 +132,7 @@ def journey_for(task: Task, request: Request, settings: Mapping[str, Any]) -> Jo
         journey = cls(**{name: value for name, value in settings.items() if name in own})
         check_params(journey)
         if journey.takes(task, request):
-            useless = sorted(settings.keys() - own)
-            if useless:
-                flags = ", ".join(f"--{name.replace('_', '-')}" for name in useless)
-                raise InputError(f"{flags} came for {request.data}, which is not read that way", "", "leave it out")
+            request.refuse(dict.fromkeys(sorted(settings.keys() - own), "it is not read that way"))
             for name, typed in (("valid", "--valid"), ("start", "--from")):
                 if getattr(request, name) is not None and name not in cls.honours:
                     raise InputError(f"{typed} came for {request.data}: {task.name} cannot do that", "", "leave it out")

@@ -63,6 +63,7 @@ class ImageAnomalyJourney(Journey):
 
     def fit(self, task: Any, request: Request, say: Say) -> dict[str, Any]:
         """Read the images, put some good ones aside, and train on patches of the others."""
+        request.refuse({"image_shape": "patches have their own shape"})
         good, fine, bad, masks, notes = found(Path(request.data).expanduser())
         if len(good) < 2:
             raise InputError(f"{good.name!r} holds {len(good)} good image", "at least 2 to learn from")

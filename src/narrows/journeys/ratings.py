@@ -73,6 +73,8 @@ class RatingsJourney(Journey):
             raise InputError(f"{request.second!r} came beside {request.data!r}: one word too many", "one DATA", hint)
         if self.implicit and self.min_rating is not None:
             raise InputError("--implicit and --min-rating came together", "one of them", "leave one out")
+        if self.implicit:
+            request.refuse({"rating": "with --implicit every line counts as liked"})
         ratings = read_ratings(Path(request.data).expanduser(), self._reading())
         if min(ratings.liked.shape) < 2:
             came = f"{request.data} holds {ratings.liked.shape[0]} users and {ratings.liked.shape[1]} liked items"

@@ -70,6 +70,8 @@ class RowsJourney(Journey):
             raise InputError(f"{request.second!r} came beside {request.data!r}: one word too many", "one DATA", hint)
         start = None if request.start is None else schema_from_json(request.start["schema"])
         source = self.open(request.data, start)
+        if source.kind != "images":
+            request.refuse({"image_size": "only images of a folder are brought to a size"})
         if request.valid is None:
             learn, held, where = self.divide(source, seed_of(task.random_state))
             schema, notes = start or learn.fit_schema(), source.notes
@@ -188,10 +190,8 @@ def settle(task: Task, request: Request, X: Any, schema: Schema, *, labelled: bo
         task.set_params(estimator=other.set_params(**{name: value for name, value in mine.items() if name in own}))
     if schema.image_shape and X.ndim == 2:
         task.set_params(estimator=task.resolve().set_params(image_shape=schema.image_shape))
-    elif X.ndim > 2 and "image_shape" in request.given:
-        shape = request.given["image_shape"]
-        came = f"--image-shape {shape} came for data that are images of {_by(schema.shape)} already"
-        raise InputError(came, "--image-shape for tables whose rows are flattened images", "leave it out")
+    elif X.ndim > 2:
+        request.refuse({"image_shape": f"they are images of {_by(schema.shape)} already, no flattened ones"})
     spec = as_part("likelihood", task.resolve().likelihood)
     if schema.measures and isinstance(spec, Mixed):
         task.set_params(estimator=task.resolve().set_params(likelihood=spec.told(schema.measures)))

@@ -71,6 +71,7 @@ class SeriesJourney(Journey):
         """Read the series, divide it by time, and train on windows of its first part."""
         if request.second is not None:
             raise InputError(f"{request.second!r} came beside {request.data!r}", "one DATA", "leave it out")
+        request.refuse({"image_shape": "windows of a series are no images"})
         made = self._read(request.data, None)
         m, edges = len(made.steps), [int(share * len(made.steps)) for share in _PARTS]
         self.part = np.searchsorted(edges, np.arange(m), "right")

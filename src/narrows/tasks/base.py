@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from narrows.errors import InputError
 from narrows.estimator import Estimator
 from narrows.inputs import unit
-from narrows.params import TASKS, check_params, kebab, param, register
+from narrows.params import MOST_EPOCHS, TASKS, check_params, kebab, param, register
 from narrows.parts import as_part
 from narrows.typed_json import Nothing
 
@@ -94,8 +94,8 @@ class Task(BaseEstimator):
     mapped: ClassVar[bool] = False  # whether its outputs hold codes that are worth a map
 
     estimator: Estimator | None = param(None, "the autoencoder; none: the task's own choice")
-    epochs: int | None = param(None, "overrides the autoencoder's", ge=0)
-    random_state: int | np.random.RandomState | None = param(None, "overrides the autoencoder's")
+    epochs: int | None = param(None, "overrides the autoencoder's", ge=0, le=MOST_EPOCHS)
+    random_state: int | np.random.RandomState | None = param(None, "overrides the autoencoder's", ge=0)
 
     def __init_subclass__(cls, name: str = "", **kwargs: Any):
         super().__init_subclass__(**kwargs)

@@ -22,7 +22,7 @@ from narrows.funnel import settings
 from narrows.inference import run
 from narrows.inputs import checked_classes, checked_rows, model_rows
 from narrows.model_card import Entry
-from narrows.params import check_params, param
+from narrows.params import MOST_EPOCHS, check_params, param
 from narrows.parts import as_part
 from narrows.supervised import Tuning, headed, tune
 from narrows.tasks.base import Evaluation, Rows, Task
@@ -70,7 +70,9 @@ class CodeClassifier(ClassifierMixin, Task, name="classify"):
     prefit: bool = param(False, "the autoencoder is fitted already")
     pretrain: bool = param(True, "fit the autoencoder before the labels are learnt")
     balanced: bool = param(False, "rare classes weigh as much as frequent ones while the labels are learnt")
-    tune_epochs: int | None = param(None, "passes over the labelled rows; none: as the autoencoder's rule", ge=1)
+    tune_epochs: int | None = param(
+        None, "passes over the labelled rows; none: as the autoencoder's rule", ge=1, le=MOST_EPOCHS
+    )
     tune_lr: float = param(1e-3, "peak learning rate of Adam with the labels", gt=0)
     tune_weight_decay: float = param(0.0, "decoupled weight decay (AdamW) with the labels", ge=0)
     tune_batch_size: int = param(128, "labelled rows per step", ge=1)

@@ -19,6 +19,7 @@ from narrows.likelihood import Mixed
 from narrows.metrics import auroc
 from narrows.params import param
 from narrows.parts import as_part
+from narrows.refusals import refuse_large
 from narrows.tasks.base import Evaluation, Metric, Picture, Rows, Task, pick, unit
 from narrows.typed_json import Numbers
 
@@ -75,7 +76,9 @@ class DensityEstimator(Gaps, Task, name="density"):
     reads_shares: ClassVar[bool] = True
 
     latent_dim: int | None = param(None, "numbers in the code; none: 8, of few columns half as many as there are", ge=1)
-    samples: int = param(300, "importance samples of every row; more come closer to log p, from below", ge=2)
+    samples: int = param(
+        300, "importance samples of every row; more come closer to log p, from below", ge=2, le=100_000
+    )
 
     def default(self) -> Estimator:
         """Return a variational autoencoder with a law for every column."""
@@ -208,7 +211,9 @@ class DensityEstimator(Gaps, Task, name="density"):
 def _require_posterior(model: Estimator, shape: tuple[int, ...]) -> None:
     """Refuse, before training, a family that has no density."""
     priced = as_part("likelihood", model.likelihood).build(shape)
-    if not hasattr(model.build(model.problem((shape, shape, 0), priced)).bottleneck, "posterior"):
+    problem = model.problem((shape, shape, 0), priced)
+    refuse_large(model, problem)
+    if not hasattr(model.build(problem).bottleneck, "posterior"):
         came = f"The family {model.name} gives rows no density: its code has no posterior"
         raise InputError(came, "vae, conditional-vae", "--family vae")
 

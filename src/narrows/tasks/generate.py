@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from narrows import metrics
 from narrows.baselines import PCASampler
 from narrows.bottlenecks import Quantizer
+from narrows.data.memory import require_memory
 from narrows.errors import ArtefactError, InputError
 from narrows.estimator import Estimator
 from narrows.families.conditional_vae import ConditionalVAE
@@ -33,6 +34,8 @@ __all__ = ["Generator"]
 _JUDGED = 1000  # rows that are compared at most
 _LITTLE = 0.5  # samples that vary less than half as much as the data are too much alike
 _OURS, _SAME = "the autoencoder", "other training rows"
+
+_KEPT = 4  # arrays of drawn rows at once: codes, decoded, in their own units, as cells
 
 
 class State(TypedDict):
@@ -140,6 +143,8 @@ class Generator(Gaps, Task, name="generate"):
         check_is_fitted(self)
         if n < 1:
             raise InputError(f"{n} rows are asked for", "at least 1", "-n 64")
+        values = math.prod(self.estimator_.shapes_[1])
+        require_memory(_KEPT * 8 * n * values, f"{n:,} rows of {values:,} values are asked for", "-n 64")
         seed = drawn(random_state)
         draw, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
         known = self.classes_ if hasattr(self.estimator_, "classes_") or self.mixtures_ else []
