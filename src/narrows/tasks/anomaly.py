@@ -74,7 +74,7 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
     contamination: float | None = param(None, "share of the rows of the fit to flag, instead of fpr", gt=0, le=0.5)
     clean: bool = param(False, "all rows are known to be ordinary; no: the strangest are left out of training")
     neighbours: int = param(10, "rows of the fit that a row is compared with", ge=1)
-    weight: float = param(2.0, "what a difference that the code misses counts beside one that it holds", gt=0)
+    weight: float = param(2.0, "what a difference that the code misses counts beside one that it holds", gt=0, le=1e6)
 
     def default(self) -> Estimator:
         """Return the plain autoencoder, which starts at the principal components."""
