@@ -47,7 +47,7 @@ PARTS += ("poisson", "bernoulli", "conv:8,kernel=99999", "resnet:8,depth=1000000
 TABLES = ("t.csv", "l.csv", "s.csv", "r.csv", "a.npy", "digits")
 DATA = (*TABLES, *TABLES, "p", "m", "none.csv", ".", "/dev/null", "", "pipe", "loop.csv", "b\udcff.csv", "é.csv", "odd")
 ENVIRONMENTS = ({}, {}, {}, {}, {"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONUTF8": "0"}, {"RANK": "0"})
-LONG = ("minutes", "compile")  # a limit that is set already, and what takes a compiler a minute
+LONG = ("minutes", "compile", "devices")  # a limit that is set already; a compiler, and processes that take a minute
 SUITED = {"recommend": "r.csv", "segment": "p m", "translate": "p m", "sparse": "a.npy", "upscale": "p"}
 
 CHOSEN = (

@@ -20,18 +20,7 @@ LONGEST = 2**29  # bytes of a card; one of a million users has a tenth of that
 _ODD = "not finite"  # marks a number that JSON does not have
 
 Length = Annotated[int, Range(1, 2**31)]
-Terms = dict[str, Scalar]
-
-
-class Entry(TypedDict):
-    """An epoch of the history of a fit."""
-
-    epoch: Natural
-    train: Terms
-    valid: Terms
-    rows_per_second: Scalar
-    seconds: Scalar
-    lr: Scalar
+Entry = dict[str, Scalar | dict[str, Scalar] | None]  # an epoch of a history: numbers, and terms of the loss
 
 
 class Fitted(TypedDict):

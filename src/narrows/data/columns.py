@@ -16,7 +16,7 @@ from narrows.errors import ArtefactError, InputError
 from narrows.typed_json import Range, typed
 
 from .cells import as_text
-from .dtypes import SAFE, dtype_name, limits, named_dtype
+from .dtypes import dtype_name, limits, named_dtype
 from .measures import Measure, told_apart
 from .times import DateForm, date_text
 
@@ -24,7 +24,7 @@ __all__ = ["Column", "Floats", "NumberColumn", "WholeColumn"]
 
 Floats = NDArray[np.float64]
 Positive = Annotated[float, Range(sys.float_info.min, sys.float_info.max)]
-Whole = Annotated[int, Range(-SAFE, SAFE)]
+Whole = Annotated[int, Range(-(2**63), 2**63)]
 Law = tuple[Literal["bernoulli", "poisson", "rounded", "gaussian"], float, Positive]  # of a column, its origin and unit
 POLARS = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
 WIDE = 2**50
@@ -185,7 +185,7 @@ class WholeColumn(Column):
     mean: float
     scale: Positive
     format: DateForm | None = None
-    step: Annotated[int, Range(1, SAFE)] = 1
+    step: Annotated[int, Range(1, 2**63)] = 1
     told: Law = ("gaussian", 0.0, 1.0)  # counted from the origin
 
     @staticmethod
