@@ -124,7 +124,7 @@ def schema_from_json(data: Mapping[str, Any]) -> Schema:
     narrows.errors.ArtefactError: the schema is of kind 'poem'. Accepted: table, images, array, sparse.
     """
     kind = data.get("kind")
-    if kind not in SCHEMAS:
+    if not isinstance(kind, str) or kind not in SCHEMAS:
         raise ArtefactError(f"the schema is of kind {kind!r}", ", ".join(SCHEMAS))
     module, name = SCHEMAS[kind]
     found: type[Schema] = getattr(import_module(f"{__package__}.{module}"), name)
