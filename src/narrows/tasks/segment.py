@@ -138,9 +138,8 @@ class Segmenter(PicturesTask, Task, name="segment"):
     def adopt_state(self, state: dict[str, Any]) -> Self:
         """Take what ``fitted_state`` gave."""
         super().adopt_state(state)
-        shape, learnt = self.estimator_.shapes_[1], self.estimator_.model_.likelihood
-        fitting = self._likelihood().build(shape).n_out(shape) == learnt.n_out(shape)
-        if not fitting or sorted(self.order_) != sorted(self.classes_):
+        outputs, k = self.estimator_.model_.likelihood.n_out(self.estimator_.shapes_[1]), len(self.classes_)
+        if outputs not in ((1, 2) if k == 2 else (k,)) or sorted(self.order_) != sorted(self.classes_):
             raise ArtefactError(f"The classes {self.classes_} and {self.order_} came", "those of the model, twice")
         return self
 
