@@ -1,27 +1,35 @@
 """A fitted model on disk: ``model.json`` and ``model.safetensors``. Nothing in it can run."""
 
+import contextlib
 import hashlib
 import json
-import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 from narrows._version import __version__
-from narrows.errors import ArtefactError
+from narrows.errors import ArtefactError, InputError
 from narrows.files import whole, write_text
-from narrows.params import FAMILIES, OF_TASK, TASKS
+from narrows.model_card import (
+    CARD,
+    FORMAT,
+    WEIGHTS,
+    FamilyCard,
+    Fitted,
+    UseCard,
+    WeightsCard,
+    digest,
+    file_bytes,
+    plain,
+    read_card,
+)
+from narrows.params import FAMILIES, OF_TASK, TASKS, check_params, places
 from narrows.parts import as_part, part_from_json, part_json
+from narrows.typed_json import Numbers, typed
 
-__all__ = ["load", "read_card", "save"]
-
-FORMAT = 1
-CARD, WEIGHTS = "model.json", "model.safetensors"
-_NUMBERS = ("n_features_in_", "_n_features_out", "rows_axes_", "seed_", "n_epochs_", "best_epoch_")
-_ODD = "not finite"  # marks a number that JSON does not have
-_FITTED = (*_NUMBERS, "stopped_", "finished_", "messages_", "input_scale_")
+__all__ = ["CARD", "digest", "load", "plain", "read_card", "refusing", "save"]
 
 
 def save(fitted: Any, folder: "str | Path", extra: "dict[str, Any] | None" = None) -> Path:
@@ -72,89 +80,36 @@ def load(folder: "str | Path", parts: Sequence[type] = ()) -> Any:
     ``parts`` are classes from outside the package that the model uses: passing them is a way to import them. Those that
     are installed under the entry-point group ``narrows.parts`` are found without.
     """
-    from safetensors.torch import load as from_bytes
-
     card = read_card(folder)
-    path = Path(folder) / WEIGHTS
-    blob = _bytes(path)
-    whole_file = "the file as it was written"
-    if len(blob) != card["weights"]["bytes"]:
-        size = "truncated" if len(blob) < card["weights"]["bytes"] else "too long"
-        raise ArtefactError(f"{path} is {size} ({len(blob)} of {card['weights']['bytes']} bytes)", whole_file)
-    if hashlib.sha256(blob).hexdigest() != card["weights"]["sha256"]:
-        raise ArtefactError(f"{path} was altered (its checksum does not fit {CARD})", whole_file)
+    tensors = _tensors(Path(folder) / WEIGHTS, card["weights"])
     for entry in entry_points(group="narrows.parts"):
         entry.load()
-    tensors = from_bytes(blob)
     own = {name.removeprefix(OF_TASK): tensors.pop(name) for name in list(tensors) if name.startswith(OF_TASK)}
-    family = _family(card["family"], tensors)
-    return family if card["task"] is None else _task(card["task"], family, own)
+    where = str(Path(folder) / CARD)
+    family = _family(card["family"], tensors, f"{where}: family")
+    return family if card["task"] is None else _task(card["task"], family, own, f"{where}: task")
 
 
-def read_card(folder: "str | Path") -> dict[str, Any]:
-    """Return the checked content of ``model.json``; an artefact that is foreign, newer or altered is refused."""
-    path = Path(folder) / CARD
-    accepted = "a folder that `narrows fit` or .save() wrote"
-    content = _bytes(path)
+def _tensors(path: Path, card: WeightsCard) -> dict[str, Any]:
+    """Return the tensors of the file that the card describes; another file, or one whose header lies, is refused."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load as from_bytes
+
+    whole_file, size = "the file as it was written", path.stat().st_size if path.is_file() else card["bytes"]
+    if size != card["bytes"]:
+        odd = "truncated" if size < card["bytes"] else "too long"
+        raise ArtefactError(f"{path} is {odd} ({size} of {card['bytes']} bytes)", whole_file)
+    blob = file_bytes(path, card["bytes"])
+    if hashlib.sha256(blob).hexdigest() != card["sha256"]:
+        raise ArtefactError(f"{path} was altered (its checksum does not fit {CARD})", whole_file)
     try:
-        card: dict[str, Any] = json.loads(content.decode())
-        ours = card.get("format") == "narrows" and isinstance(card.get("version"), int)
-    except (ValueError, AttributeError, RecursionError):
-        raise ArtefactError(f"{path} is truncated or no JSON", accepted) from None
-    if not ours:
-        raise ArtefactError(f"{path} was not written by Narrows", accepted)
-    if card["version"] > FORMAT:
-        came = f"{path} is of format {card['version']}, newer than this Narrows ({__version__}) reads"
-        raise ArtefactError(came, f"format {FORMAT}", "pip install -U narrows")
-    if card.get("digest") != digest(card):
-        raise ArtefactError(f"{path} was altered (its digest does not fit)", "the file as it was written")
-    checked: dict[str, Any] = revived(card)
-    return checked
-
-
-def digest(card: dict[str, Any]) -> str:
-    """Return the checksum of a card without its own ``digest``."""
-    content = {key: value for key, value in card.items() if key != "digest"}
-    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
-
-
-def plain(value: Any) -> Any:
-    """Return a value as JSON has it: lists, texts, numbers; one that is not finite is marked, for `revived`.
-
-    Examples
-    --------
-    >>> plain({"a": (1, float("nan")), 2: True})
-    {'a': [1, {'not finite': 'nan'}], '2': True}
-    """
-    if isinstance(value, dict):
-        return {str(key): plain(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(each) for each in value]
-    if hasattr(value, "tolist"):  # numpy's numbers and arrays, tensors
-        return plain(value.tolist())
-    return {_ODD: str(value)} if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def revived(value: Any) -> Any:
-    """Return what ``plain`` was given, in lists and dicts.
-
-    Examples
-    --------
-    >>> revived(plain({"a": (1, float("-inf"))}))
-    {'a': [1, -inf]}
-    """
-    if isinstance(value, dict):
-        return float(value[_ODD]) if value.keys() == {_ODD} else {key: revived(each) for key, each in value.items()}
-    return [revived(each) for each in value] if isinstance(value, list) else value
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise ArtefactError(f"{path.parent} holds no {path.name}", f"a folder with {CARD} and {WEIGHTS}") from None
-    except OSError as error:
-        raise ArtefactError(f"{path} cannot be read ({error.strerror})", "a file that you may read") from None
+        tensors = from_bytes(blob)
+    except (SafetensorError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise ArtefactError(f"{path} holds no tensors that can be read ({error})", whole_file) from None
+    for name, value in tensors.items():
+        if value.is_floating_point() and not bool(value.isfinite().all()):
+            raise ArtefactError(f"{path} holds values in {name!r} that are not finite", "the weights of a fit")
+    return tensors
 
 
 def _params(settings: dict[str, Any], leave: Sequence[str]) -> dict[str, Any]:
@@ -166,11 +121,15 @@ def _params(settings: dict[str, Any], leave: Sequence[str]) -> dict[str, Any]:
 
 
 def _family_card(family: Any) -> dict[str, Any]:
-    fitted = {name: getattr(family, name) for name in (*_FITTED, *family.fitted) if hasattr(family, name)}
+    fitted = {
+        name: getattr(family, name)
+        for name in (*Fitted.__annotations__, *family.fitted.__annotations__)
+        if hasattr(family, name)
+    }
     names = getattr(family, "feature_names_in_", None)
     return {
         "name": type(family).name,
-        "params": _params(family.settings_, ("checkpoint", "tensorboard", "weights")),
+        "params": _params(family.settings_, places(type(family))),
         "shapes": family.shapes_,
         "likelihood": part_json(family.likelihood_),
         "fitted": fitted,
@@ -182,53 +141,93 @@ def _family_card(family: Any) -> dict[str, Any]:
 def _task_card(task: Any) -> dict[str, Any]:
     return {
         "name": type(task).name,
-        "params": _params(task.get_params(deep=False), ("estimator",)),
+        "params": _params(task.get_params(deep=False), ("estimator", *places(type(task)))),
         "fitted": task.fitted_state(),
     }
 
 
-def _made(table: dict[str, type[Any]], card: dict[str, Any], what: str) -> Any:
-    """Return the unfitted family or task of a card."""
-    name, params = card["name"], _values(card["params"])
-    if name not in table:
+def _made(table: dict[str, type[Any]], card: UseCard, what: str, where: str) -> Any:
+    """Return the unfitted family or task of a card; what makes a fit read or write elsewhere is left out."""
+    name, cls = card["name"], table.get(card["name"])
+    if cls is None:
         raise ArtefactError(f"This model is of the {what} {name!r}, which is not known here", ", ".join(sorted(table)))
-    unknown = sorted(params.keys() - {spec.name for spec in fields(table[name])})
+    unknown = sorted(card["params"].keys() - {spec.name for spec in fields(cls)})
     if unknown:
         came = (
             f"This model has settings of {name!r} that this Narrows ({__version__}) does not know: {', '.join(unknown)}"
         )
         raise ArtefactError(came, "a model of this version", "the version of Narrows that wrote it")
-    return table[name](**params)
+    own = {name: value for name, value in card["params"].items() if name not in places(cls) and name != "estimator"}
+    with refusing(f"{where}.params"):
+        made = cls(**{name: part_from_json(value) for name, value in own.items()})
+        check_params(made)
+    return made
 
 
-def _family(card: dict[str, Any], tensors: dict[str, Any]) -> Any:
+def _family(card: FamilyCard, tensors: dict[str, Any], where: str) -> Any:
     import numpy as np
 
-    family = _made(FAMILIES, card, "family")
+    from narrows.problem import sketch
+
+    family = _made(FAMILIES, card, "family", where)
     shape, target, n_cond = card["shapes"]
     shapes = (tuple(shape), tuple(target), n_cond)
-    family.likelihood_ = as_part("likelihood", part_from_json(card["likelihood"]))
-    model = family.build(family.problem(shapes, family.likelihood_.build(shapes[1]))).eval()
-    try:
+    own = {name: value for name, value in card["fitted"].items() if name in family.fitted.__annotations__}
+    typed({name: value for name, value in card["fitted"].items() if name not in own}, Fitted, f"{where}.fitted")
+    typed(own, family.fitted, f"{where}.fitted", {"row": shapes[0]})
+    with refusing(f"{where} describes no model"):
+        family.likelihood_ = as_part("likelihood", part_from_json(card["likelihood"]))
+        problem = family.problem(shapes, family.likelihood_.build(shapes[1]))
+        outline = sketch(family.build, problem)
+        if outline is not None:
+            _same_shapes(outline.state_dict(), tensors)
+        model = family.build(problem).eval()
+        _same_shapes(model.state_dict(), tensors)
         model.load_state_dict(tensors)
-    except RuntimeError as error:
-        reason = str(error).splitlines()[-1].strip()
-        raise ArtefactError(f"The weights do not fit the model ({reason})", "the files of one fit") from None
     family.model_, family.shapes_, family.history_ = model, shapes, card["history"]
     family.settings_ = family.get_params(deep=False)
     vars(family).update(card["fitted"])
-    vars(family).update({name: np.asarray(card["fitted"][name]) for name in family.fitted})
+    vars(family).update({name: np.asarray(value) for name, value in own.items()})
     if card["feature_names"] is not None:
         family.feature_names_in_ = np.asarray(card["feature_names"], dtype=object)
     return family
 
 
-def _task(card: dict[str, Any], family: Any, arrays: dict[str, Any]) -> Any:
-    task = _made(TASKS, card, "task")
+def _same_shapes(model: Mapping[str, Any], tensors: Mapping[str, Any]) -> None:
+    """Refuse tensors that are not those of a model: other names, shapes, or kinds of numbers."""
+    ours, theirs = ({k: (tuple(v.shape), v.is_floating_point()) for k, v in own.items()} for own in (model, tensors))
+    odd = sorted(name for name in {*ours, *theirs} if ours.get(name) != theirs.get(name))
+    if odd:
+        first = odd[0]
+        here, came = ours.get(first, ("nothing",))[0], theirs.get(first, ("nothing",))[0]
+        reason = f"{len(odd)} of {len(ours)} tensors differ; {first!r} is {came} where the model has {here}"
+        raise ArtefactError(f"The weights do not fit the model ({reason})", "the files of one fit")
+
+
+def _task(card: UseCard, family: Any, arrays: dict[str, Any], where: str) -> Any:
+    task = _made(TASKS, card, "task", where)
+    sizes = {"row": family.shapes_[0], "code": (family._n_features_out,)}
+    typed(card["fitted"], task.fitted, f"{where}.fitted", sizes)
     task.estimator_ = family
-    task.adopt_state(card["fitted"] | {name: values.numpy() for name, values in arrays.items()})
+    for name, axes in task.arrays.items():
+        shape, wanted = tuple(arrays[name].shape) if name in arrays else (), Numbers(*axes).shape(sizes)
+        if len(shape) != len(wanted) or any(n not in (-1, m) for n, m in zip(wanted, shape, strict=True)):
+            came = f"{WEIGHTS} holds {OF_TASK}{name} of shape {shape}" if name in arrays else f"{name} is missing"
+            raise ArtefactError(came, f"shape {wanted} (-1: any)", "the files of one fit")
+    with refusing(f"{where}.fitted does not fit the model"):
+        task.adopt_state(card["fitted"] | {name: values.numpy() for name, values in arrays.items()})
     return task
 
 
-def _values(params: dict[str, Any]) -> dict[str, Any]:
-    return {name: part_from_json(value) for name, value in params.items()}
+@contextlib.contextmanager
+def refusing(came: str) -> Iterator[None]:
+    """Turn what goes wrong while values of a file are put together, each of a right type, into a refusal."""
+    try:
+        yield
+    except ArtefactError:
+        raise
+    except InputError as error:
+        raise ArtefactError(f"{came}: {error.came}", error.accepted, error.hint) from None
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        reason = str(error).strip().splitlines()[-1:] or [type(error).__name__]
+        raise ArtefactError(f"{came} ({reason[0].strip()})", "the files of one fit") from None

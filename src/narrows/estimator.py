@@ -26,12 +26,13 @@ from narrows.likelihood import Likelihood, Pricing
 from narrows.model import Model
 from narrows.networks import Network
 from narrows.networks.start import sample_size, unit_variance_start
-from narrows.params import FAMILIES, check_params, kebab, param, register
+from narrows.params import FAMILIES, MOST_EPOCHS, check_params, kebab, param, register
 from narrows.parts import as_part, as_parts
 from narrows.penalties import Penalty
 from narrows.problem import Problem, network_for
 from narrows.training.fit import Watch
 from narrows.training.runtime import Runtime
+from narrows.typed_json import Nothing
 
 __all__ = ["Estimator", "Problem"]
 
@@ -55,7 +56,7 @@ class Estimator(Decoding, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
 
     name: ClassVar[str] = ""
     has_prior: ClassVar[bool] = False
-    fitted: ClassVar[tuple[str, ...]] = ()  # arrays of its own that the artefact keeps
+    fitted: ClassVar[Any] = Nothing  # a TypedDict: arrays of its own that the artefact keeps, and what they are
     input_scale_ = cast("Scale | None", None)  # of the rows, until there is a fit
     rows_network: ClassVar[str] = "dense"  # for tables and small images, where the user names none
 
@@ -64,7 +65,9 @@ class Estimator(Decoding, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
     likelihood: str | Likelihood = param("gaussian", "what the decoder's numbers mean", kind="likelihood")
     corruption: str | Corruption | None = param(None, "what is done to the input while training", kind="corruption")
     penalties: str | Penalty | tuple[Penalty, ...] = param((), "further terms of the loss", kind="penalty")
-    epochs: int | None = param(None, "passes over the rows; none: about 16 000 steps, at most 300 passes", ge=0)
+    epochs: int | None = param(
+        None, "passes over the rows; none: about 16 000 steps, at most 300 passes", ge=0, le=MOST_EPOCHS
+    )
     minutes: float | None = param(None, "time budget of the main training; fixes its epochs after a short trial", gt=0)
     start: Literal["data", "random"] = param("data", "first weights: fitted to a sample of the rows, or random")
     batch_size: int = param(128, "rows per step", ge=1)
@@ -79,11 +82,11 @@ class Estimator(Decoding, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
     )
     patience: int | None = param(None, "epochs without a better held-out loss before stopping; none: a fifth", ge=1)
     device: str = param("auto", "auto, cpu, cuda, cuda:1 or mps")
-    devices: int = param(1, "processes that train together", ge=1)
+    devices: int = param(1, "processes that train together", ge=1, le=1024)
     precision: Literal["auto", "float32", "bfloat16"] = param("auto", "of the forward pass while training")
-    threads: int | None = param(None, "processor threads; none: by the size of a step", ge=1)
+    threads: int | None = param(None, "processor threads; none: by the size of a step", ge=1, le=1024)
     compile: bool = param(False, "use torch.compile (needs a C++ compiler)")
-    random_state: int | np.random.RandomState | None = param(None, "seed of everything random")
+    random_state: int | np.random.RandomState | None = param(None, "seed of everything random", ge=0)
     image_shape: tuple[int, ...] | None = param(None, "(C, H, W) of rows that are flattened images")
     warm_start: bool = param(False, "go on from the weights of the last fit")
     weights: str | Path | None = param(None, "folder of a fitted model whose weights a fit starts from")

@@ -4,12 +4,13 @@ import contextlib
 import errno
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from narrows.errors import InputError
 
-__all__ = ["whole", "write_text"]
+__all__ = ["content", "whole", "write_text"]
 
 _REFUSED = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.EISDIR}
 
@@ -49,7 +50,29 @@ def whole(path: "str | Path") -> Iterator[Path]:
         raise
 
 
+def content(path: "str | Path", most: int) -> bytes:
+    """Return what stands in an ordinary file of at most ``most`` bytes; FileNotFoundError where there is none.
+
+    A pipe, a device, a folder and a file that may not be read are refused before anything is read.
+    """
+    path = Path(path)
+    try:
+        state = path.stat()
+        if not stat.S_ISREG(state.st_mode):
+            raise InputError(f"{path} is no ordinary file", "a file")
+        if state.st_size > most:
+            raise InputError(f"{path} has {state.st_size} bytes", f"at most {most} bytes")
+        with path.open("rb") as file:
+            return file.read(most)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror})", "a file that you may read") from None
+
+
 def write_text(path: "str | Path", text: str) -> None:
     """Write a text file whole or not at all."""
     with whole(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(
+            text, encoding="utf-8", errors="backslashreplace"
+        )  # a name may hold bytes that are no text

@@ -19,7 +19,7 @@ from narrows.model import Model
 from narrows.networks.start import sample_size
 from narrows.params import OF_TASK
 from narrows.parts import Part, as_part
-from narrows.refusals import refuse_broken, refuse_copies, refuse_outside
+from narrows.refusals import refuse_broken, refuse_copies, refuse_large, refuse_outside
 from narrows.training.checkpoint import Checkpoint
 from narrows.training.fit import Job, Settings, Watch, fit
 from narrows.training.loop import train
@@ -150,7 +150,9 @@ def fresh(estimator: "Estimator", kept: Pairs, priced: Pricing, seed: int, *, st
     """Return the model to train: with the last fit's weights when asked to go on, else started from the data."""
     with seeded(seed):
         paired = kept.columns[1] is not None
-        model = estimator.build(estimator.problem(kept.shapes, priced)._replace(paired=paired))
+        problem = estimator.problem(kept.shapes, priced)._replace(paired=paired)
+        refuse_large(estimator, problem)
+        model = estimator.build(problem)
         last = estimator.model_.state_dict() if estimator.warm_start and hasattr(estimator, "model_") else {}
         if estimator.weights is not None:
             model.load_state_dict(saved_weights(estimator.weights, model.state_dict()))

@@ -4,22 +4,40 @@ import dataclasses
 import math
 import operator
 import re
+import sys
 import types
 import typing
 from collections.abc import Callable
 from dataclasses import MISSING, Field, field, fields
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Any, Literal, Union
 
 from narrows.errors import InputError
 
-__all__ = ["FAMILIES", "OF_TASK", "TASKS", "check_params", "declared", "fits", "kebab", "param", "register", "words"]
+__all__ = [
+    "FAMILIES",
+    "MOST_EPOCHS",
+    "OF_TASK",
+    "TASKS",
+    "check_params",
+    "declared",
+    "fits",
+    "kebab",
+    "param",
+    "places",
+    "register",
+    "words",
+]
 
 FAMILIES: dict[str, type[Any]] = {}
 TASKS: dict[str, type[Any]] = {}
 OF_TASK = "task:"  # begins the names of a task's own arrays among saved weights
 
 UNIONS = (Union, types.UnionType)
+
+LARGEST = 2**32 - 1  # whole number that a parameter may be, as a seed
+MOST_EPOCHS = 1_000_000
 
 _RULES: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
     "ge": (operator.ge, "at least {}"),
@@ -70,12 +88,29 @@ def check_params(obj: Any) -> None:
             raise InputError(f"The {spec.name!r} parameter of {type(obj).__name__} must be {wanted}. Got {value!r}")
 
 
+def places(cls: type[Any]) -> tuple[str, ...]:
+    """Return the fields that name a file or a folder: those whose type takes a ``Path``.
+
+    Examples
+    --------
+    >>> @dataclasses.dataclass
+    ... class Fit:
+    ...     folder: str | Path | None = param(None, "where to")
+    ...     rate: float = param(0.5, "how fast")
+    >>> places(Fit)
+    ('folder',)
+    """
+    return tuple(spec.name for spec in fields(cls) if Path in typing.get_args(declared(cls, spec)))
+
+
 def _wanted(spec: "Field[Any]", kind: Any, value: Any) -> str:
     """Return in words what ``value`` should have been; nothing when it is fine."""
     if not fits(value, kind):
         later = "kind" in spec.metadata and value is not None and not isinstance(value, Real)
         return "" if later else words(kind)  # parts of a kind are read, and judged, where they are used
     numbers = [each for each in (value if isinstance(value, (tuple, list)) else (value,)) if isinstance(each, Real)]
+    if any(isinstance(number, Integral) and abs(int(number)) > LARGEST for number in numbers):
+        return f"at most {LARGEST}"
     for rule, (holds, text) in _RULES.items():
         bound = spec.metadata.get(rule)
         if bound is not None and not all(holds(number, bound) for number in numbers):
@@ -110,7 +145,9 @@ def fits(value: Any, kind: Any) -> bool:
     if kind is int:
         return isinstance(value, Integral) and not isinstance(value, bool)
     if kind is float:
-        return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+        if isinstance(value, Integral):
+            return not isinstance(value, bool) and abs(int(value)) <= sys.float_info.max
+        return isinstance(value, Real) and math.isfinite(value)
     return kind is Any or not isinstance(kind, type) or isinstance(value, kind)
 
 

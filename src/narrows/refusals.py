@@ -10,18 +10,21 @@ import torch
 from torch import Tensor
 
 from narrows.base_measure import Measure
+from narrows.data.memory import require_memory
 from narrows.data.pairs import Pairs
 from narrows.data.scale import top
 from narrows.data.stream import Stored
 from narrows.errors import InputError
 from narrows.likelihood import Likelihood
 from narrows.model import Model
+from narrows.problem import Problem, sketch
 
 if TYPE_CHECKING:
     from narrows.estimator import Estimator
 
-__all__ = ["refuse_broken", "refuse_copies", "refuse_other_measures", "refuse_outside"]
+__all__ = ["refuse_broken", "refuse_copies", "refuse_large", "refuse_other_measures", "refuse_outside"]
 
+_KEPT = 5  # tensors that training keeps of each weight
 _PIECE = 1 << 20  # values that are looked at in one go
 
 
@@ -46,6 +49,18 @@ def refuse_copies(estimator: "Estimator", model: Model, pairs: Pairs) -> None:
             "targets that are not the input, or a corruption",
             "corruption='gaussian:0.1', or network='conv'",
         )
+
+
+def refuse_large(estimator: "Estimator", problem: Problem) -> None:
+    """Refuse a model whose training does not fit into the memory of this machine, before any of it is built.
+
+    Training keeps every weight five times: itself, its gradient, two moments of Adam, and the best so far.
+    """
+    outline = sketch(estimator.build, problem)
+    if outline is not None:
+        weights = sum(weight.numel() for weight in outline.parameters())
+        came = f"{type(estimator).__name__} would have {weights:,} weights for rows of shape {problem.shape}"
+        require_memory(_KEPT * 4 * weights, came, f"a smaller latent_dim than {estimator.latent_dim}, or network")
 
 
 def refuse_outside(likelihood: Likelihood, pairs: Pairs) -> None:

@@ -158,7 +158,7 @@ def nearest(vectors: Tensor, codebook: Tensor) -> Tensor:
     squares = codebook.square().sum(1)
     whole = torch.compiler.is_compiling()  # one piece for any number of rows
     parts = (vectors,) if whole else torch.split(vectors, max(1, _AT_ONCE // len(codebook)))
-    with torch.autocast(vectors.device.type, enabled=False):
+    with torch.autocast("cpu" if vectors.is_meta else vectors.device.type, enabled=False):  # meta knows none
         found = [torch.addmm(squares, part, codebook.T, alpha=-2).min(1).indices for part in parts]
     return torch.cat(found)
 

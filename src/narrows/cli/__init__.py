@@ -5,7 +5,11 @@ import sys
 import warnings
 from collections.abc import Sequence
 
+from narrows._version import __version__
+
 __all__ = ["main"]
+
+TOO_LARGE = "There is not enough memory for this. Try: fewer rows, smaller images, or a smaller network."
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -14,11 +18,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     With ``NARROWS_DEBUG`` set, libraries' warnings are shown, and an unforeseen error comes with its traceback.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    if words in (["--version"], ["-V"]):
-        from narrows._version import __version__
-
-        sys.stdout.write(f"narrows {__version__}\n")
-        return 0
     with warnings.catch_warnings():
         if not os.environ.get("NARROWS_DEBUG"):
             warnings.simplefilter("ignore")
@@ -28,9 +27,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 def guarded(words: Sequence[str]) -> int:
     """Run a command; whatever goes wrong becomes one line on stderr and an exit code."""
     from narrows.cli.flags import parse
+    from narrows.cli.streams import opened, silence
     from narrows.errors import InputError
 
     try:
+        opened()
+        if words in (["--version"], ["-V"]):
+            sys.stdout.write(f"narrows {__version__}\n")
+            sys.stdout.flush()
+            return 0
         command, options = parse(words)
         code: int = command(options)
         sys.stdout.flush()
@@ -40,15 +45,22 @@ def guarded(words: Sequence[str]) -> int:
     except InputError as error:
         return say(str(error), 2)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone: nothing more can be said
+        silence(sys.stdout)  # the reader has gone: nothing more can be said
         return 1
     except OSError as error:
+        if error.filename is None:
+            silence(sys.stdout)  # it may have been what could not be written to
         return say(f"{error.filename or 'a file'}: {error.strerror or error}", 2)
+    except UnicodeEncodeError as error:
+        odd = ascii(error.object[max(0, error.start - 40) : error.end + 40])
+        return say(f"{odd} holds bytes that are no text. Accepted: names in UTF-8. Try: rename it.", 2)
     except KeyboardInterrupt:
         return say("interrupted", 1)
     except MemoryError:
-        return say("There is not enough memory for this. Try: fewer rows, smaller images, or a smaller network.", 1)
+        return say(TOO_LARGE, 1)
     except Exception as error:
+        if isinstance(error, RuntimeError) and "allocate memory" in str(error):  # what torch has for a MemoryError
+            return say(TOO_LARGE, 1)
         if os.environ.get("NARROWS_DEBUG"):
             raise
         unforeseen = f"{type(error).__name__}: {error}"

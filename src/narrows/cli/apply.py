@@ -6,11 +6,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from narrows.artefact import load, read_card
+from narrows.artefact import load
 from narrows.cli.flags import Options
 from narrows.errors import ArtefactError, InputError
 from narrows.files import write_text
 from narrows.journeys.base import Journey, Request, journey_from_card
+from narrows.model_card import read_card
 
 __all__ = ["apply"]
 

@@ -17,7 +17,7 @@ from narrows.cli.folder import claimed, finished
 from narrows.cli.speech import flag, spoken
 from narrows.data.spool import FOLDER
 from narrows.errors import ArtefactError, InputError
-from narrows.journeys.base import JOURNEYS, Journey, Request, Say, journey_card, journey_for
+from narrows.journeys.base import JOURNEYS, Journey, Request, Say, journey_card, journey_for, journey_from_card
 from narrows.params import FAMILIES, TASKS, declared
 from narrows.parts import as_part, as_parts, read_value
 from narrows.report.make import make_report
@@ -109,6 +109,7 @@ def started(options: Options, run: Path) -> tuple[Task, dict[str, Any]]:
     card = read_card(folder)
     if "journey" not in card or card["task"] is None:
         raise ArtefactError(f"{folder} was saved from Python: its columns are not known", "a run of `narrows fit`")
+    journey_from_card(card["journey"])  # refuses a card whose columns cannot be read
     task: Task = load(folder)
     theirs, family = card["task"]["name"], card["family"]["name"]
     if theirs != options.task:

@@ -1,17 +1,19 @@
 """``narrows rethreshold``: another rate of false alarms for a fitted anomaly detector, without training."""
 
 import csv
+import io
 import json
 import math
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from narrows.artefact import CARD, digest, plain, read_card
 from narrows.cli.flags import Options
 from narrows.errors import ArtefactError, InputError
-from narrows.files import whole, write_text
+from narrows.files import content, whole, write_text
 from narrows.fitted import conformal
+from narrows.model_card import CARD, LONGEST, digest, plain, read_card
+from narrows.typed_json import Numbers, typed
 
 __all__ = ["rethreshold"]
 
@@ -21,19 +23,22 @@ def rethreshold(options: Options) -> int:
     run, fpr = Path(options.run), _share(options.fpr)
     card = read_card(run)
     task: dict[str, Any] = card["task"] or {}
-    calibration = task.get("fitted", {}).get("calibration_")
-    if not calibration:
+    if task.get("name") != "anomaly" or not task["fitted"].get("calibration_"):
         raise ArtefactError(f"{run} holds no threshold", "a run of `narrows fit anomaly`")
+    where = f"{run / CARD}: task.fitted.calibration_"
+    calibration = typed(task["fitted"]["calibration_"], Annotated[Any, Numbers(-1)], where)
     limit = conformal.threshold(calibration, fpr)
     task["params"] |= {"fpr": fpr, "contamination": None}
     card = plain(card)
     card["digest"] = digest(card)
+    from narrows.report.report_json import read_report
+    from narrows.report.rethreshold import follow
+
+    saved = read_report(run) if (run / "report.json").exists() else None
     tables = [run / name for name in ("scores.csv", "series_scores.csv") if (run / name).exists()]
     counted = _flag(tables[0], limit) if tables else None
     write_text(run / CARD, json.dumps(card, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
-    from narrows.report.rethreshold import follow
-
-    told = follow(run, fpr, len(calibration))
+    told = saved is not None and follow(saved, run, fpr, len(calibration))
     _say(run, f"{'at most' if task['params'].get('clean') else 'about'} {fpr:g}", limit, calibration, counted)
     if not told and (run / "report.html").exists():
         sys.stdout.write("The report still tells of the threshold of the fit: it does not hold what is needed.\n")
@@ -54,13 +59,16 @@ def _share(text: str) -> float:
 
 def _flag(path: Path, limit: float) -> tuple[int, int]:
     """Write flags anew and return how many rows have one, and how many there are."""
-    with path.open(encoding="utf-8", newline="") as file:
-        head, *rows = list(csv.reader(file))
-    if not {"score", "flag"} <= set(head):
-        raise ArtefactError(f"{path} has no columns score and flag", "the file as it was written")
-    score, flag = head.index("score"), head.index("flag")
-    for row in rows:
-        row[flag] = str(int(float(row[score]) > limit)) if row[score] else ""
+    as_written = "the file as it was written"
+    try:
+        head, *rows = csv.reader(io.StringIO(content(path, LONGEST).decode(), newline=""))
+        score, flag = head.index("score"), head.index("flag")
+        for row in rows:
+            row[flag] = str(int(float(row[score]) > limit)) if row[score] else ""
+    except InputError:
+        raise
+    except (ValueError, IndexError, csv.Error):
+        raise ArtefactError(f"{path} has no columns score and flag with numbers", as_written) from None
     with whole(path) as draft, draft.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([head, *rows])
     return sum(row[flag] == "1" for row in rows), len(rows)

@@ -1,33 +1,27 @@
 """``narrows report``, ``narrows check``, ``narrows data`` and ``narrows selftest``."""
 
 import difflib
-import json
 import sys
 import time
 from pathlib import Path
 
 from narrows.cli.flags import Options
-from narrows.errors import ArtefactError, InputError
+from narrows.errors import InputError
 
 __all__ = ["check", "data", "report", "selftest"]
 
 
 def report(options: Options) -> int:
     """Write report.html and report.json again from what RUN holds."""
-    from narrows.artefact import read_card
+    from narrows.model_card import read_card
     from narrows.report.page import write_report
+    from narrows.report.report_json import read_report
 
     run = Path(options.run)
     read_card(run)
-    try:
-        facts = json.loads((run / "report.json").read_text(encoding="utf-8"))
-        figures = [(each["title"], each["caption"], run / each["file"]) for each in facts.get("figures", [])]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        raise ArtefactError(
-            f"{run / 'report.json'} is missing or damaged", "a run's report.json", "narrows fit again"
-        ) from None
-    write_report(facts, [each for each in figures if each[2].exists()], run)
-    sys.stdout.write(f"{facts['verdict']['text']}\nReport: {run / 'report.html'}\n")
+    saved = read_report(run)
+    write_report(saved.facts, saved.figures, run)
+    sys.stdout.write(f"{saved.facts['verdict']['text']}\nReport: {run / 'report.html'}\n")
     return 0
 
 

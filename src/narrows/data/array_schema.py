@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypedDict, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from narrows.errors import InputError
+from narrows.errors import ArtefactError, InputError
+from narrows.typed_json import Matching, Range, typed
 
 from .array_files import write_array
 from .arrays import LAYOUTS, ArraySource, SparseSource, require_numbers
@@ -22,6 +23,29 @@ if TYPE_CHECKING:
 __all__ = ["ArraySchema", "SparseSchema", "to_dtype"]
 
 _SCALED = (np.uint8, np.uint16)  # types that become [0, 1]
+
+
+Length = Annotated[int, Range(1, 2**31)]
+NumberType = Annotated[
+    str, Matching(r"bool|u?int(8|16|32|64)|float(16|32|64)|[<>|=]?(b1|[iu][1248]|f[248])", "a type of numbers")
+]
+
+
+class SparseCard(TypedDict):
+    """A schema of sparse rows as JSON has it."""
+
+    kind: str
+    shape: tuple[Length]
+    dtype: NumberType
+
+
+class ArrayCard(TypedDict):
+    """A schema of an array as JSON has it."""
+
+    kind: str
+    shape: tuple[Length, ...]
+    dtype: NumberType
+    layout: Literal["nd", "nhw", "nchw", "nhwc"]
 
 
 def to_dtype(values: ArrayLike, dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -114,7 +138,11 @@ class ArraySchema(Schema):
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Rebuild the schema from ``to_json``."""
-        return cls.build(tuple(data["shape"]), data["dtype"], data["layout"])
+        saved: ArrayCard = typed(dict(data), ArrayCard, "schema")
+        shape, layout = saved["shape"], saved["layout"]
+        if len(shape) != (1 if layout == "nd" else 3) or (layout == "nhw" and shape[0] != 1):
+            raise ArtefactError(f"schema.layout is {layout!r} for shape {shape}", "nd, or another for (C, H, W)")
+        return cls.build(shape, saved["dtype"], layout)
 
 
 def _values(source: Source) -> NDArray[Any]:
@@ -176,4 +204,5 @@ class SparseSchema(Schema):
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Rebuild the schema from ``to_json``."""
-        return cls(shape=tuple(data["shape"]), dtype=data["dtype"])
+        saved: SparseCard = typed(dict(data), SparseCard, "schema")
+        return cls(shape=saved["shape"], dtype=saved["dtype"])

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from narrows.base_measure import Measure
-from narrows.errors import InputError
+from narrows.errors import ArtefactError, InputError
+from narrows.typed_json import Range, typed
 
 from .cells import as_text
 from .dtypes import dtype_name, limits, named_dtype
 from .measures import Told, measure_of, told_apart
-from .times import date_text
+from .times import DateForm, date_text
 
 __all__ = ["Column", "Floats", "NumberColumn", "WholeColumn"]
 
 Floats = NDArray[np.float64]
+Positive = Annotated[float, Range(sys.float_info.min, sys.float_info.max)]
+Whole = Annotated[int, Range(-(2**63), 2**63)]
+# of a column: its kind, origin and unit, then atoms
+Law = tuple[Literal["bernoulli", "poisson", "rounded", "gaussian"], float, Positive, *tuple[float, ...]]
+POLARS = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
 WIDE = 2**50
 """Whole numbers further than this from their mean are scaled by a power of two, which loses no digit."""
 
@@ -65,10 +72,27 @@ class Column(ABC):
         return {"kind": self.kind, **asdict(self)}
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Rebuild the column from ``to_json``."""
-        fields: Any = {key: tuple(v) if isinstance(v, list) else v for key, v in data.items() if key != "kind"}
-        return cls(**fields)
+    def from_json(cls, data: Mapping[str, Any], where: str = "column") -> Self:
+        """Rebuild the column from ``to_json``; what is no such column raises ArtefactError naming the entry."""
+        made: Self = typed({key: value for key, value in data.items() if key != "kind"}, cls, where)
+        if not made.holds(made.type):
+            raise ArtefactError(f"{where}.dtype is {made.dtype!r}", f"a type of columns of kind {cls.kind!r}")
+        made.require_usable(where)
+        return made
+
+    @staticmethod
+    def holds(dtype: pl.DataType) -> bool:
+        """Return whether a column of this kind may be of a type."""
+        return True
+
+    def require_usable(self, where: str) -> None:
+        """Refuse a column whose values, each of a right type, do not go together: one row is decoded and encoded."""
+        try:
+            self.encode(self.decode(np.zeros((1, len(self.features)))))
+            self.filling()
+        except (*POLARS, ArithmeticError, TypeError, ValueError) as error:
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise ArtefactError(f"{where} cannot be used ({reason})", "what to_json() wrote") from None
 
 
 def _median(values: Floats) -> float:
@@ -102,8 +126,13 @@ class NumberColumn(Column):
     kind: ClassVar[str] = "number"
     median: float
     mean: float
-    scale: float
-    told: Told = ("gaussian", 0.0, 1.0)
+    scale: Positive
+    told: Law = ("gaussian", 0.0, 1.0)
+
+    @staticmethod
+    def holds(dtype: pl.DataType) -> bool:
+        """Return whether a type is one of numbers."""
+        return dtype.is_numeric()
 
     @classmethod
     def fit(cls, series: pl.Series) -> Self:
@@ -152,13 +181,18 @@ class WholeColumn(Column):
     """
 
     kind: ClassVar[str] = "whole"
-    origin: int
+    origin: Whole
     median: float
     mean: float
-    scale: float
-    format: str | None = None
-    step: int = 1
-    told: Told = ("gaussian", 0.0, 1.0)  # counted from the origin
+    scale: Positive
+    format: DateForm | None = None
+    step: Annotated[int, Range(1, 2**63)] = 1
+    told: Law = ("gaussian", 0.0, 1.0)  # counted from the origin
+
+    @staticmethod
+    def holds(dtype: pl.DataType) -> bool:
+        """Return whether a type is one of whole numbers, truth values, dates or times."""
+        return dtype.is_integer() or dtype.is_temporal() or dtype == pl.Boolean
 
     @classmethod
     def fit(cls, series: pl.Series, format: str | None = None) -> Self:

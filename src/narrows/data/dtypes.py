@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import polars as pl
+
+from narrows.errors import ArtefactError
 
 __all__ = ["dtype_name", "limits", "named_dtype"]
 
@@ -14,6 +17,21 @@ SAFE = 2**61
 DAY = 86_400
 YEARS = (-719_162 * DAY, 2_932_897 * DAY - 1)
 """Seconds from 1970 to the years 1 and 9999."""
+
+PLAIN: dict[str, pl.DataType] = {
+    dtype.__name__: dtype()
+    for dtype in (
+        *(pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.Int128, pl.UInt8, pl.UInt16, pl.UInt32, pl.UInt64, pl.UInt128),
+        *(pl.Float16, pl.Float32, pl.Float64, pl.Boolean, pl.Date, pl.Time, pl.String, pl.Categorical, pl.Null),
+    )
+}
+PLAIN["Enum"] = pl.String()  # its levels are kept beside it
+WITH_ARGUMENTS: dict[str, Callable[..., pl.DataType]] = {
+    r"Datetime\[(ms|us|ns),([A-Za-z0-9_+/-]{0,64})\]": lambda unit, zone: pl.Datetime(unit, zone or None),
+    r"Duration\[(ms|us|ns)\]": lambda unit: pl.Duration(unit),
+    r"Decimal\[([1-9]|[12]\d|3[0-8]),(\d|[12]\d|3[0-8])\]": lambda digits, scale: pl.Decimal(int(digits), int(scale)),
+}
+"""All types that a column of a schema may have: nothing else of polars can be named by a file."""
 
 UNITS = {"ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 
@@ -36,22 +54,24 @@ def dtype_name(dtype: pl.DataType) -> str:
 
 
 def named_dtype(name: str) -> pl.DataType:
-    """Read what ``dtype_name`` wrote.
+    """Read what ``dtype_name`` wrote; any other text raises ArtefactError.
 
     Examples
     --------
     >>> named_dtype("Datetime[ns,]")
     Datetime(time_unit='ns', time_zone=None)
+    >>> named_dtype("read_csv[http://localhost]")
+    Traceback (most recent call last):
+    narrows.errors.ArtefactError: the column type 'read_csv[http://localhost]' came. Accepted: Boolean, Categorical, ...
     """
-    found = re.fullmatch(r"(\w+)(?:\[(.*)\])?", name)
-    if found is None or not hasattr(pl, found[1]):
-        raise KeyError(f"the column type {name!r}")
-    if found[2] is None:
-        dtype: pl.DataType = pl.String() if found[1] == "Enum" else getattr(pl, found[1])()
-        return dtype
-    arguments = [int(part) if part.isdigit() else part or None for part in found[2].split(",")]
-    with_arguments: pl.DataType = getattr(pl, found[1])(*arguments)
-    return with_arguments
+    if name in PLAIN:
+        return PLAIN[name]
+    for pattern, make in WITH_ARGUMENTS.items():
+        if found := re.fullmatch(pattern, name):
+            return make(*found.groups())
+    raise ArtefactError(
+        f"the column type {name[:80]!r} came", f"{', '.join(sorted(PLAIN))}, Datetime, Duration, Decimal"
+    )
 
 
 def limits(dtype: pl.DataType) -> tuple[int, int]:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypedDict, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from narrows.errors import InputError
 from narrows.files import whole
+from narrows.typed_json import typed
 
-from .array_schema import to_dtype
+from .array_schema import Length, to_dtype
 from .pixels import encode_image, placed, resize, widen
 from .schema import Schema
 
@@ -22,6 +23,15 @@ if TYPE_CHECKING:
     from .source import Source
 
 __all__ = ["ImageSchema"]
+
+
+class ImageCard(TypedDict):
+    """A schema of images as JSON has it."""
+
+    kind: str
+    shape: tuple[Literal[1, 3, 4], Length, Length]
+    dtype: Literal["uint8", "uint16"]
+    notes: list[str]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -101,4 +111,5 @@ class ImageSchema(Schema):
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Rebuild the schema from ``to_json``."""
-        return cls.build(data["shape"], data["dtype"], data["notes"])
+        saved: ImageCard = typed(dict(data), ImageCard, "schema")
+        return cls.build(saved["shape"], saved["dtype"], saved["notes"])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from narrows.base_measure import Measure
+from narrows.typed_json import Distinct
 
 from .cells import as_text
 from .columns import Column, Floats
@@ -17,6 +18,7 @@ from .dtypes import dtype_name
 
 __all__ = ["LONG", "CategoryColumn", "ConstantColumn", "plain", "shortened"]
 
+Levels = Annotated[tuple[str, ...], Distinct()]
 LONG = 60  # letters of a cell that are shown
 
 
@@ -32,9 +34,14 @@ class CategoryColumn(Column):
     """
 
     kind: ClassVar[str] = "category"
-    levels: tuple[str, ...]
+    levels: Levels
     missing: bool
-    enum: tuple[str, ...] | None = None
+    enum: Levels | None = None
+
+    @staticmethod
+    def holds(dtype: pl.DataType) -> bool:
+        """Return whether a type is one of texts."""
+        return dtype in (pl.String, pl.Categorical)
 
     @classmethod
     def fit(cls, series: pl.Series) -> Self:
@@ -93,7 +100,7 @@ class ConstantColumn(Column):
 
     kind: ClassVar[str] = "constant"
     value: str | float | int | None
-    enum: tuple[str, ...] | None = None
+    enum: Levels | None = None
     missing: int = 0  # cells of the fit, beside the value
     watched: bool = False
 

@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from narrows.errors import InputError
+from narrows.errors import ArtefactError, InputError
 from narrows.files import whole
+from narrows.typed_json import Matching, Range, typed
 
 from .image_files import each_image, image_names
 from .pictures import Pictures, natural, told_apart
@@ -47,8 +48,8 @@ class Encoding:
     ('#ff0080', '255')
     """
 
-    kind: str
-    palette: tuple[int, ...] = ()
+    kind: Annotated[str, Matching("bits|grey|deep|index|colour", "bits, grey, deep, index or colour")]
+    palette: tuple[Annotated[int, Range(0, 255)], ...] = ()
     suffix: str = ".png"
 
     def name(self, value: int) -> str:
@@ -74,7 +75,10 @@ class Encoding:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Rebuild it from ``to_json``."""
-        return cls(data["kind"], tuple(data["palette"]), data["suffix"])
+        made: Self = typed(dict(data), cls, "encoding")
+        if made.suffix.lower() not in FORMATS:
+            raise ArtefactError(f"encoding.suffix is {made.suffix!r}", ", ".join(FORMATS))
+        return made
 
 
 def colour_name(value: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from .deep import is_deep, read_deep, write_deep
+from .memory import require_memory
 
 __all__ = ["FORMATS", "Header", "encode_image", "header", "opened", "pixels", "placed", "resize", "suffix_for", "widen"]
 
@@ -28,6 +30,7 @@ FORMATS = {
     ".pnm": "PPM",
     ".gif": "GIF",
 }
+_RESIZED = 9  # bytes for each pixel while a picture is resampled: two planes of float32, and what comes out
 CHANNELS = {"1": 1, "L": 1, "I;16": 1, "I;16B": 1, "I;16L": 1, "I": 1, "RGB": 3, "YCbCr": 3, "CMYK": 3, "LAB": 3}
 CHANNELS |= {"HSV": 3, "LA": 4, "RGBA": 4, "PA": 4, "La": 4, "RGBa": 4, "RGBX": 3}
 KEPT = {1: ("PNG", "JPEG", "TIFF", "BMP", "PPM", "GIF"), 3: ("PNG", "JPEG", "TIFF", "BMP", "PPM"), 4: ("PNG", "TIFF")}
@@ -138,6 +141,8 @@ def resize(array: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
     """
     if array.shape[1:] == tuple(size):
         return array
+    came = f"Pictures of {size[0]:,} x {size[1]:,} pixels are asked for"
+    require_memory(_RESIZED * len(array) * math.prod(size), came, "a smaller size")
     out = np.empty((array.shape[0], *size), array.dtype)
     top = np.iinfo(array.dtype).max
     for i, plane in enumerate(array):

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NotRequired, Self, TypedDict, cast
 
 import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
 from narrows.base_measure import Measure
-from narrows.errors import InputError
+from narrows.errors import ArtefactError, InputError
 from narrows.files import whole
+from narrows.typed_json import Distinct, typed
 
 from .array_files import write_array
 from .cells import with_ids, writable
@@ -32,6 +33,18 @@ __all__ = ["COLUMNS", "TableSchema"]
 COLUMNS: dict[str, type[Column]] = {
     found.kind: found for found in (NumberColumn, WholeColumn, CategoryColumn, ConstantColumn)
 }
+
+
+class TableCard(TypedDict):
+    """A schema of a table as JSON has it."""
+
+    kind: str
+    columns: list[dict[str, Any]]
+    left_out: list[str]
+    id_name: str
+    array: bool
+    notes: list[str]
+    decimal_comma: NotRequired[bool | None]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -229,8 +242,16 @@ class TableSchema(Schema):
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Rebuild the schema from ``to_json``."""
-        columns = [COLUMNS[column["kind"]].from_json(column) for column in data["columns"]]
-        rest = data["left_out"], data["id_name"], data["array"], data["notes"], data.get("decimal_comma")
+        saved: TableCard = typed(dict(data), TableCard, "schema")
+        columns = []
+        for i, column in enumerate(saved["columns"]):
+            kind = typed(column.get("kind"), Literal[*COLUMNS], f"schema.columns[{i}].kind")
+            columns.append(COLUMNS[kind].from_json(column, f"schema.columns[{i}]"))
+        typed([column.name for column in columns], Annotated[list[str], Distinct()], "schema: the names of the columns")
+        odd = [column.name for column in columns if not column.type.is_numeric() and column.type != pl.Boolean]
+        if saved["array"] and odd:
+            raise ArtefactError(f"schema.array is True, and column {odd[0]!r} holds no numbers", "columns of numbers")
+        rest = saved["left_out"], saved["id_name"], saved["array"], saved["notes"], saved.get("decimal_comma")
         return cls.build(columns, *rest)
 
     def _frame(self, source: Source) -> pl.DataFrame:

@@ -1,14 +1,18 @@
 """Dates and times as texts, in the form that they came in, and what lies between them."""
 
 from datetime import timedelta
-from typing import Any
+from typing import Annotated, Any
 
 import polars as pl
 from numpy.typing import NDArray
 
+from narrows.typed_json import Matching
+
 from .cells import as_text
 
-__all__ = ["date_text", "interval_of", "time_texts", "units_of"]
+__all__ = ["DateForm", "date_text", "interval_of", "time_texts", "units_of"]
+
+DateForm = Annotated[str, Matching(r"(%(\.f|#z|[YymdjbBaAHIMSpf])|[^%])*", "a form such as %Y-%m-%d %H:%M")]
 
 
 def date_text(series: pl.Series, format: str) -> pl.Series:

@@ -1,6 +1,6 @@
 """Conditional variational autoencoder (Sohn et al. 2015)."""
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, TypedDict
 
 import numpy as np
 import torch
@@ -14,10 +14,17 @@ from narrows.likelihood import Likelihood
 from narrows.model import Model
 from narrows.params import param
 from narrows.schedule import Schedule, number_or_schedule
+from narrows.typed_json import Distinct, Labels
 
 __all__ = ["ConditionalVAE"]
 
 _DROPPED = 0.1  # share of the labels that are hidden while training, so that a row may come without
+
+
+class State(TypedDict):
+    """What the artefact keeps of its own."""
+
+    classes_: Annotated[Labels, Distinct()]
 
 
 class ConditionalVAE(Estimator):
@@ -36,7 +43,7 @@ class ConditionalVAE(Estimator):
     """
 
     has_prior: ClassVar[bool] = True
-    fitted: ClassVar[tuple[str, ...]] = ("classes_",)
+    fitted: ClassVar[Any] = State
 
     latent_dim: int = param(16, "numbers in the code", ge=1)
     likelihood: str | Likelihood = param("gaussian:learnt", "what the decoder's numbers mean", kind="likelihood")

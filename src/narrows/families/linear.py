@@ -14,7 +14,7 @@ from narrows.estimator import Estimator, Problem
 from narrows.model import Model
 from narrows.networks import Linear, Network
 from narrows.networks.linear import LinearDecoder, LinearEncoder
-from narrows.params import param
+from narrows.params import MOST_EPOCHS, param
 from narrows.parts import as_part
 
 __all__ = ["LinearAutoEncoder"]
@@ -40,7 +40,9 @@ class LinearAutoEncoder(Estimator):
     True
     """
 
-    epochs: int | None = param(0, "passes over the rows after the start; the start from data needs none", ge=0)
+    epochs: int | None = param(
+        0, "passes over the rows after the start; the start from data needs none", ge=0, le=MOST_EPOCHS
+    )
     start: Literal["data", "random"] = param("data", "first weights: the optimum in closed form, or random")
 
     def chosen_network(self, shape: tuple[int, ...]) -> Network:

@@ -19,7 +19,7 @@ from narrows.likelihood.continuous import LearntGaussian
 from narrows.model import Model
 from narrows.networks import ItemItem, Network
 from narrows.networks.item_item import Down, Up, ZeroDiagonal
-from narrows.params import param
+from narrows.params import MOST_EPOCHS, param
 from narrows.parts import as_part
 
 __all__ = ["LinearRecommender"]
@@ -56,7 +56,7 @@ class LinearRecommender(Estimator):
     dropout: float | None = param(
         None, "share of the values hidden from the input; 0: EASE; none: 0.5, or what a recommender chooses", ge=0, lt=1
     )
-    epochs: int | None = param(0, "passes over the rows after the closed form", ge=0)
+    epochs: int | None = param(0, "passes over the rows after the closed form", ge=0, le=MOST_EPOCHS)
 
     def chosen_network(self, shape: tuple[int, ...]) -> Network:
         """Return the item-item network."""

@@ -19,7 +19,7 @@ from narrows.model import Model
 from narrows.networks import Dense, Network
 from narrows.networks.dense import DenseDecoder, DenseEncoder
 from narrows.networks.start import unit_variance_start
-from narrows.params import param
+from narrows.params import MOST_EPOCHS, param
 from narrows.parts import as_part
 
 __all__ = ["StackedAutoEncoder"]
@@ -40,7 +40,7 @@ class StackedAutoEncoder(Estimator):
     """
 
     latent_dim: int = param(32, "numbers in the code", ge=1)
-    greedy_epochs: int = param(10, "passes over the rows for every layer, before all are tuned", ge=0)
+    greedy_epochs: int = param(10, "passes over the rows for every layer, before all are tuned", ge=0, le=MOST_EPOCHS)
     noise: str | Corruption | None = param(None, "what is done to the layers' inputs at first", kind="corruption")
 
     def chosen_network(self, shape: tuple[int, ...]) -> Network:

@@ -16,7 +16,7 @@ from narrows.inference import run
 from narrows.likelihood import Categorical
 from narrows.model import Model
 from narrows.networks import Network, ResNet
-from narrows.params import param
+from narrows.params import MOST_EPOCHS, param
 from narrows.training.seeds import seeded
 
 __all__ = ["VQVAE"]
@@ -43,11 +43,14 @@ class VQVAE(Estimator):
 
     latent_dim: int = param(64, "channels of the code, shared by the groups; with levels: as many as levels ask", ge=1)
     codes: int = param(512, "entries of the codebook", ge=2)
-    groups: int = param(1, "entries per place", ge=1)
+    groups: int = param(1, "entries per place", ge=1, le=1024)
     commitment: float = param(0.25, "price of the distance between code and entry (beta of the paper)", ge=0)
     levels: tuple[int, ...] | None = param(None, "round each number to so many levels, e.g. 8,5,5,5", ge=2)
     prior_epochs: int | None = param(
-        None, "passes over the codes to learn which go together; none: as many as for the code; 0: drawn alone", ge=0
+        None,
+        "passes over the codes to learn which go together; none: as many as for the code; 0: drawn alone",
+        ge=0,
+        le=MOST_EPOCHS,
     )
 
     def build(self, problem: Problem) -> Model:

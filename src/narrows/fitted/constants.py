@@ -1,6 +1,5 @@
 """Columns that hold one value in every row of the fit: a row that holds another one there is new."""
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -17,9 +16,9 @@ class Constants(NamedTuple):
 
     Parameters
     ----------
-    columns : sequence of int
+    columns : tuple of int
         Their places.
-    values : sequence of float
+    values : tuple of float
         Their values.
     dtype : str
         The type of the rows of the fit, float32 or float64; values are compared in the coarser type of two.
@@ -29,11 +28,11 @@ class Constants(NamedTuple):
     >>> rows = np.array([[1.0, 7.0], [2.0, 7.0]])
     >>> constants = Constants.of(rows)
     >>> constants.columns, constants.moved(np.array([[9.0, 7.0], [1.0, 8.0]])).tolist()
-    ([1], [[False], [True]])
+    ((1,), [[False], [True]])
     """
 
-    columns: Sequence[int] = ()
-    values: Sequence[float] = ()
+    columns: tuple[int, ...] = ()
+    values: tuple[float, ...] = ()
     dtype: str = "float64"
 
     @classmethod
@@ -41,7 +40,7 @@ class Constants(NamedTuple):
         """Return those of rows (n, d)."""
         low, high = rows.min(0), rows.max(0)
         same = high - low <= _ROUNDING * np.finfo(rows.dtype).eps * np.maximum(abs(low), abs(high))
-        return cls(np.flatnonzero(same).tolist(), rows[0, same].tolist(), rows.dtype.name)
+        return cls(tuple(np.flatnonzero(same).tolist()), tuple(rows[0, same].tolist()), rows.dtype.name)
 
     def moved(self, rows: Floats) -> NDArray[np.bool_]:
         """Return which of these columns hold another value, (n, columns)."""

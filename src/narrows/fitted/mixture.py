@@ -1,10 +1,12 @@
 """A Gaussian mixture over codes: a prior for autoencoders that have none; its numbers are plain lists."""
 
 import warnings
-from typing import Any, NamedTuple, Self
+from typing import Annotated, Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from narrows.typed_json import Numbers
 
 __all__ = ["CodeMixture"]
 
@@ -25,9 +27,9 @@ class CodeMixture(NamedTuple):
     (2, (1000, 2))
     """
 
-    weights: list[float]  # (k,)
-    means: list[list[float]]  # (k, d)
-    covariances: list[Any]  # (k, d, d), or (k, d) where the parts are diagonal
+    weights: Annotated[list[float], Numbers(-1)]  # (k,)
+    means: Annotated[list[list[float]], Numbers(-1, "code")]  # (k, d)
+    covariances: Annotated[list[Any], Numbers(-1, "code", "code")] | Annotated[list[Any], Numbers(-1, "code")]
 
     @classmethod
     def of(cls, codes: ArrayLike, parts: int | None = None) -> Self:

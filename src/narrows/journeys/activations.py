@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypedDict
 
 import numpy as np
 from numpy.lib.format import open_memmap
@@ -19,6 +19,7 @@ from narrows.tasks.base import Rows, Task
 from narrows.tasks.sparse import FeatureDictionary
 from narrows.tasks.sparse_survey import Survey
 from narrows.training.seeds import seed_of
+from narrows.typed_json import Natural
 
 __all__ = ["ActivationsJourney", "RowNames"]
 
@@ -32,10 +33,17 @@ _RUN = 64  # rows that are held out together: neighbours are alike
 _BATCH = 1024
 
 
+class Kept(TypedDict):
+    """What a run keeps of how its data was read."""
+
+    width: Natural
+
+
 class ActivationsJourney(Journey):
     """Activations as npy or safetensors: a file, a folder of such shards, or a pattern, of any size."""
 
     serves: ClassVar[tuple[str, ...]] = ("sparse",)
+    keeps: ClassVar[Any] = Kept
     knows: ClassVar[tuple[str, ...]] = ("second",)
 
     names: str | None = param(None, "a text file with the name of every row, one per line")
@@ -52,6 +60,9 @@ class ActivationsJourney(Journey):
             raise TypeError(f"{task.name} learns no features")
         if request.second is not None:
             raise InputError(f"{request.second!r} came beside {request.data!r}", "one DATA", "--names FILE")
+        if Path(request.data).suffix == ".npy":
+            request.refuse({"tensor": "an .npy file holds one array, which has no name"})
+        request.refuse({"image_shape": "activations are no images"})
         rows, notes = open_activations(request.data, self.tensor)
         self.rows, self.task, self.called = rows, task, Path(request.data).name
         self.names_of = RowNames(self.names, len(rows))

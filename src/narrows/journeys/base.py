@@ -4,14 +4,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, dataclass_transform
+from typing import Any, ClassVar, NamedTuple, TypedDict, dataclass_transform
 
 import numpy as np
 
+from narrows.artefact import CARD, refusing
 from narrows.data.named import meant
 from narrows.errors import ArtefactError, InputError
-from narrows.params import claim, kebab, param
+from narrows.params import check_params, claim, kebab, param
 from narrows.tasks.base import Evaluation, Rows, Task
+from narrows.typed_json import Nothing, typed
 
 __all__ = ["JOURNEYS", "Items", "Journey", "Judged", "Request", "Say", "journey_for", "journey_from_card"]
 
@@ -29,6 +31,25 @@ class Request(NamedTuple):
     decode: bool = False  # the data are codes
     given: Mapping[str, Any] = {}
     start: Mapping[str, Any] | None = None  # the journey's card of the run that this one goes on from
+
+    def refuse(self, unused: Mapping[str, str]) -> None:
+        """Refuse what the user typed among the fields ``unused``, each with the reason why it is of no use here.
+
+        Every journey says with it, before training, which flags its data leave without a meaning.
+        """
+        typed_ones = {name: why for name, why in unused.items() if name in self.given}
+        if typed_ones:
+            flags = ", ".join(f"--{name.replace('_', '-')}" for name in typed_ones)
+            reasons = "; ".join(dict.fromkeys(typed_ones.values()))
+            raise InputError(f"{flags} came for {self.data}: {reasons}", "", "leave it out")
+
+
+class JourneyCard(TypedDict):
+    """How a run read its data: which journey, its fields, and what it must know besides."""
+
+    name: str
+    fields: dict[str, Any]
+    card: dict[str, Any]
 
 
 class Items(NamedTuple):
@@ -65,6 +86,7 @@ class Journey(ABC):
     last: ClassVar[bool] = False  # asked only when no other takes the request
     honours: ClassVar[tuple[str, ...]] = ()  # "valid", "start": what else of a request its ``fit`` can do
     asks: ClassVar[tuple[str, ...]] = ("data",)  # what `apply` must be given, of what the command line takes
+    keeps: ClassVar[Any] = Nothing  # a TypedDict: what its card holds
     knows: ClassVar[tuple[str, ...]] = ()  # of what not every `apply` reads: decode, second, flags
 
     def __init_subclass__(cls, **kwargs: Any):
@@ -108,11 +130,9 @@ def journey_for(task: Task, request: Request, settings: Mapping[str, Any]) -> Jo
     for cls in sorted(serving, key=lambda cls: cls.last):
         own = {spec.name for spec in fields(cls)}
         journey = cls(**{name: value for name, value in settings.items() if name in own})
+        check_params(journey)
         if journey.takes(task, request):
-            useless = sorted(settings.keys() - own)
-            if useless:
-                flags = ", ".join(f"--{name.replace('_', '-')}" for name in useless)
-                raise InputError(f"{flags} came for {request.data}, which is not read that way", "", "leave it out")
+            request.refuse(dict.fromkeys(sorted(settings.keys() - own), "it is not read that way"))
             for name, typed in (("valid", "--valid"), ("start", "--from")):
                 if getattr(request, name) is not None and name not in cls.honours:
                     raise InputError(f"{typed} came for {request.data}: {task.name} cannot do that", "", "leave it out")
@@ -129,11 +149,16 @@ def journey_card(journey: Journey) -> dict[str, Any]:
 
 def journey_from_card(card: Mapping[str, Any]) -> tuple[Journey, Mapping[str, Any]]:
     """Return the journey that ``journey_card`` described, and its own card."""
-    if card.get("name") not in JOURNEYS:
-        raise ArtefactError(f"This run read its data as {card.get('name')!r}", ", ".join(JOURNEYS))
-    cls = JOURNEYS[card["name"]]
-    unknown = sorted(set(card["fields"]) - {spec.name for spec in fields(cls)})
+    where = f"{CARD}: journey"
+    saved: JourneyCard = typed(card, JourneyCard, where)
+    cls = JOURNEYS.get(saved["name"])
+    if cls is None:
+        raise ArtefactError(f"This run read its data as {saved['name']!r}", ", ".join(JOURNEYS))
+    unknown = sorted(set(saved["fields"]) - {spec.name for spec in fields(cls)})
     if unknown:
         raise ArtefactError(f"This run has settings that are not known here: {', '.join(unknown)}", "a run of today")
-    journey: Journey = cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in card["fields"].items()})
-    return journey, card["card"]
+    with refusing(f"{where}.fields"):
+        journey: Journey = cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in saved["fields"].items()})
+        check_params(journey)
+    typed(saved["card"], cls.keeps, f"{where}.card")
+    return journey, saved["card"]

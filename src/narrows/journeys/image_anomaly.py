@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
-from typing import Any, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypedDict
 
 import numpy as np
 
@@ -29,12 +29,20 @@ from narrows.tasks.anomaly_pictures import (
 )
 from narrows.tasks.base_pictures import shown
 from narrows.training.seeds import seed_of
+from narrows.typed_json import Range
 
 __all__ = ["ImageAnomalyJourney"]
 
 GOOD, MASKS = ("good", "normal", "ok", "ordinary"), ("masks", "mask", "ground_truth")
 _PATCHES = 20_000  # that are learnt from
 _FEW = 20  # of fewer good images a third is put aside
+
+
+class Kept(TypedDict):
+    """What a run keeps of how its data was read."""
+
+    channels: Annotated[int, Range(1, 4)]
+    dtype: Literal["uint8", "uint16"]
 
 
 class ImageAnomalyJourney(Journey):
@@ -44,6 +52,7 @@ class ImageAnomalyJourney(Journey):
     """
 
     serves: ClassVar[tuple[str, ...]] = ("anomaly",)
+    keeps: ClassVar[Any] = Kept
 
     held_out: float = param(0.2, "share of the good images that set the threshold and are measured on", gt=0, lt=1)
     patch: int = param(16, "side in pixels of the patches that are compared", ge=4)
@@ -55,6 +64,7 @@ class ImageAnomalyJourney(Journey):
 
     def fit(self, task: Any, request: Request, say: Say) -> dict[str, Any]:
         """Read the images, put some good ones aside, and train on patches of the others."""
+        request.refuse({"image_shape": "patches have their own shape"})
         good, fine, bad, masks, notes = found(Path(request.data).expanduser())
         if len(good) < 2:
             raise InputError(f"{good.name!r} holds {len(good)} good image", "at least 2 to learn from")

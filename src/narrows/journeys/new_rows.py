@@ -6,11 +6,11 @@ from typing import Any, ClassVar, cast
 
 import numpy as np
 
-from narrows.data import Schema, schema_from_json
+from narrows.data import Schema
 from narrows.errors import InputError
 from narrows.journeys.base import Request, Say
 from narrows.journeys.outputs import decode, write_table
-from narrows.journeys.rows import RowsJourney, encoded
+from narrows.journeys.rows import RowsJourney, encoded, schema_of
 from narrows.tasks.base import NewRows, Task
 from narrows.tasks.generate import Generator
 
@@ -38,7 +38,7 @@ class NewRowsJourney(RowsJourney):
 
     def apply(self, task: Task, card: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
         """Write new rows, or the rows that codes stand for."""
-        schema, given = schema_from_json(card["schema"]), request.given
+        schema, given = schema_of(card, task), request.given
         if request.decode and request.data:
             return decode(task, schema, request.data, out)
         if request.data or request.decode:

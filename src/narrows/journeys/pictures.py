@@ -53,6 +53,7 @@ class PicturesJourney(Journey):
     """Pictures of any sizes. Subclasses say how they are found and how results are written."""
 
     honours: ClassVar[tuple[str, ...]] = ("valid",)
+    unpaired: ClassVar[dict[str, str]] = {}  # flags that only pictures with nothing beside them have a use for
 
     held_out: float = param(0.2, "share of the pictures that the verdict is measured on", gt=0, lt=1)
 
@@ -74,6 +75,8 @@ class PicturesJourney(Journey):
 
     def fit(self, task: Any, request: Request, say: Say) -> dict[str, Any]:
         """Read the pictures, put some aside, and train on the others."""
+        pictures = "pictures have their own shape"
+        request.refuse({"image_shape": pictures} | ({} if request.valid is None else {"held_out": "--valid holds out"}))
         other = None if request.valid is None else self.found(_valid(request))
         found = self.found(request)
         seed = seed_of(task.random_state)
@@ -89,6 +92,8 @@ class PicturesJourney(Journey):
         for note in notes:
             say(note)
         say(f"{task.name}: {len(train.x):,} pictures, {sizes(train.x)}, from {found.x.name}")
+        if found.y is not None:
+            request.refuse(self.unpaired)
         examples = train.examples()
         task.fit_pictures(examples.x, examples.y)
         self.learnt = Learnt(task, found, train, held_out)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal, NotRequired, TypedDict
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from narrows.journeys.outputs import write_table
 from narrows.params import param
 from narrows.tasks.base import Rows, Task
 from narrows.training.seeds import seed_of
+from narrows.typed_json import Distinct
 
 __all__ = ["RatingsJourney"]
 
@@ -40,10 +41,20 @@ class Learnt:
     test: Rows
 
 
+class Kept(TypedDict):
+    """What a run keeps of how its data was read."""
+
+    users: NotRequired[list[str]]
+    items: Annotated[list[str], Distinct()]
+    columns: dict[Literal["user", "item", "rating", "time"], str | None]
+    threshold: float | None
+
+
 class RatingsJourney(Journey):
     """A file of ratings (csv, tsv, dat with ::, parquet) with columns of users and items."""
 
     serves: ClassVar[tuple[str, ...]] = ("recommend",)
+    keeps: ClassVar[Any] = Kept
     knows: ClassVar[tuple[str, ...]] = ("history",)
 
     user: str | None = param(None, "column of the users; none: guessed")
@@ -62,6 +73,8 @@ class RatingsJourney(Journey):
             raise InputError(f"{request.second!r} came beside {request.data!r}: one word too many", "one DATA", hint)
         if self.implicit and self.min_rating is not None:
             raise InputError("--implicit and --min-rating came together", "one of them", "leave one out")
+        if self.implicit:
+            request.refuse({"rating": "with --implicit every line counts as liked"})
         ratings = read_ratings(Path(request.data).expanduser(), self._reading())
         if min(ratings.liked.shape) < 2:
             came = f"{request.data} holds {ratings.liked.shape[0]} users and {ratings.liked.shape[1]} liked items"

@@ -48,6 +48,7 @@ class DenoiseJourney(RestoreJourney):
     """
 
     serves: ClassVar[tuple[str, ...]] = ("denoise",)
+    unpaired: ClassVar[dict[str, str]] = {"noise": "noisy pictures came, which have theirs"}
 
     def takes(self, task: Task, request: Request) -> bool:
         """Return whether there are pictures, which are not to be brought to one size."""

@@ -1,9 +1,10 @@
 """Rows: a table, an array, a folder of images brought to one size, or a named dataset."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NotRequired, TypedDict
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from narrows.data import Schema, Source, read, schema_from_json
 from narrows.data.check import require_range
 from narrows.data.labels import label_names, same_classes, with_label
 from narrows.data.without import without_columns
-from narrows.errors import InputError
+from narrows.errors import ArtefactError, InputError
 from narrows.journeys.base import Items, Journey, Judged, Request, Say
 from narrows.journeys.copies import copied
 from narrows.journeys.missing import as_treated, counted, gaps
@@ -42,6 +43,13 @@ class Learnt:
     caveats: tuple[str, ...] = ()  # what a reader of the verdict must know of the data
 
 
+class Kept(TypedDict):
+    """What a run keeps of how its data was read."""
+
+    schema: dict[str, Any]
+    classes: NotRequired[list[str] | None]
+
+
 class RowsJourney(Journey):
     """A table (csv, tsv, parquet, npy, npz), a folder of images, or a named dataset.
 
@@ -49,6 +57,7 @@ class RowsJourney(Journey):
     """
 
     serves: ClassVar[tuple[str, ...]] = ("reduce", "denoise", "density")
+    keeps: ClassVar[Any] = Kept
     last: ClassVar[bool] = True
     honours: ClassVar[tuple[str, ...]] = ("valid", "start")
     knows: ClassVar[tuple[str, ...]] = ("decode",)
@@ -64,6 +73,8 @@ class RowsJourney(Journey):
             raise InputError(f"{request.second!r} came beside {request.data!r}: one word too many", "one DATA", hint)
         start = None if request.start is None else schema_from_json(request.start["schema"])
         source = self.open(request.data, start)
+        if source.kind != "images":
+            request.refuse({"image_size": "only images of a folder are brought to a size"})
         if request.valid is None:
             learn, held, where = self.divide(source, seed_of(task.random_state))
             schema, notes = start or self.schema_of(learn), source.notes
@@ -125,7 +136,7 @@ class RowsJourney(Journey):
 
     def apply(self, task: Task, card: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
         """Write the outputs for new rows, or the rows that codes stand for."""
-        schema = schema_from_json(card["schema"])
+        schema = schema_of(card, task)
         if request.decode:
             return decode(task, schema, request.data, out)
         source = self.named(self.read(request.data, schema), card.get("classes") or ())
@@ -200,10 +211,8 @@ def settle(task: Task, request: Request, X: Any, schema: Schema, *, labelled: bo
         task.set_params(estimator=other.set_params(**{name: value for name, value in mine.items() if name in own}))
     if schema.image_shape and X.ndim == 2:
         task.set_params(estimator=task.resolve().set_params(image_shape=schema.image_shape))
-    elif X.ndim > 2 and "image_shape" in request.given:
-        shape = request.given["image_shape"]
-        came = f"--image-shape {shape} came for data that are images of {_by(schema.shape)} already"
-        raise InputError(came, "--image-shape for tables whose rows are flattened images", "leave it out")
+    elif X.ndim > 2:
+        request.refuse({"image_shape": f"they are images of {_by(schema.shape)} already, no flattened ones"})
     if schema.measures:
         task.read_columns(schema.measures)
     for name, value in task.suited(schema.varying_shape).items():
@@ -231,6 +240,15 @@ def items_of(made: Learnt) -> Items:
     return Items(
         codes, some.ids, some.id_name, some.labels, some.class_names, some.cells(), some.pictures(), len(source)
     )
+
+
+def schema_of(card: Mapping[str, Any], task: Task) -> Schema:
+    """Return the schema of a card; one of other rows than those of the model is refused."""
+    schema, shape = schema_from_json(card["schema"]), task.estimator_.shapes_[0]
+    if math.prod(schema.shape) != math.prod(shape):
+        came = f"The schema gives rows of shape {_by(schema.shape)}, and the model reads {_by(shape)}"
+        raise ArtefactError(came, "the files of one fit")
+    return schema
 
 
 def rows_of(X: Any, source: Source, schema: Schema) -> Rows:

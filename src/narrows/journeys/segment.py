@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypedDict
 
 import numpy as np
 
@@ -20,6 +20,12 @@ MASKS = ("masks", "mask", "labels", "label", "annotations", "annot", "annots", "
 INK = ((0, 114, 178), (230, 159, 0), (0, 158, 115), (204, 121, 167), (213, 94, 0), (240, 228, 66), (86, 180, 233))
 
 
+class Kept(TypedDict):
+    """What a run keeps of how its data was read."""
+
+    encoding: dict[str, Any]
+
+
 class SegmentJourney(PicturesJourney):
     """A folder that holds images/ and masks/, or two folders: pictures, and masks of the same names.
 
@@ -27,6 +33,7 @@ class SegmentJourney(PicturesJourney):
     """
 
     serves: ClassVar[tuple[str, ...]] = ("segment",)
+    keeps: ClassVar[Any] = Kept
 
     def fit(self, task: Any, request: Request, say: Say) -> dict[str, Any]:
         """Read the pictures, put some aside, and train on the others."""

@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, cast
+from typing import Annotated, Any, ClassVar, NamedTuple, NotRequired, TypedDict, cast
 
 import numpy as np
 import polars as pl
@@ -33,6 +33,7 @@ from narrows.journeys.series_evidence import Part, evaluation
 from narrows.params import param
 from narrows.tasks.base import Task
 from narrows.training.seeds import seed_of
+from narrows.typed_json import Range
 
 __all__ = ["SeriesJourney"]
 
@@ -60,6 +61,14 @@ class Look(NamedTuple):
     expected: np.ndarray  # the numbers that the nearest windows of the fit have there
 
 
+class Kept(TypedDict):
+    """What a run keeps of how its data was read."""
+
+    schema: dict[str, Any]
+    interval: NotRequired[tuple[Annotated[float, Range(0, 1e300)], str]]
+    resampled: NotRequired[bool]
+
+
 class SeriesJourney(Journey):
     """A table with a time column, ``--time COLUMN``, and one column for each channel.
 
@@ -69,6 +78,7 @@ class SeriesJourney(Journey):
     """
 
     serves: ClassVar[tuple[str, ...]] = ("anomaly",)
+    keeps: ClassVar[Any] = Kept
 
     time: str | None = param(None, "the column of times: the rows are a series")
     window: int = param(64, "steps that are looked at together", ge=2)
@@ -82,6 +92,7 @@ class SeriesJourney(Journey):
         """Read the series, divide it by time, and train on windows of its first part."""
         if request.second is not None:
             raise InputError(f"{request.second!r} came beside {request.data!r}", "one DATA", "leave it out")
+        request.refuse({"image_shape": "windows of a series are no images"})
         made = self._read(request.data, None)
         m, edges = len(made.steps), [int(share * len(made.steps)) for share in _PARTS]
         self.part = np.searchsorted(edges, np.arange(m), "right")

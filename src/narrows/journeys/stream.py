@@ -24,7 +24,7 @@ from narrows.data.table_schema import TableSchema
 from narrows.data.tables import TableSource
 from narrows.errors import InputError
 from narrows.journeys.base import Judged, Request, Say
-from narrows.journeys.rows import SMALL, Learnt, RowsJourney, items_of, rows_of, settle, size_of_images
+from narrows.journeys.rows import SMALL, Learnt, RowsJourney, items_of, rows_of, schema_of, settle, size_of_images
 from narrows.params import param
 from narrows.tasks.base import Task
 
@@ -133,7 +133,7 @@ class StreamJourney(RowsJourney):
         pieces = None if request.decode else pieces_of(request.data, size_of_images(self.image_size))
         if pieces is None:
             return super().apply(task, card, request, out, say)
-        return write_pieces(task, schema_from_json(card["schema"]), pieces, out, fresh=True, say=say)
+        return write_pieces(task, schema_of(card, task), pieces, out, fresh=True, say=say)
 
 
 def _opened(data: str, image_size: str | None) -> Pieces:

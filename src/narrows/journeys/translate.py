@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, TypedDict
 
 import numpy as np
 
@@ -13,10 +13,18 @@ from narrows.errors import InputError
 from narrows.journeys.base import Request, Say
 from narrows.journeys.pictures import Found, PicturesJourney, inside
 from narrows.params import param
+from narrows.typed_json import Range
 
 __all__ = ["TranslateJourney", "halves"]
 
 _ALIKE = 0.05  # how far the proportions of side-by-side pictures may differ from those of the fit
+
+
+class Kept(TypedDict):
+    """What a run keeps of how its data was read."""
+
+    kind: Literal["uint8", "uint16"]
+    proportions: Annotated[float, Range(0, 1e9)]
 
 
 class TranslateJourney(PicturesJourney):
@@ -26,6 +34,7 @@ class TranslateJourney(PicturesJourney):
     """
 
     serves: ClassVar[tuple[str, ...]] = ("translate",)
+    keeps: ClassVar[Any] = Kept
 
     direction: Literal["AtoB", "BtoA"] = param("AtoB", "what becomes what; side by side, A is the left half")
 

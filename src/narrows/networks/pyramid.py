@@ -39,7 +39,7 @@ class Pyramid(Network):
     up: Up = param("resize", "how the decoder grows")
     kernel: int = param(3, "side of the filters, odd", ge=1)
     dilation: int = param(1, "spacing of the filters' taps, where the size stays", ge=1)
-    depth: int = param(1, "layers per resolution", ge=1)
+    depth: int = param(1, "layers per resolution", ge=1, le=1024)
     norm: Norm = param("group", "normalisation before each activation")
     activation: Activation = param("silu", "between the layers")
     output: Activation = param("identity", "after the decoder's last layer")

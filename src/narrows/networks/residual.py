@@ -35,8 +35,8 @@ class Residual(Network):
     """
 
     width: int = param(32, "channels of the first level; each further level has twice as many", ge=1)
-    blocks: int = param(2, "blocks of a level, on the way down and on the way up", ge=1)
-    levels: int = param(3, "resolutions, each half of the one before", ge=1)
+    blocks: int = param(2, "blocks of a level, on the way down and on the way up", ge=1, le=1024)
+    levels: int = param(3, "resolutions, each half of the one before", ge=1, le=1024)
     fold: int = param(2, "side of the squares of pixels that become channels", ge=1)
 
     @property

@@ -26,7 +26,7 @@ class ResNet(Pyramid):
     torch.Size([2, 3, 9, 9])
     """
 
-    depth: int = param(2, "1 and the residual blocks per resolution", ge=1)
+    depth: int = param(2, "1 and the residual blocks per resolution", ge=1, le=1024)
 
     def more(self, width: int) -> list[nn.Module]:
         """Return one residual block."""

@@ -81,7 +81,7 @@ def facts_part(report: Report) -> str:
         "seconds to fit": seconds.get("fit"),
     }
     tiles = "".join(
-        f"<div><dt>{name}</dt><dd>{esc(fact)}</dd></div>" for name, fact in facts.items() if fact is not None
+        f"<div><dt>{esc(name)}</dt><dd>{esc(fact)}</dd></div>" for name, fact in facts.items() if fact is not None
     )
     return f'<dl class="facts">{tiles}</dl>' if tiles else ""
 
@@ -123,7 +123,7 @@ def metrics_part(report: Report) -> str:
         cards.append(card("Other measures" if cards else "Measures", listing(alone)))
     data = report.get("data") or {}
     held = None if "unit" in data else data.get("held_out")
-    counted = f"{esc(held)} held-out rows" if held else f"{data.get('unit', 'row')}s"
+    counted = f"{words(held)} held-out rows" if held else f"{data.get('unit', 'row')}s"
     rows = f"All on the same {counted}. "
     if not baselines:
         return section("Measures", "", cards)
@@ -202,8 +202,8 @@ def figures_part(figures: Iterable[tuple[str, str, Path | str]]) -> str:
 def section(title: str, lead: str, cards: Iterable[str]) -> str:
     """Headline, a line, cards side by side; nothing without cards."""
     inside = "".join(cards)
-    below = f"<p>{lead}</p>" if lead else ""
-    return f'<section><h2>{title}</h2>{below}<div class="cards">{inside}</div></section>' if inside else ""
+    below = f"<p>{esc(lead)}</p>" if lead else ""
+    return f'<section><h2>{esc(title)}</h2>{below}<div class="cards">{inside}</div></section>' if inside else ""
 
 
 def card(title: str, inside: str) -> str:

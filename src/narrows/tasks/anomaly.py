@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from typing import Any, Self, cast
+from typing import Annotated, Any, ClassVar, NotRequired, Self, TypedDict, cast
 
 import numpy as np
 from sklearn.base import OutlierMixin, clone
@@ -22,11 +22,29 @@ from narrows.tasks.anomaly_evidence import evaluation
 from narrows.tasks.anomaly_rows import Explanation, moments, ordinary_rows, standardised
 from narrows.tasks.base import Evaluation, Rows, Task, unit
 from narrows.training.seeds import drawn
+from narrows.typed_json import Natural, Numbers
 
 __all__ = ["AnomalyDetector", "Explanation"]
 
 _FPR = 0.01
 _STEPS, _PASSES = 4000, 100  # of training at most, where nobody says how many epochs
+
+
+class State(TypedDict):
+    """What the artefact keeps of a fitted detector."""
+
+    mean_: float | Annotated[Any, Numbers("row")]
+    scale_: float | Annotated[Any, Numbers("row")]
+    constant_: NotRequired[Constants]
+    move_: NotRequired[float]
+    calibration_: Annotated[Any, Numbers(-1)]
+    input_scale_: NotRequired[Scale | None]
+    contaminated_: NotRequired[float]
+    n_labelled_: Natural
+    n_set_aside_: Natural
+    seed_: Natural
+    n_features_in_: Natural
+    feature_names_in_: NotRequired[list[str]]
 
 
 class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
@@ -52,21 +70,8 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
     """
 
     summary = "find unusual rows at a stated rate of false alarms; against PCA, isolation forest, neighbours"
-    fitted = (
-        "mean_",
-        "scale_",
-        "constant_",
-        "move_",
-        "calibration_",
-        "input_scale_",
-        "contaminated_",
-        "n_labelled_",
-        "n_set_aside_",
-        "seed_",
-        "n_features_in_",
-        "feature_names_in_",
-    )
-    arrays = ("reference_",)
+    fitted = State
+    arrays: ClassVar[dict[str, tuple[int | str, ...]]] = {"reference_": (-1, "row")}
     about_labels = True
     input_scale_ = cast("Scale | None", None)  # until there is a fit
     constant_, move_ = Constants(), 0.0  # of images, and of detectors saved before there were any
@@ -78,7 +83,7 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
     contamination: float | None = param(None, "share of the rows of the fit to flag, instead of fpr", gt=0, le=0.5)
     clean: bool = param(False, "all rows are known to be ordinary; no: the strangest are left out of training")
     neighbours: int = param(10, "rows of the fit that a row is compared with", ge=1)
-    weight: float = param(2.0, "what a difference that the code misses counts beside one that it holds", gt=0)
+    weight: float = param(2.0, "what a difference that the code misses counts beside one that it holds", gt=0, le=1e6)
 
     def default(self) -> Estimator:
         """Return the plain autoencoder, which starts at the principal components."""

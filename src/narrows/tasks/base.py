@@ -17,8 +17,9 @@ from narrows.estimator import Estimator
 from narrows.inputs import unit
 from narrows.likelihood import Mixed
 from narrows.metrics import Better, Comparison
-from narrows.params import TASKS, check_params, kebab, param, register
+from narrows.params import MOST_EPOCHS, TASKS, check_params, kebab, param, register
 from narrows.parts import as_part
+from narrows.typed_json import Nothing
 
 __all__ = ["Evaluation", "Metric", "NewRows", "Picture", "Rows", "Task", "unit"]
 
@@ -105,8 +106,8 @@ class Task(BaseEstimator):
 
     name: ClassVar[str] = ""
     summary: ClassVar[str] = ""
-    fitted: ClassVar[tuple[str, ...]] = ()  # attributes that the artefact keeps
-    arrays: ClassVar[tuple[str, ...]] = ()  # those that it keeps beside the weights
+    fitted: ClassVar[Any] = Nothing  # a TypedDict: attributes that the artefact keeps, and what they are
+    arrays: ClassVar[dict[str, tuple[int | str, ...]]] = {}  # those beside the weights, and their shapes
     reads_missing: ClassVar[bool] = False  # NaN stands for a missing value; otherwise the schema fills it
     imputes: ClassVar[bool] = False  # whether ``reconstruct`` fills the holes of a table
     reads_shares: ClassVar[bool] = False  # whether its autoencoder may give back shares, of labels or items, for rows
@@ -114,8 +115,8 @@ class Task(BaseEstimator):
     mapped: ClassVar[bool] = False  # whether its outputs hold codes that are worth a map
 
     estimator: Estimator | None = param(None, "the autoencoder; none: the task's own choice")
-    epochs: int | None = param(None, "overrides the autoencoder's", ge=0)
-    random_state: int | np.random.RandomState | None = param(None, "overrides the autoencoder's")
+    epochs: int | None = param(None, "overrides the autoencoder's", ge=0, le=MOST_EPOCHS)
+    random_state: int | np.random.RandomState | None = param(None, "overrides the autoencoder's", ge=0)
 
     def __init_subclass__(cls, name: str = "", **kwargs: Any):
         super().__init_subclass__(**kwargs)
@@ -174,7 +175,7 @@ class Task(BaseEstimator):
 
     def fitted_state(self) -> dict[str, Any]:
         """Return what ``fit`` learnt besides the autoencoder, as JSON values."""
-        return {name: getattr(self, name) for name in self.fitted if hasattr(self, name)}
+        return {name: getattr(self, name) for name in self.fitted.__annotations__ if hasattr(self, name)}
 
     def fitted_arrays(self) -> dict[str, torch.Tensor]:
         """Return the arrays that ``fit`` learnt besides the autoencoder."""

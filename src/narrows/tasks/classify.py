@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self, TypedDict
 
 import numpy as np
 import safetensors.torch
@@ -22,7 +22,8 @@ from narrows.families.denoising import DenoisingAutoEncoder
 from narrows.funnel import settings
 from narrows.inference import run
 from narrows.inputs import checked_classes, checked_rows, model_rows
-from narrows.params import check_params, param
+from narrows.model_card import Entry
+from narrows.params import MOST_EPOCHS, check_params, param
 from narrows.parts import as_part
 from narrows.supervised import Tuning, headed, tune
 from narrows.tasks.base import Evaluation, Rows, Task
@@ -30,8 +31,18 @@ from narrows.tasks.classify_budgets import with_budgets
 from narrows.tasks.classify_judge import cross_validated, in_order, judge
 from narrows.training.checkpoint import Checkpoint
 from narrows.training.seeds import drawn
+from narrows.typed_json import Distinct, Labels
 
 __all__ = ["CodeClassifier"]
+
+
+class State(TypedDict):
+    """What the artefact keeps of a fitted classifier, beside its tensors."""
+
+    classes_: Annotated[Labels, Distinct()]
+    history_: list[Entry]
+    stopped_: str
+    finished_: bool
 
 
 class CodeClassifier(ClassifierMixin, Task, name="classify"):
@@ -55,14 +66,16 @@ class CodeClassifier(ClassifierMixin, Task, name="classify"):
     summary = (
         "name the class of rows, most of which need no label; against logistic regression and a supervised network"
     )
-    fitted = ("classes_", "history_", "stopped_", "finished_")
+    fitted = State
     reads_shares = True
     about_labels = True
 
     prefit: bool = param(False, "the autoencoder is fitted already")
     pretrain: bool = param(True, "fit the autoencoder before the labels are learnt")
     balanced: bool = param(False, "rare classes weigh as much as frequent ones while the labels are learnt")
-    tune_epochs: int | None = param(None, "passes over the labelled rows; none: as the autoencoder's rule", ge=1)
+    tune_epochs: int | None = param(
+        None, "passes over the labelled rows; none: as the autoencoder's rule", ge=1, le=MOST_EPOCHS
+    )
     tune_lr: float = param(1e-3, "peak learning rate of Adam with the labels", gt=0)
     tune_weight_decay: float = param(0.0, "decoupled weight decay (AdamW) with the labels", ge=0)
     tune_batch_size: int = param(128, "labelled rows per step", ge=1)
@@ -177,7 +190,7 @@ class CodeClassifier(ClassifierMixin, Task, name="classify"):
 
     def adopt_state(self, state: dict[str, Any]) -> Self:
         """Take what ``fitted_state`` gave, and put the tuned encoder and the head together again."""
-        super().adopt_state({name: state.pop(name) for name in self.fitted if name in state})
+        super().adopt_state({name: state.pop(name) for name in self.fitted.__annotations__ if name in state})
         self.classes_ = np.asarray(self.classes_)
         self.model_ = headed(self.estimator_, len(self.classes_), None, 0).eval()
         self.model_.load_state_dict({name: torch.from_numpy(values) for name, values in state.items()})

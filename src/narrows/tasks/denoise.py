@@ -1,7 +1,7 @@
 """Denoising, judged against the best linear denoiser, a median filter and the noisy input."""
 
 from functools import partial
-from typing import Any, Self
+from typing import Any, ClassVar, NotRequired, Self, TypedDict
 
 import numpy as np
 import torch
@@ -32,6 +32,13 @@ _NOISE = "gaussian:0.1"
 _TRAIN = 20_000  # rows that the competitors are fitted on
 
 
+class State(TypedDict):
+    """What the artefact keeps of a fitted denoiser."""
+
+    paired_: bool
+    remarks_: NotRequired[list[str]]
+
+
 class Denoiser(PicturesTask, OneToOneFeatureMixin, TransformerMixin, Task, name="denoise"):
     """Learns from clean rows, to which it adds ``noise`` itself, or from pairs: ``fit(noisy, clean)``.
 
@@ -46,7 +53,7 @@ class Denoiser(PicturesTask, OneToOneFeatureMixin, TransformerMixin, Task, name=
     (3, 8, 8)
     """
 
-    fitted = ("paired_", "remarks_")
+    fitted: ClassVar[Any] = State
     summary = "clean rows or pictures, or noisy and clean ones; against linear, median, variation, non-local means"
 
     paired_ = False  # whether it was fitted to noisy and clean ones

@@ -2,13 +2,14 @@
 
 import math
 import zlib
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Annotated, Any, ClassVar, NamedTuple, NotRequired, Self, TypedDict
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from narrows.base_measure import Measure
 from narrows.baselines import density_rivals
-from narrows.errors import InputError
+from narrows.errors import ArtefactError, InputError
 from narrows.estimator import Estimator
 from narrows.families.vae import VAE
 from narrows.fitted.density import LogLikelihood, bits_per_dimension, log_likelihood, with_background
@@ -18,8 +19,10 @@ from narrows.likelihood import Mixed
 from narrows.metrics import Comparison, auroc
 from narrows.params import param
 from narrows.parts import as_part
+from narrows.refusals import refuse_large
 from narrows.tasks.base import Evaluation, Metric, Picture, Rows, Task, pick, unit
 from narrows.tasks.density_units import Units
+from narrows.typed_json import Numbers
 
 __all__ = ["DensityEstimator"]
 
@@ -40,6 +43,15 @@ class Rare(NamedTuple):
     name: str
     flag: np.ndarray  # (n,) of the held-out rows: in that class
     known: np.ndarray  # (n,) rows that have a label
+
+
+class State(TypedDict):
+    """What the artefact keeps of a fitted density."""
+
+    fill_: Annotated[Any, Numbers("row")]
+    units_: Annotated[Any, Numbers(3, "row")] | None
+    measures_: NotRequired[list[Measure] | None]
+    jacobian_: NotRequired[Annotated[Any, Numbers("row")] | None]
 
 
 class DensityEstimator(Units, Gaps, Task, name="density"):
@@ -63,13 +75,15 @@ class DensityEstimator(Units, Gaps, Task, name="density"):
     """
 
     summary = "how likely every row is, in nats; against a Gaussian, a mixture and kernels"
-    fitted: ClassVar[tuple[str, ...]] = ("fill_", "units_", "measures_", "jacobian_")
-    arrays: ClassVar[tuple[str, ...]] = ("background_",)
+    fitted: ClassVar[Any] = State
+    arrays: ClassVar[dict[str, tuple[int | str, ...]]] = {"background_": (-1,)}
     reads_missing: ClassVar[bool] = True
     reads_shares: ClassVar[bool] = True
 
     latent_dim: int | None = param(None, "numbers in the code; none: 8, of few columns half as many as there are", ge=1)
-    samples: int = param(300, "importance samples of every row; more come closer to log p, from below", ge=2)
+    samples: int = param(
+        300, "importance samples of every row; more come closer to log p, from below", ge=2, le=100_000
+    )
 
     def default(self) -> Estimator:
         """Return a variational autoencoder with a law for every column."""
@@ -94,6 +108,14 @@ class DensityEstimator(Units, Gaps, Task, name="density"):
         self.price(as_part("likelihood", model.likelihood), measures, self.coded(rows))
         self.estimator_ = self.fit_filled(model, self.coded(rows))
         self.background_ = self._background(rows)
+        return self
+
+    def adopt_state(self, state: dict[str, Any]) -> Self:
+        """Take what ``fitted_state`` and ``fitted_arrays`` gave."""
+        super().adopt_state(state)
+        wanted = self.estimator_.model_.likelihood.n_out(self.estimator_.shapes_[1])
+        if self.background_.size not in (0, wanted):
+            raise ArtefactError(f"background_ holds {self.background_.size} numbers", f"{wanted}, or none")
         return self
 
     def _background(self, rows: np.ndarray) -> np.ndarray:
@@ -199,7 +221,9 @@ class DensityEstimator(Units, Gaps, Task, name="density"):
 def _require_posterior(model: Estimator, shape: tuple[int, ...]) -> None:
     """Refuse, before training, a family that has no density."""
     priced = as_part("likelihood", model.likelihood).build(shape)
-    if not hasattr(model.build(model.problem((shape, shape, 0), priced)).bottleneck, "posterior"):
+    problem = model.problem((shape, shape, 0), priced)
+    refuse_large(model, problem)
+    if not hasattr(model.build(problem).bottleneck, "posterior"):
         came = f"The family {model.name} gives rows no density: its code has no posterior"
         raise InputError(came, "vae, conditional-vae", "--family vae")
 

@@ -2,7 +2,7 @@
 
 import math
 from functools import partial
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, NotRequired, Self, TypedDict
 
 import numpy as np
 import torch
@@ -11,7 +11,8 @@ from sklearn.utils.validation import check_is_fitted
 from narrows import metrics
 from narrows.baselines import PCASampler
 from narrows.bottlenecks import Quantizer
-from narrows.errors import InputError
+from narrows.data.memory import require_memory
+from narrows.errors import ArtefactError, InputError
 from narrows.estimator import Estimator
 from narrows.families.conditional_vae import ConditionalVAE
 from narrows.families.vae import VAE
@@ -26,12 +27,27 @@ from narrows.parts import as_part
 from narrows.tasks.base import Evaluation, Metric, NewRows, Rows, Task, pick, unit
 from narrows.tasks.generate_pictures import PAIRS, drawn_pictures, marginals
 from narrows.training.seeds import drawn
+from narrows.typed_json import Distinct, Numbers
 
 __all__ = ["Generator"]
 
 _JUDGED = 1000  # rows that are compared at most
 _LITTLE = 0.5  # samples that vary less than half as much as the data are too much alike
 _OURS, _SAME = "the autoencoder", "other training rows"
+
+_KEPT = 4  # arrays of drawn rows at once: codes, decoded, in their own units, as cells
+
+
+class State(TypedDict):
+    """What the artefact keeps of a fitted generator."""
+
+    fill_: NotRequired[Annotated[Any, Numbers("row")]]
+    units_: Annotated[Any, Numbers(3, "row")] | None
+    kind_: NotRequired[Literal["uint8", "uint16", "float32", "float64"]]
+    draws_: bool
+    classes_: Annotated[list[str], Distinct()]
+    shares_: Annotated[Any, Numbers(-1)]
+    mixtures_: dict[str, CodeMixture]
 
 
 class Generator(Gaps, Task, name="generate"):
@@ -49,7 +65,7 @@ class Generator(Gaps, Task, name="generate"):
     """
 
     summary = "new rows like yours; against samples on PCA codes"
-    fitted: ClassVar[tuple[str, ...]] = ("fill_", "units_", "kind_", "draws_", "classes_", "shares_", "mixtures_")
+    fitted: ClassVar[Any] = State
     reads_missing: ClassVar[bool] = True
 
     latent_dim: int | None = param(None, "numbers in the code; none: 16, of few columns half as many", ge=1)
@@ -109,6 +125,15 @@ class Generator(Gaps, Task, name="generate"):
         groups = {"": codes} if not self.classes_ else {name: codes[y == name] for name in self.classes_}
         return {name: CodeMixture.of(own, self.parts)._asdict() for name, own in groups.items()}
 
+    def adopt_state(self, state: dict[str, Any]) -> Self:
+        """Take what ``fitted_state`` gave; mixtures that do not draw are refused."""
+        super().adopt_state(state)
+        if len(self.shares_) != len(self.classes_) or not {*self.mixtures_} <= {"", *self.classes_}:
+            raise ArtefactError("shares_, mixtures_ and classes_ are not of the same classes", "one share for each")
+        for mixture in self.mixtures_.values():
+            CodeMixture(**mixture).sample(1, np.random.default_rng(0))
+        return self
+
     def sample(self, n: int = 1, label: Any = None, random_state: Any = None) -> np.ndarray:
         """Return ``n`` new rows in the shape of the rows that ``fit`` saw, of a class where one is named."""
         return self.draw(n, label, random_state)[0]
@@ -118,6 +143,8 @@ class Generator(Gaps, Task, name="generate"):
         check_is_fitted(self)
         if n < 1:
             raise InputError(f"{n} rows are asked for", "at least 1", "-n 64")
+        values = math.prod(self.estimator_.shapes_[1])
+        require_memory(_KEPT * 8 * n * values, f"{n:,} rows of {values:,} values are asked for", "-n 64")
         seed = drawn(random_state)
         draw, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
         known = self.classes_ if hasattr(self.estimator_, "classes_") or self.mixtures_ else []

@@ -1,7 +1,7 @@
 """Recommendation, judged against popularity, item neighbours and EASE on users that were put aside."""
 
 from functools import partial
-from typing import Any, Self
+from typing import Any, ClassVar, NotRequired, Self, TypedDict
 
 import numpy as np
 import scipy.sparse as sp
@@ -30,6 +30,12 @@ _EXAMPLES = 6  # users whose recommendations the report shows
 Names = tuple[str, ...]
 
 
+class State(TypedDict):
+    """What the artefact keeps of a fitted recommender."""
+
+    trials_: NotRequired[list[Trial]]
+
+
 class Recommender(Task, name="recommend"):
     """Learns which items go together from rows of interactions, and ranks what a user has not seen.
 
@@ -48,8 +54,8 @@ class Recommender(Task, name="recommend"):
 
     reads_shares = True
     summary = "items that users will like, from what they took; against popularity, item-kNN and EASE"
-    fitted = ("trials_",)
-    arrays = ("popularity_",)
+    fitted = State
+    arrays: ClassVar[dict[str, tuple[int | str, ...]]] = {"popularity_": ("row",)}
 
     top: int = param(20, "items that are recommended to each user", ge=1)
 

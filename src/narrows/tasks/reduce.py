@@ -1,7 +1,7 @@
 """Dimensionality reduction, judged against PCA with as many numbers."""
 
 import math
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, NotRequired, Self, TypedDict
 
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
@@ -19,6 +19,12 @@ from narrows.tasks.base import Evaluation, Metric, Picture, Rows, Task, error_ro
 __all__ = ["Reducer"]
 
 
+class State(TypedDict):
+    """What the artefact keeps of a fitted reducer."""
+
+    code_size_: NotRequired[CodeSize]
+
+
 class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="reduce"):
     """Compresses rows to ``latent_dim`` numbers and back; with ``"auto"`` it finds out how many are needed.
 
@@ -34,7 +40,7 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="red
 
     summary = "compress rows to a few numbers and back; against PCA"
 
-    fitted: ClassVar[tuple[str, ...]] = ("code_size_",)
+    fitted: ClassVar[Any] = State
     imputes: ClassVar[bool] = True
     mapped: ClassVar[bool] = True
 

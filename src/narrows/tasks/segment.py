@@ -1,14 +1,14 @@
 """Segmentation: the class of every pixel, judged against a threshold, the class of each place, and filtered pixels."""
 
 from functools import partial
-from typing import Any, Self
+from typing import Annotated, Any, Self, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from narrows.data.masks import value_of
-from narrows.errors import InputError
+from narrows.errors import ArtefactError, InputError
 from narrows.estimator import Estimator
 from narrows.families.autoencoder import AutoEncoder
 from narrows.likelihood import Bernoulli, Categorical, Likelihood
@@ -26,11 +26,20 @@ from narrows.tasks.base_pictures import (
     windows,
 )
 from narrows.tasks.segment_judge import judge
+from narrows.typed_json import Distinct, Natural
 
 __all__ = ["Segmenter"]
 
 Array = NDArray[Any]
 _MOST = 250  # classes: with void and those that were not learnt they fit a byte
+
+
+class State(TypedDict):
+    """What the artefact keeps of a fitted segmenter."""
+
+    classes_: Annotated[list[Natural], Distinct()]
+    order_: Annotated[list[Natural], Distinct()]
+    void_: Natural | None
 
 
 class Segmenter(PicturesTask, Task, name="segment"):
@@ -51,7 +60,7 @@ class Segmenter(PicturesTask, Task, name="segment"):
     """
 
     summary = "a mask of every picture; against a threshold, the usual class of each place, and filtered pixels"
-    fitted = ("classes_", "order_", "void_")
+    fitted = State
     belongs = "masks"
     reads_shares = True
 
@@ -125,6 +134,14 @@ class Segmenter(PicturesTask, Task, name="segment"):
         if self.class_names is None or value not in known:
             return f"#{value:06x}" if isinstance(self.ignore, str) or max(known) > 0xFFFF else f"class {value}"
         return self.class_names[known.index(value)]
+
+    def adopt_state(self, state: dict[str, Any]) -> Self:
+        """Take what ``fitted_state`` gave."""
+        super().adopt_state(state)
+        outputs, k = self.estimator_.model_.likelihood.n_out(self.estimator_.shapes_[1]), len(self.classes_)
+        if outputs not in ((1, 2) if k == 2 else (k,)) or sorted(self.order_) != sorted(self.classes_):
+            raise ArtefactError(f"The classes {self.classes_} and {self.order_} came", "those of the model, twice")
+        return self
 
     def _observe(self, x: list[Array], masks: list[Array]) -> None:
         """Learn which classes there are."""

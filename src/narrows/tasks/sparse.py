@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from typing import Any, Self
+from typing import Any, ClassVar, Self, TypedDict
 
 import numpy as np
 import torch
@@ -34,6 +34,12 @@ _MOST = 4096  # ... but no more than so many
 _CODES = 2**22  # numbers of codes that are looked at together
 
 
+class State(TypedDict):
+    """What the artefact keeps of a fitted dictionary."""
+
+    scale_: float
+
+
 class FeatureDictionary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="sparse"):
     """Explains every row as a few features out of many: a sparse autoencoder whose atoms have length 1.
 
@@ -51,7 +57,8 @@ class FeatureDictionary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task,
     """
 
     summary = "explain activations (.npy, .safetensors) by a few features each; against PCA and dictionary learning"
-    fitted, arrays = ("scale_",), ("shift_",)
+    fitted = State
+    arrays: ClassVar[dict[str, tuple[int | str, ...]]] = {"shift_": ("row",)}
 
     latent_dim: int | None = param(None, "features; none: 8 times the values of a row, at most 4096", ge=1)
     k: int | None = param(None, "features at work per row; none: an eighth of its values, at most 32", ge=1)

@@ -1,7 +1,7 @@
 """Translation of pictures into pictures, judged against the input itself, the mean target and a table of colours."""
 
 from functools import partial
-from typing import Any, Self
+from typing import Any, ClassVar, NotRequired, Self, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,13 @@ _LEARNT = 400  # pairs that the competitors learn from
 _DRAWN = 6
 
 
+class State(TypedDict):
+    """What the artefact keeps of a fitted translator."""
+
+    whole_: bool
+    target_scale_: NotRequired[Scale]
+
+
 class Translator(PicturesTask, Task, name="translate"):
     """Learns what each picture A becomes: ``fit(A, B)``, pictures (n, C, H, W) or lists of any sizes, pair by pair.
 
@@ -54,7 +61,7 @@ class Translator(PicturesTask, Task, name="translate"):
     """
 
     summary = "a picture of another kind for every picture; against the picture itself, the mean and a table of colours"
-    fitted = ("whole_", "target_scale_")
+    fitted: ClassVar[Any] = State
     belongs = "pictures B"
     target_scale_ = Scale(0.0, 1.0, False)  # where a fit kept none
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, NotRequired, Self, TypedDict
 
 import numpy as np
 import torch
@@ -38,6 +38,12 @@ _PIXELS = 5e7  # that are learnt from at most
 _BLACK, _WHITE = 16 / 255, 235 / 255  # of the luminance that MATLAB's rgb2ycbcr gives
 
 
+class State(TypedDict):
+    """What the artefact keeps of a fitted upscaler."""
+
+    remarks_: NotRequired[list[str]]
+
+
 class Upscaler(PicturesTask, Task, name="upscale"):
     """Makes pictures ``scale`` times larger, having learnt from sharp ones, which it makes smaller itself.
 
@@ -52,7 +58,7 @@ class Upscaler(PicturesTask, Task, name="upscale"):
     (3, 16, 16)
     """
 
-    fitted = ("remarks_",)
+    fitted: ClassVar[Any] = State
     summary = "make pictures 2, 3 or 4 times larger; against bicubic and Lanczos enlargement"
 
     scale: Literal[2, 3, 4] = param(2, "how many times larger")

@@ -17,6 +17,7 @@ __all__ = ["Runtime"]
 
 _T = TypeVar("_T")
 PART = 1024  # steps of a part of an epoch at most
+_PROCESSES = 8  # that a machine of fewer cores may train with
 _SMALL = 2e8  # multiply-adds a step under which a second thread costs more than it brings
 _UNITS = ("amx_tile", "avx512_bf16")  # of a processor, that multiply bfloat16
 _LEAST = 16  # steps of a part, where that many take more than ...
@@ -152,6 +153,10 @@ class Runtime:
         """
         if self.processes == 1 or self.world > 1:
             return function(*args)
+        most = torch.cuda.device_count() if self.where.type == "cuda" else max(_PROCESSES, os.cpu_count() or 1)
+        if self.devices > most:
+            came = f"devices={self.devices} came, and this machine has room for {most} processes"
+            raise InputError(came, f"1 to {most}", "devices=1")
         return ranks.spawn(self.where.type, self.devices, function, args)
 
 

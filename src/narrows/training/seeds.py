@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from sklearn.utils import check_random_state
 
+from narrows.errors import InputError
+
 __all__ = ["drawn", "mixed", "seed_of", "seeded"]
 
 _MASK = 0xFFFFFFFFFFFFFFFF
@@ -22,6 +24,8 @@ def drawn(random_state: "int | np.random.RandomState | None") -> int:
     >>> drawn(0) == drawn(0), drawn(None) == drawn(None)
     (True, False)
     """
+    if isinstance(random_state, Integral) and not 0 <= random_state < 2**32:
+        raise InputError(f"random_state={random_state} came", "a whole number from 0 to 4294967295", "random_state=0")
     if random_state is None:
         return int(np.random.default_rng().integers(2**31 - 1))
     return int(check_random_state(random_state).randint(2**31 - 1))
