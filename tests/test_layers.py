@@ -12,7 +12,7 @@ import narrows
 ROOT = Path(narrows.__file__).parent
 
 LAYERS = [
-    "params grammar parts schedule errors files resize _version",
+    "params grammar parts schedule errors files lock resize _version",
     "likelihood corruption penalties bottlenecks networks",
     "model data",
     "training",

@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from narrows.artefact import CARD, digest, plain, read_card
+from narrows.cli.claim import opened
 from narrows.cli.flags import Options
+from narrows.cli.replacement import drafted
 from narrows.errors import ArtefactError, InputError
 from narrows.files import whole, write_text
 from narrows.fitted import conformal
+from narrows.lock import locked
 
 __all__ = ["rethreshold"]
 
@@ -19,21 +22,23 @@ __all__ = ["rethreshold"]
 def rethreshold(options: Options) -> int:
     """Write the threshold into RUN's model.json, the flags into its scores.csv, and both into its report."""
     run, fpr = Path(options.run), _share(options.fpr)
-    card = read_card(run)
-    task: dict[str, Any] = card["task"] or {}
-    calibration = task.get("fitted", {}).get("calibration_")
-    if not calibration:
-        raise ArtefactError(f"{run} holds no threshold", "a run of `narrows fit anomaly`")
-    limit = conformal.threshold(calibration, fpr)
-    task["params"] |= {"fpr": fpr, "contamination": None}
-    card = plain(card)
-    card["digest"] = digest(card)
-    tables = [run / name for name in ("scores.csv", "series_scores.csv") if (run / name).exists()]
-    counted = _flag(tables[0], limit) if tables else None
-    write_text(run / CARD, json.dumps(card, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
-    from narrows.report.rethreshold import follow
+    opened(run)
+    with locked(run), drafted(run) as draft:
+        card = read_card(run)
+        task: dict[str, Any] = card["task"] or {}
+        calibration = task.get("fitted", {}).get("calibration_")
+        if not calibration:
+            raise ArtefactError(f"{run} holds no threshold", "a run of `narrows fit anomaly`")
+        limit = conformal.threshold(calibration, fpr)
+        task["params"] |= {"fpr": fpr, "contamination": None}
+        card = plain(card)
+        card["digest"] = digest(card)
+        tables = [run / name for name in ("scores.csv", "series_scores.csv") if (run / name).exists()]
+        counted = _flag(tables[0], limit, draft) if tables else None
+        write_text(draft / CARD, json.dumps(card, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+        from narrows.report.rethreshold import follow
 
-    told = follow(run, fpr, len(calibration))
+        told = follow(run, fpr, len(calibration), draft)
     _say(run, f"{'at most' if task['params'].get('clean') else 'about'} {fpr:g}", limit, calibration, counted)
     if not told and (run / "report.html").exists():
         sys.stdout.write("The report still tells of the threshold of the fit: it does not hold what is needed.\n")
@@ -52,8 +57,8 @@ def _share(text: str) -> float:
     return value
 
 
-def _flag(path: Path, limit: float) -> tuple[int, int]:
-    """Write flags anew and return how many rows have one, and how many there are."""
+def _flag(path: Path, limit: float, out: Path) -> tuple[int, int]:
+    """Write a table with new flags to ``out`` and return how many rows have one, and how many there are."""
     with path.open(encoding="utf-8", newline="") as file:
         head, *rows = list(csv.reader(file))
     if not {"score", "flag"} <= set(head):
@@ -61,7 +66,7 @@ def _flag(path: Path, limit: float) -> tuple[int, int]:
     score, flag = head.index("score"), head.index("flag")
     for row in rows:
         row[flag] = str(int(float(row[score]) > limit)) if row[score] else ""
-    with whole(path) as draft, draft.open("w", encoding="utf-8", newline="") as file:
+    with whole(out / path.name) as draft, draft.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([head, *rows])
     return sum(row[flag] == "1" for row in rows), len(rows)
 

@@ -15,9 +15,12 @@ __all__ = ["check", "data", "report", "selftest"]
 def report(options: Options) -> int:
     """Write report.html and report.json again from what RUN holds."""
     from narrows.artefact import read_card
+    from narrows.cli.claim import opened
+    from narrows.lock import locked
     from narrows.report.page import write_report
 
     run = Path(options.run)
+    opened(run)
     read_card(run)
     try:
         facts = json.loads((run / "report.json").read_text(encoding="utf-8"))
@@ -26,7 +29,8 @@ def report(options: Options) -> int:
         raise ArtefactError(
             f"{run / 'report.json'} is missing or damaged", "a run's report.json", "narrows fit again"
         ) from None
-    write_report(facts, [each for each in figures if each[2].exists()], run)
+    with locked(run):
+        write_report(facts, [each for each in figures if each[2].exists()], run)
     sys.stdout.write(f"{facts['verdict']['text']}\nReport: {run / 'report.html'}\n")
     return 0
 

@@ -1,6 +1,5 @@
 """Rows that are larger than memory: an array, a Parquet file or a folder of images, read from disk while training."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,6 +26,7 @@ from narrows.journeys.base import Judged, Request, Say
 from narrows.journeys.rows import SMALL, Learnt, RowsJourney, items_of, rows_of, settle, size_of_images
 from narrows.params import param
 from narrows.tasks.base import Task
+from narrows.training import ranks
 
 __all__ = ["StreamJourney"]
 
@@ -110,7 +110,7 @@ class StreamJourney(RowsJourney):
             return rows, "as they are", []
         run = task.resolve().checkpoint
         place = Path(run) if run and Path(run).is_dir() else None
-        if place is not None and not int(os.environ.get("RANK", 0)):
+        if place is not None and not ranks.place():
             return spool(pieces, schema, place / FOLDER)
         self._folder = TemporaryDirectory(prefix=".rows-", dir=place)
         return spool(pieces, schema, Path(self._folder.name) / FOLDER)

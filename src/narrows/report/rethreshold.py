@@ -13,8 +13,8 @@ __all__ = ["follow"]
 _OLD = " It was drawn at the fit and shows the threshold of then."
 
 
-def follow(folder: Path, fpr: float, put_aside: int) -> bool:
-    """Write report.json and report.html of a run anew for another rate of false alarms; False where they cannot tell.
+def follow(folder: Path, fpr: float, put_aside: int, out: Path) -> bool:
+    """Write a run's report.json and report.html for another rate of false alarms to ``out``; False if they cannot tell.
 
     Nothing is scored: the report keeps how many rows are flagged at any rate. Figures stay, and their captions say so.
     """
@@ -35,7 +35,7 @@ def follow(folder: Path, fpr: float, put_aside: int) -> bool:
     for each in figures:
         if each["file"] in flags["drawn"]:
             each["caption"] = each["caption"].removesuffix(_OLD) + (_OLD if fpr != flags["fpr"] else "")
-    write_report(report, [(each["title"], each["caption"], folder / each["file"]) for each in figures], folder)
+    write_report(report, [(each["title"], each["caption"], folder / each["file"]) for each in figures], out)
     return True
 
 
