@@ -71,7 +71,7 @@ def make_run(options: Options, journey: Journey, task: Task, request: Request, r
     settled(run)
     asked = identity(task, journey, request)
     if options.resume and finished(run) and not unfinished(run):
-        refuse_another(run, asked)
+        refuse_another(run, asked, {"task", "the data", *request.given})
         return None
     say = _silent if options.quiet else _say
     with claimed(run, resume=options.resume, overwrite=options.overwrite) as place:
@@ -81,11 +81,11 @@ def make_run(options: Options, journey: Journey, task: Task, request: Request, r
         return travel(journey, task, request, place, say, asked)
 
 
-def refuse_another(run: Path, asked: dict[str, str]) -> None:
-    """Refuse to take a finished run for what is asked for where that is another one."""
+def refuse_another(run: Path, asked: dict[str, str], given: set[str]) -> None:
+    """Refuse to take a finished run for what is asked for where something that was given is another there."""
     card = read_card(run)
     known = card.get("identity") or asked | {name: (card[name] or {}).get("name") for name in ("task", "family")}
-    other = changed(known, asked)
+    other = [name for name in changed(known, asked) if name in given]
     if other:
         came = f"{run} holds a finished run with other settings: {', '.join(other)} changed"
         raise InputError(came, "the same data and settings with --resume", "--overwrite or another -o")

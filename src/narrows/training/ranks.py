@@ -54,10 +54,9 @@ def place() -> int:
     left = {name: value for name, alone in _ALONE.items() if (value := os.environ.get(name, alone)) not in ("", alone)}
     if left:
         came = " and ".join(f"{name}={value}" for name, value in left.items())
-        accepted = "torchrun for several processes, or an environment without these variables"
-        raise InputError(
-            f"{came} came in the environment, but not from torchrun", accepted, f"unset {' '.join(_ALONE)}"
-        )
+        accepted = "torchrun for several processes, or an environment without them"
+        hint = f"unset {' '.join(_ALONE)}"
+        raise InputError(f"{came} came in the environment, but not from torchrun", accepted, hint)
     return 0
 
 
