@@ -66,10 +66,9 @@ def _place(run: Path, *, resume: bool) -> Path:
     """Return the folder to train in."""
     if not resume:
         return begin(run) if own(run) else run
-    others = unfinished(run)
-    if finished(run) and not others:
+    if finished(run):
         raise InputError(f"{run} was finished by another process", "a run that is not finished", "another -o")
-    return others[-1] if others else run
+    return (run, *unfinished(run))[-1]
 
 
 def settled(run: Path) -> None:

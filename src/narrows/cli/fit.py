@@ -13,7 +13,7 @@ from sklearn.base import clone
 from narrows.artefact import load, read_card, save
 from narrows.cli.claim import claimed, opened, refuse, settled
 from narrows.cli.flags import Options
-from narrows.cli.folder import clear, finished, unfinished
+from narrows.cli.folder import clear, finished
 from narrows.cli.identity import identity
 from narrows.cli.speech import flag, spoken
 from narrows.data.spool import FOLDER
@@ -70,7 +70,7 @@ def make_run(options: Options, journey: Journey, task: Task, request: Request, r
     refuse(run, resume=options.resume, overwrite=options.overwrite)
     settled(run)
     asked = identity(task, journey, request)
-    if options.resume and finished(run) and not unfinished(run):
+    if options.resume and finished(run):
         refuse_another(run, asked, {"task", "the data", *request.given})
         return None
     say = _silent if options.quiet else _say

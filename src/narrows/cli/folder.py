@@ -77,7 +77,7 @@ def is_run(run: Path) -> bool:
 
 def finished(run: Path) -> bool:
     """Return whether a folder holds a run that has nothing left to do."""
-    return (run / "model.json").exists() and not (run / "resume.pt").exists()
+    return (run / "model.json").exists() and not (run / "resume.pt").exists() and not unfinished(run)
 
 
 def trained(run: Path) -> bool:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from narrows.cli.folder import finished, own, trained, unfinished
 from narrows.files import remove
+from narrows.lock import LOCK
 
 __all__ = ["begin", "drafted", "pending", "replace", "settle"]
 
@@ -71,6 +72,7 @@ def settle(run: Path) -> None:
             remove(path)
         replacing.rename(moving)
     if moving.is_dir():
+        remove(moving / LOCK)  # not this one
         for path in sorted(moving.iterdir(), key=lambda path: path.name == "model.json"):  # which comes last
             remove(run / path.name)
             path.rename(run / path.name)
