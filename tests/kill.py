@@ -196,10 +196,10 @@ class Killer:
             if not left:
                 whole(words, self.log)
             elif killed(words, self.log, self.dice.uniform(0, self.seconds)):
-                self.phases[phase(run)] += 1
-                if overwrite and not (
-                    self.has(run, self.old) or phase(run) == "replacing" or self.has(run, self.expected)
-                ):
+                at, kept = phase(run), overwrite and self.has(run, self.old)
+                at = "starting" if kept and not unfinished(run) else at
+                self.phases[f"{at} over another" if overwrite else at] += 1
+                if overwrite and at != "replacing" and not (kept or self.has(run, self.expected)):
                     self.faults.append("the old run is gone and the new one not there")
             else:
                 break  # it was over by then
@@ -253,7 +253,7 @@ def main() -> int:
             kills = (number + 1) * options.kills // len(names) - number * options.kills // len(names)
             killer = kill(name, kills, Path(folder) / "home", random.Random(f"{options.seed} {name}"))
         said = ", ".join(f"{count} {phase}" for phase, count in sorted(killer.phases.items()))
-        print(f"{name:<18}{kills:>3} kills: {said:<62}{'; '.join(killer.faults) or 'all the same'}", flush=True)
+        print(f"{name:<18}{kills:>3} kills: {said:<84}{'; '.join(killer.faults) or 'all the same'}", flush=True)
         total, faults = total + killer.phases, faults + len(killer.faults)
     said = ", ".join(f"{count} {phase}" for phase, count in sorted(total.items()))
     print(f"{sum(total.values())} kills ({said}); {faults} faults")
