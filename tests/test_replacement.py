@@ -18,6 +18,7 @@ OLD = {
     "codes.csv": "old",
     "figures/a.png": "old",
     "mine.txt": "mine",
+    "model.onnx": "old",
 }
 NEW = {"model.json": "new", "model.safetensors": "new", "scores.csv": "new", "figures/map.png": "new"}
 

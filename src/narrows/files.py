@@ -14,7 +14,7 @@ from narrows.errors import InputError
 __all__ = ["remove", "reserve", "sweep", "whole", "write_text"]
 
 _PARTIAL = re.compile(r"\..+\.[0-9a-f]{8}\.partial(\.[^.]+)?")  # what `whole` calls a file until it is whole
-_REFUSED = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.EISDIR, None}
+_REFUSED = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.EISDIR}
 
 
 @contextlib.contextmanager
@@ -45,9 +45,9 @@ def whole(path: "str | Path") -> Iterator[Path]:
         os.replace(temporary, path)
     except BaseException as error:
         temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.errno in _REFUSED:  # numpy's own have no number: "9 of 16 written"
+        if isinstance(error, OSError) and error.errno in _REFUSED:
             raise InputError(
-                f"{path} could not be written ({error.strerror or error})", "a disk with room, and the right to write"
+                f"{path} could not be written ({error.strerror})", "a disk with room, and the right to write"
             ) from error
         raise
 

@@ -46,7 +46,7 @@ def fit(options: Options) -> int:
         if card and card["journey"]["name"] != journey.name:
             came = f"{options.origin} read its data as {card['journey']['name']}, and {options.data} is {journey.name}"
             raise InputError(came, "data like the run's own", "leave out --from")
-        if ranks.place() and not (options.resume and finished(run)):  # a further process of torchrun
+        if ranks.assigned() and not (options.resume and finished(run)):  # a further process of torchrun
             journey.fit(task, request, _silent)
             return 0
         report = make_run(options, journey, task, request, run)

@@ -44,16 +44,15 @@ _UNFINISHED = re.compile(r"unfinished(-\d+)?")
 
 def own(run: Path) -> list[Path]:
     """Return what fits have written into a folder; what a user has put there is not among it."""
-    results = [path for path in _results(run) if path.exists()]
     training = [run / name for name in (*_TRAINING, FOLDER) if (run / name).exists()]
-    return [*results, *training, *unfinished(run)]
+    return [*_results(run), *training, *unfinished(run)]
 
 
 def _results(run: Path) -> list[Path]:
-    """Return model, report and outputs; the model card, which says that all of it is there, first."""
-    stems = {name.partition(".")[0] for name in (*_REPORT, *_OUTPUTS)}
-    others = [path for path in run.iterdir() if path.name.partition(".")[0] in stems] if run.is_dir() else []
-    return [*(run / name for name in _MODEL), *others]
+    """Return model, report and outputs, whatever their format; model.json, which says that all is there, first."""
+    stems = {name.partition(".")[0] for name in (*_MODEL, *_REPORT, *_OUTPUTS)}
+    found = [path for path in run.iterdir() if path.name.partition(".")[0] in stems] if run.is_dir() else []
+    return sorted(found, key=lambda path: path.name != "model.json")
 
 
 def unfinished(run: Path) -> list[Path]:

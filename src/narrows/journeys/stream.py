@@ -110,7 +110,7 @@ class StreamJourney(RowsJourney):
             return rows, "as they are", []
         run = task.resolve().checkpoint
         place = Path(run) if run and Path(run).is_dir() else None
-        if place is not None and not ranks.place():
+        if place is not None and not ranks.assigned():
             return spool(pieces, schema, place / FOLDER)
         self._folder = TemporaryDirectory(prefix=".rows-", dir=place)
         return spool(pieces, schema, Path(self._folder.name) / FOLDER)

@@ -16,7 +16,7 @@ from torch.multiprocessing.spawn import ProcessException
 
 from narrows.errors import InputError
 
-__all__ = ["first", "join", "launched", "place", "rank", "spawn", "threads", "world"]
+__all__ = ["assigned", "first", "join", "launched", "rank", "spawn", "threads", "world"]
 
 _T = TypeVar("_T")
 _ALONE = {"RANK": "0", "WORLD_SIZE": "1"}  # what a process without others is told
@@ -43,7 +43,7 @@ def launched() -> bool:
     return distributed.is_available() and distributed.is_torchelastic_launched()
 
 
-def place() -> int:
+def assigned() -> int:
     """Return the rank that ``torchrun`` gave this process, which need not have joined yet; 0 without it.
 
     What another launcher, or a program before, has left in the environment raises ``InputError``: who takes this
