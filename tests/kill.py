@@ -253,7 +253,7 @@ def main() -> int:
             kills = (number + 1) * options.kills // len(names) - number * options.kills // len(names)
             killer = kill(name, kills, Path(folder) / "home", random.Random(f"{options.seed} {name}"))
         said = ", ".join(f"{count} {phase}" for phase, count in sorted(killer.phases.items()))
-        print(f"{name:<18}{kills:>3} kills: {said:<84}{'; '.join(killer.faults) or 'all the same'}", flush=True)
+        print(f"{name:<18}{kills:>3} kills: {said:<96}{'; '.join(killer.faults) or 'all the same'}", flush=True)
         total, faults = total + killer.phases, faults + len(killer.faults)
     said = ", ".join(f"{count} {phase}" for phase, count in sorted(total.items()))
     print(f"{sum(total.values())} kills ({said}); {faults} faults")
