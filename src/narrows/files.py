@@ -11,8 +11,9 @@ from pathlib import Path
 
 from narrows.errors import InputError
 
-__all__ = ["remove", "reserve", "sweep", "whole", "write_text"]
+__all__ = ["ENCODED", "remove", "reserve", "sweep", "whole", "write_text"]
 
+ENCODED = "encoded-rows"  # in the folder of a run: rows that training reads from disk
 _PARTIAL = re.compile(r"\..+\.[0-9a-f]{8}\.partial(\.[^.]+)?")  # what `whole` calls a file until it is whole
 _REFUSED = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.EISDIR}
 

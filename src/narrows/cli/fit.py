@@ -16,8 +16,8 @@ from narrows.cli.flags import Options
 from narrows.cli.folder import clear, finished
 from narrows.cli.identity import identity
 from narrows.cli.speech import flag, spoken
-from narrows.data.spool import FOLDER
 from narrows.errors import ArtefactError, InputError
+from narrows.files import ENCODED
 from narrows.journeys.base import JOURNEYS, Journey, Request, Say, journey_card, journey_for
 from narrows.params import FAMILIES, TASKS, declared
 from narrows.parts import as_part, as_parts, read_value
@@ -112,7 +112,7 @@ def travel(
         say(words)
     save(task, run, {"journey": journey_card(journey), "data": known, "identity": asked})
     if task.estimator_.finished_:
-        shutil.rmtree(run / FOLDER, ignore_errors=True)
+        shutil.rmtree(run / ENCODED, ignore_errors=True)
         (run / "resume.pt").unlink(missing_ok=True)  # last: nothing is left to do
     return report
 

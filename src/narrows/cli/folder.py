@@ -5,9 +5,8 @@ import json
 import re
 from pathlib import Path
 
-from narrows.data.spool import FOLDER
 from narrows.errors import ArtefactError
-from narrows.files import remove, sweep
+from narrows.files import ENCODED, remove, sweep
 from narrows.lock import LOCK
 
 __all__ = ["clear", "finished", "is_run", "own", "tidy", "trained", "unfinished"]
@@ -44,7 +43,7 @@ _UNFINISHED = re.compile(r"unfinished(-\d+)?")
 
 def own(run: Path) -> list[Path]:
     """Return what fits have written into a folder; what a user has put there is not among it."""
-    training = [run / name for name in (*_TRAINING, FOLDER) if (run / name).exists()]
+    training = [run / name for name in (*_TRAINING, ENCODED) if (run / name).exists()]
     return [*_results(run), *training, *unfinished(run)]
 
 
@@ -67,7 +66,7 @@ def unfinished(run: Path) -> list[Path]:
 
 def is_run(run: Path) -> bool:
     """Return whether a folder is one that a fit wrote into: a model of Narrows, or the training of one."""
-    if any((run / name).exists() for name in (*_TRAINING, FOLDER, LOCK)) or unfinished(run):
+    if any((run / name).exists() for name in (*_TRAINING, ENCODED, LOCK)) or unfinished(run):
         return True
     with contextlib.suppress(OSError, ValueError, AttributeError, ArtefactError):
         return bool(json.loads((run / "model.json").read_text(encoding="utf-8")).get("format") == "narrows")

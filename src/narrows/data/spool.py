@@ -18,9 +18,8 @@ from .schema import Schema
 from .source import digest
 from .stream import Stored, stored
 
-__all__ = ["FOLDER", "spool"]
+__all__ = ["spool"]
 
-FOLDER = "encoded-rows"  # in the folder of a run
 _ROWS, _KEY, _TOLD = "rows.npy", "rows.key", "rows.told"
 _MOST = 10  # lines of what was passed over
 _ROOM = 0.9  # of the free disk that the rows may take

@@ -17,11 +17,12 @@ from narrows.data.memory import free_memory
 from narrows.data.pieces import Pieces, pieces_of, size_of
 from narrows.data.read import TEXT
 from narrows.data.sinks import Sinks
-from narrows.data.spool import FOLDER, spool
+from narrows.data.spool import spool
 from narrows.data.stream import Stored, held_out
 from narrows.data.table_schema import TableSchema
 from narrows.data.tables import TableSource
 from narrows.errors import InputError
+from narrows.files import ENCODED
 from narrows.journeys.base import Judged, Request, Say
 from narrows.journeys.rows import SMALL, Learnt, RowsJourney, items_of, rows_of, settle, size_of_images
 from narrows.params import param
@@ -111,9 +112,9 @@ class StreamJourney(RowsJourney):
         run = task.resolve().checkpoint
         place = Path(run) if run and Path(run).is_dir() else None
         if place is not None and not ranks.assigned():
-            return spool(pieces, schema, place / FOLDER)
+            return spool(pieces, schema, place / ENCODED)
         self._folder = TemporaryDirectory(prefix=".rows-", dir=place)
-        return spool(pieces, schema, Path(self._folder.name) / FOLDER)
+        return spool(pieces, schema, Path(self._folder.name) / ENCODED)
 
     def judge(self) -> Judged:
         """Measure on the rows that were put aside."""
