@@ -3,7 +3,7 @@ PYTHON ?= python3
 PIP_FLAGS ?= --quiet --disable-pip-version-check
 BIN := .venv/bin
 
-.PHONY: demo test check lint types clean
+.PHONY: demo test check kill lint types clean
 
 demo: .venv/core  ## fit on the embedded digits and print the verdict
 	$(BIN)/narrows fit reduce digits --latent-dim 8 -o runs/digits --overwrite
@@ -13,6 +13,9 @@ test: .venv/dev  ## everything that must pass: style, types, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
+
+kill: .venv/dev  ## 60 kills with -9 at random moments over ten kinds of run, each gone on with and compared (10 minutes)
+	OMP_NUM_THREADS=1 $(BIN)/python tests/kill.py
 
 lint: .venv/dev  ## mend what can be mended
 	$(BIN)/ruff check --fix .

@@ -195,12 +195,42 @@ def test_resume_of_a_finished_run_does_nothing(tmp_path: Path, capsys: pytest.Ca
     assert "finished" in capsys.readouterr().out
 
 
-def started(words: str, run: Path) -> "subprocess.Popen[str]":
+def test_another_fit_does_not_take_a_finished_run_for_its_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, data, same = tmp_path / "run", tmp_path / "x.npy", tmp_path / "same.npy"
+    rows = np.random.default_rng(0).normal(size=(40, 4))
+    np.save(data, rows)
+    np.save(same, rows)
+    fit(f"fit reduce {data} --family linear --latent-dim 2 --quiet", run)
+    before = (run / "model.json").read_bytes()
+    for words in (f"fit reduce {data} --latent-dim 2 --family linear --device cpu", f"fit reduce {same}"):
+        assert main([*words.split(), "-o", str(run), "--resume"]) == 0
+    assert main(["rethreshold", str(run), "--fpr", "0.1"]) == 2  # that a reducer has none leaves no trace
+    np.save(data, rows + 1)
+    capsys.readouterr()
+    for words, named in (
+        (f"fit anomaly {same} --family linear", "task"),
+        (f"fit reduce {same} --family vae", "family"),
+        (f"fit reduce {same} --latent-dim 3", "latent_dim"),
+        (f"fit reduce {same} --family linear --minutes 1", "minutes"),
+        (f"fit reduce {data}", "the data"),
+        (f"fit reduce {same} --valid {data}", "the data"),
+    ):
+        assert main([*words.split(), "-o", str(run), "--resume"]) == 2
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1
+        assert re.search(rf"other settings: .*\b{named}\b.* changed", said)
+    assert (run / "model.json").read_bytes() == before
+    assert not [path for path in run.iterdir() if path.name.startswith(".")]
+
+
+def started(words: str, run: Path, state: str = "resume.pt") -> "subprocess.Popen[str]":
     """A fit in a process of its own, some epochs in."""
     call = [*NARROWS, *words.split(), "-o", str(run)]
     made = subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     patience = time.monotonic() + 60
-    while not (run / "resume.pt").exists() and made.poll() is None and time.monotonic() < patience:
+    while not (run / state).exists() and made.poll() is None and time.monotonic() < patience:
         time.sleep(0.01)
     return made
 
@@ -216,6 +246,65 @@ def test_a_killed_run_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
     fit(f"{words} --resume", tmp_path / "killed")
     for name in ("codes.csv", "model.safetensors", "reconstruction.npy"):
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "killed" / name).read_bytes()
+
+
+def test_a_killed_run_that_was_to_replace_another_leaves_that_one_and_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, words = tmp_path / "run", "fit reduce digits --epochs 40 --latent-dim 3 --network dense:32 --quiet"
+    fit("fit reduce digits --family linear --quiet", run)
+    (run / "mine.txt").write_text("keep")
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    process = started(f"{words} --overwrite", run, "unfinished/resume.pt")
+    capsys.readouterr()
+    assert main([*words.split(), "--overwrite", "-o", str(run)]) == 2
+    assert f"is being written to by process {process.pid} on" in capsys.readouterr().err
+    process.kill()
+    process.communicate()
+    kept = (run / "unfinished" / "resume.pt").read_bytes()
+    (tmp_path / "bad.csv").write_text("a,b\n")
+    for wrong in (f"fit reduce {tmp_path}/bad.csv --overwrite", f"{words} --lr 0.1 --resume", words):
+        assert main([*wrong.split(), "-o", str(run)]) == 2
+        said = capsys.readouterr().err
+    assert f"{run}/unfinished is a run that was to replace it" in said
+    assert {path: path.read_bytes() for path in before} == before
+    assert (run / "unfinished" / "resume.pt").read_bytes() == kept
+    assert main(["report", str(run)]) == 0
+    assert f"{run}/unfinished is a run that is to replace this one" in capsys.readouterr().err
+    fit(f"{words} --resume", run)
+    fit(words, tmp_path / "whole")
+    (run / "mine.txt").unlink()
+    assert sorted(path.name for path in run.iterdir()) == sorted(path.name for path in (tmp_path / "whole").iterdir())
+    assert (run / "model.safetensors").read_bytes() == (tmp_path / "whole" / "model.safetensors").read_bytes()
+
+
+def test_a_damaged_state_is_started_again_beside(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run, words = tmp_path / "run", "fit reduce digits --epochs 2 --latent-dim 3 --network dense:32 --quiet"
+    run.mkdir()
+    (run / "resume.pt").write_bytes(b"damaged")
+    assert main([*words.split(), "-o", str(run), "--resume"]) == 2
+    said = capsys.readouterr().err
+    assert "resume.pt is truncated, altered or no resume state" in said
+    assert f"--overwrite, which starts again and keeps what {run} holds until it is finished" in said
+    assert (run / "resume.pt").read_bytes() == b"damaged"
+    for words_of in ("apply {run} digits -o {out}", "report {run}", "fit reduce digits --from {run} -o {out}"):
+        assert main(words_of.format(run=run, out=tmp_path / "out").split()) == 2
+        assert "holds a fit that is not finished" in capsys.readouterr().err
+    fit(f"{words} --overwrite", run)
+    assert not (run / "resume.pt").exists()
+
+
+@pytest.mark.parametrize("left", [{"RANK": "1"}, {"WORLD_SIZE": "2", "RANK": "0"}, {"RANK": "one"}])
+def test_a_rank_that_no_launcher_gave_is_refused(
+    left: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in left.items():
+        monkeypatch.setenv(name, value)
+    assert main(["fit", "reduce", "digits", "-o", str(tmp_path / "run")]) == 2
+    said = capsys.readouterr().err
+    assert "came in the environment, but not from torchrun" in said
+    assert "Try: unset RANK WORLD_SIZE" in said
+    assert not (tmp_path / "run").exists()
 
 
 def test_control_c_keeps_what_is_trained(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from PIL import Image
 
 import narrows as nw
 from narrows.cli import main
-from narrows.data import pieces, read, schema_from_json
+from narrows.data import pieces, read, schema_from_json, spool
 from narrows.journeys import stream
 from narrows.training import fit as training
 
@@ -188,12 +188,15 @@ def where(report: dict[str, Any]) -> str:
 def test_a_stopped_run_uses_what_it_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder, whole, parts = photos(tmp_path / "images"), tmp_path / "whole", tmp_path / "parts"
     words = f"fit reduce {folder} --stream --epochs 4 --latent-dim 4 --image-size 8x8 --quiet"
-    assert "encoded once" in where(fit(words, whole))
+    first = fit(words, whole)
+    assert "encoded once" in where(first)
     assert not (whole / "encoded-rows").exists()
     stopped(words, parts, monkeypatch)
     assert np.load(parts / "encoded-rows" / "rows.npy").shape == (60, 3, 8, 8)
-    found = fit(f"{words} --resume", parts)
-    assert "encoded by the run that was stopped" in where(found)
+    with monkeypatch.context() as patch:
+        patch.setattr(spool, "open_memmap", lambda *_: pytest.fail("encoded again"))
+        found = fit(f"{words} --resume", parts)
+    assert where(found) == where(first)  # a report does not tell of kills
     assert (whole / "model.safetensors").read_bytes() == (parts / "model.safetensors").read_bytes()
     assert {path.name for path in whole.iterdir()} == {path.name for path in parts.iterdir()}
 
@@ -203,7 +206,11 @@ def test_changed_pictures_are_decoded_again(tmp_path: Path, monkeypatch: pytest.
     words = f"fit reduce {folder} --stream --epochs 4 --latent-dim 4 --image-size 8x8 --quiet"
     stopped(words, run, monkeypatch)
     os.utime(folder / "07.png", (1, 1))  # the same picture, written again
-    assert "encoded once" in where(fit(f"{words} --resume", run))
+    with monkeypatch.context() as patch:
+        patch.setattr(spool, "open_memmap", lambda *_: pytest.fail("encoded again"))
+        with pytest.raises(pytest.fail.Exception):
+            fit(f"{words} --resume", run)
+    fit(f"{words} --resume", run)
     stopped(f"{words} --overwrite", run, monkeypatch)
     Image.fromarray(np.zeros((8, 9, 3), np.uint8)).save(folder / "07.png")
     assert main([*words.split(), "--resume", "-o", str(run)]) == 2  # another picture: another fit

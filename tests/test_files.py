@@ -1,11 +1,13 @@
 import errno
 import os
 import stat
+import subprocess
+import sys
 
 import pytest
 
 from narrows.errors import ArtefactError, InputError
-from narrows.files import whole, write_text
+from narrows.files import sweep, whole, write_text
 
 
 def test_a_file_is_written_and_nothing_else_is_left(tmp_path):
@@ -72,3 +74,51 @@ def test_messages(given, text):
     assert isinstance(error, InputError)
     assert isinstance(error, ValueError)
     assert error.came == given[0]
+
+
+LIMITED = """
+import resource, sys
+from pathlib import Path
+import numpy as np
+from narrows.data.array_files import write_array
+from narrows.data.sinks import Sinks
+from narrows.errors import InputError
+from narrows.files import whole
+
+folder = Path(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
+try:
+    if sys.argv[2] == "memory":
+        with Sinks(folder, rows=1000) as sinks:
+            sinks.array("rows", np.ones((10, 8)), 0)
+    elif sys.argv[2] == "numpy":
+        write_array(np.ones(1000), folder / "rows.npy")
+    else:
+        with whole(folder / "rows.txt") as draft:
+            draft.write_text("x" * 9000)
+except InputError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("kind", ["memory", "numpy", "text"])
+def test_what_the_system_does_not_let_grow_is_refused_and_leaves_nothing(tmp_path, kind):
+    words = [sys.executable, "-c", LIMITED, str(tmp_path), kind]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=140, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "rows" in done.stdout
+    assert "could not be written" in done.stdout
+    assert os.listdir(tmp_path) == []
+
+
+def test_what_killed_writers_left_is_removed_and_nothing_else(tmp_path):
+    script = "import sys; from narrows.files import whole; from os import _exit\nwith whole(sys.argv[1]): _exit(0)"
+    for name in ("a.npy", "resume.pt", "plain"):
+        subprocess.run([sys.executable, "-c", script, str(tmp_path / name)], check=True)
+    mine = [".a.csv", ".a.0123abcd.csv", "a.partial"]
+    for name in mine:
+        (tmp_path / name).touch()
+    assert len(os.listdir(tmp_path)) == 6
+    sweep(tmp_path)
+    assert sorted(os.listdir(tmp_path)) == sorted(mine)
+    sweep(tmp_path / "none")

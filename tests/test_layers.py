@@ -12,7 +12,7 @@ import narrows
 ROOT = Path(narrows.__file__).parent
 
 LAYERS = [
-    "params grammar parts typed_json model_card schedule errors files moments resize base_measure _version",
+    "params grammar parts typed_json model_card schedule errors files lock moments resize base_measure _version",
     "likelihood corruption penalties bottlenecks networks",
     "model data",
     "training",

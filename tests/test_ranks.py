@@ -7,9 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from narrows.cli import main
 from narrows.errors import InputError
 from narrows.training import ranks
 from narrows.training.runtime import Runtime
@@ -99,6 +101,25 @@ def test_two_ranks_under_torchrun_train_what_one_process_does(alone: dict, tmp_p
         assert rank["same"] is True
         assert rank["rest"] == ["interrupted in epoch 2", True, True, True]
         close(alone, rank)
+
+
+@pytest.mark.skipif(not torch.distributed.is_available(), reason="torch was built without distributed training")
+def test_the_command_line_under_torchrun_makes_one_run(tmp_path: Path) -> None:
+    data, run = tmp_path / "x.npy", tmp_path / "run"
+    np.save(data, np.random.default_rng(0).normal(size=(90, 4)))
+    words = f"fit reduce {data} --epochs 2 --latent-dim 2 --device cpu --quiet -o {run}"
+    assert main(f"fit reduce {data} --family linear --quiet -o {run}".split()) == 0
+    kept = {"OMP_NUM_THREADS": "1", "PATH": os.environ["PATH"], "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
+    for mode, said in (("--overwrite", "The autoencoder"), ("--resume", f"{run} holds a finished model")):
+        launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "narrows"]
+        done = subprocess.run(
+            [sys.executable, *launcher, *words.split(), mode],
+            capture_output=True, text=True, env=kept, timeout=140, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith(said)
+    assert not [path for path in run.iterdir() if path.name.startswith((".", "unfinished", "resume"))]
+    assert json.loads((run / "model.json").read_text())["family"]["name"] == "autoencoder"
 
 
 @pytest.mark.skipif(not torch.distributed.is_available(), reason="torch was built without distributed training")

@@ -1,9 +1,12 @@
 """A fit that was stopped, at any moment and in any way, goes on as if it had not been."""
 
+import hashlib
+import io
 import os
 import random
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +17,8 @@ from sklearn.datasets import load_digits
 
 from narrows.errors import ArtefactError, InputError
 from narrows.families.autoencoder import AutoEncoder
-from narrows.families.denoising import DenoisingAutoEncoder
 from narrows.families.vae import VAE
+from narrows.training.packing import packed, unpacked
 
 X = (load_digits().data / 16)[:300].astype(np.float32)
 
@@ -163,29 +166,60 @@ def test_changed_settings_or_data_are_named(tmp_path: Path) -> None:
     make(checkpoint=str(tmp_path), verbose=True, device="auto").fit(X)  # neither changes the numbers
 
 
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    folder = tmp_path_factory.mktemp("state")
+    make(checkpoint=str(folder), epochs=1).fit(X)
+    return (folder / "resume.pt").read_bytes()
+
+
+def refused(content: bytes, folder: Path) -> str:
+    (folder / "resume.pt").write_bytes(content)
+    with pytest.raises(ArtefactError, match=r"resume.pt is truncated, altered or no resume state") as caught:
+        make(checkpoint=str(folder), epochs=1).fit(X)
+    assert (folder / "resume.pt").read_bytes() == content
+    assert "delete" not in str(caught.value)
+    return str(caught.value)
+
+
 @pytest.mark.parametrize("size", [0, 10, 0.5, 0.99])
-def test_a_truncated_state_is_refused_in_one_message(tmp_path: Path, size: float) -> None:
-    make(checkpoint=str(tmp_path), epochs=1).fit(X)
-    state = tmp_path / "resume.pt"
-    content = state.read_bytes()
-    state.write_bytes(content[: int(size if size in (0, 10) else size * len(content))])
-    with pytest.raises(ArtefactError, match=r"resume.pt is truncated, altered or no resume state"):
-        make(checkpoint=str(tmp_path), epochs=1).fit(X)
+def test_a_truncated_state_is_refused_in_one_message(tmp_path: Path, state: bytes, size: float) -> None:
+    refused(state[: int(size if size in (0, 10) else size * len(state))], tmp_path)
+
+
+def test_any_flipped_bit_is_refused(tmp_path: Path, state: bytes) -> None:
+    dice = random.Random(0)
+    for place in (0, len(state) - 1, *(dice.randrange(len(state)) for _ in range(20))):
+        changed = bytearray(state)
+        changed[place] ^= 1 << dice.randrange(8)
+        refused(bytes(changed), tmp_path)
+
+
+def test_a_size_that_the_file_does_not_have_is_refused_before_it_is_allocated(tmp_path: Path) -> None:
+    header = b'{"0":{"dtype":"F32","shape":[30000,30000],"data_offsets":[0,3600000000]}}'
+    for body in (
+        len(header).to_bytes(8, "little") + header + bytes(100),
+        (3_600_000_000).to_bytes(8, "little") + header + bytes(100),
+    ):
+        refused(body + hashlib.sha256(body).hexdigest().encode(), tmp_path)  # whoever wrote it knew how to sign it
+    bomb = io.BytesIO()
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("archive/data.pkl", bytes(50_000_000))
+    refused(bomb.getvalue(), tmp_path)
 
 
 def test_a_state_runs_no_code(tmp_path: Path) -> None:
     torch.save({"signature": {}, "session": Path}, tmp_path / "resume.pt")
-    with pytest.raises(ArtefactError, match="resume"):
-        make(checkpoint=str(tmp_path)).fit(X)
+    refused((tmp_path / "resume.pt").read_bytes(), tmp_path)
 
 
 def test_the_choice_of_the_machine_is_in_the_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make(checkpoint=str(tmp_path), epochs=2).fit(X)
-    saved = torch.load(tmp_path / "resume.pt", weights_only=True)
+    saved = unpacked((tmp_path / "resume.pt").read_bytes())
     assert saved["runtime"] == {"precision": "float32", "threads": 1, "compile": False, "part": 1024}
     saved["runtime"]["precision"], saved["state"]["epoch"] = "bfloat16", 1
     saved["session"]["history"].pop()
-    torch.save(saved, tmp_path / "resume.pt")
+    (tmp_path / "resume.pt").write_bytes(packed(saved))
     seen: list[str] = []
     monkeypatch.setattr(
         "narrows.training.fit.run", lambda job: seen.append(job.runtime.precision) or pytest.skip("seen")
@@ -195,21 +229,61 @@ def test_the_choice_of_the_machine_is_in_the_state(tmp_path: Path, monkeypatch: 
     assert seen == ["bfloat16"]
 
 
-def test_a_failing_disk_leaves_the_old_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    denoiser = DenoisingAutoEncoder(latent_dim=4, epochs=2, random_state=0, checkpoint=str(tmp_path), device="cpu").fit(
-        X
-    )
-    before = (tmp_path / "resume.pt").read_bytes()
+def test_a_tree_comes_back_as_it_was() -> None:
+    weight = torch.arange(24.0).reshape(2, 3, 2, 2).to(memory_format=torch.channels_last)
+    tree = {"w": weight, "again": [weight], "n": [torch.tensor(3), torch.ones(2, dtype=torch.bfloat16)]}
+    tree |= {"x": [0.1, float("inf"), -(2**60), None, True, "ä"], "e": {}}
+    content = packed(tree)
+    back = unpacked(content)
+    assert torch.equal(back["w"], weight)
+    assert back["w"] is back["again"][0]
+    assert [each.dtype for each in back["n"]] == [torch.int64, torch.bfloat16]
+    assert (back["x"], back["e"]) == (tree["x"], {})
 
-    def full(*_: Any) -> None:
-        raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("torch.save", full)
-    saved = torch.load(tmp_path / "resume.pt", weights_only=True)
-    from narrows.training.checkpoint import Checkpoint
+FULL = """
+import resource, sys
+from test_resume import X, Stops, make
+from narrows.errors import InputError
 
-    with pytest.raises(InputError, match="No space left"):
-        Checkpoint(tmp_path, saved["signature"]).save(saved)
-    assert (tmp_path / "resume.pt").read_bytes() == before
+Stops.after = 5 + 2
+make(corruption=Stops(), checkpoint=sys.argv[1]).fit(X)
+Stops.after = 10**9
+before = open(sys.argv[1] + "/resume.pt", "rb").read()
+resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) - 1000, len(before) - 1000))
+try:
+    make(corruption=Stops(), checkpoint=sys.argv[1]).fit(X)
+except InputError as error:
+    print(error)
+print(open(sys.argv[1] + "/resume.pt", "rb").read() == before)
+"""
+
+
+def test_a_disk_that_is_full_leaves_the_old_state(tmp_path: Path) -> None:
+    """The system itself refuses: a file may not grow as large as the state is."""
+    here = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, str(tmp_path)],
+        capture_output=True, text=True, timeout=140, check=False, env={**os.environ, "PYTHONPATH": here},
+    )  # fmt: skip
+    message, same_state = done.stdout.splitlines()
+    assert "resume.pt could not be written (File too large). Accepted: a disk with room" in message, done.stderr
+    assert same_state == "True"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["history.csv", "resume.pt"]
-    assert denoiser.finished_
+
+
+def test_a_time_budget_may_be_given_when_a_fit_goes_on(tmp_path: Path) -> None:
+    Stops.after = 5 * 2
+    make(corruption=Stops(), checkpoint=str(tmp_path), epochs=4000).fit(X)
+    Stops.after = 10**9
+    resumed = make(corruption=Stops(), checkpoint=str(tmp_path), epochs=4000, minutes=0.005).fit(X)
+    assert resumed.stopped_ == "0.005 minutes were over"
+    assert resumed.finished_
+    took = sum(epoch["seconds"] for epoch in resumed.history_[2:])
+    assert 0.5 * 0.3 < took <= 0.3  # of its own, whatever was spent before
+
+
+def test_a_budget_that_is_given_again_is_the_same_one(tmp_path: Path) -> None:
+    first = make(checkpoint=str(tmp_path), epochs=None, minutes=0.005).fit(X)
+    again = make(checkpoint=str(tmp_path), epochs=None, minutes=0.005).fit(X)
+    assert again.history_ == first.history_

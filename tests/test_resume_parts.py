@@ -27,6 +27,7 @@ from narrows.likelihood import Gaussian
 from narrows.training import checkpoint as checkpoints
 from narrows.training.course import Course
 from narrows.training.loop import Epoch, Part, passes
+from narrows.training.packing import packed, unpacked
 from narrows.training.runtime import Runtime
 from narrows.training.state import State
 
@@ -100,9 +101,9 @@ def test_the_loop_goes_on_at_every_part(
         loop = passes(model, pairs, held, course, state, Runtime("cpu"))
         for _ in range(stop):
             next(loop)
-        torch.save(vars(state), tmp_path / "state.pt")
-        fresh = copy.deepcopy(start)  # what the file does not say is lost
-        state = State(**torch.load(tmp_path / "state.pt", weights_only=True))
+        content = packed(vars(state))
+        fresh = copy.deepcopy(start)  # what the state does not say is lost
+        state = State(**unpacked(content))
         left = list(passes(fresh, pairs, held, course, state, Runtime("cpu")))
         assert len(left) == 6 - stop
         assert same(fresh.state_dict(), whole.state_dict())
@@ -189,7 +190,7 @@ def test_ctrl_c_inside_an_epoch_keeps_the_part(after: int, tmp_path: Path, noisy
     assert (stopped.finished_, stopped.n_epochs_) == (False, after // 5)
     assert stopped.stopped_ == f"interrupted in epoch {after // 5 + 1}"
     if after > 1:
-        state = torch.load(tmp_path / "resume.pt", weights_only=True)["state"]
+        state = unpacked((tmp_path / "resume.pt").read_bytes())["state"]
         assert (state["epoch"], state["step"]) == (after // 5, after % 5 // 2 * 2)
     noisy.after = 10**9
     noisy.drawn.clear()
@@ -238,10 +239,10 @@ def test_a_state_of_an_older_version_goes_on(tmp_path: Path, noisy: type[Noisy])
     whole = make().fit(X)
     noisy.after = 5 + 1
     make(tmp_path).fit(X)
-    saved = torch.load(tmp_path / "resume.pt", weights_only=True)
+    saved = unpacked((tmp_path / "resume.pt").read_bytes())
     for name in ("step", "sums", "seconds"):  # there were none
         del saved["state"][name]
-    torch.save(saved, tmp_path / "resume.pt")
+    (tmp_path / "resume.pt").write_bytes(packed(saved))
     noisy.after = 10**9
     assert same(make(tmp_path).fit(X).model_.state_dict(), whole.model_.state_dict())
 
@@ -254,7 +255,7 @@ import torch
 import narrows.families, narrows.journeys, narrows.tasks
 from narrows.cli import fit, main
 from narrows.data import pairs
-from narrows.training import checkpoint, runtime
+from narrows.training import checkpoint, packing, runtime
 
 torch.set_num_threads(1)
 runtime.PART, checkpoint._EVERY, checkpoint._SHARE = 3, 0.0, 1e9
@@ -277,7 +278,7 @@ for name, parts in (("whole", 0), ("parts", 2), ("parts", 4), ("parts", 0)):
         os._exit(main([*words, "--resume", "-o", folder + "/" + name]))
     _, status = os.waitpid(child, 0)
     if parts:
-        state = torch.load(folder + "/parts/resume.pt", weights_only=True)["state"]
+        state = packing.unpacked(open(folder + "/parts/resume.pt", "rb").read())["state"]
         print(os.WTERMSIG(status), state["epoch"], state["step"], flush=True)
     else:
         assert status == 0, name

@@ -3,15 +3,19 @@
 import contextlib
 import errno
 import os
+import re
 import secrets
+import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from narrows.errors import InputError
 
-__all__ = ["content", "whole", "write_text"]
+__all__ = ["ENCODED", "content", "remove", "reserve", "sweep", "whole", "write_text"]
 
+ENCODED = "encoded-rows"  # in the folder of a run: rows that training reads from disk
+_PARTIAL = re.compile(r"\..+\.[0-9a-f]{8}\.partial(\.[^.]+)?")  # what `whole` calls a file until it is whole
 _REFUSED = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.EISDIR}
 
 
@@ -31,7 +35,7 @@ def whole(path: "str | Path") -> Iterator[Path]:
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}{path.suffix}"
+        temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}.partial{path.suffix}"
         temporary.touch(exist_ok=False)
     except OSError as error:
         accepted = "a folder you may write to"
@@ -76,3 +80,36 @@ def write_text(path: "str | Path", text: str) -> None:
         temporary.write_text(
             text, encoding="utf-8", errors="backslashreplace"
         )  # a name may hold bytes that are no text
+
+
+def reserve(path: Path, size: int) -> None:
+    """Make room on the disk for a file that is written through memory: a full disk would end the process then."""
+    with path.open("r+b") as file:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, size)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what writers that were killed left of their files in a folder; only who may write there alone calls it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> for name in (".a.csv.0123abcd.partial.csv", ".mine.csv", "a.csv"):
+    ...     (folder / name).touch()
+    >>> sweep(folder)
+    >>> sorted(file.name for file in folder.iterdir())
+    ['.mine.csv', 'a.csv']
+    """
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if _PARTIAL.fullmatch(path.name):
+            remove(path)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder, if there is one."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

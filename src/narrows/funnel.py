@@ -40,6 +40,7 @@ _FREE = {
     "tensorboard",
     "verbose",
     "device",
+    "minutes",
     "random_state",
     "warm_start",
 }  # may change when a fit goes on

@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from narrows.artefact import load
+from narrows.cli.claim import opened
 from narrows.cli.flags import Options
+from narrows.cli.folder import tidy
 from narrows.errors import ArtefactError, InputError
 from narrows.files import write_text
 from narrows.journeys.base import Journey, Request, journey_from_card
+from narrows.lock import LOCK, locked
 from narrows.model_card import read_card
 
 __all__ = ["apply"]
@@ -25,11 +28,13 @@ def apply(options: Options) -> int:
     for package in ("families", "tasks", "journeys"):
         import_module(f"narrows.{package}")
     run, out = Path(options.run), Path(options.output)
-    if out.is_file() or (out.is_dir() and any(out.iterdir()) and not options.overwrite):
+    holds = out.is_dir() and any(path.name != LOCK for path in out.iterdir())
+    if out.is_file() or (holds and not options.overwrite):
         hint = "another -o" if out.is_file() else "--overwrite or another -o"
         raise InputError(f"{out} {'is a file' if out.is_file() else 'exists'}", "a folder that is new or empty", hint)
     if out.resolve() == run.resolve():
         raise InputError(f"{out} is the run itself", "a folder that is new or empty", "another -o")
+    opened(run)
     card = read_card(run)
     if "journey" not in card or card["task"] is None:
         raise ArtefactError(
@@ -45,12 +50,15 @@ def apply(options: Options) -> int:
         notes.append(text)
         sys.stderr.write(f"{text}\n")
 
-    earlier = _earlier(out)
-    paths = journey.apply(load(run), own, request, out, tell)
-    for path, written in earlier.items():
-        if path.is_file() and path.stat().st_mtime_ns == written:  # by the earlier call, and not by this one
-            path.unlink()
-    _summarise(options, paths, notes, out)
+    task = load(run)
+    with locked(out):
+        tidy(out)
+        earlier = _earlier(out)
+        paths = journey.apply(task, own, request, out, tell)
+        for path, written in earlier.items():
+            if path.is_file() and path.stat().st_mtime_ns == written:  # by the earlier call, and not by this one
+                path.unlink()
+        _summarise(options, paths, notes, out)
     sys.stdout.write(f"{_named(paths, out)}\n")
     return 0
 

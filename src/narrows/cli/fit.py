@@ -1,6 +1,5 @@
 """``narrows fit``: which task, which autoencoder, which way to read the data; then train, compare, write."""
 
-import os
 import shutil
 import sys
 import time
@@ -12,17 +11,20 @@ from typing import Any
 from sklearn.base import clone
 
 from narrows.artefact import load, read_card, save
+from narrows.cli.claim import claimed, opened, refuse, settled
 from narrows.cli.flags import Options
-from narrows.cli.folder import claimed, finished
+from narrows.cli.folder import clear, finished
+from narrows.cli.identity import identity
 from narrows.cli.speech import flag, spoken
-from narrows.data.spool import FOLDER
 from narrows.errors import ArtefactError, InputError
+from narrows.files import ENCODED
 from narrows.journeys.base import JOURNEYS, Journey, Request, Say, journey_card, journey_for, journey_from_card
 from narrows.params import FAMILIES, TASKS, declared
 from narrows.parts import as_part, as_parts, read_value
 from narrows.report.make import make_report
 from narrows.tasks.base import Task
-from narrows.training.checkpoint import write_history
+from narrows.training import ranks
+from narrows.training.checkpoint import StateError, changed, write_history
 
 __all__ = ["fit"]
 
@@ -44,16 +46,18 @@ def fit(options: Options) -> int:
         if card and card["journey"]["name"] != journey.name:
             came = f"{options.origin} read its data as {card['journey']['name']}, and {options.data} is {journey.name}"
             raise InputError(came, "data like the run's own", "leave out --from")
-        if int(os.environ.get("RANK", 0)):  # a further process of torchrun: it trains, and writes nothing
+        if ranks.assigned() and not (options.resume and finished(run)):  # a further process of torchrun
             journey.fit(task, request, _silent)
             return 0
-        if finished(run, resume=options.resume, overwrite=options.overwrite):
-            _say(f"{run} holds a finished model: nothing to do.")
-            return 0
-        with claimed(run, overwrite=options.overwrite):
-            report = travel(journey, task, request, run, _silent if options.quiet else _say)
+        report = make_run(options, journey, task, request, run)
+    except StateError as error:
+        hint = f"another -o, or --overwrite, which starts again and keeps what {run} holds until it is finished"
+        raise spoken(StateError(error.came, error.accepted, hint), names) from None
     except InputError as error:
         raise spoken(error, names) from None
+    if report is None:
+        _say(f"{run} holds a finished model: nothing to do.")
+        return 0
     if not task.estimator_.finished_:
         _say(f"{task.estimator_.stopped_.capitalize()}: what was trained is kept; --resume goes on.")
     _say(report["verdict"]["text"])
@@ -61,7 +65,35 @@ def fit(options: Options) -> int:
     return 0
 
 
-def travel(journey: Journey, task: Task, request: Request, run: Path, say: Say) -> dict[str, Any]:
+def make_run(options: Options, journey: Journey, task: Task, request: Request, run: Path) -> dict[str, Any] | None:
+    """Make the run and return its report; None when ``run`` holds it, finished."""
+    refuse(run, resume=options.resume, overwrite=options.overwrite)
+    settled(run)
+    asked = identity(task, journey, request)
+    if options.resume and finished(run):
+        refuse_another(run, asked, {"task", "the data", *request.given})
+        return None
+    say = _silent if options.quiet else _say
+    with claimed(run, resume=options.resume, overwrite=options.overwrite) as place:
+        if place != run:
+            say(f"This run is made in {place}; {run} holds the one before until it is finished.")
+        task.set_params(estimator__checkpoint=str(place))
+        return travel(journey, task, request, place, say, asked)
+
+
+def refuse_another(run: Path, asked: dict[str, str], given: set[str]) -> None:
+    """Refuse to take a finished run for what is asked for where something that was given is another there."""
+    card = read_card(run)
+    known = card.get("identity") or asked | {name: (card[name] or {}).get("name") for name in ("task", "family")}
+    other = [name for name in changed(known, asked) if name in given]
+    if other:
+        came = f"{run} holds a finished run with other settings: {', '.join(other)} changed"
+        raise InputError(came, "the same data and settings with --resume", "--overwrite or another -o")
+
+
+def travel(
+    journey: Journey, task: Task, request: Request, run: Path, say: Say, asked: dict[str, str]
+) -> dict[str, Any]:
     """Fit, measure, and write the model, the outputs and the report, and return it; the resume state goes last."""
     started = time.perf_counter()
     data = journey.fit(task, request, say)
@@ -71,16 +103,17 @@ def travel(journey: Journey, task: Task, request: Request, run: Path, say: Say) 
     data["notes"] = [*data.get("notes", ()), *learnt_before(request, task, data)]
     seconds = {"fit": round(fitted - started, 2), "compare": round(time.perf_counter() - fitted, 2)}
     known = {key: data[key] for key in ("name", "rows", "used", "fingerprint") if key in data}
+    clear(run)  # of a fit that was interrupted, and has gone on
     if task.estimator_.history_:  # a closed form has no epochs
         write_history(run / "history.csv", task.estimator_.history_)
     journey.write(run)
     report = make_report(task, judged.evaluation, run, data=data, seconds=seconds, rows=judged.rows, items=judged.items)
     for words in report["warnings"]:
         say(words)
-    save(task, run, {"journey": journey_card(journey), "data": known})
+    save(task, run, {"journey": journey_card(journey), "data": known, "identity": asked})
     if task.estimator_.finished_:
-        (run / "resume.pt").unlink(missing_ok=True)
-        shutil.rmtree(run / FOLDER, ignore_errors=True)
+        shutil.rmtree(run / ENCODED, ignore_errors=True)
+        (run / "resume.pt").unlink(missing_ok=True)  # last: nothing is left to do
     return report
 
 
@@ -106,6 +139,7 @@ def started(options: Options, run: Path) -> tuple[Task, dict[str, Any]]:
     folder = Path(options.origin)
     if folder.resolve() == run.resolve():
         raise InputError(f"--from and -o are both {run}", "a folder of its own for the new run", "another -o")
+    opened(folder)
     card = read_card(folder)
     if "journey" not in card or card["task"] is None:
         raise ArtefactError(f"{folder} was saved from Python: its columns are not known", "a run of `narrows fit`")

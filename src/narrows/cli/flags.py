@@ -206,7 +206,9 @@ def _fit_parser(task: str, card: dict[str, Any], table: dict[str, Any]) -> Parse
     parser.add_argument("--family", default=None, help=f"one of {', '.join(table['families'])} ({card['family']})")
     parser.add_argument("--from", metavar="RUN", dest="origin", help="start from the weights and the columns of a run")
     parser.add_argument("--resume", action="store_true", help="go on with a fit that was stopped")
-    parser.add_argument("--overwrite", action="store_true", help="replace the run that RUN holds")
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace the run that RUN holds, once the new one is finished"
+    )
     parser.add_argument("--quiet", action="store_true", help="show nothing but the verdict and where the report is")
     return parser
 

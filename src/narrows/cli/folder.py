@@ -1,17 +1,15 @@
-"""The folder of a run: refused, opened, or put back as it was."""
+"""What the folder of a run holds: its model, what its training goes on from, its report, its outputs."""
 
 import contextlib
 import json
-import os
-import shutil
-from collections.abc import Iterator
+import re
 from pathlib import Path
 
-from narrows.artefact import read_card
-from narrows.data.spool import FOLDER
-from narrows.errors import ArtefactError, InputError
+from narrows.errors import ArtefactError
+from narrows.files import ENCODED, remove, sweep
+from narrows.lock import LOCK
 
-__all__ = ["claimed", "finished"]
+__all__ = ["clear", "finished", "is_run", "own", "tidy", "trained", "unfinished"]
 
 _MODEL = ("model.json", "model.safetensors")
 _TRAINING = ("history.csv", "resume.pt")
@@ -40,90 +38,60 @@ _OUTPUTS = (
     "traversals",
     "values",
 )
-_OWN = (*_MODEL, *_TRAINING, *_REPORT, *_OUTPUTS)
+_UNFINISHED = re.compile(r"unfinished(-\d+)?")
 
 
-def finished(run: Path, *, resume: bool, overwrite: bool) -> bool:
-    """Return whether ``run`` holds a finished model that is asked to go on; refuse a folder that may not be written."""
-    if run.exists() and not run.is_dir():
-        raise InputError(f"{run} is a file", "a folder that is new or empty", "another -o")
-    if resume and overwrite:
-        raise InputError(
-            "--resume and --overwrite came together", "one of them", "--resume to go on with what RUN holds"
-        )
-    holds = sorted(path.name for path in run.iterdir()) if run.is_dir() else []
-    if holds and not resume and not overwrite:
-        files = f"{len(holds)} file{'s' * (len(holds) > 1)}"
-        hint = "--resume, --overwrite or another -o" if is_run(run) else "another -o"
-        raise InputError(f"{run} exists and holds {files}", "a folder that is new or empty", hint)
-    if holds and not is_run(run):
-        raise InputError(
-            f"{run} holds files that are not a run's ({holds[0]}, ...)", "a run's folder, or a new one", "another -o"
-        )
-    if resume and "model.json" in holds and "resume.pt" not in holds:
-        read_card(run)
-        return True
-    _writable(run)
-    return False
+def own(run: Path) -> list[Path]:
+    """Return what fits have written into a folder; what a user has put there is not among it."""
+    training = [run / name for name in (*_TRAINING, ENCODED) if (run / name).exists()]
+    return [*_results(run), *training, *unfinished(run)]
+
+
+def _results(run: Path) -> list[Path]:
+    """Return model, report and outputs, whatever their format; model.json, which says that all is there, first."""
+    stems = {name.partition(".")[0] for name in (*_MODEL, *_REPORT, *_OUTPUTS)}
+    found = [path for path in run.iterdir() if path.name.partition(".")[0] in stems] if run.is_dir() else []
+    return sorted(found, key=lambda path: path.name != "model.json")
+
+
+def unfinished(run: Path) -> list[Path]:
+    """Return the runs that are to replace the one in ``run``, the one to go on with last.
+
+    That is the one of those that have been trained, or of all, that was written to last.
+    """
+    folders = [path for path in run.iterdir() if path.is_dir()] if run.is_dir() else []
+    found = [path for path in folders if _UNFINISHED.fullmatch(path.name)]
+    return sorted(found, key=lambda path: (trained(path), path.stat().st_mtime_ns))
 
 
 def is_run(run: Path) -> bool:
-    """Return whether a folder is one that a fit wrote: a model of Narrows, or the training of one."""
-    if any((run / name).exists() for name in (*_TRAINING, FOLDER)):
+    """Return whether a folder is one that a fit wrote into: a model of Narrows, or the training of one."""
+    if any((run / name).exists() for name in (*_TRAINING, ENCODED, LOCK)) or unfinished(run):
         return True
     with contextlib.suppress(OSError, ValueError, AttributeError, ArtefactError):
         return bool(json.loads((run / "model.json").read_text(encoding="utf-8")).get("format") == "narrows")
     return False
 
 
-@contextlib.contextmanager
-def claimed(run: Path, *, overwrite: bool) -> Iterator[None]:
-    """Open ``run`` for writing; when nothing came of it, leave everything as it was.
-
-    With ``overwrite``, what an earlier run wrote is put aside until the new one is done; other files stay.
-    """
-    old = run.with_name(f".{run.name}.old") if run.name else run / ".old"
-    new = not run.exists()
-    try:
-        run.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"{run} cannot be made ({error.strerror})", "a folder you may write to", "another -o"
-        ) from None
-    stale = [path for path in run.iterdir() if path.name.partition(".")[0] in _STEMS] if overwrite else []
-    if stale:
-        shutil.rmtree(old, ignore_errors=True)
-        old.mkdir()
-        for path in stale:
-            path.rename(old / path.name)
-    try:
-        yield
-    except BaseException:
-        if not any((run / name).exists() for name in _TRAINING):
-            _put_back(run, old, new)
-        raise
-    finally:
-        shutil.rmtree(old, ignore_errors=True)
+def finished(run: Path) -> bool:
+    """Return whether a folder holds a run that has nothing left to do."""
+    return (run / "model.json").exists() and not (run / "resume.pt").exists() and not unfinished(run)
 
 
-_STEMS = {name.partition(".")[0] for name in _OWN}
+def trained(run: Path) -> bool:
+    """Return whether there is something to go on from in a folder."""
+    return any((run / name).exists() for name in _TRAINING)
 
 
-def _put_back(run: Path, old: Path, new: bool) -> None:
-    shutil.rmtree(run / FOLDER, ignore_errors=True)
-    for path in [path for path in run.iterdir() if path.name.partition(".")[0] in _STEMS]:
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
-    for path in old.iterdir() if old.is_dir() else ():
-        path.rename(run / path.name)
-    if new:
-        with contextlib.suppress(OSError):
-            run.rmdir()
+def clear(run: Path) -> None:
+    """Remove model, report and outputs, and keep what training goes on from."""
+    for path in _results(run):
+        remove(path)
 
 
-def _writable(run: Path) -> None:
-    """Refuse a folder that cannot be written to, before any work."""
-    place = next(path for path in (run.absolute(), *run.absolute().parents) if path.exists())
-    if not place.is_dir():
-        raise InputError(f"{run} cannot be made: {place} is a file", "a folder you may write to", "another -o")
-    if not os.access(place, os.W_OK):
-        raise InputError(f"{run} cannot be written to", "a folder you may write to", "another -o")
+def tidy(run: Path) -> None:
+    """Remove what writers that were killed left half written; only who may write there alone calls it."""
+    sweep(run)
+    for path in own(run):
+        for folder in (path, *path.rglob("*")):
+            sweep(folder)

@@ -5,7 +5,10 @@ import sys
 from pathlib import Path
 
 from narrows.cli.flags import Options
+from narrows.cli.folder import tidy
 from narrows.errors import InputError
+from narrows.files import write_text
+from narrows.lock import LOCK, locked
 from narrows.recipes import RECIPES, Run
 
 __all__ = ["recipe"]
@@ -32,10 +35,11 @@ def recipe(options: Options) -> int:
         raise InputError(f"{made.name} reads no --data: it has its own", "no --data", f"narrows recipe {made.name}")
     if data is not None and not data.is_dir():
         raise InputError(f"{data} is no folder", made.folder, "--quick")
-    claim(folder, f"{made.name}{' quick' if options.quick else ''}")
-    run = Run(made.name, folder, quick=options.quick, data=data, say=_say)
-    made.run(run)
-    report = run.write()
+    with locked(folder):
+        claim(folder, f"{made.name}{' quick' if options.quick else ''}")
+        run = Run(made.name, folder, quick=options.quick, data=data, say=_say)
+        made.run(run)
+        report = run.write()
     _say(report["verdict"]["text"])
     _say(f"Report: {folder / 'report.html'}")
     return 0
@@ -44,13 +48,14 @@ def recipe(options: Options) -> int:
 def claim(folder: Path, what: str) -> None:
     """Open a folder for a recipe; refuse one that holds anything else."""
     mark = folder / "recipe.txt"
-    if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not mark.is_file()):
+    holds = folder.is_dir() and any(path.name != LOCK for path in folder.iterdir())
+    if folder.is_file() or (holds and not mark.is_file()):
         raise InputError(f"{folder} exists and is no run of a recipe", "a folder that is new or empty", "another -o")
     held = mark.read_text(encoding="utf-8").strip() if mark.is_file() else what
     if held != what:
         raise InputError(f"{folder} holds the recipe {held!r}", f"a folder of {what!r}, or a new one", "another -o")
-    folder.mkdir(parents=True, exist_ok=True)
-    mark.write_text(f"{what}\n", encoding="utf-8")
+    tidy(folder)
+    write_text(mark, f"{what}\n")
 
 
 def _say(text: str) -> None:

@@ -8,10 +8,13 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any
 
+from narrows.cli.claim import opened
 from narrows.cli.flags import Options
+from narrows.cli.replacement import drafted
 from narrows.errors import ArtefactError, InputError
 from narrows.files import content, whole, write_text
 from narrows.fitted import conformal
+from narrows.lock import locked
 from narrows.model_card import CARD, LONGEST, digest, plain, read_card
 from narrows.typed_json import Numbers, typed
 
@@ -21,24 +24,26 @@ __all__ = ["rethreshold"]
 def rethreshold(options: Options) -> int:
     """Write the threshold into RUN's model.json, the flags into its scores.csv, and both into its report."""
     run, fpr = Path(options.run), _share(options.fpr)
-    card = read_card(run)
-    task: dict[str, Any] = card["task"] or {}
-    if task.get("name") != "anomaly" or not task["fitted"].get("calibration_"):
-        raise ArtefactError(f"{run} holds no threshold", "a run of `narrows fit anomaly`")
-    where = f"{run / CARD}: task.fitted.calibration_"
-    calibration = typed(task["fitted"]["calibration_"], Annotated[Any, Numbers(-1)], where)
-    limit = conformal.threshold(calibration, fpr)
-    task["params"] |= {"fpr": fpr, "contamination": None}
-    card = plain(card)
-    card["digest"] = digest(card)
-    from narrows.report.report_json import read_report
-    from narrows.report.rethreshold import follow
+    opened(run)
+    with locked(run), drafted(run) as draft:
+        card = read_card(run)
+        task: dict[str, Any] = card["task"] or {}
+        if task.get("name") != "anomaly" or not task["fitted"].get("calibration_"):
+            raise ArtefactError(f"{run} holds no threshold", "a run of `narrows fit anomaly`")
+        where = f"{run / CARD}: task.fitted.calibration_"
+        calibration = typed(task["fitted"]["calibration_"], Annotated[Any, Numbers(-1)], where)
+        limit = conformal.threshold(calibration, fpr)
+        task["params"] |= {"fpr": fpr, "contamination": None}
+        card = plain(card)
+        card["digest"] = digest(card)
+        from narrows.report.report_json import read_report
+        from narrows.report.rethreshold import follow
 
-    saved = read_report(run) if (run / "report.json").exists() else None
-    tables = [run / name for name in ("scores.csv", "series_scores.csv") if (run / name).exists()]
-    counted = _flag(tables[0], limit) if tables else None
-    write_text(run / CARD, json.dumps(card, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
-    told = saved is not None and follow(saved, run, fpr, len(calibration))
+        saved = read_report(run) if (run / "report.json").exists() else None
+        tables = [run / name for name in ("scores.csv", "series_scores.csv") if (run / name).exists()]
+        counted = _flag(tables[0], limit, draft) if tables else None
+        write_text(draft / CARD, json.dumps(card, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+        told = saved is not None and follow(saved, fpr, len(calibration), draft)
     _say(run, f"{'at most' if task['params'].get('clean') else 'about'} {fpr:g}", limit, calibration, counted)
     if not told and (run / "report.html").exists():
         sys.stdout.write("The report still tells of the threshold of the fit: it does not hold what is needed.\n")
@@ -57,8 +62,8 @@ def _share(text: str) -> float:
     return value
 
 
-def _flag(path: Path, limit: float) -> tuple[int, int]:
-    """Write flags anew and return how many rows have one, and how many there are."""
+def _flag(path: Path, limit: float, out: Path) -> tuple[int, int]:
+    """Write a table with new flags to ``out`` and return how many rows have one, and how many there are."""
     as_written = "the file as it was written"
     try:
         head, *rows = csv.reader(io.StringIO(content(path, LONGEST).decode(), newline=""))
@@ -69,7 +74,7 @@ def _flag(path: Path, limit: float) -> tuple[int, int]:
         raise
     except (ValueError, IndexError, csv.Error):
         raise ArtefactError(f"{path} has no columns score and flag with numbers", as_written) from None
-    with whole(path) as draft, draft.open("w", encoding="utf-8", newline="") as file:
+    with whole(out / path.name) as draft, draft.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([head, *rows])
     return sum(row[flag] == "1" for row in rows), len(rows)
 

@@ -13,14 +13,18 @@ __all__ = ["check", "data", "report", "selftest"]
 
 def report(options: Options) -> int:
     """Write report.html and report.json again from what RUN holds."""
+    from narrows.cli.claim import opened
+    from narrows.lock import locked
     from narrows.model_card import read_card
     from narrows.report.page import write_report
     from narrows.report.report_json import read_report
 
     run = Path(options.run)
+    opened(run)
     read_card(run)
     saved = read_report(run)
-    write_report(saved.facts, saved.figures, run)
+    with locked(run):
+        write_report(saved.facts, saved.figures, run)
     sys.stdout.write(f"{saved.facts['verdict']['text']}\nReport: {run / 'report.html'}\n")
     return 0
 

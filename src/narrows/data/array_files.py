@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -108,5 +109,6 @@ def write_array(values: ArrayLike, path: Path) -> Path:
     3.5
     """
     with whole(path) as draft, draft.open("wb") as file:
-        np.save(file, np.asarray(values), allow_pickle=False)
+        stream: Any = SimpleNamespace(write=file.write)  # numpy writes past a real file, and hides that a disk is full
+        np.save(stream, np.asarray(values), allow_pickle=False)
     return path

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.lib.format import open_memmap
 
-from narrows.files import whole
+from narrows.files import reserve, whole
 
 from .stream import Stored
 
@@ -51,7 +51,9 @@ class Sinks(contextlib.ExitStack):
         """Put rows at their place in ``stem.npy``."""
         if stem not in self._open:
             shape = (self.rows, *values.shape[1:])
-            self._open[stem] = open_memmap(self._draft(f"{stem}.npy"), "w+", values.dtype, shape)
+            draft = self._draft(f"{stem}.npy")
+            self._open[stem] = rows = open_memmap(draft, "w+", values.dtype, shape)
+            reserve(draft, rows.offset + rows.nbytes)
         self._open[stem][start : start + len(values)] = values
         self._open[stem].flush()
         Stored(self._open[stem]).release()

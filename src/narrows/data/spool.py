@@ -11,16 +11,15 @@ from numpy.lib.format import open_memmap
 
 from narrows._version import __version__
 from narrows.errors import InputError
-from narrows.files import whole, write_text
+from narrows.files import reserve, whole, write_text
 
 from .pieces import Pieces
 from .schema import Schema
 from .source import digest
 from .stream import Stored, stored
 
-__all__ = ["FOLDER", "spool"]
+__all__ = ["spool"]
 
-FOLDER = "encoded-rows"  # in the folder of a run
 _ROWS, _KEY, _TOLD = "rows.npy", "rows.key", "rows.told"
 _MOST = 10  # lines of what was passed over
 _ROOM = 0.9  # of the free disk that the rows may take
@@ -38,9 +37,9 @@ def spool(pieces: Pieces, schema: Schema, folder: Path) -> tuple[Stored, str, li
     shape = (len(pieces), *schema.shape)
     need, rows = kind.itemsize * int(np.prod(shape, dtype=np.int64)), folder / _ROWS
     key = digest(__version__, json.dumps(schema.to_json(), sort_keys=True), str(shape), pieces.stamp())
+    where = f"encoded once, into {_size(need)} that are removed when the run is finished"
     if (folder / _KEY).is_file() and (folder / _KEY).read_text(encoding="utf-8") == key:
-        told = (folder / _TOLD).read_text(encoding="utf-8").splitlines()
-        return stored(rows).reshape(*shape), f"encoded by the run that was stopped, {_size(need)}", told
+        return stored(rows).reshape(*shape), where, (folder / _TOLD).read_text(encoding="utf-8").splitlines()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     free = shutil.disk_usage(folder).free
@@ -52,6 +51,7 @@ def spool(pieces: Pieces, schema: Schema, folder: Path) -> tuple[Stored, str, li
     said: list[str] = []
     with whole(rows) as temporary:
         made, at = open_memmap(temporary, "w+", kind, shape), 0
+        reserve(temporary, made.offset + made.nbytes)
         for piece in pieces.all(schema):
             said += [words for words in schema.warnings(piece) if words not in said]
             made[at : at + len(piece)] = schema.encode(piece)
@@ -61,7 +61,6 @@ def spool(pieces: Pieces, schema: Schema, folder: Path) -> tuple[Stored, str, li
     said = said[:_MOST]
     write_text(folder / _TOLD, "\n".join(said))
     write_text(folder / _KEY, key)
-    where = f"encoded once, into {_size(need)} that are removed when the run is finished"
     return stored(rows).reshape(*shape), where, said
 
 

@@ -1,6 +1,5 @@
 """Rows that are larger than memory: an array, a Parquet file or a folder of images, read from disk while training."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,15 +17,17 @@ from narrows.data.memory import free_memory
 from narrows.data.pieces import Pieces, pieces_of, size_of
 from narrows.data.read import TEXT
 from narrows.data.sinks import Sinks
-from narrows.data.spool import FOLDER, spool
+from narrows.data.spool import spool
 from narrows.data.stream import Stored, held_out
 from narrows.data.table_schema import TableSchema
 from narrows.data.tables import TableSource
 from narrows.errors import InputError
+from narrows.files import ENCODED
 from narrows.journeys.base import Judged, Request, Say
 from narrows.journeys.rows import SMALL, Learnt, RowsJourney, items_of, rows_of, schema_of, settle, size_of_images
 from narrows.params import param
 from narrows.tasks.base import Task
+from narrows.training import ranks
 
 __all__ = ["StreamJourney"]
 
@@ -113,10 +114,10 @@ class StreamJourney(RowsJourney):
             return rows, "as they are", []
         run = task.resolve().checkpoint
         place = Path(run) if run and Path(run).is_dir() else None
-        if place is not None and not int(os.environ.get("RANK", 0)):
-            return spool(pieces, schema, place / FOLDER)
+        if place is not None and not ranks.assigned():
+            return spool(pieces, schema, place / ENCODED)
         self._folder = TemporaryDirectory(prefix=".rows-", dir=place)
-        return spool(pieces, schema, Path(self._folder.name) / FOLDER)
+        return spool(pieces, schema, Path(self._folder.name) / ENCODED)
 
     def judge(self) -> Judged:
         """Measure on the rows that were put aside."""

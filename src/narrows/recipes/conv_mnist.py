@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from narrows.artefact import load
+from narrows.data.array_files import write_array
 from narrows.families.autoencoder import AutoEncoder
-from narrows.files import whole
 from narrows.networks.layers import ConvLayer, Pool, Transpose
 from narrows.networks.stack import Stack
 from narrows.recipes.base import PLAIN, recipe
@@ -77,9 +77,8 @@ def conv_mnist(run: Run) -> None:
 
 def _apart(run: Run, model: Any, rows: np.ndarray) -> None:
     """Encode with what is in the folder, and decode codes.npy with what is loaded from the folder once more."""
-    codes, file = load(run.folder).transform(rows), run.folder / "codes.npy"
-    with whole(file) as draft, draft.open("wb") as stream:
-        np.save(stream, codes)
+    codes = load(run.folder).transform(rows)
+    file = write_array(codes, run.folder / "codes.npy")
     read = np.load(file)
     decoded = load(run.folder).inverse_transform(read)
     halves = [

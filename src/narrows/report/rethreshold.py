@@ -13,8 +13,8 @@ __all__ = ["follow"]
 _OLD = " It was drawn at the fit and shows the threshold of then."
 
 
-def follow(saved: Saved, folder: Path, fpr: float, put_aside: int) -> bool:
-    """Write report.json and report.html of a run anew for another rate of false alarms; False where they cannot tell.
+def follow(saved: Saved, fpr: float, put_aside: int, out: Path) -> bool:
+    """Write a run's report.json and report.html for another rate of false alarms to ``out``; False if they cannot tell.
 
     Nothing is scored: the report keeps how many rows are flagged at any rate. Figures stay, and their captions say so.
     """
@@ -34,7 +34,7 @@ def follow(saved: Saved, folder: Path, fpr: float, put_aside: int) -> bool:
             each["caption"] = each["caption"].removesuffix(_OLD) + (_OLD if fpr != flags["fpr"] else "")
     captions = [each["caption"] for each in figures]
     drawn = [(title, caption, path) for (title, _, path), caption in zip(saved.figures, captions, strict=True)]
-    write_report(report, drawn, folder)
+    write_report(report, drawn, out)
     return True
 
 

@@ -1,20 +1,26 @@
 """Resume state on disk: replaced after every epoch, whole or not at all, read without running any code."""
 
+import contextlib
 import csv
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import torch
+from narrows.errors import ArtefactError
+from narrows.files import sweep, whole
+from narrows.lock import locked
+from narrows.training.packing import packed, unpacked
 
-from narrows.errors import ArtefactError, InputError
-from narrows.files import whole
-
-__all__ = ["Checkpoint", "Keeper", "write_history"]
+__all__ = ["Checkpoint", "Keeper", "StateError", "changed", "write_history"]
 
 _FILE = "resume.pt"
 _EVERY = 60.0  # seconds between two states that are saved inside an epoch ...
 _SHARE = 0.05  # ... or more, so that saving takes no more than this share of the time
+
+
+class StateError(ArtefactError):
+    """A resume state that a fit cannot go on with: damaged, or of another fit."""
 
 
 class Checkpoint:
@@ -28,35 +34,53 @@ class Checkpoint:
         """The file itself."""
         return self.folder / _FILE
 
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from writing into the folder, and remove what killed ones left half written."""
+        with locked(self.folder):
+            sweep(self.folder)
+            yield
+
     def load(self) -> dict[str, Any] | None:
         """Return what ``save`` wrote, None when there is nothing, an error when it belongs to another fit."""
-        if not self.path.exists():
-            return None
         try:
-            saved: dict[str, Any] = torch.load(self.path, map_location="cpu", weights_only=True)
+            saved: dict[str, Any] = unpacked(self.path.read_bytes())
             theirs = dict(saved["signature"])
             if not saved.keys() >= {"seed", "runtime", "session", "state"}:
                 raise KeyError("session")
+        except FileNotFoundError:
+            return None
         except Exception as error:  # noqa: BLE001 - whatever a broken file makes of the reader
-            raise ArtefactError(
-                f"{self.path} is truncated, altered or no resume state ({type(error).__name__})",
+            raise StateError(
+                f"{self.path} is truncated, altered or no resume state of this version ({error})",
                 "the file as it was written",
-                f"another folder, or delete {self.path.name}",
+                "another folder",
             ) from None
-        changed = sorted(key for key in {*self.signature, *theirs} if theirs.get(key) != self.signature.get(key))
-        if changed:
-            raise InputError(
-                f"{self.folder} holds the state of a fit with other settings: {', '.join(changed)} changed",
+        other = changed(theirs, self.signature)
+        if other:
+            raise StateError(
+                f"{self.folder} holds the state of a fit with other settings: {', '.join(other)} changed",
                 "the same data and settings when a fit goes on",
-                f"another folder, or delete {self.path.name}",
+                "another folder",
             )
         return saved
 
     def save(self, content: dict[str, Any]) -> None:
         """Replace the resume state and ``history.csv``."""
         with whole(self.path) as temporary:
-            torch.save({"signature": self.signature, **content}, temporary)
+            temporary.write_bytes(packed({"signature": self.signature, **content}))
         write_history(self.folder / "history.csv", content["session"]["history"])
+
+
+def changed(theirs: dict[str, str], ours: dict[str, str]) -> list[str]:
+    """Return the names under which two signatures differ.
+
+    Examples
+    --------
+    >>> changed({"lr": "0.1", "epochs": "3"}, {"lr": "0.2", "epochs": "3"})
+    ['lr']
+    """
+    return sorted(key for key in {*ours, *theirs} if theirs.get(key) != ours.get(key))
 
 
 class Keeper:

@@ -1,5 +1,6 @@
 """One fit from start to end: how many epochs, early stopping, best weights, checkpoints, several processes."""
 
+import contextlib
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
@@ -76,7 +77,8 @@ def fit(job: Job) -> Outcome:
     """Train the job's model and give it the weights to keep, here or in several processes."""
     if job.saved:  # precision, threads, compilation and parts as they were
         job = job._replace(runtime=replace(job.runtime, **job.saved["runtime"]))
-    outcome = finished(job) or Outcome(*job.runtime.launch(run, job))
+    with job.checkpoint.locked() if job.checkpoint and job.runtime.rank == 0 else contextlib.nullcontext():
+        outcome = finished(job) or Outcome(*job.runtime.launch(run, job))
     plain = job.model.to("cpu").to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     plain.load_state_dict(outcome.weights)  # laid out as a loaded model is, so that its numbers are the same
     return outcome
@@ -145,18 +147,23 @@ class Session:
     weights: dict[str, Tensor]
     best: int = 0
     lowest: float = math.inf
+    minutes: float | None = None  # the time budget ...
+    since: int = 0  # ... and the epochs that were done before it was set
 
     @classmethod
     def of(cls, job: Job) -> Self:
-        """Return a new one, or the one that the checkpoint holds."""
+        """Return a new one, or the one that the checkpoint holds; a time budget that is set anew begins now."""
         if job.saved:
-            return cls(**job.saved["session"])
+            session = cls(**job.saved["session"])
+            if job.settings.minutes != session.minutes:
+                session.minutes, session.since = job.settings.minutes, len(session.history)
+            return session
         planned, rows = plan(job)
         messages = []
         if rows < len(job.pairs):
             most = f"one epoch takes longer than {job.settings.minutes:g} minutes"
             messages = [f"only {rows:,} of {len(job.pairs):,} rows are learnt from: {most}"]
-        return cls(planned, rows, [], messages, {})
+        return cls(planned, rows, [], messages, {}, minutes=job.settings.minutes)
 
     def begin(self, job: Job) -> None:
         """Take the first weights for the best so far: a start from the data can be better than the first epochs.
@@ -208,9 +215,9 @@ class Session:
             return "all epochs were done"
         if last["valid"] and last["epoch"] - self.best >= patience:
             return f"no better on held-out rows for {patience} epochs"
-        spent = sum(each["seconds"] for each in self.history)
-        if settings.minutes and spent + last["seconds"] > 60 * settings.minutes:
-            return f"{settings.minutes:g} minutes were over"
+        spent = [each["seconds"] for each in self.history[self.since :]]
+        if self.minutes and spent and sum(spent) + last["seconds"] > 60 * self.minutes:
+            return f"{self.minutes:g} minutes were over"
         return ""
 
     def outcome(self, stopped: str, finished: bool, last: dict[str, Tensor]) -> Outcome:

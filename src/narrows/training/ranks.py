@@ -16,9 +16,10 @@ from torch.multiprocessing.spawn import ProcessException
 
 from narrows.errors import InputError
 
-__all__ = ["first", "join", "launched", "rank", "spawn", "threads", "world"]
+__all__ = ["assigned", "first", "join", "launched", "rank", "spawn", "threads", "world"]
 
 _T = TypeVar("_T")
+_ALONE = {"RANK": "0", "WORLD_SIZE": "1"}  # what a process without others is told
 _WORK, _ANSWER, _REFUSAL = "work.pt", "answer.pt", "refusal.json"
 
 
@@ -40,6 +41,23 @@ def rank() -> int:
 def launched() -> bool:
     """Return whether ``torchrun`` started this process."""
     return distributed.is_available() and distributed.is_torchelastic_launched()
+
+
+def assigned() -> int:
+    """Return the rank that ``torchrun`` gave this process, which need not have joined yet; 0 without it.
+
+    What another launcher, or a program before, has left in the environment raises ``InputError``: who takes this
+    process for one of many would wait for a model that nobody writes.
+    """
+    if launched():
+        return int(os.environ["RANK"])
+    left = {name: value for name, alone in _ALONE.items() if (value := os.environ.get(name, alone)) not in ("", alone)}
+    if left:
+        came = " and ".join(f"{name}={value}" for name, value in left.items())
+        accepted = "torchrun for several processes, or an environment without them"
+        hint = f"unset {' '.join(_ALONE)}"
+        raise InputError(f"{came} came in the environment, but not from torchrun", accepted, hint)
+    return 0
 
 
 def threads(devices: int) -> int:

@@ -1,0 +1,29 @@
+"""What a run was asked to do, in texts that can be compared: to tell whether it is asked for again."""
+
+from dataclasses import fields
+from pathlib import Path
+
+from narrows.data.content import content_digest
+from narrows.funnel import said, settings
+from narrows.journeys.base import Journey, Request
+from narrows.tasks.base import Task
+
+__all__ = ["identity"]
+
+
+def identity(task: Task, journey: Journey, request: Request) -> dict[str, str]:
+    """Return task, family and data of a fit, and every setting that changes what comes of it."""
+    family = task.resolve()
+    reading = {spec.name: getattr(journey, spec.name) for spec in fields(journey)}
+    files = [value for value in reading.values() if isinstance(value, str) and Path(value).is_file()]
+    data = [request.data, request.second or "", *(request.valid or "").split(","), *files]
+    own = {name: value for name, value in settings(task).items() if name != "estimator"}
+    return {
+        "task": task.name,
+        "family": type(family).name,
+        "minutes": said(family.minutes),
+        "the data": " ".join(content_digest(each) for each in data if each),
+        **settings(family),
+        **{name: said(value) for name, value in reading.items()},
+        **own,
+    }
