@@ -22,7 +22,7 @@ from narrows.errors import InputError
 from .cells import unguarded, unguarded_name
 from .header import has_header
 from .marks import plain_marks
-from .memory import free_memory
+from .memory import require_free
 
 __all__ = ["TextTable", "read_text_table", "to_parquet"]
 
@@ -112,13 +112,10 @@ def to_parquet(path: Path) -> str:
 
 def _refuse_large(path: Path) -> None:
     """Refuse a table that cannot be read in the memory that is free, judged by its size and its first cells."""
-    start, size, free = _start(path), path.stat().st_size, free_memory()
+    start, size = _start(path), path.stat().st_size
     marks = start.count(b"\n") + max(start.count(mark.encode()) for mark in SEPARATORS)
-    need = int(size * (_BYTE + _CELL * marks / max(1, len(start))))
-    if need > free:
-        came = f"{path.name!r} takes about {need / 1e9:.1f} GB of memory to be read, and {free / 1e9:.1f} GB are free"
-        accepted = "a smaller table, or a Parquet file, which takes less, and which reduce and denoise read from disk"
-        raise InputError(came, accepted, to_parquet(path))
+    accepted = "a smaller table, or a Parquet file, which takes less, and which reduce and denoise read from disk"
+    require_free(path.name, int(size * (_BYTE + _CELL * marks / max(1, len(start)))), to_parquet(path), accepted)
 
 
 def _start(path: Path) -> bytes:

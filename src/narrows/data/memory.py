@@ -1,8 +1,13 @@
-"""How much memory this machine has left."""
+"""How much memory this machine has left, and what may be taken of it."""
 
 from pathlib import Path
 
-__all__ = ["free_memory"]
+from narrows.errors import InputError
+
+__all__ = ["free_memory", "require_free", "require_room", "size_words"]
+
+_ANY = 500_000_000  # bytes that a file may unfold to, however small it is
+_TIMES = 200  # ... and how many times its own size beyond that; data that tell something stay below
 
 
 def free_memory() -> int:
@@ -18,3 +23,58 @@ def free_memory() -> int:
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
     except (OSError, StopIteration, ValueError):
         return 8 << 30
+
+
+def size_words(size: int) -> str:
+    """Return a number of bytes in words.
+
+    Examples
+    --------
+    >>> size_words(2_500), size_words(2_500_000), size_words(3_000_000_000)
+    ('2,500 bytes', '2.5 MB', '3.0 GB')
+    """
+    if size < 1_000_000:
+        return f"{size:,} bytes"
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
+
+
+def require_room(name: str, need: int, stored: int, hint: str = "give fewer rows") -> None:
+    """Refuse, before it is read, a file whose content takes more memory than is free or than its size can account for.
+
+    A file that is packed tells how large its content is, and may lie, or hold nothing but one value: content of more
+    than 500 MB may be at most 200 times as large as the file.
+
+    Parameters
+    ----------
+    name : str
+        The file.
+    need, stored : int
+        Bytes that its content takes in memory while it is read, and bytes of the file.
+    hint : str
+        What to do about it.
+
+    Examples
+    --------
+    >>> require_room("a.npz", 5_700_000_000, 2_000_000)
+    Traceback (most recent call last):
+    narrows.errors.InputError: 'a.npz' holds 2.0 MB that unfold to 5.7 GB in memory. Accepted: content of at most ...
+    """
+    if need > _ANY and need > _TIMES * stored:
+        came = f"{name!r} holds {size_words(stored)} that unfold to {size_words(need)} in memory"
+        accepted = f"content of at most {size_words(max(_ANY, _TIMES * stored))} for a file of this size"
+        raise InputError(came, accepted, hint)
+    require_free(name, need, hint)
+
+
+def require_free(name: str, need: int, hint: str = "give fewer rows", accepted: str = "data that fit into it") -> None:
+    """Refuse data that take more memory than is free.
+
+    Examples
+    --------
+    >>> require_free("a.npy", 1000)
+    """
+    free = free_memory()
+    if need > free:
+        came = f"{name!r} takes about {size_words(need)} of memory to be read, and {size_words(free)} are free"
+        raise InputError(came, accepted, hint)
+
