@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from narrows.data.activations import Activations, Shard
+from narrows.data.npy import DAMAGED, damaged, map_npy
+from narrows.data.paths import data_path
 from narrows.errors import InputError
 
 __all__ = ["SUFFIXES", "open_activations"]
@@ -49,7 +51,7 @@ def open_activations(data: str, tensor: str | None = None) -> tuple[Activations,
 
 
 def _files(data: str) -> tuple[list[Path], list[str]]:
-    path = Path(data).expanduser()
+    path = data_path(data)
     if path.is_file():
         found, others = [path], 0
     elif path.is_dir():
@@ -66,9 +68,9 @@ def _files(data: str) -> tuple[list[Path], list[str]]:
 
 def _npy(path: Path) -> tuple[Shard, tuple[int, ...]]:
     try:
-        held = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise InputError(f"{path} cannot be read ({str(error).splitlines()[0]})", ACCEPTED) from None
+        held = map_npy(path)
+    except DAMAGED as error:
+        raise damaged(path.name, error, ACCEPTED) from None
     if held.dtype.kind not in "fiu" or held.ndim < 2 or 0 in held.shape[1:]:
         raise InputError(f"{path.name} holds {held.dtype} of shape {held.shape}", ACCEPTED)
     if held.ndim > 2 and not held.flags.c_contiguous:

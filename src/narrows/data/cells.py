@@ -39,7 +39,9 @@ def write_csv(frame: pl.DataFrame, file: Path | IO[bytes], *, header: bool = Tru
     safe = safe.with_columns(
         pl.when(cell.str.contains(_RUN) & ~cell.str.contains(_NUMBER)).then("'" + cell).otherwise(cell).name.keep()
     )
-    safe.columns = [f"'{name}" if re.search(_RUN, name) and not re.search(_NUMBER, name) else name for name in safe.columns]
+    safe.columns = [
+        f"'{name}" if re.search(_RUN, name) and not re.search(_NUMBER, name) else name for name in safe.columns
+    ]
     safe.write_csv(file, include_header=header)
 
 

@@ -64,7 +64,7 @@ def image_names(folder: Path, more: tuple[str, ...] = ()) -> tuple[Path, list[Pa
 def each_image(work: Callable[[Item], T], items: Sequence[Item], ids: Sequence[str], room: int = 0) -> list[T]:
     """Do the work for every image, in threads; those that cannot be read are named together.
 
-    ``room`` are the bytes that the largest image takes while it is worked on: as many threads as half a GB has room for.
+    ``room`` are the bytes that the largest image takes while it is worked on: half a GB of them are worked on at once.
     """
 
     def attempt(item: Item) -> T | Exception:

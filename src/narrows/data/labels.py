@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from narrows.errors import InputError, listed
 
+from .paths import data_path
 from .read import TEXT, read
 from .source import Source, row_numbers
 from .tables import TableSource
@@ -80,10 +81,11 @@ def with_labels(source: Source, file: str | Path) -> Source:
     ...     with_labels(read(np.eye(3)), file).labels.tolist()
     [1, -1, 0]
     """
-    if not Path(file).expanduser().is_file():
+    path = data_path(file)
+    if not path.is_file():
         came = f"there is no file {str(file)!r} of labels"
         raise InputError(came, f"{_LABELS} (csv, tsv or parquet)", "check the path")
-    places, path = _places(source), Path(file).expanduser()
+    places = _places(source)
     table = text_table(path, known=places) if path.suffix.lower() in TEXT else read(path)
     if not isinstance(table, TableSource) or table.frame.width < 2:
         raise InputError(f"{str(file)!r} came as labels", _LABELS)

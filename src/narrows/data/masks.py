@@ -17,6 +17,7 @@ from narrows.files import whole
 
 from .image_files import each_image, image_names
 from .memory import require_free
+from .paths import data_path
 from .pictures import Pictures, natural, told_apart
 from .pixels import FORMATS, Item, opened
 
@@ -114,7 +115,7 @@ def read_masks(path: str | Path) -> tuple[Pictures, Encoding]:
     >>> masks.arrays[0].shape, encoding.kind, encoding.name(int(masks.arrays[0].max()))
     ((1, 2, 3), 'colour', '#ff0080')
     """
-    folder = Path(path).expanduser()
+    folder = data_path(path)
     if not folder.exists():
         raise InputError(f"There is no file or folder {str(path)!r}", "a folder of masks", "check the path")
     root, found, notes = image_names(folder)

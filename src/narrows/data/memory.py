@@ -77,4 +77,3 @@ def require_free(name: str, need: int, hint: str = "give fewer rows", accepted: 
     if need > free:
         came = f"{name!r} takes about {size_words(need)} of memory to be read, and {size_words(free)} are free"
         raise InputError(came, accepted, hint)
-

@@ -21,7 +21,17 @@ from .memory import require_room, size_words
 __all__ = ["DAMAGED", "damaged", "load_npy", "map_npy", "npz_arrays"]
 
 DAMAGED = (
-    *(ValueError, OSError, EOFError, LookupError, TypeError, AttributeError, ArithmeticError, RuntimeError, SyntaxError),
+    *(
+        ValueError,
+        OSError,
+        EOFError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        ArithmeticError,
+        RuntimeError,
+        SyntaxError,
+    ),
     *(MemoryError, struct.error, zipfile.BadZipFile, zlib.error),
 )
 """What readers raise where a file is not what it should be."""

@@ -19,6 +19,7 @@ from .array_files import write_array
 from .array_schema import to_dtype
 from .image_files import conversions, each_image, image_names
 from .memory import require_free
+from .paths import data_path
 from .picture_file import ARRAYS, picture_size, read_picture
 from .pixels import encode_image, placed, widen
 from .source import digest
@@ -86,7 +87,7 @@ def read_pictures(path: str | Path) -> Pictures:
     >>> pictures.names, [array.shape for array in pictures.arrays]
     (('2.png', '10.png'), [(3, 9, 2), (1, 4, 6)])
     """
-    folder = Path(path).expanduser()
+    folder = data_path(path)
     if not folder.exists():
         raise InputError(f"There is no file or folder {str(path)!r}", "a folder of pictures", "check the path")
     root, found, notes = image_names(folder, ARRAYS)

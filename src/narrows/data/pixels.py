@@ -15,7 +15,19 @@ from PIL import Image, ImageOps
 from .deep import is_deep, read_deep, write_deep
 from .memory import require_room
 
-__all__ = ["FORMATS", "Header", "encode_image", "header", "opened", "pixels", "placed", "resize", "room", "suffix_for", "widen"]
+__all__ = [
+    "FORMATS",
+    "Header",
+    "encode_image",
+    "header",
+    "opened",
+    "pixels",
+    "placed",
+    "resize",
+    "room",
+    "suffix_for",
+    "widen",
+]
 
 FORMATS = {
     ".png": "PNG",

@@ -12,7 +12,9 @@ import polars as pl
 from narrows.errors import InputError
 
 from .csvfile import read_text_table
+from .parquet import read_parquet
 from .parse import as_type, infer
+from .paths import data_path
 
 __all__ = ["ROLES", "Table", "columns_of", "rating_table"]
 
@@ -76,6 +78,7 @@ class Table:
 
 def rating_table(path: Path, known: Collection[str] = ()) -> Table:
     """Read a file; a first line whose words come again below, or are ``known`` items, is a rating and no header."""
+    path = data_path(path)
     if not path.exists():
         raise InputError(f"there is no file {str(path)!r}", ACCEPTED, "check the path")
     if path.is_dir():
@@ -83,11 +86,7 @@ def rating_table(path: Path, known: Collection[str] = ()) -> Table:
         hint = str(path / inside[0]) if inside else "give the file itself"
         raise InputError(f"{path.name!r} is a folder", ACCEPTED, hint)
     if path.suffix.lower() == ".parquet":
-        try:
-            return Table(pl.read_parquet(path), path.name, [], header=True)
-        except (pl.exceptions.PolarsError, OSError) as error:
-            came = f"{path.name!r} is not a readable Parquet file ({str(error).splitlines()[0]})"
-            raise InputError(came, "a whole .parquet file", "write it again") from error
+        return Table(read_parquet(path), path.name, [], header=True)
     if path.suffix.lower() not in TEXT:
         raise InputError(f"{path.name!r} is a file of type {path.suffix!r}", ACCEPTED, "export it as CSV")
     try:

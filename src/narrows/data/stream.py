@@ -14,6 +14,8 @@ from torch import Tensor
 
 from narrows.errors import InputError
 
+from .npy import DAMAGED, damaged, map_npy
+from .paths import data_path
 from .source import channels_last, digest
 
 __all__ = ["Stored", "block_order", "held_out", "stored"]
@@ -161,11 +163,9 @@ def stored(path: Path | str | NDArray[Any]) -> Stored:
     An array with channels last, (n, H, W, 1 or 3 or 4), is read with them first.
     """
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False) if isinstance(path, (str, Path)) else path
-    except (ValueError, OSError) as error:
-        raise InputError(
-            f"{path} cannot be read from disk ({error})", "an .npy file with an array of numbers"
-        ) from None
+        array = map_npy(data_path(path)) if isinstance(path, (str, Path)) else path
+    except DAMAGED as error:
+        raise damaged(str(path), error, "an .npy file with an array of numbers") from None
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "iufb" or array.ndim not in (2, 3, 4):
         raise InputError(
             f"{path} is no array of rows of numbers", "an .npy file of shape (n, d), (n, H, W), (n, C, H, W)"
