@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from narrows.data.activations import Activations, Shard
+from narrows.data.memory import size_words
 from narrows.data.npy import DAMAGED, damaged, map_npy
 from narrows.data.paths import data_path
 from narrows.errors import InputError
@@ -19,6 +20,7 @@ __all__ = ["SUFFIXES", "open_activations"]
 
 ACCEPTED = "activations: .npy or .safetensors files of numbers, (n, d) or (..., d), a folder of them, or a pattern"
 SUFFIXES = (".npy", ".safetensors")
+_CARDS = 100_000_000  # bytes of names and shapes, as in the library safetensors
 _TYPES = {"F64": "f8", "F32": "f4", "F16": "f2", "BF16": "u2", "I8": "i1", "U8": "u1", "I32": "i4", "I64": "i8"}
 
 
@@ -82,8 +84,9 @@ def _safetensors(path: Path, tensor: str | None) -> tuple[Shard, tuple[int, ...]
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
-            if not 0 < length <= path.stat().st_size - 8:
-                raise ValueError("it is truncated")
+            room = path.stat().st_size - 8 - length
+            if length == 0 or room < 0 or length > _CARDS:
+                raise ValueError(f"it declares {size_words(length)} of names and shapes")
             cards = json.loads(file.read(length))
         tables = {name: card for name, card in cards.items() if name != "__metadata__" and len(card["shape"]) > 1}
         names = [name for name in tables if tensor in (None, name)]
@@ -92,10 +95,12 @@ def _safetensors(path: Path, tensor: str | None) -> tuple[Shard, tuple[int, ...]
             raise InputError(f"{path.name} holds these tensors of two axes or more: {listed}", "one", "--tensor NAME")
         card = tables[names[0]]
         shape, kind = tuple(card["shape"]), _TYPES[card["dtype"]]
-        offset = 8 + length + card["data_offsets"][0]
-        held = np.memmap(path, f"<{kind}", "r", offset, (math.prod(shape[:-1]), shape[-1]))
+        start, values = card["data_offsets"][0], math.prod(shape) * np.dtype(kind).itemsize
+        if min(start, *shape) < 0 or start + values > room:
+            raise ValueError(f"it declares {size_words(values)} of values and holds {size_words(room)}")
+        held = np.memmap(path, f"<{kind}", "r", 8 + length + start, (math.prod(shape[:-1]), shape[-1]))
     except InputError:
         raise
-    except (ValueError, OSError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path} cannot be read ({error})", ACCEPTED) from None
+    except DAMAGED as error:
+        raise damaged(path.name, error, ACCEPTED) from None
     return Shard(path.name, held, card["dtype"] == "BF16"), shape

@@ -13,11 +13,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from narrows.data.npy import require_uncut
 from narrows.data.pairs import Batch, Pairs
 from narrows.data.stream import BLOCK, WINDOW, block_order
 from narrows.errors import InputError
 
 __all__ = ["Activations", "Shard"]
+
+_READ = 1024  # rows that are looked at together
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +33,7 @@ class Shard:
 
     def rows(self, index: Any) -> np.ndarray:
         """Return the rows at ``index`` as floats, float64 where they are, read from the file now."""
+        require_uncut(self.values)
         found = np.asarray(self.values[index])
         if self.half:
             return torch.from_numpy(found).view(torch.bfloat16).float().numpy()
@@ -117,6 +121,11 @@ class Activations(Pairs):
         x = torch.from_numpy((values - self.shift.astype(values.dtype)) / values.dtype.type(self.scale)).to(self.dtype)
         return Batch(x, x)
 
+    def require_finite(self) -> None:
+        """Read all rows once; missing and infinite values raise ``InputError``."""
+        for start in range(0, len(self), _READ):
+            self.batch(slice(start, start + _READ))
+
     def rows(self, places: np.ndarray) -> np.ndarray:
         """Return the rows at these positions as they came, float32 or float64."""
         index = places if self.index is None else self.index[places]
@@ -152,8 +161,10 @@ class Activations(Pairs):
     def _refuse(self, values: np.ndarray, places: np.ndarray) -> None:
         wrong = ~np.isfinite(values)
         if wrong.any():
-            row = int(places[int(wrong.any(1).argmax())])
+            at, column = divmod(int(wrong.argmax()), wrong.shape[1])
+            row = int(places[at])
             row = row if self.index is None else int(self.index[row])
             owner = int(np.searchsorted(self.starts, row, side="right")) - 1
-            came = f"{self.shards[owner].name} holds missing or infinite values in row {row - self.starts[owner]}"
+            place = f"row {row - self.starts[owner]}, column {column}"
+            came = f"{self.shards[owner].name} holds missing or infinite values, the first in {place}"
             raise InputError(came, "finite numbers")

@@ -18,7 +18,7 @@ from narrows.errors import InputError
 
 from .memory import require_room, size_words
 
-__all__ = ["DAMAGED", "damaged", "load_npy", "map_npy", "npz_arrays"]
+__all__ = ["DAMAGED", "damaged", "load_npy", "map_npy", "npz_arrays", "require_uncut"]
 
 DAMAGED = (
     *(
@@ -56,6 +56,25 @@ def map_npy(path: Path) -> NDArray[Any]:
         _require_whole(_header(file), path.stat().st_size - file.tell())
     held: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     return held
+
+
+def require_uncut(array: Any) -> None:
+    """Refuse a mapped array whose file has become shorter: reading what is gone would end the process (SIGBUS).
+
+    Examples
+    --------
+    >>> require_uncut(np.zeros(3))
+    """
+    name = getattr(array, "filename", None)
+    if name is None:
+        return
+    try:
+        size = Path(name).stat().st_size
+    except OSError:  # removed, but as long as it is mapped it is there
+        return
+    if size < array.offset + array.nbytes:
+        came = f"{str(name)!r} was cut to {size_words(size)} while it was read, of {size_words(array.nbytes)}"
+        raise InputError(came, "a file that stays as it is", "put it back; --resume goes on with a run")
 
 
 def npz_arrays(path: Path) -> Mapping[str, NDArray[Any]]:

@@ -16,6 +16,7 @@ from .image_files import image_names
 from .image_schema import ImageSchema
 from .images import load_images
 from .named import meant
+from .npy import require_uncut
 from .objects import dense
 from .parquet import open_parquet, whole_parquet
 from .paths import data_path
@@ -90,6 +91,7 @@ class ArrayPieces(Pieces):
         return len(self.rows)
 
     def _source(self, at: Any, ids: np.ndarray, like: Schema | None) -> Source:
+        require_uncut(self.rows.array)
         values = np.array(self.rows.array[at])
         self.rows.release()
         return replace(dense(values, self.name, like), ids=ids.astype(np.str_))

@@ -13,6 +13,7 @@ from narrows._version import __version__
 from narrows.errors import InputError
 from narrows.files import whole, write_text
 
+from .memory import size_words
 from .pieces import Pieces
 from .schema import Schema
 from .source import digest
@@ -40,12 +41,12 @@ def spool(pieces: Pieces, schema: Schema, folder: Path) -> tuple[Stored, str, li
     key = digest(__version__, json.dumps(schema.to_json(), sort_keys=True), str(shape), pieces.stamp())
     if (folder / _KEY).is_file() and (folder / _KEY).read_text(encoding="utf-8") == key:
         told = (folder / _TOLD).read_text(encoding="utf-8").splitlines()
-        return stored(rows).reshape(*shape), f"encoded by the run that was stopped, {_size(need)}", told
+        return stored(rows).reshape(*shape), f"encoded by the run that was stopped, {size_words(need)}", told
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     free = shutil.disk_usage(folder).free
     if need > _ROOM * free:
-        anew, short = pieces.anew(schema), f"{_size(need)} when encoded, and {folder} has {_size(free)} free"
+        anew, short = pieces.anew(schema), f"{size_words(need)} when encoded, and {folder} has {size_words(free)} free"
         if anew is None:
             raise InputError(f"{pieces.name!r} takes {short}", "a disk with room for the encoded rows", "another -o")
         return anew, f"decoded again whenever they are needed, which is slower: they take {short}", []
@@ -61,16 +62,5 @@ def spool(pieces: Pieces, schema: Schema, folder: Path) -> tuple[Stored, str, li
     said = said[:_MOST]
     write_text(folder / _TOLD, "\n".join(said))
     write_text(folder / _KEY, key)
-    where = f"encoded once, into {_size(need)} that are removed when the run is finished"
+    where = f"encoded once, into {size_words(need)} that are removed when the run is finished"
     return stored(rows).reshape(*shape), where, said
-
-
-def _size(size: int) -> str:
-    """Return a number of bytes in words.
-
-    Examples
-    --------
-    >>> _size(2_500_000), _size(3_000_000_000)
-    ('2.5 MB', '3.0 GB')
-    """
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"

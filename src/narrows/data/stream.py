@@ -14,7 +14,7 @@ from torch import Tensor
 
 from narrows.errors import InputError
 
-from .npy import DAMAGED, damaged, map_npy
+from .npy import DAMAGED, damaged, map_npy, require_uncut
 from .paths import data_path
 from .source import channels_last, digest
 
@@ -24,6 +24,7 @@ WINDOW = 128 << 20  # bytes that are shuffled among each other; the system may k
 BLOCK = 1 << 20  # bytes that are read in one go
 _AROUND = 1 << 17  # bytes that the system maps around a row that is read by itself
 _TOGETHER = 1024  # rows that are read before the pages are counted
+_MOST = float(np.finfo(np.float32).max)
 _PROBED = 4096  # rows that a fingerprint reads
 
 
@@ -78,12 +79,14 @@ class Stored:
         """Read rows: a slice or an array of positions; pages that were read are given back after a while."""
         at = rows if self.index is None else self.index[rows]
         if isinstance(at, slice):
+            require_uncut(self.array)
             made = np.array(self.array[at], self.dtype)
             self._count(len(made) * self.row_bytes)
         else:
             made = np.empty((len(at), *self.array.shape[1:]), self.dtype)
             for start in range(0, len(at), _TOGETHER):
                 some = at[start : start + _TOGETHER]
+                require_uncut(self.array)
                 made[start : start + len(some)] = self.array[some]
                 self._count(len(some) * max(self.row_bytes, _AROUND))
         made = np.ascontiguousarray(np.moveaxis(made, -1, 1)) if self.channels_last else made
@@ -123,15 +126,16 @@ class Stored:
         return [slice(start, min(start + step, len(self))) for start in range(0, len(self), step)]
 
     def limits(self) -> tuple[float, float]:
-        """Return the smallest and the largest value; missing and infinite ones raise InputError."""
+        """Return the smallest and the largest value; missing ones, and infinite ones in float32, raise InputError."""
         low, high = math.inf, -math.inf
         for part in self.blocks():
             values = self[part]
             found = float(values.min()), float(values.max())  # both are NaN where one value is
             low, high = min(low, found[0]), max(high, found[1])
-            if not all(map(math.isfinite, found)):
+            if not all(abs(end) <= _MOST for end in found):
                 rows = f"rows {part.start} to {part.stop - 1}"
-                raise InputError(f"Missing (NaN) or infinite values among {rows}", "finite numbers")
+                came = f"Missing (NaN), infinite or huge values among {rows}"
+                raise InputError(came, f"finite numbers below {_MOST:.2g}", "fill the gaps, or rescale the values")
         return low, high
 
     def fingerprint(self) -> bytes:
