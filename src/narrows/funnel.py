@@ -60,8 +60,9 @@ def fit_estimator(
     saved = runtime.first(checkpoint.load) if checkpoint else None
     seed = runtime.first(lambda: drawn(own.random_state))
     seed = saved["seed"] if saved else seed  # an unseeded fit goes on with the seed that it drew
-    for each in filter(None, (pairs, valid)):
-        refuse_broken(each)
+    refuse_broken(pairs)
+    if valid is not None:
+        refuse_broken(valid)
     pairs = single(pairs.balanced())  # balanced first: weights of any size are single precision then
     priced = spec.build(pairs.shapes[1])
     pairs = pairs.read_by(priced)

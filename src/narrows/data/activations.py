@@ -166,5 +166,5 @@ class Activations(Pairs):
             row = row if self.index is None else int(self.index[row])
             owner = int(np.searchsorted(self.starts, row, side="right")) - 1
             place = f"row {row - self.starts[owner]}, column {column}"
-            came = f"{self.shards[owner].name} holds missing or infinite values, the first in {place}"
+            came = f"{self.shards[owner].name} holds missing or infinite values in {place}"
             raise InputError(came, "finite numbers")
