@@ -4,7 +4,7 @@ from pathlib import Path
 
 from narrows.errors import InputError
 
-__all__ = ["free_memory", "require_free", "require_room", "size_words"]
+__all__ = ["free_memory", "require_free", "require_plausible", "require_room", "size_words"]
 
 _ANY = 500_000_000  # bytes that a file may unfold to, however small it is
 _TIMES = 200  # ... and how many times its own size beyond that; data that tell something stay below
@@ -39,7 +39,18 @@ def size_words(size: int) -> str:
 
 
 def require_room(name: str, need: int, stored: int, hint: str = "give fewer rows") -> None:
-    """Refuse, before it is read, a file whose content takes more memory than is free or than its size can account for.
+    """Refuse, before it is read, a file whose content its size cannot account for, or takes more memory than is free.
+
+    Examples
+    --------
+    >>> require_room("a.npz", 1000, 500)
+    """
+    require_plausible(name, need, stored, hint)
+    require_free(name, need, hint)
+
+
+def require_plausible(name: str, need: int, stored: int, hint: str = "give fewer rows") -> None:
+    """Refuse a file that unfolds to more than its size can account for.
 
     A file that is packed tells how large its content is, and may lie, or hold nothing but one value: content of more
     than 500 MB may be at most 200 times as large as the file.
@@ -55,7 +66,7 @@ def require_room(name: str, need: int, stored: int, hint: str = "give fewer rows
 
     Examples
     --------
-    >>> require_room("a.npz", 5_700_000_000, 2_000_000)
+    >>> require_plausible("a.npz", 5_700_000_000, 2_000_000)
     Traceback (most recent call last):
     narrows.errors.InputError: 'a.npz' holds 2.0 MB that unfold to 5.7 GB in memory. Accepted: content of at most ...
     """
@@ -63,7 +74,6 @@ def require_room(name: str, need: int, stored: int, hint: str = "give fewer rows
         came = f"{name!r} holds {size_words(stored)} that unfold to {size_words(need)} in memory"
         accepted = f"content of at most {size_words(max(_ANY, _TIMES * stored))} for a file of this size"
         raise InputError(came, accepted, hint)
-    require_free(name, need, hint)
 
 
 def require_free(name: str, need: int, hint: str = "give fewer rows", accepted: str = "data that fit into it") -> None:

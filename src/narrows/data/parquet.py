@@ -11,8 +11,9 @@ import polars.selectors as cs
 
 from narrows.errors import InputError
 
-from .memory import require_room
+from .memory import require_free, require_plausible, require_room
 
+_HINT = "give fewer rows, or read it from disk (reduce and denoise: --stream)"
 __all__ = ["open_parquet", "read_parquet", "whole_parquet"]
 
 _CELL = 16  # bytes of a cell in memory: a number as it came and encoded, or where a text is
@@ -31,11 +32,10 @@ def read_parquet(path: Path) -> pl.DataFrame:
     """
     scan, rows = open_parquet(path)
     with whole_parquet(path.name):
-        hint, size = "give fewer rows, or read it from disk (reduce and denoise: --stream)", path.stat().st_size
-        require_room(path.name, _CELL * rows * len(scan.collect_schema()), size, hint)
+        require_free(path.name, _CELL * rows * len(scan.collect_schema()), _HINT)
         frame = scan.collect()
         text = sum(int(series.str.len_bytes().cast(pl.UInt64).sum()) for series in frame.select(cs.string()))
-        require_room(path.name, text, size, hint)
+        require_room(path.name, text, path.stat().st_size, _HINT)
     return frame
 
 
@@ -43,7 +43,9 @@ def open_parquet(path: Path) -> tuple[pl.LazyFrame, int]:
     """Return a Parquet file as a frame that is not read yet, and the rows that it declares."""
     with whole_parquet(path.name):
         scan = pl.scan_parquet(path.absolute(), glob=False, hive_partitioning=False)
-        return scan, int(scan.select(pl.len()).collect().item())
+        rows = int(scan.select(pl.len()).collect().item())
+        require_plausible(path.name, _CELL * rows * len(scan.collect_schema()), path.stat().st_size, _HINT)
+        return scan, rows
 
 
 @contextlib.contextmanager
