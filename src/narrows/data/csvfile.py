@@ -22,7 +22,7 @@ from narrows.errors import InputError
 from .cells import unguarded, unguarded_name
 from .header import has_header
 from .marks import plain_marks
-from .memory import require_free
+from .memory import free_memory, require_plausible
 
 __all__ = ["TextTable", "read_text_table", "to_parquet"]
 
@@ -39,6 +39,7 @@ MAGIC = {
 }
 _BYTE, _CELL = 2, 25  # bytes of memory that a byte and a cell of a text table take while it is read, at least
 Places = np.ndarray[tuple[int], np.dtype[np.intp]]
+_COLUMN = 16_000  # bytes of memory that a column takes, however few its cells
 _START = 1 << 18  # bytes that separator and shape are guessed from, or two lines where those are longer
 
 
@@ -112,10 +113,13 @@ def to_parquet(path: Path) -> str:
 
 def _refuse_large(path: Path) -> None:
     """Refuse a table that cannot be read in the memory that is free, judged by its size and its first cells."""
-    start, size = _start(path), path.stat().st_size
+    start, size, free = _start(path), path.stat().st_size, free_memory()
     marks = start.count(b"\n") + max(start.count(mark.encode()) for mark in SEPARATORS)
-    accepted = "a smaller table, or a Parquet file, which takes less, and which reduce and denoise read from disk"
-    require_free(path.name, int(size * (_BYTE + _CELL * marks / max(1, len(start)))), to_parquet(path), accepted)
+    need = int(size * (_BYTE + _CELL * marks / max(1, len(start))))
+    if need > free:
+        came = f"{path.name!r} takes about {need / 1e9:.1f} GB of memory to be read, and {free / 1e9:.1f} GB are free"
+        accepted = "a smaller table, or a Parquet file, which takes less, and which reduce and denoise read from disk"
+        raise InputError(came, accepted, to_parquet(path))
 
 
 def _start(path: Path) -> bytes:
@@ -139,6 +143,7 @@ def _rows(data: bytes, path: Path) -> tuple[pl.DataFrame, str, list[str]]:
     above = text.count(b"\n", 0, len(text) - len(data))
     sample = _sample(data)
     names = [f"c{i}" for i in range(len(next(csv.reader(sample, delimiter=separator))))]
+    require_plausible(path.name, _COLUMN * len(names), len(data), "fewer columns, or an .npy file")
     quotes = _quotes(data)
     blank = _blank(quotes, separator, len(names))
     if blank is None:
@@ -211,7 +216,7 @@ def _separator(sample: list[str], default: str) -> str:
     for separator in (default, *(s for s in SEPARATORS if s != default)):
         counts = Counter(len(row) for row in csv.reader(sample, delimiter=separator) if row)
         header = len(next(csv.reader(sample, delimiter=separator)))
-        score = (counts[header] / counts.total(), header)
+        score = (counts[header] / max(1, counts.total()), header)
         if header > 1 and score > best_score:
             best, best_score = separator, score
     return best

@@ -76,7 +76,7 @@ def require_plausible(name: str, need: int, stored: int, hint: str = "give fewer
         raise InputError(came, accepted, hint)
 
 
-def require_free(name: str, need: int, hint: str = "give fewer rows", accepted: str = "data that fit into it") -> None:
+def require_free(name: str, need: int, hint: str = "give fewer rows") -> None:
     """Refuse data that take more memory than is free.
 
     Examples
@@ -86,4 +86,4 @@ def require_free(name: str, need: int, hint: str = "give fewer rows", accepted: 
     free = free_memory()
     if need > free:
         came = f"{name!r} takes about {size_words(need)} of memory to be read, and {size_words(free)} are free"
-        raise InputError(came, accepted, hint)
+        raise InputError(came, "data that fit into it", hint)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import math
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -32,7 +33,7 @@ DAMAGED = (
         RuntimeError,
         SyntaxError,
     ),
-    *(MemoryError, struct.error, zipfile.BadZipFile, zlib.error),
+    *(MemoryError, struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error),
 )
 """What readers raise where a file is not what it should be."""
 
