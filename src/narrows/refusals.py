@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from narrows.data.pairs import Pairs
-from narrows.data.stream import Stored
+from narrows.data.stream import LARGEST, Stored
 from narrows.errors import InputError
 from narrows.likelihood import Likelihood
 from narrows.model import Model
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["refuse_broken", "refuse_copies", "refuse_huge", "refuse_outside"]
 
-_MOST = torch.finfo(torch.float32).max
 _PIECE = 1 << 20  # values that are looked at in one go
 
 
@@ -48,13 +47,13 @@ def refuse_huge(values: Tensor) -> None:
     Traceback (most recent call last):
     narrows.errors.InputError: A value of 1e+300 came, in row 0, column 1. Accepted: values below 3.4e+38. Try: ...
     """
-    if not values.numel() or max(abs(float(end)) for end in values.aminmax()) <= _MOST:
+    if not values.numel() or max(abs(float(end)) for end in values.aminmax()) <= LARGEST:
         return
     at = int(values.abs().argmax())
     place = np.unravel_index(at, tuple(values.shape))
     where = f", in row {place[0]}, column {', '.join(map(str, place[1:]))}" if values.ndim > 1 else ""
     came = f"A value of {float(values.flatten()[at]):.3g} came{where}"
-    raise InputError(came, f"values below {_MOST:.2g}", "divide the column by a constant, or standardise it")
+    raise InputError(came, f"values below {LARGEST:.2g}", "divide the column by a constant, or standardise it")
 
 
 def refuse_copies(estimator: "Estimator", model: Model, pairs: Pairs) -> None:

@@ -18,13 +18,13 @@ from .npy import DAMAGED, damaged, map_npy, require_uncut
 from .paths import data_path
 from .source import channels_last, digest
 
-__all__ = ["Stored", "block_order", "held_out", "stored"]
+__all__ = ["LARGEST", "Stored", "block_order", "held_out", "stored"]
 
 WINDOW = 128 << 20  # bytes that are shuffled among each other; the system may keep twice as much in memory
 BLOCK = 1 << 20  # bytes that are read in one go
 _AROUND = 1 << 17  # bytes that the system maps around a row that is read by itself
 _TOGETHER = 1024  # rows that are read before the pages are counted
-_MOST = float(np.finfo(np.float32).max)
+LARGEST = float(np.finfo(np.float32).max)  # what is beyond is infinite to a model
 _PROBED = 4096  # rows that a fingerprint reads
 
 
@@ -132,10 +132,10 @@ class Stored:
             values = self[part]
             found = float(values.min()), float(values.max())  # both are NaN where one value is
             low, high = min(low, found[0]), max(high, found[1])
-            if not all(abs(end) <= _MOST for end in found):
+            if not all(abs(end) <= LARGEST for end in found):
                 rows = f"rows {part.start} to {part.stop - 1}"
                 came = f"Missing (NaN), infinite or huge values among {rows}"
-                raise InputError(came, f"finite numbers below {_MOST:.2g}", "fill the gaps, or rescale the values")
+                raise InputError(came, f"finite numbers below {LARGEST:.2g}", "fill the gaps, or rescale the values")
         return low, high
 
     def fingerprint(self) -> bytes:
