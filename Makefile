@@ -3,7 +3,7 @@ PYTHON ?= python3
 PIP_FLAGS ?= --quiet --disable-pip-version-check
 BIN := .venv/bin
 
-.PHONY: demo test check lint types clean
+.PHONY: demo test check lint types fuzz clean
 
 demo: .venv/core  ## fit on the embedded digits and print the verdict
 	$(BIN)/narrows fit reduce digits --latent-dim 8 -o runs/digits --overwrite
@@ -13,6 +13,9 @@ test: .venv/dev  ## everything that must pass: style, types, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
+
+fuzz: .venv/dev  ## malformed files, tampered artefacts and drawn command lines, each in a process of its own
+	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz.py
 
 lint: .venv/dev  ## mend what can be mended
 	$(BIN)/ruff check --fix .

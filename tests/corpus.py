@@ -64,10 +64,10 @@ def texts(rng: np.random.Generator) -> Iterator[tuple[str, bytes]]:
     yield "marks within", b"\xef\xbb\xbfa,b\n\xef\xbb\xbf1,2\n\xef\xbb\xbf3,4\n"
     yield "surrogates", b"a,b\n\xed\xa0\x80,1\n\xed\xb0\x80,2\n\xed\xb0\x80,5\n"
     yield "long cell", b"a,b\n1,2\n3," + b"x" * 3_000_000 + b"\n"
-    genes, values = b",".join(b"ENSG%011d" % i for i in range(8500)), b",".join([b"1.5"] * 8500)
+    genes, values = b",".join(b"g%089d" % i for i in range(1700)), b",".join([b"1.5"] * 1700)
     yield "long header", b"\n".join([genes, values, values.replace(b"1", b"2")])
     yield "long header, again below", b"\n".join([genes, values, genes, values])
-    yield "wide", b"\n".join([b",".join(b"%d" % (i * j % 7) for i in range(9_000)) for j in range(4)])
+    yield "wide", b"\n".join([b",".join(b"%d" % (i * j % 7) for i in range(2_500)) for j in range(4)])
     yield "commas", b"," * 2_000_000
     yield "rows of commas", b",,,,,,,\n" * 200_000
     yield "semicolons and commas", b"a;b\n1,5;2\n3,5;4;5,5\n"

@@ -211,7 +211,7 @@ def parquet_files(rng: np.random.Generator, canary: str) -> Named:
     data = parquet_of(pl.DataFrame({"x": np.zeros(1_500_000), "y": np.arange(1_500_000) % 2}))
     yield "declares more rows", data.replace(varint(1_500_000), varint(2**27 - 1))
     yield "one value", parquet_of(pl.DataFrame({"x": np.zeros(40_000_000, np.int8)}))
-    yield "one long text", parquet_of(pl.DataFrame({"x": ["x" * 1_000_000] * 3000, "y": range(3000)}))
+    yield "one long text", parquet_of(pl.DataFrame({"x": ["x" * 1_000_000] * 600, "y": range(600)}))
     yield "one long list", parquet_of(pl.DataFrame({"x": [np.zeros(20_000_000, np.int8)], "y": [1]}))
     yield "lists", parquet_of(pl.DataFrame({"x": [[1.0], None, [2.0, 3.0]], "y": [1, 2, 3]}))
     yield "no rows", parquet_of(frame[:0])

@@ -278,7 +278,7 @@ def _swallowed(data: bytes, quotes: _Quotes, separator: str, width: int, name: s
     for start, stop in zip(quotes.opening.tolist(), quotes.closing.tolist(), strict=True):
         counts = [line.count(mark) for line in data[start:stop].split(b"\n")]
         before = data.count(mark, data.rfind(b"\n", 0, start) + 1, start)  # in the row that the cell begins in
-        if len(counts) > 1 and counts == [width - 1 - before, *[width - 1] * (len(counts) - 2), before]:
+        if len(counts) > 2 and counts == [width - 1 - before, *[width - 1] * (len(counts) - 2), before]:
             at = above + data.count(b"\n", 0, start) + 1
             came = f"{name!r}, line {at}: a quoted cell goes on over {len(counts)} lines that have the form of rows"
             return [f"{came}; if they are rows, a quote was not closed"]
