@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -56,7 +57,9 @@ def with_label(source: Source, column: str | None, class_names: Sequence[str] | 
             return source
         near = difflib.get_close_matches(column, source.frame.columns, 1)
         listed = ", ".join(map(repr, source.frame.columns[:20]))
-        raise InputError(f"{source.name!r} has no column {column!r}", listed, f"--label {near[0]}" if near else "")
+        raise InputError(
+            f"{source.name!r} has no column {column!r}", listed, f"--label {shlex.quote(near[0])}" if near else ""
+        )
     cells = _cells(source.frame[column])
     names = _classes(cells, source.name) if class_names is None else tuple(class_names)
     places = {name: place for place, name in enumerate(names)}

@@ -108,8 +108,9 @@ class _Archive(Mapping[str, NDArray[Any]]):
         if info.compress_type not in _PACKED or info.flag_bits & 1:
             raise ValueError(f"{info.filename} is packed or locked in a way that np.savez does not know")
         with zipfile.ZipFile(self.path) as archive:
+            stored = min(info.compress_size, self.path.stat().st_size)
             with archive.open(info) as file:
-                _require_fit(self.path.name, _header(file), info.file_size - file.tell(), info.compress_size)
+                _require_fit(self.path.name, _header(file), info.file_size - file.tell(), stored)
             with archive.open(info) as file:
                 held: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
         return held

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import shlex
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
@@ -83,7 +84,7 @@ def rating_table(path: Path, known: Collection[str] = ()) -> Table:
         raise InputError(f"there is no file {str(path)!r}", ACCEPTED, "check the path")
     if path.is_dir():
         inside = sorted(each.name for each in path.iterdir() if each.stem in ("u", "ratings") and each.is_file())
-        hint = str(path / inside[0]) if inside else "give the file itself"
+        hint = shlex.quote(str(path / inside[0])) if inside else "give the file itself"
         raise InputError(f"{path.name!r} is a folder", ACCEPTED, hint)
     if path.suffix.lower() == ".parquet":
         return Table(read_parquet(path), path.name, [], header=True)
@@ -121,7 +122,9 @@ def columns_of(
         elif asked is not None and not (like is not None and role != "item"):
             near = difflib.get_close_matches(asked, names, 1)
             came = f"{table.name!r} has no column {asked!r} for --{role}"
-            raise InputError(came, ", ".join(map(repr, names)), f"--{role} {near[0] if near else names[0]}")
+            raise InputError(
+                came, ", ".join(map(repr, names)), f"--{role} {shlex.quote(near[0] if near else names[0])}"
+            )
     if not table.header:
         _by_place(table, found, one=like is not None and len(names) == 1)
         return _complete(table, found, like is not None)
