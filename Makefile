@@ -3,7 +3,7 @@ PYTHON ?= python3
 PIP_FLAGS ?= --quiet --disable-pip-version-check
 BIN := .venv/bin
 
-.PHONY: demo test check kill lint types clean
+.PHONY: demo test check fuzz kill lint types clean
 
 demo: .venv/core  ## fit on the embedded digits and print the verdict
 	$(BIN)/narrows fit reduce digits --latent-dim 8 -o runs/digits --overwrite
@@ -16,6 +16,9 @@ test: .venv/dev  ## everything that must pass: style, types, tests
 
 kill: .venv/dev  ## 60 kills with -9 at random moments over ten kinds of run, each gone on with and compared (10 minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python tests/kill.py
+
+fuzz: .venv/dev  ## malformed files, tampered artefacts and drawn command lines, each in a process of its own
+	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz.py
 
 lint: .venv/dev  ## mend what can be mended
 	$(BIN)/ruff check --fix .

@@ -238,7 +238,7 @@ def test_without_room_pictures_are_decoded_whenever_they_are_read(
     assert (roomy / "model.safetensors").read_bytes() == (full / "model.safetensors").read_bytes()
     table = write("parquet", tmp_path)
     assert main(["fit", "reduce", str(table), "--stream", "-o", f"{tmp_path}/other"]) == 2
-    assert "has 0.0 MB free" in capsys.readouterr().err
+    assert "has 10,000 bytes free" in capsys.readouterr().err
     assert not (tmp_path / "other").exists()
 
 

@@ -63,6 +63,8 @@ def fit_estimator(
     seed = runtime.first(lambda: drawn(own.random_state))
     seed = saved["seed"] if saved else seed  # an unseeded fit goes on with the seed that it drew
     refuse_broken(pairs)
+    if valid is not None:
+        refuse_broken(valid)
     pairs = single(pairs)
     priced = spec.build(pairs.shapes[1])
     pairs = pairs.read_by(priced)

@@ -12,6 +12,7 @@ from sklearn.utils import assert_all_finite, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
+from narrows.data.masked import unmasked
 from narrows.data.scale import unit
 from narrows.data.source import channels_last
 from narrows.data.stream import Stored
@@ -48,7 +49,7 @@ def checked_rows(estimator: BaseEstimator, X: Any, *, reset: bool, missing: bool
     if isinstance(X, torch.Tensor):
         X = X.detach().cpu()
         X = (X.float() if X.dtype in (torch.bfloat16, torch.float16) else X).numpy()
-    X = np.asarray(X) if isinstance(X, (list, tuple)) else X
+    X = np.asarray(X) if isinstance(X, (list, tuple)) else unmasked(X)
     types = _types(X)
     levels = next(iter(types)) if len(types) == 1 and types <= _KEPT else None
     holes = missing or (hasattr(X, "isna") and bool(X.isna().to_numpy().any()))
@@ -86,7 +87,7 @@ def checked_weights(weight: Any, rows: Any) -> np.ndarray:
     >>> checked_weights([2, 0], np.zeros((2, 3))).tolist()
     [2.0, 0.0]
     """
-    weights: np.ndarray = _check_sample_weight(weight, rows, dtype=np.float64, ensure_non_negative=True)
+    weights: np.ndarray = _check_sample_weight(unmasked(weight), rows, dtype=np.float64, ensure_non_negative=True)
     if not weights.any():
         raise InputError("Every sample_weight is zero", "a weight above zero for some rows")
     return weights
@@ -140,7 +141,8 @@ def known_labels(y: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
     >>> known_labels(["a", "", "b"], 3)[1].tolist(), known_labels([1, None, 0], 3)[0].dtype.kind
     ([True, False, True], 'i')
     """
-    labels = column_or_1d(np.asarray(y), warn=True)
+    y = y.astype(object) if isinstance(y, np.ma.MaskedArray) else y  # labels keep their type beside None
+    labels = column_or_1d(np.asarray(unmasked(y)), warn=True)
     missing = np.zeros(len(labels), bool)
     if labels.dtype.kind in "OUf":
         missing = np.array([_absent(each) for each in labels.tolist()], bool)

@@ -13,7 +13,7 @@ from narrows.base_measure import Measure
 from narrows.data.memory import require_memory
 from narrows.data.pairs import Pairs
 from narrows.data.scale import top
-from narrows.data.stream import Stored
+from narrows.data.stream import LARGEST, Stored
 from narrows.errors import InputError
 from narrows.likelihood import Likelihood
 from narrows.model import Model
@@ -22,14 +22,21 @@ from narrows.problem import Problem, sketch
 if TYPE_CHECKING:
     from narrows.estimator import Estimator
 
-__all__ = ["refuse_broken", "refuse_copies", "refuse_large", "refuse_other_measures", "refuse_outside"]
+__all__ = [
+    "refuse_broken",
+    "refuse_copies",
+    "refuse_huge",
+    "refuse_large",
+    "refuse_other_measures",
+    "refuse_outside",
+]
 
 _KEPT = 5  # tensors that training keeps of each weight
 _PIECE = 1 << 20  # values that are looked at in one go
 
 
 def refuse_broken(pairs: Pairs) -> None:
-    """Refuse pairs without rows, rows without values, and values that are not finite."""
+    """Refuse pairs without rows, rows without values, and values that are not finite, or not in single precision."""
     for shape in pairs.shapes[:2]:
         if not len(pairs) or not math.prod(shape) or not shape:
             raise InputError(f"{len(pairs)} rows of shape {shape} came", "rows, with features on axis 1", "(n, d)")
@@ -38,6 +45,27 @@ def refuse_broken(pairs: Pairs) -> None:
             ends = torch.stack(column.aminmax())  # NaN comes through, and nothing of the column's size is made
             if not bool(torch.isfinite(ends).all()):
                 raise InputError("NaN or infinite values came", "finite inputs and targets", "fill the gaps first")
+            refuse_huge(column)
+        elif sp.issparse(column) and column.dtype.kind == "f":
+            refuse_huge(torch.as_tensor(column.data))
+
+
+def refuse_huge(values: Tensor) -> None:
+    """Refuse values that are infinite in single precision, in which models learn; rows are named with their column.
+
+    Examples
+    --------
+    >>> refuse_huge(torch.tensor([[1.0, 1e300]], dtype=torch.float64))
+    Traceback (most recent call last):
+    narrows.errors.InputError: A value of 1e+300 came, in row 0, column 1. Accepted: values below 3.4e+38. Try: ...
+    """
+    if not values.numel() or max(abs(float(end)) for end in values.aminmax()) <= LARGEST:
+        return
+    at = int(values.abs().argmax())
+    place = np.unravel_index(at, tuple(values.shape))
+    where = f", in row {place[0]}, column {', '.join(map(str, place[1:]))}" if values.ndim > 1 else ""
+    came = f"A value of {float(values.flatten()[at]):.3g} came{where}"
+    raise InputError(came, f"values below {LARGEST:.2g}", "divide the column by a constant, or standardise it")
 
 
 def refuse_copies(estimator: "Estimator", model: Model, pairs: Pairs) -> None:

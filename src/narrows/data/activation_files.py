@@ -11,12 +11,16 @@ from pathlib import Path
 import numpy as np
 
 from narrows.data.activations import Activations, Shard
+from narrows.data.memory import size_words
+from narrows.data.npy import DAMAGED, damaged, map_npy
+from narrows.data.paths import data_path
 from narrows.errors import InputError
 
 __all__ = ["SUFFIXES", "open_activations"]
 
 ACCEPTED = "activations: .npy or .safetensors files of numbers, (n, d) or (..., d), a folder of them, or a pattern"
 SUFFIXES = (".npy", ".safetensors")
+_CARDS = 100_000_000  # bytes of names and shapes, as in the library safetensors
 _TYPES = {"F64": "f8", "F32": "f4", "F16": "f2", "BF16": "u2", "I8": "i1", "U8": "u1", "I32": "i4", "I64": "i8"}
 
 
@@ -49,7 +53,7 @@ def open_activations(data: str, tensor: str | None = None) -> tuple[Activations,
 
 
 def _files(data: str) -> tuple[list[Path], list[str]]:
-    path = Path(data).expanduser()
+    path = data_path(data)
     if path.is_file():
         found, others = [path], 0
     elif path.is_dir():
@@ -66,9 +70,9 @@ def _files(data: str) -> tuple[list[Path], list[str]]:
 
 def _npy(path: Path) -> tuple[Shard, tuple[int, ...]]:
     try:
-        held = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise InputError(f"{path} cannot be read ({str(error).splitlines()[0]})", ACCEPTED) from None
+        held = map_npy(path)
+    except DAMAGED as error:
+        raise damaged(path.name, error, ACCEPTED) from None
     if held.dtype.kind not in "fiu" or held.ndim < 2 or 0 in held.shape[1:]:
         raise InputError(f"{path.name} holds {held.dtype} of shape {held.shape}", ACCEPTED)
     if held.ndim > 2 and not held.flags.c_contiguous:
@@ -80,8 +84,9 @@ def _safetensors(path: Path, tensor: str | None) -> tuple[Shard, tuple[int, ...]
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
-            if not 0 < length <= path.stat().st_size - 8:
-                raise ValueError("it is truncated")
+            room = path.stat().st_size - 8 - length
+            if length == 0 or room < 0 or length > _CARDS:
+                raise ValueError(f"it declares {size_words(length)} of names and shapes")
             cards = json.loads(file.read(length))
         tables = {name: card for name, card in cards.items() if name != "__metadata__" and len(card["shape"]) > 1}
         names = [name for name in tables if tensor in (None, name)]
@@ -90,10 +95,12 @@ def _safetensors(path: Path, tensor: str | None) -> tuple[Shard, tuple[int, ...]
             raise InputError(f"{path.name} holds these tensors of two axes or more: {listed}", "one", "--tensor NAME")
         card = tables[names[0]]
         shape, kind = tuple(card["shape"]), _TYPES[card["dtype"]]
-        offset = 8 + length + card["data_offsets"][0]
-        held = np.memmap(path, f"<{kind}", "r", offset, (math.prod(shape[:-1]), shape[-1]))
+        start, values = card["data_offsets"][0], math.prod(shape) * np.dtype(kind).itemsize
+        if min(start, *shape) < 0 or start + values > room:
+            raise ValueError(f"it declares {size_words(values)} of values and holds {size_words(room)}")
+        held = np.memmap(path, f"<{kind}", "r", 8 + length + start, (math.prod(shape[:-1]), shape[-1]))
     except InputError:
         raise
-    except (ValueError, OSError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path} cannot be read ({error})", ACCEPTED) from None
+    except DAMAGED as error:
+        raise damaged(path.name, error, ACCEPTED) from None
     return Shard(path.name, held, card["dtype"] == "BF16"), shape

@@ -13,14 +13,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from narrows.data.npy import require_uncut
 from narrows.data.pairs import Batch, Pairs
 from narrows.data.scale import Scale
-from narrows.data.stream import BLOCK, WINDOW, block_order
+from narrows.data.stream import BLOCK, LARGEST, WINDOW, block_order
 from narrows.errors import InputError
 
 __all__ = ["Activations", "Shard"]
 
-_LOOKED = 1024  # rows that tell the scale
+_READ = 1024  # rows that are looked at together
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,11 +33,22 @@ class Shard:
     half: bool = False
 
     def rows(self, index: Any) -> np.ndarray:
-        """Return the rows at ``index`` as floats, float64 where they are, read from the file now."""
+        """Return the rows at ``index`` as floats, float64 where they are, read from the file now.
+
+        Missing and infinite values, and those that are infinite in float32, raise ``InputError``.
+        """
+        require_uncut(self.values)
         found = np.asarray(self.values[index])
         if self.half:
-            return torch.from_numpy(found).view(torch.bfloat16).float().numpy()
-        return found if found.dtype == np.float64 else found.astype(np.float32)
+            found = torch.from_numpy(found).view(torch.bfloat16).float().numpy()
+        found = found if found.dtype == np.float64 else found.astype(np.float32)
+        if not (found.min(initial=0.0) >= -LARGEST and found.max(initial=0.0) <= LARGEST):  # nor is NaN
+            wrong = ~(np.abs(found) <= LARGEST)
+            at, column = divmod(int(wrong.argmax()), wrong.shape[1])
+            row = np.arange(len(self.values))[index][at]
+            came = f"{self.name} holds missing or infinite values in row {row}, column {column} ({found[at, column]:g})"
+            raise InputError(came, f"finite numbers below {LARGEST:.2g}")
+        return found
 
 
 class Activations(Pairs):
@@ -81,7 +93,7 @@ class Activations(Pairs):
     @property
     def input_scale(self) -> Scale:
         """The scale of the first rows, as there may be more than a machine reads twice."""
-        return Scale.of(self.batch(slice(0, _LOOKED)).x)
+        return Scale.of(self.batch(slice(0, _READ)).x)
 
     def of(self, columns: Any) -> Activations:
         """Return the same rows."""
@@ -116,14 +128,16 @@ class Activations(Pairs):
         return block_order(len(self), max(1, BLOCK // row), max(1, WINDOW // row), generator)
 
     def batch(self, rows: Tensor | slice) -> Batch:
-        """Return the rows at these positions; missing and infinite values raise ``InputError``."""
+        """Return the rows at these positions."""
         places = np.arange(len(self))[rows] if isinstance(rows, slice) else rows.numpy()
         values = self.rows(places)
-        with np.errstate(over="ignore", invalid="ignore"):
-            if not np.isfinite(values.sum(dtype=np.float64)):
-                self._refuse(values, places)
         x = torch.from_numpy((values - self.shift.astype(values.dtype)) / values.dtype.type(self.scale)).to(self.dtype)
         return Batch(x, x)
+
+    def require_finite(self) -> None:
+        """Read all rows once; missing and infinite values raise ``InputError``."""
+        for start in range(0, len(self), _READ):
+            self.rows(np.arange(start, min(start + _READ, len(self))))
 
     def rows(self, places: np.ndarray) -> np.ndarray:
         """Return the rows at these positions as they came, float32 or float64."""
@@ -156,12 +170,3 @@ class Activations(Pairs):
             digest.update(np.ascontiguousarray(self.index).data)
         digest.update(np.ascontiguousarray(self.rows(self.spread(4096))).data)
         return digest.hexdigest()
-
-    def _refuse(self, values: np.ndarray, places: np.ndarray) -> None:
-        wrong = ~np.isfinite(values)
-        if wrong.any():
-            row = int(places[int(wrong.any(1).argmax())])
-            row = row if self.index is None else int(self.index[row])
-            owner = int(np.searchsorted(self.starts, row, side="right")) - 1
-            came = f"{self.shards[owner].name} holds missing or infinite values in row {row - self.starts[owner]}"
-            raise InputError(came, "finite numbers")

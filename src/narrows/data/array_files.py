@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +16,8 @@ from narrows.errors import InputError
 from narrows.files import whole
 
 from .arrays import sparse_source
+from .memory import require_room
+from .npy import DAMAGED, damaged, load_npy, npz_arrays
 from .objects import dense
 from .source import Source
 
@@ -25,6 +28,7 @@ __all__ = ["array_file", "write_array"]
 
 ROWS, LABELS = ("X", "x", "data"), "y"
 SPARSE = {"indices", "indptr", "format", "shape", "data"}
+_SPARSE = 100  # bytes that a row and a column of a sparse matrix take, empty ones too
 
 
 def array_file(path: Path, like: Schema | None = None) -> Source:
@@ -43,33 +47,41 @@ def array_file(path: Path, like: Schema | None = None) -> Source:
         raise InputError(f"{path.name!r} is empty (0 bytes)", "what np.save or np.savez wrote", "check the path")
     try:
         arrays = _arrays(path)
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, NotImplementedError) as error:
-        if "Object arrays" in str(error):
-            came = f"{path.name!r} holds Python objects"
-            raise InputError(came, "an array of numbers", "convert it with .astype(float)") from error
-        came = f"{path.name!r} cannot be read ({str(error).splitlines()[0]})"
-        raise InputError(came, "what np.save or np.savez wrote", "write it again") from error
-    if arrays.keys() >= SPARSE:
-        return _sparse(path)
-    return _choose(arrays, path, like)
+        return _sparse(arrays, path) if arrays.keys() >= SPARSE else _choose(arrays, path, like)
+    except InputError:
+        raise
+    except DAMAGED as error:
+        raise damaged(path.name, error) from error
 
 
-def _arrays(path: Path) -> dict[str, NDArray[Any]]:
+def _arrays(path: Path) -> Mapping[str, NDArray[Any]]:
     with path.open("rb") as file:
-        if file.read(6) != b"\x93NUMPY" and not zipfile.is_zipfile(file):
-            raise ValueError("it is not an npy or npz file, or not whole")
-        file.seek(0)
-        held = np.load(file, allow_pickle=False)
-        return {path.stem: held} if isinstance(held, np.ndarray) else {name: held[name] for name in held.files}
+        if file.read(6) == b"\x93NUMPY":
+            return {path.stem: load_npy(path)}
+    if not zipfile.is_zipfile(path):
+        raise ValueError("it is not an npy or npz file, or not whole")
+    return npz_arrays(path)
 
 
-def _sparse(path: Path) -> Source:
+def _sparse(arrays: Mapping[str, NDArray[Any]], path: Path) -> Source:
+    """Read what ``scipy.sparse.save_npz`` wrote; indices outside of the shape would end the process where they go."""
     import scipy.sparse
 
-    return sparse_source(scipy.sparse.load_npz(path), path.name)
+    shape = tuple(int(n) for n in arrays["shape"].tolist())
+    if len(shape) != 2 or min(shape) < 0:
+        raise ValueError(f"it declares a sparse matrix of shape {shape}")
+    kind = arrays["format"].item()
+    kind = kind.decode() if isinstance(kind, bytes) else kind
+    if kind not in ("csr", "csc", "bsr"):
+        raise ValueError(f"it declares a sparse matrix of the format {kind!r}")
+    require_room(path.name, _SPARSE * sum(shape), path.stat().st_size, "leave out rows and columns that are empty")
+    form = getattr(scipy.sparse, f"{kind}_matrix")
+    matrix = form((arrays["data"], arrays["indices"], arrays["indptr"]), shape=shape)
+    matrix.check_format(full_check=True)
+    return sparse_source(matrix, path.name)
 
 
-def _choose(arrays: dict[str, NDArray[Any]], path: Path, like: Schema | None) -> Source:
+def _choose(arrays: Mapping[str, NDArray[Any]], path: Path, like: Schema | None) -> Source:
     rows = [name for name in ROWS if name in arrays] or (list(arrays) if len(arrays) == 1 else [])
     if len(rows) != 1:
         came = f"{path.name!r} holds arrays named {', '.join(arrays) or '(none)'}"
@@ -90,7 +102,7 @@ def _choose(arrays: dict[str, NDArray[Any]], path: Path, like: Schema | None) ->
         )
         return replace(source, notes=tuple(notes))
     found = flat[known]
-    values, places = np.unique(found.astype(np.int64) if flat.dtype.kind in "iubf" else found, return_inverse=True)
+    values, places = np.unique(found.astype(np.int64) if flat.dtype.kind in "bf" else found, return_inverse=True)
     index = np.full(len(flat), -1, np.int64)
     index[known] = places
     missing = f"; {(~known).sum()} of {len(flat)} rows have none" if not known.all() else ""

@@ -7,6 +7,7 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
+from narrows.data.masked import unmasked
 from narrows.data.scale import is_levels, top
 from narrows.data.stream import Stored
 from narrows.errors import InputError
@@ -20,7 +21,7 @@ def as_column(column: Any) -> Any:
         return column
     if sp.issparse(column):
         return column.tocsr()
-    array = np.asarray(column)
+    array = np.asarray(unmasked(column))
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
     backwards = any(stride < 0 for stride in array.strides)
     return torch.from_numpy(array.copy() if backwards or not array.flags.writeable else array)

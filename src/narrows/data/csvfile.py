@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import re
+import shlex
+import sys
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
 from narrows.errors import InputError
 
+from .cells import unguarded, unguarded_name
 from .header import has_header
 from .marks import plain_marks
-from .memory import free_memory
+from .memory import free_memory, require_plausible
 
 __all__ = ["TextTable", "read_text_table", "to_parquet"]
 
@@ -33,6 +38,9 @@ MAGIC = {
     b"\xff\xd8\xff": "a JPEG image",
 }
 _BYTE, _CELL = 2, 25  # bytes of memory that a byte and a cell of a text table take while it is read, at least
+Places = np.ndarray[tuple[int], np.dtype[np.intp]]
+_COLUMN = 16_000  # bytes of memory that a column takes, however few its cells
+_START = 1 << 18  # bytes that separator and shape are guessed from, or two lines where those are longer
 
 
 @dataclass(frozen=True)
@@ -65,9 +73,11 @@ def read_text_table(
     data, notes = _utf8(path.read_bytes(), path.name)
     data = _one_character(data)
     try:
-        frame, separator = _rows(data, path)
+        with _any_length():
+            frame, separator, swallowed = _rows(data, path)
     except (csv.Error, pl.exceptions.PolarsError) as error:
         raise InputError(f"{path.name!r} cannot be read ({str(error).splitlines()[0]})", ACCEPTED) from error
+    frame, notes = unguarded(frame), [*notes, *swallowed]
     if has_header(frame, known, names):
         found = _names([cell or "" for cell in frame.row(0)], path.name)
         frame = frame[1:].rename(dict(zip(frame.columns, found, strict=True)))
@@ -80,22 +90,25 @@ def read_text_table(
 
 
 def to_parquet(path: Path) -> str:
-    r"""Return the command that writes a text table of any size as a Parquet file beside it.
+    r"""Return the command, quoted for a shell, that writes a text table of any size as a Parquet file beside it.
 
     Examples
     --------
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
-    ...     _ = (file := Path(folder, "a.csv")).write_text("x;y\n1,5;red\n")
-    ...     to_parquet(file).partition("a.csv")[2][:36]
-    "', separator=';', decimal_comma=True"
+    ...     _ = (file := Path(folder, "$a.csv")).write_text("x;y\n1,5;red\n")
+    ...     command = to_parquet(file).replace(folder, ".")
+    >>> command.partition("decimal_comma=True, ")[2]
+    'infer_schema_length=100_000).sink_parquet(b)" \'./$a.csv\' \'./$a.parquet\''
     """
     sample = _sample(_start(path))
-    separator = _separator(sample, ",") if sample else ","
+    with _any_length():
+        separator = _separator(sample, ",") if sample else ","
     own = "" if separator == "," else f"separator={separator!r}, "
     own += "decimal_comma=True, " if separator == ";" and re.search(r"\d,\d", "".join(sample)) else ""
-    read = f"scan_csv({str(path)!r}, {own}infer_schema_length=100_000)"
-    return f'python -c "import polars; polars.{read}.sink_parquet({str(path.with_suffix(".parquet"))!r})"'
+    read = f"scan_csv(a, glob=False, {own}infer_schema_length=100_000).sink_parquet(b)"
+    names = shlex.join([str(path), str(path.with_suffix(".parquet"))])
+    return f'python -c "import polars, sys; a, b = sys.argv[1:]; polars.{read}" {names}'
 
 
 def _refuse_large(path: Path) -> None:
@@ -111,24 +124,37 @@ def _refuse_large(path: Path) -> None:
 
 def _start(path: Path) -> bytes:
     with path.open("rb") as file:
-        return file.read(1 << 18)
+        return file.read(_START)
 
 
-def _rows(data: bytes, path: Path) -> tuple[pl.DataFrame, str]:
-    """Return every line that is not blank as a row of the columns c0, c1, ..., and the separator."""
+@contextlib.contextmanager
+def _any_length() -> Iterator[None]:
+    """Let the csv module read cells of any length; its own bound, 131 072 characters, is put back."""
+    bound = csv.field_size_limit(sys.maxsize)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(bound)
+
+
+def _rows(data: bytes, path: Path) -> tuple[pl.DataFrame, str, list[str]]:
+    """Return every line that is not blank as a row of the columns c0, c1, ..., the separator, and what is odd."""
     text, (data, separator) = data, _separated(data, "\t" if path.suffix.lower() in (".tsv", ".tab") else ",")
     above = text.count(b"\n", 0, len(text) - len(data))
     sample = _sample(data)
     names = [f"c{i}" for i in range(len(next(csv.reader(sample, delimiter=separator))))]
-    blank = _blank(data, separator, len(names))
+    require_plausible(path.name, _COLUMN * len(names), len(data), "fewer columns, or an .npy file")
+    quotes = _quotes(data)
+    blank = _blank(quotes, separator, len(names))
     if blank is None:
-        return _rows_one_by_one(data, separator, names, path.name, above), separator
+        return _rows_one_by_one(data, separator, names, path.name, above), separator, []
+    said = _swallowed(data, quotes, separator, len(names), path.name, above)
     frame = pl.read_csv(data, separator=separator, has_header=False, new_columns=names, infer_schema=False)
     if len(blank):
         keep = np.ones(len(frame), bool)
         keep[blank] = False
         frame = frame.filter(pl.Series(keep))
-    return frame, separator
+    return frame, separator, said
 
 
 def _utf8(data: bytes, name: str) -> tuple[bytes, list[str]]:
@@ -168,7 +194,11 @@ def _windows(data: bytes) -> tuple[str, str]:
 
 
 def _sample(data: bytes) -> list[str]:
-    return data[: 1 << 18].decode("utf-8", errors="ignore").splitlines()[:200]
+    """Return at most 200 lines from the start, whole ones, and two at least however long they are."""
+    first = data.find(b"\n") + 1 or len(data)
+    second = data.find(b"\n", first) + 1 or len(data)
+    stop = max(second, data.rfind(b"\n", 0, _START) + 1)
+    return data[:stop].decode("utf-8", errors="ignore").splitlines()[:200]
 
 
 def _separated(data: bytes, default: str) -> tuple[bytes, str]:
@@ -186,7 +216,7 @@ def _separator(sample: list[str], default: str) -> str:
     for separator in (default, *(s for s in SEPARATORS if s != default)):
         counts = Counter(len(row) for row in csv.reader(sample, delimiter=separator) if row)
         header = len(next(csv.reader(sample, delimiter=separator)))
-        score = (counts[header] / counts.total(), header)
+        score = (counts[header] / max(1, counts.total()), header)
         if header > 1 and score > best_score:
             best, best_score = separator, score
     return best
@@ -199,7 +229,7 @@ def _one_character(data: bytes) -> bytes:
 
 
 def _names(first: list[str], name: str) -> list[str]:
-    names = [cell.strip() for cell in first]
+    names = [unguarded_name(cell.strip()) for cell in first]
     names = [cell or f"unnamed_{i}" for i, cell in enumerate(names)]
     twice = [cell for cell, count in Counter(names).items() if count > 1]
     if twice:
@@ -208,27 +238,67 @@ def _names(first: list[str], name: str) -> list[str]:
     return names
 
 
-def _blank(data: bytes, separator: str, width: int) -> np.ndarray[tuple[int], np.dtype[np.intp]] | None:
-    """Line numbers (from 0) of blank lines to pass over; None where a row has another width, or a quote is a mark."""
+class _Quotes(NamedTuple):
+    """The bytes of a table, which of them are outside of quotes, and where quotes open and close."""
+
+    chars: np.ndarray[tuple[int], np.dtype[np.uint8]]
+    outside: np.ndarray[tuple[int], np.dtype[np.bool_]]
+    opening: Places
+    closing: Places
+
+
+def _quotes(data: bytes) -> _Quotes:
+    """Find the quotes; one that is doubled, as a mark of the text, closes and opens again."""
     chars = np.frombuffer(data, np.uint8)
     quotes = chars == ord('"')
     outside = np.bitwise_xor.accumulate(quotes) == 0
-    opening = np.flatnonzero(quotes & ~outside)
-    inches = ~np.isin(chars[opening[opening > 0] - 1], [10, ord('"'), ord(separator)])  # as in 5" pipe
+    return _Quotes(chars, outside, np.flatnonzero(quotes & ~outside), np.flatnonzero(quotes & outside))
+
+
+def _blank(quotes: _Quotes, separator: str, width: int) -> Places | None:
+    """Line numbers (from 0) of blank lines to pass over; None where a row has another width, or a quote is a mark."""
+    chars, outside, opening, closing = quotes
+    edges = [10, ord('"'), ord(separator)]
+    before, after = chars[opening[opening > 0] - 1], chars[np.minimum(closing + 1, len(chars) - 1)]
+    marks = ~np.isin(before, edges).all() or ~np.isin(after, edges).all()  # as in 5" pipe
     ends = np.flatnonzero((chars == 10) & outside)
-    marks = np.flatnonzero((chars == ord(separator)) & outside)
-    fields = np.diff(np.searchsorted(marks, ends), prepend=0) + 1
+    separators = np.flatnonzero((chars == ord(separator)) & outside)
+    fields = np.diff(np.searchsorted(separators, ends), prepend=0) + 1
     blank = np.diff(ends, prepend=-1) == 1
-    if ((fields != width) & ~blank).any() or not bool(outside[-1]) or inches.any():
+    if ((fields != width) & ~blank).any() or not bool(outside[-1]) or marks:
         return None
     return np.flatnonzero(blank) if width > 1 else np.empty(0, np.intp)
 
 
+def _swallowed(data: bytes, quotes: _Quotes, separator: str, width: int, name: str, above: int) -> list[str]:
+    """Name the first quoted cell whose lines have the form of whole rows: a quote may not have been closed."""
+    if width < 2 or not ((quotes.chars == 10) & ~quotes.outside).any():
+        return []
+    mark = separator.encode()
+    for start, stop in zip(quotes.opening.tolist(), quotes.closing.tolist(), strict=True):
+        counts = [line.count(mark) for line in data[start:stop].split(b"\n")]
+        before = data.count(mark, data.rfind(b"\n", 0, start) + 1, start)  # in the row that the cell begins in
+        if len(counts) > 2 and counts == [width - 1 - before, *[width - 1] * (len(counts) - 2), before]:
+            at = above + data.count(b"\n", 0, start) + 1
+            came = f"{name!r}, line {at}: a quoted cell goes on over {len(counts)} lines that have the form of rows"
+            return [f"{came}; if they are rows, a quote was not closed"]
+    return []
+
+
 def _rows_one_by_one(data: bytes, separator: str, names: list[str], name: str, above: int) -> pl.DataFrame:
     """Read rows in which quotes may be marks of inches, below so many lines; a row of another width is refused."""
-    reader = csv.reader(io.StringIO(data.decode()), delimiter=separator)
-    rows = []
+    lines: list[str] = []  # of the row that is being read
+
+    def noted() -> Iterator[str]:
+        for line in io.StringIO(data.decode()):
+            lines.append(line)
+            yield line
+
+    reader, rows = csv.reader(noted(), delimiter=separator), []
     for row in reader:
+        if any("\n" in cell for cell in row):
+            _refuse_unclosed(lines, separator, name, above + reader.line_num - len(lines) + 1)
+        lines.clear()
         if len(row) not in (0, len(names)):
             raise InputError(
                 f"{name!r}, line {above + reader.line_num} has {len(row)} values and the header has {len(names)}",
@@ -238,3 +308,12 @@ def _rows_one_by_one(data: bytes, separator: str, names: list[str], name: str, a
         if row or len(names) == 1:
             rows.append([cell or None for cell in row] or [None])
     return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
+
+
+def _refuse_unclosed(lines: list[str], separator: str, name: str, line: int) -> None:
+    """Refuse a row over several lines in which a quote is not closed, or closed in the middle of a cell."""
+    try:
+        list(csv.reader(lines, delimiter=separator, strict=True))
+    except csv.Error as error:
+        hint = "close the quote, or double the quotes that belong to the text"
+        raise InputError(f"{name!r}, line {line}: a quote opens and is not closed", ACCEPTED, hint) from error

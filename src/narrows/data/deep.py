@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from .memory import require_room
+
 __all__ = ["is_deep", "read_deep", "upright", "write_deep"]
 
 Array = NDArray[Any]
@@ -136,6 +138,7 @@ def _tiff(path: Path, image: Any) -> Array:
     try:
         with TiffFile(path) as file:
             page = file.pages.first
+            require_room(path.name, 4 * page.nbytes, path.stat().st_size, "save it with fewer pixels")
             made = page.asarray()
             made = upright(made if page.planarconfig == 2 else np.moveaxis(made, 2, 0), turn)
     except ValueError as error:  # a packing that tifffile wants another package for, as LZW
@@ -163,10 +166,10 @@ def _ppm(path: Path, image: Any) -> Array:
     data, (width, height) = path.read_bytes()[offset:], image.size
     count = 3 * width * height
     if codec == "ppm_plain":
-        samples = np.array(re.sub(rb"#[^\r\n]*", b" ", data).split()[:count], np.int64)
+        samples = np.fromstring(re.sub(rb"#[^\r\n]*", b" ", data).decode("ascii"), np.int64, count, sep=" ")
     else:
         samples = np.frombuffer(data[: 2 * count], ">u2")
-    if len(samples) < count or samples.max() > top:
+    if len(samples) < count or samples.min() < 0 or samples.max() > top:
         raise OSError("truncated" if len(samples) < count else f"a sample of {samples.max()} where {top} is the most")
     made: Array = np.rint(samples * (65535 / top)).astype(np.uint16).reshape(height, width, 3)
     return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -13,12 +14,15 @@ from PIL import Image, UnidentifiedImageError
 
 from narrows.errors import InputError
 
+from .npy import DAMAGED
+from .paths import require_utf8
 from .pixels import FORMATS, Header, Item
 
 __all__ = ["conversions", "each_image", "image_names", "lessened"]
 
 ACCEPTED = "images: " + ", ".join(FORMATS)
 T = TypeVar("T")
+_AT_ONCE = 1 << 29  # bytes of images that are worked on at the same time
 
 
 def image_names(folder: Path, more: tuple[str, ...] = ()) -> tuple[Path, list[Path], list[str]]:
@@ -40,6 +44,8 @@ def image_names(folder: Path, more: tuple[str, ...] = ()) -> tuple[Path, list[Pa
     found = [folder] if single else sorted(path for path in folder.rglob("*") if path.is_file())
     names = [path.relative_to(root) for path in found]
     seen = [name for name in names if single or not any(p.startswith(".") or p == "__MACOSX" for p in name.parts)]
+    for name in seen:
+        require_utf8(str(name))
     images = [name for name in seen if name.suffix.lower() in endings or single]
     types = Counter(name.suffix.lower() or "no ending" for name in seen if name.suffix.lower() not in endings)
     if not images:
@@ -55,16 +61,20 @@ def image_names(folder: Path, more: tuple[str, ...] = ()) -> tuple[Path, list[Pa
     return root, images, notes
 
 
-def each_image(work: Callable[[Item], T], items: Sequence[Item], ids: Sequence[str]) -> list[T]:
-    """Do the work for every image; those that cannot be read are named together."""
+def each_image(work: Callable[[Item], T], items: Sequence[Item], ids: Sequence[str], room: int = 0) -> list[T]:
+    """Do the work for every image, in threads; those that cannot be read are named together.
+
+    ``room`` are the bytes that the largest image takes while it is worked on: half a GB of them are worked on at once.
+    """
 
     def attempt(item: Item) -> T | Exception:
         try:
             return work(item)
-        except (OSError, ValueError, SyntaxError, Warning, EOFError, Image.DecompressionBombError) as error:
+        except (*DAMAGED, Warning, Image.DecompressionBombError) as error:
             return error
 
-    with warnings.catch_warnings(), ThreadPoolExecutor() as pool:
+    most = min(32, (os.cpu_count() or 1) + 4, max(1, _AT_ONCE // max(1, room)))
+    with warnings.catch_warnings(), ThreadPoolExecutor(most) as pool:
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         results = list(pool.map(attempt, items))
@@ -88,7 +98,7 @@ def _why(item: Item, error: Exception) -> str:
         return "0 bytes"
     if isinstance(error, UnidentifiedImageError):
         return "not an image"
-    return str(error).splitlines()[0][:120]
+    return (str(error) or type(error).__name__).splitlines()[0][:160]
 
 
 def conversions(heads: Sequence[Header], name: str) -> list[str]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from narrows.files import whole
 
 from .array_files import write_array
-from .cells import writable
+from .cells import writable, write_csv
 from .file_form import in_file_form
 from .levels import CategoryColumn, ConstantColumn
 from .table_schema import TableSchema
@@ -96,7 +96,7 @@ def write_imputed(schema: TableSchema, frame: pl.DataFrame, folder: Path) -> Pat
     if schema.array:
         return write_array(frame.to_numpy(), folder / "imputed.npy")
     with whole(folder / "imputed.csv") as draft:
-        file_form(schema, frame).write_csv(draft)
+        write_csv(file_form(schema, frame), draft)
     return folder / "imputed.csv"
 
 

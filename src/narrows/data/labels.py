@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from narrows.errors import InputError, listed
 
+from .paths import data_path
 from .read import TEXT, read
 from .source import Source
 from .tables import TableSource
@@ -56,7 +58,9 @@ def with_label(source: Source, column: str | None, class_names: Sequence[str] | 
             return source
         near = difflib.get_close_matches(column, source.frame.columns, 1)
         listed = ", ".join(map(repr, source.frame.columns[:20]))
-        raise InputError(f"{source.name!r} has no column {column!r}", listed, f"--label {near[0]}" if near else "")
+        raise InputError(
+            f"{source.name!r} has no column {column!r}", listed, f"--label {shlex.quote(near[0])}" if near else ""
+        )
     cells = _cells(source.frame[column])
     names = _classes(cells, source.name) if class_names is None else tuple(class_names)
     places = {name: place for place, name in enumerate(names)}
@@ -81,10 +85,11 @@ def with_labels(source: Source, file: str | Path) -> Source:
     ...     with_labels(read(np.eye(3)), file).labels.tolist()
     [1, -1, 0]
     """
-    if not Path(file).expanduser().is_file():
+    path = data_path(file)
+    if not path.is_file():
         came = f"there is no file {str(file)!r} of labels"
         raise InputError(came, f"{_LABELS} (csv, tsv or parquet)", "check the path")
-    places, path = _places(source), Path(file).expanduser()
+    places = _places(source)
     table = text_table(path, known=places) if path.suffix.lower() in TEXT else read(path)
     if not isinstance(table, TableSource) or table.frame.width < 2:
         raise InputError(f"{str(file)!r} came as labels", _LABELS)

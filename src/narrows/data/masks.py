@@ -17,6 +17,8 @@ from narrows.files import whole
 from narrows.typed_json import Matching, Range, typed
 
 from .image_files import each_image, image_names
+from .memory import require_free
+from .paths import data_path
 from .pictures import Pictures, natural, told_apart
 from .pixels import FORMATS, Item, opened
 
@@ -24,6 +26,7 @@ __all__ = ["Encoding", "colour_name", "read_masks", "value_of", "write_masks"]
 
 Array = NDArray[Any]
 MOST = 64  # classes
+_WHILE = 8  # times as much memory takes a mask while it is read
 _LEVELS = ("bits", "grey", "deep")  # from the least to the most values
 _MODES = {"1": "bits", "L": "grey", "P": "index"} | dict.fromkeys(("I", "I;16", "I;16B", "I;16L", "F"), "deep")
 _LOSSLESS = ("PNG", "TIFF", "BMP", "PPM", "GIF")
@@ -116,17 +119,19 @@ def read_masks(path: str | Path) -> tuple[Pictures, Encoding]:
     >>> masks.arrays[0].shape, encoding.kind, encoding.name(int(masks.arrays[0].max()))
     ((1, 2, 3), 'colour', '#ff0080')
     """
-    folder = Path(path).expanduser()
+    folder = data_path(path)
     if not folder.exists():
         raise InputError(f"There is no file or folder {str(path)!r}", "a folder of masks", "check the path")
     root, found, notes = image_names(folder)
     names = sorted((name.as_posix() for name in found), key=natural)
     items: list[Item] = [root / name for name in names]
+    rooms = each_image(_room, items, names)
+    require_free(folder.name, sum(rooms), "fewer masks, or smaller ones")
     kinds = each_image(_kind, items, names)
     kind, palette = kinds[0] if len(set(kinds)) == 1 else ("colour", ())
     if {each for each, _ in kinds} <= set(_LEVELS):
         kind = max((each for each, _ in kinds), key=_LEVELS.index)
-    arrays = each_image(partial(_values, kind=kind), items, names)
+    arrays = each_image(partial(_values, kind=kind), items, names, max(rooms) * _WHILE)
     lossy = [i for i, name in enumerate(names) if FORMATS.get(Path(name).suffix.lower()) == "JPEG"]
     if lossy and kind == "grey":
         for i in lossy:
@@ -157,6 +162,12 @@ def write_masks(values: list[Array], encoding: Encoding, like: Pictures, folder:
             encoding.image(mask.reshape(mask.shape[-2:])).save(file, FORMATS[encoding.suffix.lower()])
         paths.append(path)
     return paths
+
+
+def _room(item: Item) -> int:
+    """Return about how many bytes the values of one mask take."""
+    with opened(item) as image:
+        return 4 * image.width * image.height
 
 
 def _kind(item: Item) -> tuple[str, tuple[int, ...]]:

@@ -1,10 +1,13 @@
-"""How much memory this machine has left."""
+"""How much memory this machine has left, and what may be taken of it."""
 
 from pathlib import Path
 
 from narrows.errors import InputError
 
-__all__ = ["free_memory", "require_memory"]
+__all__ = ["free_memory", "require_free", "require_memory", "require_plausible", "require_room", "size_words"]
+
+_ANY = 500_000_000  # bytes that a file may unfold to, however small it is
+_TIMES = 200  # ... and how many times its own size beyond that; data that tell something stay below
 
 
 def free_memory() -> int:
@@ -34,3 +37,67 @@ def require_memory(needed: int, came: str, hint: str) -> None:
     free = free_memory()
     if needed > free:
         raise InputError(f"{came}: that takes {needed / 1e9:.1f} GB of memory", f"at most {free / 1e9:.1f} GB", hint)
+
+
+def size_words(size: int) -> str:
+    """Return a number of bytes in words.
+
+    Examples
+    --------
+    >>> size_words(2_500), size_words(2_500_000), size_words(3_000_000_000)
+    ('2,500 bytes', '2.5 MB', '3.0 GB')
+    """
+    if size < 1_000_000:
+        return f"{size:,} bytes"
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
+
+
+def require_room(name: str, need: int, stored: int, hint: str = "give fewer rows") -> None:
+    """Refuse, before it is read, a file whose content its size cannot account for, or takes more memory than is free.
+
+    Examples
+    --------
+    >>> require_room("a.npz", 1000, 500)
+    """
+    require_plausible(name, need, stored, hint)
+    require_free(name, need, hint)
+
+
+def require_plausible(name: str, need: int, stored: int, hint: str = "give fewer rows") -> None:
+    """Refuse a file that unfolds to more than its size can account for.
+
+    A file that is packed tells how large its content is, and may lie, or hold nothing but one value: content of more
+    than 500 MB may be at most 200 times as large as the file.
+
+    Parameters
+    ----------
+    name : str
+        The file.
+    need, stored : int
+        Bytes that its content takes in memory while it is read, and bytes of the file.
+    hint : str
+        What to do about it.
+
+    Examples
+    --------
+    >>> require_plausible("a.npz", 5_700_000_000, 2_000_000)
+    Traceback (most recent call last):
+    narrows.errors.InputError: 'a.npz' holds 2.0 MB that unfold to 5.7 GB in memory. Accepted: content of at most ...
+    """
+    if need > _ANY and need > _TIMES * stored:
+        came = f"{name!r} holds {size_words(stored)} that unfold to {size_words(need)} in memory"
+        accepted = f"content of at most {size_words(max(_ANY, _TIMES * stored))} for a file of this size"
+        raise InputError(came, accepted, hint)
+
+
+def require_free(name: str, need: int, hint: str = "give fewer rows") -> None:
+    """Refuse data that take more memory than is free.
+
+    Examples
+    --------
+    >>> require_free("a.npy", 1000)
+    """
+    free = free_memory()
+    if need > free:
+        came = f"{name!r} takes about {size_words(need)} of memory to be read, and {size_words(free)} are free"
+        raise InputError(came, "data that fit into it", hint)

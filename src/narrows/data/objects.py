@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from narrows.errors import InputError
 
 from .arrays import array_source, sparse_source
+from .masked import unmasked
 from .source import Source
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def from_object(data: object, like: Schema | None = None, image_size: tuple[int,
     >>> from_object(np.zeros((2, 3), np.uint8)).kind
     'array'
     """
+    data = unmasked(data)
     family = type(data).__module__.split(".")[0]
     if isinstance(data, np.ndarray):
         return dense(data, "array", like)
@@ -123,7 +125,7 @@ def _sequence(data: list[Any] | tuple[Any, ...], like: Schema | None, image_size
     if families == {"PIL"}:
         return _pictures(data, like, image_size)
     try:
-        rows = [_tensor(item) if families == {"torch"} else np.asarray(item) for item in data]
+        rows = [_tensor(item) if families == {"torch"} else np.asarray(unmasked(item)) for item in data]
     except ValueError as error:
         raise InputError("a list of rows of different lengths", "rows of one length", "pad or cut the rows") from error
     shapes = {row.shape for row in rows}

@@ -9,9 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import UnidentifiedImageError
 
+from narrows.errors import InputError
+
+from .memory import require_room
+from .npy import DAMAGED, load_npy
 from .pixels import Header, Item, header, pixels
 
-__all__ = ["ARRAYS", "read_picture"]
+__all__ = ["ARRAYS", "picture_size", "read_picture"]
 
 Array = NDArray[Any]
 ARRAYS = (".npy",)
@@ -28,7 +32,7 @@ def read_picture(item: Item) -> tuple[Header | None, Array]:
     (3, (3, 3, 5))
     """
     if isinstance(item, Path) and item.suffix.lower() in ARRAYS:
-        return None, _channels_first(np.load(item, allow_pickle=False))
+        return None, _channels_first(load_npy(item))
     try:
         head = header(item)
     except UnidentifiedImageError:
@@ -39,13 +43,36 @@ def read_picture(item: Item) -> tuple[Header | None, Array]:
     return head, pixels(item, head.channels, head.depth, (head.height, head.width))
 
 
+def picture_size(item: Item) -> int:
+    """Return the bytes of a picture's pixels, as its file says; those of a file that Pillow does not know.
+
+    Examples
+    --------
+    >>> from PIL import Image
+    >>> picture_size(Image.new("RGB", (5, 3)))
+    45
+    """
+    try:
+        if isinstance(item, Path) and item.suffix.lower() in ARRAYS:
+            return item.stat().st_size
+        head = header(item)
+    except UnidentifiedImageError:
+        return item.stat().st_size if isinstance(item, Path) else 0
+    return head.height * head.width * head.channels * head.depth // 8
+
+
 def _bands(path: Path) -> Array | None:
     """Read a TIFF file of more bands than Pillow knows; None where it is none."""
-    from tifffile import TiffFileError, imread
+    from tifffile import TiffFile
 
     try:
-        return _channels_first(imread(path))
-    except (TiffFileError, OSError, ValueError, KeyError):  # any damage: the first message stands
+        with TiffFile(path) as file:
+            series = file.series[0]
+            require_room(path.name, 4 * series.nbytes, path.stat().st_size, "save it with fewer pixels")
+            return _channels_first(series.asarray())
+    except InputError:
+        raise
+    except DAMAGED:  # the first message stands
         return None
 
 

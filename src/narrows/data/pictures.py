@@ -18,7 +18,9 @@ from narrows.files import whole
 from .array_files import write_array
 from .array_schema import to_dtype
 from .image_files import conversions, each_image, image_names
-from .picture_file import ARRAYS, read_picture
+from .memory import require_free
+from .paths import data_path
+from .picture_file import ARRAYS, picture_size, read_picture
 from .pixels import encode_image, placed, widen
 from .scale import is_levels, unit_pictures
 from .source import digest
@@ -26,6 +28,7 @@ from .source import digest
 __all__ = ["Pictures", "alike", "matched", "read_pictures", "told_apart", "write_pictures"]
 
 Array = NDArray[Any]
+_WHILE = 5  # times as much memory takes a picture while it is read
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,12 +88,15 @@ def read_pictures(path: str | Path) -> Pictures:
     >>> pictures.names, [array.shape for array in pictures.arrays]
     (('2.png', '10.png'), [(3, 9, 2), (1, 4, 6)])
     """
-    folder = Path(path).expanduser()
+    folder = data_path(path)
     if not folder.exists():
         raise InputError(f"There is no file or folder {str(path)!r}", "a folder of pictures", "check the path")
     root, found, notes = image_names(folder, ARRAYS)
     names = sorted((name.as_posix() for name in found), key=natural)
-    read = each_image(read_picture, [root / name for name in names], names)
+    files = [root / name for name in names]
+    sizes = each_image(picture_size, files, names)
+    require_free(folder.name, 2 * sum(sizes), "fewer pictures, or smaller ones")
+    read = each_image(read_picture, files, names, max(sizes) * _WHILE)
     heads = [head for head, _ in read if head is not None]
     return Pictures(folder.name, tuple(names), [array for _, array in read], (*notes, *conversions(heads, folder.name)))
 

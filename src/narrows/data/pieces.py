@@ -12,13 +12,14 @@ import numpy as np
 import polars as pl
 import polars.selectors as cs
 
-from narrows.errors import InputError
-
 from .image_files import image_names
 from .image_schema import ImageSchema
 from .images import load_images
 from .named import meant
+from .npy import require_uncut
 from .objects import dense
+from .parquet import open_parquet, whole_parquet
+from .paths import data_path
 from .pixels import FORMATS
 from .schema import Schema
 from .source import Source, digest
@@ -90,6 +91,7 @@ class ArrayPieces(Pieces):
         return len(self.rows)
 
     def _source(self, at: Any, ids: np.ndarray, like: Schema | None) -> Source:
+        require_uncut(self.rows.array)
         values = np.array(self.rows.array[at])
         self.rows.release()
         return replace(dense(values, self.name, like), ids=ids.astype(np.str_))
@@ -117,20 +119,18 @@ class ParquetPieces(Pieces):
 
     def __init__(self, path: Path):
         self.name, self.paths = path.name, [path]
-        self.scan = pl.scan_parquet(path)
-        try:
-            self.n = int(self.scan.select(pl.len()).collect().item())
+        self.scan, self.n = open_parquet(path)
+        with whole_parquet(self.name):
             self.row_bytes = 12 * len(self.scan.collect_schema())
-        except (pl.exceptions.PolarsError, OSError) as error:
-            came = f"{self.name!r} is not a readable Parquet file ({str(error).splitlines()[0]})"
-            raise InputError(came, "a whole .parquet file", "write it again") from error
 
     def __len__(self) -> int:
         return self.n
 
     def read(self, start: int, stop: int, like: Schema | None = None) -> Source:
         """Return some rows that follow each other."""
-        return self._source(self.scan.slice(start, stop - start).collect(), np.arange(start, stop), like)
+        with whole_parquet(self.name):
+            frame = self.scan.slice(start, stop - start).collect()
+        return self._source(frame, np.arange(start, stop), like)
 
     @property
     def sampled(self) -> np.ndarray:
@@ -139,13 +139,15 @@ class ParquetPieces(Pieces):
 
     def sample(self) -> Source:
         """Return the rows that are sampled."""
-        frame = self.scan.gather_every(max(1, -(-self.n // SAMPLE))).collect(engine="streaming")
+        with whole_parquet(self.name):
+            frame = self.scan.gather_every(max(1, -(-self.n // SAMPLE))).collect(engine="streaming")
         return self._source(frame, self.sampled, None)
 
     def has_holes(self) -> bool:
         """Return whether some cells are empty or not a number."""
         empty = pl.all().null_count().cast(pl.UInt64), cs.float().is_nan().sum().cast(pl.UInt64).name.suffix("\x00nan")
-        return bool(sum(self.scan.select(*empty).collect(engine="streaming").row(0)))
+        with whole_parquet(self.name):
+            return bool(sum(self.scan.select(*empty).collect(engine="streaming").row(0)))
 
     def _source(self, frame: pl.DataFrame, numbers: np.ndarray, like: Schema | None) -> Source:
         fitted = like if isinstance(like, TableSchema) else None
@@ -229,7 +231,7 @@ def pieces_of(data: str, image_size: tuple[int, int] | None = None) -> Pieces | 
     """Return the rows of a file piece by piece, or None where it can only be read as a whole."""
     if meant(data):
         return None
-    path = Path(data).expanduser()
+    path = data_path(data)
     if path.is_dir():
         return ImagePieces(path, image_size)
     if path.suffix.lower() == ".npy" and path.is_file():
@@ -239,7 +241,7 @@ def pieces_of(data: str, image_size: tuple[int, int] | None = None) -> Pieces | 
 
 def size_of(data: str) -> int:
     """Return about how many bytes the rows of a file or folder take in memory; 0 where that is not known."""
-    path = Path(data).expanduser()
+    path = data_path(data)
     if path.is_dir():
         return sum(4 * file.stat().st_size for file in path.rglob("*") if file.suffix.lower() in FORMATS)
     return path.stat().st_size * (4 if path.suffix.lower() == ".parquet" else 1) if path.is_file() else 0

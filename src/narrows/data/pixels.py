@@ -14,9 +14,21 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from .deep import is_deep, read_deep, write_deep
-from .memory import require_memory
+from .memory import require_memory, require_room
 
-__all__ = ["FORMATS", "Header", "encode_image", "header", "opened", "pixels", "placed", "resize", "suffix_for", "widen"]
+__all__ = [
+    "FORMATS",
+    "Header",
+    "encode_image",
+    "header",
+    "opened",
+    "pixels",
+    "placed",
+    "resize",
+    "room",
+    "suffix_for",
+    "widen",
+]
 
 FORMATS = {
     ".png": "PNG",
@@ -36,6 +48,7 @@ CHANNELS |= {"HSV": 3, "LA": 4, "RGBA": 4, "PA": 4, "La": 4, "RGBa": 4, "RGBX": 
 KEPT = {1: ("PNG", "JPEG", "TIFF", "BMP", "PPM", "GIF"), 3: ("PNG", "JPEG", "TIFF", "BMP", "PPM"), 4: ("PNG", "TIFF")}
 KEPT16 = ("PNG", "TIFF", "PPM")
 Item = Path | Image.Image
+_PIXEL = 15  # bytes of a pixel while it is read; of 16 bit three times as many
 
 
 @dataclass(frozen=True)
@@ -55,6 +68,8 @@ class Header:
 def opened(item: Item) -> Iterator[Image.Image]:
     """Open a file while it is read, and not by its path: Pillow maps some into memory then, and turns them wrongly.
 
+    An image that unfolds to more than its file, or the free memory, can hold raises InputError.
+
     Examples
     --------
     >>> with opened(Image.new("L", (5, 3))) as image:
@@ -65,7 +80,14 @@ def opened(item: Item) -> Iterator[Image.Image]:
         yield item
         return
     with item.open("rb") as file, Image.open(file) as image:
+        need = room(image.height, image.width, 16 if is_deep(image) else 8)
+        require_room(item.name, need, item.stat().st_size, "save it with fewer pixels")
         yield image
+
+
+def room(height: int, width: int, depth: int) -> int:
+    """Return about how many bytes an image takes while it is read."""
+    return height * width * _PIXEL * (3 if depth == 16 else 1)
 
 
 def header(item: Item) -> Header:
@@ -105,11 +127,11 @@ def pixels(item: Item, channels: int, depth: int, size: tuple[int, int]) -> NDAr
         if isinstance(item, Path) and is_deep(image):
             array = read_deep(item)
         else:
-            upright = ImageOps.exif_transpose(image)
-            array = _array(upright if upright is not None else image, getattr(image, "tag_v2", {}))
-    if depth == 16 and array.dtype == np.uint8:
-        array = array.astype(np.uint16) * np.uint16(257)
-    return resize(widen(array, channels), size)
+            turned = image.getexif().get(0x0112, 1) != 1
+            array = _array(ImageOps.exif_transpose(image) if turned else image, getattr(image, "tag_v2", {}))
+        if depth == 16 and array.dtype == np.uint8:
+            array = array.astype(np.uint16) * np.uint16(257)
+        return resize(widen(array, channels), size)
 
 
 def widen(array: NDArray[Any], channels: int) -> NDArray[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import shlex
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
@@ -12,7 +13,9 @@ import polars as pl
 from narrows.errors import InputError
 
 from .csvfile import read_text_table
+from .parquet import read_parquet
 from .parse import as_type, infer
+from .paths import data_path
 
 __all__ = ["ROLES", "Table", "columns_of", "rating_table"]
 
@@ -76,18 +79,15 @@ class Table:
 
 def rating_table(path: Path, known: Collection[str] = ()) -> Table:
     """Read a file; a first line whose words come again below, or are ``known`` items, is a rating and no header."""
+    path = data_path(path)
     if not path.exists():
         raise InputError(f"there is no file {str(path)!r}", ACCEPTED, "check the path")
     if path.is_dir():
         inside = sorted(each.name for each in path.iterdir() if each.stem in ("u", "ratings") and each.is_file())
-        hint = str(path / inside[0]) if inside else "give the file itself"
+        hint = shlex.quote(str(path / inside[0])) if inside else "give the file itself"
         raise InputError(f"{path.name!r} is a folder", ACCEPTED, hint)
     if path.suffix.lower() == ".parquet":
-        try:
-            return Table(pl.read_parquet(path), path.name, [], header=True)
-        except (pl.exceptions.PolarsError, OSError) as error:
-            came = f"{path.name!r} is not a readable Parquet file ({str(error).splitlines()[0]})"
-            raise InputError(came, "a whole .parquet file", "write it again") from error
+        return Table(read_parquet(path), path.name, [], header=True)
     if path.suffix.lower() not in TEXT:
         raise InputError(f"{path.name!r} is a file of type {path.suffix!r}", ACCEPTED, "export it as CSV")
     try:
@@ -122,7 +122,9 @@ def columns_of(
         elif asked is not None and not (like is not None and role != "item"):
             near = difflib.get_close_matches(asked, names, 1)
             came = f"{table.name!r} has no column {asked!r} for --{role}"
-            raise InputError(came, ", ".join(map(repr, names)), f"--{role} {near[0] if near else names[0]}")
+            raise InputError(
+                came, ", ".join(map(repr, names)), f"--{role} {shlex.quote(near[0] if near else names[0])}"
+            )
     if not table.header:
         _by_place(table, found, one=like is not None and len(names) == 1)
         return _complete(table, found, like is not None)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from narrows.errors import InputError
 
 from . import named
+from .paths import data_path
 
 if TYPE_CHECKING:
     from .schema import Schema
@@ -51,7 +52,7 @@ def read(data: object, *, like: Schema | None = None, image_size: tuple[int, int
     if name is not None:
         return named.load(name)
     if isinstance(data, str | Path):
-        path = Path(data).expanduser()
+        path = data_path(data)
         try:
             return _path(path, like, image_size)
         except OSError as error:

@@ -13,6 +13,7 @@ from numpy.lib.format import open_memmap
 
 from narrows.files import reserve, whole
 
+from .cells import write_csv
 from .stream import Stored
 
 __all__ = ["Sinks"]
@@ -45,7 +46,7 @@ class Sinks(contextlib.ExitStack):
         if new:
             self._open[stem] = self.enter_context(self._draft(f"{stem}.csv").open("wb"))
         held = frame if isinstance(frame, pl.DataFrame) else pl.DataFrame(dict(frame))
-        held.write_csv(self._open[stem], include_header=new)
+        write_csv(held, self._open[stem], header=new)
 
     def array(self, stem: str, values: np.ndarray, start: int) -> None:
         """Put rows at their place in ``stem.npy``."""

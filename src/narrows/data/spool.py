@@ -13,6 +13,7 @@ from narrows._version import __version__
 from narrows.errors import InputError
 from narrows.files import reserve, whole, write_text
 
+from .memory import size_words
 from .pieces import Pieces
 from .schema import Schema
 from .source import digest
@@ -37,14 +38,14 @@ def spool(pieces: Pieces, schema: Schema, folder: Path) -> tuple[Stored, str, li
     shape = (len(pieces), *schema.shape)
     need, rows = kind.itemsize * int(np.prod(shape, dtype=np.int64)), folder / _ROWS
     key = digest(__version__, json.dumps(schema.to_json(), sort_keys=True), str(shape), pieces.stamp())
-    where = f"encoded once, into {_size(need)} that are removed when the run is finished"
+    where = f"encoded once, into {size_words(need)} that are removed when the run is finished"
     if (folder / _KEY).is_file() and (folder / _KEY).read_text(encoding="utf-8") == key:
         return stored(rows).reshape(*shape), where, (folder / _TOLD).read_text(encoding="utf-8").splitlines()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     free = shutil.disk_usage(folder).free
     if need > _ROOM * free:
-        anew, short = pieces.anew(schema), f"{_size(need)} when encoded, and {folder} has {_size(free)} free"
+        anew, short = pieces.anew(schema), f"{size_words(need)} when encoded, and {folder} has {size_words(free)} free"
         if anew is None:
             raise InputError(f"{pieces.name!r} takes {short}", "a disk with room for the encoded rows", "another -o")
         return anew, f"decoded again whenever they are needed, which is slower: they take {short}", []
@@ -62,14 +63,3 @@ def spool(pieces: Pieces, schema: Schema, folder: Path) -> tuple[Stored, str, li
     write_text(folder / _TOLD, "\n".join(said))
     write_text(folder / _KEY, key)
     return stored(rows).reshape(*shape), where, said
-
-
-def _size(size: int) -> str:
-    """Return a number of bytes in words.
-
-    Examples
-    --------
-    >>> _size(2_500_000), _size(3_000_000_000)
-    ('2.5 MB', '3.0 GB')
-    """
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"

@@ -14,14 +14,17 @@ from torch import Tensor
 
 from narrows.errors import InputError
 
+from .npy import DAMAGED, damaged, map_npy, require_uncut
+from .paths import data_path
 from .source import channels_last, digest
 
-__all__ = ["Stored", "block_order", "held_out", "stored"]
+__all__ = ["LARGEST", "Stored", "block_order", "held_out", "stored"]
 
 WINDOW = 128 << 20  # bytes that are shuffled among each other; the system may keep twice as much in memory
 BLOCK = 1 << 20  # bytes that are read in one go
 _AROUND = 1 << 17  # bytes that the system maps around a row that is read by itself
 _TOGETHER = 1024  # rows that are read before the pages are counted
+LARGEST = float(np.finfo(np.float32).max)  # what is beyond is infinite to a model
 _PROBED = 4096  # rows that a fingerprint reads
 
 
@@ -77,12 +80,14 @@ class Stored:
         """Read rows: a slice or an array of positions; pages that were read are given back after a while."""
         at = rows if self.index is None else self.index[rows]
         if isinstance(at, slice):
+            require_uncut(self.array)
             made = np.array(self.array[at], self.dtype)
             self._count(len(made) * self.row_bytes)
         else:
             made = np.empty((len(at), *self.array.shape[1:]), self.dtype)
             for start in range(0, len(at), _TOGETHER):
                 some = at[start : start + _TOGETHER]
+                require_uncut(self.array)
                 made[start : start + len(some)] = self.array[some]
                 self._count(len(some) * max(self.row_bytes, _AROUND))
         made = np.ascontiguousarray(np.moveaxis(made, -1, 1)) if self.channels_last else made
@@ -122,7 +127,7 @@ class Stored:
         return [slice(start, min(start + step, len(self))) for start in range(0, len(self), step)]
 
     def limits(self) -> tuple[float, float]:
-        """Return the smallest and the largest value, once read; missing and infinite ones raise InputError."""
+        """Return the smallest and the largest value, once read; missing, infinite and huge ones raise InputError."""
         if self._limits is not None:
             return self._limits
         low, high = math.inf, -math.inf
@@ -130,9 +135,10 @@ class Stored:
             values = self[part]
             found = float(values.min()), float(values.max())  # both are NaN where one value is
             low, high = min(low, found[0]), max(high, found[1])
-            if not all(map(math.isfinite, found)):
+            if not all(abs(end) <= LARGEST for end in found):
                 rows = f"rows {part.start} to {part.stop - 1}"
-                raise InputError(f"Missing (NaN) or infinite values among {rows}", "finite numbers")
+                came = f"Missing (NaN), infinite or huge values among {rows}"
+                raise InputError(came, f"finite numbers below {LARGEST:.2g}", "fill the gaps, or rescale the values")
         self._limits = low, high
         return self._limits
 
@@ -165,11 +171,9 @@ def stored(path: Path | str | NDArray[Any]) -> Stored:
     An array with channels last, (n, H, W, 1 or 3 or 4), is read with them first.
     """
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False) if isinstance(path, (str, Path)) else path
-    except (ValueError, OSError) as error:
-        raise InputError(
-            f"{path} cannot be read from disk ({error})", "an .npy file with an array of numbers"
-        ) from None
+        array = map_npy(data_path(path)) if isinstance(path, (str, Path)) else path
+    except DAMAGED as error:
+        raise damaged(str(path), error, "an .npy file with an array of numbers") from None
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "iufb" or array.ndim not in (2, 3, 4):
         raise InputError(
             f"{path} is no array of rows of numbers", "an .npy file of shape (n, d), (n, H, W), (n, C, H, W)"

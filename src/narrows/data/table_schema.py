@@ -17,7 +17,7 @@ from narrows.files import whole
 from narrows.typed_json import Distinct, typed
 
 from .array_files import write_array
-from .cells import with_ids, writable
+from .cells import with_ids, writable, write_csv
 from .columns import Column, NumberColumn, WholeColumn
 from .conform import conform, require_finite
 from .file_form import in_file_form
@@ -212,7 +212,7 @@ class TableSchema(Schema):
             return [write_array(self.decode(values).to_numpy(), folder / f"{stem}.npy")]
         path = folder / f"{stem}.csv"
         with whole(path) as draft, draft.open("wb") as file:
-            self.file_frame(self.decode(values), ids, id_name).write_csv(file)
+            write_csv(self.file_frame(self.decode(values), ids, id_name), file)
         return [path]
 
     def file_frame(self, frame: pl.DataFrame, ids: NDArray[np.str_], id_name: str) -> pl.DataFrame:

@@ -12,7 +12,7 @@ import polars as pl
 import polars.selectors as cs
 from numpy.typing import NDArray
 
-from narrows.errors import InputError
+from narrows.errors import InputError, listed
 
 from .cells import as_text
 from .columns import Column, NumberColumn, WholeColumn
@@ -104,7 +104,7 @@ class TableSource(Source):
                 columns.append(column)
         if not any(column.features for column in columns):
             raise InputError(
-                f"{self.name!r} has no column to learn from: {'; '.join((*self.notes, *notes))}",
+                f"{self.name!r} has no column to learn from: {listed((*self.notes, *notes), '; ')}",
                 "a column of numbers, dates, booleans or categories that varies",
                 "add such a column",
             )
@@ -208,10 +208,9 @@ def _identifiers(frame: pl.DataFrame) -> dict[str, str]:
         if series.dtype in (pl.String, pl.Categorical, pl.Enum) and series.n_unique() == len(series):
             found[series.name] = "text, different in every row"
         elif series.dtype.is_integer():
-            start = series[0]
-            counts = start in (0, 1) and series.equals(
-                pl.Series(np.arange(start, start + len(series))).cast(series.dtype)
-            )
+            start, end = series[0], series[-1]
+            counts = start in (0, 1) and end - start == len(series) - 1
+            counts = counts and series.cast(pl.Int64, strict=False).equals(pl.Series(np.arange(start, end + 1)))
             if counts and frame.width > 1:
                 found[series.name] = f"whole numbers counting from {start}"
             elif named and series.n_unique() == len(series):

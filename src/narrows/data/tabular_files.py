@@ -6,11 +6,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import polars as pl
-
-from narrows.errors import InputError
-
 from .csvfile import read_text_table
+from .parquet import read_parquet
 from .parse import infer_all
 from .table_schema import TableSchema
 from .tables import TableSource, table_source
@@ -52,17 +49,14 @@ def parquet_table(path: Path, like: Schema | None = None) -> TableSource:
 
     Examples
     --------
+    >>> import polars as pl
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
     ...     pl.DataFrame({"x": [1.0, 2.0]}).write_parquet(file := Path(folder, "a.parquet"))
     ...     len(parquet_table(file))
     2
     """
-    try:
-        frame = pl.read_parquet(path)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        came = f"{path.name!r} is not a readable Parquet file ({str(error).splitlines()[0]})"
-        raise InputError(came, "a whole .parquet file", "write it again") from error
+    frame = read_parquet(path)
     fitted = like if isinstance(like, TableSchema) else None
     frame = frame if fitted is None else fitted.conform(frame)
     return table_source(frame, path.name, like=fitted)

@@ -10,6 +10,7 @@ from numpy.lib.format import open_memmap
 
 from narrows.data.activation_files import SUFFIXES, open_activations
 from narrows.data.activations import Activations
+from narrows.data.paths import data_path
 from narrows.errors import InputError
 from narrows.files import whole
 from narrows.journeys.base import Journey, Judged, Request, Say
@@ -74,6 +75,7 @@ class ActivationsJourney(Journey):
         held = _held(len(rows), seed_of(task.random_state))
         learn = np.delete(np.arange(len(rows)), held)
         self.learn, self.test = rows.take(learn), rows.take(held if len(held) else learn)
+        self.test.require_finite()
         size = sum(shard.values.nbytes for shard in rows.shards)
         much = f"{size / 2**20:,.0f} MiB" if size >= 2**23 else f"{size / 2**10:,.0f} KiB"
         say(f"{task.name}: {len(learn):,} rows of {rows.width} values from {much} of activations")
@@ -138,6 +140,7 @@ class RowNames:
         self.path = path
         if path is None:
             return
+        data_path(path)
         try:
             count = sum(1 for _ in self._lines())
         except (OSError, UnicodeDecodeError) as error:

@@ -1,6 +1,7 @@
 """Rows among which anomalies are looked for: labels when there are some, and reasons in the user's own units."""
 
 import difflib
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -79,7 +80,9 @@ class AnomalyJourney(RowsJourney):
         ordinary, strange = names[source.labels == 0], names[source.labels == 1]
         if len(ordinary) < 2:
             raise InputError(
-                f"{source.name!r} has {len(ordinary)} ordinary rows", "at least 2", f"--label {self.label}"
+                f"{source.name!r} has {len(ordinary)} ordinary rows",
+                "at least 2",
+                f"--label {shlex.quote(str(self.label))}",
             )
         place = replace(source.take(ordinary), ids=ordinary.astype(np.str_), test=None)
         learn, held, where = split(place, seed)
@@ -138,7 +141,7 @@ def labelled(source: Source, name: str) -> Source:
         columns = source.frame.columns if isinstance(source, TableSource) else []
         own = ["y"] if source.labels is not None and name != "y" else []  # beside the rows of an .npz file
         near = difflib.get_close_matches(name, [*own, *columns], 1, 0.4)
-        hint = f"--label {near[0] if near else 'COLUMN'}"
+        hint = f"--label {shlex.quote(near[0]) if near else 'COLUMN'}"
         accepted = ", ".join([*own, *columns][:20]) or "a column of a table, or y, in an .npz file"
         raise InputError(f"{source.name!r} has no label column {name!r}", accepted, hint)
     return replace(made, labels=labels.astype(np.int64), class_names=_NAMES, test=None)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from narrows.data import Schema, Source, read
-from narrows.data.cells import with_ids
+from narrows.data.cells import with_ids, write_csv
 from narrows.data.impute import filled, write_imputed
 from narrows.data.source import row_numbers
 from narrows.data.table_schema import TableSchema
@@ -41,7 +41,7 @@ def write_outputs(
 def write_table(columns: Mapping[str, Any], path: Path, ids: Any, id_name: str) -> Path:
     """Write identifiers and columns, one line per row; every number reads back exactly."""
     with whole(path) as draft:
-        with_ids(columns, ids, id_name).write_csv(draft)
+        write_csv(with_ids(columns, ids, id_name), draft)
     return path
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, NotRequired, TypedDict
 
 import numpy as np
 
+from narrows.data.cells import write_csv
 from narrows.data.ratings import Ratings, Reading, read_ratings
 from narrows.data.source import digest
 from narrows.errors import InputError
@@ -231,5 +232,5 @@ def write_recs(task: Any, ratings: Ratings, path: Path) -> Path:
         "score": scores.ravel()[there].astype(np.float32),
     }
     with whole(path) as draft:
-        pl.DataFrame(columns, schema_overrides={"user": pl.String, "item": pl.String}).write_csv(draft)
+        write_csv(pl.DataFrame(columns, schema_overrides={"user": pl.String, "item": pl.String}), draft)
     return path

@@ -90,9 +90,10 @@ class RowsJourney(Journey):
         X = encoded(task, schema, learn)
         settle(task, request, X, schema, labelled=learn.labels is not None)
         require_range(X, source.name, str(task.resolve().likelihood))
+        held_rows = encoded(task, schema, held)  # refused before anything is learnt
         say(f"{task.name}: {len(learn):,} rows of {_by(schema.shape)} values from {source.name}")
         task.fit(X, label_names(learn))
-        train, test = (rows_of(values, of, schema) for values, of in ((X, learn), (encoded(task, schema, held), held)))
+        train, test = (rows_of(values, of, schema) for values, of in ((X, learn), (held_rows, held)))
         self.learnt = Learnt(task, source, schema, train, test, where, caveats)
         if where not in LEARNT:
             for note in copied(train.X, test.X):

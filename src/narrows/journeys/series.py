@@ -1,6 +1,7 @@
 """A series: windows of a table with a time column, scored step by step and channel by channel."""
 
 import difflib
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -197,7 +198,9 @@ class SeriesJourney(Journey):
             names = source.frame.columns if isinstance(source, TableSource) else []
             near = difflib.get_close_matches(str(self.time), names, 1, 0.4)
             came = f"{source.name!r} has no column {self.time!r} of times"
-            raise InputError(came, ", ".join(names[:20]) or "a table", f"--time {near[0] if near else 'COLUMN'}")
+            raise InputError(
+                came, ", ".join(names[:20]) or "a table", f"--time {shlex.quote(near[0]) if near else 'COLUMN'}"
+            )
         if self.label is not None and (schema is None or self.label in source.frame.columns):
             source = cast("TableSource", labelled(source, self.label))
         times = _times(source.frame[self.time], source.name)

@@ -80,6 +80,8 @@ class StreamJourney(RowsJourney):
         if request.valid:
             own, notes = self.own_rows(request.valid, schema, sample)
             held = schema.encode(own)
+        if isinstance(held, Stored):
+            held.limits()  # refused before anything is learnt
         settle(task, request, learn, schema)
         seen = f"{pieces.name}: read from disk while training ({where})"
         seen += "" if request.start else f"; means, levels and sizes are those of {len(known):,} rows"

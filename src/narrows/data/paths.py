@@ -1,0 +1,55 @@
+"""The places of users' files: only files and folders that can be read to an end, under a name that can be written."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from narrows.errors import InputError
+
+__all__ = ["data_path", "require_utf8"]
+
+ACCEPTED = "a file or a folder"
+
+
+def data_path(name: str | Path) -> Path:
+    """Return the path of the user's data; pipes, devices, links in a circle and names that are not UTF-8 are refused.
+
+    A path at which there is nothing is returned, too: what is accepted there is the caller's to say.
+
+    Examples
+    --------
+    >>> data_path("a.csv").name
+    'a.csv'
+    >>> data_path("/dev/null")
+    Traceback (most recent call last):
+    narrows.errors.InputError: '/dev/null' is a device. Accepted: a file or a folder. Try: write the data to a file ...
+    """
+    path = Path(name)
+    if path.parts[:1] and path.parts[0].startswith("~") and not path.exists():
+        try:
+            path = path.expanduser()
+        except RuntimeError:  # nobody of that name: a file may be called so
+            path = Path(name)
+    require_utf8(str(path))
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return path
+    except (OSError, ValueError) as error:  # a link in a circle, a folder that is a file, a name too long
+        came = f"{str(path)!r} cannot be opened ({getattr(error, 'strerror', None) or error})"
+        raise InputError(came, ACCEPTED, "check the path and its permissions") from error
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        what = "a pipe" if stat.S_ISFIFO(mode) else "a socket" if stat.S_ISSOCK(mode) else "a device"
+        raise InputError(f"{str(path)!r} is {what}", ACCEPTED, "write the data to a file first")
+    return path
+
+
+def require_utf8(name: str) -> None:
+    """Refuse a name whose bytes are no UTF-8: tables and reports that hold it could not be written."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        came = f"the name {os.fsencode(name)!r} is not UTF-8"
+        raise InputError(came, "names in UTF-8", "rename it") from None
