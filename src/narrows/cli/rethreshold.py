@@ -21,7 +21,8 @@ def rethreshold(options: Options) -> int:
     run, fpr = Path(options.run), _share(options.fpr)
     card = read_card(run)
     task: dict[str, Any] = card["task"] or {}
-    calibration = task.get("fitted", {}).get("calibration_")
+    fitted = task.get("fitted", {})
+    calibration = fitted.get("calibration_")
     if not calibration:
         raise ArtefactError(f"{run} holds no threshold", "a run of `narrows fit anomaly`")
     limit = conformal.threshold(calibration, fpr)
@@ -33,7 +34,7 @@ def rethreshold(options: Options) -> int:
     write_text(run / CARD, json.dumps(card, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
     from narrows.report.rethreshold import follow
 
-    told = follow(run, fpr, len(calibration))
+    told = follow(run, fpr, len(calibration), fitted.get("n_apart_", 0))
     _say(run, f"{'at most' if task['params'].get('clean') else 'about'} {fpr:g}", limit, calibration, counted)
     if not told and (run / "report.html").exists():
         sys.stdout.write("The report still tells of the threshold of the fit: it does not hold what is needed.\n")

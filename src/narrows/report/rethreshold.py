@@ -13,10 +13,11 @@ __all__ = ["follow"]
 _OLD = " It was drawn at the fit and shows the threshold of then."
 
 
-def follow(folder: Path, fpr: float, put_aside: int) -> bool:
+def follow(folder: Path, fpr: float, put_aside: int, apart: int = 0) -> bool:
     """Write report.json and report.html of a run anew for another rate of false alarms; False where they cannot tell.
 
-    Nothing is scored: the report keeps how many rows are flagged at any rate. Figures stay, and their captions say so.
+    ``put_aside`` rows set the threshold, without those left ``apart``. Nothing is scored: the report keeps how many
+    rows are flagged at any rate. Figures stay, and their captions say so.
     """
     path = folder / "report.json"
     report = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
@@ -27,7 +28,7 @@ def follow(folder: Path, fpr: float, put_aside: int) -> bool:
     if not all((folder / each["file"]).exists() for each in figures):
         return False
     _count(report, flags, fpr)
-    said = rule(put_aside, fpr, flags["unit"])
+    said = rule(put_aside, fpr, flags["unit"], apart)
     report["warnings"] = [said if note == flags["said"] else note for note in report["warnings"]]
     report["params"] = {k: v for k, v in report["params"].items() if k != "contamination"} | {"fpr": fpr}
     report["changed"] = sorted({*report["changed"], "fpr"} - {"contamination"})
