@@ -10,7 +10,7 @@ from scipy.special import xlogy
 __all__ = ["beyond_tail"]
 
 Floats = NDArray[Any]
-_BODY = 0.75  # quantile at which the tail begins
+_BODY = 0.5  # quantile from which on the hazard is looked at
 _FALL = 1.5  # times that the hazard of an ordinary tail may fall
 _CHANCE = 1e-4  # Chernoff's bound on the chance of what is seen, in an ordinary tail
 _EDGES = 100  # values at which an interval may begin or end, and as many of the largest ones
@@ -22,9 +22,9 @@ def beyond_tail(values: Floats) -> NDArray[np.bool_]:
 
     The hazard of the logarithms (how many of the values that are as large end per unit) is constant in a power law and
     rises in every lighter tail: normal, exponential, log-normal. Where it falls to less than two thirds of what it was
-    since the upper quartile, a gap opens: if Chernoff's bound makes so few values in an interval improbable, those
+    since the median, a gap opens: if Chernoff's bound makes so few values in an interval improbable, those
     beyond the middle of the interval lie apart. Ties are no gaps: equal values are spread evenly down to the next
-    smaller one.
+    smaller one, and where most are equal nothing is told.
 
     Examples
     --------
@@ -35,7 +35,7 @@ def beyond_tail(values: Floats) -> NDArray[np.bool_]:
     start = float(np.quantile(values, _BODY)) if len(values) else 0.0
     tail = np.sort(values[values > start])
     apart = np.zeros(len(values), bool)
-    if start <= 0 or len(tail) < _LEAST:
+    if start <= 0 or len(tail) < _LEAST or len(np.unique(tail)) < len(tail) / 2:
         return apart
     logs = _spread(np.log(tail / start))
     count = len(logs)
