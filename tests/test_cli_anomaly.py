@@ -87,7 +87,7 @@ def test_the_same_numbers_after_apply_and_in_python(tmp_path: Path) -> None:
     assert [row["flag"] == "1" for row in rows] == (detector.predict(X) == -1).tolist()
 
 
-@pytest.mark.parametrize(("n", "odd"), [(9, 0), (40, 2), (300, 30)])
+@pytest.mark.parametrize(("n", "odd"), [(9, 0), (40, 2), (1000, 50)])
 def test_no_labels_few_rows_and_dirty_rows(tmp_path: Path, n: int, odd: int) -> None:
     table = frame(n, odd)
     _, report, rows = fit(tmp_path, table.drop("bad"))
@@ -95,7 +95,7 @@ def test_no_labels_few_rows_and_dirty_rows(tmp_path: Path, n: int, odd: int) -> 
     assert all(float(row["score"]) >= 0 for row in rows)
     assert "planted anomalies" in report["verdict"]["text"]
     assert any("planted" in note for note in report["warnings"])
-    if n == 300:
+    if n == 1000:
         bad = table["bad"].to_numpy() == 1
         flags = np.array([row["flag"] == "1" for row in rows])
         assert flags[bad].mean() > 0.6

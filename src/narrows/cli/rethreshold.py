@@ -16,7 +16,7 @@ from narrows.files import content, whole, write_text
 from narrows.fitted import conformal
 from narrows.lock import locked
 from narrows.model_card import CARD, LONGEST, digest, plain, read_card
-from narrows.typed_json import Numbers, typed
+from narrows.typed_json import Natural, Numbers, typed
 
 __all__ = ["rethreshold"]
 
@@ -30,8 +30,9 @@ def rethreshold(options: Options) -> int:
         task: dict[str, Any] = card["task"] or {}
         if task.get("name") != "anomaly" or not task["fitted"].get("calibration_"):
             raise ArtefactError(f"{run} holds no threshold", "a run of `narrows fit anomaly`")
-        where = f"{run / CARD}: task.fitted.calibration_"
-        calibration = typed(task["fitted"]["calibration_"], Annotated[Any, Numbers(-1)], where)
+        where = f"{run / CARD}: task.fitted"
+        calibration = typed(task["fitted"]["calibration_"], Annotated[Any, Numbers(-1)], f"{where}.calibration_")
+        apart = typed(task["fitted"].get("n_apart_", 0), Natural, f"{where}.n_apart_")
         limit = conformal.threshold(calibration, fpr)
         task["params"] |= {"fpr": fpr, "contamination": None}
         card = plain(card)
@@ -43,7 +44,7 @@ def rethreshold(options: Options) -> int:
         tables = [run / name for name in ("scores.csv", "series_scores.csv") if (run / name).exists()]
         counted = _flag(tables[0], limit, draft) if tables else None
         write_text(draft / CARD, json.dumps(card, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
-        told = saved is not None and follow(saved, fpr, len(calibration), draft)
+        told = saved is not None and follow(saved, fpr, len(calibration), draft, apart)
     _say(run, f"{'at most' if task['params'].get('clean') else 'about'} {fpr:g}", limit, calibration, counted)
     if not told and (run / "report.html").exists():
         sys.stdout.write("The report still tells of the threshold of the fit: it does not hold what is needed.\n")

@@ -47,17 +47,26 @@ def finest(calibration: Sequence[float]) -> float:
     return 1 / (len(calibration) + 1)
 
 
-def rule(n: int, fpr: float, unit: str = "row") -> str:
-    """Say what is flagged at a rate, by the scores of n ordinary rows.
+def rule(n: int, fpr: float, unit: str = "row", apart: int = 0) -> str:
+    """Say what is flagged at a rate, by the scores of n ordinary rows, and the rate if those left ``apart`` are too.
 
     Examples
     --------
     >>> rule(99, 0.05)
     'Flagged are rows with p-values of at most 0.05, by 99 rows put aside.'
+    >>> rule(194, 0.01, apart=5).rpartition("; ")[2]
+    'if ordinary rows are like that, the rate of false alarms is about 0.03.'
     """
     many = f"{n} {unit}{'s' * (n != 1)}"
     if beyond(n, fpr) >= 0:
-        return f"Flagged are {unit}s with p-values of at most {fpr:.3g}, by {many} put aside."
+        said = f"Flagged are {unit}s with p-values of at most {fpr:.3g}, by {many} put aside."
+        if not apart:
+            return said
+        likely = (beyond(n, fpr) + 1 + apart) / (n + apart + 1)
+        return (
+            f"{said} {apart} more lie{'s' * (apart == 1)} apart from all others and {'was' if apart == 1 else 'were'} "
+            f"left out as anomalous; if ordinary rows are like that, the rate of false alarms is about {likely:.2g}."
+        )
     fine = rounded_up(1 / (n + 1))
     return (
         f"Nothing can be flagged: {many} {'was' if n == 1 else 'were'} put aside, and the finest rate of false alarms "

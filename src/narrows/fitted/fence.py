@@ -1,11 +1,18 @@
-"""Which rows an anomaly detector and its competitors leave out, because they are far outside."""
+"""Which rows an anomaly detector and its competitors leave out, because they are far outside.
+
+Rows may be left out of training for any reason: the rate of false alarms does not depend on it. Rows that set the
+threshold must be like new ordinary ones, so only a group that lies apart is left out there.
+"""
 
 import numpy as np
 
-__all__ = ["LEAST", "inside_fence", "teaching", "trusted"]
+from narrows.fitted.tail import beyond_tail
 
-_OUTSIDE, _FAR = 1.0, 1.5  # interquartile ranges beyond the upper quartile (Tukey 1977): of training, of the threshold
+__all__ = ["LEAST", "MOST", "inside_fence", "teaching", "trusted"]
+
+_OUTSIDE = 1.0  # interquartile ranges beyond the upper quartile (Tukey 1977)
 LEAST = 20  # rows of which some may be left out of training
+MOST = 0.075  # share of the rows that may be anomalies; a larger group that lies apart is ordinary
 
 
 def teaching(strange: np.ndarray) -> np.ndarray:
@@ -14,8 +21,16 @@ def teaching(strange: np.ndarray) -> np.ndarray:
 
 
 def trusted(strange: np.ndarray) -> np.ndarray:
-    """Return which rows put aside set the threshold, by their scores."""
-    return inside_fence(strange, _FAR)
+    """Return which rows set the threshold, by the scores of all: those of no group that lies apart and is small.
+
+    Examples
+    --------
+    >>> scores = np.random.default_rng(0).gamma(9.0, size=1000)
+    >>> [int((~trusted(np.append(scores, np.linspace(60, 90, some)))).sum()) for some in (0, 50, 100)]
+    [0, 50, 0]
+    """
+    far = beyond_tail(strange)
+    return ~far if far.mean() <= MOST else np.ones(len(far), bool)
 
 
 def inside_fence(strange: np.ndarray, ranges: float) -> np.ndarray:

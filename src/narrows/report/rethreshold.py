@@ -13,17 +13,18 @@ __all__ = ["follow"]
 _OLD = " It was drawn at the fit and shows the threshold of then."
 
 
-def follow(saved: Saved, fpr: float, put_aside: int, out: Path) -> bool:
+def follow(saved: Saved, fpr: float, put_aside: int, out: Path, apart: int = 0) -> bool:
     """Write a run's report.json and report.html for another rate of false alarms to ``out``; False if they cannot tell.
 
-    Nothing is scored: the report keeps how many rows are flagged at any rate. Figures stay, and their captions say so.
+    ``put_aside`` rows set the threshold, without those left ``apart``. Nothing is scored: the report keeps how many
+    rows are flagged at any rate. Figures stay, and their captions say so.
     """
     report, flags = saved.facts, saved.facts.get("flags")
     figures = report.get("figures", [])
     if not flags or len(saved.figures) < len(figures):
         return False
     _count(report, flags, fpr)
-    said = rule(put_aside, fpr, flags["unit"])
+    said = rule(put_aside, fpr, flags["unit"], apart)
     report["warnings"] = [said if note == flags["said"] else note for note in report.get("warnings", [])]
     params = report.get("params", {}).items()
     report["params"] = {name: value for name, value in params if name != "contamination"} | {"fpr": fpr}

@@ -16,10 +16,12 @@ from narrows.fitted import conformal
 from narrows.fitted.constants import Constants, move_distance
 from narrows.fitted.fence import LEAST, teaching, trusted
 from narrows.fitted.neighbourhood import Neighbourhood, Overlap, reference_places
+from narrows.fitted.normal_scale import NormalScale
+from narrows.fitted.tail import beyond_tail
 from narrows.inputs import checked_rows
 from narrows.params import check_params, param
 from narrows.tasks.anomaly_evidence import evaluation
-from narrows.tasks.anomaly_rows import Explanation, moments, ordinary_rows, standardised
+from narrows.tasks.anomaly_rows import Explanation, moments, ordinary_rows, remoteness, standardised
 from narrows.tasks.base import Evaluation, Rows, Task, unit
 from narrows.training.seeds import drawn
 from narrows.typed_json import Natural, Numbers
@@ -27,6 +29,7 @@ from narrows.typed_json import Natural, Numbers
 __all__ = ["AnomalyDetector", "Explanation"]
 
 _FPR = 0.01
+_KNOWN = 8192  # rows of the fit at most that tell whether others lie apart
 _STEPS, _PASSES = 4000, 100  # of training at most, where nobody says how many epochs
 
 
@@ -42,6 +45,8 @@ class State(TypedDict):
     contaminated_: NotRequired[float]
     n_labelled_: Natural
     n_set_aside_: Natural
+    n_apart_: NotRequired[Natural]
+    share_apart_: NotRequired[float]
     seed_: Natural
     n_features_in_: Natural
     feature_names_in_: NotRequired[list[str]]
@@ -57,7 +62,11 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
 
     A fifth of the rows is put aside. Their scores turn a score into a p-value and set the threshold, so that of further
     ordinary rows a share of at most ``fpr`` is flagged (split conformal prediction: Vovk et al. 2005; Laxhammar 2014).
-    That is exact with ``clean``; otherwise rows far from all others are set aside in both parts, and counted.
+    That is exact with ``clean``. Otherwise 7.5 % of the rows may be anomalies: if a group of at most so many lies
+    apart from all others, it sets no threshold, and ``n_apart_`` counts its rows put aside. Ordinary rows
+    have no such group where the tail of their distances, with every column on the scale of a normal distribution, is
+    that of a power law or lighter; a rare ordinary group far from all others is taken for anomalies. Anomalies put
+    aside that do not lie apart make the threshold higher: fewer rows are flagged.
 
     Examples
     --------
@@ -75,6 +84,7 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
     about_labels = True
     input_scale_ = cast("Scale | None", None)  # until there is a fit
     constant_, move_ = Constants(), 0.0  # of images, and of detectors saved before there were any
+    n_apart_, share_apart_ = 0, 0.0  # of artefacts that do not tell
 
     latent_dim: int | None = param(None, "numbers in the code; none: half as many as columns, 32 at most", ge=1)
     fpr: float | None = param(
@@ -124,9 +134,10 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
         self._starts, self._window = None if starts is None else np.asarray(starts)[ordinary][learn], window
         self._train(model, rows[ordinary][learn], seed)
         kept = rows[ordinary][held if len(held) else learn] if aside is None else self._rows(aside)
-        ordinary = -self._scores_of(kept, itself=aside is None and not len(held))
-        self.move_ = move_distance(ordinary, self._constants.moved(kept))
-        self.calibrate(np.sqrt(ordinary**2 + self._moves(kept).sum(1)))
+        distance = -self._scores_of(kept, itself=aside is None and not len(held))
+        trusted_rows, self.share_apart_ = self.trusted(rows[ordinary][learn], kept)
+        self.move_ = move_distance(distance, self._constants.moved(kept))
+        self.calibrate(np.sqrt(distance**2 + self._moves(kept).sum(1)), trusted_rows)
         if self.contamination is not None:
             self.contaminated_ = float(np.percentile(self._scores_of(rows, itself=False), 100 * self.contamination))
         if self.fpr is not None and math.isinf(self.offset_):
@@ -134,8 +145,11 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
         return self
 
     def parts(self, n: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return which of n rows are learnt from, and which set the threshold: a fifth, of few rows up to a third."""
-        wanted = math.ceil(1 / (self.fpr or _FPR)) - 1
+        """Return which of n rows are learnt from, and which set the threshold: a fifth, of few rows up to a third.
+
+        Of few rows as many are put aside as the rate needs, and a tenth more where some may be left out again.
+        """
+        wanted = math.ceil((1 / (self.fpr or _FPR) - 1) * (1.0 if self.clean else 1.1))
         held = max(round(0.2 * n), min(wanted, n // 3))
         order = np.random.default_rng(self.seed_).permutation(n)
         return np.sort(order[held:]), np.sort(order[:held])
@@ -164,12 +178,28 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
         self.reference_ = self.standard(rows[places]).astype(np.float32)
         self._met = None if self._starts is None else self._starts[places]
 
-    def calibrate(self, strange: np.ndarray) -> None:
-        """Set the threshold by the distances of ordinary rows, without those that are far outside if not ``clean``."""
-        if not self.clean:
-            inside = trusted(strange)
-            self.n_set_aside_, strange = self.n_set_aside_ + int((~inside).sum()), strange[inside]
-        self.calibration_ = np.sort(strange.astype(np.float64)).tolist()
+    def calibrate(self, strange: np.ndarray, kept: np.ndarray | None = None) -> None:
+        """Set the threshold by the distances of rows, of those ``kept``; None: without a group that lies apart."""
+        if kept is None:
+            kept = np.ones(len(strange), bool) if self.clean else trusted(strange)
+        self.n_apart_ = int((~kept).sum())
+        self.n_set_aside_ += self.n_apart_
+        self.calibration_ = np.sort(strange[kept].astype(np.float64)).tolist()
+
+    def trusted(self, learnt: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, float]:
+        """Return which rows put aside set the threshold, and the share of all rows that lies apart.
+
+        The distances of all rows tell. Where a column has a heavy tail, they are those in normal columns.
+        """
+        if self.clean:
+            return np.ones(len(rows), bool), 0.0
+        known = learnt[:_KNOWN]
+        scale = None if np.ndim(self.scale_) == 0 else NormalScale.fit(learnt)
+        if scale is None or not scale.bent:
+            strange = -np.append(self._scores_of(rows, itself=False), self._scores_of(known, itself=True))
+        else:
+            strange = remoteness(scale(learnt), scale(rows), self.neighbours, self.seed_)
+        return trusted(strange)[: len(rows)], float(beyond_tail(strange).mean())
 
     # ---- after the fit ---------------------------------------------------------------------------------------------
 

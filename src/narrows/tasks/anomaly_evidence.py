@@ -10,7 +10,7 @@ from narrows.baselines import ANOMALY_BASELINES
 from narrows.data.scale import Scale
 from narrows.errors import InputError
 from narrows.fitted import conformal
-from narrows.fitted.fence import teaching, trusted
+from narrows.fitted.fence import MOST, teaching
 from narrows.fitted.flagged import tally
 from narrows.tasks.base import Evaluation, Metric, Picture, Rows, pick, unit
 from narrows.tasks.base_anomaly import ACCEPTED, strange_names
@@ -26,8 +26,8 @@ _TRAIN, _SHOWN = 20_000, 20  # rows that competitors are fitted on; rows whose c
 def evaluation(detector: "AnomalyDetector", train: Rows, held: Rows) -> Evaluation:
     """Return area under the ROC curve, average precision and F1 at the flag, of the detector and its competitors.
 
-    Competitors learn from the same rows as the detector, and their thresholds come from the same rows put aside; each
-    leaves out what it finds far outside, as the detector does.
+    Competitors learn from the same rows as the detector, each without what it finds far outside, as the detector does;
+    their thresholds come from the same rows.
     """
     held, left_out = _labelled(held)
     train = _ordinary(train)
@@ -70,7 +70,7 @@ def flags_of(
     said = (
         f"Flagged is what is stranger than {1 - detector.contamination:.3g} of the {unit}s of the fit."
         if detector.contamination is not None
-        else conformal.rule(len(detector.calibration_), detector.fpr_, unit)
+        else conformal.rule(len(detector.calibration_), detector.fpr_, unit, detector.n_apart_)
     )
     own = {"": detector.calibration_, **aside}
     counts = {name: tally(labels.tolist(), each.tolist(), own[name]) for name, each in scores.items()}
@@ -171,10 +171,13 @@ def _competitors(
     detector: "AnomalyDetector", train: Rows, rows: np.ndarray, labels: np.ndarray
 ) -> tuple[dict[str, dict[str, float]], dict[str, np.ndarray], dict[str, list[float]]]:
     """Return the measures of the competitors, their scores, and the sorted scores that set their thresholds."""
-    learnt = detector.standard(unit(train.X)).reshape(train.X.shape[0], -1)
+    whole = unit(train.X)
+    learnt = detector.standard(whole).reshape(len(whole), -1)
     learn, aside = detector.parts(len(learnt))
     few = learnt[learn] if len(learn) <= _TRAIN else learnt[learn][:: -(-len(learn) // _TRAIN)]
-    seen, kept = detector.standard(rows).reshape(len(rows), -1), learnt[aside if len(aside) else learn]
+    own = aside if len(aside) else learn
+    own = own[detector.trusted(whole[learn], whole[own])[0]]
+    seen, kept = detector.standard(rows).reshape(len(rows), -1), learnt[own]
     numbers, scores, calibration = {}, {}, {}
     few, seen, kept = (part.astype(np.float64) for part in (few, seen, kept))
     for make in ANOMALY_BASELINES:
@@ -182,8 +185,7 @@ def _competitors(
         if not detector.clean:
             model = make().fit(few[teaching(model.score(few))])
         scores[make.name] = found = model.score(seen)
-        ordinary = np.sort(model.score(kept))
-        calibration[make.name] = (ordinary if detector.clean else ordinary[trusted(ordinary)]).tolist()
+        calibration[make.name] = np.sort(model.score(kept)).tolist()
         limit = conformal.threshold(calibration[make.name], detector.fpr_)
         numbers[make.name] = _numbers(labels, found, found > limit)
     return numbers, scores, calibration
@@ -207,11 +209,23 @@ def _said(detector: "AnomalyDetector", rule: str) -> list[str]:
     ]
     if detector.n_labelled_:
         notes.append(f"{detector.n_labelled_} rows labelled as anomalous were left out of training.")
-    if detector.n_set_aside_:
+    untrained = detector.n_set_aside_ - detector.n_apart_
+    if untrained:
         notes.append(
-            f"{detector.n_set_aside_} rows far from all others were left out of training and of the threshold, as they "
-            "may be anomalies. If all rows are known to be ordinary, say so (clean): then none is left out, and the "
-            "rate of false alarms is exact."
+            f"{untrained} rows far from all others were left out of training, as they may be anomalies. The rate of "
+            "false alarms does not depend on it."
+        )
+    if detector.share_apart_ > MOST:
+        notes.append(
+            f"{detector.share_apart_:.1%} of the rows lie apart from all others: more than {MOST:.1%}, which may be "
+            "anomalies, so they count as ordinary, and rows like them are not flagged. If they are anomalies, label "
+            "them."
+        )
+    if not detector.clean:
+        notes.append(
+            f"The rate holds where no row put aside is an anomaly, or at most {MOST:.1%} of the rows are anomalies and "
+            "these lie apart from all others; where they do not, fewer rows are flagged. If all rows are known to be "
+            "ordinary, say so (clean): then none is left out."
         )
     return notes
 

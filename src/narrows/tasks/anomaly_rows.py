@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from narrows.estimator import Estimator
+from narrows.fitted.neighbourhood import Neighbourhood, reference_places
 from narrows.parts import as_part
 from narrows.tasks.base_anomaly import ACCEPTED, strange_names
 
-__all__ = ["Explanation", "moments", "ordinary_rows", "standardised"]
+__all__ = ["Explanation", "moments", "ordinary_rows", "remoteness", "standardised"]
 
 
 class Explanation(NamedTuple):
@@ -48,3 +49,13 @@ def standardised(rows: np.ndarray, mean: Any, scale: Any) -> np.ndarray:
     kind = np.result_type(rows, np.float32)
     made: np.ndarray = np.asarray((rows - np.asarray(mean, kind)) / np.asarray(scale, kind), kind)
     return made
+
+
+def remoteness(learnt: np.ndarray, rows: np.ndarray, neighbours: int, seed: int) -> np.ndarray:
+    """Return how far rows are from those learnt from, and after them how far some of these are from each other."""
+    reference = learnt[reference_places(learnt.shape, seed)].astype(np.float32)
+    rows = rows.astype(np.float32)
+    near = Neighbourhood(reference, reference, neighbours, 1.0)
+    squared = near.distances(rows, rows)[0], near.distances(reference, reference, itself=True)[0]
+    distances: np.ndarray = np.sqrt(np.concatenate(squared))
+    return distances
