@@ -34,6 +34,22 @@ command is in seconds, beside an empty Python.
 | row | ours | the other | ratio | goal | met | images | machine | date |
 |---|---|---|---|---|---|---|---|---|
 """
+VERDICTS = """
+## Verdicts
+
+`python bench/verdicts.py`: how often one of two equal methods is named better, in per cent of the draws, by the number
+of units. Two standard errors of many units allow 4.6 %; none may be above 6 %.
+
+"""
+RATES = """
+## Stated rates
+
+`python bench/rates.py`: rows that `AnomalyDetector` flags among fresh ordinary ones, beside the rate that was asked,
+and the share of fresh anomalies that it flags. Without anomalies in the fit at most 1.3 times the rate is the goal.
+
+| law of the rows | asked | flagged | deviation | ratio | anomalies found | rows | draws | date |
+|---|---|---|---|---|---|---|---|---|
+"""
 
 
 def latest(path: Path) -> list[Line]:
@@ -98,6 +114,24 @@ def speed_row(line: Line) -> list[str]:
     return [*cells, f"{ratio:.2f}x", f"{goal:g}x", met, str(line["images"]), *_where(line)]
 
 
+def verdict_rows(lines: list[Line]) -> list[list[str]]:
+    """Return the head and the cells of the table of winners that are named among equals."""
+    sizes = list(lines[0]["shares"])
+    head = ["measure", "tasks", "units", *sizes, "draws", "date"]
+    rows = []
+    for line in lines:
+        shares = (f"{100 * share:.1f}" for share in line["shares"].values())
+        rows.append([line["row"], line["tasks"], line["unit"], *shares, str(line["draws"]), line["date"][:10]])
+    return [head, ["---"] * len(head), *rows]
+
+
+def rate_row(line: Line) -> list[str]:
+    """Return the cells of a law: a mean over draws, and the deviation between them."""
+    cells = [line["row"].rpartition(",")[0], f"{line['asked']:g}", f"{line['flagged']:.4f}", f"{line['spread']:.4f}"]
+    cells += [f"{line['ratio']:.2f}", f"{line['found']:.2f}"]
+    return [*cells, str(line["rows"]), str(line["draws"]), line["date"][:10]]
+
+
 def _where(line: Line) -> list[str]:
     return [line["machine"], line["date"][:10]]
 
@@ -108,7 +142,13 @@ def page(results: Path) -> str:
     if not quality and not speed:
         print(f"{results} holds no figures. Try: python bench/speed.py start", file=sys.stderr)
         sys.exit(2)
-    tables = (QUALITY, [quality_row(line) for line in quality]), (SPEED, [speed_row(line) for line in speed])
+    verdicts, rates = (latest(results / name) for name in ("verdicts.jsonl", "rates.jsonl"))
+    tables = (
+        (QUALITY, [quality_row(line) for line in quality]),
+        (SPEED, [speed_row(line) for line in speed]),
+        (VERDICTS, verdict_rows(verdicts) if verdicts else []),
+        (RATES, [rate_row(line) for line in rates]),
+    )
     return HEAD + "".join(head + _lines(rows) for head, rows in tables if rows)
 
 
