@@ -20,7 +20,8 @@ LONGEST = 2**29  # bytes of a card; one of a million users has a tenth of that
 _ODD = "not finite"  # marks a number that JSON does not have
 
 Length = Annotated[int, Range(1, 2**31)]
-Entry = dict[str, Scalar | dict[str, Scalar] | None]  # an epoch of a history: numbers, and terms of the loss
+Terms = dict[str, Scalar]
+Entry = dict[str, Scalar | Terms | dict[str, Terms] | None]  # an epoch: numbers, terms of the loss, errors by part
 
 
 class Fitted(TypedDict):

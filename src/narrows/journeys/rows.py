@@ -95,20 +95,25 @@ class RowsJourney(Journey):
         task.fit(X, label_names(learn))
         train, test = (rows_of(values, of, schema) for values, of in ((X, learn), (held_rows, held)))
         self.learnt = Learnt(task, source, schema, train, test, where, caveats)
-        if where not in LEARNT:
-            for note in copied(train.X, test.X):
-                say(note)
-                said.append(note)
+        copies = [] if where in LEARNT else copied(train.X, test.X)
+        for note in copies:
+            say(note)
+        return self._facts([*said, *copies])
+
+    def _facts(self, notes: list[str]) -> dict[str, Any]:
+        """Return what the report says of the data."""
+        made = self.learnt
+        source, schema = made.source, made.schema
         return {
             "name": source.name,
             "rows": len(source) + (len(source.test) if source.test is not None else 0),
-            "used": len(learn),
-            "held_out": len(held) if where not in LEARNT else 0,
+            "used": made.train.X.shape[0],
+            "held_out": 0 if made.split in LEARNT else made.test.X.shape[0],
             "values per row": _by(schema.shape),
             "fingerprint": source.fingerprint()[:16],
-            **({} if task.reads_missing else counted(schema, source)),
-            "notes": said,
-            "split": where,
+            **({} if made.task.reads_missing else counted(schema, source)),
+            "notes": notes,
+            "split": made.split,
         }
 
     def judge(self) -> Judged:

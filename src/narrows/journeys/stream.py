@@ -63,12 +63,7 @@ class StreamJourney(RowsJourney):
 
     def fit(self, task: Task, request: Request, say: Say) -> dict[str, Any]:
         """Learn the schema from a sample, put a fixed part of the rows aside, and train from disk on the others."""
-        for flag, value in (("--label", self.label), ("--drop", self.drop)):
-            if value is not None:
-                came = f"{flag} came for {request.data}, which is read from disk"
-                raise InputError(
-                    came, "data whose columns are all learnt from", f"leave {flag} out, or make the file smaller"
-                )
+        self._refuse_columns(request.data)
         pieces = _opened(request.data, self.image_size)
         sample = pieces.sample()
         few = len(pieces) < SMALL
@@ -104,6 +99,16 @@ class StreamJourney(RowsJourney):
             "notes": list(notes),
             "split": "validation" if request.valid else "training" if few else "held-out",
         }
+
+    def _refuse_columns(self, data: str) -> None:
+        """Refuse what names columns that are not learnt from."""
+        for flag, value in (("--label", self.label), ("--drop", self.drop)):
+            if value is not None:
+                came, hint = (
+                    f"{flag} came for {data}, which is read from disk",
+                    f"leave {flag} out, or make the file smaller",
+                )
+                raise InputError(came, "data whose columns are all learnt from", hint)
 
     def _encoded(self, task: Task, pieces: Pieces, schema: Schema) -> tuple[Stored, str, list[str]]:
         """Return the encoded rows on disk, what they are (the file itself, or a copy), and what was passed over.

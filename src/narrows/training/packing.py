@@ -4,6 +4,7 @@ import hashlib
 import json
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors.torch import load, save
 from torch import Tensor
@@ -18,7 +19,7 @@ _DIGITS = 64  # of the checksum at the end
 def packed(tree: Any) -> bytes:
     """Return a tree as a safetensors file, its JSON text among the tensors, with the SHA-256 of all that at the end.
 
-    Tuples become lists; a tensor that is in two places is kept once.
+    Tuples become lists, numpy's numbers those of Python; a tensor that is in two places is kept once.
 
     Examples
     --------
@@ -35,6 +36,8 @@ def packed(tree: Any) -> bytes:
             return {_TENSOR: name}
         if isinstance(value, dict):
             return {key: plain(each) for key, each in value.items()}
+        if isinstance(value, np.generic):
+            return value.item()
         return [plain(each) for each in value] if isinstance(value, (list, tuple)) else value
 
     text = json.dumps(plain(tree)).encode()
