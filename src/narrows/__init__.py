@@ -39,8 +39,8 @@ _PLACES = {
         Pairs:data check:data read:data stored:data.stream
         ArtefactError:errors InputError:errors
         Estimator:estimator Problem:estimator
-        Bernoulli:likelihood Categorical:likelihood Gaussian:likelihood Laplace:likelihood
-        Mixed:likelihood Multinomial:likelihood Poisson:likelihood
+        Bernoulli:likelihood Categorical:likelihood ContinuousBernoulli:likelihood Gaussian:likelihood
+        Laplace:likelihood Mixed:likelihood Multinomial:likelihood Poisson:likelihood
         Model:model
         Conv:networks Dense:networks Dictionary:networks ItemItem:networks Linear:networks ResNet:networks
         Residual:networks Stack:networks UNet:networks

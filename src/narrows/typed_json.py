@@ -200,9 +200,8 @@ class _Reading:
 
     def _several(self, value: Any, origin: Any, inner: tuple[Any, ...], where: str) -> Any:
         """Return a list, or a tuple of any length or of a type for each place."""
-        if origin is tuple and isinstance(value, (list, tuple)) and getattr(inner[-1], "__unpacked__", False):
-            more = typing.get_args(inner[-1])[0]  # any number of these at the end
-            inner = (*inner[:-1], *(more for _ in value[len(inner) - 1 :]))
+        if origin is tuple and isinstance(value, (list, tuple)):
+            inner = _spread(inner, len(value))
         placed = origin is tuple and inner[-1] is not Ellipsis
         if not isinstance(value, (list, tuple)) or (placed and len(value) != len(inner)):
             raise _wrong(value, f"a list of {len(inner)}" if placed else "a list", where)
@@ -234,11 +233,23 @@ def typed(value: Any, kind: Any, where: str, sizes: Sizes | None = None, *, clos
     --------
     >>> typed([1, 2], tuple[int, ...], "card.json: shape")
     (1, 2)
+    >>> typed([1, 2, 3], tuple[int, *tuple[int, ...]], "card.json: shape"), typed([1], tuple[int, *tuple[int, ...]], "")
+    ((1, 2, 3), (1,))
     >>> typed({"a": [1, "x"]}, dict[str, list[int]], "card.json: sizes")
     Traceback (most recent call last):
     narrows.errors.ArtefactError: card.json: sizes.a[1] is 'x'. Accepted: an integer.
     """
     return _Reading(sizes or {}, closed).read(value, kind, where)
+
+
+def _spread(kinds: tuple[Any, ...], n: int) -> tuple[Any, ...]:
+    """Return the types of n places of a tuple, where the last is ``*tuple[kind, ...]``: any number of these."""
+    last = kinds[-1]
+    if typing.get_origin(last) is typing.Unpack:  # what reading the hints of a class makes of it
+        last = typing.get_args(last)[0]
+    elif not getattr(last, "__unpacked__", False):
+        return kinds
+    return (*kinds[:-1], *[typing.get_args(last)[0]] * (n - len(kinds) + 1))
 
 
 def _hints(kind: Any) -> dict[str, Any]:
