@@ -269,7 +269,7 @@ def test_a_value_of_anomalous_rows_only_is_named(tmp_path: Path, capsys: pytest.
     full.with_columns(sig=pl.col("y")).write_csv(tmp_path / "t.csv")
     assert main(f"fit anomaly {tmp_path}/t.csv --label y --epochs 2 -o {tmp_path}/run".split()) == 0
     said = capsys.readouterr().out
-    assert "'sig' was 0 in every row learnt from; 10 rows differ, which is not used" in said
+    assert "'sig' was 0 in every row learnt from; 10 rows differ, which is an anomaly" in said
     assert "not there at fit" not in said
 
 

@@ -121,4 +121,5 @@ def test_streams_of_every_kind(home: Path) -> None:
     assert ascii_only.returncode == 0, ascii_only.stderr
     assert ascii_only.stdout.isascii()
     odd = call("narrows check $'b\\xff.csv'", home, LC_ALL="C", PYTHONUTF8="0")
-    assert odd.returncode == 0, odd.stderr
+    assert (odd.returncode, odd.stderr.count(b"\n")) == (2, 1)
+    assert b"not UTF-8" in odd.stderr

@@ -192,9 +192,7 @@ def test_dimensions_are_sorted_by_their_effect():
     effects = np.array([0.2, 0.001, 0.5])
     figure = figures.traversal(DIGITS[:12].reshape(3, 4, 8, 8), np.linspace(-2, 2, 4), effects)
     assert names_of(figure.axes[0]) == ["z 3\n0.500 per unit", "z 1\n0.200 per unit", "z 2\n0.00100 per unit"]
-    assert title(figure) == (
-        "z 3 changes the output most, by 0.500 per unit; 1 of 3 dimensions by less than a tenth of that"
-    )
+    assert title(figure) == ("z 3 changes the output most, by 0.500 per unit; 1 of 3 by less than a tenth of that")
     other = figures.traversal(DIGITS[:12].reshape(3, 4, 8, 8), np.linspace(-2, 2, 4), effects, unit="deviation")
     assert names_of(other.axes[0])[0] == "z 3\n0.500 per deviation"
     assert title(other).startswith("z 3 changes the output most, by 0.500 per deviation")
@@ -332,8 +330,8 @@ def test_active_units_are_counted(rng):
     )
     never = (np.abs(sparse).max(axis=0) <= 0.2).sum()
     assert [text.get_text().split("\n")[2] for text in figure.axes[1].get_legend().get_texts()] == [
-        "0 of 20 units never",
-        f"{never} of 20 units never",
+        "0 of 20 units never here",
+        f"{never} of 20 units never here",
     ]
     heights = figure.axes[0].patches[1].get_data().values
     expected = np.histogram((np.abs(sparse) > 0.2).mean(axis=1), 40, (0, 1))[0] / 50

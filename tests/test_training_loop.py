@@ -119,7 +119,7 @@ def test_the_kept_weights_are_those_of_the_best_epoch(monkeypatch: pytest.Monkey
 
 
 def test_the_history_says_what_the_kept_weights_cost() -> None:
-    model = make(epochs=6, lr=0.02, validation=0.3).fit(X[:120])
+    model = make(epochs=12, lr=0.02, validation=0.3).fit(X[:120])
     order = np.random.RandomState(model.seed_).permutation(120)
     cost = evaluate(model.model_, Pairs(X[:120][np.sort(order[:36])]))["reconstruction"]
     losses = [entry["valid"]["reconstruction"] for entry in model.history_]

@@ -211,12 +211,19 @@ def _task(card: UseCard, family: Any, arrays: dict[str, Any], where: str) -> Any
     task.estimator_ = family
     for name, axes in task.arrays.items():
         shape, wanted = tuple(arrays[name].shape) if name in arrays else (), Numbers(*axes).shape(sizes)
-        if len(shape) != len(wanted) or any(n not in (-1, m) for n, m in zip(wanted, shape, strict=True)):
+        if not _alike(shape, wanted):
             came = f"{WEIGHTS} holds {OF_TASK}{name} of shape {shape}" if name in arrays else f"{name} is missing"
             raise ArtefactError(came, f"shape {wanted} (-1: any)", "the files of one fit")
     with refusing(f"{where}.fitted does not fit the model"):
         task.adopt_state(card["fitted"] | {name: values.numpy() for name, values in arrays.items()})
     return task
+
+
+def _alike(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    """Whether an array has the lengths that are wanted, -1 for any; pictures of one channel may lack its axis."""
+    if not shape or len(shape) == len(wanted):
+        return len(shape) == len(wanted) and all(n in (-1, m) for n, m in zip(wanted, shape, strict=True))
+    return wanted[0] in (-1, shape[0]) and [n for n in shape[1:] if n != 1] == [n for n in wanted[1:] if n != 1]
 
 
 @contextlib.contextmanager

@@ -97,7 +97,7 @@ def input_scale(model: Model, pairs: Pairs, seed: int) -> Scale:
         return scale
     if getattr(model.corruption, "cuts", False):
         scale.require_unit()
-    with seeded(seed):
+    with seeded(seed), torch.no_grad():
         return scale.noised(model.corruption(pairs.plain().batch(slice(0, at_once(*pairs.shapes[:2]))).x))
 
 

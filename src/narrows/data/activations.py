@@ -41,7 +41,7 @@ class Shard:
         found = np.asarray(self.values[index])
         if self.half:
             found = torch.from_numpy(found).view(torch.bfloat16).float().numpy()
-        found = found if found.dtype == np.float64 else found.astype(np.float32)
+        found = found if found.dtype == np.float64 else found.astype(np.float32, copy=False)
         if not (found.min(initial=0.0) >= -LARGEST and found.max(initial=0.0) <= LARGEST):  # nor is NaN
             wrong = ~(np.abs(found) <= LARGEST)
             at, column = divmod(int(wrong.argmax()), wrong.shape[1])
