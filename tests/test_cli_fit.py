@@ -84,9 +84,10 @@ def test_it_says_that_it_wins_on_a_curve(tmp_path: Path) -> None:
 def test_it_says_that_it_does_not_win_on_noise(tmp_path: Path) -> None:
     np.save(tmp_path / "noise.npy", np.random.default_rng(0).normal(size=(600, 8)))
     report = fit(f"fit reduce {tmp_path}/noise.npy --latent-dim 3 --epochs 30 --quiet", tmp_path / "run")
-    assert report["verdict"]["outcome"] in ("loses", "even")  # type: ignore[index]
-    assert re.match("The autoencoder (loses to|is level with) PCA", report["verdict"]["text"])  # type: ignore[index]
-    assert re.search("<h1>The autoencoder (loses to|is level with) PCA", (tmp_path / "run/report.html").read_text())
+    assert report["verdict"]["outcome"] in ("loses", "even", "unclear")  # type: ignore[index]
+    words = "The autoencoder (loses to|is level with|cannot be told from) PCA"
+    assert re.match(words, report["verdict"]["text"])  # type: ignore[index]
+    assert re.search(f"<h1>{words}", (tmp_path / "run/report.html").read_text())
 
 
 def test_a_mixed_table_comes_back_in_its_own_units_and_types(tmp_path: Path) -> None:

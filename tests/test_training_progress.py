@@ -70,7 +70,7 @@ def test_history_is_a_table(tmp_path: Path) -> None:
     write_history(tmp_path / "history.csv", history)
     lines = (tmp_path / "history.csv").read_text().splitlines()
     terms, errors = "train_reconstruction,train_kl,valid_reconstruction,valid_kl", "mean_squared_error"
-    assert lines[0] == f"epoch,{terms},train_{errors},valid_{errors},rows_per_second,seconds,lr"
+    assert lines[0] == f"epoch,{terms},{errors}_train,{errors}_valid,rows_per_second,seconds,lr"
     assert len(lines) == 4
     write_history(tmp_path / "history.csv", [])
     assert (tmp_path / "history.csv").read_text().strip() == "epoch"
@@ -120,7 +120,7 @@ def test_a_history_of_before_the_errors_is_shown_and_written(tmp_path: Path) -> 
     figures.loss_curves(old)
     write_history(tmp_path / "history.csv", [*old[:1], *model.history_[1:]])
     rows = list(csv.DictReader((tmp_path / "history.csv").read_text().splitlines()))
-    assert [row["valid_mean_squared_error"] == "" for row in rows] == [True, False, False]
+    assert [row["mean_squared_error_valid"] == "" for row in rows] == [True, False, False]
     model.history_ = old
     model.save(tmp_path / "run")
     assert load(tmp_path / "run").history_ == old

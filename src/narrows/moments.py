@@ -1,10 +1,14 @@
 """Means, variances and medians over rows that count as often as their weights say, and signs of axes."""
 
+import math
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
 __all__ = ["mean", "median", "upright", "variance"]
 
+_BLOCK = 1 << 20  # values that are summed together
 _ROUNDED = 1e-6  # by which a half may be missed where weights are fractions in single precision
 
 
@@ -12,21 +16,14 @@ def mean(rows: Tensor, weight: Tensor | None = None) -> Tensor:
     """Return the mean of ``rows`` (n, ...), each of which counts ``weight`` (n,) times, in their own type.
 
     Weights of the shape of the rows are those of every value; where they are all 0 the mean is 0. Sums are in float64,
-    so that equal weights and none give the same to the last digit.
+    block by block, so that equal weights and none give the same but for rounding.
 
     Examples
     --------
     >>> mean(torch.tensor([[0.0], [4.0]]), torch.tensor([3.0, 1.0])).tolist()
     [1.0]
     """
-    if weight is None:
-        return rows.mean(0, dtype=torch.float64).to(rows.dtype)
-    if weight.ndim > 1:
-        sums = weight.double().sum(0).clamp_min(torch.finfo(torch.float64).tiny)
-        return ((rows.double() * weight.double()).sum(0) / sums).to(rows.dtype)
-    share = weight.double() / weight.double().sum()
-    total: Tensor = torch.tensordot(share, rows.double(), 1)
-    return total.to(rows.dtype)
+    return _mean(rows, weight, lambda block: block).to(rows.dtype)
 
 
 def variance(rows: Tensor, weight: Tensor | None = None) -> Tensor:
@@ -37,8 +34,21 @@ def variance(rows: Tensor, weight: Tensor | None = None) -> Tensor:
     >>> variance(torch.tensor([[0.0], [4.0]]), torch.tensor([3.0, 1.0])).tolist()
     [3.0]
     """
-    rows = rows.double()
-    return rows.var(0, correction=0) if weight is None else mean((rows - mean(rows, weight)).square(), weight)
+    centre = _mean(rows, weight, lambda block: block)
+    return _mean(rows, weight, lambda block: (block - centre).square())
+
+
+def _mean(rows: Tensor, weight: Tensor | None, function: Callable[[Tensor], Tensor]) -> Tensor:
+    """Return the mean of a function of blocks of rows, in float64."""
+    step = max(1, _BLOCK // max(1, math.prod(rows.shape[1:])))
+    total, counts = rows.new_zeros(rows.shape[1:], dtype=torch.float64), rows.new_zeros((), dtype=torch.float64)
+    for start in range(0, len(rows), step):
+        values = function(rows[start : start + step].double())
+        often = torch.ones(1) if weight is None else weight[start : start + step]
+        often = often.to(values).reshape(often.shape + (1,) * (values.ndim - often.ndim))
+        total += (values * often).sum(0)
+        counts = counts + often.expand(len(values), *often.shape[1:]).sum(0)
+    return total / counts.clamp_min(torch.finfo(torch.float64).tiny)
 
 
 def median(rows: Tensor, weight: Tensor | None = None) -> Tensor:

@@ -131,7 +131,9 @@ class Activations(Pairs):
         """Return the rows at these positions."""
         places = np.arange(len(self))[rows] if isinstance(rows, slice) else rows.numpy()
         values = self.rows(places)
-        x = torch.from_numpy((values - self.shift.astype(values.dtype)) / values.dtype.type(self.scale)).to(self.dtype)
+        values = values - self.shift.astype(values.dtype)
+        values /= values.dtype.type(self.scale)
+        x = torch.from_numpy(values).to(self.dtype)
         return Batch(x, x)
 
     def require_finite(self) -> None:
@@ -168,5 +170,7 @@ class Activations(Pairs):
             digest.update(repr((shard.name, shard.values.shape, str(shard.values.dtype))).encode())
         if self.index is not None:
             digest.update(np.ascontiguousarray(self.index).data)
-        digest.update(np.ascontiguousarray(self.rows(self.spread(4096))).data)
+        places = self.spread(4096)
+        for start in range(0, len(places), _READ):
+            digest.update(np.ascontiguousarray(self.rows(places[start : start + _READ])).data)
         return digest.hexdigest()

@@ -80,9 +80,7 @@ class FeatureDictionary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task,
         rows = X if isinstance(X, Activations) else Activations.of_array(flat(checked_rows(model, X, reset=True)))
         if self.estimator is None:
             model.set_params(**self.suited((rows.width,)))
-        some = rows.rows(rows.spread(min(_SAMPLE, _BYTES // (8 * rows.width)))).astype(np.float64)
-        self.shift_ = some.mean(0)
-        self.scale_ = float(np.sqrt(np.square(some - self.shift_).mean())) or 1.0
+        self.shift_, self.scale_ = _moments(rows)
         model.fit_pairs(rows.scaled(self.shift_, self.scale_))
         _require_dictionary(model)
         model.n_features_in_, model.rows_axes_ = rows.width, 2
@@ -213,6 +211,14 @@ class FeatureDictionary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task,
 
     def _scale(self, rows: Activations) -> np.floating[Any]:
         return np.float64(self.scale_) if rows.dtype == torch.float64 else np.float32(self.scale_)
+
+
+def _moments(rows: Activations) -> tuple[np.ndarray, float]:
+    """Return the mean of some rows, (d,), and the deviation of all their values around it."""
+    some = rows.rows(rows.spread(min(_SAMPLE, _BYTES // (8 * rows.width)))).astype(np.float64)
+    mean = some.mean(0)
+    some -= mean
+    return mean, float(np.sqrt(np.square(some).mean())) or 1.0
 
 
 def _require_dictionary(model: Estimator) -> None:

@@ -115,7 +115,7 @@ def write_history(path: "str | Path", history: list[dict[str, Any]]) -> None:
             **{f"train_{name}": value for name, value in epoch["train"].items()},
             **{f"valid_{name}": value for name, value in epoch["valid"].items()},
             **{
-                f"{part}_{name.replace(' ', '_')}": value
+                f"{name.replace(' ', '_')}_{part}": value  # no term of the loss
                 for part, errors in epoch.get("errors", {}).items()
                 for name, value in errors.items()
             },
