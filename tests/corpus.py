@@ -20,8 +20,8 @@ from corpus_binary import (
     safetensors_files,
     sparse_files,
 )
+from corpus_case import CANARY, Case
 from corpus_pictures import picture, pictures
-from fuzz import CANARY, Case
 
 QUICK = ("--epochs", "1", "--quiet", "-o")
 CHECK, REDUCE = ("check", "DATA"), ("fit", "reduce", "DATA", *QUICK, "OUT")

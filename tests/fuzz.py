@@ -19,17 +19,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from corpus_case import CANARY, Case
+
 CORPORA = ("corpus", "corpus_artefacts", "corpus_commands")
 SECONDS, BYTES = 60.0, 1_000_000_000
-CANARY = "canary"  # the file that code hidden in a case would write
-
-
-class Case(NamedTuple):
-    """One call of the command: what it is called here, its words, and the folder that it runs in."""
-
-    name: str
-    argv: tuple[str, ...]
-    cwd: Path
 
 
 class Outcome(NamedTuple):
@@ -78,7 +71,7 @@ def made(corpus: str, folder: Path) -> list[Case]:
         code = 1
         try:
             cases = importlib.import_module(corpus).cases(folder)
-            listing.write_text(json.dumps([(case.name, case.argv, str(case.cwd)) for case in cases]))
+            listing.write_text(json.dumps([(case.name, case.argv, str(case.cwd), dict(case.env)) for case in cases]))
             code = 0
         finally:
             os._exit(code)
@@ -86,7 +79,7 @@ def made(corpus: str, folder: Path) -> list[Case]:
         raise RuntimeError(f"{corpus} could not be written")
     held = json.loads(listing.read_text())
     listing.unlink()
-    return [Case(name, tuple(argv), Path(cwd)) for name, argv, cwd in held]
+    return [Case(name, tuple(argv), Path(cwd), env) for name, argv, cwd, env in held]
 
 
 def run(case: Case) -> Outcome:
@@ -119,6 +112,7 @@ def _child(case: Case, words: int) -> None:
     code = 70
     try:
         os.chdir(case.cwd)
+        os.environ.update(case.env)
         code = importlib.import_module("narrows.cli").main(list(case.argv))
     except BaseException:  # noqa: BLE001 - what the command lets through is a finding
         import traceback
