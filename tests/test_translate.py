@@ -106,12 +106,14 @@ def test_it_says_that_it_wins_and_that_it_loses(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     for part in ("A", "B", "C"):
         (tmp_path / part).mkdir()
-    for i in range(10):
+    for i in range(16):
         colour, edges = pair(rng, 48, 48)
         for part, picture in (("A", colour), ("B", edges), ("C", colour)):
             Image.fromarray(picture).save(tmp_path / part / f"{i}.png")
     words = ["--network", "unet:8,16", "--latent-dim", "32", "--epochs", "60", "--batch-size", "2", "--quiet"]
-    wins = run(["fit", "translate", f"{tmp_path}/A", f"{tmp_path}/B", *words], tmp_path / "wins")["verdict"]
+    wins = run(["fit", "translate", f"{tmp_path}/A", f"{tmp_path}/B", *words, "--held-out", "0.3"], tmp_path / "wins")[
+        "verdict"
+    ]
     assert wins["outcome"] == "wins"
     loses = run(["fit", "translate", f"{tmp_path}/A", f"{tmp_path}/C", *words, "--epochs", "3"], tmp_path / "loses")
     assert loses["verdict"]["outcome"] == "loses"
