@@ -24,7 +24,7 @@ from narrows.tasks.anomaly_evidence import evaluation
 from narrows.tasks.anomaly_rows import Explanation, moments, ordinary_rows, remoteness, standardised
 from narrows.tasks.base import Evaluation, Rows, Task, unit
 from narrows.training.seeds import drawn
-from narrows.typed_json import Natural, Numbers
+from narrows.typed_json import Natural, Numbers, Range
 
 __all__ = ["AnomalyDetector", "Explanation"]
 
@@ -39,14 +39,14 @@ class State(TypedDict):
     mean_: float | Annotated[Any, Numbers("row")]
     scale_: float | Annotated[Any, Numbers("row")]
     constant_: NotRequired[Constants]
-    move_: NotRequired[float]
+    move_: NotRequired[Annotated[float, Range(0, 1e150)]]
     calibration_: Annotated[Any, Numbers(-1)]
     input_scale_: NotRequired[Scale | None]
     contaminated_: NotRequired[float]
     n_labelled_: Natural
     n_set_aside_: Natural
     n_apart_: NotRequired[Natural]
-    share_apart_: NotRequired[float]
+    share_apart_: NotRequired[Annotated[float, Range(0, 1)]]
     seed_: Natural
     n_features_in_: Natural
     feature_names_in_: NotRequired[list[str]]
