@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -146,7 +147,7 @@ class Comparison:
         size = abs(self.theirs)
         return min(size, 1 - size) if self.better == "higher" and 0 < self.theirs < 1 else size
 
-    @property
+    @cached_property
     def doubt(self) -> Doubt:
         """Why the rows cannot tell which is better; empty where they can."""
         if any(len(sample) < _LEAST for sample in self.samples):
@@ -178,7 +179,7 @@ class Comparison:
         error, freedom = self._error
         return self._quantile(freedom) * error if error else 0.0
 
-    @property
+    @cached_property
     def _error(self) -> tuple[float, float]:
         """The standard error of the difference, and its degrees of freedom (Welch 1947; Satterthwaite 1946)."""
         if self.spread is not None:
@@ -201,8 +202,8 @@ class Comparison:
         statistics = [self.gap / error]
         if len(self.samples) == 1 and self.spread is None:
             sample = self.samples[0]
-            ratio, root = self.gap / sample.std(ddof=1), math.sqrt(len(sample))
-            skew = float(((sample - sample.mean()) ** 3).mean() / sample.std(ddof=1) ** 3)
+            deviation, root = sample.std(ddof=1), math.sqrt(len(sample))
+            ratio, skew = self.gap / deviation, float(((sample - sample.mean()) ** 3).mean() / deviation**3)
             statistics.append(root * (ratio + skew * ratio**2 / 3 + skew**2 * ratio**3 / 27) + skew / (6 * root))
         return all(abs(statistic) > limit for statistic in statistics)
 
