@@ -133,6 +133,12 @@ def sets(n: int, draw: Draw) -> Comparison:
     return compare_kernel_distances(ours, theirs, real, 1.5)
 
 
+def distant(n: int, draw: Draw) -> Comparison:
+    """Two sets as far from real rows, on either side."""
+    ours, theirs, real = (draw.normal(place, size=(n, 3)) for place in (-1.0, 1.0, 0.0))
+    return compare_kernel_distances(ours, theirs, real, 1.5)
+
+
 KINDS = (
     Kind("squared errors", "reduce, denoise, upscale", "rows or pictures", errors),
     Kind("squared errors, heavy tails", "reduce, denoise, upscale", "rows or pictures", heavy),
@@ -147,7 +153,8 @@ KINDS = (
     Kind("area under the ROC curve of steps", "anomaly in series", "intervals", series),
     Kind("Dice of all pixels", "segment", "pictures", masks),
     Kind("absolute error of all values", "translate", "pictures", pictures),
-    Kind("kernel distance", "generate", "rows", sets),
+    Kind("kernel distance of perfect samplers", "generate", "rows", sets),
+    Kind("kernel distance of samplers that are off", "generate", "rows", distant),
 )
 
 

@@ -6,7 +6,7 @@ import scipy.linalg
 
 from narrows.baselines import PCASampler
 from narrows.fitted.mixture import CodeMixture
-from narrows.metrics import Features, frechet_distance, kernel_distance, kernel_rows
+from narrows.metrics import Features, compare_kernel_distances, frechet_distance, kernel_distance, kernel_rows
 
 DRAW = np.random.default_rng(0)
 
@@ -40,6 +40,26 @@ def test_kernel_distance_of_gaussians_is_the_closed_form() -> None:
     expected = 2 * w / np.sqrt(total) * (1 - np.exp(-(m**2) / (2 * total)))
     found = [kernel_distance(s * DRAW.normal(size=(500, 1)), m + s * DRAW.normal(size=(500, 1)), w) for _ in range(20)]
     assert np.mean(found) == pytest.approx(expected, abs=3 * np.std(found) / np.sqrt(20))
+
+
+def test_pairs_of_rows_are_the_noise_of_equal_samplers() -> None:
+    draw = np.random.default_rng(0)
+    sets = ([draw.normal(size=(n, 2)) for n in (9, 12, 15)] for _ in range(1500))
+    compared = [compare_kernel_distances(*rows, 1.2) for rows in sets]
+    twice = np.mean([each.counted_twice for each in compared])
+    single = np.mean([sum(part.var(ddof=1) / len(part) for part in each.samples) for each in compared])
+    noise = np.var([each.gap for each in compared])  # known to 1 / sqrt(750): 3.7 %
+    assert twice == pytest.approx(noise, rel=0.11)
+    assert single == pytest.approx(2 * noise, rel=0.11)
+
+
+def test_rows_are_the_noise_of_samplers_that_are_off() -> None:
+    draw = np.random.default_rng(1)
+    places = ((-1.0, 60), (1.0, 80), (0.0, 50))
+    compared = [compare_kernel_distances(*(draw.normal(m, size=(n, 2)) for m, n in places), 1.2) for _ in range(600)]
+    noise = np.var([each.gap for each in compared])
+    assert np.mean([(each.margin / 2.02) ** 2 for each in compared]) == pytest.approx(noise, rel=0.17)
+    assert np.mean([each.outcome.value in ("wins", "loses") for each in compared]) <= 0.045 + 3 * 0.0085
 
 
 def test_features_tell_pictures_and_rows_apart() -> None:

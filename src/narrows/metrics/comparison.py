@@ -62,6 +62,8 @@ class Comparison:
         is not known.
     spread : Spread, optional
         The standard error of the difference, where the units of the sample are not independent.
+    counted_twice : float
+        The part of the difference's variance that the samples count twice, as every pair of units counts for both.
     absolute : bool
         The measure has no zero to count shares from, as nats have none.
 
@@ -79,6 +81,7 @@ class Comparison:
     better: Better
     samples: tuple[Floats, ...] = ()
     spread: Spread | None = None
+    counted_twice: float = 0.0
     absolute: bool = False
 
     def __post_init__(self) -> None:
@@ -123,11 +126,20 @@ class Comparison:
 
     @classmethod
     def of_samples(
-        cls, ours: float, theirs: float, better: Better, *samples: ArrayLike, absolute: bool = False
+        cls,
+        ours: float,
+        theirs: float,
+        better: Better,
+        *samples: ArrayLike,
+        counted_twice: float = 0.0,
+        absolute: bool = False,
     ) -> Self:
         """Compare a statistic of independent samples, by what every unit of each adds to the difference."""
         parts = tuple(np.asarray(sample, np.float64).ravel() for sample in samples)
-        return cls(ours=float(ours), theirs=float(theirs), better=better, samples=parts, absolute=absolute)
+        values, doubled = (float(ours), float(theirs)), float(counted_twice)
+        return cls(
+            ours=values[0], theirs=values[1], better=better, samples=parts, counted_twice=doubled, absolute=absolute
+        )
 
     @property
     def gap(self) -> float:
@@ -185,7 +197,8 @@ class Comparison:
         if self.spread is not None:
             return self.spread.error, self.spread.freedom
         variances = np.array([sample.var(ddof=1) / len(sample) for sample in self.samples])
-        total, parts = variances.sum(), np.array([len(sample) - 1 for sample in self.samples])
+        parts = np.array([len(sample) - 1 for sample in self.samples])
+        total = max(variances.sum() - self.counted_twice, self.counted_twice)
         return math.sqrt(total), float(total**2 / (variances**2 / parts).sum()) if total else math.inf
 
     @property
