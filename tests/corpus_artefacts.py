@@ -178,7 +178,7 @@ def chosen_entries() -> Iterator[tuple[str, str, Damage]]:
     types += ("Datetime[us,../../x]", "Decimal[99,1]", "List[Int8]", "Object", "scan_csv[/dev/zero]", "Int8[1]")
     for name in types:
         yield "reduce", f"type {name}", changed("model.json", (*column, "dtype"), put(name))
-    for module in ("os:system", "subprocess:Popen", "builtins:eval", "narrows.parts:Part", "posix:system"):
+    for module in ("os:system", "subprocess:Popen", "builtins:eval", "narrows.parts:Part", "posix:system", "system"):
         part = {"part": module, "kind": "network", "fields": {"command": f"touch {CANARY}"}}
         for at in (("family", "likelihood"), ("family", "params", "network"), ("family", "params", "penalties")):
             yield "reduce", f"{module} as {at[-1]}", changed("model.json", at, put(part))

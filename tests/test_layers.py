@@ -12,7 +12,8 @@ import narrows
 ROOT = Path(narrows.__file__).parent
 
 LAYERS = [
-    "params grammar parts typed_json model_card schedule errors files lock moments resize base_measure _version",
+    "params grammar parts old_addresses typed_json model_card schedule errors files lock moments resize base_measure "
+    "_version",
     "likelihood corruption penalties bottlenecks networks",
     "model data",
     "training",

@@ -348,6 +348,7 @@ def test_numpy_numbers_become_numbers_in_json():
             r"'somewhere.noise:Hail', which is not imported.*Try: import somewhere.noise.",
         ),
         ({"part": "os:system"}, "not imported"),
+        ({"part": "hail"}, r"the corruption 'hail', which is not imported.*Try: import the module that defines it."),
         ({"kind": "network"}, "not imported"),
     ],
 )
@@ -368,14 +369,16 @@ def test_a_part_from_outside_is_found_when_registered_or_installed(monkeypatch):
     try:
         assert as_part("corruption", "hail:0.25") == Hail(0.25)
         stored = part_json(Hail(0.25))
+        assert stored == {"kind": "corruption", "part": "hail", "fields": {"plain_default": 0.25}}
         assert part_from_json(stored) == Hail(0.25)
+        assert part_from_json({**stored, "part": f"{Hail.__module__}:{Hail.__qualname__}"}) == Hail(0.25)  # format 1
 
         del PARTS["corruption"]["hail"]
         with pytest.raises(ArtefactError, match="not imported"):
             part_from_json(stored)
 
         class Entry:
-            name, value = "hail", stored["part"]
+            name, value = "hail", "somewhere.noise:Hail"
 
             @staticmethod
             def load():
@@ -383,6 +386,7 @@ def test_a_part_from_outside_is_found_when_registered_or_installed(monkeypatch):
 
         monkeypatch.setattr(parts_module, "entry_points", lambda group: [Entry] if group == "narrows.parts" else [])
         assert part_from_json(stored) == Hail(0.25)
+        assert part_from_json({**stored, "part": Entry.value}) == Hail(0.25)  # as format 1 has it
         assert as_part("corruption", "hail") == Hail()
 
         broken = EntryPoint("hail", "no_such_module:Hail", "narrows.parts")

@@ -14,7 +14,7 @@ from narrows.typed_json import Natural, Range, Scalar, parsed, typed
 
 __all__ = ["CARD", "FORMAT", "WEIGHTS", "Card", "Entry", "Fitted", "digest", "file_bytes", "plain", "read_card"]
 
-FORMAT = 1
+FORMAT = 2  # 1 named parts by their module (old_addresses)
 CARD, WEIGHTS = "model.json", "model.safetensors"
 LONGEST = 2**29  # bytes of a card; one of a million users has a tenth of that
 _ODD = "not finite"  # marks a number that JSON does not have

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, TypeVar, cast, dataclass_transform
 
 from narrows.errors import ArtefactError, InputError
 from narrows.grammar import read_fields, read_value, usage, write_value
+from narrows.old_addresses import OLD_ADDRESSES
 from narrows.params import check_params, claim
 
 __all__ = ["PARTS", "Part", "as_part", "as_parts", "part", "part_from_json", "part_json", "read_value"]
@@ -114,10 +115,10 @@ def as_parts(kind: str, value: Any) -> tuple[Any, ...]:
 
 
 def part_json(value: Any) -> Any:
-    """Return the JSON form of a parameter: parts name their class, tuples become lists."""
+    """Return the JSON form of a parameter: parts say their kind and name, tuples become lists."""
     if isinstance(value, Part):
         own = {spec.name: part_json(getattr(value, spec.name)) for spec in fields(value)}
-        return {"part": _where(type(value)), "kind": value.kind, "fields": own}
+        return {"kind": value.kind, "part": value.name, "fields": own}
     if isinstance(value, (tuple, list)):
         return [part_json(each) for each in value]
     if getattr(value, "ndim", None) == 0:  # a numpy scalar
@@ -133,11 +134,11 @@ def part_from_json(value: Any) -> Any:
         return tuple(part_from_json(each) for each in value)
     if not isinstance(value, dict):
         return value
-    where, own = str(value.get("part")), value.get("fields")
-    cls = _named(str(value.get("kind")), where)
+    kind, name, own = str(value.get("kind")), str(value.get("part")), value.get("fields")
+    cls = _saved(kind, name)
     known = [spec.name for spec in fields(cls)]
     if not isinstance(own, dict) or set(value) != {"part", "kind", "fields"} or not set(own) <= set(known):
-        raise ArtefactError(f"The part {where!r} has other fields here ({own!r})", ", ".join(known) or "no fields")
+        raise ArtefactError(f"The {kind} {name!r} has other fields here ({own!r})", ", ".join(known) or "no fields")
     try:
         return cls(**{name: part_from_json(each) for name, each in own.items()})
     except ArtefactError:
@@ -146,19 +147,24 @@ def part_from_json(value: Any) -> Any:
         raise ArtefactError(error.came, error.accepted, error.hint) from None
 
 
-def _where(cls: type[Any]) -> str:
-    return f"{cls.__module__}:{cls.__qualname__}"
+def _saved(kind: str, name: str) -> type[Part]:
+    """Return the part of a saved model if it is registered, or installed under the entry-point group.
 
-
-def _named(kind: str, where: str) -> type[Part]:
-    """Return the part ``module:Class`` if it is registered, or installed under the entry-point group."""
-    known = {_where(cls): cls for cls in PARTS.get(kind, {}).values()}
-    cls = known.get(where) or _installed(kind, lambda entry: entry.value == where)
+    Format 1 names it by ``module:Class``.
+    """
+    registered = PARTS.get(kind, {})
+    module, _, of_format_1 = name.partition(":")
+    if of_format_1:
+        own = (cls for cls in registered.values() if f"{cls.__module__}:{cls.__qualname__}" == name)
+        cls = registered.get(OLD_ADDRESSES.get(name, "")) or next(own, None)
+        cls = cls or _installed(kind, lambda entry: entry.value == name)
+    else:
+        cls = registered.get(name) or _installed(kind, lambda entry: entry.name == name)
     if cls is None:
         raise ArtefactError(
-            f"This model uses the part {where!r}, which is not imported",
+            f"This model uses the {kind} {name!r}, which is not imported",
             f"parts that are imported, or installed under the entry-point group {GROUP!r}",
-            f"import {where.partition(':')[0]}",
+            f"import {module}" if of_format_1 else "import the module that defines it",
         )
     return cls
 
