@@ -168,13 +168,14 @@ def share(kind: Kind, n: int, draws: int, seed: int = 0) -> float:
 def main() -> int:
     """Print the table, keep it, and return 1 where a share is above the limit."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("kinds", nargs="*", metavar="KIND", help="begin the names of the kinds to draw; none: all")
     parser.add_argument("--draws", type=int, default=4000, help="how often two equal methods are drawn")
     parser.add_argument("--quick", action="store_true", help="200 draws: shows that it runs")
     parser.add_argument("--results", type=Path, default=common.RESULTS, help="folder of the JSON files")
     args = parser.parse_args()
     draws, worst = 200 if args.quick else args.draws, 0.0
     print(f"{'winners named, in per cent':44}" + "".join(f"{n:>6}" for n in SIZES))
-    for kind in KINDS:
+    for kind in (kind for kind in KINDS if kind.name.startswith(tuple(args.kinds or ("",)))):
         shares = {n: share(kind, n, draws) for n in SIZES}
         worst = max(worst, *shares.values())
         print(f"{kind.name:44}" + "".join(f"{100 * value:6.1f}" for value in shares.values()), f" {kind.unit}")

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from narrows.cli import main
-from narrows.cli.fields import table
 from narrows.cli.flags import field_table
+from narrows.declarations import declarations
 from narrows.params import FAMILIES, TASKS
 
 HEAVY = ("torch", "sklearn", "polars", "numpy", "scipy", "PIL", "matplotlib", "rich")
@@ -44,8 +44,9 @@ def test_python_m_narrows_is_the_command() -> None:
     assert done.stdout.startswith("narrows ")
 
 
-def test_the_file_of_flags_is_fresh() -> None:
-    assert field_table() == table(), "run: python -m narrows.cli.fields"
+def test_what_is_written_from_the_declarations_is_fresh() -> None:
+    for path, text in declarations().items():
+        assert path.read_text(encoding="utf-8") == text, f"{path}: run python -m narrows.declarations"
 
 
 def test_no_flag_collides() -> None:

@@ -12,8 +12,8 @@ import narrows
 ROOT = Path(narrows.__file__).parent
 
 LAYERS = [
-    "params grammar parts old_addresses typed_json model_card schedule errors files lock moments resize base_measure "
-    "_version",
+    "params grammar parts discovery old_addresses typed_json model_card schedule errors files "
+    "lock moments resize base_measure _version",
     "likelihood corruption penalties bottlenecks networks",
     "model data",
     "training",
@@ -22,7 +22,7 @@ LAYERS = [
     "tasks baselines metrics code_size",
     "journeys",
     "report recipes export selftest testing",
-    "serve cli app __main__",
+    "serve cli app declarations __main__",
 ]
 LAYER = {name: level for level, names in enumerate(LAYERS) for name in names.split()}
 

@@ -1,9 +1,11 @@
-"""Narrows: the autoencoder toolkit. Names are imported when they are first used."""
+"""Narrows: the autoencoder toolkit. Names, which ``__init__.pyi`` lists, are imported when they are first used."""
 
 import os
 import sys
 from importlib import import_module
 from typing import Any
+
+import lazy_loader
 
 from narrows._version import __version__ as __version__
 
@@ -12,57 +14,12 @@ if "torch" not in sys.modules:
     # threads that never spin make it twice as slow on a quiet machine. torch reads this when it is loaded.
     os.environ.setdefault("GOMP_SPINCOUNT", "5000")
 
-_PLACES = {
-    "families": """
-        AdversarialAutoEncoder:adversarial AutoEncoder:autoencoder ConditionalVAE:conditional_vae
-        ContractiveAutoEncoder:contractive DenoisingAutoEncoder:denoising LinearAutoEncoder:linear
-        LinearRecommender:linear_recommender SparseAutoEncoder:sparse StackedAutoEncoder:stacked VAE:vae VQVAE:vqvae
-        WassersteinAutoEncoder:wasserstein
-    """,
-    "tasks": """
-        AnomalyDetector:anomaly
-        CodeClassifier:classify
-        Denoiser:denoise
-        DensityEstimator:density
-        FeatureDictionary:sparse
-        Generator:generate
-        Recommender:recommend
-        Reducer:reduce
-        Segmenter:segment
-        Translator:translate
-        Upscaler:upscale
-    """,
-    "": """
-        Blur:corruption Downscale:corruption GaussianNoise:corruption Grey:corruption Jpeg:corruption
-        Mask:corruption Patches:corruption PoissonNoise:corruption SaltPepper:corruption Swap:corruption
-        Warp:corruption
-        Pairs:data check:data read:data stored:data.stream
-        ArtefactError:errors InputError:errors
-        Estimator:estimator Problem:estimator
-        Bernoulli:likelihood Categorical:likelihood ContinuousBernoulli:likelihood Gaussian:likelihood
-        Laplace:likelihood Mixed:likelihood Multinomial:likelihood Poisson:likelihood
-        Model:model
-        Conv:networks Dense:networks Dictionary:networks ItemItem:networks Linear:networks ResNet:networks
-        Residual:networks Stack:networks UNet:networks
-        AuxK:penalties Contractive:penalties Critic:penalties Dice:penalties Edges:penalties
-        KLSparsity:penalties L1:penalties Neighbours:penalties Orthogonal:penalties
-        Cosine:schedule Ramp:schedule
-        train:training
-    """,
-}
-_HOME = {
-    name: ".".join(filter(None, ("narrows", folder, module)))
-    for folder, text in _PLACES.items()
-    for name, _, module in (word.partition(":") for word in text.split())
-}
-
-__all__ = sorted([*_HOME, "__version__", "load", "report"])
+_get, _dir, _names = lazy_loader.attach_stub(__name__, __file__)
+__all__ = sorted({*_names, "load", "report"})
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'narrows' has no attribute {name!r}")
-    return getattr(import_module(_HOME[name]), name)
+    return _get(name)
 
 
 def __dir__() -> list[str]:

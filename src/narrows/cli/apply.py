@@ -10,6 +10,7 @@ from narrows.artefact import load
 from narrows.cli.claim import opened
 from narrows.cli.flags import Options
 from narrows.cli.folder import tidy
+from narrows.discovery import USES_PACKAGES
 from narrows.errors import ArtefactError, InputError
 from narrows.files import write_text
 from narrows.journeys.base import Journey, Request, journey_from_card
@@ -25,7 +26,7 @@ _OWNERS = {"history": "recommend", "decode": "reduce", "second": "sparse"}  # th
 
 def apply(options: Options) -> int:
     """Write the task's outputs for new data, as the run reads its data."""
-    for package in ("families", "tasks", "journeys"):
+    for package in USES_PACKAGES:
         import_module(f"narrows.{package}")
     run, out = Path(options.run), Path(options.output)
     holds = out.is_dir() and any(path.name != LOCK for path in out.iterdir())

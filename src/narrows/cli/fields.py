@@ -1,26 +1,23 @@
-"""Writes ``fields.json``: what the flags of every task and family are, so that ``--help`` imports nothing heavy.
-
-``python -m narrows.cli.fields`` writes it again; a test holds it to the code.
-"""
+"""What ``fields.json`` holds: the flags of every task and family, so that ``--help`` imports nothing heavy."""
 
 import json
 import typing
 from dataclasses import fields
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
-from narrows.journeys.base import JOURNEYS
+from narrows.discovery import USES_PACKAGES
+from narrows.journeys.base import journeys_of
 from narrows.params import FAMILIES, TASKS, declared
 
-__all__ = ["table"]
+__all__ = ["table", "written"]
 
 HIDDEN = {"estimator", "prefit", "checkpoint", "tune_checkpoint", "weights", "verbose", "warm_start"}
 
 
 def table() -> dict[str, Any]:
     """Return the fields of every task and family as JSON values."""
-    for package in ("families", "tasks", "journeys"):
+    for package in USES_PACKAGES:
         import_module(f"narrows.{package}")
     return {
         "tasks": {name: _task(cls) for name, cls in sorted(TASKS.items())},
@@ -34,7 +31,8 @@ def _task(cls: Any) -> dict[str, Any]:
         f.name: _text(getattr(default, f.name)) for f in fields(default) if getattr(default, f.name) != f.default
     }
     card = {"summary": cls.summary, "family": type(default).name, "defaults": changed, "fields": _cards(cls)}
-    serving = [journey for journey in JOURNEYS.values() if cls.name in journey.serves]
+    *special, general = journeys_of(cls)  # help begins with what reads most kinds of data
+    serving = [general, *special]
     reading = {each["name"]: each for journey in serving for each in _cards(journey)}
     kinds = (" ".join((journey.__doc__ or "").partition(".\n")[0].split()) for journey in serving)
     return {**card, "data": "; ".join(kinds), "reading": list(reading.values())}
@@ -70,6 +68,6 @@ def _metavar(kind: Any) -> str:
     return next((names[part] for part in parts if part in names), "TEXT")
 
 
-if __name__ == "__main__":
-    path = Path(__file__).with_name("fields.json")
-    path.write_text(json.dumps(table(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+def written() -> str:
+    """Return the text of ``fields.json``."""
+    return json.dumps(table(), indent=1, ensure_ascii=False) + "\n"

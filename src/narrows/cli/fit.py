@@ -16,9 +16,10 @@ from narrows.cli.flags import Options
 from narrows.cli.folder import clear, finished
 from narrows.cli.identity import identity
 from narrows.cli.speech import flag, spoken
+from narrows.discovery import USES_PACKAGES
 from narrows.errors import ArtefactError, InputError
 from narrows.files import ENCODED
-from narrows.journeys.base import JOURNEYS, Journey, Request, Say, journey_card, journey_for, journey_from_card
+from narrows.journeys.base import Journey, Request, Say, journey_card, journey_for, journey_from_card, journeys_of
 from narrows.params import FAMILIES, TASKS, declared
 from narrows.parts import as_part, as_parts, read_value
 from narrows.report.make import make_report
@@ -31,7 +32,7 @@ __all__ = ["fit"]
 
 def fit(options: Options) -> int:
     """Train a model for a task and write RUN."""
-    for package in ("families", "tasks", "journeys"):
+    for package in USES_PACKAGES:
         import_module(f"narrows.{package}")
     run = Path(options.output)
     names = [*options.task_fields, *options.reading_fields, *options.family_fields]
@@ -185,10 +186,9 @@ def _settled(base: Task | None) -> dict[str, Any]:
 def reading(options: Options) -> dict[str, Any]:
     """Return what the user set of how the data is read, each value read by the first journey that declares it."""
     found: dict[str, Any] = {}
-    for cls in JOURNEYS.values():
-        if options.task in cls.serves:
-            own = {spec.name for spec in fields(cls)}
-            found = _given(cls, options, [name for name in options.reading_fields if name in own]) | found
+    for cls in journeys_of(TASKS[options.task]):
+        own = {spec.name for spec in fields(cls)}
+        found = _given(cls, options, [name for name in options.reading_fields if name in own]) | found
     return found
 
 

@@ -43,7 +43,6 @@ class Kept(TypedDict):
 class ActivationsJourney(Journey):
     """Activations as npy or safetensors: a file, a folder of such shards, or a pattern, of any size."""
 
-    serves: ClassVar[tuple[str, ...]] = ("sparse",)
     keeps: ClassVar[Any] = Kept
     knows: ClassVar[tuple[str, ...]] = ("second",)
 

@@ -39,9 +39,7 @@ class AnomalyJourney(RowsJourney):
     With labels, the anomalous rows are left out of training and all of them are measured on.
     """
 
-    serves: ClassVar[tuple[str, ...]] = ("anomaly",)
     knows: ClassVar[tuple[str, ...]] = ()  # its codes are those of standardised rows
-    last: ClassVar[bool] = True
 
     label: str | None = param(None, "the column that says which rows are anomalous (1) and which ordinary (0)")
 

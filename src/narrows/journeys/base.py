@@ -15,7 +15,17 @@ from narrows.params import check_params, claim, kebab, param
 from narrows.tasks.base import Evaluation, Rows, Task
 from narrows.typed_json import Nothing, typed
 
-__all__ = ["JOURNEYS", "Items", "Journey", "Judged", "Request", "Say", "journey_for", "journey_from_card"]
+__all__ = [
+    "JOURNEYS",
+    "Items",
+    "Journey",
+    "Judged",
+    "Request",
+    "Say",
+    "journey_for",
+    "journey_from_card",
+    "journeys_of",
+]
 
 Say = Callable[[str], None]
 
@@ -76,14 +86,12 @@ class Judged(NamedTuple):
 @dataclass_transform(kw_only_default=True, field_specifiers=(param,))
 @dataclass(kw_only=True, eq=False, repr=False)
 class Journey(ABC):
-    """The way of one kind of data; its fields are flags of the tasks that it serves.
+    """The way of one kind of data; its fields are flags of the tasks that name it.
 
     A journey is made anew for every run: ``fit``, then ``judge``, ``write`` and ``card``; or, from a card, ``apply``.
     """
 
     name: ClassVar[str] = ""
-    serves: ClassVar[tuple[str, ...]] = ()  # names of tasks
-    last: ClassVar[bool] = False  # asked only when no other takes the request
     honours: ClassVar[tuple[str, ...]] = ()  # "valid", "start": what else of a request its ``fit`` can do
     asks: ClassVar[tuple[str, ...]] = ("data",)  # what `apply` must be given, of what the command line takes
     keeps: ClassVar[Any] = Nothing  # a TypedDict: what its card holds
@@ -123,11 +131,16 @@ class Journey(ABC):
         """Write the task's outputs for new data."""
 
 
+def journeys_of(task: type[Task]) -> "list[type[Journey]]":
+    """Return the journeys that read the data of a task, in the order in which they are asked."""
+    return [JOURNEYS[name] for name in task.workflows]
+
+
 def journey_for(task: Task, request: Request, settings: Mapping[str, Any]) -> Journey:
     """Return the journey for a task and data, with the settings that are its own; settings of no use are refused."""
     meant(request.data)  # refuses a name of a dataset that is also a folder here
-    serving = [cls for cls in JOURNEYS.values() if task.name in cls.serves]
-    for cls in sorted(serving, key=lambda cls: cls.last):
+    serving = journeys_of(type(task))
+    for cls in serving:
         own = {spec.name for spec in fields(cls)}
         journey = cls(**{name: value for name, value in settings.items() if name in own})
         check_params(journey)

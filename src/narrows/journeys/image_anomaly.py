@@ -51,7 +51,6 @@ class ImageAnomalyJourney(Journey):
     Also read: train/good, test/good, test/... and ground_truth/..., as in MVTec AD; test/good is measured on only.
     """
 
-    serves: ClassVar[tuple[str, ...]] = ("anomaly",)
     keeps: ClassVar[Any] = Kept
 
     held_out: float = param(0.2, "share of the good images that set the threshold and are measured on", gt=0, lt=1)

@@ -1,6 +1,6 @@
 """Rows of which some have a label."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -27,9 +27,6 @@ class LabelledJourney(RowsJourney):
     Rows without a label are learnt from without it. A part of the labelled rows is held out; where there are few, all
     are learnt from, and the verdict is that of a cross-validation.
     """
-
-    serves: ClassVar[tuple[str, ...]] = ("classify",)
-    last: ClassVar[bool] = True
 
     labels: str | None = param(None, "a table of identifiers and labels: those of all rows, or of a few")
 

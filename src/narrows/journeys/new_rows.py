@@ -25,8 +25,6 @@ class NewRowsJourney(RowsJourney):
     Classes are subfolders, or the column that ``label`` names.
     """
 
-    serves: ClassVar[tuple[str, ...]] = ("generate",)
-    last: ClassVar[bool] = True
     asks: ClassVar[tuple[str, ...]] = ()
     knows: ClassVar[tuple[str, ...]] = ("decode", "n", "label", "random_state")
 

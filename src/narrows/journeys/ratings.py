@@ -54,7 +54,6 @@ class Kept(TypedDict):
 class RatingsJourney(Journey):
     """A file of ratings (csv, tsv, dat with ::, parquet) with columns of users and items."""
 
-    serves: ClassVar[tuple[str, ...]] = ("recommend",)
     keeps: ClassVar[Any] = Kept
     knows: ClassVar[tuple[str, ...]] = ("history",)
 

@@ -47,7 +47,6 @@ class DenoiseJourney(RestoreJourney):
     Pictures stay as they are: sizes, channels, bit depth.
     """
 
-    serves: ClassVar[tuple[str, ...]] = ("denoise",)
     unpaired: ClassVar[dict[str, str]] = {"noise": "noisy pictures came, which have theirs"}
 
     def takes(self, task: Task, request: Request) -> bool:
@@ -103,8 +102,6 @@ class DenoiseJourney(RestoreJourney):
 
 class UpscaleJourney(RestoreJourney):
     """A folder of sharp pictures of any sizes, channels and depths."""
-
-    serves: ClassVar[tuple[str, ...]] = ("upscale",)
 
     def channels(self, pictures: Pictures) -> list[str]:
         """Return nothing: all are learnt from by their luminance."""

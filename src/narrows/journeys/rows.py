@@ -56,9 +56,7 @@ class RowsJourney(Journey):
     Rows are encoded by a schema, a part is held out, and results go back through the schema.
     """
 
-    serves: ClassVar[tuple[str, ...]] = ("reduce", "denoise", "density")
     keeps: ClassVar[Any] = Kept
-    last: ClassVar[bool] = True
     honours: ClassVar[tuple[str, ...]] = ("valid", "start")
     knows: ClassVar[tuple[str, ...]] = ("decode",)
 

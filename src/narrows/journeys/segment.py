@@ -32,7 +32,6 @@ class SegmentJourney(PicturesJourney):
     Masks hold one value for each class: 0 and 255, numbers, places in a palette, or colours.
     """
 
-    serves: ClassVar[tuple[str, ...]] = ("segment",)
     keeps: ClassVar[Any] = Kept
 
     def fit(self, task: Any, request: Request, say: Say) -> dict[str, Any]:

@@ -78,7 +78,6 @@ class SeriesJourney(Journey):
     as by somebody who does not know what comes later. Unevenly spaced rows are interpolated to a grid.
     """
 
-    serves: ClassVar[tuple[str, ...]] = ("anomaly",)
     keeps: ClassVar[Any] = Kept
 
     time: str | None = param(None, "the column of times: the rows are a series")

@@ -44,8 +44,6 @@ class StreamJourney(RowsJourney):
     The schema is learnt from at most 100 000 rows, and what must be encoded is encoded once, on disk.
     """
 
-    serves: ClassVar[tuple[str, ...]] = ("reduce", "denoise")
-    last: ClassVar[bool] = False
     honours: ClassVar[tuple[str, ...]] = ("valid", "start")
 
     stream: bool = param(False, "read the rows from disk while training, as it is done for data larger than memory")

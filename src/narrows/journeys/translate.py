@@ -33,7 +33,6 @@ class TranslateJourney(PicturesJourney):
     In separate folders, pictures that belong together have the same name.
     """
 
-    serves: ClassVar[tuple[str, ...]] = ("translate",)
     keeps: ClassVar[Any] = Kept
 
     direction: Literal["AtoB", "BtoA"] = param("AtoB", "what becomes what; side by side, A is the left half")

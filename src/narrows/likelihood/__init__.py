@@ -4,23 +4,6 @@ Mean squared error is a Gaussian of fixed scale, cross-entropy a Bernoulli, abso
 constant.
 """
 
-from narrows.likelihood.base import Likelihood, Pricing
-from narrows.likelihood.continuous import Gaussian, Laplace, LearntGaussian, PredictedGaussian
-from narrows.likelihood.continuous_bernoulli import ContinuousBernoulli
-from narrows.likelihood.discrete import Bernoulli, Categorical, Multinomial, Poisson
-from narrows.likelihood.mixed import Mixed
+from narrows.discovery import discovered
 
-__all__ = [
-    "Bernoulli",
-    "Categorical",
-    "ContinuousBernoulli",
-    "Gaussian",
-    "Laplace",
-    "LearntGaussian",
-    "Likelihood",
-    "Mixed",
-    "Multinomial",
-    "Poisson",
-    "PredictedGaussian",
-    "Pricing",
-]
+globals().update(discovered(__name__, __path__))

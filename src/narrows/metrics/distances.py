@@ -97,9 +97,13 @@ def compare_kernel_distances(ours: Any, theirs: Any, real: Any, width: float) ->
 
 
 def _projected(A: Any, B: Any, width: float) -> Floats:
-    """Return what every row of A adds to the squared maximum mean discrepancy, up to a constant."""
+    """Return what every row of A adds to the squared maximum mean discrepancy, up to a constant, as pseudo-values.
+
+    Those of the jackknife: within A they are (n - 1) / (n - 2) times the means over pairs (Arvesen 1969, section 2).
+    """
     A, B = _rows(A, B)
-    own = (_kernel(A, A, width).sum(1) - 1) / (len(A) - 1)
+    n = len(A)
+    own = (_kernel(A, A, width).sum(1) - 1) / max(n - 2, 1)
     projections: Floats = 2 * (own - _kernel(A, B, width).mean(1))
     return projections
 

@@ -1,7 +1,5 @@
 """Every module here holds one task; adding a file adds the task."""
 
-from importlib import import_module
-from pkgutil import iter_modules
+from narrows.discovery import discovered
 
-for _module in iter_modules(__path__):
-    import_module(f"{__name__}.{_module.name}")
+discovered(__name__, __path__)

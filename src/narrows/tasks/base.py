@@ -106,6 +106,7 @@ class Task(BaseEstimator):
 
     name: ClassVar[str] = ""
     summary: ClassVar[str] = ""
+    workflows: ClassVar[tuple[str, ...]] = ("rows",)  # what reads its data, asked in this order
     fitted: ClassVar[Any] = Nothing  # a TypedDict: attributes that the artefact keeps, and what they are
     arrays: ClassVar[dict[str, tuple[int | str, ...]]] = {}  # those beside the weights, and their shapes
     reads_missing: ClassVar[bool] = False  # NaN stands for a missing value; otherwise the schema fills it

@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Self, TypedDict
+from typing import Annotated, Any, ClassVar, Self, TypedDict
 
 import numpy as np
 import safetensors.torch
@@ -66,6 +66,7 @@ class CodeClassifier(ClassifierMixin, Task, name="classify"):
     summary = (
         "name the class of rows, most of which need no label; against logistic regression and a supervised network"
     )
+    workflows: ClassVar[tuple[str, ...]] = ("labelled",)
     fitted = State
     reads_shares = True
     about_labels = True

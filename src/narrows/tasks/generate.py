@@ -65,6 +65,7 @@ class Generator(Gaps, Task, name="generate"):
     """
 
     summary = "new rows like yours; against samples on PCA codes"
+    workflows: ClassVar[tuple[str, ...]] = ("new-rows",)
     fitted: ClassVar[Any] = State
     reads_missing: ClassVar[bool] = True
 

@@ -54,6 +54,7 @@ class Recommender(Task, name="recommend"):
 
     reads_shares = True
     summary = "items that users will like, from what they took; against popularity, item-kNN and EASE"
+    workflows: ClassVar[tuple[str, ...]] = ("ratings",)
     fitted = State
     arrays: ClassVar[dict[str, tuple[int | str, ...]]] = {"popularity_": ("row",)}
 

@@ -1,7 +1,7 @@
 """Segmentation: the class of every pixel, judged against a threshold, the class of each place, and filtered pixels."""
 
 from functools import partial
-from typing import Annotated, Any, Self, TypedDict
+from typing import Annotated, Any, ClassVar, Self, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,6 +60,7 @@ class Segmenter(PicturesTask, Task, name="segment"):
     """
 
     summary = "a mask of every picture; against a threshold, the usual class of each place, and filtered pixels"
+    workflows: ClassVar[tuple[str, ...]] = ("segment",)
     fitted = State
     belongs = "masks"
     reads_shares = True

@@ -1,0 +1,31 @@
+"""The one rule by which things are added: a module that lies in a package belongs to it; nobody keeps a list."""
+
+from collections.abc import Iterable
+from importlib import import_module
+from pkgutil import iter_modules
+
+__all__ = ["PARTS_PACKAGES", "USES_PACKAGES", "discovered"]
+
+PARTS_PACKAGES = ("bottlenecks", "corruption", "likelihood", "networks", "penalties")
+USES_PACKAGES = ("families", "tasks", "journeys")  # what registers itself and is found under its name
+
+
+def discovered(package: str, path: Iterable[str]) -> dict[str, type]:
+    """Import every module of a package and return the classes that these define and name in ``__all__``.
+
+    Examples
+    --------
+    >>> import narrows.penalties
+    >>> discovered("narrows.penalties", narrows.penalties.__path__)["L1"] is narrows.penalties.L1
+    True
+    """
+    classes: dict[str, type] = {}
+    for found in iter_modules(path):
+        module = import_module(f"{package}.{found.name}")
+        for name in getattr(module, "__all__", ()):
+            value = getattr(module, name)
+            if isinstance(value, type) and f"{value.__module__}.".startswith(f"{module.__name__}."):
+                if name in classes:
+                    raise TypeError(f"{package} has two classes {name}: in {classes[name].__module__} and {module}")
+                classes[name] = value
+    return classes
