@@ -12,8 +12,9 @@ from sklearn.metrics import f1_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import narrows as nw
-from narrows.fitted import conformal, flagged
+from narrows.fitted import conformal
 from narrows.fitted.constants import move_distance
+from narrows.fitted.flagged import tally, told
 from narrows.fitted.neighbourhood import Neighbourhood
 from narrows.metrics import Comparison, auroc, placements
 from narrows.tasks.anomaly_evidence import planted
@@ -92,9 +93,9 @@ def test_the_threshold_and_the_p_values_say_the_same(fpr: float) -> None:
         assert np.array_equal(some > limit, p_values(some, scores) <= fpr)
         assert conformal.finest(scores) == p_values(np.array([1e9]), scores)[0]
         labels = draw.integers(0, 2, len(some))
-        told = flagged.told(flagged.tally(labels, some.tolist(), scores), fpr)
-        assert told["f1"] == pytest.approx(f1_score(labels, some > limit, zero_division=0.0))
-        assert told["false alarms"] == pytest.approx((some > limit)[labels == 0].mean())
+        rates = told(tally(labels, some.tolist(), scores), fpr)
+        assert rates["f1"] == pytest.approx(f1_score(labels, some > limit, zero_division=0.0))
+        assert rates["false alarms"] == pytest.approx((some > limit)[labels == 0].mean())
 
 
 def p_values(scores: np.ndarray, calibration: list[float]) -> np.ndarray:

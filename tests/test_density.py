@@ -10,11 +10,11 @@ from torch import distributions as D
 from narrows.bottlenecks import Free, Variational
 from narrows.data.pairs import Pairs
 from narrows.errors import InputError
-from narrows.fitted import density
 from narrows.fitted.density import bits_per_dimension, log_likelihood
 from narrows.likelihood import Bernoulli, Gaussian
 from narrows.model import Model
 from narrows.networks import Conv, Dense, Linear, Sizes
+from narrows.training.seeds import mixed
 
 SCALE = 0.5
 
@@ -61,7 +61,7 @@ def weights_by_hand(model, x, samples, seed, cond=None):
     for row in range(len(x)):
         given = None if cond is None else cond[row : row + 1]
         mean, log_var = model.bottleneck.posterior(model.features(x[row : row + 1], given))
-        stream = np.random.default_rng(density.mixed(seed, row))
+        stream = np.random.default_rng(mixed(seed, row))
         noise = torch.from_numpy(stream.standard_normal((samples, *mean.shape[1:])))
         q = D.Normal(mean, torch.exp(0.5 * log_var))
         z = mean + q.scale * noise

@@ -37,7 +37,7 @@ def render(report: Mapping[str, Any], figures: Figures = ()) -> str:
     data = report.get("data") or {}
     name = " / ".join(str(each) for each in (report.get("task"), data.get("name"), report.get("family")) if each)
     crumbs = "".join(f"<span>{parts.esc(each)}</span>" for each in name.split(" / ") if each)
-    sections = (
+    body = (
         parts.verdict_part(report),
         parts.warnings_part(report),
         parts.facts_part(report),
@@ -52,7 +52,7 @@ def render(report: Mapping[str, Any], figures: Figures = ()) -> str:
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
 <title>Narrows report: {parts.esc(name or "run")}</title><style>{CSS}</style></head>
 <body><header><b>Narrows</b>{crumbs}</header>
-<main>{"".join(sections)}</main>
+<main>{"".join(body)}</main>
 <footer>Written by Narrows. The same facts, for programs, are in report.json beside this page.</footer></body>
 </html>
 """
