@@ -187,8 +187,8 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
     def trusted(self, learnt: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, float]:
         """Return which rows put aside set the threshold, and the share of all that lies apart and yet is ordinary.
 
-        The distances of all rows tell. Where a column has a heavy tail, they are those in normal columns. Anomalies can
-        be most of one side of a column that is mostly zero, so the scale of the rows inside the fence counts as well.
+        The distances of all rows tell. Where a column has a heavy tail, they are those in normal columns. Anomalies
+        among the rows widen that scale, so the scale of the rows inside the fence counts as well.
         """
         if self.clean:
             return np.ones(len(rows), bool), 0.0
