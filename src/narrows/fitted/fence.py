@@ -8,16 +8,36 @@ import numpy as np
 
 from narrows.fitted.tail import beyond_tail
 
-__all__ = ["LEAST", "MOST", "inside_fence", "teaching", "trusted"]
+__all__ = ["LEAST", "MOST", "groups_apart", "inside_fence", "teaching", "trusted"]
 
 _OUTSIDE = 1.0  # interquartile ranges beyond the upper quartile (Tukey 1977)
 LEAST = 20  # rows of which some may be left out of training
+_BODIES = (0.5, 0.75, 0.9)  # quantiles from which on the tail may be that of a rarer kind of row
 MOST = 0.075  # share of the rows that may be anomalies; a larger group that lies apart is ordinary
 
 
 def teaching(strange: np.ndarray) -> np.ndarray:
     """Return which rows are learnt from, by their scores after a first training; of few rows all."""
     return inside_fence(strange, _OUTSIDE) if len(strange) >= LEAST else np.ones(len(strange), bool)
+
+
+def groups_apart(*strange: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return which rows are of a small group that lies apart, and the share of all that is of a larger one.
+
+    ``strange`` are scores of the same rows on several scales; a group that lies apart on one of them is one.
+
+    Examples
+    --------
+    >>> scores = np.random.default_rng(0).gamma(9.0, size=900)
+    >>> small, large = groups_apart(np.append(scores, np.linspace(60, 90, 100)))
+    >>> int(small.sum()), large
+    (0, 0.1)
+    """
+    groups = np.array([beyond_tail(scores, body) for scores in strange for body in _BODIES])
+    small = groups[groups.mean(1) <= MOST].any(0)
+    if small.mean() > MOST:
+        small = np.zeros(len(small), bool)
+    return small, float((groups.any(0) & ~small).mean())
 
 
 def trusted(strange: np.ndarray) -> np.ndarray:
@@ -29,8 +49,7 @@ def trusted(strange: np.ndarray) -> np.ndarray:
     >>> [int((~trusted(np.append(scores, np.linspace(60, 90, some)))).sum()) for some in (0, 50, 100)]
     [0, 50, 0]
     """
-    far = beyond_tail(strange)
-    return ~far if far.mean() <= MOST else np.ones(len(far), bool)
+    return ~groups_apart(strange)[0]
 
 
 def inside_fence(strange: np.ndarray, ranges: float) -> np.ndarray:

@@ -10,19 +10,18 @@ from scipy.special import xlogy
 __all__ = ["beyond_tail"]
 
 Floats = NDArray[Any]
-_BODY = 0.5  # quantile from which on the hazard is looked at
 _FALL = 1.5  # times that the hazard of an ordinary tail may fall
 _CHANCE = 1e-4  # Chernoff's bound on the chance of what is seen, in an ordinary tail
 _EDGES = 100  # values at which an interval may begin or end, and as many of the largest ones
 _LEAST = 10  # values that make a tail
 
 
-def beyond_tail(values: Floats) -> NDArray[np.bool_]:
+def beyond_tail(values: Floats, body: float = 0.5) -> NDArray[np.bool_]:
     """Return which values lie apart from the tail of the others; mostly none.
 
     The hazard of the logarithms (how many of the values that are as large end per unit) is constant in a power law and
     rises in every lighter tail: normal, exponential, log-normal. Where it falls to less than two thirds of what it was
-    since the median, a gap opens: if Chernoff's bound makes so few values in an interval improbable, those
+    since the quantile ``body``, a gap opens: if Chernoff's bound makes so few values in an interval improbable, those
     beyond the middle of the interval lie apart. Ties are no gaps: equal values are spread evenly down to the next
     smaller one, and where most are equal nothing is told.
 
@@ -32,7 +31,7 @@ def beyond_tail(values: Floats) -> NDArray[np.bool_]:
     >>> int(beyond_tail(ordinary).sum()), int(beyond_tail(np.append(ordinary, np.linspace(60, 90, 30))).sum())
     (0, 30)
     """
-    start = float(np.quantile(values, _BODY)) if len(values) else 0.0
+    start = float(np.quantile(values, body)) if len(values) else 0.0
     tail = np.sort(values[values > start])
     apart = np.zeros(len(values), bool)
     if start <= 0 or len(tail) < _LEAST or len(np.unique(tail)) < len(tail) / 2:

@@ -14,10 +14,9 @@ from narrows.estimator import Estimator
 from narrows.families.autoencoder import AutoEncoder
 from narrows.fitted import conformal
 from narrows.fitted.constants import Constants, move_distance
-from narrows.fitted.fence import LEAST, teaching, trusted
+from narrows.fitted.fence import LEAST, groups_apart, teaching, trusted
 from narrows.fitted.neighbourhood import Neighbourhood, Overlap, reference_places
 from narrows.fitted.normal_scale import NormalScale
-from narrows.fitted.tail import beyond_tail
 from narrows.inputs import checked_rows
 from narrows.params import check_params, param
 from narrows.tasks.anomaly_evidence import evaluation
@@ -29,7 +28,6 @@ from narrows.typed_json import Natural, Numbers, Range
 __all__ = ["AnomalyDetector", "Explanation"]
 
 _FPR = 0.01
-_KNOWN = 8192  # rows of the fit at most that tell whether others lie apart
 _STEPS, _PASSES = 4000, 100  # of training at most, where nobody says how many epochs
 
 
@@ -188,19 +186,21 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
         self.calibration_ = np.sort(strange[kept].astype(np.float64)).tolist()
 
     def trusted(self, learnt: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, float]:
-        """Return which rows put aside set the threshold, and the share of all rows that lies apart.
+        """Return which rows put aside set the threshold, and the share of all that lies apart and yet is ordinary.
 
-        The distances of all rows tell. Where a column has a heavy tail, they are those in normal columns.
+        The distances of all rows tell. Where a column has a heavy tail, they are those in normal columns. Anomalies
+        among the rows widen that scale, so the scale of the rows inside the fence counts as well.
         """
         if self.clean:
             return np.ones(len(rows), bool), 0.0
-        known = learnt[:_KNOWN]
-        scale = None if np.ndim(self.scale_) == 0 else NormalScale.fit(learnt)
-        if scale is None or not scale.bent:
-            strange = -np.append(self._scores_of(rows, itself=False), self._scores_of(known, itself=True))
-        else:
-            strange = remoteness(scale(learnt), scale(rows), self.neighbours, self.seed_)
-        return trusted(strange)[: len(rows)], float(beyond_tail(strange).mean())
+        known = learnt[reference_places(learnt.shape, self.seed_)]
+        own = -np.append(self._scores_of(rows, itself=False), self._scores_of(known, itself=True))
+        strange = [own]
+        if np.ndim(self.scale_):
+            scales = [NormalScale.fit(part) for part in (learnt, known[teaching(own[len(rows) :])])]
+            strange = [remoteness(s(known), s(rows), self.neighbours) if s.bent else own for s in scales]
+        apart, large = groups_apart(*strange)
+        return ~apart[: len(rows)], large
 
     # ---- after the fit ---------------------------------------------------------------------------------------------
 

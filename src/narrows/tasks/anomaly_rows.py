@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from narrows.estimator import Estimator
-from narrows.fitted.neighbourhood import Neighbourhood, reference_places
+from narrows.fitted.neighbourhood import Neighbourhood
 from narrows.parts import as_part
 from narrows.tasks.base_anomaly import ACCEPTED, strange_names
 
@@ -51,10 +51,9 @@ def standardised(rows: np.ndarray, mean: Any, scale: Any) -> np.ndarray:
     return made
 
 
-def remoteness(learnt: np.ndarray, rows: np.ndarray, neighbours: int, seed: int) -> np.ndarray:
-    """Return how far rows are from those learnt from, and after them how far some of these are from each other."""
-    reference = learnt[reference_places(learnt.shape, seed)].astype(np.float32)
-    rows = rows.astype(np.float32)
+def remoteness(reference: np.ndarray, rows: np.ndarray, neighbours: int) -> np.ndarray:
+    """Return how far rows are from those of reference, and after them how far these are from each other."""
+    reference, rows = reference.astype(np.float32), rows.astype(np.float32)
     near = Neighbourhood(reference, reference, neighbours, 1.0)
     squared = near.distances(rows, rows)[0], near.distances(reference, reference, itself=True)[0]
     distances: np.ndarray = np.sqrt(np.concatenate(squared))
