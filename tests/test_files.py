@@ -80,7 +80,7 @@ LIMITED = """
 import resource, sys
 from pathlib import Path
 import numpy as np
-from narrows.data.array_files import write_array
+from narrows.files import write_array
 from narrows.data.sinks import Sinks
 from narrows.errors import InputError
 from narrows.files import whole

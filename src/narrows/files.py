@@ -9,10 +9,12 @@ import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 from narrows.errors import InputError
 
-__all__ = ["ENCODED", "content", "remove", "reserve", "sweep", "whole", "write_text"]
+__all__ = ["ENCODED", "content", "remove", "reserve", "sweep", "whole", "write_array", "write_text"]
 
 ENCODED = "encoded-rows"  # in the folder of a run: rows that training reads from disk
 _PARTIAL = re.compile(r"\..+\.[0-9a-f]{8}\.partial(\.[^.]+)?")  # what `whole` calls a file until it is whole
@@ -72,6 +74,25 @@ def content(path: "str | Path", most: int) -> bytes:
         raise
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror})", "a file that you may read") from None
+
+
+def write_array(values: Any, path: Path) -> Path:
+    """Write one ``.npy`` file, whole or not at all.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     float(np.load(write_array([1.0, 2.5], Path(folder, "a.npy"))).sum())
+    3.5
+    """
+    import numpy as np
+
+    with whole(path) as draft, draft.open("wb") as file:
+        stream: Any = SimpleNamespace(write=file.write)  # numpy writes past a real file, and hides that a disk is full
+        np.save(stream, np.asarray(values), allow_pickle=False)
+    return path
 
 
 def write_text(path: "str | Path", text: str) -> None:

@@ -6,14 +6,12 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from narrows.errors import InputError
-from narrows.files import whole
 
 from .arrays import sparse_source
 from .memory import require_room
@@ -24,7 +22,7 @@ from .source import Source
 if TYPE_CHECKING:
     from .schema import Schema
 
-__all__ = ["array_file", "write_array"]
+__all__ = ["array_file"]
 
 ROWS, LABELS = ("X", "x", "data"), "y"
 SPARSE = {"indices", "indptr", "format", "shape", "data"}
@@ -108,19 +106,3 @@ def _choose(arrays: Mapping[str, NDArray[Any]], path: Path, like: Schema | None)
     missing = f"; {(~known).sum()} of {len(flat)} rows have none" if not known.all() else ""
     notes.append(f"{path.name!r}: 'y' is read as labels ({len(values)} classes), not as a feature{missing}")
     return replace(source, notes=tuple(notes), labels=index, class_names=tuple(map(str, values)))
-
-
-def write_array(values: ArrayLike, path: Path) -> Path:
-    """Write one ``.npy`` file, whole or not at all.
-
-    Examples
-    --------
-    >>> from tempfile import TemporaryDirectory
-    >>> with TemporaryDirectory() as folder:
-    ...     float(np.load(write_array([1.0, 2.5], Path(folder, "a.npy"))).sum())
-    3.5
-    """
-    with whole(path) as draft, draft.open("wb") as file:
-        stream: Any = SimpleNamespace(write=file.write)  # numpy writes past a real file, and hides that a disk is full
-        np.save(stream, np.asarray(values), allow_pickle=False)
-    return path

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from narrows.errors import ArtefactError, InputError
+from narrows.files import write_array
 from narrows.typed_json import Matching, Range, typed
 
-from .array_files import write_array
 from .arrays import LAYOUTS, ArraySource, SparseSource, require_numbers
 from .schema import Schema
 

@@ -10,9 +10,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from narrows.files import whole
+from narrows.files import whole, write_array
 
-from .array_files import write_array
 from .cells import writable, write_csv
 from .file_form import in_file_form
 from .levels import CategoryColumn, ConstantColumn

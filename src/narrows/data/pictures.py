@@ -13,9 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from narrows.errors import InputError, listed
-from narrows.files import whole
+from narrows.files import whole, write_array
 
-from .array_files import write_array
 from .array_schema import to_dtype
 from .image_files import conversions, each_image, image_names
 from .memory import require_free

@@ -13,10 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from narrows.base_measure import Measure
 from narrows.errors import ArtefactError, InputError
-from narrows.files import whole
+from narrows.files import whole, write_array
 from narrows.typed_json import Distinct, typed
 
-from .array_files import write_array
 from .cells import with_ids, writable, write_csv
 from .columns import Column, NumberColumn, WholeColumn
 from .conform import conform, require_finite

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from narrows.artefact import load
-from narrows.data.array_files import write_array
 from narrows.families.autoencoder import AutoEncoder
+from narrows.files import write_array
 from narrows.networks.layers import ConvLayer, Pool, Transpose
 from narrows.networks.stack import Stack
 from narrows.recipes.base import PLAIN, recipe
