@@ -124,6 +124,21 @@ def test_good_images_of_the_test_part_are_measured_on_and_never_learnt_from(
     assert report["metrics"]["image_auroc"]["value"] == pytest.approx(expected)
 
 
+def test_the_rule_speaks_of_images_and_not_of_patches(tmp_path: Path) -> None:
+    """A few odd patches of a picture that is learnt from lie apart from all others; no image does."""
+    folder(tmp_path / "data", good=30, bad=0)
+    learnt = tmp_path / "data" / "good" / "g0.png"
+    picture = np.asarray(Image.open(learnt)).copy()
+    picture[:16, :16] = np.random.default_rng(3).integers(0, 2, (16, 16)) * 255
+    Image.fromarray(picture).save(learnt)
+    report = run(["fit", "anomaly", str(tmp_path / "data" / "good"), *FAST], tmp_path / "run")
+    kept = json.loads((tmp_path / "run" / "model.json").read_text(encoding="utf-8"))["task"]["fitted"]
+    assert (kept["n_apart_"], len(kept["calibration_"])) == (0, 6)
+    rules = [note for note in report["warnings"] if note.startswith("Flagged")]
+    assert rules == ["Flagged are images with p-values of at most 0.143, by 6 images put aside."]
+    assert any(note.startswith("The rate holds where no image put aside is bad") for note in report["warnings"])
+
+
 def test_the_difference_is_that_of_the_areas_picture_by_picture() -> None:
     rng = np.random.default_rng(0)
     labels, pictures = np.array([0, 0, 0, 1, 1]), [rng.random((1, 8, 8)) for _ in range(5)]

@@ -1,6 +1,6 @@
 """What scores of a series are worth: beside simple competitors, on labelled intervals or on planted ones."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +16,8 @@ from narrows.tasks.anomaly_evidence import flags_of
 from narrows.tasks.base import Evaluation, Metric, Picture
 
 __all__ = ["Part", "evaluation", "plant", "stretches"]
+
+Rival = Callable[[np.ndarray], np.ndarray]
 
 _OURS = "the autoencoder"
 _ROWS = 5000  # windows that principal components are fitted on
@@ -47,16 +49,14 @@ def evaluation(
     """
     real = score(series.values)
     labelled = labels is not None and 0 < labels[series.part == 2].sum() < (series.part == 2).sum()
-    if labelled:
-        judged, marks = series, np.asarray(labels)
-    else:
-        judged, marks = plant(series, 0)
-    parts = real if labelled else score(judged.values)
     kind = "anomalous steps" if labelled else "planted anomalies"
-    scores = {_OURS: np.sqrt(np.square(parts).sum(1))}
-    scores["a rolling z-score"] = rolling_z(judged.values, judged.pieces, series.window).max(1)
-    odd = np.zeros(len(series.values), bool) if labels is None else np.asarray(labels) > 0
-    scores["PCA of windows"] = _principal(series, judged, odd, task.seed_, clean=task.clean)
+    rivals = _rivals(series, labels, task.seed_, clean=task.clean)
+    scores = _scores(real, rivals, series.values)
+    marks = np.asarray(labels)
+    if not labelled:  # ordinary steps keep the scores of the series as it came: windows spread what is planted
+        planted, marks = plant(series, 0)
+        strange = _scores(score(planted.values), rivals, planted.values)
+        scores = {name: np.where(marks == 1, strange[name], each) for name, each in scores.items()}
     known = np.isfinite(scores[_OURS])
     held, aside = known & (series.part == 2), known & (series.part == 1) & (marks == 0)
     truth = marks[held]
@@ -80,7 +80,9 @@ def evaluation(
     told = {"" if name == _OURS else name: each for name, each in shown.items()}
     record = flags_of(task, truth, told, own, drawn=("scores", "series"), unit="step")
     notes = [*_notes(task, labelled, int(aside.sum())), record["said"]]
-    return Evaluation(metric, numbers, "auroc", rival, int(held.sum()), comparison, pictures, notes, flags=record)
+    return Evaluation(
+        metric, numbers, "auroc", rival, int(held.sum()), comparison, pictures, notes, unit="step", flags=record
+    )
 
 
 def plant(series: Part, seed: int) -> tuple[Part, np.ndarray]:
@@ -117,8 +119,23 @@ def _calibration(strange: np.ndarray, *, clean: bool) -> list[float]:
     return independent(kept, correlation_time(strange))
 
 
-def _principal(series: Part, judged: Part, odd: np.ndarray, seed: int, *, clean: bool) -> np.ndarray:
-    """Return the residual of principal components of windows, step by step, learnt from windows without odd steps."""
+def _scores(parts: np.ndarray, rivals: Mapping[str, Rival], values: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the score of every step of a series, ours from those of its channels ``parts``, and the competitors'."""
+    return {_OURS: np.sqrt(np.square(parts).sum(1))} | {name: rival(values) for name, rival in rivals.items()}
+
+
+def _rivals(series: Part, labels: np.ndarray | None, seed: int, *, clean: bool) -> dict[str, Rival]:
+    """Return the competitors, which give values (m, c) at the steps of the series their scores (m,)."""
+
+    def rolling(values: np.ndarray) -> np.ndarray:
+        return np.asarray(rolling_z(values, series.pieces, series.window).max(1))
+
+    odd = np.zeros(len(series.values), bool) if labels is None else np.asarray(labels) > 0
+    return {"a rolling z-score": rolling, "PCA of windows": _principal(series, odd, seed, clean=clean)}
+
+
+def _principal(series: Part, odd: np.ndarray, seed: int, *, clean: bool) -> Rival:
+    """Return what principal components of windows miss, step by step, learnt from windows without odd steps."""
     starts = window_starts(3 * series.pieces + series.part, series.window)
     plain = starts[(series.part[starts] == 0) & ~odd[starts[:, None] + np.arange(series.window)].any(1)]
     learnt = windows_at(series.values, drawn_starts(plain, _ROWS, seed), series.window).astype(np.float64)
@@ -131,9 +148,11 @@ def _principal(series: Part, judged: Part, odd: np.ndarray, seed: int, *, clean:
         rest = windows.reshape(len(windows), -1) - model.mean_
         return np.asarray(np.square(rest - rest @ model.axes_.T @ model.axes_).reshape(windows.shape), np.float64)
 
-    starts = window_starts(judged.pieces, series.window)
-    found: np.ndarray = np.sqrt(step_means(judged.values, starts, series.part, series.window, missed).sum(1))
-    return found
+    def residual(values: np.ndarray) -> np.ndarray:
+        starts = window_starts(series.pieces, series.window)
+        return np.asarray(np.sqrt(step_means(values, starts, series.part, series.window, missed).sum(1)))
+
+    return residual
 
 
 def _numbers(labels: np.ndarray, score: np.ndarray, limit: float) -> dict[str, float]:
@@ -164,8 +183,8 @@ def _notes(task: Any, labelled: bool, steps: int) -> list[str]:
     if not labelled:
         notes.append(
             "No labelled anomalies came in the last part, so the comparison is on planted ones: in every second window "
-            "a quarter is shifted by two standard deviations, frozen, or taken from another time, in one channel. Real "
-            "anomalies may be of another kind."
+            "a quarter is shifted by two standard deviations, frozen, or taken from another time, in one channel. "
+            "Ordinary steps are scored without them. Real anomalies may be of another kind."
         )
     notes.append(
         f"Steps are like their neighbours: the {steps} steps that set the threshold tell as much as "
@@ -201,7 +220,7 @@ def _pictures(
         "parts": series.part,
     }
     caption = "Standardised channels and the score of every step; shaded where a step is flagged. Dotted: the parts."
-    some = {"scores": scores[_OURS], "labels": labels, "threshold": limit, "anomalous": kind}
+    some = {"scores": scores[_OURS], "labels": labels, "threshold": limit, "anomalous": kind, "unit": "step"}
     return [
         Picture("series", "The series", caption, data),
         Picture("scores", "Scores", f"Steps of the last part: ordinary ones and {kind}.", some),
@@ -209,6 +228,6 @@ def _pictures(
             "roc",
             "Detected against false alarms",
             f"Steps of the last part, {kind}.",
-            {"labels": labels, "scores": scores},
+            {"labels": labels, "scores": scores, "unit": "step"},
         ),
     ]
