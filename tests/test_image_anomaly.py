@@ -149,7 +149,7 @@ def test_the_difference_is_that_of_the_areas_picture_by_picture() -> None:
     assert made.comparison.gap == pytest.approx(gap)
 
 
-def test_new_images_of_any_size_and_another_threshold(tmp_path: Path) -> None:
+def test_new_images_of_any_size_and_another_threshold(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder(tmp_path / "data")
     run(["fit", "anomaly", str(tmp_path / "data"), *FAST], tmp_path / "run")
     rng = np.random.default_rng(5)
@@ -160,7 +160,9 @@ def test_new_images_of_any_size_and_another_threshold(tmp_path: Path) -> None:
     with Image.open(tmp_path / "out" / "heatmaps" / "large.png") as image:
         assert image.size == (150, 200)
     before = scores(tmp_path / "out")
+    capsys.readouterr()
     assert main(["rethreshold", str(tmp_path / "run"), "--fpr", "0.9"]) == 0
+    assert "about 0.9 of ordinary images are flagged from now on" in capsys.readouterr().out
     assert main(["apply", str(tmp_path / "run"), str(tmp_path / "new"), "-o", str(tmp_path / "again")]) == 0
     after = scores(tmp_path / "again")
     assert [row["score"] for row in before.values()] == [row["score"] for row in after.values()]
