@@ -114,12 +114,16 @@ def test_ordinary_steps_are_judged_without_what_is_planted_beside_them(
         return series, where
 
     monkeypatch.setattr("narrows.journeys.series_evidence.plant", planted)
-    _, report, rows = fit(tmp_path, frame(1100).drop("bad").head(900), "--fpr", "0.05")
+    _, report, rows = fit(tmp_path, frame(1100).drop("bad").head(900), "--fpr", "0.02")
     ordinary = [
         row["flag"] == "1" for row, mark in zip(rows, marks[0], strict=True) if row["part"] == "held-out" and not mark
     ]
     assert report["metrics"]["false alarms"]["value"] == pytest.approx(np.mean(ordinary))
-    assert sum(many for _, many in report["flags"]["counts"][""]["ordinary"]) == len(ordinary)
+    counts = report["flags"]["counts"]
+    assert sum(many for _, many in counts[""]["ordinary"]) == len(ordinary)
+    for name, numbers in report["baselines"].items():  # what a competitor flags follows its area, whatever is put aside
+        assert counts[name]["put_aside"] >= 1 / 0.02 - 1
+        assert numbers["f1"] > 0
 
 
 def test_steps_left_apart_are_counted_as_those_that_set_the_threshold(tmp_path: Path) -> None:

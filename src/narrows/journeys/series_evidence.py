@@ -10,7 +10,6 @@ from narrows import metrics
 from narrows.baselines import PCAResidual, rolling_z
 from narrows.data.windows import drawn_starts, step_means, window_starts, windows_at
 from narrows.fitted import conformal
-from narrows.fitted.dependence import correlation_time, independent
 from narrows.fitted.fence import teaching, trusted
 from narrows.tasks.anomaly_evidence import flags_of
 from narrows.tasks.base import Evaluation, Metric, Picture
@@ -60,7 +59,7 @@ def evaluation(
     known = np.isfinite(scores[_OURS])
     held, aside = known & (series.part == 2), known & (series.part == 1) & (marks == 0)
     truth = marks[held]
-    own = {name: _calibration(each[aside], clean=task.clean) for name, each in scores.items() if name != _OURS}
+    own = {name: _calibration(scores[name][aside], clean=task.clean) for name in rivals}
     own[_OURS] = task.calibration_
     limits = {name: conformal.threshold(each, task.fpr_) for name, each in own.items()} | {_OURS: float(-task.offset_)}
     numbers = {name: _numbers(truth, each[held], limits[name]) for name, each in scores.items()}
@@ -81,7 +80,17 @@ def evaluation(
     record = flags_of(task, truth, told, own, drawn=("scores", "series"), unit="step")
     notes = [*_notes(task, labelled, int(aside.sum())), record["said"]]
     return Evaluation(
-        metric, numbers, "auroc", rival, int(held.sum()), comparison, pictures, notes, unit="step", flags=record
+        metric,
+        numbers,
+        "auroc",
+        rival,
+        int(held.sum()),
+        comparison,
+        pictures,
+        notes,
+        unit="step",
+        piece="window",
+        flags=record,
     )
 
 
@@ -114,9 +123,12 @@ def plant(series: Part, seed: int) -> tuple[Part, np.ndarray]:
 
 
 def _calibration(strange: np.ndarray, *, clean: bool) -> list[float]:
-    """Return the sorted scores that set a threshold, as the detector's do: without those far outside if not clean."""
+    """Return the sorted scores that set a competitor's threshold, as the detector's do: without those far outside.
+
+    All of them, dependent ones too: nobody states a competitor's rate, and of few it could flag nothing.
+    """
     kept: list[float] = np.sort(strange if clean else strange[trusted(strange)]).tolist()
-    return independent(kept, correlation_time(strange))
+    return kept
 
 
 def _scores(parts: np.ndarray, rivals: Mapping[str, Rival], values: np.ndarray) -> dict[str, np.ndarray]:
