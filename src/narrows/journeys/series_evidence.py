@@ -50,12 +50,9 @@ def evaluation(
     labelled = labels is not None and 0 < labels[series.part == 2].sum() < (series.part == 2).sum()
     kind = "anomalous steps" if labelled else "planted anomalies"
     rivals = _rivals(series, labels, task.seed_, clean=task.clean)
-    scores = _scores(real, rivals, series.values)
-    marks = np.asarray(labels)
-    if not labelled:  # ordinary steps keep the scores of the series as it came: windows spread what is planted
-        planted, marks = plant(series, 0)
-        strange = _scores(score(planted.values), rivals, planted.values)
-        scores = {name: np.where(marks == 1, strange[name], each) for name, each in scores.items()}
+    scores, marks = _scores(real, rivals, series.values), np.asarray(labels)
+    if not labelled:
+        scores, marks = _with_planted(scores, series, score, rivals)
     known = np.isfinite(scores[_OURS])
     held, aside = known & (series.part == 2), known & (series.part == 1) & (marks == 0)
     truth = marks[held]
@@ -134,6 +131,21 @@ def _calibration(strange: np.ndarray, *, clean: bool) -> list[float]:
 def _scores(parts: np.ndarray, rivals: Mapping[str, Rival], values: np.ndarray) -> dict[str, np.ndarray]:
     """Return the score of every step of a series, ours from those of its channels ``parts``, and the competitors'."""
     return {_OURS: np.sqrt(np.square(parts).sum(1))} | {name: rival(values) for name, rival in rivals.items()}
+
+
+def _with_planted(
+    scores: Mapping[str, np.ndarray],
+    series: Part,
+    score: Callable[[np.ndarray], np.ndarray],
+    rivals: Mapping[str, Rival],
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Return scores of planted steps, beside those that ordinary steps have without them, and which are planted.
+
+    Windows spread what is planted over its neighbours, which would count as false alarms there.
+    """
+    planted, marks = plant(series, 0)
+    strange = _scores(score(planted.values), rivals, planted.values)
+    return {name: np.where(marks == 1, strange[name], each) for name, each in scores.items()}, marks
 
 
 def _rivals(series: Part, labels: np.ndarray | None, seed: int, *, clean: bool) -> dict[str, Rival]:
