@@ -76,19 +76,8 @@ def evaluation(
     told = {"" if name == _OURS else name: each for name, each in shown.items()}
     record = flags_of(task, truth, told, own, drawn=("scores", "series"), unit="step")
     notes = [*_notes(task, labelled, int(aside.sum())), record["said"]]
-    return Evaluation(
-        metric,
-        numbers,
-        "auroc",
-        rival,
-        int(held.sum()),
-        comparison,
-        pictures,
-        notes,
-        unit="step",
-        piece="window",
-        flags=record,
-    )
+    measured = Evaluation(metric, numbers, "auroc", rival, int(held.sum()), comparison, pictures, notes, flags=record)
+    return replace(measured, unit="step", piece="window")
 
 
 def plant(series: Part, seed: int) -> tuple[Part, np.ndarray]:
