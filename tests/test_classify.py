@@ -227,6 +227,18 @@ def test_a_table_with_few_labels(family: str, table: Path, tmp_path: Path) -> No
     assert (out / "predictions.csv").read_bytes() == (run / "predictions.csv").read_bytes()
 
 
+def test_the_confusions_of_few_labels_are_those_of_every_repeat(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("narrows.tasks.classify_judge._REPEATS", 3)
+    X, y = load_wine(return_X_y=True)
+    X = ((X - X.mean(0)) / X.std(0)).astype(np.float32)
+    model = nw.CodeClassifier(estimator=code(epochs=3), tune_epochs=8, random_state=0).fit(X[::6], y[::6])
+    found = model.cross_validate(Rows(X[::6], y[::6]))
+    matrix = next(each for each in found.pictures if each.kind == "confusion").data["matrix"]
+    assert matrix.sum() == 3 * 30
+    assert 0.5 < np.trace(matrix) / matrix.sum() < 1
+    assert np.trace(matrix) / matrix.sum() == pytest.approx(found.metrics["accuracy"].value)
+
+
 def test_a_missing_file_of_labels_is_not_asked_for_images() -> None:
     with pytest.raises(InputError, match=r"there is no file 'none\.csv' of labels") as caught:
         with_labels(read(np.eye(3)), "none.csv")

@@ -124,6 +124,21 @@ def test_good_images_of_the_test_part_are_measured_on_and_never_learnt_from(
     assert report["metrics"]["image_auroc"]["value"] == pytest.approx(expected)
 
 
+def test_the_rule_speaks_of_images_and_not_of_patches(tmp_path: Path) -> None:
+    """A few odd patches of a picture that is learnt from lie apart from all others; no image does."""
+    folder(tmp_path / "data", good=30, bad=0)
+    learnt = tmp_path / "data" / "good" / "g0.png"
+    picture = np.asarray(Image.open(learnt)).copy()
+    picture[:16, :16] = np.random.default_rng(3).integers(0, 2, (16, 16)) * 255
+    Image.fromarray(picture).save(learnt)
+    report = run(["fit", "anomaly", str(tmp_path / "data" / "good"), *FAST], tmp_path / "run")
+    kept = json.loads((tmp_path / "run" / "model.json").read_text(encoding="utf-8"))["task"]["fitted"]
+    assert (kept["n_apart_"], len(kept["calibration_"])) == (0, 6)
+    rules = [note for note in report["warnings"] if note.startswith("Flagged")]
+    assert rules == ["Flagged are images with p-values of at most 0.143, by 6 images put aside."]
+    assert any(note.startswith("The rate holds where no image put aside is bad") for note in report["warnings"])
+
+
 def test_the_difference_is_that_of_the_areas_picture_by_picture() -> None:
     rng = np.random.default_rng(0)
     labels, pictures = np.array([0, 0, 0, 1, 1]), [rng.random((1, 8, 8)) for _ in range(5)]
@@ -134,7 +149,7 @@ def test_the_difference_is_that_of_the_areas_picture_by_picture() -> None:
     assert made.comparison.gap == pytest.approx(gap)
 
 
-def test_new_images_of_any_size_and_another_threshold(tmp_path: Path) -> None:
+def test_new_images_of_any_size_and_another_threshold(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder(tmp_path / "data")
     run(["fit", "anomaly", str(tmp_path / "data"), *FAST], tmp_path / "run")
     rng = np.random.default_rng(5)
@@ -145,7 +160,9 @@ def test_new_images_of_any_size_and_another_threshold(tmp_path: Path) -> None:
     with Image.open(tmp_path / "out" / "heatmaps" / "large.png") as image:
         assert image.size == (150, 200)
     before = scores(tmp_path / "out")
+    capsys.readouterr()
     assert main(["rethreshold", str(tmp_path / "run"), "--fpr", "0.9"]) == 0
+    assert "about 0.9 of ordinary images are flagged from now on" in capsys.readouterr().out
     assert main(["apply", str(tmp_path / "run"), str(tmp_path / "new"), "-o", str(tmp_path / "again")]) == 0
     after = scores(tmp_path / "again")
     assert [row["score"] for row in before.values()] == [row["score"] for row in after.values()]

@@ -405,7 +405,7 @@ def test_the_best_bar_is_in_colour_and_spreads_are_weighed():
     assert figure.axes[0].patches[2].get_facecolor()[:3] == to_rgb("#0072B2")
     assert written(figure.axes[0]) == ["3.10 ± 0.20", "2.40 ± 0.15", "2.31 ± 0.12"]
     higher = figures.bars({"VAE": -103.2, "AAE": -140.0}, "ELBO (nats)", "higher")
-    assert title(higher) == "VAE has the highest ELBO (nats), -103; next AAE, -140"
+    assert title(higher) == "ELBO (nats): VAE -103, AAE -140"
 
 
 def test_lines_end_with_their_names_apart_from_each_other():

@@ -103,6 +103,40 @@ def test_planted_intervals_lie_in_the_last_part() -> None:
     assert 20 <= marks.sum() <= 32
 
 
+def test_ordinary_steps_are_judged_without_what_is_planted_beside_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marks: list[np.ndarray] = []
+
+    def planted(*given: Any) -> tuple[Part, np.ndarray]:
+        series, where = plant(*given)
+        marks.append(where)
+        return series, where
+
+    monkeypatch.setattr("narrows.journeys.series_evidence.plant", planted)
+    _, report, rows = fit(tmp_path, frame(1100).drop("bad").head(900), "--fpr", "0.02")
+    ordinary = [
+        row["flag"] == "1" for row, mark in zip(rows, marks[0], strict=True) if row["part"] == "held-out" and not mark
+    ]
+    assert report["metrics"]["false alarms"]["value"] == pytest.approx(np.mean(ordinary))
+    counts = report["flags"]["counts"]
+    assert sum(many for _, many in counts[""]["ordinary"]) == len(ordinary)
+    for name, numbers in report["baselines"].items():  # what a competitor flags follows its area, whatever is put aside
+        assert counts[name]["put_aside"] >= 1 / 0.02 - 1
+        assert numbers["f1"] > 0
+
+
+def test_steps_left_apart_are_counted_as_those_that_set_the_threshold(tmp_path: Path) -> None:
+    """The likely rate of the rule is the share of steps flagged there: those that lie apart, and the stated one."""
+    table, time = frame(3000), np.arange(3000)
+    far = np.where((time >= 2000) & (time < 2006), 40.0, 0.0)
+    _, report, rows = fit(tmp_path, table.with_columns(pl.col("flow") + far), "--fpr", "0.05", "--label", "bad")
+    [rule] = [note for note in report["warnings"] if note.startswith("Flagged")]
+    assert "apart from all others" in rule
+    flagged = np.mean([row["flag"] == "1" for row in rows if row["part"] == "threshold"])
+    assert float(rule.rpartition("about ")[2].rstrip(".")) == pytest.approx(flagged, abs=0.02)
+
+
 def frame(n: int = 900, seed: int = 0, numbers: bool = False) -> pl.DataFrame:
     """Two waves and a switch; in the last part, flow freezes and pressure jumps."""
     draw, t = np.random.default_rng(seed), np.arange(n)

@@ -45,7 +45,8 @@ def rethreshold(options: Options) -> int:
         counted = _flag(tables[0], limit, draft) if tables else None
         write_text(draft / CARD, json.dumps(card, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
         told = saved is not None and follow(saved, fpr, len(calibration), draft, apart)
-    _say(run, f"{'at most' if task['params'].get('clean') else 'about'} {fpr:g}", limit, calibration, counted)
+    unit = "row" if saved is None or not saved.facts.get("flags") else saved.facts["flags"]["unit"]
+    _say(run, f"{'at most' if task['params'].get('clean') else 'about'} {fpr:g}", limit, calibration, counted, unit)
     if not told and (run / "report.html").exists():
         sys.stdout.write("The report still tells of the threshold of the fit: it does not hold what is needed.\n")
     if (run / "heatmaps").exists():
@@ -80,9 +81,11 @@ def _flag(path: Path, limit: float, out: Path) -> tuple[int, int]:
     return sum(row[flag] == "1" for row in rows), len(rows)
 
 
-def _say(run: Path, share: str, limit: float, calibration: list[float], counted: tuple[int, int] | None) -> None:
+def _say(
+    run: Path, share: str, limit: float, calibration: list[float], counted: tuple[int, int] | None, unit: str
+) -> None:
     if math.isinf(limit):
         fine = conformal.rounded_up(conformal.finest(calibration))
-        sys.stderr.write(f"{len(calibration)} rows were put aside: nothing can be flagged below --fpr {fine}.\n")
+        sys.stderr.write(f"{len(calibration)} {unit}s were put aside: nothing can be flagged below --fpr {fine}.\n")
     flagged = "" if counted is None else f"; {counted[0]} of the {counted[1]} rows are flagged"
-    sys.stdout.write(f"{run}: {share} of ordinary rows are flagged from now on{flagged}.\n")
+    sys.stdout.write(f"{run}: {share} of ordinary {unit}s are flagged from now on{flagged}.\n")

@@ -23,7 +23,7 @@ def copied(learnt: Iterable[Any], held: Iterable[Any], what: str = "row") -> lis
         return []
     are = "is a copy" if found == 1 else "are copies"
     said = f"{found} of {len(rows)} held-out {what}s {are} of one learnt from: the verdict also measures memory"
-    return [f"{said}. Remove copies, or measure on data of their own with --valid."]
+    return [f"{said}. Remove the copies, or measure on other data (--valid)."]
 
 
 def copies(learnt: Iterable[Any], held: Iterable[Any]) -> int:

@@ -83,13 +83,14 @@ class ImageAnomalyJourney(Journey):
         say(f"anomaly: {len(self.patches):,} patches of {len(learn)} good images, {sizes(good)}")
         task.fit(self.patches)
         self.maps = [heat(parts_of(task), picture, self.patch) for picture in self.seen(good)]
-        scores = [image_score(each) for each in self.maps]
-        task.calibration_ = sorted(scores[i] for i in held)  # it speaks of images from here on
+        task.n_set_aside_ -= task.n_apart_  # patches that were put aside set no threshold
+        notes.append(f"{task.n_set_aside_:,} patches were too strange to learn from and were left out")
+        scores = np.array([image_score(each) for each in self.maps])
+        task.calibrate(scores[held], np.ones(len(held), bool))  # it speaks of images from here on: of all put aside
         if task.fpr is None and task.contamination is None:
             task.set_params(fpr=max(0.01, 1 / (len(held) + 1)))
         if task.contamination is not None:
             task.contaminated_ = -float(np.percentile(scores, 100 * (1 - task.contamination)))
-        notes.append(f"{task.n_set_aside_:,} patches were too strange to learn from and were left out")
         return {
             "name": good.name,
             "unit": "image",
@@ -134,6 +135,9 @@ class ImageAnomalyJourney(Journey):
         evaluation = judge_maps(everything, labels, masks + known, maps + new, theirs, rival.name)
         evaluation.flags = flags_of(self.task, labels, {}, {}, drawn=(), unit="image")
         evaluation.notes += [*notes, evaluation.flags["said"]]
+        if not self.task.clean:
+            note = "The rate holds where no image put aside is bad; where some are, fewer images are flagged."
+            evaluation.notes.append(note)
         return Judged(evaluation, None)
 
     def write(self, folder: Path) -> list[Path]:

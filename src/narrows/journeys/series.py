@@ -1,6 +1,7 @@
 """A series: windows of a table with a time column, scored step by step and channel by channel."""
 
 import difflib
+import math
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -144,7 +145,9 @@ class SeriesJourney(Journey):
         task.n_set_aside_ -= len(others) - len(task.calibration_)  # windows; steps set the threshold
         steps = total[known & (self.part == 1) & (self._labels() == 0)]
         task.calibrate(steps)
-        task.calibration_ = independent(task.calibration_, correlation_time(steps))
+        time = correlation_time(steps)
+        task.calibration_ = independent(task.calibration_, time)
+        task.n_apart_ = math.ceil(task.n_apart_ / time)  # it stands beside as many as are independent
         if task.contamination is not None:
             task.contaminated_ = float(np.quantile(-total[known], task.contamination))
         lost = int((~known[self.made.steps.of_row]).sum())

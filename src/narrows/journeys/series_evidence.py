@@ -1,6 +1,6 @@
 """What scores of a series are worth: beside simple competitors, on labelled intervals or on planted ones."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,12 +10,13 @@ from narrows import metrics
 from narrows.baselines import PCAResidual, rolling_z
 from narrows.data.windows import drawn_starts, step_means, window_starts, windows_at
 from narrows.fitted import conformal
-from narrows.fitted.dependence import correlation_time, independent
 from narrows.fitted.fence import teaching, trusted
 from narrows.tasks.anomaly_evidence import flags_of
 from narrows.tasks.base import Evaluation, Metric, Picture
 
 __all__ = ["Part", "evaluation", "plant", "stretches"]
+
+Rival = Callable[[np.ndarray], np.ndarray]
 
 _OURS = "the autoencoder"
 _ROWS = 5000  # windows that principal components are fitted on
@@ -47,20 +48,15 @@ def evaluation(
     """
     real = score(series.values)
     labelled = labels is not None and 0 < labels[series.part == 2].sum() < (series.part == 2).sum()
-    if labelled:
-        judged, marks = series, np.asarray(labels)
-    else:
-        judged, marks = plant(series, 0)
-    parts = real if labelled else score(judged.values)
     kind = "anomalous steps" if labelled else "planted anomalies"
-    scores = {_OURS: np.sqrt(np.square(parts).sum(1))}
-    scores["a rolling z-score"] = rolling_z(judged.values, judged.pieces, series.window).max(1)
-    odd = np.zeros(len(series.values), bool) if labels is None else np.asarray(labels) > 0
-    scores["PCA of windows"] = _principal(series, judged, odd, task.seed_, clean=task.clean)
+    rivals = _rivals(series, labels, task.seed_, clean=task.clean)
+    scores, marks = _scores(real, rivals, series.values), np.asarray(labels)
+    if not labelled:
+        scores, marks = _with_planted(scores, series, score, rivals)
     known = np.isfinite(scores[_OURS])
     held, aside = known & (series.part == 2), known & (series.part == 1) & (marks == 0)
     truth = marks[held]
-    own = {name: _calibration(each[aside], clean=task.clean) for name, each in scores.items() if name != _OURS}
+    own = {name: _calibration(scores[name][aside], clean=task.clean) for name in rivals}
     own[_OURS] = task.calibration_
     limits = {name: conformal.threshold(each, task.fpr_) for name, each in own.items()} | {_OURS: float(-task.offset_)}
     numbers = {name: _numbers(truth, each[held], limits[name]) for name, each in scores.items()}
@@ -80,7 +76,8 @@ def evaluation(
     told = {"" if name == _OURS else name: each for name, each in shown.items()}
     record = flags_of(task, truth, told, own, drawn=("scores", "series"), unit="step")
     notes = [*_notes(task, labelled, int(aside.sum())), record["said"]]
-    return Evaluation(metric, numbers, "auroc", rival, int(held.sum()), comparison, pictures, notes, flags=record)
+    measured = Evaluation(metric, numbers, "auroc", rival, int(held.sum()), comparison, pictures, notes, flags=record)
+    return replace(measured, unit="step", piece="window")
 
 
 def plant(series: Part, seed: int) -> tuple[Part, np.ndarray]:
@@ -112,13 +109,46 @@ def plant(series: Part, seed: int) -> tuple[Part, np.ndarray]:
 
 
 def _calibration(strange: np.ndarray, *, clean: bool) -> list[float]:
-    """Return the sorted scores that set a threshold, as the detector's do: without those far outside if not clean."""
+    """Return the sorted scores that set a competitor's threshold, as the detector's do: without those far outside.
+
+    All of them, dependent ones too: nobody states a competitor's rate, and of few it could flag nothing.
+    """
     kept: list[float] = np.sort(strange if clean else strange[trusted(strange)]).tolist()
-    return independent(kept, correlation_time(strange))
+    return kept
 
 
-def _principal(series: Part, judged: Part, odd: np.ndarray, seed: int, *, clean: bool) -> np.ndarray:
-    """Return the residual of principal components of windows, step by step, learnt from windows without odd steps."""
+def _scores(parts: np.ndarray, rivals: Mapping[str, Rival], values: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the score of every step of a series, ours from those of its channels ``parts``, and the competitors'."""
+    return {_OURS: np.sqrt(np.square(parts).sum(1))} | {name: rival(values) for name, rival in rivals.items()}
+
+
+def _with_planted(
+    scores: Mapping[str, np.ndarray],
+    series: Part,
+    score: Callable[[np.ndarray], np.ndarray],
+    rivals: Mapping[str, Rival],
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Return scores of planted steps, beside those that ordinary steps have without them, and which are planted.
+
+    Windows spread what is planted over its neighbours, which would count as false alarms there.
+    """
+    planted, marks = plant(series, 0)
+    strange = _scores(score(planted.values), rivals, planted.values)
+    return {name: np.where(marks == 1, strange[name], each) for name, each in scores.items()}, marks
+
+
+def _rivals(series: Part, labels: np.ndarray | None, seed: int, *, clean: bool) -> dict[str, Rival]:
+    """Return the competitors, which give values (m, c) at the steps of the series their scores (m,)."""
+
+    def rolling(values: np.ndarray) -> np.ndarray:
+        return np.asarray(rolling_z(values, series.pieces, series.window).max(1))
+
+    odd = np.zeros(len(series.values), bool) if labels is None else np.asarray(labels) > 0
+    return {"a rolling z-score": rolling, "PCA of windows": _principal(series, odd, seed, clean=clean)}
+
+
+def _principal(series: Part, odd: np.ndarray, seed: int, *, clean: bool) -> Rival:
+    """Return what principal components of windows miss, step by step, learnt from windows without odd steps."""
     starts = window_starts(3 * series.pieces + series.part, series.window)
     plain = starts[(series.part[starts] == 0) & ~odd[starts[:, None] + np.arange(series.window)].any(1)]
     learnt = windows_at(series.values, drawn_starts(plain, _ROWS, seed), series.window).astype(np.float64)
@@ -131,9 +161,11 @@ def _principal(series: Part, judged: Part, odd: np.ndarray, seed: int, *, clean:
         rest = windows.reshape(len(windows), -1) - model.mean_
         return np.asarray(np.square(rest - rest @ model.axes_.T @ model.axes_).reshape(windows.shape), np.float64)
 
-    starts = window_starts(judged.pieces, series.window)
-    found: np.ndarray = np.sqrt(step_means(judged.values, starts, series.part, series.window, missed).sum(1))
-    return found
+    def residual(values: np.ndarray) -> np.ndarray:
+        starts = window_starts(series.pieces, series.window)
+        return np.asarray(np.sqrt(step_means(values, starts, series.part, series.window, missed).sum(1)))
+
+    return residual
 
 
 def _numbers(labels: np.ndarray, score: np.ndarray, limit: float) -> dict[str, float]:
@@ -164,8 +196,8 @@ def _notes(task: Any, labelled: bool, steps: int) -> list[str]:
     if not labelled:
         notes.append(
             "No labelled anomalies came in the last part, so the comparison is on planted ones: in every second window "
-            "a quarter is shifted by two standard deviations, frozen, or taken from another time, in one channel. Real "
-            "anomalies may be of another kind."
+            "a quarter is shifted by two standard deviations, frozen, or taken from another time, in one channel. "
+            "Ordinary steps are scored without them. Real anomalies may be of another kind."
         )
     notes.append(
         f"Steps are like their neighbours: the {steps} steps that set the threshold tell as much as "
@@ -201,7 +233,7 @@ def _pictures(
         "parts": series.part,
     }
     caption = "Standardised channels and the score of every step; shaded where a step is flagged. Dotted: the parts."
-    some = {"scores": scores[_OURS], "labels": labels, "threshold": limit, "anomalous": kind}
+    some = {"scores": scores[_OURS], "labels": labels, "threshold": limit, "anomalous": kind, "unit": "step"}
     return [
         Picture("series", "The series", caption, data),
         Picture("scores", "Scores", f"Steps of the last part: ordinary ones and {kind}.", some),
@@ -209,6 +241,6 @@ def _pictures(
             "roc",
             "Detected against false alarms",
             f"Steps of the last part, {kind}.",
-            {"labels": labels, "scores": scores},
+            {"labels": labels, "scores": scores, "unit": "step"},
         ),
     ]

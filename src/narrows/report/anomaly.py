@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from narrows import metrics
+from narrows.report.numbers import several
 from narrows.report.style import (
     CLASSES,
     GREY,
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
 __all__ = ["contribution_map", "roc_curves", "score_histogram"]
 
 
-def score_histogram(scores: Array, labels: Array, threshold: float, anomalous: str = "anomalies") -> "Figure":
+def score_histogram(
+    scores: Array, labels: Array, threshold: float, anomalous: str = "anomalies", unit: str = "row"
+) -> "Figure":
     """Draw how scores are spread, ordinary rows against anomalous ones, with the threshold.
 
     Parameters
@@ -44,6 +47,8 @@ def score_histogram(scores: Array, labels: Array, threshold: float, anomalous: s
         Rows above it are flagged; inf flags none.
     anomalous : str
         What the anomalous rows are called.
+    unit : str
+        What a row is, for example ``"step"``.
 
     Examples
     --------
@@ -52,12 +57,13 @@ def score_histogram(scores: Array, labels: Array, threshold: float, anomalous: s
     values = np.maximum(np.asarray(scores, np.float64), 1e-12)
     marks = np.asarray(labels)
     found, alarms = (float((values[marks == kind] > threshold).mean()) for kind in (1, 0))
-    title = f"The threshold flags {percent(found)} of the {anomalous} and {number(100 * alarms, 2)} % of ordinary rows"
+    ordinary = f"ordinary {several(unit)}"
+    title = f"The threshold flags {percent(found)} of the {anomalous} and {number(100 * alarms, 2)} % of {ordinary}"
     figure = canvas(7.0, 3.4, title)
-    axes = panel(figure, x="score, log scale", y="share of the rows of its kind")
+    axes = panel(figure, x="score, log scale", y=f"share of the {several(unit)} of its kind")
     low, high = np.quantile(values, 0.002), values.max()
     edges = np.geomspace(low, max(high, low * 1.01), 50)
-    for kind, name, tint in ((0, "ordinary rows", GREY), (1, anomalous, OTHER)):
+    for kind, name, tint in ((0, ordinary, GREY), (1, anomalous, OTHER)):
         some = np.clip(values[marks == kind], low, None)
         axes.hist(
             some, edges.tolist(), weights=np.full(len(some), 1 / max(1, len(some))), color=tint, alpha=0.75, label=name
@@ -69,8 +75,8 @@ def score_histogram(scores: Array, labels: Array, threshold: float, anomalous: s
     return figure
 
 
-def roc_curves(labels: Array, scores: Mapping[str, Array]) -> "Figure":
-    """Draw detected anomalies against false alarms, the first detector in colour.
+def roc_curves(labels: Array, scores: Mapping[str, Array], unit: str = "row") -> "Figure":
+    """Draw detected anomalies against false alarms, the first detector in colour, in the title with the best other one.
 
     Parameters
     ----------
@@ -78,6 +84,8 @@ def roc_curves(labels: Array, scores: Mapping[str, Array]) -> "Figure":
         1 for anomalous rows.
     scores : mapping of str to ndarray
         Scores of each detector, higher is stranger.
+    unit : str
+        What a row is, for example ``"step"``.
 
     Examples
     --------
@@ -87,12 +95,10 @@ def roc_curves(labels: Array, scores: Mapping[str, Array]) -> "Figure":
 
     areas = {name: metrics.auroc(labels, values) for name, values in scores.items()}
     order = sorted(areas, key=lambda name: -areas[name])
-    largest = number(areas[order[0]])
-    best = [name for name in order if number(areas[name]) == largest]
-    title = f"{', '.join(best[:-1])} and {best[-1]} have" if len(best) > 1 else f"{best[0]} has"
-    title += f" the largest area under the curve, {largest}"
-    figure = canvas(6.6, 4.0, title[0].upper() + title[1:])
-    axes = panel(figure, x="share of ordinary rows flagged (false alarms)", y="share of anomalies found")
+    ours, *others = scores
+    shown = [ours, *[name for name in order if name in others][:1]]
+    figure = canvas(6.6, 4.0, "Area under the curve: " + ", ".join(f"{name} {number(areas[name])}" for name in shown))
+    axes = panel(figure, x=f"share of ordinary {several(unit)} flagged (false alarms)", y="share of anomalies found")
     axes.plot([0, 1], [0, 1], color=RULE, linewidth=1.0)
     tints = dict(zip(scores, (MODEL, *[tint for tint in CLASSES if tint != MODEL]), strict=False))
     for name in order:

@@ -40,10 +40,11 @@ def bars(values: Mapping[str, float | tuple[float, float]], label: str, better: 
         raise InputError(f"Values {dict(values)}", "finite numbers, or (mean, spread), with names")
     order = sorted(pairs, key=lambda name: pairs[name][0] * (1 if better == "lower" else -1))
     best = order[0]
-    finding = f"{best}: {label} {number(pairs[best][0])}"
-    if len(order) > 1:
+    finding = f"{label}: " + ", ".join(f"{name} {number(pairs[name][0])}" for name in order[:2])
+    spread = sum(pairs[name][1] for name in order[:2])
+    if len(order) > 1 and spread:  # without one nobody knows which is best
         second = order[1]
-        apart = abs(pairs[best][0] - pairs[second][0]) > pairs[best][1] + pairs[second][1]
+        apart = abs(pairs[best][0] - pairs[second][0]) > spread
         finding = f"{best} has the {better[:-2]}est {label}, {number(pairs[best][0])}; next {second}, "
         finding += number(pairs[second][0]) + ("" if apart else ", within the spread")
     figure = under_title(7.0, 0.5 + 0.36 * len(pairs), sentence(finding))

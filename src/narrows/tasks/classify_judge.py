@@ -93,7 +93,8 @@ def evaluated(
     notes = remarks(*np.unique(y, return_counts=True), truth)
     if probe["accuracy"] > own["accuracy"]:
         notes.append("The probe on the frozen code does better than tuning: more labels, or a lower --tune-lr.")
-    pictures = confusions(answers[TUNED][0].seen, truth)
+    named = np.concatenate([shares.seen for shares in answers[TUNED]])
+    pictures = confusions(named, np.tile(truth, len(answers[TUNED])))
     if getattr(task, "history_", None):
         caption = f"Cross-entropy in nats per label while the layers are tuned; {task.stopped_}."
         pictures.append(Picture("tuning", "Learning the labels", caption, {"history": task.history_}))
