@@ -4,11 +4,12 @@ import contextlib
 import io
 import os
 import sys
-from typing import TextIO
+from collections.abc import Iterator
+from typing import Any, TextIO, cast
 
 from narrows.errors import InputError
 
-__all__ = ["opened", "silence"]
+__all__ = ["lasting", "opened"]
 
 
 def opened() -> None:
@@ -27,7 +28,43 @@ def opened() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def silence(stream: TextIO) -> None:
-    """Send what a stream still holds, and what comes, nowhere: its reader has gone, or its disk is full."""
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+class Lasting:
+    """A text stream that nothing stops: where its reader has gone or its disk is full, what comes goes nowhere.
+
+    A command does not end for that, as its files are what counts: `narrows fit ... | head -1` makes the whole run.
+    """
+
+    def __init__(self, stream: TextIO):
+        self.stream, self.lost = stream, ""  # why something was not written that somebody waits for
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+    def write(self, text: str) -> int:
+        """Write a text, or nothing where it cannot be taken."""
+        with self._going_on():
+            self.stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Hand on what was written, or nothing where it cannot be taken."""
+        with self._going_on():
+            self.stream.flush()
+
+    @contextlib.contextmanager
+    def _going_on(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if not isinstance(error, BrokenPipeError):
+                self.lost = error.strerror or str(error)
+            with contextlib.suppress(OSError, ValueError), open(os.devnull, "wb") as nowhere:
+                os.dup2(nowhere.fileno(), self.stream.fileno())
+
+
+@contextlib.contextmanager
+def lasting() -> Iterator[Lasting]:
+    """Make standard output and error last as long as the block, and give the output."""
+    out, err = Lasting(sys.stdout), Lasting(sys.stderr)
+    with contextlib.redirect_stdout(cast("TextIO", out)), contextlib.redirect_stderr(cast("TextIO", err)):
+        yield out
