@@ -46,6 +46,8 @@ def outcome(words: Sequence[str]) -> int:
     from narrows.errors import InputError
 
     try:
+        if not os.path.isdir("."):
+            raise InputError("The folder that this was started in is gone", "one that exists", "cd ~")
         if words in (["--version"], ["-V"]):
             sys.stdout.write(f"narrows {__version__}\n")
             return 0

@@ -43,6 +43,7 @@ def fit(options: Options) -> int:
         start = origin(base, card) if base and card else None
         request = Request(options.data, options.second, options.valid, given=given, start=start)
         journey = journey_for(task, request, reading(options))
+        request.refuse(task.unused())
         if card and card["journey"]["name"] != journey.name:
             came = f"{options.origin} read its data as {card['journey']['name']}, and {options.data} is {journey.name}"
             raise InputError(came, "data like the run's own", "leave out --from")

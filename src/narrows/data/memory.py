@@ -4,7 +4,7 @@ from pathlib import Path
 
 from narrows.errors import InputError
 
-__all__ = ["free_memory", "require_free", "require_memory", "require_plausible", "require_room", "size_words"]
+__all__ = ["free_memory", "require_memory", "require_plausible", "require_room", "size_words"]
 
 _ANY = 500_000_000  # bytes that a file may unfold to, however small it is
 _TIMES = 200  # ... and how many times its own size beyond that; data that tell something stay below
@@ -30,13 +30,13 @@ def require_memory(needed: int, came: str, hint: str) -> None:
 
     Examples
     --------
-    >>> require_memory(10**18, "10 rows came", "fewer rows")
+    >>> require_memory(10**18, "'a.npy' is to be read", "give fewer rows")
     Traceback (most recent call last):
-    narrows.errors.InputError: 10 rows came: that takes 1000000000.0 GB of memory. Accepted: at most ...
+    narrows.errors.InputError: 'a.npy' is to be read: that takes 1000000000.0 GB of memory. Accepted: at most ...
     """
     free = free_memory()
     if needed > free:
-        raise InputError(f"{came}: that takes {needed / 1e9:.1f} GB of memory", f"at most {free / 1e9:.1f} GB", hint)
+        raise InputError(f"{came}: that takes {size_words(needed)} of memory", f"at most {size_words(free)}", hint)
 
 
 def size_words(size: int) -> str:
@@ -60,7 +60,7 @@ def require_room(name: str, need: int, stored: int, hint: str = "give fewer rows
     >>> require_room("a.npz", 1000, 500)
     """
     require_plausible(name, need, stored, hint)
-    require_free(name, need, hint)
+    require_memory(need, f"{name!r} is to be read", hint)
 
 
 def require_plausible(name: str, need: int, stored: int, hint: str = "give fewer rows") -> None:
@@ -88,16 +88,3 @@ def require_plausible(name: str, need: int, stored: int, hint: str = "give fewer
         came = f"{name!r} holds {size_words(stored)} that unfold to {size_words(need)} in memory"
         accepted = f"content of at most {size_words(max(_ANY, _TIMES * stored))} for a file of this size"
         raise InputError(came, accepted, hint)
-
-
-def require_free(name: str, need: int, hint: str = "give fewer rows") -> None:
-    """Refuse data that take more memory than is free.
-
-    Examples
-    --------
-    >>> require_free("a.npy", 1000)
-    """
-    free = free_memory()
-    if need > free:
-        came = f"{name!r} takes about {size_words(need)} of memory to be read, and {size_words(free)} are free"
-        raise InputError(came, "data that fit into it", hint)
