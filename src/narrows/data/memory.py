@@ -1,8 +1,16 @@
-"""How much memory this machine has left, and what may be taken of it."""
+"""How much memory is left to this process, and what may be taken of it."""
 
-from pathlib import Path
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
 
 from narrows.errors import InputError
+
+try:
+    import resource
+except ImportError:  # Windows: no process has a limit of its own there
+    resource = None  # type: ignore[assignment]
 
 __all__ = ["free_memory", "require_memory", "require_plausible", "require_room", "size_words"]
 
@@ -11,18 +19,54 @@ _TIMES = 200  # ... and how many times its own size beyond that; data that tell 
 
 
 def free_memory() -> int:
-    """Return the bytes of memory that are free on this machine, or 8 GB where it does not say.
+    """Return the bytes of memory that this process may still take, or 8 GB where the machine does not say.
+
+    That is what is free on the machine, and no more than a container or batch system (control groups) or ``ulimit -v``
+    leaves.
 
     Examples
     --------
     >>> free_memory() > 1_000_000
     True
     """
+    return max(0, min(_machine_free(), *group_free(), *_process_free()))
+
+
+def _machine_free() -> int:
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
     except (OSError, StopIteration, ValueError):
         return 8 << 30
+
+
+def group_free(groups: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")) -> Iterator[int]:
+    """Yield the bytes that every control group of this process leaves, of either version; those without a limit none.
+
+    Pages of files that the group holds count as free: the kernel gives them up first.
+    """
+    with contextlib.suppress(OSError, ValueError):
+        lines = [line.split(":", 2) for line in groups.read_text(encoding="utf-8").splitlines()]
+        own = {kinds: PurePosixPath(path.lstrip("/")) for _, kinds, path in lines}
+        versions = (
+            ("", root, "memory.max", "memory.current", "inactive_file"),
+            ("memory", root / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+        )
+        for kinds, place, most, used, pages in versions:
+            for group in (own[kinds], *own[kinds].parents) if kinds in own else ():
+                with contextlib.suppress(OSError, ValueError):
+                    limit, taken = (int((place / group / name).read_text(encoding="ascii")) for name in (most, used))
+                    stat = (place / group / "memory.stat").read_text(encoding="ascii").split()
+                    yield limit - taken + int(dict(zip(stat[::2], stat[1::2], strict=True)).get(pages, 0))
+
+
+def _process_free() -> Iterator[int]:
+    """Yield the bytes of addresses that ``ulimit -v`` leaves this process, where there is such a limit."""
+    with contextlib.suppress(OSError, ValueError):
+        limit = resource.getrlimit(resource.RLIMIT_AS)[0] if resource else -1
+        if limit >= 0:
+            pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+            yield limit - pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def require_memory(needed: int, came: str, hint: str) -> None:
