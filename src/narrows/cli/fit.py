@@ -13,7 +13,7 @@ from sklearn.base import clone
 from narrows.artefact import load, read_card, save
 from narrows.cli.claim import claimed, opened, refuse, settled
 from narrows.cli.flags import Options
-from narrows.cli.folder import clear, finished
+from narrows.cli.folder import clear, finished, unfinished
 from narrows.cli.identity import identity
 from narrows.cli.speech import flag, spoken
 from narrows.errors import ArtefactError, InputError
@@ -59,10 +59,13 @@ def fit(options: Options) -> int:
     if report is None:
         _say(f"{run} holds a finished model: nothing to do.")
         return 0
+    place = run
     if not task.estimator_.finished_:
-        _say(f"{task.estimator_.stopped_.capitalize()}: what was trained is kept; --resume goes on.")
+        place = (run, *unfinished(run))[-1]
+        before = "" if place == run else f" {run} holds the run before."
+        _say(f"{task.estimator_.stopped_.capitalize()}: what was trained is kept; --resume goes on.{before}")
     _say(report["verdict"]["text"])
-    _say(f"Report: {run / 'report.html'}")
+    _say(f"Report: {place / 'report.html'}")
     return 0
 
 
