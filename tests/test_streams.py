@@ -5,6 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from narrows.cli import main
 from narrows.cli.streams import Lasting
 
 
@@ -29,6 +32,20 @@ def test_a_full_disk_is_remembered() -> None:
         assert lasting.lost == "No space left on device"
         lasting.write("b\n")  # goes nowhere
         lasting.flush()
+
+
+def test_names_from_files_steer_no_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("\x1b[2Jt.csv").write_text("a,\x1b[31mred,b\n" + "".join(f"{i},,{i * i % 17}\n" for i in range(40)), "utf-8")
+    assert main(["check", "\x1b[2Jt.csv"]) == 0
+    assert main(["apply", "\x1b[2J", "t.csv", "-o", "\u202eout"]) == 2
+    assert main(["fit", "reduce", "\x1b[2Jt.csv", "--window", "3", "-o", "run"]) == 2
+    said = "".join(capsys.readouterr())
+    assert "\\x1b[31mred" in said
+    assert "\\x1b[2Jt.csv: 40 rows" in said
+    assert not {"\x1b", "\u202e"} & set(said)
 
 
 def shell(command: str, folder: Path) -> "subprocess.CompletedProcess[str]":

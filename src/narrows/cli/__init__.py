@@ -77,5 +77,7 @@ def outcome(words: Sequence[str]) -> int:
 
 def say(text: str, code: int) -> int:
     """Write one line to stderr and return the exit code."""
-    sys.stderr.write(f"narrows: {' '.join(text.split())}\n")
+    from narrows.cli.streams import escaped
+
+    sys.stderr.write(escaped(f"narrows: {' '.join(text.split())}\n"))
     return code

@@ -3,13 +3,16 @@
 import contextlib
 import io
 import os
+import re
 import sys
 from collections.abc import Iterator
 from typing import Any, TextIO, cast
 
 from narrows.errors import InputError
 
-__all__ = ["lasting", "opened"]
+__all__ = ["escaped", "lasting", "opened"]
+
+_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def opened() -> None:
@@ -26,6 +29,17 @@ def opened() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def escaped(text: str) -> str:
+    r"""Return a text in which characters that steer a terminal are escapes: names from a file may hold them.
+
+    Examples
+    --------
+    >>> print(escaped("a \x1b[31mred name"))
+    a \x1b[31mred name
+    """
+    return _STEERING.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 class Lasting:
@@ -62,9 +76,17 @@ class Lasting:
                 os.dup2(nowhere.fileno(), self.stream.fileno())
 
 
+class Words(Lasting):
+    """A lasting stream that steers no terminal."""
+
+    def write(self, text: str) -> int:
+        """Write a text with escapes for what steers."""
+        return super().write(escaped(text))
+
+
 @contextlib.contextmanager
 def lasting() -> Iterator[Lasting]:
     """Make standard output and error last as long as the block, and give the output."""
-    out, err = Lasting(sys.stdout), Lasting(sys.stderr)
+    out, err = Words(sys.stdout), Lasting(sys.stderr)  # bars of progress steer the terminal
     with contextlib.redirect_stdout(cast("TextIO", out)), contextlib.redirect_stderr(cast("TextIO", err)):
         yield out
