@@ -77,5 +77,11 @@ def test_what_could_not_be_written_is_said_at_the_end(tmp_path: Path) -> None:
     )
 
 
+def test_a_folder_that_is_gone(tmp_path: Path) -> None:
+    gone = shell(f"mkdir x && cd x && rmdir ../x && narrows check {tmp_path / 't.csv'}", tmp_path)
+    assert gone.returncode == 2
+    assert gone.stderr.splitlines()[-1].startswith("narrows: The folder that this was started in is gone.")
+
+
 def test_an_error_that_nobody_reads_keeps_its_exit_code(tmp_path: Path) -> None:
     assert shell("narrows check none.csv 2>&1 | true; exit ${PIPESTATUS[0]}", tmp_path).returncode == 2

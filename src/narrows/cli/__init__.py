@@ -32,6 +32,7 @@ def guarded(words: Sequence[str]) -> int:
 
     try:
         opened()
+        require_place()
     except InputError as error:
         return say(str(error), 2)
     with lasting() as out:
@@ -40,14 +41,22 @@ def guarded(words: Sequence[str]) -> int:
         return say(f"Standard output could not be written ({out.lost}).", 2) if out.lost and not code else code
 
 
+def require_place() -> None:
+    """Refuse to start in a folder that has been removed, where libraries end the process."""
+    from narrows.errors import InputError
+
+    try:
+        os.getcwd()
+    except OSError:
+        raise InputError("The folder that this was started in is gone", "one that exists", "cd ~") from None
+
+
 def outcome(words: Sequence[str]) -> int:
     """Run a command and return its exit code; what stops it is said in one line on stderr."""
     from narrows.cli.flags import parse
     from narrows.errors import InputError
 
     try:
-        if not os.path.isdir("."):
-            raise InputError("The folder that this was started in is gone", "one that exists", "cd ~")
         if words in (["--version"], ["-V"]):
             sys.stdout.write(f"narrows {__version__}\n")
             return 0
