@@ -7,6 +7,8 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
+from datetime import datetime, time, timedelta
+from decimal import Decimal
 
 import numpy as np
 import polars as pl
@@ -76,6 +78,8 @@ def npy_files(rng: np.random.Generator, canary: str) -> Named:
     yield "not finite", npy_of(np.full((9, 3, 3), np.nan))
     yield "huge values", npy_of(rng.normal(size=(30, 4)) * 1e300)
     yield "huge pictures", npy_of(rng.normal(size=(30, 4, 4)) * 1e300)
+    yield "with names", npy_of(np.zeros(30, [("a", "f8"), ("b", "i4")]))
+    yield "half precision, infinite", npy_of(np.array([[1, 2], [3, 60000], [5, np.inf]] * 9, np.float16))
     yield "infinite last row", npy_of(np.vstack([rng.normal(size=(30, 4)), [[np.inf, 0, 0, 0]]]))
     for kind in ("c16", "M8[D]", "S5", "?", ">f4", "f2", "i1", "u8"):
         yield f"of {kind}".replace("[", "").replace(">", "big "), npy_of(np.ones((30, 3)).astype(kind))
@@ -204,6 +208,24 @@ def varint(value: int) -> bytes:
     return out + bytes([rest])
 
 
+def odd_columns() -> dict[str, pl.Series]:
+    """Return columns of 300 cells of types that are no plain numbers and texts, or at their ends."""
+    first, last = datetime(1, 1, 1), datetime(9999, 12, 31)
+    return {
+        "structs": pl.Series([{"a": 1, "b": "x"}, None, {"a": 2, "b": None}] * 100),
+        "lists of lists": pl.Series([[[1.0, 2.0]], [], None] * 100),
+        "bytes": pl.Series([b"\xff\x00", b"", None] * 100),
+        "nothing": pl.Series([None] * 300, dtype=pl.Null),
+        "decimals": pl.Series([Decimal("1.5"), Decimal("1e20"), None] * 100),
+        "durations": pl.Series([timedelta(days=3), timedelta(microseconds=-1), None] * 100),
+        "hours": pl.Series([time(1, 2, 3), time(23, 59, 59), None] * 100),
+        "times": pl.Series([first, last, None] * 100),
+        "levels": pl.Series(["a", "b", None] * 100, dtype=pl.Enum(["a", "b", "never"])),
+        "ends of whole numbers": pl.Series([2**64 - 1, 0, None] * 100, dtype=pl.UInt64),
+        "texts of markup": pl.Series(["<script>alert(1)</script>", "=1+1", None] * 100),
+    }
+
+
 def parquet_files(rng: np.random.Generator, canary: str) -> Named:
     """Yield Parquet files."""
     frame = pl.DataFrame({"x": rng.normal(size=300), "n": rng.integers(0, 9, 300), "t": ["a", "b", "c"] * 100})
@@ -213,6 +235,7 @@ def parquet_files(rng: np.random.Generator, canary: str) -> Named:
     yield "one value", parquet_of(pl.DataFrame({"x": np.zeros(40_000_000, np.int8)}))
     yield "one long text", parquet_of(pl.DataFrame({"x": ["x" * 1_000_000] * 600, "y": range(600)}))
     yield "one long list", parquet_of(pl.DataFrame({"x": [np.zeros(20_000_000, np.int8)], "y": [1]}))
+    yield from ((name, parquet_of(frame.with_columns(odd=column))) for name, column in odd_columns().items())
     yield "lists", parquet_of(pl.DataFrame({"x": [[1.0], None, [2.0, 3.0]], "y": [1, 2, 3]}))
     yield "no rows", parquet_of(frame[:0])
     yield "not finite", parquet_of(frame.with_columns(x=pl.lit(float("inf"))))

@@ -3,7 +3,8 @@
 ``make fuzz`` runs all corpora: malformed files (``corpus``), tampered artefacts (``corpus_artefacts``) and drawn
 command lines (``corpus_commands``). A corpus is a module with ``cases(folder: Path) -> Iterable[Case]``, which writes
 its files into ``folder``. No case may run code (a file called ``canary`` in ``folder`` would be there), print a
-traceback, end with another exit code than 0, 1 or 2, take more than 1 GB, or more than 60 s.
+traceback, end with another exit code than 0, 1 or 2, take more than 1 GB, or more than 60 s: of the processor, so that
+a machine that is busy with something else says the same, and four times as long for one that waits.
 """
 
 import importlib.util
@@ -22,16 +23,17 @@ from typing import NamedTuple
 from corpus_case import CANARY, Case
 
 CORPORA = ("corpus", "corpus_artefacts", "corpus_commands")
-SECONDS, BYTES = 60.0, 1_000_000_000
+SECONDS, WAITING, BYTES = 60.0, 240.0, 1_000_000_000
 
 
 class Outcome(NamedTuple):
-    """What came of a case: its exit code (negative: the signal that ended it), peak memory, seconds, and words."""
+    """What came of a case: exit code (negative: the signal that ended it), peak memory, seconds, and words."""
 
     case: Case
     code: int
     peak: int
-    seconds: float
+    seconds: float  # of the processor
+    elapsed: float
     said: str
 
     def faults(self) -> list[str]:
@@ -41,6 +43,7 @@ class Outcome(NamedTuple):
             "a traceback": "Traceback" in self.said,
             f"{self.peak / 1e9:.2f} GB": self.peak > BYTES,
             f"{self.seconds:.0f} s": self.seconds > SECONDS,
+            f"{self.elapsed:.0f} s without an end": self.elapsed > WAITING,
             "an unforeseen error": "please report it" in self.said,
             "nothing said": self.code != 0 and not self.said.strip(),
         }
@@ -94,18 +97,19 @@ def run(case: Case) -> Outcome:
             done, status, usage = os.wait4(pid, os.WNOHANG)
             if done:
                 break
-            if time.monotonic() - started > SECONDS + 1 or _resident(pid) > 2 * BYTES:
+            if time.monotonic() - started > WAITING + 1 or _resident(pid) > 2 * BYTES:
                 os.kill(pid, signal.SIGKILL)
             time.sleep(0.01)
         words.seek(0)
         said = words.read().decode(errors="replace")
     code, peak = os.waitstatus_to_exitcode(status), usage.ru_maxrss * 1024
-    return Outcome(case, code, peak, time.monotonic() - started, said)
+    return Outcome(case, code, peak, usage.ru_utime + usage.ru_stime, time.monotonic() - started, said)
 
 
 def _child(case: Case, words: int) -> None:
     """Be the command: words go to one file, and there is nothing to read."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CPU, (int(SECONDS) + 1, int(SECONDS) + 1))
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(words, 1)
     os.dup2(words, 2)
@@ -145,8 +149,10 @@ def run_all(cases: Iterable[Case], folder: Path, tell: bool = False) -> list[Out
     if tell and outcomes:
         codes = Counter(found.code for found in outcomes)
         peak, slow = max(found.peak for found in outcomes), max(found.seconds for found in outcomes)
+        elapsed = max(found.elapsed for found in outcomes)
         ends = ", ".join(f"{count} exit {code}" for code, count in sorted(codes.items()))
-        print(f"{len(outcomes)} cases: {ends}; at most {peak / 1e6:.0f} MB and {slow:.1f} s; {len(wrong)} with faults")
+        most = f"{peak / 1e6:.0f} MB, {slow:.1f} s of the processor and {elapsed:.1f} s in all"
+        print(f"{len(outcomes)} cases: {ends}; at most {most}; {len(wrong)} with faults")
     return wrong
 
 

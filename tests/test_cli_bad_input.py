@@ -17,6 +17,10 @@ def text(content: str | bytes, name: str = "t.csv") -> Make:
     return lambda folder: (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
 
 
+def array(rows: np.ndarray) -> Make:
+    return lambda folder: np.save(folder / "x.npy", rows)
+
+
 def images(**wrong: bytes) -> Make:
     def make(folder: Path) -> None:
         (folder / "pics").mkdir()
@@ -61,6 +65,9 @@ FITS: dict[str, tuple[Make, str, list[str]]] = {
     "infinite": (text("a,b\n1,inf\n2,3\n4,5\n"), REDUCE, ["column 'b' holds infinite values", "row 0"]),
     "all constant": (text("a,b\n1,2\n1,2\n1,2\n"), REDUCE, ["no column to learn from"]),
     "ragged": (text("a,b\n1,2\n3\n"), REDUCE, ["line 3 has 1 value"]),
+    "complex numbers": (array(np.ones((9, 3)) * 1j), "fit reduce x.npy -o run", ["'x.npy' is an array of complex"]),
+    "complex stream": (array(np.ones((9, 3)) * 1j), "fit reduce x.npy -o run --stream", ["an array of complex"]),
+    "one axis": (array(np.arange(9.0)), "fit reduce x.npy -o run", ["with 1 axes", "Try: x.reshape(-1, 1)"]),
     "unknown ending": (text("x", "t.docx"), "fit reduce t.docx -o run", ["a file of type '.docx'"]),
     "no such file": (TABLE, "fit reduce tt.csv -o run", ["no file, folder or named dataset 'tt.csv'", "Try: 't.csv'"]),
     "misspelt dataset": (nothing, "fit reduce digit -o run", ["'digit'", "Try: 'digits'"]),
@@ -168,3 +175,15 @@ def test_a_failure_that_nobody_foresaw_is_one_line_too(
     said = capsys.readouterr().err
     assert said.startswith("narrows: The run failed: ZeroDivisionError")
     assert said.count("\n") == 1
+
+
+def test_an_array_with_names_is_read_as_check_reads_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = np.zeros(40, [("a", "f8"), ("b", "i4")])
+    rows["a"], rows["b"] = np.arange(40) / 7, np.arange(40) ** 2 % 11
+    np.save("x.npy", rows)
+    assert main(["check", "x.npy"]) == 0
+    assert main(["fit", "reduce", "x.npy", "-o", "run", "--family", "linear", "--latent-dim", "1", "--quiet"]) == 0
+    assert "Report: run" in capsys.readouterr().out

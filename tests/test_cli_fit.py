@@ -214,7 +214,7 @@ def test_another_fit_does_not_take_a_finished_run_for_its_own(
         (f"fit anomaly {same} --family linear", "task"),
         (f"fit reduce {same} --family vae", "family"),
         (f"fit reduce {same} --latent-dim 3", "latent_dim"),
-        (f"fit reduce {same} --family linear --minutes 1", "minutes"),
+        (f"fit reduce {same} --minutes 1", "minutes"),
         (f"fit reduce {data}", "the data"),
         (f"fit reduce {same} --valid {data}", "the data"),
     ):

@@ -57,6 +57,9 @@ OF_NO_USE = {
     "sparse a.npy --tensor x": "--tensor came for a.npy",
     "recommend r.csv --implicit --rating rating": "--rating came for r.csv: with --implicit every line counts",
     "segment p m --held-out 0.3 --valid p,m": "--held-out came for p: --valid holds out",
+    "reduce t.csv --family contractive --std 0.3": "--std came for t.csv: only --method noise perturbs",
+    "generate t.csv --prior own --parts 3": "--parts came for t.csv: --prior own has no mixture",
+    "classify l.csv --label y --no-pretrain": "--epochs came for l.csv: without pretraining only the labels",
     "reduce p --label y": "--label y came for 'p', which is no table",
     "anomaly s.csv --time when --window 1": "--window must be at least 2",
 }
@@ -69,6 +72,16 @@ def test_flags_of_no_use_are_refused(
     monkeypatch.chdir(home)
     assert main(["fit", *words.split(), "-o", "out", "--epochs", "1"]) == 2
     assert OF_NO_USE[words] in capsys.readouterr().err or words.startswith("anomaly p --time")
+
+
+@pytest.mark.parametrize("flags", ["--lr 0.1", "--patience 3 --validation 0.2", "--epochs 0 --clip 1"])
+def test_flags_of_training_are_refused_where_nothing_is_trained(
+    flags: str, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(home)
+    assert main(["fit", "reduce", "t.csv", "--family", "linear", "-o", "out", *flags.split()]) == 2
+    assert "came for t.csv: linear with --epochs 0 is not trained. Try: leave it out." in capsys.readouterr().err
+    assert not (home / "out").exists()
 
 
 @pytest.mark.parametrize("flags", ["-n 1000000000000", "-n 0", "-n -3", "--random-state -1"])

@@ -19,7 +19,7 @@ from narrows.data import read
 from narrows.data.activation_files import open_activations
 from narrows.data.cells import unguarded, unguarded_name, write_csv
 from narrows.data.csvfile import to_parquet
-from narrows.data.memory import require_free, require_plausible
+from narrows.data.memory import require_memory, require_plausible
 from narrows.data.paths import data_path
 from narrows.data.stream import stored
 from narrows.errors import InputError
@@ -94,9 +94,9 @@ def test_a_file_unfolds_to_what_its_size_can_account_for(monkeypatch: pytest.Mon
     with pytest.raises(InputError, match=r"2.0 MB that unfold to 4.1 GB.*at most 500.0 MB"):
         require_plausible("a", 4_100_000_000, 2_000_000)
     monkeypatch.setattr("narrows.data.memory.free_memory", lambda: 1000)
-    require_free("a", 1000)
-    with pytest.raises(InputError, match="1,001 bytes of memory to be read, and 1,000 bytes are free"):
-        require_free("a", 1001)
+    require_memory(1000, "a came", "less")
+    with pytest.raises(InputError, match=r"a came: that takes 1,001 bytes of memory. Accepted: at most 1,000 bytes"):
+        require_memory(1001, "a came", "less")
 
 
 def test_arrays_of_one_value_are_read(tmp_path: Path) -> None:

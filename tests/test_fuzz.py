@@ -52,6 +52,7 @@ def test_the_runner_names_what_must_not_be() -> None:
     from fuzz import Case, Outcome
 
     case = Case("a", ("check",), Path())
-    assert Outcome(case, 2, 1, 1.0, "narrows: no").faults() == []
-    assert Outcome(case, -11, 1, 1.0, "").faults() == ["exit code -11", "nothing said"]
-    assert Outcome(case, 1, 2 * 10**9, 61.0, "Traceback").faults() == ["a traceback", "2.00 GB", "61 s"]
+    assert Outcome(case, 2, 1, 1.0, 200.0, "narrows: no").faults() == []
+    assert Outcome(case, -11, 1, 1.0, 1.0, "").faults() == ["exit code -11", "nothing said"]
+    assert Outcome(case, 1, 2 * 10**9, 61.0, 61.0, "Traceback").faults() == ["a traceback", "2.00 GB", "61 s"]
+    assert Outcome(case, -9, 1, 0.1, 241.0, "x").faults() == ["exit code -9", "241 s without an end"]

@@ -153,12 +153,18 @@ def test_a_run_that_was_to_replace_another_goes_on_where_it_was_trained_last(tmp
     assert unfinished(run) == []
 
 
-def test_what_was_interrupted_and_kept_takes_its_training_along(tmp_path: Path) -> None:
-    run = write(tmp_path / "run", OLD)
+def test_what_was_interrupted_replaces_the_old_run_once_it_is_finished(tmp_path: Path) -> None:
+    run, half = write(tmp_path / "run", OLD), NEW | {"resume.pt": "half", "encoded-rows/rows.npy": "rows"}
     with claimed(run, resume=False, overwrite=True) as place:
-        write(place, NEW | {"resume.pt": "half", "encoded-rows/rows.npy": "rows"})
-    assert read(run) == {**NEW, "mine.txt": "mine", "resume.pt": "half", "encoded-rows/rows.npy": "rows"}
+        write(place, half)
+    assert read(run) == OLD | {f"unfinished/{name}": text for name, text in half.items()}
     assert not finished(run)
+    with claimed(run, resume=True, overwrite=False) as place:
+        assert place == run / "unfinished"
+        (place / "resume.pt").unlink()
+        (place / "encoded-rows" / "rows.npy").unlink()
+    assert read(run) == NEW | {"mine.txt": "mine"}
+    assert finished(run)
 
 
 def test_results_without_training_that_a_kill_left_are_a_run(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ from narrows.params import FAMILIES, MOST_EPOCHS, check_params, kebab, param, re
 from narrows.parts import as_part, as_parts
 from narrows.penalties import Penalty
 from narrows.problem import Problem, network_for
-from narrows.training.fit import Watch
+from narrows.training.fit import Settings, Watch
 from narrows.training.runtime import Runtime
 from narrows.typed_json import Nothing
 
@@ -127,6 +127,23 @@ class Estimator(Decoding, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
             unit_variance_start(model.encoder, model.decoder, forward, centre, weight=seen, spread=spread, code=free)
             if free and varies:
                 self.chosen_network(pairs.shapes[0]).start(model.encoder, model.decoder, batch.x, centre, weight)
+
+    @property
+    def trains(self) -> bool:
+        """Whether a fit learns by passes over the rows, or has its weights from the start alone."""
+        return self.epochs != 0
+
+    def unused(self) -> dict[str, str]:
+        """Return the settings that change nothing as the others are, each with the reason why.
+
+        Examples
+        --------
+        >>> from narrows.families.linear import LinearAutoEncoder
+        >>> LinearAutoEncoder().unused()["lr"]
+        'linear with epochs=0 is not trained'
+        """
+        names = () if self.trains else (*Settings.names(), "validation", "precision", "compile")
+        return dict.fromkeys(names, f"{self.name} with epochs=0 is not trained")
 
     def observe(self, X: Any, y: Any) -> None:
         """Learn what must be known of X and y before pairs can be made; nothing by default."""

@@ -13,13 +13,14 @@ from torch import Tensor
 
 from narrows.data.pairs import Pairs, at_once
 from narrows.data.scale import Scale
+from narrows.data.stream import LARGEST
 from narrows.errors import InputError
 from narrows.likelihood import Likelihood, Pricing
 from narrows.model import Model
 from narrows.networks.start import sample_size
 from narrows.params import OF_TASK
 from narrows.parts import Part, as_part
-from narrows.refusals import refuse_broken, refuse_copies, refuse_large, refuse_outside
+from narrows.refusals import LEARNT, refuse_broken, refuse_copies, refuse_large, refuse_outside
 from narrows.training.checkpoint import Checkpoint
 from narrows.training.fit import Job, Settings, Watch, fit
 from narrows.training.loop import train
@@ -62,9 +63,10 @@ def fit_estimator(
     saved = runtime.first(checkpoint.load) if checkpoint else None
     seed = runtime.first(lambda: drawn(own.random_state))
     seed = saved["seed"] if saved else seed  # an unseeded fit goes on with the seed that it drew
-    refuse_broken(pairs)
+    largest = LEARNT if own.trains else LARGEST
+    refuse_broken(pairs, largest)
     if valid is not None:
-        refuse_broken(valid)
+        refuse_broken(valid, largest)
     pairs = single(pairs)
     priced = spec.build(pairs.shapes[1])
     pairs = pairs.read_by(priced)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from narrows.estimator import Estimator
 
 __all__ = [
+    "LEARNT",
     "refuse_broken",
     "refuse_copies",
     "refuse_huge",
@@ -31,12 +32,13 @@ __all__ = [
     "refuse_outside",
 ]
 
+LEARNT = 1e10  # a gradient is error times weight times input, each of this size, and summed over columns
 _KEPT = 5  # tensors that training keeps of each weight
 _PIECE = 1 << 20  # values that are looked at in one go
 
 
-def refuse_broken(pairs: Pairs) -> None:
-    """Refuse pairs without rows, rows without values, and values that are not finite, or not in single precision."""
+def refuse_broken(pairs: Pairs, largest: float = LARGEST) -> None:
+    """Refuse pairs without rows, rows without values, and values that are not finite, or above the largest."""
     for shape in pairs.shapes[:2]:
         if not len(pairs) or not math.prod(shape) or not shape:
             raise InputError(f"{len(pairs)} rows of shape {shape} came", "rows, with features on axis 1", "(n, d)")
@@ -45,13 +47,15 @@ def refuse_broken(pairs: Pairs) -> None:
             ends = torch.stack(column.aminmax())  # NaN comes through, and nothing of the column's size is made
             if not bool(torch.isfinite(ends).all()):
                 raise InputError("NaN or infinite values came", "finite inputs and targets", "fill the gaps first")
-            refuse_huge(column)
+            refuse_huge(column, largest)
         elif sp.issparse(column) and column.dtype.kind == "f":
-            refuse_huge(torch.as_tensor(column.data))
+            refuse_huge(torch.as_tensor(column.data), largest)
+        elif isinstance(column, Stored):
+            refuse_huge(torch.tensor(column.limits()), largest)
 
 
-def refuse_huge(values: Tensor) -> None:
-    """Refuse values that are infinite in single precision, in which models learn; rows are named with their column.
+def refuse_huge(values: Tensor, largest: float = LARGEST) -> None:
+    """Refuse values above the largest that single precision has, or that can be learnt from; their place is named.
 
     Examples
     --------
@@ -59,13 +63,13 @@ def refuse_huge(values: Tensor) -> None:
     Traceback (most recent call last):
     narrows.errors.InputError: A value of 1e+300 came, in row 0, column 1. Accepted: values below 3.4e+38. Try: ...
     """
-    if not values.numel() or max(abs(float(end)) for end in values.aminmax()) <= LARGEST:
+    if not values.numel() or max(abs(float(end)) for end in values.aminmax()) <= largest:
         return
     at = int(values.abs().argmax())
     place = np.unravel_index(at, tuple(values.shape))
     where = f", in row {place[0]}, column {', '.join(map(str, place[1:]))}" if values.ndim > 1 else ""
     came = f"A value of {float(values.flatten()[at]):.3g} came{where}"
-    raise InputError(came, f"values below {LARGEST:.2g}", "divide the column by a constant, or standardise it")
+    raise InputError(came, f"values below {largest:.2g}", "divide the column by a constant, or standardise it")
 
 
 def refuse_copies(estimator: "Estimator", model: Model, pairs: Pairs) -> None:

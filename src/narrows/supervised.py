@@ -26,7 +26,10 @@ from narrows.training.runtime import Runtime
 from narrows.training.seeds import seeded
 from narrows.training.work import products
 
-__all__ = ["Tuning", "headed", "tune"]
+__all__ = ["SHARED", "Tuning", "headed", "tune"]
+
+
+SHARED = ("schedule", "warm_up", "clip", "drop_last", "patience", "precision", "compile")  # by codes and labels
 
 
 @dataclass(frozen=True)

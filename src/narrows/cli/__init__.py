@@ -15,6 +15,7 @@ TOO_LARGE = "There is not enough memory for this. Try: fewer rows, smaller image
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 1 the run failed, 2 the user's input is wrong.
 
+    A reader of its output that has gone is no fault: the command goes on, as its files are what counts.
     With ``NARROWS_DEBUG`` set, libraries' warnings are shown, and an unforeseen error comes with its traceback.
     """
     words = list(sys.argv[1:] if argv is None else argv)
@@ -26,30 +27,46 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def guarded(words: Sequence[str]) -> int:
     """Run a command; whatever goes wrong becomes one line on stderr and an exit code."""
-    from narrows.cli.flags import parse
-    from narrows.cli.streams import opened, silence
+    from narrows.cli.streams import lasting, opened
     from narrows.errors import InputError
 
     try:
         opened()
+        require_place()
+    except InputError as error:
+        return say(str(error), 2)
+    with lasting() as out:
+        code = outcome(words)
+        out.flush()
+        return say(f"Standard output could not be written ({out.lost}).", 2) if out.lost and not code else code
+
+
+def require_place() -> None:
+    """Refuse to start in a folder that has been removed, where libraries end the process."""
+    from narrows.errors import InputError
+
+    try:
+        os.getcwd()
+    except OSError:
+        raise InputError("The folder that this was started in is gone", "one that exists", "cd ~") from None
+
+
+def outcome(words: Sequence[str]) -> int:
+    """Run a command and return its exit code; what stops it is said in one line on stderr."""
+    from narrows.cli.flags import parse
+    from narrows.errors import InputError
+
+    try:
         if words in (["--version"], ["-V"]):
             sys.stdout.write(f"narrows {__version__}\n")
-            sys.stdout.flush()
             return 0
         command, options = parse(words)
-        code: int = command(options)
-        sys.stdout.flush()
-        return code
+        return command(options)
     except SystemExit as done:  # --help
         return int(done.code or 0)
     except InputError as error:
         return say(str(error), 2)
-    except BrokenPipeError:
-        silence(sys.stdout)  # the reader has gone: nothing more can be said
-        return 1
     except OSError as error:
-        if error.filename is None:
-            silence(sys.stdout)  # it may have been what could not be written to
         return say(f"{error.filename or 'a file'}: {error.strerror or error}", 2)
     except UnicodeEncodeError as error:
         odd = ascii(error.object[max(0, error.start - 40) : error.end + 40])
@@ -69,5 +86,7 @@ def guarded(words: Sequence[str]) -> int:
 
 def say(text: str, code: int) -> int:
     """Write one line to stderr and return the exit code."""
-    sys.stderr.write(f"narrows: {' '.join(text.split())}\n")
+    from narrows.cli.streams import escaped
+
+    sys.stderr.write(escaped(f"narrows: {' '.join(text.split())}\n"))
     return code

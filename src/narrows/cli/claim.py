@@ -39,7 +39,8 @@ def refuse(run: Path, *, resume: bool, overwrite: bool) -> None:
 def claimed(run: Path, *, resume: bool, overwrite: bool) -> Iterator[Path]:
     """Keep ``run`` for this process and give the folder to train in; when nothing came of it, all is as it was.
 
-    That folder is ``run`` itself, or one beside what ``run`` holds, which it replaces when the ``with`` block is left.
+    That folder is ``run`` itself, or one beside what ``run`` holds, which it replaces when the ``with`` block is left
+    and the run in it is finished.
     """
     _writable(run)
     with locked(run):
@@ -56,7 +57,7 @@ def claimed(run: Path, *, resume: bool, overwrite: bool) -> Iterator[Path]:
                 for path in own(run) if place == run else [place]:
                     remove(path)
             raise
-        if place != run:
+        if place != run and finished(place):  # one that was interrupted may go on there
             replace(run, place)
         for path in run.glob(".rows-*"):  # of further processes that were killed
             remove(path)

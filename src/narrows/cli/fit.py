@@ -13,7 +13,7 @@ from sklearn.base import clone
 from narrows.artefact import load, read_card, save
 from narrows.cli.claim import claimed, opened, refuse, settled
 from narrows.cli.flags import Options
-from narrows.cli.folder import clear, finished
+from narrows.cli.folder import clear, finished, unfinished
 from narrows.cli.identity import identity
 from narrows.cli.speech import flag, spoken
 from narrows.discovery import USES_PACKAGES
@@ -44,6 +44,7 @@ def fit(options: Options) -> int:
         start = origin(base, card) if base and card else None
         request = Request(options.data, options.second, options.valid, given=given, start=start)
         journey = journey_for(task, request, reading(options))
+        request.refuse(task.unused())
         if card and card["journey"]["name"] != journey.name:
             came = f"{options.origin} read its data as {card['journey']['name']}, and {options.data} is {journey.name}"
             raise InputError(came, "data like the run's own", "leave out --from")
@@ -59,10 +60,13 @@ def fit(options: Options) -> int:
     if report is None:
         _say(f"{run} holds a finished model: nothing to do.")
         return 0
+    place = run
     if not task.estimator_.finished_:
-        _say(f"{task.estimator_.stopped_.capitalize()}: what was trained is kept; --resume goes on.")
+        place = (run, *unfinished(run))[-1]
+        before = "" if place == run else f" {run} holds the run before."
+        _say(f"{task.estimator_.stopped_.capitalize()}: what was trained is kept; --resume goes on.{before}")
     _say(report["verdict"]["text"])
-    _say(f"Report: {run / 'report.html'}")
+    _say(f"Report: {place / 'report.html'}")
     return 0
 
 

@@ -16,7 +16,15 @@ from .source import Source, channels_last, digest, row_numbers
 if TYPE_CHECKING:
     from .array_schema import ArraySchema, SparseSchema
 
-__all__ = ["LAYOUTS", "ArraySource", "SparseSource", "array_source", "require_numbers", "sparse_source"]
+__all__ = [
+    "LAYOUTS",
+    "ArraySource",
+    "SparseSource",
+    "array_source",
+    "require_dense",
+    "require_numbers",
+    "sparse_source",
+]
 
 ACCEPTED = "numbers of shape (n, d), (n, H, W), (n, C, H, W) or (n, H, W, C)"
 LAYOUTS = {"nd": "(n, d)", "nhw": "(n, H, W)", "nchw": "(n, C, H, W)", "nhwc": "(n, H, W, C)"}
@@ -114,7 +122,7 @@ def array_source(values: NDArray[Any], name: str, notes: Sequence[str] = ()) -> 
     >>> array_source(np.zeros((2, 8, 8), np.uint8), "a").values.shape
     (2, 1, 8, 8)
     """
-    _require_dense(values, name)
+    require_dense(values, name)
     said = list(notes)
     dtype = values.dtype.str
     layout = {2: "nd", 3: "nhw", 4: "nchw"}[values.ndim]
@@ -171,7 +179,8 @@ def require_numbers(values: NDArray[Any], name: str) -> None:
         )
 
 
-def _require_dense(values: NDArray[Any], name: str) -> None:
+def require_dense(values: NDArray[Any], name: str) -> None:
+    """Refuse an array that is no rows of numbers: (n, d), (n, H, W), (n, C, H, W) or (n, H, W, C)."""
     if values.dtype.kind not in "iufb":
         what = {"O": "Python objects", "c": "complex numbers", "U": "text", "S": "bytes", "M": "dates"}
         came = f"{name!r} is an array of {what.get(values.dtype.kind, str(values.dtype))} ({values.dtype})"

@@ -17,7 +17,7 @@ from PIL import Image
 from narrows.errors import InputError, listed
 
 from .image_files import conversions, each_image, image_names, lessened
-from .memory import require_free
+from .memory import require_memory
 from .pixels import Header, Item, header, pixels, room
 from .source import Source, digest, row_numbers
 
@@ -132,7 +132,7 @@ def load_images(
         said += lessened([(head.channels, head.depth) for head in heads], channels, depth, name)
     read = partial(pixels, channels=channels, depth=depth, size=size)
     need = len(items) * channels * depth // 8 * int(np.prod(size))
-    require_free(name, 2 * need, "a smaller image_size (--image-size)")
+    require_memory(2 * need, f"{name!r} is to be read", "a smaller image_size (--image-size)")
     values = np.stack(each_image(read, items, ids, max(room(head.height, head.width, head.depth) for head in heads)))
     if like is not None and values.dtype != np.dtype(like.dtype):
         values = np.rint(values / 257).astype(np.uint8)

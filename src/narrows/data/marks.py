@@ -28,7 +28,7 @@ def plain_marks(
     >>> plain_marks(frame, ";")[0]["sold"].to_list()
     ['999', '1234']
     """
-    commas, dots = ([column for column in frame if _holds(column, mark)] for mark in ",.")
+    commas, dots = (_holding(frame, mark) for mark in ",.")
     comma, dot = any(_decimal(each, ",") for each in commas), any(_decimal(each, ".") for each in dots)
     if comma and dot:
         return frame, separator == ";", [note for each in frame if (note := _in_doubt(each))]
@@ -55,11 +55,26 @@ def _without_thousands(frame: pl.DataFrame, columns: list[pl.Series], mark: str)
     return frame, notes
 
 
-def _holds(column: pl.Series, mark: str) -> bool:
-    """Say whether a cell is a number with this mark in it."""
-    cells = column.filter(_has(column, mark)).str.strip_chars()
+def _holding(frame: pl.DataFrame, mark: str) -> list[pl.Series]:
+    """Return the columns in which a cell is a number with this mark in it; all of a wide table are looked at at once.
+
+    Examples
+    --------
+    >>> frame = pl.DataFrame({"a": ["1", "2.5"], "b": ["1.2.3", None], "c": ["1,234.5", ""]})
+    >>> [column.name for column in _holding(frame, ".")], [column.name for column in _holding(frame, ",")]
+    (['a', 'c'], ['c'])
+    """
     forms = _filled(_DECIMAL, mark), _filled(_NUMBER, _OTHER[mark])
-    return any(cells.str.contains(form).any() for form in forms)
+    marked = _where(frame, [pl.all().str.contains(mark, literal=True).any()])
+    known = [pl.col(name).filter(pl.col(name).str.contains(mark, literal=True)).str.strip_chars() for name in marked]
+    numbers = [pl.any_horizontal(cells.str.contains(form).any() for form in forms) for cells in known]
+    return [frame[name] for name in _where(frame.select(marked), numbers)]
+
+
+def _where(frame: pl.DataFrame, truths: list[pl.Expr]) -> list[str]:
+    """Return the names of the columns whose truth, one for each, holds."""
+    held = frame.select(truths).row(0) if frame.width else ()
+    return [name for name, holds in zip(frame.columns, held, strict=True) if holds]
 
 
 def _has(column: pl.Series, mark: str) -> pl.Series:

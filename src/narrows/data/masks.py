@@ -17,7 +17,7 @@ from narrows.files import whole
 from narrows.typed_json import Matching, Range, typed
 
 from .image_files import each_image, image_names
-from .memory import require_free
+from .memory import require_memory
 from .paths import data_path
 from .pictures import Pictures, natural, told_apart
 from .pixels import FORMATS, Item, opened
@@ -126,7 +126,7 @@ def read_masks(path: str | Path) -> tuple[Pictures, Encoding]:
     names = sorted((name.as_posix() for name in found), key=natural)
     items: list[Item] = [root / name for name in names]
     rooms = each_image(_room, items, names)
-    require_free(folder.name, sum(rooms), "fewer masks, or smaller ones")
+    require_memory(sum(rooms), f"{folder.name!r} is to be read", "fewer masks, or smaller ones")
     kinds = each_image(_kind, items, names)
     kind, palette = kinds[0] if len(set(kinds)) == 1 else ("colour", ())
     if {each for each, _ in kinds} <= set(_LEVELS):

@@ -1,23 +1,38 @@
-"""How much memory this machine has left, and what may be taken of it."""
+"""How much memory is left to this process, and what may be taken of it."""
 
-from pathlib import Path
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
 
 from narrows.errors import InputError
 
-__all__ = ["free_memory", "require_free", "require_memory", "require_plausible", "require_room", "size_words"]
+try:
+    import resource
+except ImportError:  # Windows: no process has a limit of its own there
+    resource = None  # type: ignore[assignment]
+
+__all__ = ["free_memory", "require_memory", "require_plausible", "require_room", "size_words"]
 
 _ANY = 500_000_000  # bytes that a file may unfold to, however small it is
 _TIMES = 200  # ... and how many times its own size beyond that; data that tell something stay below
 
 
 def free_memory() -> int:
-    """Return the bytes of memory that are free on this machine, or 8 GB where it does not say.
+    """Return the bytes of memory that this process may still take, or 8 GB where the machine does not say.
+
+    That is what is free on the machine, and no more than a container or batch system (control groups) or ``ulimit -v``
+    leaves.
 
     Examples
     --------
     >>> free_memory() > 1_000_000
     True
     """
+    return max(0, min(_machine_free(), *group_free(), *_process_free()))
+
+
+def _machine_free() -> int:
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
@@ -25,18 +40,47 @@ def free_memory() -> int:
         return 8 << 30
 
 
+def group_free(groups: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")) -> Iterator[int]:
+    """Yield the bytes that every control group of this process leaves, of either version; those without a limit none.
+
+    Pages of files that the group holds count as free: the kernel gives them up first.
+    """
+    with contextlib.suppress(OSError, ValueError):
+        lines = [line.split(":", 2) for line in groups.read_text(encoding="utf-8").splitlines()]
+        own = {kinds: PurePosixPath(path.lstrip("/")) for _, kinds, path in lines}
+        versions = (
+            ("", root, "memory.max", "memory.current", "inactive_file"),
+            ("memory", root / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+        )
+        for kinds, place, most, used, pages in versions:
+            for group in (own[kinds], *own[kinds].parents) if kinds in own else ():
+                with contextlib.suppress(OSError, ValueError):
+                    limit, taken = (int((place / group / name).read_text(encoding="ascii")) for name in (most, used))
+                    stat = (place / group / "memory.stat").read_text(encoding="ascii").split()
+                    yield limit - taken + int(dict(zip(stat[::2], stat[1::2], strict=True)).get(pages, 0))
+
+
+def _process_free() -> Iterator[int]:
+    """Yield the bytes of addresses that ``ulimit -v`` leaves this process, where there is such a limit."""
+    with contextlib.suppress(OSError, ValueError):
+        limit = resource.getrlimit(resource.RLIMIT_AS)[0] if resource else -1
+        if limit >= 0:
+            pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+            yield limit - pages * os.sysconf("SC_PAGE_SIZE")
+
+
 def require_memory(needed: int, came: str, hint: str) -> None:
     """Refuse what needs more bytes of memory than are free, before any of them is asked for.
 
     Examples
     --------
-    >>> require_memory(10**18, "10 rows came", "fewer rows")
+    >>> require_memory(10**18, "'a.npy' is to be read", "give fewer rows")
     Traceback (most recent call last):
-    narrows.errors.InputError: 10 rows came: that takes 1000000000.0 GB of memory. Accepted: at most ...
+    narrows.errors.InputError: 'a.npy' is to be read: that takes 1000000000.0 GB of memory. Accepted: at most ...
     """
     free = free_memory()
     if needed > free:
-        raise InputError(f"{came}: that takes {needed / 1e9:.1f} GB of memory", f"at most {free / 1e9:.1f} GB", hint)
+        raise InputError(f"{came}: that takes {size_words(needed)} of memory", f"at most {size_words(free)}", hint)
 
 
 def size_words(size: int) -> str:
@@ -60,7 +104,7 @@ def require_room(name: str, need: int, stored: int, hint: str = "give fewer rows
     >>> require_room("a.npz", 1000, 500)
     """
     require_plausible(name, need, stored, hint)
-    require_free(name, need, hint)
+    require_memory(need, f"{name!r} is to be read", hint)
 
 
 def require_plausible(name: str, need: int, stored: int, hint: str = "give fewer rows") -> None:
@@ -88,16 +132,3 @@ def require_plausible(name: str, need: int, stored: int, hint: str = "give fewer
         came = f"{name!r} holds {size_words(stored)} that unfold to {size_words(need)} in memory"
         accepted = f"content of at most {size_words(max(_ANY, _TIMES * stored))} for a file of this size"
         raise InputError(came, accepted, hint)
-
-
-def require_free(name: str, need: int, hint: str = "give fewer rows") -> None:
-    """Refuse data that take more memory than is free.
-
-    Examples
-    --------
-    >>> require_free("a.npy", 1000)
-    """
-    free = free_memory()
-    if need > free:
-        came = f"{name!r} takes about {size_words(need)} of memory to be read, and {size_words(free)} are free"
-        raise InputError(came, "data that fit into it", hint)

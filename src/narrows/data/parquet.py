@@ -11,7 +11,7 @@ import polars.selectors as cs
 
 from narrows.errors import InputError
 
-from .memory import require_free, require_plausible, require_room
+from .memory import require_memory, require_plausible, require_room
 
 _HINT = "give fewer rows, or read it from disk (reduce and denoise: --stream)"
 __all__ = ["open_parquet", "read_parquet", "whole_parquet"]
@@ -32,7 +32,8 @@ def read_parquet(path: Path) -> pl.DataFrame:
     """
     scan, rows = open_parquet(path)
     with whole_parquet(path.name):
-        require_free(path.name, _CELL * rows * len(scan.collect_schema()), _HINT)
+        need = _CELL * rows * len(scan.collect_schema())
+        require_memory(need, f"{path.name!r} is to be read", _HINT)
         frame = scan.collect()
         text = sum(int(series.str.len_bytes().cast(pl.UInt64).sum()) for series in frame.select(cs.string()))
         require_room(path.name, text, path.stat().st_size, _HINT)

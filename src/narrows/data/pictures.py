@@ -17,7 +17,7 @@ from narrows.files import whole, write_array
 
 from .array_schema import to_dtype
 from .image_files import conversions, each_image, image_names
-from .memory import require_free
+from .memory import require_memory
 from .paths import data_path
 from .picture_file import ARRAYS, picture_size, read_picture
 from .pixels import encode_image, placed, widen
@@ -94,7 +94,7 @@ def read_pictures(path: str | Path) -> Pictures:
     names = sorted((name.as_posix() for name in found), key=natural)
     files = [root / name for name in names]
     sizes = each_image(picture_size, files, names)
-    require_free(folder.name, 2 * sum(sizes), "fewer pictures, or smaller ones")
+    require_memory(2 * sum(sizes), f"{folder.name!r} is to be read", "fewer pictures, or smaller ones")
     read = each_image(read_picture, files, names, max(sizes) * _WHILE)
     heads = [head for head, _ in read if head is not None]
     return Pictures(folder.name, tuple(names), [array for _, array in read], (*notes, *conversions(heads, folder.name)))

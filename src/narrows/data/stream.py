@@ -14,6 +14,7 @@ from torch import Tensor
 
 from narrows.errors import InputError
 
+from .arrays import require_dense
 from .npy import DAMAGED, damaged, map_npy, require_uncut
 from .paths import data_path
 from .source import channels_last, digest
@@ -174,10 +175,7 @@ def stored(path: Path | str | NDArray[Any]) -> Stored:
         array = map_npy(data_path(path)) if isinstance(path, (str, Path)) else path
     except DAMAGED as error:
         raise damaged(str(path), error, "an .npy file with an array of numbers") from None
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "iufb" or array.ndim not in (2, 3, 4):
-        raise InputError(
-            f"{path} is no array of rows of numbers", "an .npy file of shape (n, d), (n, H, W), (n, C, H, W)"
-        )
+    require_dense(array, Path(path).name if isinstance(path, (str, Path)) else "the array")
     shape = (1, *array.shape[1:]) if array.ndim == 3 else None
     return Stored(array, shape=shape, channels_last=channels_last(array.shape[1:]))
 

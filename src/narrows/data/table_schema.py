@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NotRequired
 
 import numpy as np
 import polars as pl
+import polars.selectors as cs
 from numpy.typing import ArrayLike, NDArray
 
 from narrows.base_measure import Measure
@@ -137,13 +138,10 @@ class TableSchema(Schema):
 
     def fillings(self, source: Source) -> dict[str, tuple[int, str]]:
         """Count by column the missing cells that ``encode`` fills, with what stands in for them."""
-        frame, found = self._frame(source), {}
-        for column in self.columns:
-            value, series = column.filling(), frame[column.name]
-            missing = series.null_count() + (int(series.is_nan().sum() or 0) if series.dtype.is_float() else 0)
-            if value is not None and missing:
-                found[column.name] = (missing, value)
-        return found
+        frame = self._frame(source)
+        missing = frame.with_columns(cs.float().fill_nan(None)).null_count().row(0, named=True)
+        values = {column.name: column.filling() for column in self.columns if missing[column.name]}
+        return {name: (missing[name], value) for name, value in values.items() if value is not None}
 
     def conform(self, frame: pl.DataFrame, decimal_comma: bool = False) -> pl.DataFrame:
         """Give the columns of ``frame`` the types of the fit; missing columns and wrong cells raise InputError."""

@@ -93,6 +93,7 @@ class TableSource(Source):
         self.require_rows()
         features = self.frame.drop(self.id_columns)
         require_finite(features)
+        features = features.with_columns(cs.float().fill_nan(None))
         columns: list[Column] = []
         left_out, notes = list(self.id_columns), []
         for series in features:
@@ -114,8 +115,6 @@ class TableSource(Source):
     def _fit_column(self, series: pl.Series) -> tuple[Column | None, str]:
         """Find the column's way to numbers, or None; and what there is to say."""
         name, dtype = series.name, series.dtype
-        if dtype.is_float():
-            series = series.fill_nan(None)
         if dtype.is_nested() or dtype in (pl.Object, pl.Binary):
             said = f"{name!r} is left out: cells of type {dtype} are not numbers, text or dates"
             return None, f"{said}; they are JSON in a filled table"
@@ -191,11 +190,11 @@ def _names(keys: pl.Series | None, n: int) -> NDArray[np.str_]:
 
 def _distinct(series: pl.Series) -> int:
     """Count the different values of text; for other types, 2 stands for any number above 1."""
-    known = series.drop_nulls()
-    if known.is_empty() or series.dtype in (pl.String, pl.Categorical, pl.Enum):
-        return known.n_unique()
-    whole = known.to_physical()
-    return 1 if whole.min() == whole.max() else 2
+    if series.dtype in (pl.String, pl.Categorical, pl.Enum):
+        return series.drop_nulls().n_unique()
+    whole = series.to_physical() if series.dtype.is_temporal() else series
+    least, most = whole.min(), whole.max()
+    return 0 if least is None else 1 if least == most else 2
 
 
 def _identifiers(frame: pl.DataFrame) -> dict[str, str]:

@@ -35,6 +35,11 @@ class ContractiveAutoEncoder(Estimator):
     std: float = param(0.1, "size of the perturbations of method='noise'", gt=0)
     of: Literal["code", "reconstruction"] = param("code", "what is to stay in its place")
 
+    def unused(self) -> dict[str, str]:
+        """Return the settings that change nothing; the size of perturbations where there are none."""
+        own = {} if self.method == "noise" else {"std": f"only method='noise' perturbs, and this is {self.method!r}"}
+        return super().unused() | own
+
     def build(self, problem: Problem) -> Model:
         """Return network, free code, likelihood, with the contractive penalty first."""
         price = Contractive(self.contraction, self.method, self.std, self.of)

@@ -37,6 +37,10 @@ class DenoisingAutoEncoder(Estimator):
     noise: str | Corruption = param("gaussian:0.3", "what is done to the input while training", kind="corruption")
     fresh: bool = param(True, "new noise for every batch; off: drawn once for all rows")
 
+    def unused(self) -> dict[str, str]:
+        """Return the settings that change nothing; noise where a corruption takes its place."""
+        return super().unused() | ({} if self.corruption is None else {"noise": "a corruption takes its place"})
+
     def build(self, problem: Problem) -> Model:
         """Return network, free code, likelihood, with the noise before everything."""
         noisy = problem._replace(corruption=self._added() if self.fresh and not problem.paired else None)

@@ -43,6 +43,16 @@ class StackedAutoEncoder(Estimator):
     greedy_epochs: int = param(10, "passes over the rows for every layer, before all are tuned", ge=0, le=MOST_EPOCHS)
     noise: str | Corruption | None = param(None, "what is done to the layers' inputs at first", kind="corruption")
 
+    @property
+    def trains(self) -> bool:
+        """Whether a fit learns by passes over the rows: all layers together, or one by one."""
+        return self.epochs != 0 or self.greedy_epochs != 0
+
+    def unused(self) -> dict[str, str]:
+        """Return the settings that change nothing; noise for layers that are not trained one by one."""
+        own = {} if self.greedy_epochs else {"noise": "with greedy_epochs=0 no layer is trained by itself"}
+        return super().unused() | own
+
     def chosen_network(self, shape: tuple[int, ...]) -> Network:
         """Return the dense network as asked, or by the shape of the data."""
         network: Any = as_part("network", self.network or "dense")

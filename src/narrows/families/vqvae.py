@@ -53,6 +53,16 @@ class VQVAE(Estimator):
         le=MOST_EPOCHS,
     )
 
+    @property
+    def trains(self) -> bool:
+        """Whether a fit learns by passes over the rows, or over their codes."""
+        return self.epochs != 0 or bool(self.prior_epochs)
+
+    def unused(self) -> dict[str, str]:
+        """Return the settings that change nothing; those of a codebook where levels take its place."""
+        own = () if self.levels is None else ("latent_dim", "codes", "commitment")
+        return super().unused() | dict.fromkeys(own, "levels take the place of a codebook")
+
     def build(self, problem: Problem) -> Model:
         """Return network, codebook or levels, likelihood."""
         code: Quantizer

@@ -50,14 +50,15 @@ class StreamJourney(RowsJourney):
 
     def takes(self, task: Task, request: Request) -> bool:
         """Return whether the data can be read from disk, and should: asked for, or larger than memory."""
-        if request.decode or request.second is not None or pieces_of(request.data) is None:
-            if self.stream:
-                text = Path(request.data).suffix.lower() in TEXT and Path(request.data).is_file()
-                hint = to_parquet(Path(request.data)) if text else "leave it out"
-                accepted = "an .npy file, a .parquet file or a folder of images"
-                raise InputError(f"--stream came for {request.data}", accepted, hint)
-            return False
-        return self.stream or size_of(request.data) > _SHARE * free_memory()
+        if not self.stream and size_of(request.data) <= _SHARE * free_memory():
+            return False  # before anything is opened: another journey may read what this one does not
+        whole = request.decode or request.second is not None or pieces_of(request.data) is None
+        if whole and self.stream:
+            text = Path(request.data).suffix.lower() in TEXT and Path(request.data).is_file()
+            hint = to_parquet(Path(request.data)) if text else "leave it out"
+            accepted = "an .npy file, a .parquet file or a folder of images"
+            raise InputError(f"--stream came for {request.data}", accepted, hint)
+        return not whole
 
     def fit(self, task: Task, request: Request, say: Say) -> dict[str, Any]:
         """Learn the schema from a sample, put a fixed part of the rows aside, and train from disk on the others."""

@@ -161,6 +161,11 @@ class Task(BaseEstimator):
         self.require_rows(chosen)
         return chosen
 
+    def unused(self) -> dict[str, str]:
+        """Return the settings that change nothing as the others are, its own and its autoencoder's, and why."""
+        own = {spec.name for spec in fields(self)}
+        return {name: why for name, why in self.resolve().unused().items() if name not in own}
+
     def read_columns(self, measures: Sequence[Measure]) -> None:
         """Take what the encoded columns of the table are that a fit comes for: a mixed likelihood gets its laws."""
         spec = as_part("likelihood", self.resolve().likelihood)

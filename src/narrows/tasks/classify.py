@@ -25,11 +25,12 @@ from narrows.inputs import checked_classes, checked_rows, model_rows
 from narrows.model_card import Entry
 from narrows.params import MOST_EPOCHS, check_params, param
 from narrows.parts import as_part
-from narrows.supervised import Tuning, headed, tune
+from narrows.supervised import SHARED, Tuning, headed, tune
 from narrows.tasks.base import Evaluation, Rows, Task
 from narrows.tasks.classify_budgets import with_budgets
 from narrows.tasks.classify_judge import cross_validated, in_order, judge
 from narrows.training.checkpoint import Checkpoint
+from narrows.training.fit import Settings
 from narrows.training.seeds import drawn
 from narrows.typed_json import Distinct, Labels
 
@@ -116,6 +117,12 @@ class CodeClassifier(ClassifierMixin, Task, name="classify"):
         self.history_, self.stopped_, self.finished_ = outcome.history, outcome.stopped, outcome.finished
         self.model_, self.classes_, self.estimator_ = made, classes, base
         return self
+
+    def unused(self) -> dict[str, str]:
+        """Return the settings that change nothing; those of the first part where only the labels are learnt."""
+        own = () if self.pretrain else ("epochs", "validation", *Settings.names())
+        unused = super().unused() | dict.fromkeys(own, "without pretraining only the labels are learnt")
+        return {name: why for name, why in unused.items() if name not in SHARED}
 
     def tuning(self) -> Tuning:
         """Return how the labels are learnt."""

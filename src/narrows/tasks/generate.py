@@ -83,6 +83,10 @@ class Generator(Gaps, Task, name="generate"):
         """Return what stands in for the default where rows have labels."""
         return ConditionalVAE(likelihood="mixed")
 
+    def unused(self) -> dict[str, str]:
+        """Return the settings that change nothing; the parts of a mixture where codes are drawn from a prior."""
+        return super().unused() | ({"parts": "prior='own' has no mixture"} if self.prior == "own" else {})
+
     def suited(self, shape: tuple[int, ...]) -> dict[str, Any]:
         """Return a code that is shorter than the rows."""
         return {"latent_dim": max(1, min(16, math.prod(shape) // 2))} if self.latent_dim is None else {}

@@ -39,6 +39,11 @@ class Settings(Steps):
         """Return the training fields of an estimator."""
         return cls(**{spec.name: getattr(estimator, spec.name) for spec in fields(cls)})
 
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """Return the fields that a fit without epochs makes no use of."""
+        return tuple(spec.name for spec in fields(cls) if spec.name not in ("epochs", "verbose"))
+
     def options(self) -> dict[str, Any]:
         """Return the arguments of ``train`` among them."""
         return {spec.name: getattr(self, spec.name) for spec in fields(Steps)}
