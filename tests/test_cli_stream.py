@@ -164,7 +164,7 @@ def stopped(words: str, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(training.Session, "take", stop)
         assert main([*words.split(), "-o", str(run)]) == 0
-    assert (run / "resume.pt").exists()
+    assert (run / ("unfinished" if "--overwrite" in words else "") / "resume.pt").exists()
 
 
 def test_a_stopped_run_from_disk_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
