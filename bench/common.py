@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from narrows._version import __version__
-from narrows.data import named
+from narrows.data import datasets
 from narrows.errors import InputError
 
 RESULTS = Path(__file__).parent / "results"
@@ -60,7 +60,7 @@ def mnist(quick: bool = False) -> Images:
     if not os.environ.get("NARROWS_DATA"):
         stop("NARROWS_DATA is not set. Try: NARROWS_DATA=FOLDER, with FOLDER/MNIST/raw holding the four gzip files")
     try:
-        source = named.load("mnist")
+        source = datasets.load("mnist")
     except InputError as error:
         stop(str(error))
     few = slice(QUICK if quick else None), slice(QUICK // 4 if quick else None)

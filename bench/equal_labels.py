@@ -10,9 +10,9 @@ import numpy as np
 
 from narrows.metrics import stratified_folds
 from narrows.report.verdict import first_line
-from narrows.tasks.base_classify import LOGISTIC, NETWORK, PROBE, TUNED, Shares
-from narrows.tasks.classify import CodeClassifier
-from narrows.tasks.classify_judge import evaluated
+from narrows.tasks.classify.classifier import CodeClassifier
+from narrows.tasks.classify.evaluate import evaluated
+from narrows.tasks.classify.predictions import LOGISTIC, NETWORK, PROBE, TUNED, Shares
 
 LABELS = (10, 20, 60, 200)
 COLUMNS = 3  # that each method sees

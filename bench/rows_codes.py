@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 import narrows as nw
 from narrows import metrics
 from narrows.data.pairs import Pairs
-from narrows.fitted.density import log_likelihood
+from narrows.estimator.log_likelihood import log_likelihood
 
 _JUDGED = 5000  # test images whose neighbourhoods are compared: quadratic
 _SAMPLES = 1000  # importance samples per test image

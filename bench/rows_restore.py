@@ -10,10 +10,10 @@ from common import Measured, folder
 
 import narrows as nw
 from narrows import metrics
-from narrows.data.crops import grid
-from narrows.data.pictures import read_pictures
+from narrows.data.images.crops import grid
+from narrows.data.images.sets import read_pictures
 from narrows.resize import luminance
-from narrows.tasks.base_restore import CROP
+from narrows.tasks.restore import CROP
 from narrows.tasks.upscale import enlarged, reduced
 
 STEPS = {"denoise-natural": 5000, "upscale": 4500}  # of 16 windows of 64 x 64, for each fit ...

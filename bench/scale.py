@@ -37,7 +37,7 @@ def made(path: Path, rows: int) -> Path:
 def one(path: str, where: str, threads: int) -> dict[str, float]:
     """Fit one epoch and return seconds, and the most memory in MB that it took above what Python and torch hold."""
     from narrows import AutoEncoder
-    from narrows.data.stream import stored
+    from narrows.data.disk.stored import stored
 
     torch.set_num_threads(threads)
     own = {

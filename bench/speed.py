@@ -28,7 +28,7 @@ from narrows.likelihood import Gaussian
 from narrows.model import Model
 from narrows.networks import Dense, Linear, Network, Sizes
 from narrows.training import Runtime, train
-from narrows.training.work import products
+from narrows.training.flops import products
 
 WORKERS = 2  # of the documents' DataLoader
 STARTS = 10  # times that a process is started

@@ -14,10 +14,10 @@ from typing import NamedTuple
 import common
 import numpy as np
 
-from narrows.journeys.series_evidence import stretches
 from narrows.metrics import Comparison, Outcome, compare_aurocs, compare_kernel_distances
-from narrows.tasks.segment_judge import compare_masks
-from narrows.tasks.sparse_survey import explained_rows
+from narrows.tasks.anomaly.series import stretches
+from narrows.tasks.segment.evaluate import compare_masks
+from narrows.tasks.sparse import explained_rows
 from narrows.tasks.translate import compare_l1
 
 Draw = np.random.Generator

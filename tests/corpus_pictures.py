@@ -9,7 +9,7 @@ import numpy as np
 from corpus_binary import damaged, zlib_zeros
 from PIL import Image
 
-from narrows.data.deep import write_deep
+from narrows.data.images.uint16 import write_deep
 
 Named = Iterator[tuple[str, bytes]]
 FORMATS = {"png": "PNG", "jpg": "JPEG", "tif": "TIFF", "bmp": "BMP", "ppm": "PPM", "gif": "GIF"}

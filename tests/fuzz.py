@@ -56,12 +56,12 @@ def warm_up() -> None:
         "cli",
         "cli.fit",
         "cli.apply",
-        "cli.small",
+        "cli.commands",
         "families",
         "tasks",
-        "journeys",
+        "workflows",
         "data",
-        "data.tabular_files",
+        "data.tables.files",
     ):
         importlib.import_module(f"narrows.{name}")
 

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from narrows.cli.folder import unfinished
+from narrows.cli.run_folder import unfinished
 
 
 class Kind(NamedTuple):
@@ -245,7 +245,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default=",".join(KINDS), help="kinds, with commas")
     options = parser.parse_args()
-    for package in ("families", "tasks", "journeys", "report.make", "cli.fit", "cli.apply", "cli.rethreshold"):
+    for package in ("families", "tasks", "workflows", "report.build", "cli.fit", "cli.apply", "cli.rethreshold"):
         import_module(f"narrows.{package}")
     names, faults, total = options.only.split(","), 0, Counter[str]()
     for number, name in enumerate(names):

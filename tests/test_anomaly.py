@@ -12,12 +12,12 @@ from sklearn.metrics import f1_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import narrows as nw
-from narrows.fitted import conformal
-from narrows.fitted.constants import move_distance
-from narrows.fitted.flagged import tally, told
-from narrows.fitted.neighbourhood import Neighbourhood
 from narrows.metrics import Comparison, auroc, placements
-from narrows.tasks.anomaly_evidence import planted
+from narrows.tasks.anomaly import conformal
+from narrows.tasks.anomaly.conformal import tally, told
+from narrows.tasks.anomaly.constants import move_distance
+from narrows.tasks.anomaly.evaluate import planted
+from narrows.tasks.anomaly.neighbours import Neighbourhood
 from narrows.tasks.base import Rows
 
 RNG = np.random.default_rng(0)

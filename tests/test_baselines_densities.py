@@ -8,10 +8,10 @@ import scipy.stats as st
 from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import KernelDensity as SklearnKernels
 
-from narrows.baselines import density_rivals
-from narrows.baselines.densities import MixtureDensity
-from narrows.baselines.density_cells import Cells, Columns
-from narrows.baselines.kernel_density import KernelDensity
+from narrows.tasks.density.baselines import density_rivals
+from narrows.tasks.density.kernels import KernelDensity
+from narrows.tasks.density.mixed_rows import Cells, Columns
+from narrows.tasks.density.mixture import MixtureDensity
 
 DRAW = np.random.default_rng(0)
 

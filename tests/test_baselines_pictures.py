@@ -3,8 +3,9 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.ndimage import gaussian_filter
 
-from narrows.baselines import ColourTable, FilteredPixels, LocationPrior, MeanTarget, SmoothedThreshold
+from narrows.baselines import ColourTable, LocationPrior, MeanTarget, SmoothedThreshold
 from narrows.errors import InputError
+from narrows.tasks.segment.pixel_baseline import FilteredPixels
 
 
 def dice(mask, truth):
@@ -122,7 +123,7 @@ def test_filtered_pixels_tell_textures_that_no_threshold_tells(monkeypatch):
     model = FilteredPixels(8.0).fit(pictures[:2], masks[:2])
     whole = model.predict(pictures[2:])[0]
     assert (whole == masks[2]).mean() > 0.95
-    monkeypatch.setattr("narrows.baselines.filtered.SIDE", 40)
+    monkeypatch.setattr("narrows.tasks.segment.pixel_baseline.SIDE", 40)
     assert (model.predict(pictures[2:])[0] == whole).mean() > 0.97  # tiles hardly change anything
     void = [np.where(np.arange(50)[:, None] < 5, 9, mask) for mask in masks]
     assert set(np.unique(FilteredPixels(8.0, ignore=9).fit(pictures, void).predict(pictures[:1])[0])) == {0, 1}

@@ -16,15 +16,15 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import narrows as nw
-from narrows.baselines import LogisticBaseline
 from narrows.cli import main
 from narrows.data import read
 from narrows.data.labels import with_labels
 from narrows.errors import InputError
 from narrows.report import figures
 from narrows.tasks.base import Rows
-from narrows.tasks.base_classify import Shares, measures, rivals
-from narrows.tasks.classify_budgets import affordable, subsets
+from narrows.tasks.classify.baselines import LogisticBaseline
+from narrows.tasks.classify.label_budgets import affordable, subsets
+from narrows.tasks.classify.predictions import Shares, measures, rivals
 
 X, Y = load_digits(return_X_y=True)
 X = X.astype(np.float32) / 16
@@ -133,7 +133,7 @@ def test_evaluation_knows_when_it_wins_and_when_it_loses(monkeypatch: pytest.Mon
     assert [row[0] for row in found.tables[0]["rows"]] == ["20", "200", "1,000"]
     assert "±" in found.tables[0]["rows"][0][1]
     assert "networks of at most 600 steps" in found.tables[0]["lead"]
-    monkeypatch.setattr("narrows.tasks.classify_budgets._WORK", 1.0)
+    monkeypatch.setattr("narrows.tasks.classify.label_budgets._WORK", 1.0)
     assert affordable(model, rings, 1000) == 100
     assert affordable(clone(model).set_params(tune_epochs=3).fit(rings[:300], y[:300]), rings, 300) == 9
     drawn = next(picture for picture in found.pictures if picture.kind == "budgets")
@@ -149,7 +149,7 @@ def test_evaluation_knows_when_it_wins_and_when_it_loses(monkeypatch: pytest.Mon
 
 
 def test_rows_that_are_measured_are_evenly_spaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("narrows.tasks.classify_judge.MOST", 10)
+    monkeypatch.setattr("narrows.tasks.classify.evaluate.MOST", 10)
     model = nw.CodeClassifier(estimator=code(epochs=1), tune_epochs=1, random_state=0).fit(X[:40], Y[:40])
     order = np.argsort(Y[40:140], kind="stable")
     found = model.evaluate(Rows(X[:40], Y[:40]), Rows(X[40:140][order], Y[40:140][order]))
@@ -179,7 +179,7 @@ def test_it_is_cloned_with_its_settings() -> None:
 @pytest.fixture(autouse=True)
 def one_repeat(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cross-validate once: tests of how often have files of their own."""
-    monkeypatch.setattr("narrows.tasks.classify_judge._REPEATS", 1)
+    monkeypatch.setattr("narrows.tasks.classify.evaluate._REPEATS", 1)
 
 
 @pytest.fixture(scope="module")
@@ -228,7 +228,7 @@ def test_a_table_with_few_labels(family: str, table: Path, tmp_path: Path) -> No
 
 
 def test_the_confusions_of_few_labels_are_those_of_every_repeat(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("narrows.tasks.classify_judge._REPEATS", 3)
+    monkeypatch.setattr("narrows.tasks.classify.evaluate._REPEATS", 3)
     X, y = load_wine(return_X_y=True)
     X = ((X - X.mean(0)) / X.std(0)).astype(np.float32)
     model = nw.CodeClassifier(estimator=code(epochs=3), tune_epochs=8, random_state=0).fit(X[::6], y[::6])

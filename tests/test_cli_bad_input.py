@@ -150,7 +150,7 @@ def test_a_named_dataset_without_network(
 ) -> None:
     import urllib.request
 
-    from narrows.data import named
+    from narrows.data import datasets
 
     def blocked(*_: object, **__: object) -> None:
         raise OSError("Network is unreachable")
@@ -158,7 +158,7 @@ def test_a_named_dataset_without_network(
     monkeypatch.setattr(urllib.request, "urlopen", blocked)
     monkeypatch.delenv("NARROWS_DATA", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(named, "_folders", lambda data: [tmp_path / "cache"])
+    monkeypatch.setattr(datasets, "_folders", lambda data: [tmp_path / "cache"])
     words = ["fit", "reduce", "mnist", "-o", str(tmp_path / "run")]
     refused(words, ["mnist", "NARROWS_DATA"], capsys)
     assert not (tmp_path / "run").exists()
@@ -167,9 +167,9 @@ def test_a_named_dataset_without_network(
 def test_a_failure_that_nobody_foresaw_is_one_line_too(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from narrows.data import named
+    from narrows.data import datasets
 
-    monkeypatch.setattr(named, "table", lambda: 1 / 0)
+    monkeypatch.setattr(datasets, "table", lambda: 1 / 0)
     monkeypatch.delenv("NARROWS_DEBUG", raising=False)
     assert main(["data"]) == 1
     said = capsys.readouterr().err

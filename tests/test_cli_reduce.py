@@ -11,10 +11,10 @@ import pytest
 
 import narrows as nw
 from narrows.cli import main
-from narrows.code_size import CodeSize, _search, active_units, sweep
 from narrows.data import read
-from narrows.data.cells import as_text
-from narrows.journeys.rows import split
+from narrows.data.tables.formatting import as_text
+from narrows.tasks.reduce.latent_dim import CodeSize, _search, active_units, sweep
+from narrows.workflows.tables import split
 
 
 def planted(n: int = 600, seed: int = 0) -> pl.DataFrame:

@@ -16,14 +16,15 @@ from PIL import Image
 
 import narrows as nw
 from narrows.cli import main
-from narrows.data import pieces, read, schema_from_json, spool
-from narrows.journeys import stream
+from narrows.data import read, schema_from_json
+from narrows.data.disk import chunks, encode
 from narrows.training import fit as training
+from narrows.workflows import on_disk
 
 
 @pytest.fixture(autouse=True)
 def _small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pieces, "PIECE", 4000)  # so that a miniature comes in several pieces
+    monkeypatch.setattr(chunks, "PIECE", 4000)  # so that a miniature comes in several pieces
 
 
 def curved(n: int = 500) -> np.ndarray:
@@ -146,7 +147,7 @@ def test_data_that_would_fill_the_memory_stay_on_disk(tmp_path: Path, monkeypatc
     data = write("bytes", tmp_path)
     report = fit(f"fit reduce {data} --epochs 1 --quiet", tmp_path / "small")
     assert not any("from disk" in note for note in report["data"]["notes"])
-    monkeypatch.setattr(stream, "free_memory", lambda: 4000)
+    monkeypatch.setattr(on_disk, "free_memory", lambda: 4000)
     report = fit(f"fit reduce {data} --epochs 1 --quiet", tmp_path / "large")
     assert any("from disk" in note for note in report["data"]["notes"])
 
@@ -194,7 +195,7 @@ def test_a_stopped_run_uses_what_it_decoded(tmp_path: Path, monkeypatch: pytest.
     stopped(words, parts, monkeypatch)
     assert np.load(parts / "encoded-rows" / "rows.npy").shape == (60, 3, 8, 8)
     with monkeypatch.context() as patch:
-        patch.setattr(spool, "open_memmap", lambda *_: pytest.fail("encoded again"))
+        patch.setattr(encode, "open_memmap", lambda *_: pytest.fail("encoded again"))
         found = fit(f"{words} --resume", parts)
     assert where(found) == where(first)  # a report does not tell of kills
     assert (whole / "model.safetensors").read_bytes() == (parts / "model.safetensors").read_bytes()
@@ -207,7 +208,7 @@ def test_changed_pictures_are_decoded_again(tmp_path: Path, monkeypatch: pytest.
     stopped(words, run, monkeypatch)
     os.utime(folder / "07.png", (1, 1))  # the same picture, written again
     with monkeypatch.context() as patch:
-        patch.setattr(spool, "open_memmap", lambda *_: pytest.fail("encoded again"))
+        patch.setattr(encode, "open_memmap", lambda *_: pytest.fail("encoded again"))
         with pytest.raises(pytest.fail.Exception):
             fit(f"{words} --resume", run)
     fit(f"{words} --resume", run)
@@ -231,7 +232,7 @@ def test_without_room_pictures_are_decoded_whenever_they_are_read(
     folder, roomy, full = photos(tmp_path / "images"), tmp_path / "roomy", tmp_path / "full"
     words = f"fit reduce {folder} --stream --epochs 2 --latent-dim 4 --image-size 8x8"
     fit(words, roomy)
-    monkeypatch.setattr("narrows.data.spool.shutil.disk_usage", lambda _: Disk(free=10_000))
+    monkeypatch.setattr("narrows.data.disk.encode.shutil.disk_usage", lambda _: Disk(free=10_000))
     said = where(fit(words, full))
     assert "decoded again whenever they are needed" in said
     assert said in capsys.readouterr().out
@@ -243,7 +244,7 @@ def test_without_room_pictures_are_decoded_whenever_they_are_read(
 
 
 def test_pictures_that_are_decoded_whenever_they_are_read_travel(tmp_path: Path) -> None:
-    found = pieces.ImagePieces(photos(tmp_path / "images"), (8, 8))
+    found = chunks.ImagePieces(photos(tmp_path / "images"), (8, 8))
     rows = found.anew(found.sample().fit_schema())
     assert rows is not None
     some = rows.take([50, 3])
@@ -290,7 +291,7 @@ def test_what_cannot_be_read_from_disk_is_refused(
 
 def test_rows_that_are_put_aside_say_nothing_of_means_and_scales(tmp_path: Path) -> None:
     from narrows.artefact import read_card
-    from narrows.data.stream import held_out
+    from narrows.data.disk.stored import held_out
 
     rows, aside = curved(), held_out(500, 0.1)
     rows[aside] += 1000
@@ -310,10 +311,10 @@ def test_few_rows_from_disk(n: int, tmp_path: Path) -> None:
 
 
 def test_values_outside_the_sample_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pieces, "SAMPLE", 100)
+    monkeypatch.setattr(chunks, "SAMPLE", 100)
     frame = pl.DataFrame({f"x{j}": curved()[:, j] for j in range(6)})
     colours = np.array(["red", "blue"], object)[np.arange(500) % 2]
-    sampled = pieces.pieces_of(write("table", tmp_path)).sampled
+    sampled = chunks.pieces_of(write("table", tmp_path)).sampled
     rare = next(i for i in range(500) if i not in set(sampled.tolist()))
     colours[rare] = "green"
     frame.with_columns(colour=pl.Series(colours.tolist())).write_parquet(tmp_path / "rare.parquet", row_group_size=70)

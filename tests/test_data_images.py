@@ -8,8 +8,8 @@ from PIL import Image
 from tifffile import imwrite
 
 from narrows.data import read, schema_from_json
-from narrows.data.masks import read_masks
-from narrows.data.pieces import pieces_of
+from narrows.data.disk.chunks import pieces_of
+from narrows.data.images.masks import read_masks
 from narrows.errors import InputError
 
 RNG = np.random.default_rng(0)

@@ -16,12 +16,12 @@ from PIL import Image
 
 import narrows as nw
 from narrows.data import read
-from narrows.data.activation_files import open_activations
-from narrows.data.cells import unguarded, unguarded_name, write_csv
-from narrows.data.csvfile import to_parquet
-from narrows.data.memory import require_memory, require_plausible
+from narrows.data.disk.activation_files import open_activations
+from narrows.data.disk.memory import require_memory, require_plausible
+from narrows.data.disk.stored import stored
 from narrows.data.paths import data_path
-from narrows.data.stream import stored
+from narrows.data.tables.csv_text import to_parquet
+from narrows.data.tables.formatting import unguarded, unguarded_name, write_csv
 from narrows.errors import InputError
 
 ROWS = ["a,b,c\n", *(f"{i * 0.37:.2f},{i * i % 17},x\n" for i in range(100))]
@@ -93,7 +93,7 @@ def test_a_file_unfolds_to_what_its_size_can_account_for(monkeypatch: pytest.Mon
     require_plausible("a", 2_000_000_000, 10_000_000)
     with pytest.raises(InputError, match=r"2.0 MB that unfold to 4.1 GB.*at most 500.0 MB"):
         require_plausible("a", 4_100_000_000, 2_000_000)
-    monkeypatch.setattr("narrows.data.memory.free_memory", lambda: 1000)
+    monkeypatch.setattr("narrows.data.disk.memory.free_memory", lambda: 1000)
     require_memory(1000, "a came", "less")
     with pytest.raises(InputError, match=r"a came: that takes 1,001 bytes of memory. Accepted: at most 1,000 bytes"):
         require_memory(1001, "a came", "less")

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from narrows.cli import main
-from narrows.data import named, read
+from narrows.data import datasets, read
 from narrows.errors import InputError
 
 HAVE_MNIST = (Path(os.environ.get("NARROWS_DATA", "/nowhere")) / "MNIST" / "raw").is_dir()
@@ -26,9 +26,9 @@ def idx(values: np.ndarray) -> bytes:
 def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Publish a small dataset in a folder, under file:// addresses."""
     rng = np.random.default_rng(0)
-    monkeypatch.setattr(named, "PARTS", {"train": 12, "t10k": 5})
+    monkeypatch.setattr(datasets, "PARTS", {"train": 12, "t10k": 5})
     files = {}
-    for part, rows in named.PARTS.items():
+    for part, rows in datasets.PARTS.items():
         files[f"{part}-images-idx3-ubyte.gz"] = idx(rng.integers(0, 255, (rows, 28, 28)))
         files[f"{part}-labels-idx1-ubyte.gz"] = idx(np.arange(rows) % 10)
     web = tmp_path / "web"
@@ -36,8 +36,8 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, content in files.items():
         (web / name).write_bytes(content)
     md5 = tuple((name, hashlib.md5(content).hexdigest()) for name, content in files.items())
-    data = replace(named.DATASETS["mnist"], url=web.as_uri() + "/", md5=md5)
-    monkeypatch.setitem(named.DATASETS, "mnist", data)
+    data = replace(datasets.DATASETS["mnist"], url=web.as_uri() + "/", md5=md5)
+    monkeypatch.setitem(datasets.DATASETS, "mnist", data)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("NARROWS_DATA", raising=False)
     return web
@@ -53,20 +53,20 @@ def test_digits() -> None:
 
 
 def test_download_into_the_cache_once(small: Path, tmp_path: Path) -> None:
-    source = named.load("mnist")
+    source = datasets.load("mnist")
     assert source.values.shape == (12, 1, 28, 28)
     assert source.test is not None
     assert (len(source.test), source.test.labels.tolist()) == (5, [0, 1, 2, 3, 4])  # type: ignore[union-attr]
     for file in small.iterdir():
         file.unlink()
-    assert named.load("mnist").fingerprint() == source.fingerprint()
+    assert datasets.load("mnist").fingerprint() == source.fingerprint()
     assert len(list((tmp_path / "cache/narrows/mnist").iterdir())) == 4
 
 
 def test_a_wrong_checksum_leaves_no_file(small: Path, tmp_path: Path) -> None:
     (small / "train-images-idx3-ubyte.gz").write_bytes(b"something else")
     with pytest.raises(InputError, match="has the checksum"):
-        named.load("mnist")
+        datasets.load("mnist")
     assert list((tmp_path / "cache/narrows/mnist").iterdir()) == []
 
 
@@ -84,8 +84,8 @@ def test_local_files_come_first(small: Path, tmp_path: Path, monkeypatch: pytest
     folder.parent.mkdir(parents=True)
     small.rename(folder)
     monkeypatch.setenv("NARROWS_DATA", str(tmp_path / "own"))
-    assert len(named.load("mnist")) == 12
-    assert ("mnist", f"found in {folder}") in [(row[0], row[2]) for row in named.table()]
+    assert len(datasets.load("mnist")) == 12
+    assert ("mnist", f"found in {folder}") in [(row[0], row[2]) for row in datasets.table()]
 
 
 def test_damaged_local_files_are_named(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,10 +97,10 @@ def test_damaged_local_files_are_named(small: Path, tmp_path: Path, monkeypatch:
     whole = path.read_bytes()
     path.write_bytes(whole[:500])
     with pytest.raises(InputError, match=r"train-images-idx3-ubyte\.gz is damaged"):
-        named.load("mnist")
+        datasets.load("mnist")
     path.write_bytes(idx(np.zeros((3, 28, 28))))
     with pytest.raises(InputError, match=r"holds an array of shape \(3, 28, 28\)"):
-        named.load("mnist")
+        datasets.load("mnist")
 
 
 @pytest.mark.skipif(not HAVE_MNIST, reason="needs NARROWS_DATA with MNIST/raw")
@@ -117,7 +117,7 @@ def test_mnist() -> None:
 
 def test_unknown_name() -> None:
     with pytest.raises(InputError, match="there is no dataset 'cifar'"):
-        named.load("cifar")
+        datasets.load("cifar")
 
 
 def test_a_folder_named_like_a_dataset_is_never_passed_over(

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from narrows.data import read
-from narrows.data.schema import schema_from_json
+from narrows.data.base import schema_from_json
 from narrows.errors import InputError
 
 
@@ -180,8 +180,8 @@ def test_a_changed_constant_is_a_warning(tmp_path: Path) -> None:
 
 def test_a_table_that_memory_cannot_hold_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = written(tmp_path, "a,b,c\n" + "1,2,3\n" * 1000)  # 6000 bytes in 3000 cells: 2 * 6000 + 25 * 3000
-    monkeypatch.setattr("narrows.data.csvfile.free_memory", lambda: 80_000)
+    monkeypatch.setattr("narrows.data.tables.csv_text.free_memory", lambda: 80_000)
     with pytest.raises(InputError, match=r"memory to be read.*reduce and denoise read from disk.*sink_parquet"):
         read(file)
-    monkeypatch.setattr("narrows.data.csvfile.free_memory", lambda: 95_000)
+    monkeypatch.setattr("narrows.data.tables.csv_text.free_memory", lambda: 95_000)
     assert len(read(file)) == 1000

@@ -11,7 +11,7 @@ from tifffile import imread, imwrite
 
 from narrows.cli import main
 from narrows.data import read
-from narrows.data.pictures import read_pictures, write_pictures
+from narrows.data.images.sets import read_pictures, write_pictures
 from narrows.errors import InputError
 
 RNG = np.random.default_rng(0)

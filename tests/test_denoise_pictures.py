@@ -10,10 +10,10 @@ import narrows as nw
 from narrows.baselines import LinearDenoiser, NonLocalMeans, TotalVariation
 from narrows.cli import main
 from narrows.errors import InputError
-from narrows.inference import run
+from narrows.estimator.inference import run
 from narrows.metrics import psnr
-from narrows.tasks.base_pictures import Examples
-from narrows.tasks.base_restore import corrected
+from narrows.tasks.images import Examples
+from narrows.tasks.restore import corrected
 
 QUICK = ["--network", "residual:8,1,2,1", "--latent-dim", "16", "--epochs", "45", "--quiet"]
 QUICK += ["--lr", "4e-3", "--batch-size", "2"]

@@ -10,11 +10,11 @@ from torch import distributions as D
 from narrows.bottlenecks import Free, Variational
 from narrows.data.pairs import Pairs
 from narrows.errors import InputError
-from narrows.fitted.density import bits_per_dimension, log_likelihood
+from narrows.estimator.log_likelihood import bits_per_dimension, log_likelihood
 from narrows.likelihood import Bernoulli, Gaussian
 from narrows.model import Model
 from narrows.networks import Conv, Dense, Linear, Sizes
-from narrows.training.seeds import mixed
+from narrows.training.random import mixed
 
 SCALE = 0.5
 
@@ -167,7 +167,7 @@ def test_chunks_and_batches_do_not_change_the_numbers(monkeypatch):
     some = log_likelihood(model, pairs.take(np.arange(7)), 50)
     assert_allclose(some.value, whole.value[:7], rtol=1e-12)
     for values, rows in ((6 * 17, 9), (1, 60)):
-        monkeypatch.setattr("narrows.fitted.density._VALUES", values)
+        monkeypatch.setattr("narrows.estimator.log_likelihood._VALUES", values)
         monkeypatch.setattr("narrows.data.pairs._ROWS", rows)
         for ours, theirs in zip(log_likelihood(model, pairs, 50), whole, strict=True):
             assert_allclose(ours, theirs, rtol=1e-9)

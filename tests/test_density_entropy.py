@@ -92,7 +92,7 @@ TAKEN = {  # what is not refused, besides mixed ones
 @pytest.fixture(autouse=True)
 def few_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let mixtures choose between fewer numbers of parts, for the time it takes."""
-    monkeypatch.setattr("narrows.baselines.rivals._PARTS", (1, 4))
+    monkeypatch.setattr("narrows.tasks.density.baselines._PARTS", (1, 4))
 
 
 def rows_of(name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

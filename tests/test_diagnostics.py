@@ -9,7 +9,7 @@ import narrows as nw
 from narrows.bottlenecks import FSQ, Free, Variational, VectorQuantizer
 from narrows.data.pairs import Pairs
 from narrows.errors import InputError
-from narrows.fitted.diagnostics import codebook_use, diagnose, latent_use, output_use
+from narrows.estimator.diagnostics import codebook_use, diagnose, latent_use, output_use
 from narrows.likelihood import Categorical, Gaussian
 from narrows.model import Model
 from narrows.networks import Conv, Dense, Linear, Sizes
@@ -191,7 +191,7 @@ def test_logits_are_judged_though_they_are_more_than_the_targets():
 
 
 def test_of_many_rows_some_are_looked_at(monkeypatch):
-    monkeypatch.setattr("narrows.fitted.diagnostics._MOST", 9)
+    monkeypatch.setattr("narrows.estimator.diagnostics._MOST", 9)
     model, pairs = quantized(4, [0, 1, 2, 3] * 25)
     seen = []
     hook = model.encoder.register_forward_hook(lambda module, inputs, output: seen.append(len(inputs[0])))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import narrows as nw
-from narrows.tasks.base_ensemble import averaged
+from narrows.tasks.images import averaged
 
 X = np.random.default_rng(0).random((6, 1, 24, 32), np.float32)
 

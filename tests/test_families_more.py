@@ -10,7 +10,7 @@ from torch.testing import assert_close
 import narrows as nw
 from narrows.bottlenecks import CodePrior
 from narrows.corruption import GaussianNoise
-from narrows.data.augment import Crop, Flip
+from narrows.data.images.augment import Crop, Flip
 from narrows.data.pairs import Batch, Pairs
 from narrows.errors import InputError
 from narrows.families.conditional_vae import drop_conditions

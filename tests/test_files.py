@@ -81,7 +81,7 @@ import resource, sys
 from pathlib import Path
 import numpy as np
 from narrows.files import write_array
-from narrows.data.sinks import Sinks
+from narrows.data.disk.writers import Sinks
 from narrows.errors import InputError
 from narrows.files import whole
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from narrows.data.memory import free_memory, group_free
+from narrows.data.disk.memory import free_memory, group_free
 
 
 def group(folder: Path, limit: str, used: int, pages: str, *, second: bool) -> None:

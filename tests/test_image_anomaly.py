@@ -11,9 +11,9 @@ from PIL import Image
 from sklearn.metrics import roc_auc_score
 
 from narrows.cli import main
-from narrows.journeys import image_anomaly
-from narrows.journeys.image_anomaly import found
-from narrows.tasks.anomaly_pictures import _drawing, heat, judge_maps
+from narrows.tasks.anomaly.images import _drawing, heat, judge_maps
+from narrows.workflows import anomaly_images
+from narrows.workflows.anomaly_images import found
 
 FAST = ["--epochs", "3", "--patch", "8", "--quiet"]
 
@@ -109,8 +109,8 @@ def test_good_images_of_the_test_part_are_measured_on_and_never_learnt_from(
     assert "5 good images of the test part are measured on, and not learnt from" in notes
     assert "4 bad images are measured on, in hole, scratch" in notes
     learnt: list[np.ndarray] = []
-    drawn = image_anomaly.drawn_patches
-    monkeypatch.setattr(image_anomaly, "drawn_patches", lambda x, *rest: (learnt.extend(x), drawn(x, *rest))[1])
+    drawn = anomaly_images.drawn_patches
+    monkeypatch.setattr(anomaly_images, "drawn_patches", lambda x, *rest: (learnt.extend(x), drawn(x, *rest))[1])
     report = run(["fit", "anomaly", str(tmp_path / "data"), *FAST], tmp_path / "run")
     held = sorted(np.random.default_rng(0).permutation(9)[:3].tolist())
     kept = [array for i, array in enumerate(good.arrays) if i not in held]

@@ -5,7 +5,7 @@ import pytest
 
 import narrows as nw
 from narrows.errors import InputError
-from narrows.inputs import checked_rows, known_labels, label_texts
+from narrows.estimator.inputs import checked_rows, known_labels, label_texts
 
 X = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
 SMALL = {"epochs": 1, "random_state": 0}

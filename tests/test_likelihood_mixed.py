@@ -13,7 +13,7 @@ from torch.testing import assert_close
 import narrows as nw
 from narrows.cli import main
 from narrows.data import read, schema_from_json
-from narrows.data.measures import measures_of
+from narrows.data.tables.kinds import measures_of
 from narrows.errors import InputError
 from narrows.likelihood import Mixed, Poisson
 from narrows.parts import as_part, part_from_json, part_json

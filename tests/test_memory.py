@@ -7,13 +7,13 @@ import threading
 
 import pytest
 
-from narrows.training import memory
-from narrows.training.memory import kept_memory
+from narrows.training import malloc
+from narrows.training.malloc import kept_memory
 
 MEASURE = """
 import resource
 import torch
-from narrows.training.memory import kept_memory
+from narrows.training.malloc import kept_memory
 
 def pages():
     for _ in range(30):  # holes are found again once neighbours are free
@@ -33,7 +33,7 @@ print(before, inside, after, most)
 """
 
 
-@pytest.mark.skipif(not (sys.platform == "linux" and memory._library()), reason="another C library than glibc")
+@pytest.mark.skipif(not (sys.platform == "linux" and malloc._library()), reason="another C library than glibc")
 def test_big_tensors_use_the_memory_of_earlier_ones_inside():
     said = subprocess.run([sys.executable, "-c", MEASURE], capture_output=True, text=True, check=True).stdout
     before, inside, after, kilobytes = map(int, said.split())
@@ -46,7 +46,7 @@ def test_big_tensors_use_the_memory_of_earlier_ones_inside():
 
 def test_the_last_one_out_puts_things_back(monkeypatch):
     calls = []
-    monkeypatch.setattr(memory, "_call", lambda *call: calls.append(call))
+    monkeypatch.setattr(malloc, "_call", lambda *call: calls.append(call))
     with kept_memory(), kept_memory():
         assert len(calls) == 2
     assert len(calls) == 5
@@ -54,7 +54,7 @@ def test_the_last_one_out_puts_things_back(monkeypatch):
 
 
 def test_threads_may_come_and_go(monkeypatch):
-    monkeypatch.setattr(memory, "_call", lambda *call: None)
+    monkeypatch.setattr(malloc, "_call", lambda *call: None)
 
     def often() -> None:
         for _ in range(200):
@@ -66,10 +66,10 @@ def test_threads_may_come_and_go(monkeypatch):
         each.start()
     for each in threads:
         each.join()
-    assert memory._inside == 0
+    assert malloc._inside == 0
 
 
 def test_errors_leave_nothing_behind():
     with pytest.raises(RuntimeError), kept_memory():
         raise RuntimeError
-    assert memory._inside == 0
+    assert malloc._inside == 0

@@ -16,9 +16,9 @@ from narrows.errors import InputError
 from narrows.likelihood import Bernoulli, Gaussian
 from narrows.model import Model
 from narrows.networks import Conv, Dense, Linear, Sizes
-from narrows.networks.parts import ACTIVATIONS, Activation, groups
+from narrows.networks.blocks import ACTIVATIONS, Activation, groups
+from narrows.networks.initialize import unit_variance_start
 from narrows.networks.pyramid import Up, halves
-from narrows.networks.start import unit_variance_start
 
 UPS = get_args(Up)
 LAYERS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)

@@ -9,8 +9,8 @@ from torch.testing import assert_close
 import narrows as nw
 from narrows.errors import InputError
 from narrows.networks import Conv, ResNet, Sizes, Stack, UNet
+from narrows.networks.blocks import norm
 from narrows.networks.layers import ConvLayer, LinearLayer, Pool, Reshape, Shuffle, Transpose, Upsample
-from narrows.networks.parts import norm
 from narrows.networks.resample import MaxPool, average_unpool, max_unpool
 from narrows.parts import as_part
 

@@ -8,7 +8,7 @@ from sklearn.base import clone
 from torch.testing import assert_close
 
 import narrows as nw
-from narrows.data.augment import CropFlip, Flip
+from narrows.data.images.augment import CropFlip, Flip
 from narrows.data.pairs import Batch, Pairs
 from narrows.errors import InputError
 from narrows.likelihood import Categorical, Gaussian

@@ -17,11 +17,21 @@ import narrows.schedule
 from narrows import parts as parts_module
 from narrows.corruption import Corruption, GaussianNoise, Mask, SaltPepper
 from narrows.errors import ArtefactError, InputError
-from narrows.grammar import read_fields, read_value, write_value
 from narrows.likelihood import Gaussian
 from narrows.networks import Conv, Dense
 from narrows.params import check_params, fits, kebab, param, register, words
-from narrows.parts import PARTS, Part, as_part, as_parts, part, part_from_json, part_json
+from narrows.parts import (
+    PARTS,
+    Part,
+    as_part,
+    as_parts,
+    part,
+    part_from_json,
+    part_json,
+    read_fields,
+    read_value,
+    write_value,
+)
 from narrows.penalties import L1, Contractive
 from narrows.schedule import Cosine, Ramp
 

@@ -9,12 +9,12 @@ import narrows
 from narrows.bottlenecks import Code, Free, Variational
 from narrows.data.pairs import Batch
 from narrows.errors import InputError
+from narrows.estimator.problem import Problem
 from narrows.likelihood import Bernoulli, Categorical, Gaussian
 from narrows.model import Model, Step
 from narrows.networks import Conv
 from narrows.parts import as_part
 from narrows.penalties import Critic, PatchCritic
-from narrows.problem import Problem
 
 SHAPE, TARGET = (1, 9, 10), (2, 9, 10)
 

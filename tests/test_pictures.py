@@ -9,15 +9,15 @@ from PIL import Image
 from scipy.ndimage import uniform_filter
 from tifffile import imwrite
 
-from narrows.data.augment import Flip
-from narrows.data.crops import crops
+from narrows.data.images.augment import Flip
+from narrows.data.images.crops import crops
+from narrows.data.images.sets import Pictures, matched, read_pictures, write_pictures
+from narrows.data.images.tiles import tiled
 from narrows.data.pairs import Pairs
-from narrows.data.pictures import Pictures, matched, read_pictures, write_pictures
-from narrows.data.tiles import tiled
 from narrows.errors import InputError
 from narrows.families.autoencoder import AutoEncoder
-from narrows.journeys.aside import set_aside
-from narrows.tasks.base_pictures import through
+from narrows.tasks.images import through
+from narrows.workflows.holdout import set_aside
 
 RNG = np.random.default_rng(0)
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import narrows as nw
-from narrows.fitted.fence import MOST, groups_apart, trusted
-from narrows.fitted.normal_scale import NormalScale
-from narrows.fitted.tail import beyond_tail
+from narrows.tasks.anomaly.normal_scale import NormalScale
+from narrows.tasks.anomaly.outliers import MOST, groups_apart, trusted
+from narrows.tasks.anomaly.tail import beyond_tail
 from narrows.tasks.base import Rows
 
 BENCH = Path(__file__).parent.parent / "bench"

@@ -11,7 +11,7 @@ from skimage.measure import block_reduce
 
 import narrows as nw
 from narrows.cli import main
-from narrows.data import named
+from narrows.data import datasets
 from narrows.errors import InputError
 from narrows.networks.layers import Transpose
 from narrows.recipes.checkerboard import peak, stride_energy
@@ -20,7 +20,7 @@ from narrows.recipes.transposed_conv import made, steps
 from narrows.recipes.unpool import ways
 
 TRAINED = ["unpool", "checkerboard", "mle"]
-DIGITS = enlarged(named.load("digits").values[1200:, 0]) / 255.0
+DIGITS = enlarged(datasets.load("digits").values[1200:, 0]) / 255.0
 UINT8 = (DIGITS * 255).round().astype(np.uint8)
 
 

@@ -9,12 +9,12 @@ import torch
 from scipy.special import xlog1py, xlogy
 
 import narrows as nw
-from narrows.data import named
-from narrows.fitted.walks import effects, traversed
+from narrows.data import datasets
+from narrows.estimator.traversal import effects, traversed
 from narrows.recipes import RECIPES, Run
 from narrows.recipes.run import enlarged
 
-DIGITS = named.load("digits")
+DIGITS = datasets.load("digits")
 HELD = enlarged(DIGITS.values[1200:, 0])
 LABELS = DIGITS.labels[1200:]
 NAMES = ("vae-mnist", "cvae-mnist", "aae-mnist")

@@ -9,10 +9,10 @@ from sklearn.metrics.pairwise import euclidean_distances
 
 import narrows as nw
 from narrows.cli import main
-from narrows.data import named
+from narrows.data import datasets
 from narrows.recipes.run import enlarged
 
-DIGITS = named.load("digits")
+DIGITS = datasets.load("digits")
 IMAGES = enlarged(DIGITS.values[:, 0])
 TRAIN, TEST = IMAGES[:1200], IMAGES[1200:] / np.float32(255)
 MEAN_IMAGE = float(np.mean((TEST - TRAIN.mean(0) / 255) ** 2))

@@ -8,7 +8,7 @@ import narrows as nw
 from narrows import metrics
 from narrows.cli import main
 from narrows.errors import InputError
-from narrows.recipes import drawn, pictures
+from narrows.recipes import pictures, synthetic_images
 from narrows.recipes.run import Run
 
 
@@ -43,7 +43,7 @@ def test_membranes_are_found_and_skips_keep_their_place(tmp_path):
     shapes = rows_of(report, "Shapes")
     assert (shapes["input"], shapes["output"]) == (["2 x 1 x 256 x 256"], ["2 x 3 x 256 x 256"])
     assert shapes["bridge"] == ["2 x 256 x 16 x 16"]
-    cells, classes = drawn.cells(16, 1)
+    cells, classes = synthetic_images.cells(16, 1)
     masks = nw.load(tmp_path / "run").predict(cells)
     assert set(np.unique(masks)) == {0, 255}  # as in the labels, the membrane is 0
     assert metrics.dice(metrics.confusion_matrix(classes == 0, masks == 0, 2))[1] == pytest.approx(
@@ -61,7 +61,7 @@ def test_streets_are_named_and_a_second_run_is_restored(tmp_path, capsys):
     assert len(classes) == 11
     shares, ours, simple = np.array(list(classes.values())).T
     np.testing.assert_allclose([shares.sum(), ours.mean(), simple.mean()], [1, metric, rival])
-    scenes, truth = drawn.streets(16, 1)
+    scenes, truth = synthetic_images.streets(16, 1)
     saved = nw.load(tmp_path / "run")
     masks = saved.predict(scenes)
     assert np.mean((masks == truth)[truth != pictures.VOID]) == pytest.approx(report["metrics"]["accuracy"]["value"])
@@ -83,7 +83,7 @@ def test_facades_are_nearer_than_the_colour_table(tmp_path):
         assert outputs[name][0] < 0.95 * simple
         assert outputs[name][1] > 2 * outputs["colour table"][1]
     assert report["verdict"]["outcome"] == "wins"
-    labels, photographs = drawn.facades(16, 1)
+    labels, photographs = synthetic_images.facades(16, 1)
     photos = nw.load(tmp_path / "run").predict(labels)
     assert np.abs(photos - photographs / 255).mean() == pytest.approx(report["metrics"]["l1"]["value"], rel=1e-4)
     side_by_side = np.concatenate([photographs, labels], axis=3)  # as the folder of --data holds them

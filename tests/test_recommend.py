@@ -16,7 +16,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import narrows as nw
 from narrows import metrics
 from narrows.baselines.recommend import ItemKNN, Popularity, tuned
-from narrows.data.interactions import hide, interactions
+from narrows.data.ratings.matrix import hide, interactions
 from narrows.errors import InputError
 from narrows.metrics.ranking import rank
 from narrows.tasks.base import Rows

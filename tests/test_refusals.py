@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from narrows.data.stream import stored
+from narrows.data.disk.stored import stored
 from narrows.errors import InputError
+from narrows.estimator.fitting import LEARNT
 from narrows.families.autoencoder import AutoEncoder
 from narrows.families.linear import LinearAutoEncoder
 from narrows.params import FAMILIES
-from narrows.refusals import LEARNT
 
 import_module("narrows.families")
 ROWS = np.random.default_rng(0).normal(size=(40, 2)) @ np.random.default_rng(1).normal(size=(2, 6))

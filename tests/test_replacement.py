@@ -7,7 +7,7 @@ import pytest
 
 from narrows.cli import replacement
 from narrows.cli.claim import claimed, opened, settled
-from narrows.cli.folder import finished, is_run, own, unfinished
+from narrows.cli.run_folder import finished, is_run, own, unfinished
 from narrows.errors import ArtefactError, InputError
 from narrows.lock import LOCK
 

@@ -6,9 +6,9 @@ from matplotlib.colors import to_hex
 
 from narrows.errors import InputError
 from narrows.report import figures
-from narrows.report.curves import total
-from narrows.report.maps import project
-from narrows.report.style import CLASSES
+from narrows.report.figures.curves import total
+from narrows.report.figures.latent_maps import project
+from narrows.report.figures.style import CLASSES
 
 
 @pytest.fixture

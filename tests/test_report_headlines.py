@@ -8,9 +8,9 @@ from skimage.metrics import structural_similarity
 import narrows as nw
 from narrows.metrics import ssim
 from narrows.report import figures
-from narrows.report.numbers import percent
+from narrows.report.formatting import percent
 from narrows.tasks.base import Rows
-from narrows.tasks.reduce import Reducer
+from narrows.tasks.reduce.reducer import Reducer
 
 draw = np.random.default_rng(0)
 

@@ -8,7 +8,7 @@ import pytest
 
 from narrows.report import render, write_report
 from narrows.report.figures import save
-from narrows.report.style import canvas
+from narrows.report.figures.style import canvas
 
 REPORT = {
     "task": "reduce",

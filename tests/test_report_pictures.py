@@ -11,7 +11,7 @@ import narrows as nw
 from narrows.errors import InputError
 from narrows.families.autoencoder import AutoEncoder
 from narrows.families.denoising import DenoisingAutoEncoder
-from narrows.tasks.base_pictures import Examples
+from narrows.tasks.images import Examples
 
 RNG = np.random.default_rng(0)
 X = [RNG.integers(0, 255, (1, 24 + i, 32), np.uint8) for i in range(8)]

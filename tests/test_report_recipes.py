@@ -8,8 +8,8 @@ from torch import nn, ones, zeros
 
 from narrows.errors import InputError
 from narrows.report import figures
-from narrows.report.masks import class_colours
-from narrows.report.style import CLASSES, number
+from narrows.report.figures.masks import class_colours
+from narrows.report.figures.style import CLASSES, number
 
 DIGITS = load_digits().images / 16
 LABELS = load_digits().target

@@ -3,7 +3,7 @@ import pytest
 
 from narrows.metrics import Comparison
 from narrows.report import verdict
-from narrows.report.style import number
+from narrows.report.figures.style import number
 
 
 def judge(value, other, *samples, better="lower", rows=1000, absolute=False):

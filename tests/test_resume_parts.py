@@ -15,8 +15,8 @@ from sklearn.datasets import load_digits
 from torch import Tensor
 
 from narrows.data import pairs as pairs_module
+from narrows.data.disk.stored import stored
 from narrows.data.pairs import Pairs
-from narrows.data.stream import stored
 from narrows.families.adversarial import AdversarialAutoEncoder
 from narrows.families.autoencoder import AutoEncoder
 from narrows.families.denoising import DenoisingAutoEncoder
@@ -25,7 +25,7 @@ from narrows.families.vae import VAE
 from narrows.families.vqvae import VQVAE
 from narrows.likelihood import Gaussian
 from narrows.training import checkpoint as checkpoints
-from narrows.training.course import Course
+from narrows.training.config import Course
 from narrows.training.loop import Epoch, Part, passes
 from narrows.training.packing import packed, unpacked
 from narrows.training.runtime import Runtime
@@ -252,7 +252,7 @@ def test_a_state_of_an_older_version_goes_on(tmp_path: Path, noisy: type[Noisy])
 KILLED = """
 import os, signal, sys
 import torch
-import narrows.families, narrows.journeys, narrows.tasks
+import narrows.families, narrows.workflows, narrows.tasks
 from narrows.cli import fit, main
 from narrows.data import pairs
 from narrows.training import checkpoint, packing, runtime

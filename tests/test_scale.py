@@ -12,13 +12,13 @@ from sklearn.datasets import load_digits
 
 import narrows as nw
 from narrows import metrics
+from narrows.data.disk.stored import stored
+from narrows.data.images.sets import alike
 from narrows.data.pairs import Pairs
-from narrows.data.pictures import alike
 from narrows.data.scale import Scale, unit_pictures
-from narrows.data.stream import stored
 from narrows.errors import InputError
-from narrows.tasks.anomaly_evidence import evaluation
-from narrows.tasks.anomaly_pictures import planted
+from narrows.tasks.anomaly.evaluate import evaluation
+from narrows.tasks.anomaly.images import planted
 from narrows.tasks.base import Rows
 
 LEVELS = np.rint(load_digits().images[:120] * 255 / 16).astype(np.uint8)

@@ -10,10 +10,10 @@ from PIL import Image
 
 import narrows as nw
 from narrows.cli import main
-from narrows.data.masks import Encoding, read_masks, write_masks
-from narrows.data.pictures import Pictures
+from narrows.data.images.masks import Encoding, read_masks, write_masks
+from narrows.data.images.sets import Pictures
 from narrows.metrics import confusion_matrix, dice, mean_iou
-from narrows.report.make import report
+from narrows.report.build import report
 
 SMALL = ["--network", "unet:4,8", "--latent-dim", "16", "--crop", "32", "--epochs", "4", "--batch-size", "2", "--quiet"]
 

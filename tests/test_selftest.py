@@ -9,7 +9,7 @@ import torch
 from narrows import selftest
 from narrows.cli import main
 from narrows.selftest import CHECKS, Check
-from narrows.training.seeds import seeded
+from narrows.training.random import seeded
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +41,8 @@ SEEDS = itertools.count()
 WRONG = {  # what a mistake in the arithmetic would look like: where it is made, and what becomes of the result
     "linear autoencoder": ("narrows.families.linear:principal_axes", lambda made, *_: (made[0] + 1e-3, made[1])),
     "KL": ("narrows.bottlenecks.variational:gaussian_kl", scaled(1.05)),
-    "log-likelihood under": ("narrows.fitted.density:_weights", shifted(1e-6)),
-    "importance": ("narrows.fitted.density:_weights", shifted(0.01)),
+    "log-likelihood under": ("narrows.estimator.log_likelihood:_weights", shifted(1e-6)),
+    "importance": ("narrows.estimator.log_likelihood:_weights", shifted(0.01)),
     "contractive penalty against": ("narrows.penalties:Contractive.__call__", scaled(1 + 1e-6)),
     "contractive penalty by": ("torch:randn_like", scaled(1.1)),
     "transposed": ("torch.nn.functional:conv_transpose2d", scaled(1 + 1e-6)),
@@ -51,7 +51,7 @@ WRONG = {  # what a mistake in the arithmetic would look like: where it is made,
     "Gaussian, Laplace and Bernoulli draws": ("narrows.likelihood.continuous:normal", scaled(1.1)),
     "PSNR": ("narrows.metrics:psnr", shifted(1e-6)),
     "neighbours": ("narrows.metrics:trustworthiness", shifted(1e-6)),
-    "two fits": ("narrows.funnel:drawn", lambda *_: next(SEEDS)),
+    "two fits": ("narrows.estimator.fitting:drawn", lambda *_: next(SEEDS)),
     "a model saved": ("narrows.selftest:load", disturbed),
 }
 

@@ -10,14 +10,14 @@ import numpy as np
 import polars as pl
 import pytest
 
-from narrows.baselines import rolling_z
 from narrows.cli import main
-from narrows.data.times import time_texts
-from narrows.data.windows import drawn_starts, filled_between, regular_steps, step_means, window_starts
-from narrows.fitted import conformal
-from narrows.fitted.dependence import correlation_time, independent
-from narrows.fitted.neighbourhood import Neighbourhood, Overlap
-from narrows.journeys.series_evidence import Part, plant
+from narrows.data.series import drawn_starts, filled_between, regular_steps, step_means, window_starts
+from narrows.data.tables.times import time_texts
+from narrows.tasks.anomaly import conformal
+from narrows.tasks.anomaly.baselines import rolling_z
+from narrows.tasks.anomaly.dependence import correlation_time, independent
+from narrows.tasks.anomaly.neighbours import Neighbourhood, Overlap
+from narrows.tasks.anomaly.series import Part, plant
 
 RNG = np.random.default_rng(0)
 
@@ -113,7 +113,7 @@ def test_ordinary_steps_are_judged_without_what_is_planted_beside_them(
         marks.append(where)
         return series, where
 
-    monkeypatch.setattr("narrows.journeys.series_evidence.plant", planted)
+    monkeypatch.setattr("narrows.tasks.anomaly.series.plant", planted)
     _, report, rows = fit(tmp_path, frame(1100).drop("bad").head(900), "--fpr", "0.02")
     ordinary = [
         row["flag"] == "1" for row, mark in zip(rows, marks[0], strict=True) if row["part"] == "held-out" and not mark

@@ -19,14 +19,14 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import narrows as nw
 from narrows.baselines import DictionaryLearning
 from narrows.cli import main
-from narrows.data.activation_files import open_activations
-from narrows.data.activations import Activations
+from narrows.data.disk.activation_files import open_activations
+from narrows.data.disk.activations import Activations
 from narrows.data.pairs import Batch
 from narrows.errors import InputError
-from narrows.journeys.activations import RowNames
 from narrows.model import Step
 from narrows.parts import as_part
 from narrows.tasks.base import Rows
+from narrows.workflows.activations import RowNames
 
 D, F = 24, 32
 
@@ -84,8 +84,8 @@ def test_batches_are_scaled_and_every_row_comes_once() -> None:
 
 
 def test_large_data_is_mixed_over_all_of_it_but_read_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("narrows.data.activations.BLOCK", 4 * D * 16)  # 16 rows
-    monkeypatch.setattr("narrows.data.activations.WINDOW", 4 * D * 16 * 32)
+    monkeypatch.setattr("narrows.data.disk.activations.BLOCK", 4 * D * 16)  # 16 rows
+    monkeypatch.setattr("narrows.data.disk.activations.WINDOW", 4 * D * 16 * 32)
     rows = Activations.of_array(ROWS)
     order = rows.order(torch.Generator().manual_seed(0)).numpy()
     assert np.array_equal(np.sort(order), np.arange(len(ROWS)))
@@ -101,8 +101,8 @@ MEASURE = """
 import resource, sys
 import numpy as np, torch
 import narrows as nw
-from narrows.journeys.activations import ActivationsJourney
-from narrows.journeys.base import Request
+from narrows.workflows.activations import ActivationsJourney
+from narrows.workflows.base import Request
 from narrows.tasks.sparse import FeatureDictionary
 import sklearn.decomposition, narrows.artefact, safetensors.torch, html, pathlib
 

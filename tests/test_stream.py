@@ -11,8 +11,8 @@ from scipy.stats import spearmanr
 
 import narrows as nw
 from narrows.data import pairs as pairs_module
+from narrows.data.disk.stored import Stored, block_order, held_out, stored
 from narrows.data.pairs import Batches, Pairs
-from narrows.data.stream import Stored, block_order, held_out, stored
 from narrows.errors import InputError
 
 
@@ -127,7 +127,7 @@ def test_fingerprints_tell_rows_apart(tmp_path: Path) -> None:
 
 
 def test_memory_stays_at_a_window(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("narrows.data.stream.WINDOW", 4 << 20)
+    monkeypatch.setattr("narrows.data.disk.stored.WINDOW", 4 << 20)
     monkeypatch.setattr(pairs_module, "WINDOW", 4 << 20)
     np.save(tmp_path / "rows.npy", np.zeros((40_000, 256), np.float32))  # 41 MB
     pairs = Pairs(stored(tmp_path / "rows.npy"))

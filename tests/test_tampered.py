@@ -86,8 +86,8 @@ def test_a_tampered_artefact_ends_in_one_line(
 def journey_of(run: Path) -> Any:
     """Read what only ``apply`` reads of a card."""
     from narrows.data import schema_from_json
-    from narrows.journeys import journey_from_card
     from narrows.model_card import read_card
+    from narrows.workflows import journey_from_card
 
     return schema_from_json(journey_from_card(read_card(run)["journey"])[1]["schema"])
 

@@ -6,9 +6,9 @@ from sklearn.base import clone
 
 import narrows as nw
 from narrows.errors import InputError
-from narrows.report.make import compression
+from narrows.report.build import compression
 from narrows.tasks.base import Rows
-from narrows.tasks.base_pictures import as_pictures
+from narrows.tasks.images import as_pictures
 
 LABELS = nw.AutoEncoder(latent_dim=2, likelihood="categorical:5", epochs=1)
 

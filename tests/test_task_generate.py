@@ -125,7 +125,7 @@ def test_the_nearest_image_is_looked_for_among_all_that_were_learnt(monkeypatch:
     gaps = np.square(samples[:, None].astype(float) - images.reshape(1, 5400, 64)).sum(2)
     assert np.array_equal(shown.data["nearest"].reshape(30, 64), images.reshape(5400, 64)[gaps.argmin(1)])
     assert "among" not in shown.caption
-    monkeypatch.setattr("narrows.tasks.generate_pictures._SEARCHED", 100)
+    monkeypatch.setattr("narrows.tasks.generate.figures._SEARCHED", 100)
     some = model.evaluate(Rows(images), Rows(images[:20])).pictures[0].caption
     assert some.endswith("The nearest are those among 100 of 5,400.")
 

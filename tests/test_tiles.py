@@ -8,11 +8,11 @@ import pytest
 import torch
 from scipy.ndimage import correlate
 
+from narrows.data.images.tiles import reach, starts, tiled, tiled_network
 from narrows.data.pairs import Pairs
-from narrows.data.tiles import reach, starts, tiled, tiled_network
 from narrows.families.autoencoder import AutoEncoder
-from narrows.tasks.base_pictures import through
-from narrows.tasks.base_restore import corrected
+from narrows.tasks.images import through
+from narrows.tasks.restore import corrected
 
 RNG = np.random.default_rng(0)
 REACH = {"unet:4": 10, "unet:4,8": 26, "unet:4,skip=none": 10, "conv:4,8,flat=no,norm=batch": 8}

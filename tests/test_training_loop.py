@@ -16,12 +16,11 @@ from narrows.errors import InputError
 from narrows.families.autoencoder import AutoEncoder
 from narrows.families.vae import VAE
 from narrows.likelihood import Gaussian
-from narrows.training.budget import plan
-from narrows.training.course import Rate
-from narrows.training.fit import Job, Settings
+from narrows.training.config import Rate
+from narrows.training.fit import Job, Settings, plan
 from narrows.training.loop import evaluate, train
+from narrows.training.random import drawn, mixed, seed_of, seeded
 from narrows.training.runtime import Runtime
-from narrows.training.seeds import drawn, mixed, seed_of, seeded
 from narrows.training.state import State
 
 X = (load_digits().data / 16)[:320].astype(np.float32)
@@ -225,7 +224,7 @@ def test_a_hard_stop_guards_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_budget_shorter_than_an_epoch_takes_fewer_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("narrows.training.budget.trial", lambda job, steps: 1.0)  # a second for each of five steps
+    monkeypatch.setattr("narrows.training.fit.trial", lambda job, steps: 1.0)  # a second for each of five steps
     model = make(minutes=0.05, epochs=None).fit(X)
     assert model.n_epochs_ == 1
     assert "only 163 of 320 rows are learnt from" in model.messages_[0]

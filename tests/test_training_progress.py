@@ -13,9 +13,9 @@ from sklearn.datasets import load_digits
 from narrows.artefact import load
 from narrows.data.pairs import Batch
 from narrows.errors import InputError
+from narrows.estimator.fitting import held_out
 from narrows.families.autoencoder import AutoEncoder
 from narrows.families.vae import VAE
-from narrows.funnel import held_out
 from narrows.likelihood import Bernoulli, Categorical, Gaussian, Multinomial
 from narrows.report import figures
 from narrows.training.checkpoint import write_history

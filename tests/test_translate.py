@@ -12,7 +12,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 import narrows as nw
 from narrows.baselines import ColourTable
 from narrows.cli import main
-from narrows.tasks.base_pictures import Examples
+from narrows.tasks.images import Examples
 from narrows.tasks.translate import drawing, measured, rivals
 
 SMALL = ["--network", "unet:4,8", "--latent-dim", "16", "--crop", "32", "--epochs", "4", "--batch-size", "2", "--quiet"]

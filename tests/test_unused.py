@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from narrows.estimator import Estimator
+from narrows.estimator.base import Estimator
 from narrows.params import FAMILIES
-from narrows.tasks.classify import CodeClassifier
-from narrows.tasks.generate import Generator
+from narrows.tasks.classify.classifier import CodeClassifier
+from narrows.tasks.generate.generator import Generator
 
 OTHER: dict[str, Any] = {
     "batch_size": 16,

@@ -11,8 +11,8 @@ import narrows as nw
 from narrows.cli import main
 from narrows.metrics import psnr, ssim
 from narrows.resize import luminance, resize
-from narrows.tasks.base_pictures import Examples
-from narrows.tasks.base_restore import plan
+from narrows.tasks.images import Examples
+from narrows.tasks.restore import plan
 
 QUICK = ["--network", "residual:16,1,1,2", "--latent-dim", "16", "--epochs", "80", "--quiet", "--lr", "5e-3"]
 QUICK += ["--batch-size", "2"]

@@ -12,11 +12,11 @@ from sklearn.datasets import load_digits
 import narrows as nw
 from narrows import metrics
 from narrows.cli import main
-from narrows.fitted import conformal
-from narrows.journeys.aside import set_aside
 from narrows.report.verdict import verdict
+from narrows.tasks.anomaly import conformal
 from narrows.tasks.base import Evaluation, Metric, Rows
-from narrows.tasks.segment_judge import compare_masks
+from narrows.tasks.segment.evaluate import compare_masks
+from narrows.workflows.holdout import set_aside
 
 DRAW = np.random.default_rng(0)
 

@@ -100,7 +100,7 @@ def test_a_denoiser_leaves_out_pairs_of_no_weight_and_takes_weights_for_clean_ro
 
 
 def test_flips_leave_weights_of_rows_alone() -> None:
-    from narrows.data.augment import Flip
+    from narrows.data.images.augment import Flip
 
     images = torch.rand(20, 1, 4, 4)
     weight = torch.arange(20.0)

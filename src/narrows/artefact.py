@@ -167,7 +167,7 @@ def _made(table: dict[str, type[Any]], card: UseCard, what: str, where: str) -> 
 def _family(card: FamilyCard, tensors: dict[str, Any], where: str) -> Any:
     import numpy as np
 
-    from narrows.problem import sketch
+    from narrows.estimator.problem import sketch
 
     family = _made(FAMILIES, card, "family", where)
     shape, target, n_cond = card["shapes"]

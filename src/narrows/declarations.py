@@ -17,7 +17,7 @@ __all__ = ["declarations"]
 ROOT = Path(__file__).parent
 CORE = {  # what is public beside families, tasks and parts
     "data": ("Pairs", "check", "read"),
-    "data.stream": ("stored",),
+    "data.disk.stored": ("stored",),
     "errors": ("ArtefactError", "InputError"),
     "estimator": ("Estimator", "Problem"),
     "model": ("Model",),

@@ -7,7 +7,7 @@ from pkgutil import iter_modules
 __all__ = ["PARTS_PACKAGES", "USES_PACKAGES", "discovered"]
 
 PARTS_PACKAGES = ("bottlenecks", "corruption", "likelihood", "networks", "penalties")
-USES_PACKAGES = ("families", "tasks", "journeys")  # what registers itself and is found under its name
+USES_PACKAGES = ("families", "tasks", "workflows")  # what registers itself and is found under its name
 
 
 def discovered(package: str, path: Iterable[str]) -> dict[str, type]:

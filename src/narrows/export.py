@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from narrows.errors import InputError
-from narrows.estimator import Estimator
+from narrows.estimator.base import Estimator
 from narrows.files import whole
 from narrows.model import Model
 

@@ -18,15 +18,15 @@ from narrows import metrics
 from narrows.artefact import load, save
 from narrows.bottlenecks import Free, Variational
 from narrows.data.pairs import Pairs
+from narrows.estimator.log_likelihood import LogLikelihood, log_likelihood
 from narrows.families.linear import LinearAutoEncoder
 from narrows.families.vae import VAE
-from narrows.fitted.density import LogLikelihood, log_likelihood
 from narrows.likelihood import Bernoulli, Gaussian, Laplace, Likelihood
 from narrows.model import Model, Step
 from narrows.networks import Dense, Linear, Sizes
 from narrows.networks.resample import MaxPool, average_unpool, max_unpool
 from narrows.penalties import Contractive
-from narrows.training.seeds import seeded
+from narrows.training.random import seeded
 
 __all__ = ["CHECKS", "Check", "selftest"]
 

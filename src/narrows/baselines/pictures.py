@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from narrows.baselines.rows import ENOUGH, sample
 from narrows.errors import InputError
-from narrows.inputs import unit
+from narrows.estimator.inputs import unit
 
 __all__ = ["ColourTable", "LocationPrior", "MeanTarget", "SmoothedThreshold"]
 

@@ -7,7 +7,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
 
-from narrows.data.interactions import hide, interactions
+from narrows.data.ratings.matrix import hide, interactions
 from narrows.metrics.ranking import ndcg_at_k, rank
 
 __all__ = ["ItemKNN", "Popularity", "Trial", "tuned"]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from narrows.baselines.rows import sample
-from narrows.inputs import unit
+from narrows.estimator.inputs import unit
 
 __all__ = ["NonLocalMeans", "TotalVariation"]
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from narrows.errors import InputError
-from narrows.inputs import unit
+from narrows.estimator.inputs import unit
 
 __all__ = ["LinearDenoiser", "MedianFilter", "NoisyInput", "PCABaseline"]
 

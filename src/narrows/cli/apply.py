@@ -9,13 +9,13 @@ from typing import Any
 from narrows.artefact import load
 from narrows.cli.claim import opened
 from narrows.cli.flags import Options
-from narrows.cli.folder import tidy
+from narrows.cli.run_folder import tidy
 from narrows.discovery import USES_PACKAGES
 from narrows.errors import ArtefactError, InputError
 from narrows.files import write_text
-from narrows.journeys.base import Journey, Request, journey_from_card
 from narrows.lock import LOCK, locked
 from narrows.model_card import read_card
+from narrows.workflows.base import Journey, Request, journey_from_card
 
 __all__ = ["apply"]
 

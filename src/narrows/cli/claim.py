@@ -6,8 +6,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from narrows.cli.folder import clear, finished, is_run, own, tidy, trained, unfinished
 from narrows.cli.replacement import begin, pending, replace, settle
+from narrows.cli.run_folder import clear, finished, is_run, own, tidy, trained, unfinished
 from narrows.errors import ArtefactError, InputError
 from narrows.files import remove
 from narrows.lock import LOCK, locked

@@ -7,8 +7,8 @@ from importlib import import_module
 from typing import Any
 
 from narrows.discovery import USES_PACKAGES
-from narrows.journeys.base import journeys_of
 from narrows.params import FAMILIES, TASKS, declared
+from narrows.workflows.base import journeys_of
 
 __all__ = ["table", "written"]
 

@@ -13,19 +13,19 @@ from sklearn.base import clone
 from narrows.artefact import load, read_card, save
 from narrows.cli.claim import claimed, opened, refuse, settled
 from narrows.cli.flags import Options
-from narrows.cli.folder import clear, finished, unfinished
 from narrows.cli.identity import identity
-from narrows.cli.speech import flag, spoken
+from narrows.cli.messages import flag, spoken
+from narrows.cli.run_folder import clear, finished, unfinished
 from narrows.discovery import USES_PACKAGES
 from narrows.errors import ArtefactError, InputError
 from narrows.files import ENCODED
-from narrows.journeys.base import Journey, Request, Say, journey_card, journey_for, journey_from_card, journeys_of
 from narrows.params import FAMILIES, TASKS, declared
 from narrows.parts import as_part, as_parts, read_value
-from narrows.report.make import make_report
+from narrows.report.build import make_report
 from narrows.tasks.base import Task
 from narrows.training import ranks
 from narrows.training.checkpoint import StateError, changed, write_history
+from narrows.workflows.base import Journey, Request, Say, journey_card, journey_for, journey_from_card, journeys_of
 
 __all__ = ["fit"]
 

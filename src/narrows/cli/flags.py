@@ -94,7 +94,7 @@ def parse(words: Sequence[str]) -> tuple[Callable[[Options], int], Options]:
 
 _MODULES = {
     **{name: name for name in ("fit", "apply", "recipe", "rethreshold")},
-    **dict.fromkeys(("report", "check", "data", "selftest"), "small"),
+    **dict.fromkeys(("report", "check", "data", "selftest"), "commands"),
 }
 
 

@@ -3,10 +3,10 @@
 from dataclasses import fields
 from pathlib import Path
 
-from narrows.data.content import content_digest
-from narrows.funnel import said, settings
-from narrows.journeys.base import Journey, Request
+from narrows.data.fingerprint import content_digest
+from narrows.estimator.fitting import said, settings
 from narrows.tasks.base import Task
+from narrows.workflows.base import Journey, Request
 
 __all__ = ["identity"]
 

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from narrows.cli.flags import Options
-from narrows.cli.folder import tidy
+from narrows.cli.run_folder import tidy
 from narrows.errors import InputError
 from narrows.files import write_text
 from narrows.lock import LOCK, locked

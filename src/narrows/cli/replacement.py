@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from itertools import chain, count
 from pathlib import Path
 
-from narrows.cli.folder import finished, own, trained, unfinished
+from narrows.cli.run_folder import finished, own, trained, unfinished
 from narrows.files import remove
 from narrows.lock import LOCK
 

@@ -13,9 +13,9 @@ from narrows.cli.flags import Options
 from narrows.cli.replacement import drafted
 from narrows.errors import ArtefactError, InputError
 from narrows.files import content, whole, write_text
-from narrows.fitted import conformal
 from narrows.lock import locked
 from narrows.model_card import CARD, LONGEST, digest, plain, read_card
+from narrows.tasks.anomaly import conformal
 from narrows.typed_json import Natural, Numbers, typed
 
 __all__ = ["rethreshold"]

@@ -3,16 +3,15 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from . import named
-from .check import Finding, check
-from .read import read
-from .schema import Schema, schema_from_json
-from .source import Source
+from narrows.data import datasets
+from narrows.data.base import Schema, Source, schema_from_json
+from narrows.data.check import Finding, check
+from narrows.data.read import read
 
 if TYPE_CHECKING:
-    from .pairs import Batch, Pairs
+    from narrows.data.pairs import Batch, Pairs
 
-__all__ = ["Batch", "Finding", "Pairs", "Schema", "Source", "check", "named", "read", "schema_from_json"]
+__all__ = ["Batch", "Finding", "Pairs", "Schema", "Source", "check", "datasets", "read", "schema_from_json"]
 
 
 def __getattr__(name: str) -> Any:

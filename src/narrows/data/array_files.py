@@ -11,16 +11,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from narrows.data.arrays import sparse_source
+from narrows.data.base import Source
+from narrows.data.disk.memory import require_room
+from narrows.data.npy import DAMAGED, damaged, load_npy, npz_arrays
+from narrows.data.read import dense
 from narrows.errors import InputError
 
-from .arrays import sparse_source
-from .memory import require_room
-from .npy import DAMAGED, damaged, load_npy, npz_arrays
-from .objects import dense
-from .source import Source
-
 if TYPE_CHECKING:
-    from .schema import Schema
+    from narrows.data.base import Schema
 
 __all__ = ["array_file"]
 

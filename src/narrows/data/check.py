@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 
+from narrows.data.base import Source, row_key
+from narrows.data.label_hints import label_hints
+from narrows.data.labels import with_label
+from narrows.data.leaks import leak_notes
 from narrows.errors import InputError
 
-from .label_hints import label_hints
-from .labels import with_label
-from .leaks import leak_notes
-from .source import Source, row_key
-
 if TYPE_CHECKING:
-    from .arrays import ArraySource
-    from .tables import TableSource
+    from narrows.data.arrays import ArraySource
+    from narrows.data.tables.source import TableSource
 
 __all__ = ["Finding", "check", "require_range"]
 
@@ -76,7 +75,7 @@ def check(
     ['error']
     """
     if not isinstance(source, Source):
-        from .read import read
+        from narrows.data.read import read
 
         try:
             source = read(source)

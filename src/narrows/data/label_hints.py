@@ -7,8 +7,8 @@ import shlex
 
 import polars as pl
 
-from .source import Source
-from .tables import TableSource
+from narrows.data.base import Source
+from narrows.data.tables.source import TableSource
 
 __all__ = ["label_hints"]
 

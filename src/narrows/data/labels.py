@@ -12,14 +12,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from narrows.data.base import Source
+from narrows.data.paths import data_path
+from narrows.data.read import TEXT, read
+from narrows.data.tables.drop_columns import without_column
+from narrows.data.tables.files import text_table
+from narrows.data.tables.source import TableSource
 from narrows.errors import InputError, listed
-
-from .paths import data_path
-from .read import TEXT, read
-from .source import Source
-from .tables import TableSource
-from .tabular_files import text_table
-from .without import without_column
 
 __all__ = ["label_names", "same_classes", "with_folders", "with_label", "with_labels"]
 

@@ -10,12 +10,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from .source import Source
-from .table_schema import TableSchema
-from .tables import TableSource
+from narrows.data.base import Source
+from narrows.data.tables.schema import TableSchema
+from narrows.data.tables.source import TableSource
 
 if TYPE_CHECKING:
-    from .schema import Schema
+    from narrows.data.base import Schema
 
 __all__ = ["Leak", "leak_notes", "leaks"]
 

@@ -15,9 +15,8 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from narrows.data.disk.memory import require_room, size_words
 from narrows.errors import InputError
-
-from .memory import require_room, size_words
 
 __all__ = ["DAMAGED", "damaged", "load_npy", "map_npy", "npz_arrays", "require_uncut"]
 

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
+from numpy.typing import NDArray
+
+from narrows.data import datasets
+from narrows.data.arrays import array_source, sparse_source
+from narrows.data.base import Source
+from narrows.data.masked import unmasked
+from narrows.data.paths import data_path
 from narrows.errors import InputError
 
-from . import named
-from .paths import data_path
-
 if TYPE_CHECKING:
-    from .schema import Schema
-    from .source import Source
+    import polars as pl
 
-__all__ = ["read"]
+    from narrows.data.base import Schema, Source
+    from narrows.data.tables.source import TableSource
+
+__all__ = ["dense", "from_object", "read"]
 
 TEXT = (".csv", ".tsv", ".tab", ".txt", ".data")
 ACCEPTED = (
@@ -48,9 +55,9 @@ def read(data: object, *, like: Schema | None = None, image_size: tuple[int, int
     >>> source.kind, source.fit_schema().feature_names
     ('table', ('c0', 'c1'))
     """
-    name = named.meant(data)
+    name = datasets.meant(data)
     if name is not None:
-        return named.load(name)
+        return datasets.load(name)
     if isinstance(data, str | Path):
         path = data_path(data)
         try:
@@ -58,7 +65,7 @@ def read(data: object, *, like: Schema | None = None, image_size: tuple[int, int
         except OSError as error:
             came = f"{path.name!r} cannot be opened ({error.strerror or error})"
             raise InputError(came, ACCEPTED, "check the path and its permissions") from error
-    from .objects import from_object
+    from narrows.data.read import from_object
 
     return from_object(data, like, image_size)
 
@@ -68,24 +75,23 @@ def _path(path: Path, like: Schema | None, image_size: tuple[int, int] | None) -
         raise _not_found(path)
     suffix = "" if path.is_dir() else path.suffix.lower()
     if suffix in TEXT:
-        from .tabular_files import text_table
+        from narrows.data.tables.files import text_table
 
         return text_table(path, like)
     if suffix == ".parquet":
-        from .tabular_files import parquet_table
+        from narrows.data.tables.files import parquet_table
 
         return parquet_table(path, like)
     if suffix in (".npy", ".npz"):
-        from .array_files import array_file
+        from narrows.data.array_files import array_file
 
         return array_file(path, like)
     return _images(path, like, image_size)
 
 
 def _images(path: Path, like: Schema | None, image_size: tuple[int, int] | None) -> Source:
-    from .image_schema import ImageSchema
-    from .images import image_folder
-    from .pixels import FORMATS
+    from narrows.data.images.pixels import FORMATS
+    from narrows.data.images.source import ImageSchema, image_folder
 
     if path.is_file() and path.suffix.lower() not in FORMATS:
         ending = f"of type {path.suffix!r}" if path.suffix else "without an ending"
@@ -95,9 +101,132 @@ def _images(path: Path, like: Schema | None, image_size: tuple[int, int] | None)
 
 def _not_found(path: Path) -> InputError:
     """Say what is there instead of a path that is not."""
-    near: list[Any] = list(named.DATASETS)
+    near: list[Any] = list(datasets.DATASETS)
     if path.parent.is_dir():
         near += [str(path.parent / other.name) for other in sorted(path.parent.iterdir())]
     close = difflib.get_close_matches(str(path), near, n=1, cutoff=0.6)
     hint = f"{close[0]!r}" if close else "check the path"
     return InputError(f"there is no file, folder or named dataset {str(path)!r}", ACCEPTED, hint)
+
+
+def from_object(data: object, like: Schema | None = None, image_size: tuple[int, int] | None = None) -> Source:
+    """Read an object in memory; anything but rows raises InputError.
+
+    Examples
+    --------
+    >>> from_object(np.zeros((2, 3), np.uint8)).kind
+    'array'
+    """
+    data = unmasked(data)
+    family = type(data).__module__.split(".")[0]
+    if isinstance(data, np.ndarray):
+        return dense(data, "array", like)
+    if family == "scipy" and hasattr(data, "tocsr"):
+        return sparse_source(data, "sparse matrix")
+    if family == "torch" and hasattr(data, "detach"):
+        return dense(_tensor(data), "tensor", like)
+    if family in ("polars", "pandas"):
+        return _frame(data, family, like)
+    if isinstance(data, list | tuple):
+        return _sequence(data, like, image_size)
+    raise InputError(
+        f"an object of type {type(data).__name__}",
+        "a path, a numpy array, a pandas or polars frame, a SciPy sparse matrix, a torch tensor, a list of images",
+        "numpy.asarray(data)",
+    )
+
+
+def dense(values: NDArray[Any], name: str, like: Schema | None = None) -> Source:
+    """Read an array: images and uint8 as they are, other 2-D numbers as a table with columns c0, c1, ...
+
+    Examples
+    --------
+    >>> dense(np.array([[1.0, np.nan], [2.0, 3.0]], np.float32), "a").frame.dtypes
+    [Float32, Float32]
+    """
+    if values.dtype.names:
+        import polars as pl
+
+        return _table(pl.DataFrame({field: values[field] for field in values.dtype.names}), name, like)
+    from narrows.data.tables.schema import TableSchema
+
+    small = values.dtype in (np.uint8, np.uint16) and not isinstance(like, TableSchema)
+    if values.ndim != 2 or values.dtype.kind not in "iufb" or small or values.size == 0 or values.dtype.itemsize > 8:
+        return array_source(values, name)
+    import polars as pl
+
+    from narrows.data.tables.source import table_source
+
+    native = values.astype(np.float32) if values.dtype == np.float16 else values
+    native = native.astype(native.dtype.newbyteorder("="), copy=False)
+    columns = [pl.Series(f"c{i}", np.ascontiguousarray(native[:, i])) for i in range(native.shape[1])]
+    frame = pl.DataFrame([_no_nan(series) for series in columns])
+    fitted = like if isinstance(like, TableSchema) else None
+    frame = frame if fitted is None else fitted.conform(frame)
+    return table_source(frame, name, like=fitted, array=True)
+
+
+def _no_nan(series: pl.Series) -> pl.Series:
+    return series.fill_nan(None) if series.dtype.is_float() else series
+
+
+def _tensor(data: Any) -> NDArray[Any]:
+    """Give a dense tensor on the CPU as an array; 16-bit floats become float32."""
+    held = data.detach().cpu()
+    held = held.to_dense() if str(held.layout) != "torch.strided" else held
+    if held.dtype.is_floating_point and held.dtype.itemsize == 2:
+        held = held.float()
+    return cast("NDArray[Any]", held.numpy())
+
+
+def _frame(data: Any, family: str, like: Schema | None) -> TableSource:
+    import polars as pl
+
+    from narrows.data.tables.from_pandas import from_pandas
+
+    name = "frame"
+    if isinstance(data, pl.LazyFrame):
+        data = data.collect()
+    if isinstance(data, pl.DataFrame):
+        return _table(data, name, like)
+    if family == "pandas" and hasattr(data, "columns"):
+        frame, index = from_pandas(data)
+        return _table(frame, name, like, index)
+    came = f"a {family} {type(data).__name__}"
+    raise InputError(came, "a data frame", "data.to_frame()")
+
+
+def _table(frame: pl.DataFrame, name: str, like: Schema | None, ids: pl.Series | None = None) -> TableSource:
+    from narrows.data.tables.schema import TableSchema
+    from narrows.data.tables.source import table_source
+
+    fitted = like if isinstance(like, TableSchema) else None
+    return table_source(frame if fitted is None else fitted.conform(frame), name, like=fitted, ids=ids)
+
+
+def _sequence(data: list[Any] | tuple[Any, ...], like: Schema | None, image_size: tuple[int, int] | None) -> Source:
+    """Read a list of images of any sizes, of equal arrays, or of rows of numbers."""
+    if not data:
+        raise InputError("an empty list", "at least one row", "give rows")
+    families = {type(item).__module__.split(".")[0] for item in data}
+    if families == {"PIL"}:
+        return _pictures(data, like, image_size)
+    try:
+        rows = [_tensor(item) if families == {"torch"} else np.asarray(unmasked(item)) for item in data]
+    except ValueError as error:
+        raise InputError("a list of rows of different lengths", "rows of one length", "pad or cut the rows") from error
+    shapes = {row.shape for row in rows}
+    if len(shapes) == 1:
+        return dense(np.stack(rows), "list", like)
+    if all(row.dtype == np.uint8 and row.ndim in (2, 3) for row in rows):
+        from PIL import Image
+
+        return _pictures([Image.fromarray(row) for row in rows], like, image_size)
+    listed = ", ".join(map(str, sorted(shapes)[:4]))
+    raise InputError(f"a list of rows of different shapes: {listed}", "rows of one shape, or uint8 images")
+
+
+def _pictures(data: Any, like: Schema | None, image_size: tuple[int, int] | None) -> Source:
+    from narrows.data.images.source import ImageSchema, image_list
+
+    return image_list(data, "images", like if isinstance(like, ImageSchema) else None, image_size)

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 import torch
 from numpy.typing import NDArray
 
-from narrows.data.stream import Stored
+from narrows.data.disk.stored import Stored
 from narrows.errors import InputError
 
 __all__ = ["Scale", "is_levels", "refuse_scale", "top", "unit", "unit_pictures"]

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from narrows.bottlenecks import Free
-from narrows.estimator import Estimator, Problem
+from narrows.estimator.base import Estimator, Problem
 from narrows.model import Model
 
 __all__ = ["AutoEncoder"]

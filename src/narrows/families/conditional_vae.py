@@ -8,8 +8,8 @@ import torch
 from narrows.bottlenecks import Variational
 from narrows.data.pairs import Batch, Pairs
 from narrows.errors import InputError
-from narrows.estimator import Estimator, Problem
-from narrows.inputs import checked_classes, known_labels
+from narrows.estimator.base import Estimator, Problem
+from narrows.estimator.inputs import checked_classes, known_labels
 from narrows.likelihood import Likelihood
 from narrows.model import Model
 from narrows.params import param

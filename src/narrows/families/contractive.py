@@ -3,7 +3,7 @@
 from typing import ClassVar, Literal
 
 from narrows.bottlenecks import Free
-from narrows.estimator import Estimator, Problem
+from narrows.estimator.base import Estimator, Problem
 from narrows.model import Model
 from narrows.params import param
 from narrows.penalties import Contractive

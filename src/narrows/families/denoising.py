@@ -7,11 +7,11 @@ import torch
 from narrows.bottlenecks import Free
 from narrows.corruption import Corruption
 from narrows.data.pairs import Pairs
-from narrows.estimator import Estimator, Problem
+from narrows.estimator.base import Estimator, Problem
 from narrows.model import Model
 from narrows.params import param
 from narrows.parts import as_part
-from narrows.training.seeds import mixed, seed_of, seeded
+from narrows.training.random import mixed, seed_of, seeded
 
 __all__ = ["DenoisingAutoEncoder"]
 

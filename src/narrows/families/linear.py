@@ -7,10 +7,10 @@ from torch import Tensor
 
 from narrows import moments
 from narrows.bottlenecks import Free
-from narrows.closed_form import solvable, start_scale
 from narrows.data.pairs import Batch, Pairs
 from narrows.errors import InputError
-from narrows.estimator import Estimator, Problem
+from narrows.estimator.base import Estimator, Problem
+from narrows.estimator.closed_form import solvable, start_scale
 from narrows.model import Model
 from narrows.networks import Linear, Network
 from narrows.networks.linear import LinearDecoder, LinearEncoder

@@ -9,11 +9,11 @@ from torch import Tensor
 
 from narrows import moments
 from narrows.bottlenecks import Free
-from narrows.closed_form import solvable, start_scale
 from narrows.data.pairs import Pairs
 from narrows.errors import InputError
-from narrows.estimator import Estimator, Problem
-from narrows.inputs import checked_rows
+from narrows.estimator.base import Estimator, Problem
+from narrows.estimator.closed_form import solvable, start_scale
+from narrows.estimator.inputs import checked_rows
 from narrows.likelihood import Gaussian
 from narrows.likelihood.continuous import LearntGaussian
 from narrows.model import Model

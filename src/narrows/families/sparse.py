@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from narrows.bottlenecks import Bottleneck, Free, TopK
-from narrows.estimator import Estimator, Problem
+from narrows.estimator.base import Estimator, Problem
 from narrows.model import Model
 from narrows.params import param
 

@@ -11,14 +11,14 @@ from narrows.bottlenecks import Free
 from narrows.corruption import Corruption
 from narrows.data.pairs import Pairs
 from narrows.errors import InputError
-from narrows.estimator import Estimator, Problem
-from narrows.funnel import learn
-from narrows.inference import run
+from narrows.estimator.base import Estimator, Problem
+from narrows.estimator.fitting import learn
+from narrows.estimator.inference import run
 from narrows.likelihood import Gaussian
 from narrows.model import Model
 from narrows.networks import Dense, Network
 from narrows.networks.dense import DenseDecoder, DenseEncoder
-from narrows.networks.start import unit_variance_start
+from narrows.networks.initialize import unit_variance_start
 from narrows.params import MOST_EPOCHS, param
 from narrows.parts import as_part
 

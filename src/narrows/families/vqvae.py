@@ -10,14 +10,14 @@ from torch import Tensor
 from narrows.bottlenecks import FSQ, CodePrior, Free, Quantizer, VectorQuantizer
 from narrows.bottlenecks.code_prior import PriorEncoder, Through
 from narrows.data.pairs import Batch, Pairs
-from narrows.estimator import Estimator, Problem
-from narrows.funnel import learn
-from narrows.inference import run
+from narrows.estimator.base import Estimator, Problem
+from narrows.estimator.fitting import learn
+from narrows.estimator.inference import run
 from narrows.likelihood import Categorical
 from narrows.model import Model
 from narrows.networks import Network, ResNet
 from narrows.params import MOST_EPOCHS, param
-from narrows.training.seeds import seeded
+from narrows.training.random import seeded
 
 __all__ = ["VQVAE"]
 

@@ -3,7 +3,6 @@
 from narrows.likelihood.atoms import Atoms as Atoms
 from narrows.likelihood.base import Likelihood as Likelihood
 from narrows.likelihood.base import Pricing as Pricing
-from narrows.likelihood.columns import MixedColumns as MixedColumns
 from narrows.likelihood.continuous import Gaussian as Gaussian
 from narrows.likelihood.continuous import Laplace as Laplace
 from narrows.likelihood.continuous import LearntGaussian as LearntGaussian
@@ -14,6 +13,7 @@ from narrows.likelihood.discrete import Categorical as Categorical
 from narrows.likelihood.discrete import Multinomial as Multinomial
 from narrows.likelihood.discrete import Poisson as Poisson
 from narrows.likelihood.mixed import Mixed as Mixed
+from narrows.likelihood.mixed_columns import MixedColumns as MixedColumns
 
 __all__ = [
     "Atoms",

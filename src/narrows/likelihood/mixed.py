@@ -11,7 +11,7 @@ from torch import Tensor
 from narrows.base_measure import BaseMeasure, Measure
 from narrows.errors import InputError
 from narrows.likelihood.base import Likelihood, Pricing
-from narrows.likelihood.columns import KINDS, MixedColumns
+from narrows.likelihood.mixed_columns import KINDS, MixedColumns
 from narrows.params import param
 from narrows.parts import part
 

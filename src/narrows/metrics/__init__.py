@@ -11,27 +11,10 @@ from narrows.metrics.distances import (
     kernel_rows,
     nearest_rows,
 )
-from narrows.metrics.masks import (
-    boundary_distance,
-    confusion_matrix,
-    dice,
-    iou,
-    mean_iou,
-    pixel_accuracy,
-)
+from narrows.metrics.masks import boundary_distance, confusion_matrix, dice, iou, mean_iou, pixel_accuracy
 from narrows.metrics.ranking import coverage, gini, mean_popularity, ndcg_at_k, recall_at_k
 from narrows.metrics.resampling import Spread, resampled_spread, stratified_folds
-from narrows.metrics.rows import (
-    knn_accuracy,
-    mae,
-    mse,
-    psnr,
-    r2,
-    r2_columns,
-    squared_error,
-    ssim,
-    trustworthiness,
-)
+from narrows.metrics.rows import knn_accuracy, mae, mse, psnr, r2, r2_columns, squared_error, ssim, trustworthiness
 
 __all__ = [
     "Better",

@@ -2,7 +2,6 @@
 
 from narrows.networks.base import Network as Network
 from narrows.networks.base import Sizes as Sizes
-from narrows.networks.bypass import Bypass as Bypass
 from narrows.networks.conv import Conv as Conv
 from narrows.networks.dense import Dense as Dense
 from narrows.networks.dictionary import Dictionary as Dictionary
@@ -19,6 +18,7 @@ from narrows.networks.layers import Transpose as Transpose
 from narrows.networks.layers import Unpool as Unpool
 from narrows.networks.layers import Upsample as Upsample
 from narrows.networks.linear import Linear as Linear
+from narrows.networks.linear_path import Bypass as Bypass
 from narrows.networks.pyramid import Pyramid as Pyramid
 from narrows.networks.pyramid import Style as Style
 from narrows.networks.resample import MaxPool as MaxPool

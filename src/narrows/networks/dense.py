@@ -6,8 +6,8 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from narrows.networks.base import Network, Sizes, as_rows
-from narrows.networks.bypass import Bypass, principal_start
-from narrows.networks.parts import Activation, activation
+from narrows.networks.blocks import Activation, activation
+from narrows.networks.linear_path import Bypass, principal_start
 from narrows.params import param
 from narrows.parts import part
 

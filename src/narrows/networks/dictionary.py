@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from narrows.networks.base import Network, Sizes, as_rows
-from narrows.networks.parts import Activation, activation
+from narrows.networks.blocks import Activation, activation
 from narrows.params import param
 from narrows.parts import part
 

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from narrows.errors import InputError
-from narrows.networks.parts import Activation, Norm, activation, norm
+from narrows.networks.blocks import Activation, Norm, activation, norm
 from narrows.networks.resample import MaxPool, average_unpool
 from narrows.params import param
 from narrows.parts import Part, part

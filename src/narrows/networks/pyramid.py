@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from narrows.errors import InputError
 from narrows.networks.base import Network, Sizes, require_images
-from narrows.networks.parts import Activation, Norm, activation, norm
+from narrows.networks.blocks import Activation, Norm, activation, norm
 from narrows.networks.resample import MaxPool, average_unpool, max_unpool
 from narrows.params import param
 

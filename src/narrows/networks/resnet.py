@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from narrows.networks.parts import activation, norm
+from narrows.networks.blocks import activation, norm
 from narrows.networks.pyramid import Pyramid
 from narrows.params import param
 from narrows.parts import part

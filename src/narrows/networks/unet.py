@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from narrows.errors import InputError
 from narrows.networks.base import Network, Sizes, require_images
-from narrows.networks.parts import Activation, Norm, activation, norm
+from narrows.networks.blocks import Activation, Norm, activation, norm
 from narrows.networks.pyramid import Style, Up, grow, halves
 from narrows.params import param
 from narrows.parts import part

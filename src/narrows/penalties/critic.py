@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from narrows.errors import InputError
-from narrows.networks.parts import norm
+from narrows.networks.blocks import norm
 from narrows.params import param
 from narrows.parts import part
 from narrows.penalties.base import Penalty

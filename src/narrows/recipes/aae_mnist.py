@@ -9,7 +9,7 @@ from narrows.recipes.evidence import image_errors, reconstructions
 from narrows.recipes.latent import interpolations, lattice, samples, traversals
 from narrows.recipes.run import Run
 from narrows.report import figures
-from narrows.tasks.reduce import Reducer
+from narrows.tasks.reduce.reducer import Reducer
 
 __all__ = ["aae_mnist"]
 

@@ -12,9 +12,9 @@ from narrows.recipes.base import PLAIN, recipe
 from narrows.recipes.run import Images, Run
 from narrows.recipes.trace import Trace, reconstructed
 from narrows.report import figures
-from narrows.report.style import number
+from narrows.report.figures.style import number
 from narrows.tasks.base import error_rows, unit
-from narrows.tasks.reduce import Reducer
+from narrows.tasks.reduce.reducer import Reducer
 
 __all__ = ["checkerboard", "peak", "stride_energy"]
 

@@ -16,10 +16,10 @@ from narrows.recipes.base import PLAIN, recipe
 from narrows.recipes.evidence import image_errors, reconstructions
 from narrows.recipes.run import Images, Run
 from narrows.report import figures
-from narrows.report.style import number
+from narrows.report.figures.style import number
 from narrows.tasks.base import unit
-from narrows.tasks.reduce import Reducer
-from narrows.training.seeds import seeded
+from narrows.tasks.reduce.reducer import Reducer
+from narrows.training.random import seeded
 
 __all__ = ["contractive_mnist"]
 

@@ -12,9 +12,9 @@ from narrows.networks.stack import Stack
 from narrows.recipes.base import PLAIN, recipe
 from narrows.recipes.evidence import image_errors, layer_table, reconstructions
 from narrows.recipes.run import Run
-from narrows.report.style import number
+from narrows.report.figures.style import number
 from narrows.tasks.base import error_rows, unit
-from narrows.tasks.reduce import Reducer
+from narrows.tasks.reduce.reducer import Reducer
 
 __all__ = ["QUICK", "conv_mnist", "settings"]
 

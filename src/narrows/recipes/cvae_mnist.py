@@ -10,7 +10,7 @@ from narrows.recipes.evidence import reconstructions
 from narrows.recipes.latent import bound, code_use, greys_note, interpolations, lattice, samples, traversals
 from narrows.recipes.run import Images, Run
 from narrows.report import figures
-from narrows.tasks.reduce import Reducer
+from narrows.tasks.reduce.reducer import Reducer
 
 __all__ = ["cvae_mnist"]
 

@@ -8,7 +8,7 @@ from narrows.recipes.run import Run
 from narrows.recipes.trace import reconstructed
 from narrows.report import figures
 from narrows.tasks.base import unit
-from narrows.tasks.reduce import Reducer
+from narrows.tasks.reduce.reducer import Reducer
 
 __all__ = ["deep_fashion"]
 

@@ -5,13 +5,13 @@ from typing import Any
 import numpy as np
 from scipy.stats import norm
 
-from narrows.fitted.diagnostics import latent_use
-from narrows.fitted.walks import effects
-from narrows.inputs import model_rows
+from narrows.estimator.diagnostics import latent_use
+from narrows.estimator.inputs import model_rows
+from narrows.estimator.traversal import effects
 from narrows.metrics import nearest_rows
 from narrows.recipes.run import Images, Run
 from narrows.report import figures
-from narrows.report.style import number
+from narrows.report.figures.style import number
 from narrows.tasks.base import blocks, unit
 from narrows.training.loop import evaluate
 

@@ -9,7 +9,7 @@ from narrows.recipes.run import Run
 from narrows.recipes.trace import reconstructed
 from narrows.report import figures
 from narrows.tasks.base import error_rows, unit
-from narrows.tasks.reduce import Reducer
+from narrows.tasks.reduce.reducer import Reducer
 
 __all__ = ["linear_mnist"]
 

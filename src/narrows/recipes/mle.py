@@ -12,17 +12,17 @@ from torch import Tensor
 from torch import distributions as dist
 
 from narrows.data.pairs import Batch, Pairs
+from narrows.estimator.inference import run as through
+from narrows.estimator.inputs import model_rows
 from narrows.families.autoencoder import AutoEncoder
-from narrows.inference import run as through
-from narrows.inputs import model_rows
 from narrows.likelihood import Pricing
 from narrows.model import Model
 from narrows.recipes.base import PLAIN, recipe
 from narrows.recipes.run import Images, Run
 from narrows.report import figures
-from narrows.report.style import number
+from narrows.report.figures.style import number
 from narrows.tasks.base import unit
-from narrows.tasks.reduce import Reducer
+from narrows.tasks.reduce.reducer import Reducer
 
 __all__ = ["mle"]
 

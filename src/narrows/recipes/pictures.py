@@ -1,4 +1,4 @@
-"""What the U-Net recipes share: their pictures from a folder or drawn, and a model over all of them."""
+"""What the U-Net recipes share: their pictures from a folder or synthetic_images, and a model over all of them."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from narrows.data.masks import Encoding
+from narrows.data.images.masks import Encoding
 from narrows.errors import InputError
-from narrows.estimator import Estimator
-from narrows.journeys.segment import SegmentJourney
-from narrows.recipes import drawn
+from narrows.estimator.base import Estimator
+from narrows.recipes import synthetic_images
 from narrows.recipes.run import Run
 from narrows.report import figures
-from narrows.tasks.segment import Segmenter
+from narrows.tasks.segment.segmenter import Segmenter
+from narrows.workflows.segment import SegmentJourney
 
 __all__ = [
     "CAMVID",
@@ -53,7 +53,7 @@ class Pictures(NamedTuple):
 def membranes(run: Run) -> Pictures:
     """Return slices through tissue and their classes, 0 membrane and 1 inside; the last fifth is the test."""
     if run.quick or run.data is None:
-        return _drawn(run, "drawn cells", drawn.cells)
+        return _drawn(run, "drawn cells", synthetic_images.cells)
     names = _same_names(run.data, "train/image", "train/label", MEMBRANE)
     images, labels = (_read(run.data / each, names[each], "L") for each in ("train/image", "train/label"))
     if images.shape != labels.shape:
@@ -72,7 +72,7 @@ def membranes(run: Run) -> Pictures:
 def streets(run: Run) -> Pictures:
     """Return street scenes and their classes, 0 to 10, or 11 for void; the split is that of the folders."""
     if run.quick or run.data is None:
-        return _drawn(run, "drawn streets", drawn.streets)
+        return _drawn(run, "drawn streets", synthetic_images.streets)
     parts = []
     for part in ("train", "test"):
         names = _same_names(run.data, part, f"{part}annot", CAMVID)
@@ -91,7 +91,7 @@ def streets(run: Run) -> Pictures:
 def facades(run: Run) -> Pictures:
     """Return label maps of facades and their photographs, both (n, 3, H, W); the split is that of the folders."""
     if run.quick or run.data is None:
-        return _drawn(run, "drawn facades", drawn.facades)
+        return _drawn(run, "drawn facades", synthetic_images.facades)
     parts: list[Array] = []
     for part in ("train", "test"):
         pairs = np.moveaxis(_read(run.data / part, _listed(run.data, part, FACADES), "RGB"), 3, 1)

@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from narrows.artefact import save
-from narrows.data import named, read
+from narrows.data import datasets, read
 from narrows.data.pairs import Pairs
 from narrows.errors import InputError
-from narrows.estimator import Estimator
-from narrows.journeys.base import journey_card
-from narrows.journeys.pictures import PicturesJourney
-from narrows.journeys.rows import RowsJourney
+from narrows.estimator.base import Estimator
 from narrows.metrics import Better, Comparison
 from narrows.recipes.trace import Trace
 from narrows.report import figures
-from narrows.report.make import model_facts, params_of, versions
-from narrows.report.page import write_report
+from narrows.report.build import model_facts, params_of, versions
+from narrows.report.html.page import write_report
 from narrows.report.verdict import verdict
 from narrows.tasks.base import Task
-from narrows.tasks.base_pictures import PicturesTask
+from narrows.tasks.images import PicturesTask
+from narrows.workflows.base import journey_card
+from narrows.workflows.images import PicturesJourney
+from narrows.workflows.tables import RowsJourney
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -71,7 +71,7 @@ class Run:
 
         The test images of a miniature are the last of them, however few it learns from.
         """
-        source: Any = named.load("digits" if self.quick else name)
+        source: Any = datasets.load("digits" if self.quick else name)
         if not self.quick:
             test, names = source.test, source.class_names or ()
             parts = (source.values[:, 0], test.values[:, 0], source.labels, test.labels)

@@ -10,8 +10,8 @@ from narrows.recipes.base import PLAIN, recipe
 from narrows.recipes.evidence import against_pca, image_errors, reconstructions
 from narrows.recipes.run import Images, Run
 from narrows.report import figures
-from narrows.report.style import number, percent
-from narrows.tasks.reduce import Reducer
+from narrows.report.figures.style import number, percent
+from narrows.tasks.reduce.reducer import Reducer
 
 __all__ = ["sparse_mnist"]
 

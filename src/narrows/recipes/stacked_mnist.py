@@ -12,11 +12,11 @@ from narrows.recipes.base import PLAIN, recipe
 from narrows.recipes.evidence import reconstructions
 from narrows.recipes.run import Images, Run
 from narrows.report import figures
-from narrows.report.style import number, percent
+from narrows.report.figures.style import number, percent
 from narrows.tasks.base import unit
-from narrows.tasks.classify import CodeClassifier
-from narrows.tasks.reduce import Reducer
-from narrows.training.seeds import seeded
+from narrows.tasks.classify.classifier import CodeClassifier
+from narrows.tasks.reduce.reducer import Reducer
+from narrows.training.random import seeded
 
 __all__ = ["stacked_mnist"]
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from narrows.data.pairs import Pairs
+from narrows.estimator.inference import run
+from narrows.estimator.inputs import model_rows
 from narrows.files import whole
-from narrows.inference import run
-from narrows.inputs import model_rows
 from narrows.model import Model
 
 __all__ = ["Trace", "reconstructed"]

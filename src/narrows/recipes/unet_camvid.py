@@ -4,7 +4,7 @@ import numpy as np
 
 from narrows import metrics
 from narrows.baselines import LocationPrior
-from narrows.data.augment import Flip
+from narrows.data.images.augment import Flip
 from narrows.data.pairs import Pairs
 from narrows.families.autoencoder import AutoEncoder
 from narrows.likelihood import Categorical

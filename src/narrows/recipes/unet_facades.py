@@ -7,10 +7,9 @@ from torch import Tensor
 
 from narrows import metrics
 from narrows.baselines import ColourTable, MeanTarget
-from narrows.data.augment import Flip
+from narrows.data.images.augment import Flip
 from narrows.data.pairs import Pairs
 from narrows.families.autoencoder import AutoEncoder
-from narrows.journeys.translate import TranslateJourney
 from narrows.metrics import Comparison
 from narrows.networks import UNet
 from narrows.penalties import Critic
@@ -20,6 +19,7 @@ from narrows.recipes.run import Run
 from narrows.report import figures
 from narrows.tasks.base import unit
 from narrows.tasks.translate import Translator
+from narrows.workflows.translate import TranslateJourney
 
 __all__ = ["unet_facades"]
 

@@ -7,7 +7,7 @@ import torch
 
 from narrows import metrics
 from narrows.baselines import SmoothedThreshold
-from narrows.data.augment import Crop, Flip
+from narrows.data.images.augment import Crop, Flip
 from narrows.data.pairs import Batch, Pairs
 from narrows.families.autoencoder import AutoEncoder
 from narrows.metrics import Comparison

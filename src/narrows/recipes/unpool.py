@@ -10,9 +10,9 @@ from narrows.networks.stack import Stack
 from narrows.recipes.base import PLAIN, recipe
 from narrows.recipes.run import Images, Run
 from narrows.report import figures
-from narrows.report.style import number, percent
+from narrows.report.figures.style import number, percent
 from narrows.tasks.base import error_rows, unit
-from narrows.tasks.reduce import Reducer
+from narrows.tasks.reduce.reducer import Reducer
 
 __all__ = ["unpool"]
 

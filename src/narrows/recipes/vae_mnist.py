@@ -3,15 +3,15 @@
 import torch
 
 from narrows.data.pairs import Pairs
+from narrows.estimator.inputs import model_rows
+from narrows.estimator.log_likelihood import log_likelihood
 from narrows.families.vae import VAE
-from narrows.fitted.density import log_likelihood
-from narrows.inputs import model_rows
 from narrows.recipes.base import PLAIN, recipe
 from narrows.recipes.evidence import reconstructions
 from narrows.recipes.latent import bound, code_use, greys_note, interpolations, lattice, samples, traversals
 from narrows.recipes.run import Run
 from narrows.report import figures
-from narrows.tasks.reduce import Reducer
+from narrows.tasks.reduce.reducer import Reducer
 
 __all__ = ["vae_mnist"]
 

@@ -4,7 +4,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from narrows.report.page import render, write_report
+from narrows.report.html.page import render, write_report
 from narrows.report.verdict import verdict
 
 __all__ = ["render", "verdict", "write_report"]
@@ -15,7 +15,7 @@ class _Report(ModuleType):
 
     def __call__(self, fitted: Any, X: Any, folder: Any, y: Any = None, train: Any = None) -> Any:
         """Write report.html and report.json on how a task fitted to ``train`` does on rows ``X``, and return it."""
-        from narrows.report.make import report
+        from narrows.report.build import report
 
         return report(fitted, X, folder, y, train)
 

@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from narrows.fitted.conformal import rule
-from narrows.fitted.flagged import told
-from narrows.report.page import write_report
+from narrows.report.html.page import write_report
 from narrows.report.report_json import Saved
+from narrows.tasks.anomaly.conformal import rule, told
 
 __all__ = ["follow"]
 

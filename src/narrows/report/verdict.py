@@ -1,14 +1,16 @@
 """One honest sentence on whether the autoencoder beats the simple competitor."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from narrows.report.numbers import number, together
+from narrows.report.formatting import number, together
+from narrows.tasks.base import Evaluation
 
 if TYPE_CHECKING:
     from narrows.metrics import Comparison
     from narrows.tasks.base import Evaluation
 
-__all__ = ["change", "first_line", "verdict"]
+__all__ = ["change", "first_line", "of_training", "verdict"]
 
 _VERBS = {"wins": "beats", "loses": "loses to", "even": "is level with", "unclear": "cannot be told from"}
 
@@ -109,3 +111,16 @@ def _doubt(comparison: "Comparison", unit: str) -> str:
         Doubt.NOISE: "within its noise",
     }
     return words[comparison.doubt]
+
+
+def of_training(evaluation: Evaluation) -> Evaluation:
+    """Return an evaluation on the rows that were learnt from, whose captions and notes say so."""
+
+    def said(text: str) -> str:
+        for word, real in (("held-out", "training"), ("Held-out", "Training"), ("were not learnt", "were learnt")):
+            text = text.replace(word, real)
+        return text
+
+    pictures = [each._replace(title=said(each.title), caption=said(each.caption)) for each in evaluation.pictures]
+    tables = [{**each, "lead": said(each.get("lead", ""))} for each in evaluation.tables]
+    return replace(evaluation, pictures=pictures, tables=tables, notes=list(map(said, evaluation.notes)))

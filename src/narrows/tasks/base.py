@@ -13,8 +13,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from narrows.base_measure import Measure
 from narrows.errors import InputError
-from narrows.estimator import Estimator
-from narrows.inputs import unit
+from narrows.estimator.base import Estimator
+from narrows.estimator.inputs import unit
 from narrows.likelihood import Mixed
 from narrows.metrics import Better, Comparison
 from narrows.params import MOST_EPOCHS, TASKS, check_params, kebab, param, register

@@ -1,32 +1,104 @@
 """Denoising, judged against the best linear denoiser, a median filter and the noisy input."""
 
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, ClassVar, NotRequired, Self, TypedDict
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import assert_all_finite
 
-from narrows.baselines import LinearDenoiser, MedianFilter, NoisyInput
+from narrows.baselines import LinearDenoiser, MedianFilter, NoisyInput, NonLocalMeans, TotalVariation
 from narrows.corruption import Corruption
+from narrows.data.images.crops import crops
+from narrows.data.images.tiles import pad
 from narrows.data.pairs import Pairs
 from narrows.data.scale import unit_pictures
 from narrows.errors import InputError
-from narrows.estimator import Estimator
+from narrows.estimator.base import Estimator
+from narrows.estimator.inputs import checked_rows, checked_weights, dense, model_rows, n_axes
 from narrows.families.denoising import DenoisingAutoEncoder
-from narrows.inputs import checked_rows, checked_weights, dense, model_rows, n_axes
 from narrows.metrics import Comparison
 from narrows.params import param
 from narrows.parts import as_part
 from narrows.tasks.base import Evaluation, Metric, Picture, Rows, Task, error_rows, pick, unit
-from narrows.tasks.base_ensemble import averaged
-from narrows.tasks.base_pictures import Examples, PicturesTask
-from narrows.tasks.base_restore import corrected, learn, settings, split_alpha
-from narrows.tasks.denoise_pictures import compared
-from narrows.training.seeds import mixed, seeded
+from narrows.tasks.images import Examples, PicturesTask, averaged
+from narrows.tasks.restore import (
+    Window,
+    apart,
+    corrected,
+    evaluation,
+    learn,
+    rounded,
+    score,
+    settings,
+    some,
+    split_alpha,
+)
+from narrows.training.random import mixed, seeded
 
-__all__ = ["Denoiser"]
+__all__ = ["Denoiser", "compared"]
+
+Array = NDArray[Any]
+Sides = tuple[list[Array], list[Array]]  # noisy floats, clean pictures
+
+_LEARNT, _SIDE = 100, 64  # crops that competitors are fitted on, and their side
+_PATCH = {1: 12}  # side of the linear denoiser's patches by channels ...
+_SMALL = 8  # ... of others
+
+
+def compared(held: Sides, train: Sides, clean: Callable[[Array], Array], channels: int) -> Evaluation:
+    """Measure ``clean`` and the competitors, fitted on ``train``, on the middles of held-out pictures."""
+    index, notes = some(len(held[0]))
+    windows = [Window.of(held[1][i]) for i in index]
+    noisy, truth = ([w.cut(part[i]) for w, i in zip(windows, index, strict=True)] for part in held)
+    large = sum(each.shape != held[1][i].shape for each, i in zip(truth, index, strict=True))
+    if large:
+        notes.append(f"Of {large} large pictures the middle of 512 x 512 pixels is measured.")
+    rivals = {"the noisy input": noisy}
+    for name, denoise in competitors(train, channels).items():
+        rivals[name] = [rounded(denoise(each), like.dtype) for each, like in zip(noisy, truth, strict=True)]
+    ours = [rounded(clean(each), like.dtype) for each, like in zip(noisy, truth, strict=True)]
+    targets = [unit(each) for each in truth]
+    scores = {name: score(targets, made) for name, made in rivals.items()}
+    best = min(scores, key=lambda name: float(scores[name].mse.mean()))
+    shown = {"noisy": noisy, best.removeprefix("the ").removeprefix("a "): rivals[best], "cleaned": ours}
+    if best == "the noisy input":
+        shown = {"noisy": noisy, "cleaned": ours}
+    return evaluation(score(targets, ours), scores, "", {**shown, "clean": targets}, notes)
+
+
+def competitors(train: Sides, channels: int) -> dict[str, Callable[[Array], Array]]:
+    """Return the classical denoisers by name, with their strengths chosen on crops of the training pictures."""
+    noisy, clean = (apart(part, channels) for part in train)
+    pairs, _ = crops(noisy, [unit(each) for each in clean], (_SIDE, _SIDE), where="random", count=_LEARNT)
+    x, y = (np.asarray(column) for column in pairs.columns[:2])
+    side = _PATCH.get(channels, _SMALL)
+    linear = LinearDenoiser(patch=side).fit(x, y)
+    made: dict[str, Callable[[Array], Array]] = {
+        "the best linear denoiser": lambda picture: in_patches(linear, picture, channels, side),
+    }
+    filters: dict[str, Any] = {"a median filter": MedianFilter, "total variation": TotalVariation}
+    filters["non-local means"] = NonLocalMeans
+    for name, kind in filters.items():
+        made[name] = whole(kind().fit(x, y))
+    return made
+
+
+def whole(denoiser: Any) -> Callable[[Array], Array]:
+    """Return a denoiser of many pictures as one of a single picture (C, H, W)."""
+    return lambda picture: np.asarray(denoiser.denoise(picture[None])[0])
+
+
+def in_patches(linear: LinearDenoiser, picture: Array, channels: int, side: int) -> Array:
+    """Return a picture denoised in patches, channel by channel where it has others than were learnt."""
+    parts: Sequence[Array] = [picture] if len(picture) == channels else list(picture[:, None])
+    tall, wide = (max(length, side) for length in picture.shape[1:])
+    made = [linear.denoise(pad(part, tall, wide)[None])[0] for part in parts]
+    return np.concatenate(made)[:, : picture.shape[1], : picture.shape[2]]
+
 
 _NOISE = "gaussian:0.1"
 _TRAIN = 20_000  # rows that the competitors are fitted on

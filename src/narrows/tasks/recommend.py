@@ -9,16 +9,16 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from narrows.baselines.recommend import ItemKNN, Popularity, Trial, tuned
-from narrows.data.interactions import hide, interactions
+from narrows.data.ratings.matrix import hide, interactions
 from narrows.errors import InputError
-from narrows.estimator import Estimator
+from narrows.estimator.base import Estimator
+from narrows.estimator.inputs import checked_rows
 from narrows.families.linear_recommender import LinearRecommender
-from narrows.inputs import checked_rows
 from narrows.metrics import Better, Comparison
 from narrows.metrics.ranking import coverage, gini, mean_popularity, ndcg_at_k, rank, recall_at_k
 from narrows.params import param
 from narrows.tasks.base import Evaluation, Metric, Picture, Rows, Task
-from narrows.training.seeds import seed_of
+from narrows.training.random import seed_of
 
 __all__ = ["Recommender"]
 

@@ -9,21 +9,22 @@ from sklearn.utils.validation import check_is_fitted
 
 from narrows import metrics
 from narrows.baselines import ColourTable
-from narrows.data.pictures import alike
+from narrows.data.images.sets import alike
 from narrows.data.scale import Scale
 from narrows.errors import InputError
-from narrows.estimator import Estimator
+from narrows.estimator.base import Estimator
 from narrows.families.autoencoder import AutoEncoder
 from narrows.likelihood import Likelihood
 from narrows.metrics import Better, Comparison
 from narrows.params import param
 from narrows.parts import as_part
 from narrows.tasks.base import Evaluation, Metric, Picture, Rows, Task, unit
-from narrows.tasks.base_ensemble import Flips, averaged
-from narrows.tasks.base_pictures import (
+from narrows.tasks.images import (
     Examples,
+    Flips,
     PicturesTask,
     as_pictures,
+    averaged,
     fit_crops,
     like_pictures,
     paired,

@@ -11,25 +11,14 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from narrows.data.scale import unit_pictures
-from narrows.estimator import Estimator
+from narrows.estimator.base import Estimator
 from narrows.families.autoencoder import AutoEncoder
 from narrows.networks import Residual
 from narrows.params import param
 from narrows.resize import Kernel, luminance, resize, shrink
 from narrows.tasks.base import Evaluation, Rows, Task, unit
-from narrows.tasks.base_ensemble import Flips, averaged
-from narrows.tasks.base_pictures import Examples, PicturesTask, as_pictures, like_pictures
-from narrows.tasks.base_restore import (
-    Window,
-    corrected,
-    evaluation,
-    learn,
-    rounded,
-    score,
-    settings,
-    some,
-    split_alpha,
-)
+from narrows.tasks.images import Examples, Flips, PicturesTask, as_pictures, averaged, like_pictures
+from narrows.tasks.restore import Window, corrected, evaluation, learn, rounded, score, settings, some, split_alpha
 
 __all__ = ["Upscaler"]
 

@@ -1,6 +1,9 @@
 """One fit from start to end: how many epochs, early stopping, best weights, checkpoints, several processes."""
 
+from __future__ import annotations
+
 import contextlib
+import copy
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
@@ -12,16 +15,44 @@ from torch import Tensor
 
 from narrows.data.pairs import Pairs
 from narrows.model import Model
-from narrows.training.budget import plan
 from narrows.training.checkpoint import Checkpoint, Keeper
-from narrows.training.course import Course, Steps
-from narrows.training.loop import Epoch, Part, evaluate, passes
+from narrows.training.config import Course, Steps
+from narrows.training.loop import Epoch, Part, evaluate, passes, train
 from narrows.training.progress import Listener, listeners
+from narrows.training.random import mixed
 from narrows.training.runtime import Runtime
-from narrows.training.seeds import mixed
 from narrows.training.state import State
 
-__all__ = ["Job", "Outcome", "Settings", "Watch", "fit"]
+__all__ = ["Job", "Outcome", "Settings", "Watch", "fit", "plan", "trial"]
+
+STEPS = 16_000  # a default fit takes about so many steps, whatever the number of rows ...
+MOST = 300  # ... but no more than so many epochs
+_SHARE = 0.85  # of a time budget that the epochs may fill: a schedule cut short costs more than the rest brings
+_TRIAL = 0.01  # of a time budget that goes into measuring the length of a step
+_TRIED = 40  # steps that are measured at most
+
+
+def plan(job: Job) -> tuple[int, int]:
+    """Return the number of epochs and of rows: as asked, as a time budget allows, or ``STEPS`` steps of them."""
+    asked, minutes, rows = job.settings.epochs, job.settings.minutes, len(job.pairs)
+    per_epoch = math.ceil(rows / job.settings.batch_size)
+    if minutes is None or asked == 0:
+        return (max(1, min(MOST, round(STEPS / per_epoch))) if asked is None else asked), rows
+    step = trial(job, 1)
+    step = trial(job, max(1, min(per_epoch, _TRIED, int(_TRIAL * 60 * minutes / step))))
+    checks = len(job.held) / job.settings.batch_size / 3 if job.held is not None else 0.0
+    fit_in = _SHARE * 60 * minutes / (step * (per_epoch + checks))
+    if fit_in < 1:
+        return 1, max(min(rows, job.settings.batch_size), int(fit_in * rows))
+    return (int(fit_in) if asked is None else min(int(fit_in), asked)), rows
+
+
+def trial(job: Job, steps: int) -> float:
+    """Return the seconds that a step takes once it is warm, measured on a copy of the model, the same on every rank."""
+    some = job.pairs.take(torch.arange(min(len(job.pairs), steps * job.settings.batch_size)).numpy())
+    options = job.settings.options()
+    *_, last = train(copy.deepcopy(job.model), some, epochs=2, seed=job.seed, runtime=job.runtime, **options)
+    return job.runtime.first(lambda: max(last.seconds / steps, 1e-9))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +145,7 @@ def run(job: Job) -> Outcome:
         return session.outcome(stopped, whole, state.model or job.model.state_dict())
 
 
-def epochs(job: Job, session: "Session", state: State, told: list[Listener]) -> tuple[str, bool]:
+def epochs(job: Job, session: Session, state: State, told: list[Listener]) -> tuple[str, bool]:
     """Go through the epochs; return why they ended, and whether there is nothing left to do."""
     keeper = Keeper(job.checkpoint if job.runtime.rank == 0 else None)
     try:

@@ -14,9 +14,9 @@ from torch import Tensor
 from narrows.data.pairs import Batch, Pairs, at_once
 from narrows.model import Model
 from narrows.training.adam import Adam
-from narrows.training.course import Course, Rate
+from narrows.training.config import Course, Rate
+from narrows.training.random import mixed, seeded
 from narrows.training.runtime import Runtime
-from narrows.training.seeds import mixed, seeded
 from narrows.training.state import State, go_back, remember, restore
 
 __all__ = ["Epoch", "Part", "evaluate", "passes", "train"]

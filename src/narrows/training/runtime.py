@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from narrows.errors import InputError
 from narrows.training import ranks
-from narrows.training.memory import kept_memory
+from narrows.training.malloc import kept_memory
 
 __all__ = ["Runtime"]
 

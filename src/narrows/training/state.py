@@ -8,7 +8,7 @@ from torch import Tensor
 from narrows.errors import InputError
 from narrows.model import Model
 from narrows.training.adam import Adam
-from narrows.training.course import Rate
+from narrows.training.config import Rate
 
 __all__ = ["State", "go_back", "remember", "restore"]
 

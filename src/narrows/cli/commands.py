@@ -1,0 +1,82 @@
+"""``narrows report``, ``narrows check``, ``narrows data`` and ``narrows selftest``."""
+
+import difflib
+import sys
+import time
+from pathlib import Path
+
+from narrows.cli.flags import Options
+from narrows.errors import InputError
+
+__all__ = ["check", "data", "report", "selftest"]
+
+
+def report(options: Options) -> int:
+    """Write report.html and report.json again from what RUN holds."""
+    from narrows.cli.claim import opened
+    from narrows.lock import locked
+    from narrows.model_card import read_card
+    from narrows.report.html.page import write_report
+    from narrows.report.report_json import read_report
+
+    run = Path(options.run)
+    opened(run)
+    read_card(run)
+    saved = read_report(run)
+    with locked(run):
+        write_report(saved.facts, saved.figures, run)
+    sys.stdout.write(f"{saved.facts['verdict']['text']}\nReport: {run / 'report.html'}\n")
+    return 0
+
+
+def check(options: Options) -> int:
+    """Say what would go wrong with DATA; exit code 2 when training would be refused."""
+    from narrows.data import check as examine
+    from narrows.data import read
+
+    source = read(options.data)
+    findings = examine(source, likelihood=options.likelihood, label=options.label)
+    for finding in findings:
+        sys.stdout.write(f"{finding.level}: {'. '.join(filter(None, (finding.what, finding.fix)))}.\n")
+    errors = any(finding.level == "error" for finding in findings)
+    said = "cannot be used as it is" if errors else "nothing stands in the way"
+    sys.stdout.write(f"{source.name}: {len(source):,} row{'s' * (len(source) != 1)}, {said}.\n")
+    return 2 if errors else 0
+
+
+def data(options: Options) -> int:
+    """List the named datasets, or fetch one."""
+    from narrows.data import datasets
+
+    if options.name is None:
+        rows = [(str(a), str(b), str(c)) for a, b, c in datasets.table()]
+        widths = [max(len(row[i]) for row in rows) for i in (0, 1)]
+        for name, what, where in rows:
+            sys.stdout.write(f"{name:<{widths[0]}}  {what:<{widths[1]}}  {where}\n")
+        return 0
+    if options.name not in datasets.DATASETS:
+        near = difflib.get_close_matches(options.name, datasets.DATASETS, 1)
+        hint = f"narrows data {near[0]}" if near else "narrows data"
+        raise InputError(f"There is no dataset {options.name!r}", ", ".join(datasets.DATASETS), hint)
+    source = datasets.load(options.name)
+    test = f" and {len(source.test):,} test rows" if source.test is not None else ""
+    sys.stdout.write(f"{source.name}: {len(source):,} rows{test}\n")
+    return 0
+
+
+def selftest(options: Options) -> int:
+    """Measure what is known in closed form, one line per check; exit code 1 when one does not hold."""
+    from narrows.selftest import CHECKS
+    from narrows.selftest import selftest as outcomes
+
+    started, held, shown = time.perf_counter(), 0, sys.stderr.isatty()
+    sys.stdout.write(f"{'':<8}{'measured':>9}{'at most':>10}\n")
+    for done, found in enumerate(outcomes(), 1):
+        held += found.holds
+        said = "ok" if found.holds else "FAILED"
+        sys.stdout.write(f"{said:<8}{found.measured:>9.2g}{found.tolerance:>10.2g}  {found.what}\n")
+        sys.stdout.flush()
+        if shown and done < len(CHECKS):
+            sys.stderr.write(f"{done + 1} of {len(CHECKS)} ...\r")
+    sys.stdout.write(f"{held} of {len(CHECKS)} hold ({time.perf_counter() - started:.0f} s).\n")
+    return 0 if held == len(CHECKS) else 1

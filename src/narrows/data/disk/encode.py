@@ -1,0 +1,63 @@
+"""Rows of a file that are encoded once, on disk, and used again when a stopped run goes on."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+from numpy.lib.format import open_memmap
+
+from narrows._version import __version__
+from narrows.data.base import Schema, digest
+from narrows.data.disk.chunks import Pieces
+from narrows.data.disk.memory import size_words
+from narrows.data.disk.stored import Stored, stored
+from narrows.errors import InputError
+from narrows.files import reserve, whole, write_text
+
+__all__ = ["spool"]
+
+_ROWS, _KEY, _TOLD = "rows.npy", "rows.key", "rows.told"
+_MOST = 10  # lines of what was passed over
+_ROOM = 0.9  # of the free disk that the rows may take
+
+
+def spool(pieces: Pieces, schema: Schema, folder: Path) -> tuple[Stored, str, list[str]]:
+    """Return the encoded rows, in words where they are, and what was passed over: pixels stay, others become float32.
+
+    They are written to ``folder/rows.npy``, once: what a stopped run left there is used again, where names, sizes and
+    times of the files and the schema are the same. Images for which the disk has no room are decoded whenever they are
+    read; other rows raise ``InputError`` then.
+    """
+    first = schema.encode(pieces.read(0, 1, schema))
+    kind = first.dtype if first.dtype.kind == "u" else np.dtype(np.float32)
+    shape = (len(pieces), *schema.shape)
+    need, rows = kind.itemsize * int(np.prod(shape, dtype=np.int64)), folder / _ROWS
+    key = digest(__version__, json.dumps(schema.to_json(), sort_keys=True), str(shape), pieces.stamp())
+    where = f"encoded once, into {size_words(need)} that are removed when the run is finished"
+    if (folder / _KEY).is_file() and (folder / _KEY).read_text(encoding="utf-8") == key:
+        return stored(rows).reshape(*shape), where, (folder / _TOLD).read_text(encoding="utf-8").splitlines()
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    free = shutil.disk_usage(folder).free
+    if need > _ROOM * free:
+        anew, short = pieces.anew(schema), f"{size_words(need)} when encoded, and {folder} has {size_words(free)} free"
+        if anew is None:
+            raise InputError(f"{pieces.name!r} takes {short}", "a disk with room for the encoded rows", "another -o")
+        return anew, f"decoded again whenever they are needed, which is slower: they take {short}", []
+    said: list[str] = []
+    with whole(rows) as temporary:
+        made, at = open_memmap(temporary, "w+", kind, shape), 0
+        reserve(temporary, made.offset + made.nbytes)
+        for piece in pieces.all(schema):
+            said += [words for words in schema.warnings(piece) if words not in said]
+            made[at : at + len(piece)] = schema.encode(piece)
+            at += len(piece)
+            Stored(made).release()
+        made.flush()
+    said = said[:_MOST]
+    write_text(folder / _TOLD, "\n".join(said))
+    write_text(folder / _KEY, key)
+    return stored(rows).reshape(*shape), where, said

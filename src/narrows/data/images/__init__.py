@@ -1,0 +1,1 @@
+"""Images: files and folders, pixels of any depth, masks, crops and tiles."""

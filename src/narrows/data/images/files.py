@@ -1,0 +1,201 @@
+"""Image files in folders: which there are, and reading them so that what cannot be read is named."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from narrows.data.disk.memory import require_room
+from narrows.data.images.pixels import FORMATS, Header, Item, header, pixels
+from narrows.data.npy import DAMAGED, load_npy
+from narrows.data.paths import require_utf8
+from narrows.errors import InputError
+
+__all__ = ["ARRAYS", "conversions", "each_image", "image_names", "lessened", "picture_size", "read_picture"]
+
+ACCEPTED = "images: " + ", ".join(FORMATS)
+T = TypeVar("T")
+_AT_ONCE = 1 << 29  # bytes of images that are worked on at the same time
+
+
+def image_names(folder: Path, more: tuple[str, ...] = ()) -> tuple[Path, list[Path], list[str]]:
+    """Return where the images below a folder (or a single one) are named from, their names, and notes on other files.
+
+    ``more`` are endings that count as images besides the usual ones.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     Image.new("L", (4, 4)).save(Path(folder, "1.png"))
+    ...     _ = Path(folder, "a.txt").write_text("")
+    ...     [name.as_posix() for name in image_names(Path(folder))[1]]
+    ['1.png']
+    """
+    endings, single = {*FORMATS, *more}, folder.is_file()
+    root = folder.parent if single else folder
+    found = [folder] if single else sorted(path for path in folder.rglob("*") if path.is_file())
+    names = [path.relative_to(root) for path in found]
+    seen = [name for name in names if single or not any(p.startswith(".") or p == "__MACOSX" for p in name.parts)]
+    for name in seen:
+        require_utf8(str(name))
+    images = [name for name in seen if name.suffix.lower() in endings or single]
+    types = Counter(name.suffix.lower() or "no ending" for name in seen if name.suffix.lower() not in endings)
+    if not images:
+        held = ", ".join(f"{count} {suffix}" for suffix, count in types.most_common(8))
+        came = f"{folder.name!r} holds no images, but {held}" if held else f"{folder.name!r} holds no files"
+        raise InputError(came, ACCEPTED, "give the folder that holds the images")
+    notes = []
+    if types and not single:
+        counted = ", ".join(f"{count} {suffix}" for suffix, count in types.most_common(8))
+        notes.append(f"{folder.name!r}: {sum(types.values())} files are not images and are not read ({counted})")
+    if len(seen) < len(names):
+        notes.append(f"{folder.name!r}: {len(names) - len(seen)} hidden files are not read")
+    return root, images, notes
+
+
+def each_image(work: Callable[[Item], T], items: Sequence[Item], ids: Sequence[str], room: int = 0) -> list[T]:
+    """Do the work for every image, in threads; those that cannot be read are named together.
+
+    ``room`` are the bytes that the largest image takes while it is worked on: half a GB of them are worked on at once.
+    """
+
+    def attempt(item: Item) -> T | Exception:
+        try:
+            return work(item)
+        except (*DAMAGED, Warning, Image.DecompressionBombError) as error:
+            return error
+
+    most = min(32, (os.cpu_count() or 1) + 4, max(1, _AT_ONCE // max(1, room)))
+    with warnings.catch_warnings(), ThreadPoolExecutor(most) as pool:
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        results = list(pool.map(attempt, items))
+    wrong = [
+        f"{name} ({_why(item, result)})"
+        for name, item, result in zip(ids, items, results, strict=True)
+        if isinstance(result, Exception)
+    ]
+    if wrong:
+        listed = "; ".join(wrong[:5]) + (f"; and {len(wrong) - 5} more" if len(wrong) > 5 else "")
+        raise InputError(
+            f"{len(wrong)} of {len(items)} images cannot be read: {listed}",
+            f"whole 8 or 16 bit {ACCEPTED}",
+            "replace or remove these files",
+        )
+    return [result for result in results if not isinstance(result, Exception)]
+
+
+def _why(item: Item, error: Exception) -> str:
+    if isinstance(item, Path) and item.stat().st_size == 0:
+        return "0 bytes"
+    if isinstance(error, UnidentifiedImageError):
+        return "not an image"
+    return (str(error) or type(error).__name__).splitlines()[0][:160]
+
+
+def conversions(heads: Sequence[Header], name: str) -> list[str]:
+    """Say what was changed on reading, counted."""
+    counted = {
+        "turned upright, as their EXIF orientation says": sum(head.oriented for head in heads),
+        "of several frames: the first one is read": sum(head.frames > 1 for head in heads),
+        "of 16 bit in inks, or opened before: read as 8 bit": sum(head.reduced for head in heads),
+    }
+    return [f"{name!r}: {count} images {what}" for what, count in counted.items() if count]
+
+
+def lessened(kinds: Sequence[tuple[int, int]], channels: int, depth: int, name: str) -> list[str]:
+    """Say which images, by their channels and bits, have more of them than those of the fit had.
+
+    Examples
+    --------
+    >>> lessened([(3, 8), (1, 16), (1, 8)], 1, 8, "new")
+    ["'new': 1 of 3 images of 3 channels become grey", "'new': 1 of 3 images of 16 bit become 8 bit"]
+    """
+    made = {1: "grey", 3: "colour without alpha"}.get(channels, f"{channels} channels")
+    wide, deep = Counter(c for c, _ in kinds if c > channels), Counter(bits for _, bits in kinds if bits > depth)
+    said = [f"{wide[c]} of {len(kinds)} images of {c} channels become {made}" for c in sorted(wide)]
+    said += [f"{deep[bits]} of {len(kinds)} images of {bits} bit become {depth} bit" for bits in sorted(deep)]
+    return [f"{name!r}: {each}" for each in said]
+
+
+Array = NDArray[Any]
+ARRAYS = (".npy",)
+
+
+def read_picture(item: Item) -> tuple[Header | None, Array]:
+    """Return what an image file says of itself, None for others, and its pixels, (C, H, W), as they are.
+
+    Examples
+    --------
+    >>> from PIL import Image
+    >>> head, array = read_picture(Image.new("RGB", (5, 3)))
+    >>> head.channels, array.shape
+    (3, (3, 3, 5))
+    """
+    if isinstance(item, Path) and item.suffix.lower() in ARRAYS:
+        return None, _channels_first(load_npy(item))
+    try:
+        head = header(item)
+    except UnidentifiedImageError:
+        bands = _bands(item) if isinstance(item, Path) and item.suffix.lower() in (".tif", ".tiff") else None
+        if bands is None:
+            raise
+        return None, bands
+    return head, pixels(item, head.channels, head.depth, (head.height, head.width))
+
+
+def picture_size(item: Item) -> int:
+    """Return the bytes of a picture's pixels, as its file says; those of a file that Pillow does not know.
+
+    Examples
+    --------
+    >>> from PIL import Image
+    >>> picture_size(Image.new("RGB", (5, 3)))
+    45
+    """
+    try:
+        if isinstance(item, Path) and item.suffix.lower() in ARRAYS:
+            return item.stat().st_size
+        head = header(item)
+    except UnidentifiedImageError:
+        return item.stat().st_size if isinstance(item, Path) else 0
+    return head.height * head.width * head.channels * head.depth // 8
+
+
+def _bands(path: Path) -> Array | None:
+    """Read a TIFF file of more bands than Pillow knows; None where it is none."""
+    from tifffile import TiffFile
+
+    try:
+        with TiffFile(path) as file:
+            series = file.series[0]
+            require_room(path.name, 4 * series.nbytes, path.stat().st_size, "save it with fewer pixels")
+            return _channels_first(series.asarray())
+    except InputError:
+        raise
+    except DAMAGED:  # the first message stands
+        return None
+
+
+def _channels_first(array: Array) -> Array:
+    """Return an array (H, W), (C, H, W) or (H, W, C) as (C, H, W); C is the shorter one of the outer axes."""
+    if array.ndim == 3 and array.shape[2] < array.shape[0]:
+        array = np.moveaxis(array, 2, 0)
+    if array.ndim not in (2, 3) or not array.size:
+        raise OSError(f"an array of shape {array.shape}")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise OSError("missing or infinite values")
+    if array.dtype.kind != "f" and array.dtype not in (np.uint8, np.uint16):
+        raise OSError(f"values of type {array.dtype}: uint8, uint16 and floats are read")
+    array = array.astype(np.float32) if array.dtype.kind == "f" else array
+    return np.ascontiguousarray(array if array.ndim == 3 else array[None])

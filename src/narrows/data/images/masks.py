@@ -1,0 +1,211 @@
+"""Masks as files: one value per class, be it a level of grey, a place in a palette, or a colour; and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from narrows.data.disk.memory import require_memory
+from narrows.data.images.files import each_image, image_names
+from narrows.data.images.pixels import FORMATS, Item, opened
+from narrows.data.images.sets import Pictures, natural, told_apart
+from narrows.data.paths import data_path
+from narrows.errors import ArtefactError, InputError
+from narrows.files import whole
+from narrows.typed_json import Matching, Range, typed
+
+__all__ = ["Encoding", "colour_name", "read_masks", "value_of", "write_masks"]
+
+Array = NDArray[Any]
+MOST = 64  # classes
+_WHILE = 8  # times as much memory takes a mask while it is read
+_LEVELS = ("bits", "grey", "deep")  # from the least to the most values
+_MODES = {"1": "bits", "L": "grey", "P": "index"} | dict.fromkeys(("I", "I;16", "I;16B", "I;16L", "F"), "deep")
+_LOSSLESS = ("PNG", "TIFF", "BMP", "PPM", "GIF")
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How masks are written.
+
+    Parameters
+    ----------
+    kind : str
+        ``bits`` and ``grey`` (8 bit), ``deep`` (16 bit), ``index`` (a palette), ``colour`` (packed as 0xRRGGBB).
+    palette : tuple of int
+        Red, green, blue, red, ... of an ``index``.
+    suffix : str
+        Of the files.
+
+    Examples
+    --------
+    >>> Encoding("colour").name(0xFF0080), Encoding("grey").name(255)
+    ('#ff0080', '255')
+    """
+
+    kind: Annotated[str, Matching("bits|grey|deep|index|colour", "bits, grey, deep, index or colour")]
+    palette: tuple[Annotated[int, Range(0, 255)], ...] = ()
+    suffix: str = ".png"
+
+    def name(self, value: int) -> str:
+        """Return what a class of this value is called."""
+        return colour_name(value) if self.kind == "colour" else str(value)
+
+    def image(self, values: Array) -> Image.Image:
+        """Return a mask (H, W) as an image in this encoding."""
+        if self.kind == "bits":
+            return Image.fromarray(np.where(values > 0, 255, 0).astype(np.uint8)).convert("1")
+        if self.kind == "colour":
+            packed = values.astype(np.int64)
+            return Image.fromarray(np.stack([packed >> 16, packed >> 8 & 255, packed & 255], axis=-1).astype(np.uint8))
+        image = Image.fromarray(values.astype(np.uint16 if self.kind == "deep" else np.uint8))
+        if self.kind == "index":
+            image.putpalette(list(self.palette))
+        return image
+
+    def to_json(self) -> dict[str, Any]:
+        """Describe it by JSON values only."""
+        return {"kind": self.kind, "palette": list(self.palette), "suffix": self.suffix}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Rebuild it from ``to_json``."""
+        made: Self = typed(dict(data), cls, "encoding")
+        if made.suffix.lower() not in FORMATS:
+            raise ArtefactError(f"encoding.suffix is {made.suffix!r}", ", ".join(FORMATS))
+        return made
+
+
+def colour_name(value: int) -> str:
+    """Return a packed colour as ``#rrggbb``."""
+    return f"#{value:06x}"
+
+
+def value_of(text: str) -> int:
+    """Return the value of a mask that a text names: a number or ``#rrggbb``.
+
+    Examples
+    --------
+    >>> value_of("255"), value_of("#0000ff")
+    (255, 255)
+    """
+    try:
+        return int(text[1:], 16) if text.startswith("#") and len(text) == 7 else int(text)
+    except ValueError:
+        raise InputError(f"{text!r} is no value of a mask", "a number, or a colour as #rrggbb") from None
+
+
+def read_masks(path: str | Path) -> tuple[Pictures, Encoding]:
+    """Read all masks below a folder as values, (1, H, W), and how they are written.
+
+    Levels of grey, whole numbers up to 65535, and places in a palette are the values themselves, colours are packed as
+    0xRRGGBB. Masks of colours or palettes that differ in kind are read as colours. Grey JPEG files are cut at half:
+    above it 255, below 0. More than 64 different values raise InputError.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     Image.new("RGB", (3, 2), "#ff0080").save(Path(folder, "1.png"))
+    ...     masks, encoding = read_masks(folder)
+    >>> masks.arrays[0].shape, encoding.kind, encoding.name(int(masks.arrays[0].max()))
+    ((1, 2, 3), 'colour', '#ff0080')
+    """
+    folder = data_path(path)
+    if not folder.exists():
+        raise InputError(f"There is no file or folder {str(path)!r}", "a folder of masks", "check the path")
+    root, found, notes = image_names(folder)
+    names = sorted((name.as_posix() for name in found), key=natural)
+    items: list[Item] = [root / name for name in names]
+    rooms = each_image(_room, items, names)
+    require_memory(sum(rooms), f"{folder.name!r} is to be read", "fewer masks, or smaller ones")
+    kinds = each_image(_kind, items, names)
+    kind, palette = kinds[0] if len(set(kinds)) == 1 else ("colour", ())
+    if {each for each, _ in kinds} <= set(_LEVELS):
+        kind = max((each for each, _ in kinds), key=_LEVELS.index)
+    arrays = each_image(partial(_values, kind=kind), items, names, max(rooms) * _WHILE)
+    lossy = [i for i, name in enumerate(names) if FORMATS.get(Path(name).suffix.lower()) == "JPEG"]
+    if lossy and kind == "grey":
+        for i in lossy:
+            arrays[i] = np.where(arrays[i] > 127, np.uint8(255), np.uint8(0))
+        notes = [*notes, f"{folder.name!r}: {len(lossy)} masks are JPEG files, cut at half: 255 above, 0 below"]
+    _few(arrays, names, folder.name)
+    suffixes = [PurePosixPath(name).suffix for name in names]
+    suffix = suffixes[0] if FORMATS[suffixes[0].lower()] in _LOSSLESS else ".png"
+    return Pictures(folder.name, tuple(names), arrays, tuple(notes)), Encoding(kind, palette, suffix)
+
+
+def write_masks(values: list[Array], encoding: Encoding, like: Pictures, folder: Path) -> list[Path]:
+    """Write masks (H, W) or (1, H, W) of values below ``folder``, named as the pictures they are of; return the files.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> like = Pictures("one", ("a/1.jpg",), [np.zeros((1, 2, 2), np.uint8)])
+    >>> with TemporaryDirectory() as folder:
+    ...     path = write_masks([np.full((2, 2), 7)], Encoding("grey"), like, Path(folder))[0]
+    ...     path.relative_to(folder).as_posix(), read_masks(folder)[0].arrays[0].ravel().tolist()
+    ('a/1.png', [7, 7, 7, 7])
+    """
+    paths = []
+    for mask, name in zip(values, told_apart(like.names, encoding.suffix), strict=True):
+        path = folder / name
+        with whole(path) as draft, draft.open("wb") as file:
+            encoding.image(mask.reshape(mask.shape[-2:])).save(file, FORMATS[encoding.suffix.lower()])
+        paths.append(path)
+    return paths
+
+
+def _room(item: Item) -> int:
+    """Return about how many bytes the values of one mask take."""
+    with opened(item) as image:
+        return 4 * image.width * image.height
+
+
+def _kind(item: Item) -> tuple[str, tuple[int, ...]]:
+    """Return how one mask is written, and its palette."""
+    with opened(item) as image:
+        kind = _MODES.get(image.mode, "colour")
+        return kind, tuple(image.getpalette() or ()) if kind == "index" else ()
+
+
+def _values(item: Item, kind: str) -> Array:
+    """Return the values of one mask, (1, H, W)."""
+    with opened(item) as turned:
+        image = ImageOps.exif_transpose(turned) or turned
+        values = np.asarray(image)
+        if _MODES.get(image.mode) == "deep":
+            _require_levels(values, kind)
+        if kind == "colour":
+            red, green, blue = np.moveaxis(np.asarray(image.convert("RGB"), np.int32), 2, 0)
+            packed: Array = (red << 16 | green << 8 | blue)[None]
+            return packed
+        array = np.asarray(image.convert("L")) if image.mode == "1" else values
+        return array.astype(np.uint16 if kind == "deep" else np.uint8)[None]
+
+
+def _require_levels(values: Array, kind: str) -> None:
+    """Refuse what no mask of 16 bit can hold, and such a mask among colours."""
+    low, high = values.min(), values.max()
+    if not (low >= 0 and high <= 65535 and (values == np.rint(values)).all()):
+        raise ValueError(f"values from {low:g} to {high:g}: classes are whole numbers from 0 to 65535")
+    if kind == "colour":
+        raise ValueError("levels of grey among masks of colours")
+
+
+def _few(arrays: list[Array], names: list[str], folder: str) -> None:
+    """Refuse masks with more values than classes can have."""
+    seen: set[int] = set()
+    for array, name in zip(arrays, names, strict=True):
+        seen |= set(np.unique(array).tolist())
+        if len(seen) > MOST:
+            came = f"The masks in {folder!r} hold more than {MOST} different values, from {name!r} on"
+            hint = "save objects that are numbered as 0 and 255, and colours as PNG, without smoothing"
+            raise InputError(came, "one value for each class", hint)

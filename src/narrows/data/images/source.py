@@ -1,0 +1,278 @@
+"""Folders and lists of images: found, checked, brought to one size, never silently dropped."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypedDict, cast
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image
+
+from narrows.data.arrays import Length, to_dtype
+from narrows.data.base import Schema, Source, digest, row_numbers
+from narrows.data.disk.memory import require_memory
+from narrows.data.images.files import conversions, each_image, image_names, lessened
+from narrows.data.images.pixels import Header, Item, encode_image, header, pixels, placed, resize, room, widen
+from narrows.errors import InputError, listed
+from narrows.files import whole
+from narrows.typed_json import typed
+
+if TYPE_CHECKING:
+    from narrows.data.base import Source
+
+__all__ = ["ImageSchema", "ImageSource", "image_folder", "image_list"]
+
+LARGEST, DEFAULT = 128, 64
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ImageSource(Source):
+    """Images of one size, and the sizes they came in.
+
+    Parameters
+    ----------
+    values : ndarray of uint8 or uint16, shape (n, C, H, W)
+        The pixels.
+    sizes : ndarray of int, shape (n, 2)
+        Height and width of each image as it came.
+    policy : tuple of str
+        What became of sizes and channels.
+
+    Examples
+    --------
+    >>> source = image_list([Image.new("L", (8, 8)), Image.new("RGB", (8, 8))], "two")
+    >>> source.values.shape, source.kind
+    ((2, 3, 8, 8), 'images')
+    """
+
+    kind: ClassVar[str] = "images"
+    values: NDArray[Any]
+    sizes: NDArray[np.int64]
+    policy: tuple[str, ...] = ()
+
+    def take(self, index: NDArray[Any]) -> Self:
+        """Keep the rows at ``index``, in that order."""
+        rows = np.arange(len(self))[index]
+        labels = self.label_rows(rows)
+        return replace(self, values=self.values[rows], sizes=self.sizes[rows], ids=self.ids[rows], labels=labels)
+
+    def fingerprint(self) -> str:
+        """Hash the pixels."""
+        return digest(self.kind, self.values)
+
+    def fit_schema(self) -> ImageSchema:
+        """Remember channels, size and bit depth."""
+        from narrows.data.images.source import ImageSchema
+
+        self.require_rows()
+        return ImageSchema.build(self.values.shape[1:], self.values.dtype.name, self.policy)
+
+
+def image_folder(
+    folder: Path, like: ImageSchema | None = None, image_size: tuple[int, int] | None = None
+) -> ImageSource:
+    """Read all images below a folder; an unreadable one, or none at all, raises InputError.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     Image.new("L", (4, 4)).save(Path(folder, "1.png"))
+    ...     image_folder(Path(folder)).ids.tolist()
+    ['1.png']
+    """
+    root, images, notes = image_names(folder)
+    ids = [name.as_posix() for name in images]
+    source = load_images([root / name for name in images], ids, folder.name, like, image_size)
+    named = replace(source, notes=(*notes, *source.notes), id_name="file")
+    classes = sorted({name.parts[0] for name in images if len(name.parts) > 1})
+    if len(classes) < 2 or any(len(name.parts) == 1 for name in images):
+        return named
+    labels = np.array([classes.index(name.parts[0]) for name in images], np.int64)
+    said = f"{folder.name!r}: its {len(classes)} subfolders are read as classes ({listed(classes)})"
+    return replace(named, notes=(*notes, said, *source.notes), labels=labels, class_names=tuple(classes))
+
+
+def image_list(
+    images: Sequence[Image.Image],
+    name: str = "images",
+    like: ImageSchema | None = None,
+    image_size: tuple[int, int] | None = None,
+) -> ImageSource:
+    """Take a list of Pillow images of any sizes.
+
+    Examples
+    --------
+    >>> image_list([Image.new("L", (8, 4)), Image.new("L", (4, 4))]).sizes.tolist()
+    [[4, 8], [4, 4]]
+    """
+    return load_images(list(images), row_numbers(len(images)).tolist(), name, like, image_size)
+
+
+def load_images(
+    items: Sequence[Item],
+    ids: list[str],
+    name: str,
+    like: ImageSchema | None,
+    image_size: tuple[int, int] | None,
+) -> ImageSource:
+    """Read headers, settle channels, depth and size, and read the pixels."""
+    heads = each_image(header, items, ids)
+    channels, depth = max(head.channels for head in heads), max(head.depth for head in heads)
+    sizes = np.array([(head.height, head.width) for head in heads], np.int64)
+    size, policy = _size(sizes, name, image_size)
+    said = conversions(heads, name)
+    if like is not None:
+        channels, depth, policy = like.shape[0], 8 * np.dtype(like.dtype).itemsize, ()
+        size = (like.shape[1], like.shape[2])
+        said += lessened([(head.channels, head.depth) for head in heads], channels, depth, name)
+    read = partial(pixels, channels=channels, depth=depth, size=size)
+    need = len(items) * channels * depth // 8 * int(np.prod(size))
+    require_memory(2 * need, f"{name!r} is to be read", "a smaller image_size (--image-size)")
+    values = np.stack(each_image(read, items, ids, max(room(head.height, head.width, head.depth) for head in heads)))
+    if like is not None and values.dtype != np.dtype(like.dtype):
+        values = np.rint(values / 257).astype(np.uint8)
+    policy = (*policy, *_channel_policy(heads, channels, name)) if like is None else ()
+    return ImageSource(
+        name=name,
+        ids=np.asarray(ids, np.str_),
+        notes=(*said, *policy),
+        values=values,
+        sizes=sizes,
+        policy=policy,
+    )
+
+
+def _size(
+    sizes: NDArray[np.int64], name: str, wanted: tuple[int, int] | None
+) -> tuple[tuple[int, int], tuple[str, ...]]:
+    """Settle the height and width of all images, and the policy in words."""
+    different = np.unique(sizes, axis=0)
+    low, high = different[different.prod(axis=1).argmin()], different[different.prod(axis=1).argmax()]
+    span = f"{low[0]} x {low[1]}" + (f" to {high[0]} x {high[1]}" if len(different) > 1 else "")
+    first = (int(sizes[0, 0]), int(sizes[0, 1]))
+    if wanted is None:
+        if len(different) == 1 and sizes.max() <= LARGEST:
+            return first, ()
+        middle = (median(sizes[:, 0].tolist()), median(sizes[:, 1].tolist()))
+        shrink = min(1.0, DEFAULT / max(middle))
+        wanted = (max(1, round(middle[0] * shrink)), max(1, round(middle[1] * shrink)))
+    if min(wanted) < 1:
+        raise InputError(f"image_size={wanted}", "a height and a width of at least 1", "image_size=(64, 64)")
+    changed = int((sizes != wanted).any(axis=1).sum())
+    if not changed:
+        return wanted, ()
+    said = (
+        f"{name!r}: {changed} of {len(sizes)} images are resized to {wanted[0]} x {wanted[1]} (height x width); "
+        f"they come in {len(different)} {'size' if len(different) == 1 else 'sizes'}, {span}"
+    )
+    return wanted, (said,)
+
+
+def _channel_policy(heads: Sequence[Header], channels: int, name: str) -> tuple[str, ...]:
+    kinds = {1: "grey", 3: "colour", 4: "colour with alpha"}
+    counts = Counter(head.channels for head in heads)
+    said = []
+    if len(counts) > 1:
+        held = ", ".join(f"{counts[c]} {kinds[c]}" for c in sorted(counts))
+        said.append(f"{name!r} holds {held} images: all become {kinds[channels]}, grey is repeated")
+    depths = Counter(head.depth for head in heads)
+    if len(depths) > 1:
+        said.append(f"{name!r} holds {depths[8]} images of 8 bit and {depths[16]} of 16 bit: all become 16 bit")
+    return tuple(said)
+
+
+class ImageCard(TypedDict):
+    """A schema of images as JSON has it."""
+
+    kind: str
+    shape: tuple[Literal[1, 3, 4], Length, Length]
+    dtype: Literal["uint8", "uint16"]
+    notes: list[str]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ImageSchema(Schema):
+    """Images go in as uint8 or uint16, shape ``(n, C, H, W)``, and come back as files.
+
+    Parameters
+    ----------
+    dtype : str
+        ``uint8`` or ``uint16``.
+
+    Examples
+    --------
+    >>> from PIL import Image
+    >>> from narrows.data import read
+    >>> source = read([Image.new("L", (6, 4), 51)] * 2)
+    >>> schema = source.fit_schema()
+    >>> schema.shape, int(schema.decode(schema.encode(source) / 255.0).max())
+    ((1, 4, 6), 51)
+    """
+
+    kind: ClassVar[str] = "images"
+    dtype: str
+
+    @classmethod
+    def build(cls, shape: Sequence[int], dtype: str, notes: Sequence[str] = ()) -> Self:
+        """Put a schema together from (C, H, W), the pixel type and the notes."""
+        image = (int(shape[0]), int(shape[1]), int(shape[2]))
+        return cls(shape=image, image_shape=image, notes=tuple(notes), dtype=dtype)
+
+    def encode(self, source: Source) -> NDArray[Any]:
+        """Pixels of the size, channels and depth of the fit, shape ``(n, C, H, W)``."""
+        self.require_kind(source, "images", "array")
+        values = cast("ImageSource", source).values
+        dtype = np.dtype(self.dtype)
+        if values.ndim != 4 or values.dtype not in (np.uint8, np.uint16) or values.shape[1] not in (1, 3, 4):
+            came = f"{source.name!r} holds rows of shape {values.shape[1:]} and type {values.dtype}"
+            raise InputError(came, f"images like those of the fit: {self.shape}, {dtype}")
+        if values.dtype != dtype:
+            values = (
+                values.astype(np.uint16) * np.uint16(257) if dtype == np.uint16 else np.rint(values / 257).astype(dtype)
+            )
+        if values.shape[1:] == self.shape:
+            return values
+        channels, height, width = self.shape
+        return np.stack([resize(widen(image, channels), (height, width)) for image in values])
+
+    def warnings(self, source: Source) -> tuple[str, ...]:
+        """Count the images that are resized."""
+        self.require_kind(source, "images", "array")
+        values = cast("ImageSource", source).values
+        sizes = getattr(source, "sizes", np.tile(values.shape[-2:], (len(source), 1)))
+        changed = int((sizes != self.shape[1:]).any(axis=1).sum())
+        if not changed:
+            return ()
+        size = f"{self.shape[1]} x {self.shape[2]}"
+        return (f"{source.name!r}: {changed} of {len(source)} images are resized to {size}, the size of the fit",)
+
+    def decode(self, values: ArrayLike) -> NDArray[Any]:
+        """Pixels from [0, 1] floats, rounded and clipped, shape ``(n, C, H, W)``."""
+        return to_dtype(values, np.dtype(self.dtype)).reshape(-1, *self.shape)
+
+    def write(self, values: ArrayLike, folder: Path, stem: str, ids: NDArray[np.str_], id_name: str) -> list[Path]:
+        """Write one file per image below ``folder/stem``, in the original format where that holds such pixels."""
+        paths = []
+        for image, name in zip(self.decode(values), ids.tolist(), strict=True):
+            path = placed(folder / stem, name, self.shape[0], 8 * np.dtype(self.dtype).itemsize)
+            with whole(path) as draft, draft.open("wb") as file:
+                encode_image(image, path.suffix, file)
+            paths.append(path)
+        return paths
+
+    def to_json(self) -> dict[str, Any]:
+        """Describe the schema by JSON values only."""
+        return {"kind": self.kind, "shape": list(self.shape), "dtype": self.dtype, "notes": list(self.notes)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Rebuild the schema from ``to_json``."""
+        saved: ImageCard = typed(dict(data), ImageCard, "schema")
+        return cls.build(saved["shape"], saved["dtype"], saved["notes"])

@@ -1,0 +1,1 @@
+"""Ratings, purchases and plays, as rows of interactions."""

@@ -1,0 +1,237 @@
+"""Ratings, purchases or plays of a file as rows of interactions, a user per row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from narrows.data.ratings.columns import ROLES, Table, columns_of, rating_table
+from narrows.errors import InputError
+
+__all__ = ["Ratings", "Reading", "read_ratings"]
+
+_LIKED = 0.75  # of the way from the lowest to the highest rating
+_SCALE = 20  # whole numbers beyond this are counts, not ratings
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a file is read: the names of columns, and what counts as liked.
+
+    Parameters
+    ----------
+    columns : mapping of str to str or None
+        The column of user, item, rating and time; what is missing or None is guessed.
+    min_rating : float, optional
+        Ratings from this on count; without it three quarters of the way from the lowest to the highest, and for counts
+        (whole numbers beyond 20) everything above zero.
+    implicit : bool
+        Every line counts, whatever its rating.
+    """
+
+    columns: Mapping[str, str | None]
+    min_rating: float | None = None
+    implicit: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Ratings:
+    """What users took and liked.
+
+    Parameters
+    ----------
+    liked, seen : csr_matrix, shape (users, items)
+        1 where the user liked the item, and where there is a line of both at all; items that nobody liked have no
+        column.
+    users, items : ndarray of str
+        Identifiers as they are in the file.
+    taken : ndarray of int, shape (users,)
+        Different items of each user in the file, with those that have no column.
+    lines : int
+        Lines of the file.
+    columns, threshold
+        How it was read.
+    notes : tuple of str
+        What was found, guessed and left out.
+    """
+
+    liked: sp.csr_matrix
+    seen: sp.csr_matrix
+    users: NDArray[np.str_]
+    items: NDArray[np.str_]
+    taken: NDArray[np.int64]
+    lines: int
+    columns: Mapping[str, str | None]
+    threshold: float | None
+    notes: tuple[str, ...]
+
+
+def read_ratings(path: Path, reading: Reading, fitted: Mapping[str, Any] | None = None) -> Ratings:
+    r"""Read a file of ratings: .csv, .tsv, .dat with ``::``, or .parquet.
+
+    With ``fitted`` (items, columns and threshold of a fit) it is a history: items that are not known are left out, and
+    without a user column it is that of one user, who is called 1.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     _ = (file := Path(folder, "a.csv")).write_text("user,item,rating\n007,x,5\n007,y,1\n008,x,4\n")
+    ...     ratings = read_ratings(file, Reading({}, min_rating=4))
+    >>> ratings.users.tolist(), ratings.items.tolist(), ratings.liked.toarray().tolist()
+    (['007', '008'], ['x'], [[1.0], [1.0]])
+    """
+    table = rating_table(path, () if fitted is None else set(fitted["items"]))
+    columns = columns_of(table, reading.columns, None if fitted is None else fitted["columns"])
+    notes = [*table.notes, _said(table, columns, reading)]
+    frame = _lines(table, columns, reading, notes)
+    threshold = _threshold(frame, reading, fitted, notes)
+    liked = pl.lit(True) if threshold is None else pl.col("rating") >= threshold
+    frame = frame.with_columns(liked=liked)
+    if fitted is None:
+        items = frame.filter("liked")["item"].unique(maintain_order=True)
+        _count(
+            notes,
+            frame["item"].n_unique() - len(items),
+            "item is liked",
+            "items are liked",
+            "by nobody: never recommended",
+        )
+    else:
+        items = pl.Series("item", list(fitted["items"]), dtype=pl.String)
+        notes += _unknown(frame["item"], items)
+    users = frame["user"].unique(maintain_order=True)
+    kept = frame.filter(pl.col("item").is_in(items.implode()))
+    seen = _matrix(kept, users, items)
+    ratings = Ratings(
+        _matrix(kept.filter("liked"), users, items), seen, users.to_numpy().astype(np.str_),
+        items.to_numpy().astype(np.str_), _lines_of(frame, users), len(table.frame), columns, threshold, (),
+    )  # fmt: skip
+    return replace(ratings, notes=(*notes, *_of_users(ratings)))
+
+
+def _said(table: Table, columns: Mapping[str, str | None], reading: Reading) -> str:
+    """Say which columns were taken for what, and which were not used."""
+    taken = ", ".join(f"{role} = {name!r}" for role, name in columns.items() if name is not None)
+    guessed = [role for role in ROLES if columns[role] is not None and reading.columns.get(role) is None]
+    flags = f" (guessed; --{' --'.join(guessed)} say otherwise)" if guessed else ""
+    useless = [repr(name) for name in table.frame.columns if name not in columns.values()]
+    return f"{table.name!r}: {taken}{flags}" + (f"; not used: {', '.join(useless)}" if useless else "")
+
+
+def _lines(table: Table, columns: Mapping[str, str | None], reading: Reading, notes: list[str]) -> pl.DataFrame:
+    """Return one line per user and item: identifiers as text, ratings as numbers; what is left out is noted."""
+    made = [table.names(columns[role]).alias(role) for role in ("user", "item")]
+    rating = columns["rating"] if not reading.implicit else None
+    if rating is not None:
+        made.append(table.ratings(rating).alias("rating"))
+    order = _times(table, columns["time"], reading, notes)
+    frame = pl.DataFrame(made if order is None else [*made, order])
+    whole = frame.drop_nulls(["user", "item"])
+    _count(notes, len(frame) - len(whole), "line is", "lines are", "left out: no user or no item")
+    if rating is not None:
+        frame, whole = whole, whole.drop_nulls("rating")
+        _count(notes, len(frame) - len(whole), "line is", "lines are", "left out: no rating")
+    if whole.is_empty():
+        raise InputError(f"{table.name!r} holds no line with a user and an item", "at least one", "check the columns")
+    way = "the last one counts" if order is not None else "the highest counts" if rating else "they count once"
+    by = ["time"] if order is not None else ["rating"] if rating is not None else []
+    single = whole.sort(by, maintain_order=True) if by else whole
+    single = single.unique(["user", "item"], keep="last", maintain_order=True)
+    _count(notes, len(whole) - len(single), "line repeats", "lines repeat", f"a user and an item: {way}")
+    places = whole["user"].unique(maintain_order=True).to_frame().with_row_index("place")
+    return single.join(places, on="user", maintain_order="left").sort("place", maintain_order=True)
+
+
+def _times(table: Table, column: str | None, reading: Reading, notes: list[str]) -> pl.Series | None:
+    if column is None:
+        return None
+    values = table.ordered(column)
+    if values is None and reading.columns.get("time") is not None:
+        raise InputError(f"{table.name!r}: {column!r} holds no times", "numbers or dates", "another --time")
+    if values is None:
+        notes.append(f"{column!r} holds neither numbers nor dates: it is not used as a time")
+    return None if values is None else values.alias("time")
+
+
+def _threshold(
+    frame: pl.DataFrame, reading: Reading, fitted: Mapping[str, Any] | None, notes: list[str]
+) -> float | None:
+    """Return the rating from which on a line counts, or None where every line does."""
+    if "rating" not in frame.columns:
+        if reading.min_rating is not None and fitted is None:
+            raise InputError("--min-rating came, and there are no ratings", "a rating column", "--rating COLUMN")
+        notes.append("every line counts as liked")
+        return None
+    values = frame["rating"].to_numpy()
+    low, high = float(values.min()), float(values.max())
+    counts = high > _SCALE and low >= 0 and bool((values % 1 == 0).all())
+    if fitted is not None:
+        threshold = fitted["threshold"]
+    elif reading.min_rating is not None:
+        threshold = reading.min_rating
+    else:
+        least = low + _LIKED * (high - low)
+        threshold = float(values[(values > 0) if counts else (values >= least)].min(initial=high))
+    if threshold is None:
+        return None
+    liked = int((values >= threshold).sum())
+    if not liked and fitted is None:
+        raise InputError(
+            f"No rating is {threshold:g} or more", f"ratings from {low:g} to {high:g}", "a lower --min-rating"
+        )
+    notes.append(
+        f"ratings of {threshold:g} and more count as liked: {liked:,} of {len(values):,}, from {low:g} to {high:g}"
+        + ("" if reading.min_rating is not None or fitted else " (--min-rating X or --implicit say otherwise)")
+    )
+    return float(threshold)
+
+
+def _lines_of(frame: pl.DataFrame, users: pl.Series) -> NDArray[np.int64]:
+    """Return how many lines each user has."""
+    return np.bincount(frame["user"].cast(pl.Enum(users)).to_physical().to_numpy(), minlength=len(users))
+
+
+def _matrix(frame: pl.DataFrame, users: pl.Series, items: pl.Series) -> sp.csr_matrix:
+    """Return ones at the users and items of the lines."""
+    row = frame["user"].cast(pl.Enum(users)).to_physical().to_numpy()
+    column = frame["item"].cast(pl.Enum(items)).to_physical().to_numpy()
+    made = sp.csr_matrix((np.ones(len(row), np.float32), (row, column)), shape=(len(users), len(items)))
+    made.sort_indices()
+    return made
+
+
+def _unknown(column: pl.Series, items: pl.Series) -> list[str]:
+    """Say which items of a history are not known."""
+    new = column.filter(~column.is_in(items.implode())).unique(maintain_order=True)
+    some = ", ".join(map(repr, new.head(5).to_list())) + (", ..." if len(new) > 5 else "")
+    notes: list[str] = []
+    _count(notes, len(new), "item is", "items are", f"new: left out, as nobody in the fit liked them ({some})")
+    return notes
+
+
+def _of_users(ratings: Ratings) -> list[str]:
+    """Say what can be done for users with little."""
+    notes: list[str] = []
+    counts = np.diff(ratings.liked.indptr)
+    _count(
+        notes,
+        int((counts == 0).sum()),
+        "user has",
+        "users have",
+        "no known item that is liked: they get what is popular",
+    )
+    _count(notes, int((counts == 1).sum()), "user has", "users have", "one item only")
+    return notes
+
+
+def _count(notes: list[str], n: int, one: str, many: str, rest: str) -> None:
+    if n:
+        notes.append(f"{n:,} {one if n == 1 else many} {rest}")

@@ -1,0 +1,1 @@
+"""Tables: files of text and Parquet, what their columns hold, and the way to numbers and back."""

@@ -1,0 +1,291 @@
+"""One column of a table, to numbers and back: numbers, whole numbers, dates and times."""
+
+from __future__ import annotations
+
+import math
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from narrows.base_measure import Measure
+from narrows.data.tables.dtypes import dtype_name, limits, named_dtype
+from narrows.data.tables.formatting import as_text
+from narrows.data.tables.kinds import Told, measure_of, told_apart
+from narrows.data.tables.times import DateForm, date_text
+from narrows.errors import ArtefactError, InputError
+from narrows.typed_json import Range, typed
+
+__all__ = ["Column", "Floats", "NumberColumn", "WholeColumn", "in_file_form"]
+
+Floats = NDArray[np.float64]
+Positive = Annotated[float, Range(sys.float_info.min, sys.float_info.max)]
+Whole = Annotated[int, Range(-(2**63), 2**63)]
+# of a column: its kind, origin and unit, then atoms
+Law = tuple[Literal["bernoulli", "poisson", "rounded", "gaussian"], float, Positive, *tuple[float, ...]]
+POLARS = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
+WIDE = 2**50
+"""Whole numbers further than this from their mean are scaled by a power of two, which loses no digit."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column(ABC):
+    """How one column becomes numbers, shape ``(n, width)``, and comes back as a polars series."""
+
+    kind: ClassVar[str]
+    name: str
+    dtype: str
+
+    @property
+    def type(self) -> pl.DataType:
+        """The polars type of the column at fit."""
+        return named_dtype(self.dtype)
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the encoded columns; as many as the width."""
+        return (self.name,)
+
+    @abstractmethod
+    def encode(self, series: pl.Series) -> Floats:
+        """Turn a series of the column's type into float64, shape ``(n, width)``."""
+
+    @abstractmethod
+    def decode(self, values: Floats) -> pl.Series:
+        """Turn float64, shape ``(n, width)``, into a series of the column's type."""
+
+    @abstractmethod
+    def measure(self) -> Measure:
+        """Say what kind of numbers the encoded values are."""
+
+    def filling(self) -> str | None:
+        """Return what stands in for a missing cell, as text; None where a missing cell is not filled."""
+        return None
+
+    def to_json(self) -> dict[str, Any]:
+        """Describe the column by JSON values."""
+        return {"kind": self.kind, **asdict(self)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any], where: str = "column") -> Self:
+        """Rebuild the column from ``to_json``; what is no such column raises ArtefactError naming the entry."""
+        made: Self = typed({key: value for key, value in data.items() if key != "kind"}, cls, where)
+        if not made.holds(made.type):
+            raise ArtefactError(f"{where}.dtype is {made.dtype!r}", f"a type of columns of kind {cls.kind!r}")
+        made.require_usable(where)
+        return made
+
+    @staticmethod
+    def holds(dtype: pl.DataType) -> bool:
+        """Return whether a column of this kind may be of a type."""
+        return True
+
+    def require_usable(self, where: str) -> None:
+        """Refuse a column whose values, each of a right type, do not go together: one row is decoded and encoded."""
+        try:
+            self.encode(self.decode(np.zeros((1, len(self.features)))))
+            self.filling()
+        except (*POLARS, ArithmeticError, TypeError, ValueError) as error:
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise ArtefactError(f"{where} cannot be used ({reason})", "what to_json() wrote") from None
+
+
+def _median(values: Floats) -> float:
+    return float(np.median(values[~np.isnan(values)]))
+
+
+def _moments(values: Floats, name: str) -> tuple[float, float]:
+    """Mean and standard deviation as StandardScaler takes them, with 1 for a deviation of zero."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, variance = float(values.mean()), float(values.var())
+    if not np.isfinite(mean) or not np.isfinite(variance):
+        came = f"column {name!r} holds values up to {np.abs(values).max():.3g}, too large to standardise"
+        raise InputError(came, "values below 1e150", "divide the column by a constant")
+    eps = np.finfo(np.float64).eps
+    flat = variance <= len(values) * eps * variance + (len(values) * mean * eps) ** 2
+    return mean, 1.0 if flat or variance == 0.0 else float(np.sqrt(variance))
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumberColumn(Column):
+    """Floats: the median where a value is missing, then minus the mean, over the standard deviation.
+
+    Examples
+    --------
+    >>> series = pl.Series("a", [1.0, None, 3.0, 8.0])
+    >>> column = NumberColumn.fit(series)
+    >>> column.median, column.decode(column.encode(series)).to_list()
+    (3.0, [1.0, 3.0, 3.0, 8.0])
+    """
+
+    kind: ClassVar[str] = "number"
+    median: float
+    mean: float
+    scale: Positive
+    told: Law = ("gaussian", 0.0, 1.0)
+
+    @staticmethod
+    def holds(dtype: pl.DataType) -> bool:
+        """Return whether a type is one of numbers."""
+        return dtype.is_numeric()
+
+    @classmethod
+    def fit(cls, series: pl.Series) -> Self:
+        """Learn median, mean and scale from a series of numbers with at least one value."""
+        values = series.cast(pl.Float64).to_numpy()
+        median = _median(values)
+        mean, scale = _moments(np.where(np.isnan(values), median, values), series.name)
+        known = {"name": series.name, "dtype": dtype_name(series.dtype), "told": told_apart(values[~np.isnan(values)])}
+        return cls(**known, median=median, mean=mean, scale=scale)  # type: ignore[arg-type]
+
+    def measure(self) -> Measure:
+        """Say what kind of numbers the encoded values are."""
+        return measure_of(self.told, self.mean, self.scale)
+
+    def encode(self, series: pl.Series) -> Floats:
+        """Impute and standardise, shape ``(n, 1)``."""
+        values = series.cast(pl.Float64).to_numpy()
+        out = (np.where(np.isnan(values), self.median, values) - self.mean) / self.scale
+        return np.asarray(out[:, None], np.float64)
+
+    def filling(self) -> str:
+        """Return the median."""
+        return f"{self.median:.6g}"
+
+    def decode(self, values: Floats) -> pl.Series:
+        """Undo the standardisation; integers are rounded, not-a-number becomes missing."""
+        plain = pl.Series(self.name, values[:, 0] * self.scale + self.mean, nan_to_null=True)
+        if self.type.is_integer():
+            return plain.round().cast(self.type, strict=False)
+        return plain.cast(self.type, strict=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WholeColumn(Column):
+    """Integers, booleans, dates and times: differences to a whole origin, standardised, so that no digit is lost.
+
+    The encoded value is that of NumberColumn; ``origin + mean`` is the mean, and ``median`` counts from the origin.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> series = pl.Series("day", [date(2024, 1, 1), date(2024, 1, 3)])
+    >>> column = WholeColumn.fit(series)
+    >>> column.encode(series).ravel().tolist(), column.decode(column.encode(series)).to_list() == series.to_list()
+    ([-1.0, 1.0], True)
+    """
+
+    kind: ClassVar[str] = "whole"
+    origin: Whole
+    median: float
+    mean: float
+    scale: Positive
+    format: DateForm | None = None
+    step: Annotated[int, Range(1, 2**63)] = 1
+    told: Law = ("gaussian", 0.0, 1.0)  # counted from the origin
+
+    @staticmethod
+    def holds(dtype: pl.DataType) -> bool:
+        """Return whether a type is one of whole numbers, truth values, dates or times."""
+        return dtype.is_integer() or dtype.is_temporal() or dtype == pl.Boolean
+
+    @classmethod
+    def fit(cls, series: pl.Series, format: str | None = None) -> Self:
+        """Learn origin, median, mean and scale from a series with at least one value."""
+        whole = _physical(series)
+        origin = round(float(whole.cast(pl.Float64).mean()))  # type: ignore[arg-type]
+        offset = (whole - origin).cast(pl.Float64).to_numpy()
+        median = _median(offset)
+        filled = np.where(np.isnan(offset), median, offset)
+        mean, scale = _moments(filled, series.name)
+        if np.abs(filled).max() >= WIDE:
+            mean, scale = 0.0, float(2.0 ** round(np.log2(scale)))
+        known = {"name": series.name, "dtype": dtype_name(series.dtype), "format": format, "step": _step(series)}
+        told = _told(offset[~np.isnan(offset)], origin, series, known["step"])  # type: ignore[arg-type]
+        return cls(**known, origin=origin, median=median, mean=mean, scale=scale, told=told)  # type: ignore[arg-type]
+
+    def measure(self) -> Measure:
+        """Say what kind of numbers the encoded values are."""
+        return measure_of(self.told, self.mean, self.scale)
+
+    def encode(self, series: pl.Series) -> Floats:
+        """Impute and standardise, shape ``(n, 1)``."""
+        floats = series.dtype.is_float() or series.dtype.is_decimal()
+        whole = series.cast(pl.Float64) if floats else _physical(series)
+        offset = (whole - self.origin).cast(pl.Float64).to_numpy()
+        out = (np.where(np.isnan(offset), self.median, offset) - self.mean) / self.scale
+        return np.asarray(out[:, None], np.float64)
+
+    def filling(self) -> str:
+        """Return the median: a number as it is, a date or truth value as the nearest that there is."""
+        if self.type.is_integer():
+            return f"{self.origin + self.median:.15g}"
+        near = self.decode(np.array([[(self.median - self.mean) / self.scale]]))
+        return str((date_text(near, self.format) if self.format else as_text(near))[0])
+
+    def decode(self, values: Floats) -> pl.Series:
+        """Undo the standardisation, round to whole steps within the type's range; not-a-number becomes missing."""
+        low, high = limits(self.type)
+        offset = self._in_steps(values[:, 0] * self.scale + self.mean)
+        missing = np.isnan(offset)
+        held = np.clip(np.where(missing, 0.0, offset), float(low - self.origin), float(high - self.origin))
+        whole = np.clip(held.astype(np.int64) + self.origin, low, high)
+        out = pl.Series(self.name, whole, dtype=pl.Int64).set(pl.Series(missing), None)
+        return out.cast(self.type)
+
+    def _in_steps(self, offset: Floats) -> Floats:
+        """Round offsets so that the whole numbers are multiples of the step, as at fit."""
+        if self.step == 1:
+            return np.rint(offset)
+        shift = self.origin % self.step
+        return np.rint((offset + shift) / self.step) * self.step - shift
+
+
+def _told(offset: Floats, origin: int, series: pl.Series, step: int) -> Told:
+    """Tell what whole numbers are, from their differences to the origin: bits, counts, or multiples of the step."""
+    kind, _, unit, *_ = told_apart(offset + origin, counts=not series.dtype.is_temporal())
+    if kind == "bernoulli":
+        return kind, float(offset.min()), unit
+    return (kind, -float(origin), 1.0) if kind == "poisson" else ("rounded", -float(origin % step), float(step))
+
+
+def _step(series: pl.Series) -> int:
+    """Return what every time of a column is a multiple of, in its own unit; 1 for what is no time.
+
+    Examples
+    --------
+    >>> _step(pl.Series(["2024-01-31 12:30"]).str.to_datetime("%Y-%m-%d %H:%M", time_unit="us"))
+    60000000
+    """
+    if not isinstance(series.dtype, (pl.Datetime, pl.Duration)):
+        return 1
+    second = {"ms": 10**3, "us": 10**6, "ns": 10**9}[series.dtype.time_unit]
+    known = _physical(series).drop_nulls()
+    steps = [86_400 * second, 60 * second, second, second // 1000]
+    return next((step for step in steps if step > 1 and bool((known % step == 0).all())), 1)
+
+
+def _physical(series: pl.Series) -> pl.Series:
+    return series.to_physical().cast(pl.Int64)
+
+
+def in_file_form(series: pl.Series, column: Column, *, dates: bool = True, digits: bool = True) -> pl.Series:
+    """Give a column the form of its file: dates as they were written, numbers without the digits below float32.
+
+    Examples
+    --------
+    >>> made = pl.Series("x", [0.300000000192, 2.0])
+    >>> in_file_form(made, NumberColumn.fit(made)).to_list()
+    [0.3, 2.0]
+    """
+    if dates and isinstance(column, WholeColumn) and column.format is not None and series.dtype.is_temporal():
+        return date_text(series, column.format)
+    if digits and isinstance(column, NumberColumn) and series.dtype.is_float():
+        places = 7 - math.floor(math.log10(column.scale))
+        return series.round(places) if 0 <= places <= 15 else series
+    return series

@@ -1,0 +1,318 @@
+"""Text tables: separator, header, encoding and shape found from the file itself."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import re
+import shlex
+import sys
+from collections import Counter
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+
+from narrows.data.disk.memory import free_memory, require_plausible
+from narrows.data.tables.csv_header import has_header
+from narrows.data.tables.csv_numbers import plain_marks
+from narrows.data.tables.formatting import unguarded, unguarded_name
+from narrows.errors import InputError
+
+__all__ = ["TextTable", "read_text_table", "to_parquet"]
+
+SEPARATORS = (",", ";", "\t", "|")
+ACCEPTED = "a text table with a header line and one row per line"
+MAGIC = {
+    b"PK\x03\x04": "a zip or Excel file",
+    b"PAR1": "a Parquet file",
+    b"\x1f\x8b": "a gzip file",
+    b"\x93NUMPY": "an npy file",
+    b"%PDF": "a PDF file",
+    b"\x89PNG": "a PNG image",
+    b"\xff\xd8\xff": "a JPEG image",
+}
+_BYTE, _CELL = 2, 25  # bytes of memory that a byte and a cell of a text table take while it is read, at least
+Places = np.ndarray[tuple[int], np.dtype[np.intp]]
+_COLUMN = 16_000  # bytes of memory that a column takes, however few its cells
+_START = 1 << 18  # bytes that separator and shape are guessed from, or two lines where those are longer
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """A table of text cells, whether a comma stands before decimals (None without such marks), and what was found."""
+
+    frame: pl.DataFrame
+    decimal_comma: bool | None
+    notes: tuple[str, ...]
+
+
+def read_text_table(
+    path: Path, known: Collection[str] = (), names: Collection[str] = (), decimal_comma: bool | None = None
+) -> TextTable:
+    r"""Read a text table; every cell stays text, empty cells are null.
+
+    A first line that holds one of the ``known`` cells is a row, one that holds all ``names`` is the header; otherwise
+    the cells tell. Numbers that may have either mark before decimals have that of the fit, ``decimal_comma``.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     _ = (file := Path(folder, "a.csv")).write_text("x;y\n1,5;red\n2;blue\n")
+    ...     table = read_text_table(file)
+    >>> table.frame.columns, table.decimal_comma, table.frame["x"].to_list()
+    (['x', 'y'], True, ['1,5', '2'])
+    """
+    _refuse_large(path)
+    data, notes = _utf8(path.read_bytes(), path.name)
+    data = _one_character(data)
+    try:
+        with _any_length():
+            frame, separator, swallowed = _rows(data, path)
+    except (csv.Error, pl.exceptions.PolarsError) as error:
+        raise InputError(f"{path.name!r} cannot be read ({str(error).splitlines()[0]})", ACCEPTED) from error
+    frame, notes = unguarded(frame), [*notes, *swallowed]
+    if has_header(frame, known, names):
+        found = _names([cell or "" for cell in frame.row(0)], path.name)
+        frame = frame[1:].rename(dict(zip(frame.columns, found, strict=True)))
+    else:
+        notes.append(f"{path.name!r} has no header line: the columns are called c0 to c{frame.width - 1}")
+    if frame.is_empty():
+        raise InputError(f"{path.name!r} has a header and no rows", ACCEPTED, "add rows below the header")
+    frame, comma, said = plain_marks(frame, separator, decimal_comma)
+    return TextTable(frame, comma, (*notes, *said))
+
+
+def to_parquet(path: Path) -> str:
+    r"""Return the command, quoted for a shell, that writes a text table of any size as a Parquet file beside it.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     _ = (file := Path(folder, "$a.csv")).write_text("x;y\n1,5;red\n")
+    ...     command = to_parquet(file).replace(folder, ".")
+    >>> command.partition("decimal_comma=True, ")[2]
+    'infer_schema_length=100_000).sink_parquet(b)" \'./$a.csv\' \'./$a.parquet\''
+    """
+    sample = _sample(_start(path))
+    with _any_length():
+        separator = _separator(sample, ",") if sample else ","
+    own = "" if separator == "," else f"separator={separator!r}, "
+    own += "decimal_comma=True, " if separator == ";" and re.search(r"\d,\d", "".join(sample)) else ""
+    read = f"scan_csv(a, glob=False, {own}infer_schema_length=100_000).sink_parquet(b)"
+    names = shlex.join([str(path), str(path.with_suffix(".parquet"))])
+    return f'python -c "import polars, sys; a, b = sys.argv[1:]; polars.{read}" {names}'
+
+
+def _refuse_large(path: Path) -> None:
+    """Refuse a table that cannot be read in the memory that is free, judged by its size and its first cells."""
+    start, size, free = _start(path), path.stat().st_size, free_memory()
+    marks = start.count(b"\n") + max(start.count(mark.encode()) for mark in SEPARATORS)
+    need = int(size * (_BYTE + _CELL * marks / max(1, len(start))))
+    if need > free:
+        came = f"{path.name!r} takes about {need / 1e9:.1f} GB of memory to be read, and {free / 1e9:.1f} GB are free"
+        accepted = "a smaller table, or a Parquet file, which takes less, and which reduce and denoise read from disk"
+        raise InputError(came, accepted, to_parquet(path))
+
+
+def _start(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_START)
+
+
+@contextlib.contextmanager
+def _any_length() -> Iterator[None]:
+    """Let the csv module read cells of any length; its own bound, 131 072 characters, is put back."""
+    bound = csv.field_size_limit(sys.maxsize)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(bound)
+
+
+def _rows(data: bytes, path: Path) -> tuple[pl.DataFrame, str, list[str]]:
+    """Return every line that is not blank as a row of the columns c0, c1, ..., the separator, and what is odd."""
+    text, (data, separator) = data, _separated(data, "\t" if path.suffix.lower() in (".tsv", ".tab") else ",")
+    above = text.count(b"\n", 0, len(text) - len(data))
+    sample = _sample(data)
+    names = [f"c{i}" for i in range(len(next(csv.reader(sample, delimiter=separator))))]
+    require_plausible(path.name, _COLUMN * len(names), len(data), "fewer columns, or an .npy file")
+    quotes = _quotes(data)
+    blank = _blank(quotes, separator, len(names))
+    if blank is None:
+        return _rows_one_by_one(data, separator, names, path.name, above), separator, []
+    said = _swallowed(data, quotes, separator, len(names), path.name, above)
+    frame = pl.read_csv(data, separator=separator, has_header=False, new_columns=names, infer_schema=False)
+    if len(blank):
+        keep = np.ones(len(frame), bool)
+        keep[blank] = False
+        frame = frame.filter(pl.Series(keep))
+    return frame, separator, said
+
+
+def _utf8(data: bytes, name: str) -> tuple[bytes, list[str]]:
+    """UTF-8 bytes with plain line ends, whatever came; binary content is refused."""
+    if not data.strip():
+        raise InputError(f"{name!r} is empty ({len(data)} bytes)", ACCEPTED, "check the path")
+    for magic, what in MAGIC.items():
+        if data.startswith(magic):
+            raise InputError(f"{name!r} is {what}, not text", ACCEPTED, "give it its own ending, or export it as CSV")
+    notes = []
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        try:
+            data = data.decode("utf-16").encode()
+        except UnicodeDecodeError as error:
+            raise InputError(f"{name!r} is binary, not text", ACCEPTED, "export it as CSV") from error
+        notes.append(f"{name!r} is UTF-16: read as such")
+    data = data.removeprefix(b"\xef\xbb\xbf")
+    control = np.isin(np.frombuffer(data[: 1 << 20], np.uint8), [i for i in range(32) if i not in (9, 10, 12, 13, 27)])
+    if control.mean() > 0.001 or b"\x00" in data:
+        raise InputError(f"{name!r} is binary, not text", ACCEPTED, "export it as CSV")
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        text, encoding = _windows(data)
+        notes.append(f"{name!r} is not UTF-8 (byte {error.start}): read as {encoding}")
+        data = text.encode()
+    data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return data.rstrip(b"\n") + b"\n", notes
+
+
+def _windows(data: bytes) -> tuple[str, str]:
+    """Return text in the encoding of Windows, or where that has no such letters in latin-1, and which it is."""
+    try:
+        return data.decode("cp1252"), "cp1252 (Windows)"
+    except UnicodeDecodeError:
+        return data.decode("latin-1"), "latin-1"
+
+
+def _sample(data: bytes) -> list[str]:
+    """Return at most 200 lines from the start, whole ones, and two at least however long they are."""
+    first = data.find(b"\n") + 1 or len(data)
+    second = data.find(b"\n", first) + 1 or len(data)
+    stop = max(second, data.rfind(b"\n", 0, _START) + 1)
+    return data[:stop].decode("utf-8", errors="ignore").splitlines()[:200]
+
+
+def _separated(data: bytes, default: str) -> tuple[bytes, str]:
+    """Return the lines and their separator: what Excel's first line ``sep=;`` says, which is dropped, or a guess."""
+    data = data.lstrip(b"\n")
+    said = re.match(rb'"?sep=([,;|\t])"?\n', data, re.IGNORECASE)
+    if said is not None and len(data) > said.end():
+        return data[said.end() :].lstrip(b"\n"), said[1].decode()
+    return data, _separator(_sample(data), default)
+
+
+def _separator(sample: list[str], default: str) -> str:
+    """Find the separator that gives the most rows as many fields as the header has, more than one."""
+    best, best_score = default, (0.0, 0)
+    for separator in (default, *(s for s in SEPARATORS if s != default)):
+        counts = Counter(len(row) for row in csv.reader(sample, delimiter=separator) if row)
+        header = len(next(csv.reader(sample, delimiter=separator)))
+        score = (counts[header] / max(1, counts.total()), header)
+        if header > 1 and score > best_score:
+            best, best_score = separator, score
+    return best
+
+
+def _one_character(data: bytes) -> bytes:
+    """Put tabs for the separator ``::``, where every line of the sample has it as often."""
+    counts = {line.count("::") for line in _sample(data) if line}
+    return data.replace(b"::", b"\t") if len(counts) == 1 and counts != {0} and b"\t" not in data else data
+
+
+def _names(first: list[str], name: str) -> list[str]:
+    names = [unguarded_name(cell.strip()) for cell in first]
+    names = [cell or f"unnamed_{i}" for i, cell in enumerate(names)]
+    twice = [cell for cell, count in Counter(names).items() if count > 1]
+    if twice:
+        came = f"{name!r} has columns of the same name: {', '.join(map(repr, twice))}"
+        raise InputError(came, "one name per column", "rename the columns in the header")
+    return names
+
+
+class _Quotes(NamedTuple):
+    """The bytes of a table, which of them are outside of quotes, and where quotes open and close."""
+
+    chars: np.ndarray[tuple[int], np.dtype[np.uint8]]
+    outside: np.ndarray[tuple[int], np.dtype[np.bool_]]
+    opening: Places
+    closing: Places
+
+
+def _quotes(data: bytes) -> _Quotes:
+    """Find the quotes; one that is doubled, as a mark of the text, closes and opens again."""
+    chars = np.frombuffer(data, np.uint8)
+    quotes = chars == ord('"')
+    outside = np.bitwise_xor.accumulate(quotes) == 0
+    return _Quotes(chars, outside, np.flatnonzero(quotes & ~outside), np.flatnonzero(quotes & outside))
+
+
+def _blank(quotes: _Quotes, separator: str, width: int) -> Places | None:
+    """Line numbers (from 0) of blank lines to pass over; None where a row has another width, or a quote is a mark."""
+    chars, outside, opening, closing = quotes
+    edges = [10, ord('"'), ord(separator)]
+    before, after = chars[opening[opening > 0] - 1], chars[np.minimum(closing + 1, len(chars) - 1)]
+    marks = ~np.isin(before, edges).all() or ~np.isin(after, edges).all()  # as in 5" pipe
+    ends = np.flatnonzero((chars == 10) & outside)
+    separators = np.flatnonzero((chars == ord(separator)) & outside)
+    fields = np.diff(np.searchsorted(separators, ends), prepend=0) + 1
+    blank = np.diff(ends, prepend=-1) == 1
+    if ((fields != width) & ~blank).any() or not bool(outside[-1]) or marks:
+        return None
+    return np.flatnonzero(blank) if width > 1 else np.empty(0, np.intp)
+
+
+def _swallowed(data: bytes, quotes: _Quotes, separator: str, width: int, name: str, above: int) -> list[str]:
+    """Name the first quoted cell whose lines have the form of whole rows: a quote may not have been closed."""
+    if width < 2 or not ((quotes.chars == 10) & ~quotes.outside).any():
+        return []
+    mark = separator.encode()
+    for start, stop in zip(quotes.opening.tolist(), quotes.closing.tolist(), strict=True):
+        counts = [line.count(mark) for line in data[start:stop].split(b"\n")]
+        before = data.count(mark, data.rfind(b"\n", 0, start) + 1, start)  # in the row that the cell begins in
+        if len(counts) > 2 and counts == [width - 1 - before, *[width - 1] * (len(counts) - 2), before]:
+            at = above + data.count(b"\n", 0, start) + 1
+            came = f"{name!r}, line {at}: a quoted cell goes on over {len(counts)} lines that have the form of rows"
+            return [f"{came}; if they are rows, a quote was not closed"]
+    return []
+
+
+def _rows_one_by_one(data: bytes, separator: str, names: list[str], name: str, above: int) -> pl.DataFrame:
+    """Read rows in which quotes may be marks of inches, below so many lines; a row of another width is refused."""
+    lines: list[str] = []  # of the row that is being read
+
+    def noted() -> Iterator[str]:
+        for line in io.StringIO(data.decode()):
+            lines.append(line)
+            yield line
+
+    reader, rows = csv.reader(noted(), delimiter=separator), []
+    for row in reader:
+        if any("\n" in cell for cell in row):
+            _refuse_unclosed(lines, separator, name, above + reader.line_num - len(lines) + 1)
+        lines.clear()
+        if len(row) not in (0, len(names)):
+            raise InputError(
+                f"{name!r}, line {above + reader.line_num} has {len(row)} values and the header has {len(names)}",
+                "as many values in every line",
+                "correct the line, or put quotes around text with separators",
+            )
+        if row or len(names) == 1:
+            rows.append([cell or None for cell in row] or [None])
+    return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
+
+
+def _refuse_unclosed(lines: list[str], separator: str, name: str, line: int) -> None:
+    """Refuse a row over several lines in which a quote is not closed, or closed in the middle of a cell."""
+    try:
+        list(csv.reader(lines, delimiter=separator, strict=True))
+    except csv.Error as error:
+        hint = "close the quote, or double the quotes that belong to the text"
+        raise InputError(f"{name!r}, line {line}: a quote opens and is not closed", ACCEPTED, hint) from error

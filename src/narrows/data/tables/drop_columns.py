@@ -1,0 +1,54 @@
+"""Tables without some of their columns."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import replace
+
+from narrows.data.base import Source, row_numbers
+from narrows.data.tables.source import TableSource
+from narrows.errors import InputError, listed
+
+__all__ = ["without_column", "without_columns"]
+
+
+def without_columns(source: Source, names: str | None, *, fitted: bool = False) -> Source:
+    """Take columns out of a table and say so; ``names`` has commas between, and None gives the source as it is.
+
+    A name that is no column raises InputError; ``fitted``: after the fit it may be missing.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> from narrows.data import read
+    >>> kept = without_columns(read(pl.DataFrame({"a": [1, 2], "b": [1, 5], "c": [0, 3]})), "a, c")
+    >>> kept.frame.columns, kept.notes
+    (['b'], ("'a', 'c' left out: --drop",))
+    """
+    if names is None:
+        return source
+    if not isinstance(source, TableSource):
+        raise InputError(f"--drop {names} came for {source.name!r}, which is no table", "", "leave it out")
+    have = source.frame.columns
+    wanted = [names] if names in have else [name.strip() for name in names.split(",")]
+    for name in wanted:
+        if name not in have and not fitted:
+            near = difflib.get_close_matches(name, have, 1)
+            raise InputError(
+                f"{source.name!r} has no column {name!r}", listed(have), f"--drop {near[0]}" if near else ""
+            )
+        source = without_column(source, name) if name in source.frame.columns else source
+    said = () if fitted else (f"{', '.join(map(repr, wanted))} left out: --drop",)
+    return replace(source, notes=(*source.notes, *said))
+
+
+def without_column(source: TableSource, column: str) -> TableSource:
+    """Return the table without a column, also where that was taken for an identifier."""
+    others = tuple(name for name in source.id_columns if name != column)
+    notes = tuple(note for note in source.notes if column not in source.id_columns or f"{column!r}" not in note)
+    kept = replace(source, frame=source.frame.drop(column), id_columns=others, notes=notes)
+    if source.id_name == column:
+        kept = replace(kept, ids=row_numbers(len(source)), id_name="row")
+    if not kept.frame.drop(others).width:
+        raise InputError(f"{source.name!r} has no column besides {column!r}", "columns to learn from", "another column")
+    return kept

@@ -1,0 +1,116 @@
+"""Holes of a table filled by a model's reconstruction; every other cell stays as it came."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from narrows.data.tables.categorical import CategoryColumn, ConstantColumn
+from narrows.data.tables.columns import in_file_form
+from narrows.data.tables.formatting import writable, write_csv
+from narrows.data.tables.schema import TableSchema
+from narrows.data.tables.source import TableSource
+from narrows.files import whole, write_array
+
+__all__ = ["file_form", "filled", "holes", "impute", "write_imputed"]
+
+Floats = NDArray[np.float64]
+_ROUNDS, _STILL = 30, 1e-3  # the most passes, and the change of a standardised value at which they end
+
+
+def holes(schema: TableSchema, frame: pl.DataFrame) -> NDArray[np.bool_]:
+    """Return which encoded values stand for an empty cell, shape ``(n, d)``.
+
+    Examples
+    --------
+    >>> from narrows.data import read
+    >>> source = read(pl.DataFrame({"a": [1.0, None, 3.0], "b": ["x", "y", None]}))
+    >>> holes(source.fit_schema(), source.frame).astype(int).tolist()
+    [[0, 0, 0, 0], [1, 0, 0, 0], [0, 1, 1, 1]]
+    """
+    empty = [np.repeat(_empty(frame[c.name]).to_numpy()[:, None], len(c.features), axis=1) for c in schema.columns]
+    return np.concatenate(empty, axis=1)
+
+
+def impute(rows: Floats, missing: NDArray[np.bool_], reconstruct: Callable[[Floats], Any]) -> Floats:
+    """Return encoded rows whose missing values agree with their reconstruction: filled, reconstructed, filled again.
+
+    The known values are held fixed, so that they decide where on the model's surface a row lies; for a linear model
+    this is principal component analysis with missing values (Wiberg 1976; Ilin and Raiko 2010).
+
+    Examples
+    --------
+    >>> rows = np.array([[2.0, 0.0]])
+    >>> impute(rows, np.array([[False, True]]), lambda x: x.mean(1, keepdims=True).repeat(2, 1)).round(2).tolist()
+    [[2.0, 2.0]]
+    """
+    rows, some = rows.copy(), np.flatnonzero(missing.any(axis=1))
+    part, hole = rows[some], missing[some]
+    for _ in range(_ROUNDS if len(some) else 0):
+        made = np.where(hole, reconstruct(part), part)
+        moved, part = float(np.abs(made - part).max()), made
+        if moved < _STILL:
+            break
+    rows[some] = part
+    return rows
+
+
+def filled(schema: TableSchema, source: TableSource, reconstruct: Callable[[Floats], Any]) -> pl.DataFrame | None:
+    """Return the table with its empty cells filled, in the columns, units and types that it came in; None: no holes.
+
+    Columns that the model does not know (identifiers, free text, columns that are empty throughout) stay as they are.
+    """
+    frame = schema.conform(source.frame)
+    missing = holes(schema, frame)
+    lone = [c for c in schema.columns if isinstance(c, ConstantColumn) and c.value is not None]
+    if not missing.any() and not any(_empty(frame[c.name]).any() for c in lone):
+        return None
+    rows, start = schema.encode(source), 0
+    never = np.zeros(schema.shape[0], bool)  # the level "missing" of a category
+    for column in schema.columns:
+        stop = start + len(column.features)
+        if isinstance(column, CategoryColumn):
+            rows[missing[:, start], start:stop] = 0.0
+            never[stop - 1] = column.missing
+        start = stop
+    rows = impute(rows, missing & ~never, reconstruct)
+    rows[:, never] = -np.inf  # decoded, a category is then one of its levels
+    made = schema.decode(rows)
+    changed = []
+    for column in schema.columns:
+        series, name = frame[column.name], column.name
+        value = in_file_form(made[name], column, dates=False)
+        changed.append(_put(series, value) if _empty(series).any() else source.frame[name])
+    return source.frame.with_columns(changed)
+
+
+def write_imputed(schema: TableSchema, frame: pl.DataFrame, folder: Path) -> Path:
+    """Write ``imputed.csv`` with the columns of the table, or ``imputed.npy`` where the table was an array."""
+    if schema.array:
+        return write_array(frame.to_numpy(), folder / "imputed.npy")
+    with whole(folder / "imputed.csv") as draft:
+        write_csv(file_form(schema, frame), draft)
+    return folder / "imputed.csv"
+
+
+def file_form(schema: TableSchema, frame: pl.DataFrame) -> pl.DataFrame:
+    """Return a table as a text file holds it: dates as they were written, lists and structs as JSON."""
+    known = {column.name: column for column in schema.columns}
+    return writable(
+        pl.DataFrame([in_file_form(s, known[s.name], digits=False) if s.name in known else s for s in frame])
+    )
+
+
+def _put(series: pl.Series, value: pl.Series) -> pl.Series:
+    """Fill the empty cells of a series from another one."""
+    plain = series.fill_nan(None) if series.dtype.is_float() else series
+    return plain.fill_null(value.cast(series.dtype))
+
+
+def _empty(series: pl.Series) -> pl.Series:
+    return series.is_null() | series.is_nan().fill_null(False) if series.dtype.is_float() else series.is_null()

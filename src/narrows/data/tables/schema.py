@@ -1,0 +1,269 @@
+"""The schema of a table: which columns become which numbers, and the way back to a frame."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NotRequired, Self, TypedDict, cast
+
+import numpy as np
+import polars as pl
+import polars.selectors as cs
+from numpy.typing import ArrayLike, NDArray
+
+from narrows.base_measure import Measure
+from narrows.data.base import Schema
+from narrows.data.tables.categorical import CategoryColumn, ConstantColumn, shortened
+from narrows.data.tables.columns import Column, NumberColumn, WholeColumn, in_file_form
+from narrows.data.tables.conform import conform, require_finite
+from narrows.data.tables.formatting import with_ids, writable, write_csv
+from narrows.errors import ArtefactError, InputError
+from narrows.files import whole, write_array
+from narrows.typed_json import Distinct, typed
+
+if TYPE_CHECKING:
+    from narrows.data.base import Source
+    from narrows.data.tables.source import TableSource
+
+__all__ = ["COLUMNS", "TableSchema"]
+
+COLUMNS: dict[str, type[Column]] = {
+    found.kind: found for found in (NumberColumn, WholeColumn, CategoryColumn, ConstantColumn)
+}
+
+
+class TableCard(TypedDict):
+    """A schema of a table as JSON has it."""
+
+    kind: str
+    columns: list[dict[str, Any]]
+    left_out: list[str]
+    id_name: str
+    array: bool
+    notes: list[str]
+    decimal_comma: NotRequired[bool | None]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class TableSchema(Schema):
+    """Columns to float64 and back: medians, standardised numbers, one-hot categories, constants.
+
+    Parameters
+    ----------
+    columns : tuple of Column
+        The columns that come back at decode, in their original order.
+    left_out : tuple of str
+        Columns that neither go in nor come back: identifiers first, then free text.
+    id_name : str
+        The identifier column, ``"row"`` where there is none.
+    array : bool
+        The table was an array: ``write`` gives an ``.npy`` file.
+    decimal_comma : bool or None
+        Which mark stands before decimals in the text file of the fit, where its numbers show one.
+
+    Examples
+    --------
+    >>> from narrows.data import read
+    >>> source = read(pl.DataFrame({"size": [1.0, 3.0, 5.0], "colour": ["red", "blue", "red"]}))
+    >>> schema = source.fit_schema()
+    >>> schema.feature_names, schema.encode(source).round(2)[0].tolist()
+    (('size', 'colour=blue', 'colour=red'), [-1.22, 0.0, 1.0])
+    >>> schema.decode(schema.encode(source))["colour"].to_list()
+    ['red', 'blue', 'red']
+    """
+
+    kind: ClassVar[str] = "table"
+    columns: tuple[Column, ...]
+    left_out: tuple[str, ...] = ()
+    id_name: str = "row"
+    array: bool = False
+    decimal_comma: bool | None = None
+
+    @classmethod
+    def build(
+        cls,
+        columns: Sequence[Column],
+        left_out: Sequence[str] = (),
+        id_name: str = "row",
+        array: bool = False,
+        notes: Sequence[str] = (),
+        decimal_comma: bool | None = None,
+    ) -> Self:
+        """Put columns together; the shape and the feature names follow from them."""
+        features = tuple(name for column in columns for name in column.features)
+        return cls(
+            shape=(len(features),),
+            feature_names=features,
+            notes=tuple(notes),
+            columns=tuple(columns),
+            left_out=tuple(left_out),
+            id_name=id_name,
+            array=array,
+            decimal_comma=decimal_comma,
+        )
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """What kind of numbers the encoded columns hold, in their order; their widths add up to all of them."""
+        return tuple(measure for column in self.columns if (measure := column.measure()).width)
+
+    @property
+    def varying_shape(self) -> tuple[int, ...]:
+        """The shape of one encoded row without the columns that hold one value."""
+        return (self.shape[0] - sum(isinstance(c, ConstantColumn) and c.watched for c in self.columns),)
+
+    def watching(self) -> Self:
+        """Return the schema in which a column of one value says whether a row holds another one."""
+        watched = {c: replace(c, watched=True) for c in self.columns if isinstance(c, ConstantColumn)}
+        said = {column.said(): other.said() for column, other in watched.items()}
+        notes = [said.get(note, note) for note in self.notes]
+        columns = [watched[c] if isinstance(c, ConstantColumn) else c for c in self.columns]
+        return self.build(columns, self.left_out, self.id_name, self.array, notes, self.decimal_comma)
+
+    def known(self, source: Source) -> NDArray[np.bool_]:
+        """Say which encoded numbers were there, shape ``(n, d)``; a missing category is a level that is there."""
+        frame = self._frame(source)
+        out = np.ones((len(frame), self.shape[0]), bool)
+        start = 0
+        for column in self.columns:
+            if len(column.features) == 1 and column.filling() is not None:
+                series = frame[column.name]
+                series = series.fill_nan(None) if series.dtype.is_float() else series
+                out[:, start] = series.is_not_null().to_numpy()
+            start += len(column.features)
+        return out
+
+    def fillings(self, source: Source) -> dict[str, tuple[int, str]]:
+        """Count by column the missing cells that ``encode`` fills, with what stands in for them."""
+        frame = self._frame(source)
+        missing = frame.with_columns(cs.float().fill_nan(None)).null_count().row(0, named=True)
+        values = {column.name: column.filling() for column in self.columns if missing[column.name]}
+        return {name: (missing[name], value) for name, value in values.items() if value is not None}
+
+    def conform(self, frame: pl.DataFrame, decimal_comma: bool = False) -> pl.DataFrame:
+        """Give the columns of ``frame`` the types of the fit; missing columns and wrong cells raise InputError."""
+        have = set(frame.columns)
+        missing = [column.name for column in self.columns if column.name not in have]
+        if missing:
+            listed = ", ".join(map(repr, missing[:10])) + (", ..." if len(missing) > 10 else "")
+            raise InputError(
+                f"{len(missing)} of the {len(self.columns)} columns of the fit {_are(len(missing))} missing: {listed}",
+                f"the columns of the fit in any order; came: {', '.join(map(repr, frame.columns[:10]))}",
+                "add or rename the columns",
+            )
+        changed = [conform(frame[column.name], column, decimal_comma) for column in self.columns]
+        return frame.with_columns(changed)
+
+    def encode(self, source: Source) -> NDArray[np.float64]:
+        """Encode rows as float64, shape ``(n, d)``; missing columns, wrong or infinite cells raise InputError."""
+        frame = self._frame(source)
+        require_finite(frame.select(column.name for column in self.columns))
+        out = np.empty((len(frame), self.shape[0]))
+        start = 0
+        for column in self.columns:
+            stop = start + len(column.features)
+            out[:, start:stop] = column.encode(frame[column.name])
+            start = stop
+        return out
+
+    def warnings(self, source: Source) -> tuple[str, ...]:
+        """Count unseen categories and changed constants by column, and name the columns that are passed over."""
+        frame = self._frame(source)
+        said = []
+        for column in self.columns:
+            if isinstance(column, CategoryColumn) and len(odd := column.unseen(frame[column.name])):
+                levels = odd.unique().sort().to_list()[:3]
+                shown = ", ".join("missing" if each is None else shortened(each) for each in levels)
+                held = f"{column.name!r}: {rows_hold(len(odd))} values not seen in the rows learnt from ({shown})"
+                said.append(f"{held}: encoded as zeros")
+            if isinstance(column, ConstantColumn) and (changed := int(column.differs(frame[column.name]).sum())):
+                differ = "1 row differs" if changed == 1 else f"{changed} rows differ"
+                use = "which is an anomaly" if column.watched else "which is not used"
+                said.append(f"{column.name!r} was {column.words()} in every row learnt from; {differ}, {use}")
+        known = {column.name for column in self.columns} | set(self.left_out)
+        extra = [name for name in frame.columns if name not in known]
+        if extra:
+            shown = ", ".join(map(repr, extra[:10])) + (", ..." if len(extra) > 10 else "")
+            count = "1 column was" if len(extra) == 1 else f"{len(extra)} columns were"
+            said.append(f"{count} not there at fit and not used: {shown}")
+        return tuple(said)
+
+    def decode(self, values: ArrayLike) -> pl.DataFrame:
+        """Turn numbers, shape ``(n, d)``, into a frame with the columns, order and types of the fit."""
+        encoded = np.asarray(values, np.float64)
+        if encoded.ndim != 2 or encoded.shape[1] != self.shape[0]:
+            raise InputError(f"values of shape {encoded.shape}", f"shape (n, {self.shape[0]})")
+        out, start = [], 0
+        for column in self.columns:
+            stop = start + len(column.features)
+            out.append(column.decode(encoded[:, start:stop]))
+            start = stop
+        return pl.DataFrame(out)
+
+    def write(self, values: ArrayLike, folder: Path, stem: str, ids: NDArray[np.str_], id_name: str) -> list[Path]:
+        """Write ``stem.csv``, identifiers first; ``stem.npy`` where the table was an array."""
+        if self.array:
+            return [write_array(self.decode(values).to_numpy(), folder / f"{stem}.npy")]
+        path = folder / f"{stem}.csv"
+        with whole(path) as draft, draft.open("wb") as file:
+            write_csv(self.file_frame(self.decode(values), ids, id_name), file)
+        return [path]
+
+    def file_frame(self, frame: pl.DataFrame, ids: NDArray[np.str_], id_name: str) -> pl.DataFrame:
+        """Return decoded rows as they are written: identifiers first, dates and digits as in the file of the fit."""
+        return with_ids(writable(self.in_form(frame)), ids, id_name)
+
+    def written(self, values: ArrayLike) -> pl.DataFrame:
+        """Decode numbers, shape ``(n, d)``, to cells as their file had them: dates in their form, digits that count."""
+        return self.in_form(self.decode(values))
+
+    def in_form(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return decoded cells in the form of their file."""
+        return frame.with_columns(in_file_form(frame[column.name], column) for column in self.columns)
+
+    def to_json(self) -> dict[str, Any]:
+        """Describe the schema by JSON values only."""
+        return {
+            "kind": self.kind,
+            "columns": [column.to_json() for column in self.columns],
+            "left_out": list(self.left_out),
+            "id_name": self.id_name,
+            "array": self.array,
+            "notes": list(self.notes),
+            "decimal_comma": self.decimal_comma,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Rebuild the schema from ``to_json``."""
+        saved: TableCard = typed(dict(data), TableCard, "schema")
+        columns = []
+        for i, column in enumerate(saved["columns"]):
+            kind = typed(column.get("kind"), Literal[*COLUMNS], f"schema.columns[{i}].kind")
+            columns.append(COLUMNS[kind].from_json(column, f"schema.columns[{i}]"))
+        typed([column.name for column in columns], Annotated[list[str], Distinct()], "schema: the names of the columns")
+        odd = [column.name for column in columns if not column.type.is_numeric() and column.type != pl.Boolean]
+        if saved["array"] and odd:
+            raise ArtefactError(f"schema.array is True, and column {odd[0]!r} holds no numbers", "columns of numbers")
+        rest = saved["left_out"], saved["id_name"], saved["array"], saved["notes"], saved.get("decimal_comma")
+        return cls.build(columns, *rest)
+
+    def _frame(self, source: Source) -> pl.DataFrame:
+        self.require_kind(source, self.kind)
+        return self.conform(cast("TableSource", source).frame)
+
+
+def rows_hold(n: int) -> str:
+    """Say how many rows hold something.
+
+    Examples
+    --------
+    >>> rows_hold(1), rows_hold(2)
+    ('1 row holds', '2 rows hold')
+    """
+    return "1 row holds" if n == 1 else f"{n} rows hold"
+
+
+def _are(n: int) -> str:
+    return "is" if n == 1 else "are"

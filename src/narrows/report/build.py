@@ -1,0 +1,237 @@
+"""From a fitted task and what it measured to report.json, report.html and figures."""
+
+import math
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from narrows._version import __version__
+from narrows.parts import Part
+from narrows.report import figures
+from narrows.report.formatting import several
+from narrows.report.from_python import HALF, as_task, beside, halves, leak_caveats, picture_halves
+from narrows.report.html.map import write_explorer
+from narrows.report.html.page import write_report
+from narrows.report.verdict import first_line, of_training
+from narrows.tasks.base import Evaluation, Picture, Rows, Task
+from narrows.tasks.images import PicturesTask
+from narrows.workflows.base import Items
+
+__all__ = ["make_report", "model_facts", "params_of", "report", "versions"]
+
+DRAW: dict[str, Callable[..., Any]] = {
+    "bars": figures.bars,
+    "budgets": figures.lines,
+    "closeups": figures.closeups,
+    "columns": figures.reconstructed_columns,
+    "confusion": figures.confusion,
+    "contributions": figures.contribution_map,
+    "densities": figures.densities,
+    "elbow": figures.elbow,
+    "explained": figures.bars,
+    "filters": figures.filters,
+    "frequencies": figures.lines,
+    "heat": figures.picture_rows,
+    "interpolation": figures.interpolation,
+    "losses": figures.loss_curves,
+    "map": figures.code_map,
+    "map3d": figures.code_map_3d,
+    "marginals": figures.marginals,
+    "overlay": figures.overlay,
+    "popularity": figures.popularity_curves,
+    "psnr": figures.bars,
+    "ranking": figures.ranking_curves,
+    "reconstructions": figures.reconstructions,
+    "roc": figures.roc_curves,
+    "samples": figures.sample_grid,
+    "scores": figures.score_histogram,
+    "series": figures.series_scores,
+    "translations": figures.translations,
+    "traversal": figures.traversal,
+    "trials": figures.trials,
+    "tuning": figures.loss_curves,
+}
+
+_PAGE = " Beside this page lies map.html, which shows the item under the pointer."
+
+
+def make_report(
+    task: Task,
+    evaluation: Evaluation,
+    folder: Path,
+    *,
+    data: Mapping[str, Any],
+    seconds: Mapping[str, float],
+    rows: Rows | None,
+    items: Items | None = None,
+) -> dict[str, Any]:
+    """Draw the figures, write report.json and report.html to ``folder``, and return the report."""
+    family = task.estimator_
+    evaluation = of_training(evaluation) if str(data.get("split")).startswith("training") else evaluation
+    params, changed = params_of(family)
+    own, own_changed = params_of(task, leave=("estimator",))
+    report: dict[str, Any] = {
+        "task": task.name,
+        "verdict": first_line(evaluation, str(data.get("split", "held-out"))),
+        "metrics": {name: each._asdict() for name, each in evaluation.metrics.items()},
+        "baselines": evaluation.baselines,
+        "data": dict(data),
+        "family": type(family).__name__,
+        "params": {**params, **{k: v for k, v in own.items() if v is not None}},
+        "changed": sorted({*changed, *own_changed}),
+        "seconds": dict(seconds),
+        "versions": versions(),
+        "warnings": [*family.messages_, *evaluation.notes, *([] if rows is None else family.diagnose(rows.X))],
+        "model": model_facts(family),
+        "compression": {} if rows is None else compression(family, rows),
+        "tables": evaluation.tables,
+        "flags": evaluation.flags,
+    }
+    pictures = [*evaluation.pictures, *_training_pictures(family, rows, evaluation.piece)]
+    if items is not None:
+        write_explorer(items, folder / "map.html", f"Map of {data.get('name', 'the codes')}")
+        pictures = [each._replace(caption=each.caption + _PAGE) if each.kind == "map" else each for each in pictures]
+    drawn = [_draw(each, folder) for each in pictures]
+    report["figures"] = [{"title": t, "caption": c, "file": str(p.relative_to(folder))} for t, c, p in drawn]
+    write_report(report, drawn, folder)
+    return report
+
+
+def report(fitted: Any, X: Any, folder: "str | Path", y: Any = None, train: Any = None) -> dict[str, Any]:
+    """Write a report on how a fitted task does on rows ``X``, and return it; a fitted family counts as a reducer.
+
+    ``X`` are rows that the fit has not seen, of the same kind; ``y`` are their labels. ``train`` are the rows of the
+    fit, or a pair of them and their labels: competitors learn from them, and all of ``X`` is measured on. Without them
+    competitors learn from the first half of ``X`` (shuffled where sorted by ``y``), which may be fewer rows than the
+    autoencoder had, and the second half is measured on; a note says so. Tasks on pictures take them as ``fit_pictures``
+    does, with ``y`` what belongs to each: masks, or pictures.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import narrows as nw
+    >>> from sklearn.datasets import load_digits
+    >>> X = load_digits().data / 16
+    >>> fitted = nw.Reducer(latent_dim=8, epochs=2, random_state=0).fit(X[:900])
+    >>> report(fitted, X[900:], tempfile.mkdtemp(), train=X[:900])["data"]["used"]
+    900
+    """
+    task = as_task(fitted)
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    if isinstance(task, PicturesTask) and task.on_pictures:
+        first, second = picture_halves(task, X, y)
+        data = _facts("picture", len(first.x), len(second.x)) | {"unit": "picture"}
+        evaluation = task.evaluate_pictures(first, second)
+        return make_report(task, evaluation, Path(folder), data=data, seconds={}, rows=None)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "X does not have valid feature names")  # they were looked at already
+        rows = halves(task, X, y) if train is None else beside(task, train, X, y)
+        return _measured(task, rows, Path(folder), [HALF] if train is None else [])
+
+
+def _measured(task: Task, rows: tuple[Rows, Rows], folder: Path, notes: list[str]) -> dict[str, Any]:
+    data = _facts("row", rows[0].X.shape[0], rows[1].X.shape[0]) | {"notes": notes}
+    evaluation = task.evaluate(*rows)
+    evaluation.caveats = leak_caveats(task, rows[1])
+    return make_report(task, evaluation, folder, data=data, seconds={}, rows=task.as_read(rows[1]))
+
+
+def _facts(unit: str, used: int, held_out: int) -> dict[str, Any]:
+    """Return what the page says of data that were given from Python."""
+    name = f"{unit}s given to nw.report"
+    return {"name": name, "rows": used + held_out, "used": used, "held_out": held_out}
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that the numbers depend on."""
+    import platform
+
+    import sklearn
+    import torch
+
+    return {
+        "narrows": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "scikit-learn": sklearn.__version__,
+        "numpy": np.__version__,
+    }
+
+
+def _draw(picture: Picture, folder: Path) -> tuple[str, str, Path]:
+    path = figures.save(DRAW[picture.kind](**picture.data), folder / "figures" / f"{picture.kind}.png")
+    return picture.title, picture.caption, path
+
+
+def _training_pictures(family: Any, rows: Rows | None, unit: str) -> list[Picture]:
+    """Return loss curves, and the filters of a first layer that sees whole rows."""
+    shown = []
+    if family.history_:
+        best = family.best_epoch_
+        kept = f"those of epoch {best}" if best else "those of the start, before any training: no epoch was better"
+        stopped = family.stopped_.replace("held-out rows", f"held-out {several(unit)}")
+        caption = f"Nats per {unit}, and the error per value; {stopped}. The weights are {kept}."
+        data = {"history": family.history_, "kept": best, "unit": unit}
+        shown.append(Picture("losses", "Loss terms per epoch", caption, data))
+    weights = family.model_.state_dict()
+    first = next(
+        (value for name, value in weights.items() if name.startswith("encoder") and value.ndim in (2, 4)), None
+    )
+    if first is None or rows is None:
+        return shown
+    shape, image = family.shapes_[0], None
+    values = first.numpy()
+    values = values[:, : int(np.prod(shape))] if values.ndim == 2 else values  # without the condition's weights
+    if values.ndim == 4 and values.shape[1] in (1, 3):
+        image = values.shape[1:]
+    elif len(shape) == 3 and values.ndim == 2 and shape[0] in (1, 3) and values.shape[1] == int(np.prod(shape)):
+        image, values = shape, values.reshape(-1, *shape)
+    elif values.ndim != 2 or len(shape) == 3:
+        return shown
+    data = {"weights": values, "image_shape": image, "names": rows.feature_names or None}
+    shown.append(Picture("filters", "Filters of the first layer", "What its units look for.", data))
+    return shown
+
+
+def params_of(obj: Any, leave: tuple[str, ...] = ()) -> tuple[dict[str, Any], list[str]]:
+    """Return the parameters of a family or task, and which of them differ from their defaults."""
+    values = {
+        f.name: getattr(obj, f.name)
+        for f in fields(obj)
+        if f.name not in ("checkpoint", "tensorboard", "verbose", *leave)
+    }
+    changed = [
+        f.name for f in fields(obj) if f.name in values and values[f.name] != f.default and values[f.name] is not None
+    ]
+    return {name: _shown(value) for name, value in values.items()}, changed
+
+
+def _shown(value: Any) -> Any:
+    return value.short if isinstance(value, Part) else str(value) if isinstance(value, tuple) else value
+
+
+def model_facts(family: Any) -> dict[str, Any]:
+    """Return what the model of a fitted family is, in a few words and numbers."""
+    count = sum(value.numel() for value in family.model_.parameters())
+    return {
+        "parameters": count,
+        "network": str(family.chosen_network(family.shapes_[0])),
+        "likelihood": family.likelihood_.short,
+        "epochs": family.n_epochs_,
+        "best epoch": family.best_epoch_ or ("0, the start" if family.history_ else "none: a closed form"),
+        "stopped": family.stopped_,
+    }
+
+
+def compression(family: Any, rows: Rows) -> dict[str, int]:
+    """Return numbers and bytes per row before and after, where the code is shorter."""
+    code, before = family.model_.bottleneck, int(np.prod(family.shapes_[0]))
+    after = code.length(family._n_features_out // code.n_out)
+    if after.numbers >= before:
+        return {}
+    sizes = {"bytes_before": before * rows.X.dtype.itemsize, "bytes_after": math.ceil(after.bits / 8)}
+    return {"numbers_before": before, "numbers_after": after.numbers, **sizes}

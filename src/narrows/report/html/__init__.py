@@ -1,0 +1,1 @@
+"""The page of a report, and the map of its codes."""

@@ -1,0 +1,112 @@
+"""The map of the codes as a page of its own: every dot shows its item under the pointer, without any network."""
+
+import base64
+import io
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from narrows.files import write_text
+from narrows.report.figures.latent_maps import project
+from narrows.report.figures.style import CLASSES, GREY, MODEL, Array
+from narrows.report.html.map_page import PAGE
+
+if TYPE_CHECKING:
+    from narrows.workflows.base import Items
+
+__all__ = ["write_explorer"]
+
+_PIXELS = 16_000_000  # of the sheet of all thumbnails: more than that some browsers refuse
+_SIDE = 64  # of a thumbnail at most
+_STEPS = 65_535  # places along an axis
+
+
+def write_explorer(items: "Items", path: Path, title: str) -> Path:
+    """Write ``map.html``: the codes in a plane, coloured by label, with the item under the pointer.
+
+    Two columns of codes are drawn as they are, more as their first two principal components. The page is one file: it
+    holds the points, the items and the thumbnails.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from narrows.workflows.base import Items
+    >>> items = Items(np.eye(3), np.array(["a", "b", "c"]), "name")
+    >>> page = write_explorer(items, Path(tempfile.mkdtemp()) / "map.html", "three items")
+    >>> "three items" in page.read_text(encoding="utf-8")
+    True
+    """
+    codes = np.nan_to_num(np.asarray(items.codes, np.float64).reshape(len(items.codes), -1))
+    points, axes = project(codes, 2)
+    places, ends = zip(*(_places(points[:, axis]) for axis in (0, 1)), strict=True)
+    groups, names = _groups(items.labels, items.class_names)
+    facts = {
+        "title": title,
+        "axes": axes,
+        "ends": ends,
+        "x": places[0],
+        "y": places[1],
+        "ids": [str(each) for each in items.ids],
+        "idName": items.id_name,
+        "group": groups,
+        "names": names,
+        "colours": [CLASSES[i] if i < len(CLASSES) else GREY for i in range(len(names))] or [MODEL],
+        "columns": list(items.cells),
+        "cells": list(items.cells.values()),
+        "sheet": None if items.pictures is None else _sheet(items.pictures),
+        "left": items.total - len(codes),
+    }
+    text = json.dumps(facts, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    write_text(path, PAGE.replace("__FACTS__", text))
+    return path
+
+
+def _places(values: Array) -> tuple[list[int], list[float]]:
+    """Return values as whole steps between their ends, and the ends."""
+    low, high = float(values.min()), float(values.max())
+    places = np.rint((values - low) / ((high - low) or 1.0) * _STEPS).astype(int)
+    return places.tolist(), [low, high]
+
+
+def _groups(labels: Array | None, class_names: Sequence[str] | None) -> tuple[list[int], list[str]]:
+    """Return the group of every item and the names of the groups: the most frequent twelve, in order, come first."""
+    if labels is None:
+        return [], []
+    values, index = np.unique(np.asarray(labels), return_inverse=True)
+    order = np.argsort(-np.bincount(index), kind="stable")
+    order = np.concatenate([np.sort(order[: len(CLASSES)]), order[len(CLASSES) :]])
+    rank = np.empty(len(order), int)
+    rank[order] = np.arange(len(order))
+    known = dict(enumerate(class_names or ()))
+    names = [str(known.get(value, value)) for value in values.tolist()]
+    return rank[index].tolist(), [names[i] for i in order]
+
+
+def _sheet(pictures: Array) -> dict[str, Any]:
+    """Return all thumbnails on one sheet, as a data URI, with the size of one and how many stand in a row."""
+    import torch
+    from PIL import Image
+    from torch.nn.functional import interpolate
+
+    n, channels, height, width = pictures.shape
+    most = min(_SIDE, int(math.sqrt(_PIXELS / n)))
+    shrink = max(1.0, max(height, width) / max(1, most))
+    if shrink > 1:
+        size = (max(1, round(height / shrink)), max(1, round(width / shrink)))
+        small = interpolate(torch.from_numpy(pictures).float(), size=size, mode="area")
+        pictures, (height, width) = small.round().byte().numpy(), size
+    across = math.ceil(math.sqrt(n * height / width))
+    down = math.ceil(n / across)
+    tiles = np.zeros((down * across, height, width, channels), np.uint8)
+    tiles[:n] = pictures.transpose(0, 2, 3, 1)
+    sheet = tiles.reshape(down, across, height, width, channels).swapaxes(1, 2)
+    sheet = sheet.reshape(down * height, across * width, channels)
+    file = io.BytesIO()
+    kind = "png" if n * height * width < 1_000_000 else "jpeg"
+    Image.fromarray(sheet[..., 0] if channels == 1 else sheet).save(file, kind, quality=85)
+    data = f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode()}"
+    return {"url": data, "width": width, "height": height, "across": across}

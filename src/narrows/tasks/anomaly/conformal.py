@@ -1,0 +1,122 @@
+"""Thresholds with a known rate of false alarms, from the scores of ordinary rows that were put aside.
+
+Plain numbers only: a threshold can be changed without a library of arrays.
+"""
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from math import ceil, floor, inf, log10
+from typing import Any
+
+__all__ = ["finest", "rounded_up", "rule", "tally", "threshold", "told"]
+
+
+def threshold(calibration: Sequence[float], fpr: float) -> float:
+    """Return the score above which, and only above which, the p-value is at most ``fpr``; inf if there is none.
+
+    ``calibration`` are sorted scores, higher for stranger rows. The p-value of a score is the share of ordinary rows,
+    its own among them, whose score is at least as high; for a row that is exchangeable with theirs the chance of a
+    p-value of at most p is at most p (Vovk, Gammerman and Shafer 2005, proposition 2.8).
+
+    Examples
+    --------
+    >>> threshold([1.0, 2.0, 3.0], 0.5), threshold([1.0, 2.0, 3.0], 0.25), threshold([1.0, 2.0, 3.0], 0.1)
+    (2.0, 3.0, inf)
+    """
+    above = beyond(len(calibration), fpr)
+    return calibration[len(calibration) - 1 - above] if above >= 0 else inf
+
+
+def beyond(n: int, fpr: float) -> int:
+    """Return how many of n ordinary rows may be as strange as a row that is flagged; -1 where none is flagged.
+
+    Examples
+    --------
+    >>> beyond(99, 0.05), beyond(99, 0.001)
+    (4, -1)
+    """
+    return min(floor(fpr * (n + 1) * (1 + 1e-12)) - 1, n - 1)
+
+
+def finest(calibration: Sequence[float]) -> float:
+    """Return the smallest p-value that so many scores allow.
+
+    Examples
+    --------
+    >>> finest([0.0] * 99)
+    0.01
+    """
+    return 1 / (len(calibration) + 1)
+
+
+def rule(n: int, fpr: float, unit: str = "row", apart: int = 0) -> str:
+    """Say what is flagged at a rate, by the scores of n ordinary rows, and the rate if those left ``apart`` are too.
+
+    Examples
+    --------
+    >>> rule(99, 0.05)
+    'Flagged are rows with p-values of at most 0.05, by 99 rows put aside.'
+    >>> rule(194, 0.01, apart=5).rpartition("; ")[2]
+    'if ordinary rows are like that, the rate of false alarms is about 0.03.'
+    """
+    many = f"{n} {unit}{'s' * (n != 1)}"
+    if beyond(n, fpr) >= 0:
+        said = f"Flagged are {unit}s with p-values of at most {fpr:.3g}, by {many} put aside."
+        if not apart:
+            return said
+        likely = (beyond(n, fpr) + 1 + apart) / (n + apart + 1)
+        return (
+            f"{said} {apart} more lie{'s' * (apart == 1)} apart from all others and {'was' if apart == 1 else 'were'} "
+            f"left out as anomalous; if ordinary rows are like that, the rate of false alarms is about {likely:.2g}."
+        )
+    fine = rounded_up(1 / (n + 1))
+    return (
+        f"Nothing can be flagged: {many} {'was' if n == 1 else 'were'} put aside, and the finest rate of false alarms "
+        f"that they allow is {fine}, not {fpr:g}. More {unit}s, or fpr={fine}."
+    )
+
+
+def rounded_up(rate: float) -> str:
+    """Return a rate with two digits, no smaller than it is.
+
+    Examples
+    --------
+    >>> rounded_up(1 / 65), rounded_up(0.01), rounded_up(1 / 14)
+    ('0.016', '0.01', '0.072')
+    """
+    step = 10.0 ** (floor(log10(rate)) - 1)
+    return f"{ceil(rate / step - 1e-9) * step:.2g}"
+
+
+_KINDS = ("ordinary", "anomalous")
+
+
+def tally(labels: Iterable[int], scores: Iterable[float], calibration: Sequence[float]) -> dict[str, Any]:
+    """Return how many rows, by label 0 and 1, have how many of the sorted ``calibration`` at or above their score.
+
+    Examples
+    --------
+    >>> tally([0, 0, 1], [0.5, 0.7, 9.0], [1.0, 2.0])
+    {'put_aside': 2, 'ordinary': [[2, 2]], 'anomalous': [[0, 1]]}
+    """
+    counts: tuple[Counter[int], Counter[int]] = Counter(), Counter()
+    for label, score in zip(labels, scores, strict=True):
+        counts[int(label)][len(calibration) - bisect_left(calibration, score)] += 1
+    found = {name: [list(pair) for pair in sorted(each.items())] for name, each in zip(_KINDS, counts, strict=True)}
+    return {"put_aside": len(calibration), **found}
+
+
+def told(counts: Mapping[str, Any], fpr: float) -> dict[str, float]:
+    """Return F1 of the flag at a rate, and the share of ordinary rows flagged, from what ``tally`` gave.
+
+    Examples
+    --------
+    >>> told(tally([0, 0, 1, 1], [0.5, 2.5, 9.0, 1.5], [1.0, 2.0]), 0.34)
+    {'f1': 0.5, 'false alarms': 0.5}
+    """
+    most = beyond(counts["put_aside"], fpr)
+    alarms, found = (sum(count for above, count in counts[name] if above <= most) for name in _KINDS)
+    ordinary, anomalous = (sum(count for _, count in counts[name]) for name in _KINDS)
+    flagged = alarms + found + anomalous
+    return {"f1": 2 * found / flagged if flagged else 0.0, "false alarms": alarms / ordinary if ordinary else 0.0}

@@ -1,0 +1,205 @@
+"""Anomalies in pictures: a detector of patches, its heat maps, and how well they find what is wrong."""
+
+from collections.abc import Callable, Sequence
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+
+from narrows.baselines import PCABaseline
+from narrows.data.images.tiles import pad, ramp, starts
+from narrows.data.scale import Scale, top, unit
+from narrows.metrics import auroc, compare_aurocs
+from narrows.tasks.anomaly.outliers import teaching
+from narrows.tasks.base import Evaluation, Metric, Picture
+from narrows.tasks.images import resized, shown
+
+__all__ = ["PatchResidual", "drawn_patches", "heat", "image_score", "judge_maps", "parts_of", "planted"]
+
+Array = NDArray[Any]
+Strange = Callable[[Array], Array]  # patches (n, C, p, p) to what is strange of every pixel, (n, p, p)
+_SAMPLED = 2_000_000  # pixels that an AUROC of pixels is measured on
+_DRAWN = 6
+_OFF = 0.15  # of the peak that a planted piece is brighter or darker
+
+
+def drawn_patches(pictures: Sequence[Array], side: int, most: int, seed: int) -> Array:
+    """Return square patches of pictures (C, H, W) at random places, (n, C, side, side), in their own type.
+
+    Examples
+    --------
+    >>> drawn_patches([np.zeros((1, 9, 8), np.uint8)], 4, 10, 0).shape
+    (10, 1, 4, 4)
+    """
+    rng = np.random.default_rng(seed)
+    whole = [_whole(picture, side) for picture in pictures]
+    room = np.array([[height - side, width - side] for _, height, width in (each.shape for each in whole)])
+    share = (room + 1).prod(axis=1)
+    chosen = np.sort(rng.choice(len(whole), most, p=share / share.sum()))
+    corners = rng.integers(0, room[chosen] + 1)
+    return np.stack([whole[i][:, y : y + side, x : x + side] for i, (y, x) in zip(chosen, corners, strict=True)])
+
+
+def heat(strange: Strange, picture: Array, side: int) -> Array:
+    """Return how strange every pixel of a picture (C, H, W) of any size is, (H, W).
+
+    Overlapping patches are judged one by one; where they overlap, what they say is averaged with smooth weights, and
+    the map is smoothed by a Gaussian of a quarter of a patch.
+
+    Examples
+    --------
+    >>> heat(lambda patches: patches.mean(axis=1), np.ones((3, 21, 30)), 8).shape
+    (21, 30)
+    """
+    height, width = picture.shape[1:]
+    whole = _whole(picture, side)
+    corners = list(product(*(starts(length, side, 1, side // 2) for length in whole.shape[1:])))
+    rise = ramp(side, side // 2)
+    window = np.outer(*[np.minimum(rise, rise[::-1])] * 2)
+    total, weight = np.zeros(whole.shape[1:]), np.zeros(whole.shape[1:])
+    for i in range(0, len(corners), 1024):
+        some = corners[i : i + 1024]
+        found = strange(np.stack([whole[:, y : y + side, x : x + side] for y, x in some]))
+        for (y, x), each in zip(some, found, strict=True):
+            total[y : y + side, x : x + side] += window * each
+            weight[y : y + side, x : x + side] += window
+    smooth: Array = gaussian_filter((total / weight)[:height, :width], side / 4)
+    return smooth
+
+
+def image_score(heat_map: Array) -> float:
+    """Return how strange a picture is: the square root of its strangest pixel's share of the squared distance."""
+    return float(np.sqrt(max(float(heat_map.max()), 0.0)))
+
+
+def parts_of(detector: Any) -> Strange:
+    """Return what a fitted detector of patches finds strange: each pixel's part of the squared distance."""
+
+    def strange(patches: Array) -> Array:
+        parts: Array = detector.examine(patches, fresh=True)[1].contributions.sum(axis=1)
+        return parts
+
+    return strange
+
+
+class PatchResidual:
+    """The competitor: what the principal components of patches miss.
+
+    Examples
+    --------
+    >>> patches = np.random.default_rng(0).random((50, 1, 4, 4))
+    >>> bool(PatchResidual(16).fit(patches)(patches[:2]).max() < 1e-9)
+    True
+    """
+
+    name = "PCA of patches"
+
+    def __init__(self, k: int):
+        self.pca = PCABaseline(k)
+
+    def fit(self, patches: Array, *, clean: bool = True) -> "PatchResidual":
+        """Learn the components; if not ``clean``, again without the patches that they miss by far."""
+        rows = unit(patches).reshape(len(patches), -1)
+        self.pca.fit(rows)
+        if not clean:
+            self.pca.fit(rows[teaching(np.sqrt(self(patches).sum((1, 2))))])
+        return self
+
+    def __call__(self, patches: Array) -> Array:
+        """Return the squared residual of every pixel, (n, p, p)."""
+        rows = unit(patches).reshape(len(patches), -1)
+        residual: Array = np.square(rows - self.pca.reconstruct(rows)).reshape(patches.shape).sum(axis=1)
+        return residual
+
+
+def planted(picture: Array, other: Array, scale: Scale, seed: int) -> tuple[Array, Array]:
+    """Return a picture with a rectangle of another one pasted in, brighter or darker, and the mask of it.
+
+    Brighter or darker by 15 % of the peak of the ``scale`` of the pictures, whose ends the values keep to.
+
+    After Li et al. (2021), "CutPaste": an anomaly for where there are no real ones.
+
+    Examples
+    --------
+    >>> black, grey = np.zeros((1, 20, 20), np.uint8), np.full((1, 20, 20), 99, np.uint8)
+    >>> made, mask = planted(black, grey, Scale.of([black, grey]), 0)
+    >>> bool(((made[0] > 0) == mask).all()), bool(0 < mask.mean() < 0.2)
+    (True, True)
+    """
+    rng = np.random.default_rng(seed)
+    lengths = [min(pair) for pair in zip(picture.shape[1:], other.shape[1:], strict=True)]
+    sides = [min(length, max(2, int(rng.uniform(0.1, 0.3) * length))) for length in lengths]
+    (y, x), (v, u) = (
+        [int(rng.integers(0, length - side + 1)) for length, side in zip(each.shape[1:], sides, strict=True)]
+        for each in (picture, other)
+    )
+    full = top(picture)
+    piece = unit(other[:, v : v + sides[0], u : u + sides[1]]) + rng.choice([-_OFF, _OFF]) * scale.peak
+    made, mask = picture.copy(), np.zeros(picture.shape[1:], bool)
+    piece = np.clip(piece, *scale.ends) * full
+    made[:, y : y + sides[0], x : x + sides[1]] = np.rint(piece) if full > 1 else piece
+    mask[y : y + sides[0], x : x + sides[1]] = True
+    return made, mask
+
+
+def judge_maps(
+    pictures: list[Array], labels: Array, masks: list[Array | None], ours: list[Array], theirs: list[Array], name: str
+) -> Evaluation:
+    """Return how well heat maps tell pictures labelled 1 from those labelled 0, and pixels in masks from others.
+
+    ``theirs`` are the maps of the competitor of this ``name``; a mask is None where it is not known.
+    """
+    labels_of = {
+        "image_auroc": "area under the ROC curve of pictures",
+        "pixel_auroc": "area under the ROC curve of pixels",
+    }
+    found = {key: Metric(value, labels_of[key], "", "higher") for key, value in _aurocs(labels, masks, ours).items()}
+    rival = {name: _aurocs(labels, masks, theirs)}
+    comparison = compare_aurocs(labels, *([image_score(each) for each in maps] for maps in (ours, theirs)))
+    drawn = [_drawing(pictures, labels, masks, ours)]
+    return Evaluation(
+        found, rival, "image_auroc", name, len(pictures), comparison, drawn, unit="picture", piece="patch"
+    )
+
+
+def _aurocs(labels: Array, masks: list[Array | None], maps: list[Array]) -> dict[str, float]:
+    """Return the areas under the ROC curves of pictures, and of pixels where there are masks."""
+    found = {"image_auroc": auroc(labels, [image_score(each) for each in maps])}
+    known = [(mask, each) for mask, each in zip(masks, maps, strict=True) if mask is not None]
+    truth = np.concatenate([mask.ravel() for mask, _ in known]) if known else np.zeros(0, bool)
+    if truth.any() and not truth.all():
+        seen = np.concatenate([each.ravel() for _, each in known])
+        some = np.random.default_rng(0).permutation(len(truth))[:_SAMPLED]
+        found["pixel_auroc"] = auroc(truth[some], seen[some])
+    return found
+
+
+def _drawing(pictures: list[Array], labels: Array, masks: list[Array | None], maps: list[Array]) -> Picture:
+    """Return some anomalous pictures and an ordinary one with their maps and masks."""
+    strange = np.flatnonzero(labels == 1)
+    some = strange[np.unique(np.linspace(0, len(strange) - 1, _DRAWN - 1).astype(int))].tolist()
+    some += np.flatnonzero(labels == 0)[:1].tolist()
+    size = pictures[some[0]].shape[1:]
+    most = max(float(maps[i].max()) for i in some) or 1.0
+    rows = {
+        "picture": np.stack([resized(_colour(pictures[i]), size) for i in some]),
+        "heat map": np.stack([resized(_colour(maps[i][None] / most), size) for i in some]),
+    }
+    if any(masks[i] is not None and labels[i] for i in some):
+        empty = [np.zeros(pictures[i].shape[1:]) if masks[i] is None else masks[i] for i in some]
+        rows["true mask"] = np.stack([resized(_colour(np.asarray(each, np.float32)[None]), size) for each in empty])
+    caption = "Pictures with something wrong, the last one without; all maps on one scale, white the strangest."
+    return Picture("heat", "Heat maps", caption, {"title": "Where the pictures are strange", "rows": rows})
+
+
+def _colour(picture: Array) -> Array:
+    """Return a picture in three colours to draw, floats in [0, 1]."""
+    seen = shown(picture)
+    return np.repeat(seen, 3, axis=0) if len(seen) == 1 else seen
+
+
+def _whole(picture: Array, side: int) -> Array:
+    """Return a picture that is no smaller than a patch."""
+    return pad(picture, max(side, picture.shape[1]), max(side, picture.shape[2]))

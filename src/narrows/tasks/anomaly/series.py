@@ -1,0 +1,246 @@
+"""What scores of a series are worth: beside simple competitors, on labelled intervals or on planted ones."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from narrows import metrics
+from narrows.data.series import drawn_starts, step_means, window_starts, windows_at
+from narrows.tasks.anomaly import conformal
+from narrows.tasks.anomaly.baselines import PCAResidual, rolling_z
+from narrows.tasks.anomaly.evaluate import flags_of
+from narrows.tasks.anomaly.outliers import teaching, trusted
+from narrows.tasks.base import Evaluation, Metric, Picture
+
+__all__ = ["Part", "evaluation", "plant", "stretches"]
+
+Rival = Callable[[np.ndarray], np.ndarray]
+
+_OURS = "the autoencoder"
+_ROWS = 5000  # windows that principal components are fitted on
+
+
+@dataclass(frozen=True)
+class Part:
+    """A series (m, c) in three parts: 0 is learnt from, 1 sets the threshold, 2 is measured on."""
+
+    values: np.ndarray
+    pieces: np.ndarray
+    part: np.ndarray
+    window: int
+    groups: np.ndarray  # where the columns of each channel begin
+
+
+def evaluation(
+    task: Any,
+    series: Part,
+    score: Callable[[np.ndarray], np.ndarray],
+    labels: np.ndarray | None,
+    names: Sequence[str],
+    times: np.ndarray,
+) -> Evaluation:
+    """Return how well anomalous steps of the last part are told, beside a rolling z-score and PCA of windows.
+
+    All learn from the same steps, and their thresholds come from the same steps, each without what it finds far outside
+    as the detector does; ``score`` gives (m, channels).
+    """
+    real = score(series.values)
+    labelled = labels is not None and 0 < labels[series.part == 2].sum() < (series.part == 2).sum()
+    kind = "anomalous steps" if labelled else "planted anomalies"
+    rivals = _rivals(series, labels, task.seed_, clean=task.clean)
+    scores, marks = _scores(real, rivals, series.values), np.asarray(labels)
+    if not labelled:
+        scores, marks = _with_planted(scores, series, score, rivals)
+    known = np.isfinite(scores[_OURS])
+    held, aside = known & (series.part == 2), known & (series.part == 1) & (marks == 0)
+    truth = marks[held]
+    own = {name: _calibration(scores[name][aside], clean=task.clean) for name in rivals}
+    own[_OURS] = task.calibration_
+    limits = {name: conformal.threshold(each, task.fpr_) for name, each in own.items()} | {_OURS: float(-task.offset_)}
+    numbers = {name: _numbers(truth, each[held], limits[name]) for name, each in scores.items()}
+    ours = numbers.pop(_OURS)
+    rival = max(numbers, key=lambda name: numbers[name]["auroc"])
+    flags = scores[_OURS][held] > -task.offset_
+    metric = {
+        "auroc": Metric(ours["auroc"], f"area under the ROC curve, {kind}", "", "higher"),
+        "average precision": Metric(ours["average precision"], f"average precision, {kind}", "", "higher"),
+        "f1": Metric(ours["f1"], f"F1 of the flag, {kind}", "", "higher"),
+        "false alarms": Metric(float(flags[truth == 0].mean()), "share of ordinary steps flagged", "", "lower"),
+    }
+    shown = {name: each[held] for name, each in scores.items()}
+    clusters = stretches(np.flatnonzero(held), truth, series.window)
+    comparison = metrics.compare_aurocs(truth, shown[_OURS], shown[rival], clusters)
+    pictures = _pictures(series, real, names, times, -task.offset_, truth, shown, kind)
+    told = {"" if name == _OURS else name: each for name, each in shown.items()}
+    record = flags_of(task, truth, told, own, drawn=("scores", "series"), unit="step")
+    notes = [*_notes(task, labelled, int(aside.sum())), record["said"]]
+    measured = Evaluation(metric, numbers, "auroc", rival, int(held.sum()), comparison, pictures, notes, flags=record)
+    return replace(measured, unit="step", piece="window")
+
+
+def plant(series: Part, seed: int) -> tuple[Part, np.ndarray]:
+    """Return the series with anomalous intervals in its last part, and which steps they are.
+
+    Every second window has one, a quarter of a window long, in one column: in turn a shift by two standard deviations,
+    a value that stays, and a stretch of the column from another time.
+    """
+    draw, values = np.random.default_rng(seed), series.values.copy()
+    marks = np.zeros(len(values), int)
+    starts = window_starts(np.where(series.part == 2, series.pieces, -1 - np.arange(len(values))), series.window)
+    length, last, kind = max(2, series.window // 4), -1, 0
+    spread_of = np.maximum(series.values.std(0), 1e-9)
+    varying = np.flatnonzero(np.ptp(series.values[series.part == 0], axis=0) > 0)
+    for start in starts:
+        if start < last:
+            continue
+        low = start + int(draw.integers(0, series.window - length + 1))
+        some, column = slice(low, low + length), int(varying[draw.integers(len(varying))])
+        other = int(starts[draw.integers(len(starts))])
+        made = (
+            values[some, column] + 2 * draw.choice([-1.0, 1.0]) * spread_of[column],
+            np.full(length, values[low, column]),
+            series.values[other : other + length, column],
+        )
+        values[some, column], marks[some] = made[kind % 3], 1
+        last, kind = start + 2 * series.window, kind + 1
+    return replace(series, values=values), marks
+
+
+def _calibration(strange: np.ndarray, *, clean: bool) -> list[float]:
+    """Return the sorted scores that set a competitor's threshold, as the detector's do: without those far outside.
+
+    All of them, dependent ones too: nobody states a competitor's rate, and of few it could flag nothing.
+    """
+    kept: list[float] = np.sort(strange if clean else strange[trusted(strange)]).tolist()
+    return kept
+
+
+def _scores(parts: np.ndarray, rivals: Mapping[str, Rival], values: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the score of every step of a series, ours from those of its channels ``parts``, and the competitors'."""
+    return {_OURS: np.sqrt(np.square(parts).sum(1))} | {name: rival(values) for name, rival in rivals.items()}
+
+
+def _with_planted(
+    scores: Mapping[str, np.ndarray],
+    series: Part,
+    score: Callable[[np.ndarray], np.ndarray],
+    rivals: Mapping[str, Rival],
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Return scores of planted steps, beside those that ordinary steps have without them, and which are planted.
+
+    Windows spread what is planted over its neighbours, which would count as false alarms there.
+    """
+    planted, marks = plant(series, 0)
+    strange = _scores(score(planted.values), rivals, planted.values)
+    return {name: np.where(marks == 1, strange[name], each) for name, each in scores.items()}, marks
+
+
+def _rivals(series: Part, labels: np.ndarray | None, seed: int, *, clean: bool) -> dict[str, Rival]:
+    """Return the competitors, which give values (m, c) at the steps of the series their scores (m,)."""
+
+    def rolling(values: np.ndarray) -> np.ndarray:
+        return np.asarray(rolling_z(values, series.pieces, series.window).max(1))
+
+    odd = np.zeros(len(series.values), bool) if labels is None else np.asarray(labels) > 0
+    return {"a rolling z-score": rolling, "PCA of windows": _principal(series, odd, seed, clean=clean)}
+
+
+def _principal(series: Part, odd: np.ndarray, seed: int, *, clean: bool) -> Rival:
+    """Return what principal components of windows miss, step by step, learnt from windows without odd steps."""
+    starts = window_starts(3 * series.pieces + series.part, series.window)
+    plain = starts[(series.part[starts] == 0) & ~odd[starts[:, None] + np.arange(series.window)].any(1)]
+    learnt = windows_at(series.values, drawn_starts(plain, _ROWS, seed), series.window).astype(np.float64)
+    learnt = learnt.reshape(len(learnt), -1)
+    model = PCAResidual().fit(learnt)
+    if not clean:
+        model = PCAResidual().fit(learnt[teaching(model.score(learnt))])
+
+    def missed(windows: np.ndarray, _: np.ndarray) -> np.ndarray:
+        rest = windows.reshape(len(windows), -1) - model.mean_
+        return np.asarray(np.square(rest - rest @ model.axes_.T @ model.axes_).reshape(windows.shape), np.float64)
+
+    def residual(values: np.ndarray) -> np.ndarray:
+        starts = window_starts(series.pieces, series.window)
+        return np.asarray(np.sqrt(step_means(values, starts, series.part, series.window, missed).sum(1)))
+
+    return residual
+
+
+def _numbers(labels: np.ndarray, score: np.ndarray, limit: float) -> dict[str, float]:
+    return {
+        "auroc": metrics.auroc(labels, score),
+        "average precision": metrics.average_precision(labels, score),
+        "f1": metrics.f1(labels, score > limit),
+    }
+
+
+def stretches(steps: np.ndarray, labels: np.ndarray, window: int) -> np.ndarray:
+    """Return to which stretch each judged step belongs, as neighbours are not independent of each other.
+
+    An anomalous interval is one stretch, however long; ordinary steps are cut into stretches of two windows.
+    """
+    begins = (np.diff(steps, prepend=-2) > 1) | (np.diff(labels, prepend=-1) != 0)
+    interval = np.cumsum(begins) - 1
+    place = np.arange(len(steps)) - np.flatnonzero(begins)[interval]
+    piece = np.where(labels == 1, 0, place // (2 * window))
+    return np.asarray(interval * (len(steps) + 1) + piece)
+
+
+def _notes(task: Any, labelled: bool, steps: int) -> list[str]:
+    notes = [
+        f"A window's score is its distance to the mean of the {task.neighbours} nearest windows of the fit, in what "
+        f"the autoencoder makes of it and, {task.weight:g} times, in what it misses; a step has its windows' mean."
+    ]
+    if not labelled:
+        notes.append(
+            "No labelled anomalies came in the last part, so the comparison is on planted ones: in every second window "
+            "a quarter is shifted by two standard deviations, frozen, or taken from another time, in one channel. "
+            "Ordinary steps are scored without them. Real anomalies may be of another kind."
+        )
+    notes.append(
+        f"Steps are like their neighbours: the {steps} steps that set the threshold tell as much as "
+        f"{len(task.calibration_)} independent ones, and count as so many. Later times may differ from earlier ones: "
+        "the rate of false alarms is that of times like these, and no promise for others. If there are unlabelled "
+        "anomalies among them, less is flagged."
+    )
+    if task.n_set_aside_:
+        notes.append(
+            f"{task.n_set_aside_} windows or steps far from all others were left out, as they may be anomalies."
+        )
+    return notes
+
+
+def _pictures(
+    series: Part,
+    real: np.ndarray,
+    names: Sequence[str],
+    times: np.ndarray,
+    limit: float,
+    labels: np.ndarray,
+    scores: dict[str, np.ndarray],
+    kind: str,
+) -> list[Picture]:
+    data = {
+        "times": times,
+        "values": series.values[:, series.groups],
+        "scores": np.sqrt(np.square(real).sum(1)),
+        "channels": real,
+        "names": tuple(names),
+        "threshold": limit,
+        "pieces": series.pieces,
+        "parts": series.part,
+    }
+    caption = "Standardised channels and the score of every step; shaded where a step is flagged. Dotted: the parts."
+    some = {"scores": scores[_OURS], "labels": labels, "threshold": limit, "anomalous": kind, "unit": "step"}
+    return [
+        Picture("series", "The series", caption, data),
+        Picture("scores", "Scores", f"Steps of the last part: ordinary ones and {kind}.", some),
+        Picture(
+            "roc",
+            "Detected against false alarms",
+            f"Steps of the last part, {kind}.",
+            {"labels": labels, "scores": scores, "unit": "step"},
+        ),
+    ]

@@ -1,0 +1,5 @@
+"""Density estimation."""
+
+from narrows.tasks.density.estimator import DensityEstimator
+
+__all__ = ["DensityEstimator"]

@@ -1,0 +1,159 @@
+"""A Gaussian and mixtures of them over mixed rows with missing values, in one measure.
+
+Real numbers have densities in their original units, all other columns probabilities.
+"""
+
+import warnings
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve, cholesky, solve_triangular
+from scipy.special import logsumexp
+
+from narrows.tasks.density.mixed_rows import Cells, log_shares, one_hot
+
+__all__ = ["MixtureDensity"]
+
+Floats = NDArray[np.float64]
+Patterns = list[tuple[NDArray[np.intp], NDArray[np.bool_]]]  # rows, and which numbers they have
+
+_WIDE = 100  # numbers of a row, or patterns of missing ones, from which on the parts of a mixture are diagonal
+_ROUNDS = 100
+_PATTERNS = 10_000  # that are gone through for one part, in all rounds
+_LOG_2PI = float(np.log(2 * np.pi))
+
+
+@dataclass
+class MixtureDensity:
+    """A mixture of ``k`` parts: in each the numbers are jointly Gaussian, and the tables independent of all else.
+
+    With one part and no tables it is the Gaussian, with none but numbers the Gaussian mixture; fitted by expectation
+    maximisation from k-means. A missing number counts with the mean and the variance that it has given the others of
+    its row (Ghahramani & Jordan 1994). Beyond 100 numbers, or 100 patterns of missing ones, several parts are diagonal.
+
+    Examples
+    --------
+    >>> from narrows.tasks.density.mixed_rows import Columns
+    >>> X = np.random.default_rng(0).normal(size=(500, 1))
+    >>> cells = Columns([("gaussian", 1, 0.0, 1.0)], X).read(X)
+    >>> round(float(MixtureDensity(1).fit(cells).log_prob(cells).mean()), 1)  # -0.5 log(2 pi e)
+    -1.4
+    """
+
+    k: int = 1
+    floor: float = 1e-4  # added to every variance, as a share of the column's
+    seed: int = 0
+
+    def fit(self, cells: Cells) -> Self:
+        """Fit to rows."""
+        known = ~np.isnan(cells.numbers)
+        seen = known.sum(0)
+        mean = np.nansum(cells.numbers, 0) / np.maximum(seen, 1)
+        numbers = np.where(known, cells.numbers, mean)
+        variance = ((numbers - mean) ** 2).sum(0) / np.maximum(seen, 1)
+        self.floor_ = np.where(seen > 0, self.floor * np.maximum(variance, 1e-12), 1.0)
+        patterns = _patterns(cells)
+        self.full_ = self.k == 1 or max(numbers.shape[1], len(patterns)) <= _WIDE
+        shares = np.eye(self.k)[self._first(numbers, cells)]
+        self.means_, self.spreads_ = np.tile(mean, (self.k, 1)), [self._spread(np.diag(variance))] * self.k
+        last = -np.inf
+        for _ in range(max(3, min(_ROUNDS, _PATTERNS // len(patterns))) if self.full_ else _ROUNDS):
+            self._maximise(cells, shares, patterns)
+            joint = self._joint(cells, patterns)
+            total = logsumexp(joint, axis=1)
+            shares = np.exp(joint - total[:, None])
+            if (self.k == 1 and known.all()) or total.mean() - last < 1e-4:
+                break
+            last = total.mean()
+        return self
+
+    def log_prob(self, cells: Cells) -> Floats:
+        """Return log p of what is known of every row, (n,)."""
+        found: Floats = logsumexp(self._joint(cells, _patterns(cells) if self.full_ else []), axis=1)
+        return found
+
+    def _first(self, numbers: Floats, cells: Cells) -> NDArray[np.int64]:
+        if self.k == 1:
+            return np.zeros(len(numbers), np.int64)
+        from sklearn.cluster import KMeans
+        from sklearn.exceptions import ConvergenceWarning
+
+        spread = numbers.std(0)
+        sides = [numbers / np.where(spread > 0, spread, 1), *one_hot(cells)]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # fewer different rows than parts
+            groups: NDArray[np.int64] = KMeans(self.k, n_init=1, random_state=self.seed).fit_predict(np.hstack(sides))
+        return groups
+
+    def _maximise(self, cells: Cells, shares: Floats, patterns: Patterns) -> None:
+        weights = shares.sum(0) + 1e-9
+        self.log_weights_ = np.log(weights / weights.sum())
+        for part, (share, weight) in enumerate(zip(shares.T, weights, strict=True)):
+            numbers, unsure = self._completed(cells, share, part, patterns)
+            self.means_[part] = share @ numbers / weight
+            gap = numbers - self.means_[part]
+            own = (gap.T * share) @ gap if self.full_ else np.diag(share @ gap**2)
+            self.spreads_[part] = self._spread((own + unsure) / weight)
+        self.tables_ = [log_shares(shares.T @ table) for table in one_hot(cells)]
+
+    def _spread(self, covariance: Floats) -> Floats:
+        """Return a covariance with its floor; where the parts are diagonal its diagonal."""
+        return covariance + np.diag(self.floor_) if self.full_ else np.diag(covariance) + self.floor_
+
+    def _completed(self, cells: Cells, share: Floats, part: int, patterns: Patterns) -> tuple[Floats, Floats]:
+        """Return the numbers with the missing ones as a part expects them, and the sum of their covariances."""
+        numbers, spread, mean = cells.numbers.copy(), self.spreads_[part], self.means_[part]
+        unsure = np.zeros((len(mean), len(mean)))
+        if not self.full_:
+            missing = np.isnan(numbers)
+            return np.where(missing, mean, numbers), np.diag((share @ missing) * spread)
+        for rows, known in patterns:
+            lost = ~known
+            if not lost.any():
+                continue
+            mass, block = share[rows].sum(), np.ix_(lost, lost)
+            ours, across = spread[np.ix_(known, known)], spread[np.ix_(known, lost)]
+            slope = cho_solve(cho_factor(ours), across) if known.any() else across
+            numbers[np.ix_(rows, lost)] = mean[lost] + (numbers[np.ix_(rows, known)] - mean[known]) @ slope
+            unsure[block] += mass * (spread[block] - across.T @ slope)
+        return numbers, unsure
+
+    def _joint(self, cells: Cells, patterns: Patterns) -> Floats:
+        """Return log p(row, part), (n, k): missing cells are integrated out."""
+        out = np.tile(self.log_weights_, (len(cells.numbers), 1))
+        for place, table in enumerate(self.tables_):
+            out += np.hstack([table, np.zeros((self.k, 1))])[:, cells.codes[:, place]].T
+        if not self.full_:
+            return out + self._diagonal(cells)
+        for rows, known in patterns:
+            if known.any():
+                values = cells.numbers[np.ix_(rows, known)]
+                own = [self._gaussian(values, part, known) for part in range(self.k)]
+                out[rows] += np.stack(own, 1) - cells.jacobian[known].sum()
+        return out
+
+    def _diagonal(self, cells: Cells) -> Floats:
+        """Return log p(known numbers | part), (n, k), of parts without correlations."""
+        known, out = ~np.isnan(cells.numbers), np.empty((len(cells.numbers), self.k))
+        for part, (mean, variance) in enumerate(zip(self.means_, self.spreads_, strict=True)):
+            squares = np.where(known, (cells.numbers - mean) ** 2 / variance, 0).sum(1)
+            out[:, part] = -0.5 * squares - known @ (0.5 * np.log(variance) + 0.5 * _LOG_2PI + cells.jacobian)
+        return out
+
+    def _gaussian(self, values: Floats, part: int, pattern: NDArray[np.bool_]) -> Floats:
+        gap, spread = values - self.means_[part][pattern], self.spreads_[part]
+        root = cholesky(spread[np.ix_(pattern, pattern)], lower=True)
+        scaled = solve_triangular(root, gap.T, lower=True).T
+        found: Floats = -0.5 * (scaled**2).sum(1) - np.log(np.diag(root)).sum() - 0.5 * values.shape[1] * _LOG_2PI
+        return found
+
+
+def _patterns(cells: Cells) -> Patterns:
+    """Return the rows that have the same numbers, and which those are."""
+    known = ~np.isnan(cells.numbers)
+    if known.all():
+        return [(np.arange(len(known)), np.ones(known.shape[1], bool))]
+    patterns, group = np.unique(known, axis=0, return_inverse=True)
+    return [(np.flatnonzero(np.ravel(group) == place), pattern) for place, pattern in enumerate(patterns)]

@@ -1,0 +1,5 @@
+"""Generation of new rows."""
+
+from narrows.tasks.generate.generator import Generator
+
+__all__ = ["Generator"]

@@ -1,0 +1,266 @@
+"""What tasks on pictures share: lists of pictures of any sizes in, lists of results of their sizes out."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Literal, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from narrows.data.base import channels_last
+from narrows.data.images.augment import CropFlip, Flip
+from narrows.data.images.crops import crops
+from narrows.data.images.sets import alike
+from narrows.data.images.tiles import pad, tiled, tiled_network
+from narrows.data.pairs import Pairs
+from narrows.data.scale import refuse_scale
+from narrows.errors import InputError
+from narrows.estimator.base import Estimator
+from narrows.estimator.inference import run
+from narrows.likelihood import Likelihood
+from narrows.penalties import Dice
+from narrows.tasks.base import Evaluation, Rows
+
+__all__ = [
+    "Examples",
+    "Flips",
+    "PicturesTask",
+    "as_pictures",
+    "averaged",
+    "budget",
+    "crop_size",
+    "fit_crops",
+    "like_pictures",
+    "paired",
+    "resized",
+    "shown",
+    "through",
+    "windows",
+]
+
+Array = NDArray[Any]
+Flips = Literal["horizontal", "all", "none"]
+
+# Quarter turns, and whether left and right are exchanged after them.
+_VIEWS: dict[Flips, list[tuple[int, bool]]] = {
+    "none": [(0, False)],
+    "horizontal": [(0, False), (0, True)],
+    "all": [(turns, mirrored) for turns in range(4) for mirrored in (False, True)],
+}
+
+
+def averaged(apply: Callable[[Array], Array], picture: Array, flips: Flips) -> Array:
+    """Return the mean of ``apply`` over the flips of a picture (C, H, W), each flipped back.
+
+    ``horizontal`` are two views, ``all`` the eight of a square (Timofte et al. 2016, "Seven ways to improve
+    example-based single image super resolution", section 3.4).
+
+    Examples
+    --------
+    >>> picture = np.arange(6.0).reshape(1, 2, 3)
+    >>> bool(np.allclose(averaged(lambda seen: 2 * seen, picture, "all"), 2 * picture))
+    True
+    >>> averaged(lambda seen: seen * [1, 0, 0], picture, "horizontal")[0].tolist()
+    [[0.0, 0.0, 1.0], [1.5, 0.0, 2.5]]
+    """
+    made = []
+    for turns, mirrored in _VIEWS[flips]:
+        seen = np.rot90(picture, turns, (1, 2))
+        result = apply(np.ascontiguousarray(seen[..., ::-1] if mirrored else seen))
+        made.append(np.rot90(result[..., ::-1] if mirrored else result, -turns, (1, 2)))
+    return made[0] if len(made) == 1 else np.ascontiguousarray(np.mean(made, axis=0, dtype=made[0].dtype))
+
+
+BOX = Image.Resampling.BILINEAR
+PIXELS = 40_000_000  # that a default fit learns from on a processor, all epochs together
+
+
+class Examples(NamedTuple):
+    """Pictures (C, H, W) of any sizes, what belongs to each, and their names."""
+
+    x: list[Array]
+    y: list[Array] | None = None
+    names: tuple[str, ...] = ()
+
+
+class PicturesTask(ABC):
+    """A task that also takes lists of pictures: arrays (C, H, W) of any sizes, uint8, uint16 or floats in [0, 1]."""
+
+    belongs: ClassVar[str] = ""  # what belongs to every picture, in words; empty: nothing
+
+    @property
+    def on_pictures(self) -> bool:
+        """Return whether the fitted task works on lists of pictures, rather than on rows."""
+        return True
+
+    @abstractmethod
+    def fit_pictures(self, x: list[Array], y: list[Array] | None = None) -> Self:
+        """Fit to pictures, and to what belongs to each where the task needs it."""
+
+    @abstractmethod
+    def predict_pictures(self, x: list[Array]) -> list[Array]:
+        """Return the result for every picture, in its size."""
+
+    @abstractmethod
+    def evaluate_pictures(self, train: Examples, held: Examples) -> Evaluation:
+        """Return how the fitted task does on ``held``, with competitors fitted on ``train``."""
+
+
+def as_pictures(X: Any, what: str = "pictures") -> list[Array]:
+    """Return pictures as a list of (C, H, W) arrays: from (n, C, H, W), (n, H, W), or a list of either.
+
+    Examples
+    --------
+    >>> [picture.shape for picture in as_pictures(np.zeros((2, 5, 4)))]
+    [(1, 5, 4), (1, 5, 4)]
+    """
+    listed = [np.asarray(each) for each in X]
+    made = [each[None] if each.ndim == 2 else each for each in listed]
+    if not made or any(each.ndim != 3 or not each.size for each in made):
+        shapes = sorted({each.shape for each in listed}, key=len)[:3]
+        came = f"{len(made)} {what} of shapes {', '.join(map(str, shapes))}" if made else f"No {what}"
+        raise InputError(came, "an array (n, C, H, W) or (n, H, W), or a list of (C, H, W) or (H, W)")
+    if not all(np.isfinite(each).all() for each in made):
+        raise InputError(f"NaN or infinite values among the {what}", "finite values")
+    wrong = next((each for each in made if channels_last(each.shape)), None)
+    if wrong is not None:
+        came = f"Pictures of shape {wrong.shape} seem to have their channels last"
+        raise InputError(came, "(C, H, W)", "np.moveaxis(picture, 2, 0)")
+    return made
+
+
+def paired(rows: Rows, what: str) -> Examples:
+    """Return rows whose ``labels`` are the pictures that belong to them."""
+    if rows.labels is None:
+        raise InputError(f"Pictures without {what}", f"Rows(pictures, {what})")
+    return Examples(as_pictures(rows.X), as_pictures(rows.labels, what))
+
+
+def like_pictures(made: list[Array], X: Any) -> Any:
+    """Return results in the form of the pictures that came: one array for an array, a list for a list."""
+    return made if isinstance(X, (list, tuple)) else np.stack(made)
+
+
+def crop_size(sizes: Sequence[tuple[int, ...]], most: int, multiple: int) -> tuple[int, int]:
+    """Return the size to learn pictures of these sizes from: their own if it is one, else no more than ``most``.
+
+    Sides of crops divide by ``multiple`` (0: anything does), and are no longer than most pictures need.
+
+    Examples
+    --------
+    >>> crop_size([(180, 240)] * 3, 256, 16), crop_size([(300, 90), (500, 100)], 256, 16)
+    ((180, 240), (256, 96))
+    """
+    if len(set(sizes)) == 1 and max(sizes[0]) <= most:
+        return int(sizes[0][0]), int(sizes[0][1])
+    step = multiple or 1
+    middle = np.median(np.array(sizes), axis=0)
+    height, width = (max(step, min(most // step, -(-int(side) // step)) * step) for side in middle)
+    return height, width
+
+
+def windows(side: int, flips: Flips) -> CropFlip:
+    """Return what cuts windows out of pictures and flips them: ``horizontal``, ``all`` (turned as well) or ``none``."""
+    return CropFlip(side, None if flips == "none" else Flip(*[flips == "all"] * 2))
+
+
+def fit_crops(
+    model: Estimator, x: list[Array], y: list[Array], likelihood: Likelihood, window: CropFlip, dice: float = 0.0
+) -> Estimator:
+    """Fit a network to windows of pictures (C, H, W) of any sizes, for as long as it was asked to or a few minutes.
+
+    Pictures of one size, up to twice the window's, stay whole in memory; others are cut. ``dice`` is the price of
+    masks that miss altogether, in nats per pixel.
+    """
+    pictures = alike(x)
+    multiple = model.chosen_network(pictures[0].shape).multiple
+    size = crop_size([picture.shape[1:] for picture in pictures], 2 * window.side, multiple)
+    pairs, notes = crops(pictures, y, size, augment=window, labels=likelihood.labels)
+    pixels = min(size[0], window.side) * min(size[1], window.side)
+    if dice and not model.penalties:
+        model.set_params(penalties=(Dice(dice * pixels),))
+    if model.epochs is None and model.minutes is None:
+        model.set_params(epochs=budget(model, len(pairs) * pixels))
+    model.set_params(likelihood=likelihood).fit_pairs(pairs)
+    model.messages_ += notes
+    return model
+
+
+def budget(estimator: Estimator, pixels: int) -> int:
+    """Return the epochs of a default fit to so many pixels: a few minutes on two cores, at least 5, at most 300.
+
+    Where there is a graphics card, ten times as many.
+    """
+    much = PIXELS if estimator._where().type == "cpu" else 10 * PIXELS
+    return int(np.clip(round(much / pixels), 5, 300))
+
+
+def shown(picture: Array) -> Array:
+    """Return a picture as a person looks at it: grey or colour, floats in [0, 1].
+
+    16 bit, and floats beyond [0, 1], are stretched; others stay as they are.
+
+    Examples
+    --------
+    >>> shown(np.array([[[100, 300]]], np.uint16)).ravel().tolist()
+    [0.0, 1.0]
+    """
+    some = picture[:3] if len(picture) >= 3 else picture[:1]
+    if some.dtype == np.uint8:
+        return some / np.float32(255)
+    if some.dtype.kind == "f" and some.min() >= 0 and some.max() <= 1:
+        return some
+    low, high = np.percentile(some, (0.5, 99.5))
+    stretched: Array = ((some - low) / (high - low or 1)).clip(0, 1).astype(np.float32)
+    return stretched
+
+
+def resized(picture: Array, size: tuple[int, ...]) -> Array:
+    """Return a picture of floats in another size, without aliasing; one of that size stays as it is.
+
+    Examples
+    --------
+    >>> resized(np.ones((1, 4, 4)), (2, 3)).tolist()
+    [[[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]]
+    """
+    if picture.shape[1:] == tuple(size):
+        return picture
+    planes = [Image.fromarray(plane.astype(np.float32)).resize((size[1], size[0]), BOX) for plane in picture]
+    return np.stack([np.asarray(plane) for plane in planes])
+
+
+def through(estimator: Estimator, image: Array, side: int | None = None) -> Array:
+    """Return the mean target that a fitted network gives for one picture (C, H, W) of any size, (K, H, W) floats.
+
+    A picture of the fitted size goes through as it is, others in tiles: of ``side`` pixels if the network takes any
+    size, else of the fitted size, padded by reflection. Grey and colour become each other.
+
+    Examples
+    --------
+    >>> from narrows.families.autoencoder import AutoEncoder
+    >>> X = np.random.default_rng(0).random((4, 1, 16, 16), np.float32)
+    >>> model = AutoEncoder(network="unet:4,8", epochs=1, random_state=0).fit_pairs(Pairs(X, 1 - X))
+    >>> through(model, np.zeros((1, 21, 50), np.float32)).shape
+    (1, 21, 50)
+    """
+    refuse_scale(estimator.input_scale_, image)
+    channels, *fitted = estimator.shapes_[0]
+    (image,) = alike([image], channels, image.dtype)
+
+    def mean(x: Array) -> Array:
+        floats = x if x.dtype in (np.uint8, np.uint16) else np.ascontiguousarray(x, np.float32)
+        pairs = Pairs(floats).read_by(estimator.model_.likelihood)
+        return run(estimator.model_, pairs, lambda model, batch: model.reconstruct(batch.x), estimator._where())
+
+    height, width = fitted
+    if image.shape[1:] == (height, width):
+        made: Array = mean(image[None])[0]
+        return made
+    multiple = estimator.chosen_network(estimator.shapes_[0]).multiple
+    if multiple and min(side or width, side or height) >= multiple:
+        tall, wide = ((side or own) // multiple * multiple for own in fitted)
+        return tiled_network(mean, image, (tall, wide), multiple)
+    whole = pad(image, max(image.shape[1], height), max(image.shape[2], width))
+    made = tiled(mean, whole, (height, width))
+    return made[:, : image.shape[1], : image.shape[2]]

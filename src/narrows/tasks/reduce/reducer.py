@@ -1,0 +1,168 @@
+"""Dimensionality reduction, judged against PCA with as many numbers."""
+
+import math
+from typing import Any, ClassVar, Literal, NotRequired, Self, TypedDict
+
+import numpy as np
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
+
+from narrows.baselines import PCABaseline
+from narrows.data.scale import Scale
+from narrows.estimator.base import Estimator
+from narrows.estimator.inputs import checked_weights
+from narrows.families.autoencoder import AutoEncoder
+from narrows.metrics import Comparison
+from narrows.params import check_params, param
+from narrows.tasks.base import Evaluation, Metric, Picture, Rows, Task, error_rows, pick, unit
+from narrows.tasks.reduce.latent_dim import CodeSize, sweep
+
+__all__ = ["Reducer"]
+
+
+class State(TypedDict):
+    """What the artefact keeps of a fitted reducer."""
+
+    code_size_: NotRequired[CodeSize]
+
+
+class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="reduce"):
+    """Compresses rows to ``latent_dim`` numbers and back; with ``"auto"`` it finds out how many are needed.
+
+    ``code_size_`` then holds what a sweep over the length of the code found.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> X = load_digits().data / 16
+    >>> Reducer(latent_dim=8, epochs=2, random_state=0).fit_transform(X).shape
+    (1797, 8)
+    """
+
+    summary = "compress rows to a few numbers and back; against PCA"
+    workflows: ClassVar[tuple[str, ...]] = ("stream", "rows")
+
+    fitted: ClassVar[Any] = State
+    imputes: ClassVar[bool] = True
+    mapped: ClassVar[bool] = True
+
+    latent_dim: int | Literal["auto"] | None = param(
+        None, "numbers per row, or auto; none: 16, of few columns half as many as there are", ge=1
+    )
+
+    def default(self) -> Estimator:
+        """Return the plain autoencoder."""
+        return AutoEncoder()
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Fit to rows X: a table (n, d), or images (n, H, W) or (n, C, H, W), with a ``sample_weight`` (n,) or none."""
+        model = self.resolve()
+        if self.latent_dim == "auto":
+            found = sweep(model, X, None if sample_weight is None else checked_weights(sample_weight, X))
+            self.code_size_ = found._asdict()
+            model.set_params(latent_dim=found.chosen)
+        elif self.estimator is None:
+            model.set_params(**self.suited(tuple(X.shape if hasattr(X, "shape") else np.asarray(X).shape)[1:]))
+        self.estimator_ = model.fit(X, sample_weight=sample_weight)
+        return self
+
+    def resolve(self) -> Estimator:
+        """Return the unfitted autoencoder; the length of its code is its own where it is still to be found."""
+        if self.latent_dim != "auto":
+            return super().resolve()
+        check_params(self)
+        plain: Task = clone(self).set_params(latent_dim=None)
+        return plain.resolve()
+
+    def suited(self, shape: tuple[int, ...]) -> dict[str, Any]:
+        """Return a code that is shorter than the rows."""
+        return {"latent_dim": max(1, min(16, math.prod(shape) // 2))} if self.latent_dim is None else {}
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Return the codes, (n, latent_dim)."""
+        return self._fitted().transform(X)
+
+    def inverse_transform(self, Z: Any) -> np.ndarray:
+        """Return the rows that codes stand for."""
+        rows: np.ndarray = self._fitted().inverse_transform(Z)
+        return rows
+
+    def reconstruct(self, X: Any) -> np.ndarray:
+        """Return what is left of the rows after compression."""
+        return self._fitted().reconstruct(X)
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Return the share of the variance of rows X that their reconstructions keep; 1 is all of it."""
+        truth = unit(X)
+        spread = float(error_rows(truth, np.broadcast_to(truth.mean(0), truth.shape)).mean())
+        return 1 - float(error_rows(truth, self.reconstruct(X)).mean()) / spread if spread else 0.0
+
+    def outputs(self, X: Any, *, fresh: bool) -> dict[str, np.ndarray]:
+        """Return codes and reconstructions."""
+        return {"codes": np.asarray(self.transform(X)), "reconstruction": self.reconstruct(X)}
+
+    def evaluate(self, train: Rows, held: Rows) -> Evaluation:
+        """Return the reconstruction error on ``held`` beside PCA's with as many components."""
+        learnt, truth, result = unit(train.X), unit(held.X), self.reconstruct(held.X)
+        size = self._fitted()._n_features_out
+        pca = PCABaseline(size).fit(learnt).reconstruct(truth)
+        spread = float(np.mean(error_rows(truth, np.broadcast_to(learnt.mean(0), truth.shape))))
+        ours, theirs = (_rounded(error_rows(truth, made), spread) for made in (result, pca))
+        values, rival = int(np.prod(truth.shape[1:])), f"PCA with {_same(size)}"
+
+        def numbers(errors: np.ndarray) -> dict[str, float]:
+            mse = float(errors.mean())
+            return {"mse": mse, "summed": mse * values, "explained": 1 - mse / spread if spread else float("nan")}
+
+        ours_in, theirs_in = numbers(ours), numbers(theirs)
+        metrics = {
+            "mse": Metric(ours_in["mse"], "mean squared error", held.units),
+            "summed": Metric(ours_in["summed"], "squared error", "summed per row"),
+            "explained": Metric(ours_in["explained"], "share of the variance explained", "", "higher"),
+        }
+        notes = (
+            [f"{size} numbers for rows of {values}: nothing is compressed, and PCA is exact."] if size >= values else []
+        )
+        if hasattr(self, "code_size_"):
+            notes.append(f"Length of the code, chosen by a sweep: {self.code_size_['reason']}")
+        pictures = self._pictures(held, truth, result, pca)
+        comparison = Comparison.of_rows(ours, theirs, "lower")
+        return Evaluation(metrics, {rival: theirs_in}, "mse", rival, len(truth), comparison, pictures, notes)
+
+    def _pictures(self, held: Rows, truth: np.ndarray, result: np.ndarray, pca: np.ndarray) -> list[Picture]:
+        few = slice(0, 12)
+        shown: list[Picture] = []
+        if hasattr(self, "code_size_"):
+            found = CodeSize(**self.code_size_)
+            caption = f"{found.reason} Grey numbers: how many numbers of the code vary."
+            shown.append(Picture("elbow", "How many numbers a code needs", caption, {"found": found}))
+        if truth.ndim > 2:
+            shape = truth[few].shape
+            strips = {"originals": truth[few], "middle": pca[few].reshape(shape), "results": result[few].reshape(shape)}
+            caption = "Held-out rows, what PCA makes of them, and what the autoencoder makes of them."
+            data = {**strips, "titles": ("original", "PCA", "autoencoder"), "ends": Scale.of(truth).ends}
+            shown.append(Picture("reconstructions", "Reconstructions", caption, data))
+        else:
+            names = held.feature_names or tuple(f"column {i}" for i in range(truth.shape[1]))
+            caption = "Held-out values against their reconstruction, as the model sees them."
+            caption += " Of the columns: the worst and the eight that vary most." if truth.shape[1] > 9 else ""
+            data = {"original": truth, "reconstructed": result, "names": names}
+            shown.append(Picture("columns", "Columns", caption, data))
+        some = pick(held, 5000)
+        codes = np.asarray(self.transform(some.X))
+        if codes.shape[1] > 1:
+            data = {"codes": codes, "labels": some.labels, "class_names": some.class_names}
+            shown.append(Picture("map", "Map of the codes", "Every dot is a held-out row.", data))
+            if codes.shape[1] > 2:
+                shown.append(
+                    Picture("map3d", "The codes from three sides", "The same codes in three dimensions.", data)
+                )
+        return shown
+
+
+def _rounded(errors: np.ndarray, spread: float) -> np.ndarray:
+    """Return errors with those that are rounding only as 0."""
+    return np.where(errors < 1e-12 * spread, 0.0, errors)
+
+
+def _same(size: int) -> str:
+    return "one number" if size == 1 else f"the same {size} numbers"

@@ -1,0 +1,214 @@
+"""What tasks that give pictures back, better, share: colour and alpha apart, tiles, errors of each, figures."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from narrows import metrics
+from narrows.data.images.augment import CropFlip, Flip
+from narrows.data.images.crops import crops
+from narrows.data.scale import top
+from narrows.estimator.base import Estimator
+from narrows.estimator.fitting import held_out
+from narrows.metrics import Better, Comparison
+from narrows.tasks.base import Evaluation, Metric, Picture
+from narrows.tasks.images import crop_size, through
+
+__all__ = [
+    "Scores",
+    "Window",
+    "corrected",
+    "evaluation",
+    "learn",
+    "rounded",
+    "score",
+    "settings",
+    "some",
+    "split_alpha",
+]
+
+Array = NDArray[Any]
+WINDOW = 64  # side of what is learnt from at a time ...
+CROP = 96  # ... cut anew from crops of this side
+_TILE = 384  # side of the tiles that large pictures are cut into
+_SEEN = 512  # side of what is measured of a large picture
+_TURNED = Flip(vertical=True, diagonal=True)
+_MOST = 20  # pictures that are measured
+_STEPS = {"cpu": 2000, "other": 20_000}  # of a fit without epochs and minutes
+
+
+class Window(NamedTuple):
+    """The middle of a picture, no larger than what is used of it."""
+
+    rows: slice
+    columns: slice
+
+    @classmethod
+    def of(cls, picture: Array, divisor: int = 1, share: float | None = None) -> "Window":
+        """Return the window of a picture (C, H, W): what is measured of it, or a ``share`` of each side.
+
+        Its sides divide by ``divisor`` where the picture's allow it.
+        """
+        made = []
+        for side in picture.shape[1:]:
+            length = min(side, _SEEN) if share is None else math.ceil(share * side)
+            length -= length % divisor if length >= divisor else 0
+            made.append(slice((side - length) // 2, (side - length) // 2 + length))
+        return cls(*made)
+
+    def cut(self, picture: Array) -> Array:
+        """Return the window of a picture of that size."""
+        return picture[:, self.rows, self.columns]
+
+
+class Scores(NamedTuple):
+    """Errors of every picture."""
+
+    mse: Array
+    psnr: Array
+    ssim: Array
+
+    def means(self) -> dict[str, float]:
+        """Return the means over the pictures; SSIM where there is one."""
+        made = {"mse": float(self.mse.mean()), "psnr": float(self.psnr.mean())}
+        return made | ({"ssim": float(self.ssim.mean())} if np.isfinite(self.ssim).all() else {})
+
+
+def split_alpha(picture: Array) -> tuple[Array, Array | None]:
+    """Return the colours of a picture (C, H, W), and its alpha if it has four channels."""
+    return (picture[:3], picture[3:]) if len(picture) == 4 else (picture, None)
+
+
+def channels_of(pictures: Sequence[Array]) -> int:
+    """Return the channels that one network serves all these pictures with: their own if they agree, else one by one."""
+    found = {len(picture) for picture in pictures}
+    return found.pop() if len(found) == 1 else 1
+
+
+def apart(pictures: Sequence[Array], channels: int) -> list[Array]:
+    """Return pictures of so many channels: those of others come channel by channel."""
+    return [part for each in pictures for part in ([each] if len(each) == channels else each[:, None])]
+
+
+def corrected(estimator: Estimator, picture: Array) -> Array:
+    """Return what a fitted network makes of a picture (C, H, W) of floats: of its own channels, or one by one.
+
+    Grey goes through a network of colours as three equal channels, of which the mean is taken.
+    """
+    channels = estimator.shapes_[0][0]
+    if len(picture) == channels:
+        return through(estimator, picture, _TILE)
+    if channels == 1:
+        return np.concatenate([through(estimator, channel[None], _TILE) for channel in picture])
+    alike = [
+        through(estimator, np.repeat(channel[None], channels, 0), _TILE).mean(0, keepdims=True) for channel in picture
+    ]
+    return np.concatenate(alike)
+
+
+def settings(network: Any) -> dict[str, Any]:
+    """Return the settings of a family that fit pictures: a network as the identity at first, windows, small batches.
+
+    Higher rates, or gradients without a limit, throw the network off the identity, and it does not come back.
+    """
+    return {
+        "network": network,
+        "start": "random",
+        "batch_size": 16,
+        "lr": 1e-3,
+        "clip": 30.0,
+        "warm_up": 0.1,
+    }
+
+
+def learn(model: Estimator, x: Sequence[Array], y: Sequence[Array] | None) -> tuple[Estimator, list[str]]:
+    """Fit a family to crops of pictures, and of what they should be, without alpha; return it with remarks.
+
+    Of too few crops none are put aside: they also choose the weights, so that none are kept that harm what was learnt.
+    """
+    colours = [None if part is None else [split_alpha(each)[0] for each in part] for part in (x, y)]
+    channels = channels_of([each for part in colours for each in part or ()])
+    inputs, targets = (None if part is None else apart(part, channels) for part in colours)
+    multiple = model.chosen_network((channels, CROP, CROP)).multiple
+    most, augment = (CROP, CropFlip(WINDOW, _TURNED)) if multiple else (WINDOW, _TURNED)
+    size = crop_size([each.shape[1:] for each in inputs or ()], most, multiple)
+    pairs, remarks = crops(inputs or (), targets, size, augment=augment)
+    model.set_params(**plan(model, len(pairs)))
+    alone = model.validation > 0 and not len(held_out(len(pairs), model.validation, 0))
+    if alone:
+        crop = "crop is" if len(pairs) == 1 else "crops are"
+        remarks.append(f"{len(pairs)} {crop} too few to put some aside: the best weights are the best for these")
+    return model.fit_pairs(pairs, valid=pairs.plain() if alone else None), remarks
+
+
+def plan(estimator: Estimator, crops: int) -> dict[str, Any]:
+    """Return the epochs of a fit that the user set no length for, and the share of crops to validate on."""
+    settings: dict[str, Any] = {"validation": min(estimator.validation, 100 / crops)}
+    if estimator.epochs is None and estimator.minutes is None:
+        steps = _STEPS.get(estimator._where().type, _STEPS["other"])
+        settings["epochs"] = max(1, round(steps / max(1, crops / estimator.batch_size)))
+    return settings
+
+
+def _psnr(truth: Array, made: Array) -> float:
+    return metrics.psnr(truth, made, 1.0)
+
+
+def score(truth: Sequence[Array], made: Sequence[Array]) -> Scores:
+    """Return how far pictures (C, H, W) on the scale 0 to 1 are from the truth."""
+    pairs = list(zip(truth, made, strict=True))
+    mse, psnr = (np.array([measure(a, b) for a, b in pairs]) for measure in (metrics.mse, _psnr))
+    tiny = any(min(each.shape[1:]) < 3 for each in truth)
+    ssim = np.array([np.nan if tiny else metrics.ssim(a[None], b[None], 1.0, gaussian=True) for a, b in pairs])
+    return Scores(mse, psnr, ssim)
+
+
+def evaluation(
+    ours: Scores, rivals: Mapping[str, Scores], label: str, shown: Mapping[str, Sequence[Array]], notes: Sequence[str]
+) -> Evaluation:
+    """Return the evaluation: means over pictures, the best competitor, and the figures.
+
+    ``shown`` are rows of pictures by name, the truth last.
+    """
+    rival = min(rivals, key=lambda name: float(rivals[name].mse.mean()))
+    numbers = ours.means()
+    known: dict[str, tuple[str, str, Better]] = {
+        "mse": ("mean squared error" + label, "on the scale 0 to 1", "lower"),
+        "psnr": ("peak signal-to-noise ratio" + label, "dB", "higher"),
+        "ssim": ("structural similarity" + label, "", "higher"),
+    }
+    made = {name: Metric(value, *known[name]) for name, value in numbers.items()}
+    baselines = {name: each.means() for name, each in rivals.items()}
+    columns = {name: list(each) for name, each in shown.items()}
+    caption = "From pictures that were not learnt from, pixel by pixel; PSNR of what is shown."
+    pictures = [Picture("closeups", "What it does to pictures", caption, {"columns": columns})]
+    ratios = {name: each["psnr"] for name, each in baselines.items()} | {"the autoencoder": numbers["psnr"]}
+    if np.isfinite(list(ratios.values())).all():
+        caption = "Mean over the pictures that are measured; 1 dB more is a fifth less squared error."
+        data = {"values": ratios, "label": "PSNR (dB)", "better": "higher"}
+        pictures.append(Picture("psnr", "Beside the competitors", caption, data))
+    comparison = Comparison.of_rows(ours.mse, rivals[rival].mse, "lower")
+    return Evaluation(
+        made, baselines, "mse", rival, len(ours.mse), comparison, pictures, list(notes), unit="picture", piece="crop"
+    )
+
+
+def some(count: int) -> tuple[list[int], list[str]]:
+    """Return which of so many pictures are measured, evenly spaced, and a note if not all are."""
+    index = np.unique(np.linspace(0, count - 1, min(_MOST, count)).astype(int)).tolist()
+    return index, [f"{len(index)} of {count} held-out pictures are measured"] if len(index) < count else []
+
+
+def rounded(picture: Array, dtype: Any) -> Array:
+    """Return floats as a file of this type keeps them: cut to [0, 1] and rounded to 8 or 16 bit.
+
+    Examples
+    --------
+    >>> rounded(np.array([1.2, 0.4999]), np.dtype(np.uint8)).round(4).tolist()
+    [1.0, 0.498]
+    """
+    most = top(np.dtype(dtype))
+    return picture if most == 1 else np.rint(picture.clip(0, 1) * most) / np.float32(most)

@@ -1,0 +1,153 @@
+"""How well masks agree with the truth, beside masks that need no network."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from narrows import metrics
+from narrows.baselines import LocationPrior, SmoothedThreshold
+from narrows.baselines.pictures import nearest
+from narrows.errors import InputError
+from narrows.metrics import Comparison
+from narrows.tasks.base import Evaluation, Metric, Picture, unit
+from narrows.tasks.images import Examples, resized, shown
+from narrows.tasks.segment.pixel_baseline import FilteredPixels
+
+__all__ = ["judge"]
+
+Array = NDArray[Any]
+_PIXELS = 8_000_000  # that the competitors learn from
+_DRAWN = 6
+EMPTY = (
+    "IoU and Dice count all pixels of the held-out pictures together. A class that is in neither the true nor the "
+    "predicted masks has none and is left out of the mean."
+)
+
+
+def judge(train: Examples, held: Examples, found: list[Array], names: Sequence[str], void: int | None) -> Evaluation:
+    """Return how masks ``found`` agree with ``held``, beside those of competitors that learn from ``train``.
+
+    Masks are (H, W), 0 to k - 1 for k names, ``void`` in the truth where nothing counts. Of two classes the second one
+    is what is looked for.
+    """
+    truth, k = held.y or [], len(names)
+    masks, notes = rivals(train, held.x, k, void)
+    count = partial(metrics.confusion_matrix, k=k, ignore=void)
+    matrices = {name: np.sum(list(map(count, truth, made)), axis=0) for name, made in {"": found, **masks}.items()}
+    ours = matrices.pop("")
+    headline = "dice" if k == 2 else "miou"
+    if not ours.any():
+        raise InputError("All pixels of the held-out masks are void", "pixels that count")
+    if np.isnan(scores(ours)[headline].value):
+        headline = "accuracy"
+    values = {name: {key: each.value for key, each in scores(m).items()} for name, m in matrices.items()}
+    rival = max(values, key=lambda name: np.nan_to_num(values[name][headline], nan=-1))
+    by_picture = [[count(*pair) for pair in zip(truth, made, strict=True)] for made in (found, masks[rival])]
+    notes.append(EMPTY)
+    absent = [name for name, row in zip(names, ours, strict=True) if not row.any()]
+    if absent:
+        notes.append(f"In no true mask of the held-out pictures: {', '.join(absent)}.")
+    return Evaluation(
+        scores(ours, names[1] if k == 2 else ""),
+        values,
+        headline,
+        rival,
+        len(truth),
+        compare_masks(by_picture[0], by_picture[1], headline),
+        drawings(held.x, truth, found, ours, names, void),
+        notes,
+        [table(names, ours, rival, matrices[rival])],
+        unit="picture",
+        piece="crop",
+    )
+
+
+def scores(matrix: Array, wanted: str = "") -> dict[str, Metric]:
+    """Return what is said of a confusion matrix: overlaps of the second of two classes, or means over all."""
+    if len(matrix) == 2:
+        overlap = {
+            "dice": Metric(float(metrics.dice(matrix)[1]), f"Dice of {wanted}", "", "higher"),
+            "iou": Metric(float(metrics.iou(matrix)[1]), f"intersection over union of {wanted}", "", "higher"),
+        }
+    else:
+        overlap = {
+            "miou": Metric(metrics.mean_iou(matrix), "mean intersection over union", "", "higher"),
+            "mean_dice": Metric(float(np.nanmean(metrics.dice(matrix))), "mean Dice", "", "higher"),
+        }
+    accuracy = Metric(metrics.pixel_accuracy(matrix), "share of pixels that are right", "", "higher")
+    return {**overlap, "accuracy": accuracy}
+
+
+def compare_masks(ours: Sequence[Array], theirs: Sequence[Array], headline: str) -> Comparison:
+    """Compare a score of all pixels together, from the confusion matrices of every picture."""
+
+    def score(total: Array) -> float:
+        return scores(total)[headline].value if total.any() else np.nan
+
+    return Comparison.of_totals(score, ours, theirs, "higher")
+
+
+def rivals(train: Examples, x: list[Array], k: int, void: int | None) -> tuple[dict[str, list[Array]], list[str]]:
+    """Return the masks of the competitors, and notes on those that are left out."""
+    area = np.cumsum([mask.size for mask in train.y or []])
+    step = -(-int(area[-1]) // _PIXELS)  # of many pictures, every so many-th
+    pictures, masks = train.x[::step], (train.y or [])[::step]
+    notes = [f"The competitors learn from {len(pictures)} of {len(train.x)} pictures."] if step > 1 else []
+    made: dict[str, list[Array]] = {}
+    if k == 2 and void is None:
+        simple = SmoothedThreshold().fit([grey(each) for each in pictures], masks)
+        made[simple.name] = [mask.astype(int) for mask in simple.predict([grey(each) for each in x])]
+    prior = LocationPrior(void).fit(pictures, masks)
+    made[prior.name] = prior.predict(x)
+    try:
+        filtered = FilteredPixels(ignore=void).fit(pictures, masks)
+        made[filtered.name] = filtered.predict(x)
+    except InputError as error:
+        notes.append(f"{FilteredPixels.name} is left out: {error}")
+    return made, notes
+
+
+def grey(picture: Array) -> Array:
+    """Return the mean of a picture's colours, (H, W); alpha is none."""
+    colours = picture[:3] if len(picture) == 4 else picture
+    mean: Array = unit(colours).mean(axis=0)
+    return mean
+
+
+def table(names: Sequence[str], ours: Array, rival: str, theirs: Array) -> dict[str, Any]:
+    """Return IoU and Dice class by class, as a table of the report."""
+
+    def said(values: Array) -> list[Any]:
+        return ["in neither" if np.isnan(value) else float(value) for value in values]
+
+    columns = [ours.sum(axis=1) / ours.sum(), metrics.iou(ours), metrics.dice(ours), metrics.iou(theirs)]
+    return {
+        "title": "Classes",
+        "lead": EMPTY,
+        "columns": ["class", "share of the pixels", "IoU", "Dice", f"IoU of {rival}"],
+        "rows": [list(row) for row in zip(names, *map(said, columns), strict=True)],
+    }
+
+
+def drawings(
+    x: list[Array], truth: list[Array], found: list[Array], matrix: Array, names: Sequence[str], void: int | None
+) -> list[Picture]:
+    """Return pictures with both masks, and which class is taken for which."""
+    some = [i for i in np.unique(np.linspace(0, len(x) - 1, _DRAWN).astype(int)).tolist() if (truth[i] != void).any()]
+    size = truth[some[0]].shape
+    data = {
+        "images": np.stack([resized(shown(x[i]), size) for i in some]),
+        "truth": np.stack([nearest(truth[i], size) for i in some]),
+        "predicted": np.stack([nearest(found[i], size) for i in some]),
+        "names": list(names),
+        "ignore": void,
+    }
+    caption = "Held-out pictures, evenly chosen, brought to one size: the true mask, the predicted one, the errors."
+    said = "Held-out pictures, pixel by pixel, in percent of the true class."
+    return [
+        Picture("overlay", "Masks", caption, data),
+        Picture("confusion", "What is taken for what", said, {"matrix": matrix, "names": list(names)}),
+    ]

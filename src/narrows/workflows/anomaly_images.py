@@ -1,0 +1,248 @@
+"""Pictures among which anomalies are looked for, pixel by pixel."""
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypedDict
+
+import numpy as np
+
+from narrows.data.images.masks import read_masks
+from narrows.data.images.pixels import FORMATS
+from narrows.data.images.sets import Pictures, alike, read_pictures, told_apart, write_pictures
+from narrows.data.scale import Scale
+from narrows.errors import InputError, listed
+from narrows.params import param
+from narrows.tasks.anomaly.evaluate import flags_of
+from narrows.tasks.anomaly.images import PatchResidual, drawn_patches, heat, image_score, judge_maps, parts_of, planted
+from narrows.tasks.images import shown
+from narrows.training.random import seed_of
+from narrows.typed_json import Range
+from narrows.workflows.base import Journey, Judged, Request, Say
+from narrows.workflows.holdout import set_aside
+from narrows.workflows.images import inside, mixed, outside, sizes, smaller, unmasked
+from narrows.workflows.outputs import write_table
+
+__all__ = ["ImageAnomalyJourney"]
+
+GOOD, MASKS = ("good", "normal", "ok", "ordinary"), ("masks", "mask", "ground_truth")
+_PATCHES = 20_000  # that are learnt from
+_FEW = 20  # of fewer good images a third is put aside
+
+
+class Kept(TypedDict):
+    """What a run keeps of how its data was read."""
+
+    channels: Annotated[int, Range(1, 4)]
+    dtype: Literal["uint8", "uint16"]
+
+
+class ImageAnomalyJourney(Journey):
+    """A folder of good images, or one that holds good/, folders of bad ones, and masks/ of what is wrong in these.
+
+    Also read: train/good, test/good, test/... and ground_truth/..., as in MVTec AD; test/good is measured on only.
+    """
+
+    keeps: ClassVar[Any] = Kept
+
+    held_out: float = param(0.2, "share of the good images that set the threshold and are measured on", gt=0, lt=1)
+    patch: int = param(16, "side in pixels of the patches that are compared", ge=4)
+
+    def takes(self, task: Any, request: Request) -> bool:
+        """Return whether there is a folder of images."""
+        data = Path(request.data).expanduser()
+        return data.is_dir() and any(path.suffix.lower() in FORMATS for path in data.rglob("*"))
+
+    def fit(self, task: Any, request: Request, say: Say) -> dict[str, Any]:
+        """Read the images, put some good ones aside, and train on patches of the others."""
+        request.refuse({"image_shape": "patches have their own shape"})
+        good, fine, bad, masks, notes = found(Path(request.data).expanduser())
+        if len(good) < 2:
+            raise InputError(f"{good.name!r} holds {len(good)} good image", "at least 2 to learn from")
+        seed = seed_of(task.random_state)
+        share = self.held_out if len(good) >= _FEW else max(self.held_out, 1 / 3)
+        learn, held, words = set_aside(good.names, share, seed)
+        notes += [*mixed(good), words or f"{len(good)} good images are too few to put some aside"]
+        for note in notes:
+            say(note)
+        self.task, self.good, self.held, self.seed = task, good, held, seed
+        self.fine, self.bad, self.masks = fine, bad, masks
+        self.channels = max(len(array) for array in good.arrays)
+        self.patches = drawn_patches(self.seen(good.take(learn)), self.patch, _PATCHES, seed)
+        for name, value in task.suited(self.patches.shape[1:]).items():
+            if name not in request.given:
+                task.set_params(**{name: value})
+        say(f"anomaly: {len(self.patches):,} patches of {len(learn)} good images, {sizes(good)}")
+        task.fit(self.patches)
+        self.maps = [heat(parts_of(task), picture, self.patch) for picture in self.seen(good)]
+        task.n_set_aside_ -= task.n_apart_  # patches that were put aside set no threshold
+        notes.append(f"{task.n_set_aside_:,} patches were too strange to learn from and were left out")
+        scores = np.array([image_score(each) for each in self.maps])
+        task.calibrate(scores[held], np.ones(len(held), bool))  # it speaks of images from here on: of all put aside
+        if task.fpr is None and task.contamination is None:
+            task.set_params(fpr=max(0.01, 1 / (len(held) + 1)))
+        if task.contamination is not None:
+            task.contaminated_ = -float(np.percentile(scores, 100 * (1 - task.contamination)))
+        return {
+            "name": good.name,
+            "unit": "image",
+            "rows": len(good) + len(fine) + len(bad),
+            "used": len(learn),
+            "held_out": (len(held) if words else 0) + len(fine),
+            "bad": len(bad),
+            "sizes": sizes(good),
+            "fingerprint": good.fingerprint()[:16],
+            "notes": notes,
+            "split": "held-out" if words or len(fine) else "training",
+        }
+
+    def seen(self, pictures: Pictures) -> list[np.ndarray]:
+        """Return pictures with the channels and the type that the detector knows."""
+        dtype = self.patches.dtype if hasattr(self, "patches") else None
+        return alike(pictures.arrays, self.channels, dtype) if len(pictures) else []
+
+    def judge(self) -> Judged:
+        """Measure on good test images, or those put aside, and on bad ones; without these, on planted ones."""
+        self.fine_maps = [heat(parts_of(self.task), picture, self.patch) for picture in self.seen(self.fine)]
+        ordinary, maps = self.good.take(self.held), [self.maps[i] for i in self.held]
+        if len(self.fine):
+            ordinary, maps = self.fine, self.fine_maps
+        pictures = self.seen(ordinary)
+        masks: list[np.ndarray | None] = [np.zeros(picture.shape[1:], bool) for picture in pictures]
+        strange, known = self.seen(self.bad), list(self.masks)
+        notes = []
+        if not strange:
+            scale = Scale.kept(self.task.input_scale_, pictures)
+            made = [planted(p, pictures[i - 1], scale, self.seed + i) for i, p in enumerate(pictures)]
+            strange, known = [picture for picture, _ in made], [mask for _, mask in made]
+            notes.append(
+                "No bad images came: measured on good ones with a piece of another pasted in, 15 % of the range off."
+            )
+        labels = np.repeat([0, 1], [len(pictures), len(strange)])
+        rival = PatchResidual(int(self.task.estimator_._n_features_out)).fit(self.patches, clean=self.task.clean)
+        new = [heat(parts_of(self.task), picture, self.patch) for picture in strange]
+        self.bad_maps = new if len(self.bad) else []
+        everything = [*pictures, *strange]
+        theirs = [heat(rival, picture, self.patch) for picture in everything]
+        evaluation = judge_maps(everything, labels, masks + known, maps + new, theirs, rival.name)
+        evaluation.flags = flags_of(self.task, labels, {}, {}, drawn=(), unit="image")
+        evaluation.notes += [*notes, evaluation.flags["said"]]
+        if not self.task.clean:
+            note = "The rate holds where no image put aside is bad; where some are, fewer images are flagged."
+            evaluation.notes.append(note)
+        return Judged(evaluation, None)
+
+    def write(self, folder: Path) -> list[Path]:
+        """Write scores and heat maps of all images."""
+        parts = (self.good, self.fine, self.bad)
+        names = tuple(name for part in parts for name in part.names)
+        pictures = Pictures(self.good.name, names, [array for part in parts for array in part.arrays])
+        return self.save(self.task, pictures, self.maps + self.fine_maps + self.bad_maps, folder)
+
+    def save(self, task: Any, pictures: Pictures, maps: list[np.ndarray], folder: Path) -> list[Path]:
+        """Write scores.csv, and every image under its heat map, red where it is at the threshold or beyond."""
+        scores = -np.array([image_score(each) for each in maps])
+        columns = task.columns(scores)
+        ids = np.array(pictures.names)
+        top = -task.offset_ if np.isfinite(task.offset_) else max(task.calibration_)
+        painted = [paint(*pair, top) for pair in zip(pictures.arrays, maps, strict=True)]
+        overlays = Pictures("heatmaps", told_apart(pictures.names), painted)
+        made = write_pictures(painted, overlays, folder / "heatmaps")
+        return [write_table(columns, folder / "scores.csv", ids, "file"), *made]
+
+    def card(self) -> dict[str, Any]:
+        """Return the channels and the type of the images."""
+        return {"channels": self.channels, "dtype": self.patches.dtype.name}
+
+    def apply(self, task: Any, card: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
+        """Write scores and heat maps of new images."""
+        pictures = unmasked(request.data, MASKS)
+        for note in (*pictures.notes, *smaller(pictures, card["channels"], card["dtype"])):
+            say(note)
+        arrays = alike(pictures.arrays, card["channels"], card["dtype"])
+        return self.save(task, pictures, [heat(parts_of(task), each, self.patch) for each in arrays], out)
+
+
+class Sorted(NamedTuple):
+    """The images of a folder by what they are used for, the mask of each bad one where there is one, and notes."""
+
+    good: Pictures  # learnt from, and put aside from
+    fine: Pictures  # good ones that are measured on only
+    bad: Pictures
+    masks: list[np.ndarray | None]
+    notes: list[str]
+
+
+def found(data: Path) -> Sorted:
+    """Return good images, good ones of the test part, bad ones, masks of these, and notes."""
+    good, test, truth = inside(data, GOOD), inside(data, ("test",)), inside(data, MASKS)
+    train = inside(data, ("train",))
+    if good is None and train is not None:
+        good = inside(train, GOOD)
+    if good is None:
+        pictures = read_pictures(data)
+        return Sorted(pictures, Pictures("good", (), []), Pictures("bad", (), []), [], list(pictures.notes))
+    left = {good, test, truth, train}
+    beside = [path for path in sorted(data.iterdir()) if path.is_dir() and path not in left]
+    tested = [path for path in sorted(test.iterdir()) if path.is_dir()] if test is not None else []
+    fine, bad = (
+        _together(name, [path for path in [*beside, *tested] if (path.name.lower() in GOOD) == (name == "good")])
+        for name in ("good", "bad")
+    )
+    ordinary = read_pictures(good)
+    masks, said = masks_of(bad, truth)
+    notes = [*ordinary.notes, *fine.notes, *bad.notes, *said]
+    if len(fine):
+        notes.append(f"{len(fine)} good images of the test part are measured on, and not learnt from")
+    places = sorted({name.partition("/")[0] for name in bad.names})
+    notes.append(f"{len(bad)} bad images are measured on, in {', '.join(places) or 'no folders'}")
+    read = [good, *beside, *tested, *([truth] if truth else [])]
+    return Sorted(ordinary, fine, bad, masks, [*notes, *_unused(data, read)])
+
+
+def _together(name: str, folders: list[Path]) -> Pictures:
+    """Return the pictures of several folders, each named by its folder and its file."""
+    parts = [(folder.name, read_pictures(folder)) for folder in folders]
+    names = tuple(f"{folder}/{each}" for folder, part in parts for each in part.names)
+    arrays = [array for _, part in parts for array in part.arrays]
+    return Pictures(name, names, arrays, tuple(note for _, part in parts for note in part.notes))
+
+
+def _unused(data: Path, read: list[Path]) -> list[str]:
+    """Return a note on the images that are in none of the folders that were read, if there are any."""
+    left = outside(data, read)
+    said = f"{len(left)} images are neither good, bad nor masks by their folder, and are not used"
+    return [f"{said} ({listed(left)})"] if left else []
+
+
+def masks_of(bad: Pictures, truth: Path | None) -> tuple[list[np.ndarray | None], list[str]]:
+    """Return the mask of every bad image, matched by name with ``_mask`` or without, and notes on those without."""
+    if truth is None or not len(bad):
+        return [None] * len(bad), []
+    masks, _ = read_masks(truth)
+    known = {_key(name): array[0] > 0 for name, array in zip(masks.names, masks.arrays, strict=True)}
+    short = [_key(PurePosixPath(name).name) for name in bad.names]
+    counts = Counter(short)  # of several images of one name, nobody knows whose mask it is
+    found = [
+        known.get(_key(name), known.get(key) if counts[key] == 1 else None)
+        for name, key in zip(bad.names, short, strict=True)
+    ]
+    for name, mask, array in zip(bad.names, found, bad.arrays, strict=True):
+        if mask is not None and mask.shape != array.shape[1:]:
+            raise InputError(f"{name!r} and its mask differ in size", "masks of their images' sizes")
+    alone = [name for name, mask in zip(bad.names, found, strict=True) if mask is None]
+    return found, [f"{len(alone)} bad images have no mask in {truth.name!r} ({listed(alone)})"] if alone else []
+
+
+def paint(picture: np.ndarray, heat_map: np.ndarray, top: float) -> np.ndarray:
+    """Return a picture that turns red where its map reaches ``top``, (3, H, W), uint8."""
+    share = np.clip(np.sqrt(np.maximum(heat_map, 0)) / (top or 1.0), 0, 1) ** 2 * 0.7
+    grey = alike([shown(picture).astype(np.float32)], 3)[0]
+    red = np.array([0.9, 0.1, 0.1])[:, None, None]
+    made: np.ndarray = np.rint(255 * ((1 - share) * grey + share * red)).astype(np.uint8)
+    return made
+
+
+def _key(name: str) -> str:
+    """Return what an image and its mask share."""
+    return PurePosixPath(name).with_suffix("").as_posix().removesuffix("_mask")

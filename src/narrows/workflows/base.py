@@ -1,0 +1,177 @@
+"""What every journey is: one kind of data, from the user's files to a fitted task, its evaluation and its outputs."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple, TypedDict, dataclass_transform
+
+import numpy as np
+
+from narrows.artefact import CARD, refusing
+from narrows.data.datasets import meant
+from narrows.errors import ArtefactError, InputError
+from narrows.params import check_params, claim, kebab, param
+from narrows.tasks.base import Evaluation, Rows, Task
+from narrows.typed_json import Nothing, typed
+
+__all__ = [
+    "JOURNEYS",
+    "Items",
+    "Journey",
+    "Judged",
+    "Request",
+    "Say",
+    "journey_for",
+    "journey_from_card",
+    "journeys_of",
+]
+
+Say = Callable[[str], None]
+
+JOURNEYS: "dict[str, type[Journey]]" = {}
+
+
+class Request(NamedTuple):
+    """What the user points at."""
+
+    data: str  # empty: nothing, which is enough for some
+    second: str | None = None  # a second folder or file: masks, clean images, B
+    valid: str | None = None  # the user's own validation data
+    decode: bool = False  # the data are codes
+    given: Mapping[str, Any] = {}
+    start: Mapping[str, Any] | None = None  # the journey's card of the run that this one goes on from
+
+    def refuse(self, unused: Mapping[str, str]) -> None:
+        """Refuse what the user typed among the fields ``unused``, each with the reason why it is of no use here.
+
+        Every journey says with it, before training, which flags its data leave without a meaning.
+        """
+        typed_ones = {name: why for name, why in unused.items() if name in self.given}
+        if typed_ones:
+            flags = ", ".join(f"--{name.replace('_', '-')}" for name in typed_ones)
+            reasons = "; ".join(dict.fromkeys(typed_ones.values()))
+            raise InputError(f"{flags} came for {self.data}: {reasons}", "", "leave it out")
+
+
+class JourneyCard(TypedDict):
+    """How a run read its data: which journey, its fields, and what it must know besides."""
+
+    name: str
+    fields: dict[str, Any]
+    card: dict[str, Any]
+
+
+class Items(NamedTuple):
+    """Coded rows of the data, with what a person would want to see of each."""
+
+    codes: np.ndarray
+    ids: np.ndarray
+    id_name: str
+    labels: np.ndarray | None = None
+    class_names: tuple[str, ...] | None = None
+    cells: Mapping[str, list[str]] = {}  # the columns of a table, as texts
+    pictures: np.ndarray | None = None  # (n, 1 or 3, H, W), uint8
+    total: int = 0  # rows that these were chosen from
+
+
+class Judged(NamedTuple):
+    """What the report is made of."""
+
+    evaluation: Evaluation
+    rows: Rows | None  # held-out rows as the model sees them, for diagnostics and filters; None: none that fit
+    items: Items | None = None  # for the map of the codes; None: there is no map
+
+
+@dataclass_transform(kw_only_default=True, field_specifiers=(param,))
+@dataclass(kw_only=True, eq=False, repr=False)
+class Journey(ABC):
+    """The way of one kind of data; its fields are flags of the tasks that name it.
+
+    A journey is made anew for every run: ``fit``, then ``judge``, ``write`` and ``card``; or, from a card, ``apply``.
+    """
+
+    name: ClassVar[str] = ""
+    honours: ClassVar[tuple[str, ...]] = ()  # "valid", "start": what else of a request its ``fit`` can do
+    asks: ClassVar[tuple[str, ...]] = ("data",)  # what `apply` must be given, of what the command line takes
+    keeps: ClassVar[Any] = Nothing  # a TypedDict: what its card holds
+    knows: ClassVar[tuple[str, ...]] = ()  # of what not every `apply` reads: decode, second, flags
+
+    def __init_subclass__(cls, **kwargs: Any):
+        super().__init_subclass__(**kwargs)
+        cls.name = kebab(cls.__name__.removesuffix("Journey"))
+        dataclass(cls, kw_only=True, eq=False, repr=False)
+        claim(JOURNEYS, cls, cls.name)
+
+    def takes(self, task: Task, request: Request) -> bool:
+        """Return whether this data is of this kind; looks at names and types of files only."""
+        return True
+
+    @abstractmethod
+    def fit(self, task: Task, request: Request, say: Say) -> dict[str, Any]:
+        """Read, put rows aside, fit the task, and return the facts of the data: name, rows, used, held_out, notes.
+
+        Nothing is dropped without a note.
+        """
+
+    @abstractmethod
+    def judge(self) -> Judged:
+        """Return how the fitted task does on what was put aside, beside its competitors."""
+
+    @abstractmethod
+    def write(self, folder: Path) -> list[Path]:
+        """Write the task's outputs for the rows of the fit."""
+
+    @abstractmethod
+    def card(self) -> dict[str, Any]:
+        """Return, as JSON values, what ``apply`` must know besides task and fields."""
+
+    @abstractmethod
+    def apply(self, task: Task, card: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
+        """Write the task's outputs for new data."""
+
+
+def journeys_of(task: type[Task]) -> "list[type[Journey]]":
+    """Return the journeys that read the data of a task, in the order in which they are asked."""
+    return [JOURNEYS[name] for name in task.workflows]
+
+
+def journey_for(task: Task, request: Request, settings: Mapping[str, Any]) -> Journey:
+    """Return the journey for a task and data, with the settings that are its own; settings of no use are refused."""
+    meant(request.data)  # refuses a name of a dataset that is also a folder here
+    serving = journeys_of(type(task))
+    for cls in serving:
+        own = {spec.name for spec in fields(cls)}
+        journey = cls(**{name: value for name, value in settings.items() if name in own})
+        check_params(journey)
+        if journey.takes(task, request):
+            request.refuse(dict.fromkeys(sorted(settings.keys() - own), "it is not read that way"))
+            for name, typed in (("valid", "--valid"), ("start", "--from")):
+                if getattr(request, name) is not None and name not in cls.honours:
+                    raise InputError(f"{typed} came for {request.data}: {task.name} cannot do that", "", "leave it out")
+            return journey
+    kinds = "; ".join(" ".join((cls.__doc__ or "").partition(".")[0].split()) for cls in serving)
+    raise InputError(f"{request.data} is nothing that {task.name} reads", kinds, f"narrows fit {task.name} --help")
+
+
+def journey_card(journey: Journey) -> dict[str, Any]:
+    """Return what the artefact keeps of a journey: its name, its fields, and its own card."""
+    own = {spec.name: getattr(journey, spec.name) for spec in fields(journey)}
+    return {"name": journey.name, "fields": own, "card": journey.card()}
+
+
+def journey_from_card(card: Mapping[str, Any]) -> tuple[Journey, Mapping[str, Any]]:
+    """Return the journey that ``journey_card`` described, and its own card."""
+    where = f"{CARD}: journey"
+    saved: JourneyCard = typed(card, JourneyCard, where)
+    cls = JOURNEYS.get(saved["name"])
+    if cls is None:
+        raise ArtefactError(f"This run read its data as {saved['name']!r}", ", ".join(JOURNEYS))
+    unknown = sorted(set(saved["fields"]) - {spec.name for spec in fields(cls)})
+    if unknown:
+        raise ArtefactError(f"This run has settings that are not known here: {', '.join(unknown)}", "a run of today")
+    with refusing(f"{where}.fields"):
+        journey: Journey = cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in saved["fields"].items()})
+        check_params(journey)
+    typed(saved["card"], cls.keeps, f"{where}.card")
+    return journey, saved["card"]

@@ -1,0 +1,205 @@
+"""Pictures, alone or in pairs, each at its own size: read, split by picture, learnt from, judged, written back."""
+
+from abc import abstractmethod
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from narrows.data.images.files import lessened
+from narrows.data.images.pixels import FORMATS
+from narrows.data.images.sets import Pictures, read_pictures
+from narrows.params import param
+from narrows.tasks.images import Examples
+from narrows.training.random import seed_of
+from narrows.workflows.base import Journey, Judged, Request, Say
+from narrows.workflows.holdout import copied, set_aside
+
+__all__ = ["Found", "PicturesJourney", "inside", "outside", "unmasked"]
+
+
+class Found(NamedTuple):
+    """What was read: pictures, what belongs to each of them, and what is to be said of both."""
+
+    x: Pictures
+    y: Pictures | None = None
+    notes: Sequence[str] = ()
+    left: Sequence[str] = ()  # images of the folder that are in none of the places that were read
+
+    def take(self, index: Any) -> "Found":
+        """Return the pictures at ``index`` with what belongs to them."""
+        return self._replace(x=self.x.take(index), y=None if self.y is None else self.y.take(index))
+
+    def examples(self) -> Examples:
+        """Return what the task is given."""
+        return Examples(self.x.arrays, None if self.y is None else self.y.arrays, self.x.names)
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """A fitted task, all that was read, what was learnt from, and what it is measured on."""
+
+    task: Any
+    all: Found
+    train: Found
+    held: Found
+
+
+class PicturesJourney(Journey):
+    """Pictures of any sizes. Subclasses say how they are found and how results are written."""
+
+    honours: ClassVar[tuple[str, ...]] = ("valid",)
+    unpaired: ClassVar[dict[str, str]] = {}  # flags that only pictures with nothing beside them have a use for
+
+    held_out: float = param(0.2, "share of the pictures that the verdict is measured on", gt=0, lt=1)
+
+    @abstractmethod
+    def found(self, request: Request) -> Found:
+        """Read the pictures that the user points at, with what belongs to them."""
+
+    @abstractmethod
+    def save(self, task: Any, pictures: Pictures, folder: Path, *, fresh: bool) -> list[Path]:
+        """Write what the task makes of pictures; ``fresh`` ones were not learnt from."""
+
+    def inputs(self, request: Request) -> Pictures:
+        """Read the pictures of ``apply``."""
+        return read_pictures(request.data)
+
+    def channels(self, pictures: Pictures) -> list[str]:
+        """Return in words what becomes of pictures with different channels."""
+        return mixed(pictures)
+
+    def fit(self, task: Any, request: Request, say: Say) -> dict[str, Any]:
+        """Read the pictures, put some aside, and train on the others."""
+        pictures = "pictures have their own shape"
+        request.refuse({"image_shape": pictures} | ({} if request.valid is None else {"held_out": "--valid holds out"}))
+        other = None if request.valid is None else self.found(_valid(request))
+        found = self.found(request)
+        seed = seed_of(task.random_state)
+        if other is None:
+            learn, held, words = set_aside(found.x.names, self.held_out, seed)
+            train, held_out, where = found.take(learn), found.take(held), "held-out" if words else "training"
+        else:
+            train, held_out, where = found, other, "validation"
+            words = f"measured on the {len(held_out.x)} pictures of {request.valid}"
+        few = f"{len(found.x)} pictures are too few to put some aside: measured on those that were learnt"
+        same = [] if where == "training" else copied(train.x.arrays, held_out.x.arrays, "picture")
+        notes = list(dict.fromkeys((*found.notes, *self.channels(found.x), *held_out.notes, words or few, *same)))
+        for note in notes:
+            say(note)
+        say(f"{task.name}: {len(train.x):,} pictures, {sizes(train.x)}, from {found.x.name}")
+        if found.y is not None:
+            request.refuse(self.unpaired)
+        examples = train.examples()
+        task.fit_pictures(examples.x, examples.y)
+        self.learnt = Learnt(task, found, train, held_out)
+        return {
+            "name": found.x.name,
+            "unit": "picture",
+            "rows": len(found.x) + len(found.left),
+            "used": len(train.x),
+            "held_out": len(held_out.x) if where != "training" else 0,
+            **({"left out": len(found.left)} if found.left else {}),
+            "sizes": sizes(found.x),
+            "fingerprint": found.x.fingerprint()[:16],
+            "notes": notes,
+            "split": where,
+        }
+
+    def judge(self) -> Judged:
+        """Measure on the pictures that were put aside."""
+        made = self.learnt
+        return Judged(made.task.evaluate_pictures(made.train.examples(), made.held.examples()), None)
+
+    def write(self, folder: Path) -> list[Path]:
+        """Write the results for all pictures of the data."""
+        return self.save(self.learnt.task, self.learnt.all.x, folder, fresh=False)
+
+    def card(self) -> dict[str, Any]:
+        """Return nothing: the task knows its channels."""
+        return {}
+
+    def apply(self, task: Any, card: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
+        """Write the results for new pictures."""
+        pictures = self.inputs(request)
+        for note in (*pictures.notes, *smaller(pictures, task.estimator_.shapes_[0][0])):
+            say(note)
+        return self.save(task, pictures, out, fresh=True)
+
+
+def mixed(pictures: Pictures) -> list[str]:
+    """Return in words what becomes of pictures with different channels, where there are such.
+
+    Examples
+    --------
+    >>> mixed(Pictures("two", ("a", "b"), [np.zeros((1, 2, 2), np.uint8), np.zeros((3, 2, 2), np.uint8)]))
+    ["'two': pictures by channels: 1 of 1, 1 of 3; the network sees 3 of all, grey is repeated"]
+    """
+    counts = sorted(Counter(len(array) for array in pictures.arrays).items())
+    held = ", ".join(f"{n} of {k}" for k, n in counts)
+    said = f"{pictures.name!r}: pictures by channels: {held}; the network sees {counts[-1][0]} of all, grey is repeated"
+    return [said] if len(counts) > 1 else []
+
+
+def smaller(pictures: Pictures, channels: int, dtype: str | None = None) -> list[str]:
+    """Return in words which pictures have more channels, or a deeper type, than those of the fit had."""
+    bits = 64 if dtype is None else 8 * np.dtype(dtype).itemsize
+    kinds = [(len(array), 8 * array.dtype.itemsize) for array in pictures.arrays]
+    return lessened(kinds, channels, bits, pictures.name)
+
+
+def _valid(request: Request) -> Request:
+    """Return the request for the user's validation data: one folder, or two with a comma between."""
+    data, _, second = (request.valid or "").partition(",")
+    if second and not Path(request.valid or "").exists():
+        return request._replace(data=data, second=second)
+    return request._replace(data=request.valid or "", second=None)
+
+
+def inside(data: Path, names: Sequence[str]) -> Path | None:
+    """Return the folder in ``data`` that has the first of these names, whatever the case; none where there is none."""
+    folders = {path.name.lower(): path for path in data.iterdir() if path.is_dir()} if data.is_dir() else {}
+    return next((folders[name] for name in names if name in folders), None)
+
+
+def unmasked(data: str, masks: Sequence[str]) -> Pictures:
+    """Return the pictures of a folder without those that are masks by their folder, and a note on these."""
+    pictures, place = read_pictures(data), inside(Path(data).expanduser(), masks)
+    index = [i for i, name in enumerate(pictures.names) if place is None or not name.startswith(f"{place.name}/")]
+    left = len(pictures) - len(index)
+    if place is None or not left or not index:
+        return pictures
+    note = f"{left} images in {place.name!r} are masks by their folder, and are not read"
+    return replace(pictures.take(index), notes=(*pictures.notes, note))
+
+
+def outside(data: Path, read: Sequence[Path]) -> list[str]:
+    """Return the names of images somewhere in a folder that are in none of the folders ``read``.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "a.png").write_bytes(b"")
+    ...     outside(Path(folder), [Path(folder, "clean")]), outside(Path(folder), [Path(folder)])
+    (['a.png'], [])
+    """
+    every = (path for path in sorted(data.rglob("*")) if path.suffix.lower() in FORMATS)
+    return [path.relative_to(data).as_posix() for path in every if not any(each in path.parents for each in read)]
+
+
+def sizes(pictures: Pictures) -> str:
+    """Return the sizes of pictures in words.
+
+    Examples
+    --------
+    >>> sizes(Pictures("one", ("a",), [np.zeros((3, 4, 6), np.uint8)]))
+    '3 x 4 x 6'
+    """
+    counts = Counter(array.shape for array in pictures.arrays)
+    low, high = min(counts, key=lambda shape: shape[1] * shape[2]), max(counts, key=lambda shape: shape[1] * shape[2])
+    first, last = (" x ".join(map(str, shape)) for shape in (low, high))
+    return first if len(counts) == 1 else f"{first} to {last} in {len(counts)} sizes"

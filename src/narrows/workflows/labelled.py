@@ -1,0 +1,86 @@
+"""Rows of which some have a label."""
+
+from typing import Any
+
+import numpy as np
+
+from narrows.data import Schema, Source
+from narrows.data.labels import same_classes, with_folders, with_labels
+from narrows.data.leaks import leak_notes
+from narrows.errors import InputError
+from narrows.params import param
+from narrows.tasks.base import Evaluation, Task
+from narrows.workflows.base import Request, Say
+from narrows.workflows.tables import Learnt, RowsJourney
+
+__all__ = ["LabelledJourney"]
+
+_FEW = 300  # labels: a part of fewer tells little, and all are judged by cross-validation ...
+_LEAST = 6  # ... unless there are fewer than so many: then all are learnt from, and measured
+_HELD = 0.2  # of the labels of every class are held out for the verdict ...
+_MOST = 10_000  # ... but no more than so many in all
+
+
+class LabelledJourney(RowsJourney):
+    """A table with a label column, images in one folder per class, or any rows with a file of labels.
+
+    Rows without a label are learnt from without it. A part of the labelled rows is held out; where there are few, all
+    are learnt from, and the verdict is that of a cross-validation.
+    """
+
+    labels: str | None = param(None, "a table of identifiers and labels: those of all rows, or of a few")
+
+    def open(self, data: str, like: Schema | None = None) -> Source:
+        """Return the rows, some with a label."""
+        if self.label and self.labels:
+            raise InputError("--label and --labels came together", "a column, or a file", "leave one out")
+        return self._labelled(super().open(data, like))
+
+    def measured(self, held: Source, source: Source) -> Source:
+        """Return the user's own rows with their labels, numbered as those of ``source``."""
+        return same_classes(self._labelled(self.named(held, source.class_names)), source.class_names)
+
+    def _labelled(self, source: Source) -> Source:
+        """Return rows with the labels of a file, or of their folders; rows of which none has one are refused."""
+        source = with_labels(source, self.labels) if self.labels else with_folders(source)
+        if source.labels is None:
+            accepted = "--label COLUMN of a table, --labels FILE of identifiers and labels, or one folder per class"
+            raise InputError(f"{source.name!r} came without labels", accepted)
+        return source
+
+    def divide(self, source: Source, seed: int) -> tuple[Source, Source, str]:
+        """Hold out labelled rows of every class that has two or more; rows without a label are all learnt from.
+
+        Of few labels none is held out: they are measured by cross-validation.
+        """
+        labels = np.array(source.labels)
+        if source.test is not None and source.test.labels is not None:
+            return source, source.test, "test"
+        known = np.flatnonzero(labels >= 0)
+        counts = np.bincount(labels[known])
+        if len(known) < _FEW:
+            return source, source.take(known), "cross-validated" if counts[counts > 1].sum() >= _LEAST else "training"
+        wanted = np.ceil(counts * min(_HELD, _MOST / len(known))).astype(int)
+        wanted[counts < 2] = 0
+        order = np.random.default_rng(seed).permutation(known)
+        order = order[np.argsort(labels[order], kind="stable")]
+        rank = np.arange(len(order)) - np.searchsorted(labels[order], labels[order])
+        held = np.sort(order[rank < wanted[labels[order]]])
+        return source.take(np.delete(np.arange(len(source)), held)), source.take(held), "held-out"
+
+    def caveats(self, source: Source, schema: Schema) -> tuple[str, ...]:
+        """Name the columns that determine the label."""
+        return leak_notes(source, schema, self.label)
+
+    def evaluation(self, learnt: Learnt) -> Evaluation:
+        """Return how the classifier does on labels that were put aside, or by cross-validation."""
+        task: Any = learnt.task
+        return task.cross_validate(learnt.train) if learnt.split == "cross-validated" else super().evaluation(learnt)
+
+    def fit(self, task: Task, request: Request, say: Say) -> dict[str, Any]:
+        """Train, and count the labels."""
+        facts = super().fit(task, request, say)
+        if task.estimator_.finished_ and not getattr(task, "finished_", True):
+            raise KeyboardInterrupt  # while the labels were learnt: --resume begins with them again
+        labels = np.array(self.learnt.train.labels)
+        return facts | {"labels learnt from": int((labels >= 0).sum()), "without a label": int((labels < 0).sum())}

@@ -1,0 +1,205 @@
+"""Rows that are larger than memory: an array, a Parquet file or a folder of images, read from disk while training."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, ClassVar
+
+import numpy as np
+import polars as pl
+
+from narrows.data import Schema, Source, schema_from_json
+from narrows.data.base import Fillings, filled_words, together
+from narrows.data.disk.chunks import Pieces, pieces_of, size_of
+from narrows.data.disk.encode import spool
+from narrows.data.disk.memory import free_memory
+from narrows.data.disk.stored import Stored, held_out
+from narrows.data.disk.writers import Sinks
+from narrows.data.read import TEXT
+from narrows.data.tables.csv_text import to_parquet
+from narrows.data.tables.formatting import with_ids
+from narrows.data.tables.impute import file_form, filled
+from narrows.data.tables.schema import TableSchema
+from narrows.data.tables.source import TableSource
+from narrows.errors import InputError
+from narrows.files import ENCODED
+from narrows.params import param
+from narrows.tasks.base import Task
+from narrows.training import ranks
+from narrows.workflows.base import Judged, Request, Say
+from narrows.workflows.tables import SMALL, Learnt, RowsJourney, items_of, rows_of, schema_of, settle, size_of_images
+
+__all__ = ["StreamJourney"]
+
+_SHARE = (
+    0.25  # of the free memory that the file may take before its rows stay on disk: work on them takes as much again
+)
+_HELD = 0.1  # of the rows are held out for the verdict
+_LEARNT = 20_000  # rows that the competitors learn from
+
+
+class StreamJourney(RowsJourney):
+    """An array (npy), a Parquet file or a folder of images that is larger than memory.
+
+    The schema is learnt from at most 100 000 rows, and what must be encoded is encoded once, on disk.
+    """
+
+    honours: ClassVar[tuple[str, ...]] = ("valid", "start")
+
+    stream: bool = param(False, "read the rows from disk while training, as it is done for data larger than memory")
+
+    def takes(self, task: Task, request: Request) -> bool:
+        """Return whether the data can be read from disk, and should: asked for, or larger than memory."""
+        if not self.stream and size_of(request.data) <= _SHARE * free_memory():
+            return False  # before anything is opened: another journey may read what this one does not
+        whole = request.decode or request.second is not None or pieces_of(request.data) is None
+        if whole and self.stream:
+            text = Path(request.data).suffix.lower() in TEXT and Path(request.data).is_file()
+            hint = to_parquet(Path(request.data)) if text else "leave it out"
+            accepted = "an .npy file, a .parquet file or a folder of images"
+            raise InputError(f"--stream came for {request.data}", accepted, hint)
+        return not whole
+
+    def fit(self, task: Task, request: Request, say: Say) -> dict[str, Any]:
+        """Learn the schema from a sample, put a fixed part of the rows aside, and train from disk on the others."""
+        self._refuse_columns(request.data)
+        pieces = _opened(request.data, self.image_size)
+        sample = pieces.sample()
+        few = len(pieces) < SMALL
+        aside = np.zeros(len(pieces), bool) if request.valid or few else held_out(len(pieces), _HELD)
+        known = sample.take(np.flatnonzero(~aside[pieces.sampled]))
+        schema = known.fit_schema() if request.start is None else schema_from_json(request.start["schema"])
+        rows, where, passed_over = self._encoded(task, pieces, schema)
+        learn, held, notes = rows.take(np.flatnonzero(~aside)), rows.take(np.flatnonzero(aside | few)), sample.notes
+        if request.valid:
+            own, notes = self.own_rows(request.valid, schema, sample)
+            held = schema.encode(own)
+        if isinstance(held, Stored):
+            held.limits()  # refused before anything is learnt
+        settle(task, request, learn, schema)
+        seen = f"{pieces.name}: read from disk while training ({where})"
+        seen += "" if request.start else f"; means, levels and sizes are those of {len(known):,} rows"
+        notes = tuple(dict.fromkeys((*notes, *schema.notes, *passed_over, seen)))
+        for note in notes:
+            say(note)
+        shape = " x ".join(map(str, schema.shape))
+        say(f"{task.name}: {len(learn):,} rows of {shape} values from {pieces.name}, from disk")
+        task.fit(learn)
+        some = learn.take(np.unique(np.linspace(0, len(learn) - 1, min(len(learn), _LEARNT)).astype(np.int64)))
+        train, test = (rows_of(part[:], sample, schema)._replace(labels=None) for part in (some, held))
+        self.learnt, self.pieces = Learnt(task, sample, schema, train, test), pieces
+        return {
+            "name": pieces.name,
+            "rows": len(pieces),
+            "used": len(learn),
+            "held_out": 0 if few and not request.valid else len(held),
+            "values per row": shape,
+            "fingerprint": rows.fingerprint().decode()[:16],
+            "notes": list(notes),
+            "split": "validation" if request.valid else "training" if few else "held-out",
+        }
+
+    def _refuse_columns(self, data: str) -> None:
+        """Refuse what names columns that are not learnt from."""
+        for flag, value in (("--label", self.label), ("--drop", self.drop)):
+            if value is not None:
+                came, hint = (
+                    f"{flag} came for {data}, which is read from disk",
+                    f"leave {flag} out, or make the file smaller",
+                )
+                raise InputError(came, "data whose columns are all learnt from", hint)
+
+    def _encoded(self, task: Task, pieces: Pieces, schema: Schema) -> tuple[Stored, str, list[str]]:
+        """Return the encoded rows on disk, what they are (the file itself, or a copy), and what was passed over.
+
+        The copy stays in the folder of the run until that is finished. A further process of torchrun has its own, which
+        goes with this object.
+        """
+        rows = pieces.direct(schema)
+        if rows is not None:
+            return rows, "as they are", []
+        run = task.resolve().checkpoint
+        place = Path(run) if run and Path(run).is_dir() else None
+        if place is not None and not ranks.assigned():
+            return spool(pieces, schema, place / ENCODED)
+        self._folder = TemporaryDirectory(prefix=".rows-", dir=place)
+        return spool(pieces, schema, Path(self._folder.name) / ENCODED)
+
+    def judge(self) -> Judged:
+        """Measure on the rows that were put aside."""
+        made = self.learnt
+        items = items_of(made)._replace(total=len(self.pieces)) if made.task.mapped else None
+        return Judged(made.task.evaluate(made.train, made.test), made.test, items)
+
+    def write(self, folder: Path) -> list[Path]:
+        """Write the outputs for all rows, piece by piece."""
+        return write_pieces(self.learnt.task, self.learnt.schema, self.pieces, folder, fresh=False)
+
+    def apply(self, task: Task, card: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
+        """Write the outputs for new rows, piece by piece where the file allows it."""
+        pieces = None if request.decode else pieces_of(request.data, size_of_images(self.image_size))
+        if pieces is None:
+            return super().apply(task, card, request, out, say)
+        return write_pieces(task, schema_of(card, task), pieces, out, fresh=True, say=say)
+
+
+def _opened(data: str, image_size: str | None) -> Pieces:
+    pieces = pieces_of(data, size_of_images(image_size))
+    if pieces is None or len(pieces) < 2:
+        raise InputError(f"{data} has no rows to learn from", "at least 2 rows")
+    return pieces
+
+
+def write_pieces(
+    task: Task, schema: Schema, pieces: Pieces, folder: Path, *, fresh: bool, say: Say | None = None
+) -> list[Path]:
+    """Write the task's outputs for all rows of a file, some at a time, and return the files."""
+    told: set[str] = set()
+    found: list[Fillings] = []
+    images: list[Path] = []
+    fill = task.imputes and isinstance(schema, TableSchema) and pieces.has_holes()
+    with Sinks(folder, len(pieces)) as sinks:
+        start = 0
+        for source in pieces.all(schema):
+            for words in (*source.notes, *schema.warnings(source)):
+                if say is not None and words not in told and len(told) < 10:
+                    say(words)
+                told.add(words)
+            found.append(schema.fillings(source))
+            for stem, values in task.outputs(schema.encode(source), fresh=fresh).items():
+                images += _put(sinks, schema, source, stem, values, start)
+            if fill and isinstance(schema, TableSchema) and isinstance(source, TableSource):
+                _put_whole(sinks, schema, source, task, start)
+            start += len(source)
+    if say is not None:
+        for words in filled_words(together(found)):
+            say(words)
+    return [*sinks.paths, *images]
+
+
+def _put(sinks: Sinks, schema: Schema, source: Source, stem: str, values: Any, start: int) -> list[Path]:
+    """Add one output of a piece; images are files of their own, and returned."""
+    if stem == "codes":
+        values = {f"z{i + 1}": values[:, i] for i in range(values.shape[1])}
+    if isinstance(values, Mapping):
+        sinks.table(stem, with_ids(values, source.ids, source.id_name))
+        return []
+    shaped = values.reshape(len(values), *schema.shape)
+    if schema.kind == "images":
+        return schema.write(shaped, sinks.folder, stem, source.ids, source.id_name)
+    made = schema.decode(shaped)
+    if isinstance(schema, TableSchema) and not schema.array:
+        sinks.table(stem, schema.file_frame(made, source.ids, source.id_name))
+    else:
+        sinks.array(stem, made.to_numpy() if isinstance(made, pl.DataFrame) else made, start)
+    return []
+
+
+def _put_whole(sinks: Sinks, schema: TableSchema, source: TableSource, task: Task, start: int) -> None:
+    """Add a piece of the table with its holes filled."""
+    frame = filled(schema, source, task.reconstruct)
+    frame = source.frame if frame is None else frame
+    if schema.array:
+        sinks.array("imputed", frame.to_numpy(), start)
+    else:
+        sinks.table("imputed", file_form(schema, frame))

@@ -1,0 +1,235 @@
+"""Ratings: a file with a user and an item per line, and lists of recommended items from it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, NotRequired, TypedDict
+
+import numpy as np
+
+from narrows.data.base import digest
+from narrows.data.ratings.read import Ratings, Reading, read_ratings
+from narrows.data.tables.formatting import write_csv
+from narrows.errors import InputError
+from narrows.files import whole
+from narrows.params import param
+from narrows.tasks.base import Rows, Task
+from narrows.training.random import seed_of
+from narrows.typed_json import Distinct
+from narrows.workflows.base import Journey, Judged, Request, Say
+from narrows.workflows.outputs import write_table
+
+__all__ = ["RatingsJourney"]
+
+_SMALL = 20  # fewer users are not split: everything is measured on the users that were learnt
+_HELD, _MOST = 0.1, 10_000  # share of the users held out for the verdict, and how many at most ...
+_ENOUGH = 20  # ... but of few users up to a quarter, to have so many
+_MOST_OF = 0.95  # of the users; where fewer are like those held out, the report says so
+_TELLING = 5  # items of a user that is held out, if there are enough such users
+_COUNTS = {  # of Mult-VAE and Mult-DAE, section 4 of their paper
+    **{"likelihood": "multinomial", "corruption": "mask:0.5", "noise": "mask:0.5", "beta": 0.2},
+    **{"network": "dense:600,activation=tanh", "latent_dim": 200, "lr": 1e-3},
+}
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """A fitted task, the ratings it came from, and which users it is measured on."""
+
+    task: Any
+    ratings: Ratings
+    train: Rows
+    test: Rows
+
+
+class Kept(TypedDict):
+    """What a run keeps of how its data was read."""
+
+    users: NotRequired[list[str]]
+    items: Annotated[list[str], Distinct()]
+    columns: dict[Literal["user", "item", "rating", "time"], str | None]
+    threshold: float | None
+
+
+class RatingsJourney(Journey):
+    """A file of ratings (csv, tsv, dat with ::, parquet) with columns of users and items."""
+
+    keeps: ClassVar[Any] = Kept
+    knows: ClassVar[tuple[str, ...]] = ("history",)
+
+    user: str | None = param(None, "column of the users; none: guessed")
+    item: str | None = param(None, "column of the items; none: guessed")
+    rating: str | None = param(None, "column of the ratings; none: guessed, if there is one")
+    time: str | None = param(None, "column of the times, for which of two ratings is the last; none: guessed")
+    min_rating: float | None = param(
+        None, "ratings from this on count as liked; none: three quarters of the way to the highest; of counts, all"
+    )
+    implicit: bool = param(False, "every line counts as liked, whatever its rating")
+
+    def fit(self, task: Task, request: Request, say: Say) -> dict[str, Any]:
+        """Read the ratings, put some users aside, and fit to the others."""
+        if request.second is not None:
+            hint = "one file of ratings" if Path(request.second).exists() else f"narrows fit {task.name} DATA -o RUN"
+            raise InputError(f"{request.second!r} came beside {request.data!r}: one word too many", "one DATA", hint)
+        if self.implicit and self.min_rating is not None:
+            raise InputError("--implicit and --min-rating came together", "one of them", "leave one out")
+        if self.implicit:
+            request.refuse({"rating": "with --implicit every line counts as liked"})
+        ratings = read_ratings(Path(request.data).expanduser(), self._reading())
+        if min(ratings.liked.shape) < 2:
+            came = f"{request.data} holds {ratings.liked.shape[0]} users and {ratings.liked.shape[1]} liked items"
+            raise InputError(came, "at least 2 of both", "more ratings, or a lower --min-rating")
+        notes = [*ratings.notes, *for_counts(task, request.given)]
+        for note in notes:
+            say(note)
+        learn, held, where = split(ratings.liked, seed_of(task.random_state))
+        users, items = ratings.liked.shape
+        say(f"{task.name}: {len(learn):,} users, {items:,} items from {request.data}")
+        train, test = (Rows(ratings.liked[rows], feature_names=tuple(ratings.items)) for rows in (learn, held))
+        task.fit(train.X)
+        self.learnt = Learnt(task, ratings, train, test)
+        new = int(np.count_nonzero(np.asarray(train.X.sum(0)).ravel() == 0))
+        notes += [f"{new:,} item{'s' * (new > 1)} of held-out users only: not recommended"] if new else []
+        notes += told_held(ratings.liked, held) if where != "training" else []
+        return {
+            "name": Path(request.data).name,
+            "rows": users,
+            "used": len(learn),
+            "held_out": len(held) if where != "training" else 0,
+            "unit": "user",
+            "items": items,
+            "lines of the file": ratings.lines,
+            "of these liked": ratings.liked.nnz,
+            "fingerprint": digest(ratings.liked.indptr, ratings.liked.indices, *ratings.users, *ratings.items)[:16],
+            "notes": notes,
+            "split": "held-out users'" if where != "training" else "training users'",
+        }
+
+    def judge(self) -> Judged:
+        """Measure on the users that were put aside."""
+        return Judged(self.learnt.task.evaluate(self.learnt.train, self.learnt.test), None)
+
+    def write(self, folder: Path) -> list[Path]:
+        """Write recommendations for all users."""
+        return [write_recs(self.learnt.task, self.learnt.ratings, folder / "recs.csv")]
+
+    def card(self) -> dict[str, Any]:
+        """Return the users, the items, the columns, and from which rating on a line counts."""
+        ratings = self.learnt.ratings
+        return {
+            "users": ratings.users,
+            "items": ratings.items,
+            "columns": dict(ratings.columns),
+            "threshold": ratings.threshold,
+        }
+
+    def apply(self, task: Task, card: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
+        """Write recommendations for the users of a history; they need not have been there at the fit."""
+        ratings = read_ratings(Path(request.given.get("history") or request.data).expanduser(), self._reading(), card)
+        users, liked = ratings.liked.shape[0], ratings.liked.nnz
+        if not ratings.seen.nnz:
+            items = ", ".join(repr(str(item)) for item in ratings.items[:3])
+            came = f"No item of {str(request.given.get('history') or request.data)!r} was there at the fit"
+            raise InputError(came, f"items of the fit, as {items}", "--user COLUMN --item COLUMN, if guessed wrongly")
+        for note in (*ratings.notes, f"{users:,} user{'s' * (users > 1)} with {liked:,} known items that are liked"):
+            say(note)
+        new = newcomers(ratings, card.get("users"))
+        for note in told_new(ratings, new):
+            say(note)
+        return [write_recs(task, ratings, out / "recs.csv"), write_users(task, ratings, new, out / "users.csv")]
+
+    def _reading(self) -> Reading:
+        columns = {"user": self.user, "item": self.item, "rating": self.rating, "time": self.time}
+        return Reading(columns, self.min_rating, self.implicit)
+
+
+def for_counts(task: Task, given: Mapping[str, Any]) -> list[str]:
+    """Set up an autoencoder that trains for counts, as Liang et al. (2018) do, where the user said nothing."""
+    model = task.resolve()
+    if type(model)().epochs == 0:  # a closed form, whatever is trained after it
+        return []
+    names = [name for name in _COUNTS if hasattr(model, name) and name not in given]
+    names = [name for name in names if not (name == "corruption" and hasattr(model, "noise"))]
+    task.set_params(estimator=model.set_params(**{name: _COUNTS[name] for name in names}))
+    return ["set for interactions: " + ", ".join(f"{name} = {_COUNTS[name]}" for name in names)] if names else []
+
+
+def split(liked: Any, seed: int) -> tuple[np.ndarray, np.ndarray, str]:
+    """Return the users to learn from, those to measure on, and whether the latter are held-out or training users."""
+    counts = np.diff(liked.indptr)
+    some, able = np.flatnonzero(counts), np.flatnonzero(counts >= _TELLING)
+    able = able if len(able) >= 2 * _ENOUGH else np.flatnonzero(counts > 1)
+    n = min(_MOST, max(round(_HELD * len(some)), min(_ENOUGH, len(some) // 4)), len(able) // 2)
+    if len(some) < _SMALL or n < 1:
+        return some, some, "training"
+    held = np.sort(np.random.default_rng(seed).permutation(able)[:n])
+    return np.setdiff1d(some, held), held, "held-out"
+
+
+def told_held(liked: Any, held: np.ndarray) -> list[str]:
+    """Say that users who are measured on have more items than others, where they have.
+
+    Examples
+    --------
+    >>> import scipy.sparse as sp
+    >>> told_held(sp.csr_matrix([[1, 1, 1], [1, 1, 1], [1, 0, 0], [0, 1, 0]]), np.array([0]))
+    ['held-out users have 3 items or more, as 50 % of all users have: the verdict is about users like these']
+    """
+    counts = np.diff(liked.indptr)
+    least = int(counts[held].min())
+    share = float((counts[counts > 0] >= least).mean())
+    said = f"held-out users have {least} items or more, as {100 * share:.0f} % of all users have"
+    return [f"{said}: the verdict is about users like these"] if share < _MOST_OF else []
+
+
+def newcomers(ratings: Ratings, users: Sequence[str] | None) -> np.ndarray | None:
+    """Return which users of a history were not there at the fit; None for a run that does not say who was."""
+    if ratings.columns["user"] is None:  # somebody's items, without a name
+        return np.ones(len(ratings.users), bool)
+    return None if users is None else ~np.isin(ratings.users, np.asarray(users, np.str_))
+
+
+def told_new(ratings: Ratings, new: np.ndarray | None) -> list[str]:
+    """Say who is new, and how many of their items the model does not know."""
+    if new is None or not new.any():
+        return []
+    n, some = int(new.sum()), ratings.users[new][:5].tolist()
+    named = ", ".join(map(repr, some)) + (", ..." if n > len(some) else "")
+    taken = int(ratings.taken[new].sum())
+    unknown = taken - int(np.diff(ratings.seen.indptr)[new].sum())
+    were, items = "was" if n == 1 else "were", f"{taken:,} item{'s' * (taken != 1)}"
+    return [
+        f"{n:,} of {len(new):,} user{'s' * (len(new) != 1)} {were} not there at the fit ({named}): the model does not "
+        f"know {unknown:,} of their {items}"
+    ]
+
+
+def write_users(task: Any, ratings: Ratings, new: np.ndarray | None, path: Path) -> Path:
+    """Write what is known of every user: new or not, items, those that the model knows, and what the list rests on."""
+    rests = np.where(task.known(ratings.liked) > 0, "own items", "popularity")
+    columns = {
+        **({} if new is None else {"new": new.astype(int)}),
+        "items": ratings.taken,
+        "known": np.diff(ratings.seen.indptr),
+        "liked": np.diff(ratings.liked.indptr),
+        "list": rests.tolist(),
+    }
+    return write_table(columns, path, ratings.users, "user")
+
+
+def write_recs(task: Any, ratings: Ratings, path: Path) -> Path:
+    """Write the items that are recommended to every user: user, rank, item, score; never one already seen."""
+    import polars as pl
+
+    items, scores = task.rank(ratings.liked, task.top, seen=ratings.seen)
+    users, ranks = np.repeat(ratings.users, task.top), np.tile(np.arange(1, task.top + 1), len(items))
+    there = items.ravel() >= 0
+    columns = {
+        "user": users[there],
+        "rank": ranks[there],
+        "item": ratings.items[items.ravel()[there]],
+        "score": scores.ravel()[there].astype(np.float32),
+    }
+    with whole(path) as draft:
+        write_csv(pl.DataFrame(columns, schema_overrides={"user": pl.String, "item": pl.String}), draft)
+    return path

@@ -1,0 +1,151 @@
+"""Pictures that come back better: noisy ones cleaned, small ones enlarged."""
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from narrows.data.images.pixels import FORMATS
+from narrows.data.images.sets import Pictures, matched, read_pictures, write_pictures
+from narrows.errors import InputError, listed
+from narrows.tasks.base import Task
+from narrows.workflows.base import Request, Say
+from narrows.workflows.images import Found, PicturesJourney, outside
+
+__all__ = ["DenoiseJourney", "UpscaleJourney"]
+
+
+def settled(task: Any, request: Request) -> None:
+    """Give the task's autoencoder the settings that pictures ask for, where the user said nothing else."""
+    suited = task.suited_pictures()
+    if "family" in request.given or "network" in request.given:
+        suited = {name: value for name, value in suited.items() if name not in ("network", "start")}
+    wanted = {name: value for name, value in suited.items() if name not in request.given}
+    task.set_params(estimator=task.resolve().set_params(**wanted))
+
+
+def is_pictures(path: str) -> bool:
+    """Return whether a path is a folder that holds pictures somewhere, or a picture."""
+    place = Path(path).expanduser()
+    if place.is_file():
+        return place.suffix.lower() in FORMATS
+    return place.is_dir() and any(each.suffix.lower() in FORMATS for each in place.rglob("*"))
+
+
+class RestoreJourney(PicturesJourney):
+    """Pictures in, the same pictures out, better."""
+
+    def fit(self, task: Task, request: Request, say: Say) -> dict[str, Any]:
+        """Read the pictures, put some aside, and train on the others."""
+        settled(task, request)
+        return super().fit(task, request, say)
+
+
+class DenoiseJourney(RestoreJourney):
+    """A folder of clean pictures; or noisy ones and clean ones of the same names, in two folders or noisy/ and clean/.
+
+    Pictures stay as they are: sizes, channels, bit depth.
+    """
+
+    unpaired: ClassVar[dict[str, str]] = {"noise": "noisy pictures came, which have theirs"}
+
+    def takes(self, task: Task, request: Request) -> bool:
+        """Return whether there are pictures, which are not to be brought to one size."""
+        return is_pictures(request.data) and "image_size" not in request.given
+
+    def found(self, request: Request) -> Found:
+        """Read clean pictures, or noisy ones with the clean ones of the same names."""
+        folder = Path(request.data).expanduser()
+        noisy, clean = (folder / part for part in ("noisy", "clean"))
+        if request.second is not None:
+            noisy, clean = folder, Path(request.second).expanduser()
+        elif not clean.is_dir() and noisy.is_dir():
+            came = f"{request.data!r} holds noisy/ and no clean/"
+            raise InputError(came, "noisy/ and clean/ with the same names, or clean pictures", "another DATA")
+        elif not clean.is_dir():
+            pictures = read_pictures(folder)
+            return Found(pictures, None, pictures.notes)
+        elif not noisy.is_dir():
+            pictures = read_pictures(clean)
+            return beside(Found(pictures, None, pictures.notes), folder, [clean])
+        x, y = read_pictures(noisy), read_pictures(clean)
+        a, b, notes = matched(x, y)
+        pairs = same_sizes(a, b, [*x.notes, *y.notes, *notes])
+        return pairs if request.second is not None else beside(pairs, folder, [noisy, clean])
+
+    def channels(self, pictures: Pictures) -> list[str]:
+        """Return in words what becomes of pictures of grey and of colour together."""
+        colours = Counter("grey" if len(array) == 1 else "in colour" for array in pictures.arrays)
+        held = " and ".join(f"{n} {kind}" for kind, n in sorted(colours.items()))
+        return [f"{pictures.name!r}: {held}: every channel is cleaned by itself"] if len(colours) > 1 else []
+
+    def inputs(self, request: Request) -> Pictures:
+        """Read noisy pictures."""
+        noisy = Path(request.data).expanduser() / "noisy"
+        return read_pictures(noisy if noisy.is_dir() else request.data)
+
+    def apply(self, task: Any, card: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
+        """Write the results for new pictures."""
+        pictures = self.inputs(request)
+        grey = sum(len(each) == 1 for each in pictures.arrays) if task.estimator_.shapes_[0][0] == 3 else 0
+        hint = "learnt from colour pictures, whose noise differs between the colours: it takes less out of these"
+        for note in (*pictures.notes, *([f"{grey} pictures are grey, and the model has {hint}"] if grey else [])):
+            say(note)
+        return self.save(task, pictures, out, fresh=True)
+
+    def save(self, task: Any, pictures: Pictures, folder: Path, *, fresh: bool) -> list[Path]:
+        """Write cleaned pictures; clean ones that were learnt from need none."""
+        if not fresh and not task.paired_:
+            return []
+        return _written(task, pictures, folder / "cleaned")
+
+
+class UpscaleJourney(RestoreJourney):
+    """A folder of sharp pictures of any sizes, channels and depths."""
+
+    def channels(self, pictures: Pictures) -> list[str]:
+        """Return nothing: all are learnt from by their luminance."""
+        return []
+
+    def takes(self, task: Task, request: Request) -> bool:
+        """Return whether there are pictures."""
+        return is_pictures(request.data) and request.second is None
+
+    def found(self, request: Request) -> Found:
+        """Read sharp pictures."""
+        pictures = read_pictures(request.data)
+        return Found(pictures, None, pictures.notes)
+
+    def save(self, task: Any, pictures: Pictures, folder: Path, *, fresh: bool) -> list[Path]:
+        """Write enlarged pictures; those that were learnt from are large already."""
+        return _written(task, pictures, folder / "enlarged") if fresh else []
+
+
+def beside(found: Found, folder: Path, read: list[Path]) -> Found:
+    """Return what was found, and which pictures of the folder lie beside it and are left out."""
+    left, places = outside(folder, read), " and ".join(f"{each.name}/" for each in read)
+    said = f"{folder.name!r}: {len(left)} pictures lie outside {places} and are left out ({listed(left)})"
+    return found._replace(left=left, notes=[*found.notes, *([said] if left else [])])
+
+
+def same_sizes(a: Pictures, b: Pictures, notes: list[str]) -> Found:
+    """Return pairs of one size; others are left out by name."""
+    sizes = [(x.shape[1:], y.shape[1:]) for x, y in zip(a.arrays, b.arrays, strict=True)]
+    kept = [i for i, (one, other) in enumerate(sizes) if one == other]
+    lost = [a.names[i] for i, (one, other) in enumerate(sizes) if one != other]
+    if not kept:
+        (one, other), name = sizes[0], a.names[0]
+        came = f"No noisy picture has the size of its clean one ({name}: {one[0]} x {one[1]}, {other[0]} x {other[1]})"
+        raise InputError(came, "pairs of one size")
+    if lost:
+        notes = [*notes, f"{len(lost)} pairs are of two different sizes and are left out ({listed(lost)})"]
+    return Found(a.take(kept), b.take(kept), notes)
+
+
+def _written(task: Any, pictures: Pictures, folder: Path) -> list[Path]:
+    """Write the results one by one, so that no more than one is held."""
+    paths: list[Path] = []
+    for i in range(len(pictures)):
+        one = pictures.take([i])
+        paths += write_pictures(task.predict_pictures(one.arrays), one, folder)
+    return paths

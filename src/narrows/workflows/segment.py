@@ -1,0 +1,119 @@
+"""Pictures and their masks, matched by name."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, TypedDict
+
+import numpy as np
+
+from narrows.data.images.masks import Encoding, read_masks, write_masks
+from narrows.data.images.sets import Pictures, alike, matched, read_pictures, told_apart, write_pictures
+from narrows.errors import InputError
+from narrows.tasks.images import shown
+from narrows.workflows.base import Request, Say
+from narrows.workflows.images import Found, PicturesJourney, inside
+
+__all__ = ["SegmentJourney"]
+
+IMAGES = ("images", "image", "imgs", "img", "x", "pictures", "input", "inputs")
+MASKS = ("masks", "mask", "labels", "label", "annotations", "annot", "annots", "y", "gt", "target", "targets")
+INK = ((0, 114, 178), (230, 159, 0), (0, 158, 115), (204, 121, 167), (213, 94, 0), (240, 228, 66), (86, 180, 233))
+
+
+class Kept(TypedDict):
+    """What a run keeps of how its data was read."""
+
+    encoding: dict[str, Any]
+
+
+class SegmentJourney(PicturesJourney):
+    """A folder that holds images/ and masks/, or two folders: pictures, and masks of the same names.
+
+    Masks hold one value for each class: 0 and 255, numbers, places in a palette, or colours.
+    """
+
+    keeps: ClassVar[Any] = Kept
+
+    def fit(self, task: Any, request: Request, say: Say) -> dict[str, Any]:
+        """Read the pictures, put some aside, and train on the others."""
+        if "likelihood" in request.given:
+            came = f"--likelihood {request.given['likelihood']} came for masks, whose classes say what it is"
+            raise InputError(came, "no --likelihood: bernoulli of two, categorical of more", "leave it out")
+        return super().fit(task, request, say)
+
+    def found(self, request: Request) -> Found:
+        """Read pictures and masks, and match them."""
+        images, folder = folders(request)
+        pictures, (masks, encoding) = read_pictures(images), read_masks(folder)
+        earlier = getattr(self, "encoding", encoding)
+        if encoding.kind != earlier.kind:
+            came = f"The masks in {str(folder)!r} are written as {encoding.kind}, those before as {earlier.kind}"
+            raise InputError(came, "masks of one kind")
+        self.encoding = encoding
+        notes = [*pictures.notes, *masks.notes]
+        pictures, masks, alone = matched(pictures, masks)
+        for picture, mask, name in zip(pictures.arrays, masks.arrays, pictures.names, strict=True):
+            if picture.shape[1:] != mask.shape[1:]:
+                sizes = [" x ".join(map(str, each.shape[1:])) for each in (picture, mask)]
+                raise InputError(f"{name!r} is {sizes[0]} and its mask {sizes[1]}", "masks of their pictures' sizes")
+        return Found(pictures, masks, [*notes, *alone, self.classes(masks)])
+
+    def classes(self, masks: Pictures) -> str:
+        """Return in words which classes there are."""
+        counts: dict[int, int] = {}
+        for mask in masks.arrays:
+            for value, count in zip(*np.unique(mask, return_counts=True), strict=True):
+                counts[int(value)] = counts.get(int(value), 0) + int(count)
+        total = sum(counts.values())
+        said = [f"{self.encoding.name(value)} ({100 * counts[value] / total:.3g} %)" for value in sorted(counts)]
+        return f"{masks.name!r}: {len(said)} values and their share of the pixels: {', '.join(said)}"
+
+    def save(self, task: Any, pictures: Pictures, folder: Path, *, fresh: bool) -> list[Path]:
+        """Write masks in the encoding of those of the fit, and overlays to look at."""
+        masks = task.predict_pictures(pictures.arrays)
+        paths = write_masks(masks, self.encoding, pictures, folder / "masks")
+        painted = [paint(*pair, task.order_) for pair in zip(pictures.arrays, masks, strict=True)]
+        overlays = Pictures("overlays", told_apart(pictures.names), painted)
+        return paths + write_pictures(painted, overlays, folder / "overlays")
+
+    def inputs(self, request: Request) -> Pictures:
+        """Read the pictures of ``apply``: those in images/ where there are such."""
+        return read_pictures(inside(Path(request.data).expanduser(), IMAGES) or request.data)
+
+    def card(self) -> dict[str, Any]:
+        """Return how masks are written."""
+        return {"encoding": self.encoding.to_json()}
+
+    def apply(self, task: Any, card: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
+        """Write masks of new pictures."""
+        self.encoding = Encoding.from_json(card["encoding"])
+        return super().apply(task, card, request, out, say)
+
+
+def folders(request: Request) -> tuple[Path, Path]:
+    """Return the folder of the pictures and that of the masks."""
+    data = Path(request.data).expanduser()
+    if request.second is not None:
+        return data, Path(request.second).expanduser()
+    if not data.is_dir():
+        raise InputError(f"There is no folder {str(data)!r}", "a folder that holds images/ and masks/")
+    images, masks = inside(data, IMAGES), inside(data, MASKS)
+    if images is None or masks is None:
+        held = ", ".join(sorted(path.name for path in data.iterdir() if path.is_dir())) or "no folders"
+        came = f"{str(data)!r} holds {held}, and not one of pictures and one of masks"
+        raise InputError(came, "images/ and masks/, or two folders", "narrows fit segment IMAGES MASKS -o RUN")
+    return images, masks
+
+
+def paint(picture: np.ndarray, mask: np.ndarray, classes: list[int]) -> np.ndarray:
+    """Return a picture under the colours of its mask, (3, H, W), uint8; the first class of two is left as it is."""
+    from skimage.color import label2rgb
+
+    index = np.searchsorted(np.sort(classes), mask)
+    if len(classes) == 2:
+        index = (mask == classes[1]).astype(int)
+    grey = alike([np.rint(255 * shown(picture)).astype(np.uint8)], 3)[0]
+    under = np.moveaxis(grey, 0, 2)
+    colours = np.array(INK) / 255
+    over = label2rgb(index, under, colors=colours, alpha=0.4, bg_label=0 if len(classes) == 2 else -1, bg_color=None)
+    return np.moveaxis(np.rint(255 * over).astype(np.uint8), 2, 0)

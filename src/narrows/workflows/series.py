@@ -1,0 +1,308 @@
+"""A series: windows of a table with a time column, scored step by step and channel by channel."""
+
+import difflib
+import math
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, NamedTuple, NotRequired, TypedDict, cast
+
+import numpy as np
+import polars as pl
+
+from narrows.data import Schema, Source, read, schema_from_json
+from narrows.data.series import (
+    Steps,
+    drawn_starts,
+    filled_between,
+    grid_steps,
+    regular_steps,
+    step_means,
+    window_starts,
+    windows_at,
+)
+from narrows.data.tables.schema import TableSchema
+from narrows.data.tables.source import TableSource
+from narrows.data.tables.times import interval_of, time_texts, units_of
+from narrows.errors import InputError
+from narrows.params import param
+from narrows.tasks.anomaly.dependence import correlation_time, independent
+from narrows.tasks.anomaly.series import Part, evaluation
+from narrows.tasks.base import Task
+from narrows.training.random import seed_of
+from narrows.typed_json import Range
+from narrows.workflows.anomaly import labelled, reasons
+from narrows.workflows.base import Journey, Judged, Request, Say
+from narrows.workflows.outputs import write_table
+from narrows.workflows.tables import between_neighbours, counted, gaps
+
+__all__ = ["SeriesJourney"]
+
+_PARTS = (0.6, 0.8)  # of the time is learnt from; what follows sets the threshold, up to ...; the rest is measured on
+_NEAR = 0.05  # share by which the interval of new steps may differ from that of the fit
+_MOST = 20_000  # windows that are learnt from
+
+
+@dataclass(frozen=True)
+class Read:
+    """A series in the order of time: its rows, its channels as numbers (n, c) at the steps (m, c), its notes."""
+
+    source: Source
+    stamps: pl.Series
+    form: str | None  # how the times of a text file were written
+    steps: Steps
+    notes: tuple[str, ...]
+
+
+class Look(NamedTuple):
+    """What windows say of the steps of a series: the score of every channel (m, channels), and why, (m, numbers)."""
+
+    scores: np.ndarray  # whose squares add up to that of the step
+    parts: np.ndarray  # of the squared score
+    expected: np.ndarray  # the numbers that the nearest windows of the fit have there
+
+
+class Kept(TypedDict):
+    """What a run keeps of how its data was read."""
+
+    schema: dict[str, Any]
+    interval: NotRequired[tuple[Annotated[float, Range(0, 1e300)], str]]
+    resampled: NotRequired[bool]
+
+
+class SeriesJourney(Journey):
+    """A table with a time column, ``--time COLUMN``, and one column for each channel.
+
+    The first 60 % of the time is learnt from, the next 20 % sets the threshold, the rest is measured on. No window that
+    is learnt from crosses into another part, and none a gap; a step is scored by the windows that end in its own part,
+    as by somebody who does not know what comes later. Unevenly spaced rows are interpolated to a grid.
+    """
+
+    keeps: ClassVar[Any] = Kept
+
+    time: str | None = param(None, "the column of times: the rows are a series")
+    window: int = param(64, "steps that are looked at together", ge=2)
+    label: str | None = param(None, "the column that says which rows are anomalous (1) and which ordinary (0)")
+
+    def takes(self, task: Task, request: Request) -> bool:
+        """Return whether the user named a time column."""
+        return self.time is not None
+
+    def fit(self, task: Any, request: Request, say: Say) -> dict[str, Any]:
+        """Read the series, divide it by time, and train on windows of its first part."""
+        if request.second is not None:
+            raise InputError(f"{request.second!r} came beside {request.data!r}", "one DATA", "leave it out")
+        request.refuse({"image_shape": "windows of a series are no images"})
+        made = self._read(request.data, None)
+        m, edges = len(made.steps), [int(share * len(made.steps)) for share in _PARTS]
+        self.part = np.searchsorted(edges, np.arange(m), "right")
+        rows = np.flatnonzero(self.part[made.steps.of_row] == 0)
+        schema = made.source.take(rows).fit_schema().watching()
+        self.made, self.task, self.schema = made, task, schema
+        self.values = self._values(made)
+        told = between_neighbours(schema.told(made.source))
+        notes = [*made.notes, *told, *schema.warnings(made.source), *self._train(task, request)]
+        for note in notes:
+            say(note)
+        held = int((self.part[made.steps.of_row] == 2).sum())
+        return {
+            "name": made.source.name,
+            "rows": len(made.source),
+            "used": len(rows),
+            "held_out": held,
+            "channels": len(_names(schema)),
+            "window": self.window,
+            "fingerprint": made.source.fingerprint()[:16],
+            **counted(schema, made.source),
+            "notes": notes,
+            "split": "held-out",
+        }
+
+    def _train(self, task: Any, request: Request) -> list[str]:
+        """Fit to windows of the first part, set the threshold by the steps of the second, and say what was passed."""
+        m, pieces = len(self.made.steps), self.made.steps.pieces
+        starts = window_starts(3 * pieces + self.part, self.window)
+        kinds = self.part[starts]
+        if min(int((kinds == kind).sum()) for kind in range(3)) == 0:
+            came = f"{m} steps do not hold windows of {self.window} in each of three parts"
+            hint = f"--window {max(2, m // 12)}"
+            raise InputError(came, f"{5 * self.window} steps or more without gaps, or shorter windows", hint)
+        odd = self._labels()[starts[:, None] + np.arange(self.window)].any(1)
+        learnt, aside = (starts[~odd & (kinds == kind)] for kind in (0, 1))
+        if min(len(learnt), len(aside)) < 2:
+            raise InputError("Nearly all windows hold a step labelled as anomalous", "ordinary windows in each part")
+        seed = seed_of(task.random_state)
+        learnt, aside = (drawn_starts(each, _MOST, seed) for each in (learnt, aside))
+        rows, others = (windows_at(self.values, each, self.window).reshape(len(each), -1) for each in (learnt, aside))
+        if "latent_dim" not in request.given:
+            varying = self.schema.varying_shape[0] / self.schema.shape[0]  # of what a window holds
+            task.set_params(**task.suited((round(varying * rows.shape[1]),)))
+        task.fit(rows, aside=others, starts=learnt, window=self.window)
+        self.looks = self._look(self.values)
+        total = self._total(self.looks.scores)
+        known = np.isfinite(total)
+        task.n_set_aside_ -= len(others) - len(task.calibration_)  # windows; steps set the threshold
+        steps = total[known & (self.part == 1) & (self._labels() == 0)]
+        task.calibrate(steps)
+        time = correlation_time(steps)
+        task.calibration_ = independent(task.calibration_, time)
+        task.n_apart_ = math.ceil(task.n_apart_ / time)  # it stands beside as many as are independent
+        if task.contamination is not None:
+            task.contaminated_ = float(np.quantile(-total[known], task.contamination))
+        lost = int((~known[self.made.steps.of_row]).sum())
+        short = f"{lost} rows are in pieces shorter than a window of {self.window} steps, and have no score"
+        left = f"{int(odd.sum())} windows with steps labelled as anomalous are left out of training and threshold"
+        return [said for said, count in ((short, lost), (left, odd.sum())) if count]
+
+    def judge(self) -> Judged:
+        """Measure on the last part of the time."""
+        names = _names(self.schema)
+        part = Part(self.values, self.made.steps.pieces, self.part, self.window, self._groups())
+        labels = None if self.made.source.labels is None else self._labels()
+        found = evaluation(self.task, part, lambda values: self._look(values).scores, labels, names, _clock(self.made))
+        return Judged(found, None)
+
+    def write(self, folder: Path) -> list[Path]:
+        """Write the scores of all rows."""
+        parts = np.array(["learnt", "threshold", "held-out"])[self.part]
+        return [self._put(self.made, self.looks, folder, parts)]
+
+    def card(self) -> dict[str, Any]:
+        """Return the schema of the channels, and the interval of the steps."""
+        steps = self.made.steps
+        interval = interval_of(self.made.stamps, steps.interval)
+        return {"schema": self.schema.to_json(), "interval": interval, "resampled": steps.resampled}
+
+    def apply(self, task: Any, card: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
+        """Write the scores of a new series."""
+        self.task, self.schema = task, schema_from_json(card["schema"])
+        made = self._read(request.data, self.schema)
+        found, words = interval_of(made.stamps, made.steps.interval)
+        fitted, said = card.get("interval", (found, words))
+        if abs(found - fitted) > _NEAR * fitted:
+            came = f"{made.source.name!r} has a step every {words}, and the model was fitted to one every {said}"
+            raise InputError(came, "the interval of the fit", f"rows every {said}, or a fit to rows such as these")
+        if made.steps.resampled or card.get("resampled"):  # on the grid of the fit, whatever else the file holds
+            times = _times(made.stamps, made.source.name)
+            made = replace(made, steps=grid_steps(times, fitted * units_of(made.stamps)))
+        told = between_neighbours(gaps(self.schema, made.source))
+        for note in (*made.notes, *self.schema.warnings(made.source), *told):
+            say(note)
+        self.made, self.part = made, np.zeros(len(made.steps), int)
+        values = self._values(made)
+        return [self._put(made, self._look(values), out, None)]
+
+    def _read(self, data: str, schema: Schema | None) -> Read:
+        """Return a series in the order of time, without its column of times and labels."""
+        source = read(data, like=schema)
+        if not isinstance(source, TableSource) or self.time not in source.frame.columns:
+            names = source.frame.columns if isinstance(source, TableSource) else []
+            near = difflib.get_close_matches(str(self.time), names, 1, 0.4)
+            came = f"{source.name!r} has no column {self.time!r} of times"
+            raise InputError(
+                came, ", ".join(names[:20]) or "a table", f"--time {shlex.quote(near[0]) if near else 'COLUMN'}"
+            )
+        if self.label is not None and (schema is None or self.label in source.frame.columns):
+            source = cast("TableSource", labelled(source, self.label))
+        times = _times(source.frame[self.time], source.name)
+        order = np.argsort(times, kind="stable")
+        notes = list(source.notes)
+        if (np.diff(order) < 0).any():
+            notes.append("the rows were not in the order of time: they are sorted")
+        source = source.take(order)
+        twice = int((np.diff(times[order]) == 0).sum())
+        if twice:
+            came = f"{twice} times in {self.time!r} occur more than once"
+            raise InputError(came, "one row for each time", "one file for each series, or aggregated rows")
+        steps = regular_steps(times[order])
+        gaps = int(steps.pieces.max())
+        if steps.resampled:
+            notes.append(f"the rows are not evenly spaced: interpolated to {len(steps)} steps of the median interval")
+        if gaps:
+            notes.append(f"{gaps} gap{'s' * (gaps > 1)} in time: no window crosses one")
+        kept = [note for note in notes if not note.startswith(repr(self.time))]
+        others = tuple(each for each in source.id_columns if each != self.time)
+        stamps = source.frame[self.time]
+        bare = replace(source, frame=source.frame.drop(self.time), id_columns=others, notes=())
+        return Read(bare, stamps, source.formats.get(str(self.time)), steps, tuple(kept))
+
+    def _values(self, made: Read) -> np.ndarray:
+        """Return the encoded numbers of a series at its steps, (m, c); missing ones lie between their neighbours."""
+        values, known = self.schema.encode(made.source), self.schema.known(made.source)
+        if known is None or known.all():
+            return made.steps.at(values)
+        pieces = (3 * made.steps.pieces + self.part)[made.steps.of_row]  # no part knows what comes later
+        return made.steps.at(filled_between(values, known, _times(made.stamps, made.source.name), pieces))
+
+    def _look(self, values: np.ndarray) -> Look:
+        """Return the score of every channel at every step, and why."""
+        starts = window_starts(self.made.steps.pieces, self.window)
+        if not len(starts):
+            raise InputError(f"{len(values)} steps hold no window of {self.window} without a gap", "a longer series")
+        both = step_means(values, starts, self.part, self.window, self._examined)
+        parts, expected = np.split(both, 2, axis=1)
+        return Look(np.sqrt(np.add.reduceat(parts, self._groups(), axis=1)), parts, expected)
+
+    def _examined(self, windows: np.ndarray, starts: np.ndarray) -> np.ndarray:
+        """Return what every number adds to the squared score of its step, and what was expected, (n, window, 2 c)."""
+        found = self.task.examine(windows.reshape(len(windows), -1), fresh=True, starts=starts)[1]
+        parts, expected = (part.reshape(windows.shape) for part in found)
+        return np.concatenate([parts * self.window, expected], axis=2)
+
+    def _groups(self) -> np.ndarray:
+        """Return where each channel's features begin."""
+        if not isinstance(self.schema, TableSchema):
+            return np.arange(self.schema.shape[0])
+        return np.cumsum([0, *(len(each.features) for each in self.schema.columns if each.features)])[:-1]
+
+    def _labels(self) -> np.ndarray:
+        """Return which steps have an anomalous row nearest to them."""
+        labels = np.zeros(len(self.made.steps), int)
+        if self.made.source.labels is None:
+            return labels
+        np.maximum.at(labels, self.made.steps.of_row, self.made.source.labels)
+        return labels
+
+    @staticmethod
+    def _total(scores: np.ndarray) -> np.ndarray:
+        total: np.ndarray = np.sqrt(np.square(scores).sum(1))
+        return total
+
+    def _put(self, made: Read, looks: Look, folder: Path, parts: np.ndarray | None) -> Path:
+        """Write series_scores.csv: time, score, p-value, flag, part, the score of every channel, and the reasons."""
+        rows, shares, expected = (each[made.steps.of_row] for each in looks)
+        total = self._total(rows)
+        known = np.isfinite(total)
+        found = self.task.columns(-np.where(known, total, 0.0))
+        columns = {name: pl.Series(values).set(pl.Series(~known), None) for name, values in found.items()}
+        if parts is not None:
+            columns["part"] = pl.Series(parts[made.steps.of_row].tolist())
+        for name, values in zip(_names(self.schema), rows.T, strict=True):
+            columns[f"score_{name}"] = pl.Series(values).fill_nan(None)
+        if isinstance(self.schema, TableSchema):
+            why = reasons(self.schema, made.source, np.nan_to_num(shares), np.nan_to_num(expected))
+            columns |= {name: values.set(pl.Series(~known), None) for name, values in why.items()}
+        return write_table(columns, folder / "series_scores.csv", time_texts(made.stamps, made.form), str(self.time))
+
+
+def _times(series: pl.Series, name: str) -> np.ndarray:
+    """Return times as numbers; missing ones, and texts that are no times, are refused."""
+    if not (series.dtype.is_numeric() or series.dtype.is_temporal()):
+        came = f"the column {series.name!r} of {name!r} holds {series.dtype} ({series.drop_nulls().head(1).to_list()})"
+        raise InputError(came, "numbers, dates, or dates with times (2024-01-31 12:30:00)", "--time COLUMN")
+    times = series.to_physical().cast(pl.Float64)
+    missing = times.null_count() + int(times.is_nan().sum() or 0)
+    if missing:
+        raise InputError(f"{missing} rows have no time in {series.name!r}", "a time in every row", "leave them out")
+    return times.to_numpy()
+
+
+def _clock(made: Read) -> np.ndarray:
+    """Return the times of the steps for an axis: dates as dates."""
+    dates = isinstance(made.stamps.dtype, (pl.Datetime, pl.Date))
+    return made.stamps.to_numpy()[made.steps.low] if dates else made.steps.times
+
+
+def _names(schema: Any) -> list[str]:
+    return [column.name for column in schema.columns if column.features]

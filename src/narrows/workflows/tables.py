@@ -1,0 +1,324 @@
+"""Rows: a table, an array, a folder of images brought to one size, or a named dataset."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, ClassVar, NotRequired, TypedDict
+
+import numpy as np
+
+from narrows.data import Schema, Source, read, schema_from_json
+from narrows.data.base import FILLED, filled_words
+from narrows.data.check import require_range
+from narrows.data.labels import label_names, same_classes, with_label
+from narrows.data.tables.drop_columns import without_columns
+from narrows.errors import ArtefactError, InputError
+from narrows.params import param
+from narrows.tasks.base import Evaluation, Rows, Task
+from narrows.training.random import seed_of
+from narrows.workflows.base import Items, Journey, Judged, Request, Say
+from narrows.workflows.holdout import copied
+from narrows.workflows.outputs import decode, write_outputs
+
+__all__ = [
+    "SMALL",
+    "Learnt",
+    "RowsJourney",
+    "as_treated",
+    "between_neighbours",
+    "counted",
+    "gaps",
+    "items_of",
+    "rows_of",
+    "settle",
+    "size_of_images",
+    "split",
+]
+
+
+def as_treated(task: Task, notes: Sequence[str]) -> list[str]:
+    """Return notes once each; a missing value is not filled for a task that reads it as missing."""
+    found = list(dict.fromkeys(notes))
+    if not task.reads_missing:
+        return found
+    return [f"{note.partition(FILLED)[0]}: of no price there" if FILLED in note else note for note in found]
+
+
+def between_neighbours(notes: Sequence[str]) -> list[str]:
+    """Return notes of a series, whose missing values are filled between their neighbours in time."""
+    return [
+        f"{note.partition(FILLED)[0]}, filled between neighbours in time" if FILLED in note else note for note in notes
+    ]
+
+
+def gaps(schema: Schema, source: Source) -> tuple[str, ...]:
+    """Say how many missing cells of a table are filled, and with what."""
+    return filled_words(schema.fillings(source))
+
+
+def counted(schema: Schema, source: Source) -> dict[str, dict[str, int]]:
+    """Return the count of filled cells by column as a fact of the data, where there are some."""
+    found = {name: n for name, (n, _) in schema.fillings(source).items()}
+    return {"cells filled": found} if found else {}
+
+
+_SHOWN = 10_000  # items on the map of the codes
+LEARNT = ("training", "cross-validated")  # splits whose measured rows are among those that were learnt from
+SMALL = 20  # fewer rows are not split: everything is measured on the rows that were learnt
+_HELD = 0.1  # of the rows are held out for the verdict ...
+_ENOUGH = 20  # ... but of few rows up to a quarter, to have so many
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """A fitted task, the rows it came from, and the rows it is measured on."""
+
+    task: Task
+    source: Source
+    schema: Schema
+    train: Rows
+    test: Rows
+    split: str = "held-out"  # what the latter are: held-out, test, validation, training or cross-validated rows
+    caveats: tuple[str, ...] = ()  # what a reader of the verdict must know of the data
+
+
+class Kept(TypedDict):
+    """What a run keeps of how its data was read."""
+
+    schema: dict[str, Any]
+    classes: NotRequired[list[str] | None]
+
+
+class RowsJourney(Journey):
+    """A table (csv, tsv, parquet, npy, npz), a folder of images, or a named dataset.
+
+    Rows are encoded by a schema, a part is held out, and results go back through the schema.
+    """
+
+    keeps: ClassVar[Any] = Kept
+    honours: ClassVar[tuple[str, ...]] = ("valid", "start")
+    knows: ClassVar[tuple[str, ...]] = ("decode",)
+
+    image_size: str | None = param(None, "HEIGHTxWIDTH that images of a folder are brought to")
+    label: str | None = param(None, "the column of a table that holds labels; nothing is learnt from it")
+    drop: str | None = param(None, "columns of a table that are left out, with commas between")
+
+    def fit(self, task: Task, request: Request, say: Say) -> dict[str, Any]:
+        """Read the data, put some rows aside, and train on the others."""
+        if request.second is not None:
+            hint = f"narrows fit {task.name} DATA -o RUN"
+            raise InputError(f"{request.second!r} came beside {request.data!r}: one word too many", "one DATA", hint)
+        start = None if request.start is None else schema_from_json(request.start["schema"])
+        source = self.open(request.data, start)
+        if source.kind != "images":
+            request.refuse({"image_size": "only images of a folder are brought to a size"})
+        if request.valid is None:
+            learn, held, where = self.divide(source, seed_of(task.random_state))
+            schema, notes = start or self.schema_of(learn), source.notes
+        else:
+            learn, where = self.learnable(source), "validation"
+            schema = start or self.schema_of(learn)
+            held, notes = self.own_rows(request.valid, schema, learn)
+        of_columns = schema.told(source) if start is None else gaps(schema, source)
+        said = as_treated(task, (*notes, *of_columns, *schema.warnings(source)))
+        caveats = self.caveats(source, schema)
+        for note in (*said, *caveats):
+            say(note)
+        X = encoded(task, schema, learn)
+        settle(task, request, X, schema, labelled=learn.labels is not None)
+        require_range(X, source.name, str(task.resolve().likelihood))
+        held_rows = encoded(task, schema, held)  # refused before anything is learnt
+        say(f"{task.name}: {len(learn):,} rows of {_by(schema.shape)} values from {source.name}")
+        task.fit(X, label_names(learn))
+        train, test = (rows_of(values, of, schema) for values, of in ((X, learn), (held_rows, held)))
+        self.learnt = Learnt(task, source, schema, train, test, where, caveats)
+        copies = [] if where in LEARNT else copied(train.X, test.X)
+        for note in copies:
+            say(note)
+        return self._facts([*said, *copies])
+
+    def _facts(self, notes: list[str]) -> dict[str, Any]:
+        """Return what the report says of the data."""
+        made = self.learnt
+        source, schema = made.source, made.schema
+        return {
+            "name": source.name,
+            "rows": len(source) + (len(source.test) if source.test is not None else 0),
+            "used": made.train.X.shape[0],
+            "held_out": 0 if made.split in LEARNT else made.test.X.shape[0],
+            "values per row": _by(schema.shape),
+            "fingerprint": source.fingerprint()[:16],
+            **({} if made.task.reads_missing else counted(schema, source)),
+            "notes": notes,
+            "split": made.split,
+        }
+
+    def judge(self) -> Judged:
+        """Measure on the rows that were put aside."""
+        made = self.learnt
+        evaluation = self.evaluation(made)
+        evaluation.caveats = made.caveats
+        return Judged(evaluation, made.task.as_read(made.test), items_of(made) if made.task.mapped else None)
+
+    def evaluation(self, learnt: Learnt) -> Evaluation:
+        """Return how the fitted task does on the rows that were put aside."""
+        return learnt.task.evaluate(learnt.train, learnt.test)
+
+    def caveats(self, source: Source, schema: Schema) -> tuple[str, ...]:
+        """Return what a reader of a verdict on these rows must know to believe it."""
+        return ()
+
+    def write(self, folder: Path) -> list[Path]:
+        """Write the outputs for all rows of the data."""
+        made = self.learnt
+        return self.put(made.task, made.schema, made.source, encoded(made.task, made.schema, made.source), folder)
+
+    def card(self) -> dict[str, Any]:
+        """Return the schema and the classes of the labels."""
+        return {"schema": self.learnt.schema.to_json(), "classes": self.learnt.source.class_names}
+
+    def apply(self, task: Task, card: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
+        """Write the outputs for new rows, or the rows that codes stand for."""
+        schema = schema_of(card, task)
+        if request.decode:
+            return decode(task, schema, request.data, out)
+        source = self.named(self.read(request.data, schema), card.get("classes") or ())
+        for words in as_treated(task, (*source.notes, *schema.warnings(source), *gaps(schema, source))):
+            say(words)
+        return self.put(task, schema, source, encoded(task, schema, source), out, fresh=True)
+
+    def open(self, data: str, like: Schema | None = None) -> Source:
+        """Read rows, with their labels where there are some; ``like`` is the schema of the run that is gone on from."""
+        return self.named(self.read(data, like, size_of_images(self.image_size)))
+
+    def read(self, data: str, like: Schema | None, image_size: tuple[int, int] | None = None) -> Source:
+        """Read rows without the columns that are to be left out; ``like`` is the schema of the fit."""
+        return without_columns(read(data, like=like, image_size=image_size), self.drop, fitted=like is not None)
+
+    def own_rows(self, data: str, schema: Schema, source: Source) -> tuple[Source, tuple[str, ...]]:
+        """Return the user's own rows to measure on, and the notes on the data; rows that do not fit are refused."""
+        try:
+            held = self.measured(self.read(data, schema), source)
+            schema.encode(held)
+        except InputError as error:
+            came = f"--valid {data} does not fit {source.name}: {error.came}"
+            raise InputError(came, error.accepted, error.hint) from None
+        said = (
+            f"the verdict is measured on the {len(held):,} rows of {held.name} (--valid); no row of them is learnt "
+            f"from, and early stopping looks at a share of {source.name} only"
+        )
+        unused = f"the {len(source.test):,} test rows of {source.name} are not used" if source.test is not None else ""
+        filled = [f"{held.name}: {words}" for words in gaps(schema, held)]
+        return held, tuple(filter(None, (*source.notes, said, unused, *held.notes, *schema.warnings(held), *filled)))
+
+    def learnable(self, source: Source) -> Source:
+        """Return the rows that may be learnt from where others are measured on: all."""
+        return source
+
+    def measured(self, held: Source, source: Source) -> Source:
+        """Return the user's own rows with their labels, numbered as those of ``source``."""
+        return same_classes(self.named(held, source.class_names), source.class_names)
+
+    def named(self, source: Source, classes: "Sequence[str] | None" = None) -> Source:
+        """Return rows with their labels; ``classes`` are those of the fit."""
+        return with_label(source, self.label, classes)
+
+    def divide(self, source: Source, seed: int) -> tuple[Source, Source, str]:
+        """Return rows to learn from, rows to measure on, and what the latter are."""
+        return split(source, seed)
+
+    def schema_of(self, learn: Source) -> Schema:
+        """Return how rows become numbers, from those that are learnt from."""
+        return learn.fit_schema()
+
+    def put(
+        self, task: Task, schema: Schema, source: Source, X: Any, folder: Path, *, fresh: bool = False
+    ) -> list[Path]:
+        """Write what the task gives for encoded rows."""
+        return write_outputs(task, schema, source, X, folder, fresh=fresh)
+
+
+def encoded(task: Task, schema: Schema, source: Source) -> Any:
+    """Return rows as the schema encodes them; NaN where a value is missing, for a task that reads it."""
+    X = schema.encode(source)
+    known = schema.known(source) if task.reads_missing else None
+    return X if known is None or known.all() else np.where(known, X, np.nan)
+
+
+def settle(task: Task, request: Request, X: Any, schema: Schema, *, labelled: bool = False) -> None:
+    """Set what follows from the data, where the user said nothing else."""
+    other = task.labelled() if labelled and "family" not in request.given else None
+    if other is not None and task.estimator is not None:
+        mine = {spec.name: getattr(task.estimator, spec.name) for spec in fields(task.estimator)}
+        own = {spec.name for spec in fields(other)}
+        task.set_params(estimator=other.set_params(**{name: value for name, value in mine.items() if name in own}))
+    if schema.image_shape and X.ndim == 2:
+        task.set_params(estimator=task.resolve().set_params(image_shape=schema.image_shape))
+    elif X.ndim > 2:
+        request.refuse({"image_shape": f"they are images of {_by(schema.shape)} already, no flattened ones"})
+    if schema.measures:
+        task.read_columns(schema.measures)
+    for name, value in task.suited(schema.varying_shape).items():
+        if name not in request.given:
+            task.set_params(**{name: value})
+
+
+def split(source: Source, seed: int) -> tuple[Source, Source, str]:
+    """Return rows to learn from, rows to measure on, and what the latter are: test, held-out or training rows."""
+    if source.test is not None:
+        return source, source.test, "test"
+    if len(source) < SMALL:
+        return source, source, "training"
+    order = np.random.default_rng(seed).permutation(len(source))
+    held = max(round(_HELD * len(source)), min(_ENOUGH, len(source) // 4))
+    return source.take(np.sort(order[held:])), source.take(np.sort(order[:held])), "held-out"
+
+
+def items_of(made: Learnt) -> Items:
+    """Return rows for the map of the codes: all, or evenly spaced ones where there are many."""
+    source = made.source
+    index = np.unique(np.linspace(0, len(source) - 1, min(len(source), _SHOWN)).astype(np.int64))
+    some = source.take(index)
+    codes = made.task.outputs(encoded(made.task, made.schema, some), fresh=True)["codes"]
+    return Items(
+        codes, some.ids, some.id_name, some.labels, some.class_names, some.cells(), some.pictures(), len(source)
+    )
+
+
+def schema_of(card: Mapping[str, Any], task: Task) -> Schema:
+    """Return the schema of a card; one of other rows than those of the model is refused."""
+    schema, shape = schema_from_json(card["schema"]), task.estimator_.shapes_[0]
+    if math.prod(schema.shape) != math.prod(shape):
+        came = f"The schema gives rows of shape {_by(schema.shape)}, and the model reads {_by(shape)}"
+        raise ArtefactError(came, "the files of one fit")
+    return schema
+
+
+def rows_of(X: Any, source: Source, schema: Schema) -> Rows:
+    """Return encoded rows with what the source knows of them."""
+    units = "in standard deviations of the column, squared: 1 is no better than its mean"
+    if schema.kind != "table":
+        units = "per value"
+    elif any(each.kind in ("categorical", "bernoulli") for each in schema.measures):
+        units = "numbers in standard deviations of their column, squared; categories as 0 and 1"
+    return Rows(X, source.labels, source.class_names, schema.feature_names, units)
+
+
+def size_of_images(text: str | None) -> tuple[int, int] | None:
+    """Return height and width of a text like ``64x64``."""
+    if text is None:
+        return None
+    try:
+        sides = [int(side) for side in text.lower().replace(",", "x").split("x")]
+        height, width = sides * 2 if len(sides) == 1 else sides
+        if height < 1 or width < 1:
+            raise ValueError
+    except ValueError:
+        came = f"--image-size {text!r} is not understood"
+        raise InputError(came, "HEIGHTxWIDTH", "--image-size 64x64") from None
+    return height, width
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))
