@@ -22,8 +22,8 @@ from .data import read as read
 from .data.disk.stored import stored as stored
 from .errors import ArtefactError as ArtefactError
 from .errors import InputError as InputError
-from .estimator import Estimator as Estimator
-from .estimator import Problem as Problem
+from .estimator.base import Estimator as Estimator
+from .estimator.problem import Problem as Problem
 from .families.adversarial import AdversarialAutoEncoder as AdversarialAutoEncoder
 from .families.autoencoder import AutoEncoder as AutoEncoder
 from .families.conditional_vae import ConditionalVAE as ConditionalVAE

@@ -19,7 +19,8 @@ CORE = {  # what is public beside families, tasks and parts
     "data": ("Pairs", "check", "read"),
     "data.disk.stored": ("stored",),
     "errors": ("ArtefactError", "InputError"),
-    "estimator": ("Estimator", "Problem"),
+    "estimator.base": ("Estimator",),
+    "estimator.problem": ("Problem",),
     "model": ("Model",),
     "training": ("train",),
 }

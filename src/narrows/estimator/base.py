@@ -1,5 +1,6 @@
 """The scikit-learn face of every family: dataclass fields are the parameters."""
 
+import math
 import warnings
 from abc import abstractmethod
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from narrows.data.pairs import Batch, Pairs
 from narrows.data.scale import Scale, refuse_scale
 from narrows.errors import InputError
 from narrows.estimator.diagnostics import diagnose
-from narrows.estimator.fitting import fit_estimator
+from narrows.estimator.fitting import FitResult, fit_model
 from narrows.estimator.inference import run
 from narrows.estimator.inputs import checked_rows, checked_weights, like_rows, model_rows, n_axes, present
 from narrows.estimator.problem import Problem, network_for
@@ -285,8 +286,7 @@ class Estimator(Decoding, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
     ) -> Self:
         """Fit on explicit (input, target) pairs: the one funnel of every fit, which tasks call and users may."""
         check_params(self)
-        fit_estimator(self, pairs, likelihood, valid, watch)
-        return self
+        return self._keep(fit_model(self, pairs, likelihood, valid, watch))
 
     def transform(self, X: Any) -> np.ndarray:
         """Return the code of every row, (n, latent_dim)."""
@@ -347,6 +347,32 @@ class Estimator(Decoding, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         rows = model_rows(checked_rows(self, X, reset=False), self.image_shape, shape)
         refuse_scale(self.input_scale_ if scale is None else scale, rows)
         return self.pairs(rows, y).plain()
+
+    def _keep(self, result: FitResult) -> Self:
+        """Set the fitted attributes."""
+        self._forget_rows(result.shapes[0])
+        outcome = result.outcome
+        self.model_, self.shapes_, self.seed_, self.likelihood_ = (
+            result.model,
+            result.shapes,
+            result.seed,
+            result.likelihood,
+        )
+        self.settings_ = self.get_params(deep=False)  # those of this fit, whatever is set later
+        self.history_, self.stopped_, self.finished_ = outcome.history, outcome.stopped, outcome.finished
+        self.n_epochs_, self.best_epoch_, self.messages_ = len(outcome.history), outcome.best, outcome.messages
+        self.input_scale_, self._n_features_out = result.scale, result.n_code
+        return self
+
+    def _forget_rows(self, shape: tuple[int, ...]) -> None:
+        """Forget the form of the rows of the fit before, and if rows have another size their number and names."""
+        self.__dict__.pop("rows_axes_", None)
+        if not hasattr(self, "shapes_"):
+            return
+        before, now = math.prod(self.shapes_[0]), math.prod(shape)
+        if before != now and getattr(self, "n_features_in_", None) == before:  # nobody has looked at the new rows yet
+            self.n_features_in_ = now
+            self.__dict__.pop("feature_names_in_", None)
 
     def _where(self) -> torch.device:
         """Return the device for scoring: that of training, or the processor when this machine has no such device."""

@@ -1,22 +1,18 @@
 """When a linear model has its solution in closed form, and what a likelihood starts from then."""
 
-from typing import TYPE_CHECKING
-
 import torch
 
 from narrows.data.pairs import Pairs
 from narrows.errors import InputError
+from narrows.estimator.family import Family
 from narrows.likelihood import Gaussian
 from narrows.likelihood.continuous import LearntGaussian
 from narrows.model import Model
 
-if TYPE_CHECKING:
-    from narrows.estimator.base import Estimator
-
 __all__ = ["solvable", "start_scale"]
 
 
-def solvable(own: "Estimator", model: Model, pairs: Pairs) -> bool:
+def solvable(own: Family, model: Model, pairs: Pairs) -> bool:
     """Return whether a linear model has its solution in closed form; refuse a fit without epochs where it has none."""
     squared = model.likelihood.n_params == 1 and isinstance(model.likelihood, (Gaussian, LearntGaussian))
     hurdles = {

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -18,6 +18,7 @@ from narrows.data.disk.stored import LARGEST, Stored
 from narrows.data.pairs import Pairs, at_once
 from narrows.data.scale import Scale, top
 from narrows.errors import InputError
+from narrows.estimator.family import Family
 from narrows.estimator.problem import Problem, sketch
 from narrows.likelihood import Likelihood, Pricing
 from narrows.model import Model
@@ -25,19 +26,17 @@ from narrows.networks.initialize import sample_size
 from narrows.params import OF_TASK
 from narrows.parts import Part, as_part
 from narrows.training.checkpoint import Checkpoint
-from narrows.training.fit import Job, Settings, Watch, fit
+from narrows.training.fit import Job, Outcome, Settings, Watch, fit
 from narrows.training.flops import products
 from narrows.training.loop import train
 from narrows.training.progress import listeners
 from narrows.training.random import drawn, seeded
 from narrows.training.runtime import Runtime
 
-if TYPE_CHECKING:
-    from narrows.estimator.base import Estimator
-
 __all__ = [
     "LEARNT",
-    "fit_estimator",
+    "FitResult",
+    "fit_model",
     "held_out",
     "learn",
     "refuse_broken",
@@ -89,7 +88,7 @@ def refuse_huge(values: Tensor, largest: float = LARGEST) -> None:
     raise InputError(came, f"values below {largest:.2g}", "divide the column by a constant, or standardise it")
 
 
-def refuse_copies(estimator: "Estimator", model: Model, pairs: Pairs) -> None:
+def refuse_copies(estimator: Family, model: Model, pairs: Pairs) -> None:
     """Refuse a network with skips where input and target are the same: it would copy, and learn nothing."""
     network = estimator.chosen_network(pairs.shapes[0])
     if network.skips and pairs.columns[1] is None and model.corruption is None:
@@ -100,7 +99,7 @@ def refuse_copies(estimator: "Estimator", model: Model, pairs: Pairs) -> None:
         )
 
 
-def refuse_large(estimator: "Estimator", problem: Problem) -> None:
+def refuse_large(estimator: Family, problem: Problem) -> None:
     """Refuse a model whose training does not fit into the memory of this machine, before any of it is built.
 
     Training keeps every weight five times: itself, its gradient, two moments of Adam, and the best so far.
@@ -170,15 +169,26 @@ _FREE = {
 }  # may change when a fit goes on
 
 
-def fit_estimator(
-    estimator: "Estimator",
+class FitResult(NamedTuple):
+    """What a fit leaves, which the estimator keeps."""
+
+    model: Model  # in eval mode
+    shapes: tuple[Any, ...]  # of input, target and condition
+    likelihood: Likelihood
+    seed: int
+    outcome: Outcome
+    scale: Scale  # of the inputs
+    n_code: int  # numbers in the code of a row
+
+
+def fit_model(
+    own: Family,
     pairs: Pairs,
     likelihood: str | Likelihood | None,
     valid: Pairs | None = None,
     watch: Watch | None = None,
-) -> None:
-    """Fit ``estimator`` to ``pairs`` and set its fitted attributes; nothing of it changes before all is done."""
-    own = estimator
+) -> FitResult:
+    """Return what a fit to ``pairs`` with the settings of an estimator leaves; the estimator stays as it is."""
     runtime = Runtime(own.device, own.devices, own.precision, own.threads, own.compile)
     runtime.join()
     spec: Likelihood = as_part("likelihood", likelihood or own.likelihood)
@@ -205,14 +215,10 @@ def fit_estimator(
         first = kept.plain().batch(slice(0, 1))
     runtime = runtime.resolve(products(model, first) * 3 * min(own.batch_size, len(kept)))
     outcome = fit(Job(model, kept, held, Settings.of(own), seed, runtime, checkpoint, saved, watch))
-    forget_rows(own, pairs.shapes[0])
-    own.model_, own.shapes_, own.seed_, own.likelihood_ = model.eval(), pairs.shapes, seed, spec
-    own.settings_ = own.get_params(deep=False)  # those of this fit, whatever is set later
-    own.history_, own.stopped_, own.finished_ = outcome.history, outcome.stopped, outcome.finished
-    own.input_scale_ = scale
-    own.n_epochs_, own.best_epoch_, own.messages_ = len(outcome.history), outcome.best, outcome.messages
+    model = model.eval()
     with torch.no_grad():
-        own._n_features_out = own.encode_batch(model, first).shape[1]
+        n_code = own.encode_batch(model, first).shape[1]
+    return FitResult(model, pairs.shapes, spec, seed, outcome, scale, n_code)
 
 
 def input_scale(model: Model, pairs: Pairs, seed: int) -> Scale:
@@ -226,18 +232,7 @@ def input_scale(model: Model, pairs: Pairs, seed: int) -> Scale:
         return scale.noised(model.corruption(pairs.plain().batch(slice(0, at_once(*pairs.shapes[:2]))).x))
 
 
-def forget_rows(own: "Estimator", shape: tuple[int, ...]) -> None:
-    """Forget the form of the rows of the fit before, and if rows have another size their number and names."""
-    own.__dict__.pop("rows_axes_", None)
-    if not hasattr(own, "shapes_"):
-        return
-    before, now = math.prod(own.shapes_[0]), math.prod(shape)
-    if before != now and getattr(own, "n_features_in_", None) == before:  # nobody has looked at the new rows yet
-        own.n_features_in_ = now
-        own.__dict__.pop("feature_names_in_", None)
-
-
-def learn(estimator: "Estimator", model: Model, pairs: Pairs, epochs: int) -> None:
+def learn(estimator: Family, model: Model, pairs: Pairs, epochs: int) -> None:
     """Train a further model of an estimator in place, with the estimator's own settings and without early stopping."""
     work = products(model, pairs.batch(slice(0, 1))) * 3 * min(estimator.batch_size, len(pairs))
     runtime = Runtime(estimator.device, 1, estimator.precision, estimator.threads).resolve(work)
@@ -274,7 +269,7 @@ def held_out(n: int, share: float, seed: int) -> np.ndarray:
     return np.sort(np.random.RandomState(seed).permutation(n)[:most])
 
 
-def fresh(estimator: "Estimator", kept: Pairs, priced: Pricing, seed: int, *, start: bool) -> Model:
+def fresh(estimator: Family, kept: Pairs, priced: Pricing, seed: int, *, start: bool) -> Model:
     """Return the model to train: with the last fit's weights when asked to go on, else started from the data."""
     with seeded(seed):
         paired = kept.columns[1] is not None
@@ -314,7 +309,7 @@ def shapes(weights: dict[str, Tensor]) -> dict[str, torch.Size]:
 
 
 def signature(
-    estimator: "Estimator", pairs: Pairs, valid: Pairs | None, likelihood: Likelihood, runtime: Runtime
+    estimator: Family, pairs: Pairs, valid: Pairs | None, likelihood: Likelihood, runtime: Runtime
 ) -> dict[str, str]:
     """Return what must be the same for a fit to go on: the data and every setting that changes the numbers."""
     own = settings(estimator) | {"likelihood": said(likelihood), "devices": str(runtime.processes)}

@@ -13,8 +13,6 @@ from narrows.report.formatting import number, together
 
 __all__ = ["tables_part"]
 
-__all__: list[str] = []
-
 Report = Mapping[str, Any]
 BOLD = ' class="changed"'
 

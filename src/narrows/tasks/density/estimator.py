@@ -207,7 +207,8 @@ class DensityEstimator(Units, Gaps, Task, name="density"):
         return made
 
     def _measures(self) -> list[Any]:
-        return self.measures_ or self.estimator_.likelihood_.measures  # a model may have been saved without
+        spec = self.estimator_.likelihood_
+        return self.measures_ or (list(spec.measures) if isinstance(spec, Mixed) else [])  # saved by 0.1.0: without
 
     def _columns(self) -> int:
         return len(self._measures())
