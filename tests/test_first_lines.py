@@ -253,7 +253,8 @@ def parity_csv(home: Path) -> str:
 
 # ---- what is run -----------------------------------------------------------------------------------------------------
 
-SMALL = "--network unet:8,16 --latent-dim 32 --batch-size 2"
+SMALL = "--network unet:8,16 --latent-dim 32"
+TRAINED = f"{SMALL} --batch-size 2"
 CASES: dict[str, tuple[Callable[[Path], str], str, str]] = {
     "reduce": (curve_npy, "reduce DATA --latent-dim 2 --epochs 60", "wins"),
     "reduce, untrained": (curve_npy, f"reduce DATA --latent-dim 2 {UNTRAINED}", "loses"),
@@ -287,12 +288,16 @@ CASES: dict[str, tuple[Callable[[Path], str], str, str]] = {
         "wins",
     ),
     "recommend, untrained": (parity_csv, f"recommend DATA --family vae --network dense:32 {UNTRAINED}", "loses"),
-    "segment": (outlines_folder, f"segment DATA --epochs 60 {SMALL} --held-out 0.3", "wins"),
+    "segment": (outlines_folder, f"segment DATA --epochs 60 {TRAINED} --held-out 0.3", "wins"),
     "segment, untrained": (discs_folder, f"segment DATA --epochs 0 {SMALL} --held-out 0.4", "loses"),
-    "translate": (lambda home: sides_folder(home, True), f"translate DATA --epochs 60 {SMALL} --held-out 0.3", "wins"),
+    "translate": (
+        lambda home: sides_folder(home, True),
+        f"translate DATA --epochs 60 {TRAINED} --held-out 0.3",
+        "wins",
+    ),
     "translate to the same": (
         lambda home: sides_folder(home, False),
-        f"translate DATA --epochs 2 {SMALL} --held-out 0.3",
+        f"translate DATA --epochs 2 {TRAINED} --held-out 0.3",
         "loses",
     ),
 }

@@ -19,6 +19,8 @@ __all__ = sorted({*_names, "load", "report"})
 
 
 def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'narrows' has no attribute {name!r}")
     return _get(name)
 
 
