@@ -1,6 +1,7 @@
-"""Nothing imports upwards (DESIGN.md, section 3)."""
+"""Nothing imports upwards, and nothing in a round: what is imported late or for types only counts as well."""
 
 import ast
+import graphlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -49,12 +50,12 @@ def is_type_checking(node: ast.AST) -> bool:
     return isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
 
 
-def imports_in(node: ast.AST, where: tuple[str, ...], package: str) -> Iterator[tuple[str, str]]:
+def imports_in(node: ast.AST, where: tuple[str, ...], package: str, types: bool = False) -> Iterator[tuple[str, str]]:
     """Every import of the package under ``node``, with the names of the definitions around it."""
     for child in ast.iter_child_nodes(node):
-        if is_type_checking(child):
+        if is_type_checking(child) and not types:
             for other in child.orelse:
-                yield from imports_in(other, where, package)
+                yield from imports_in(other, where, package, types)
             continue
         scope = where
         if isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
@@ -69,7 +70,7 @@ def imports_in(node: ast.AST, where: tuple[str, ...], package: str) -> Iterator[
             yield from ((".".join(where), f"{base}.{alias.name}") for alias in child.names)
         elif isinstance(child, ast.Call):
             yield from ((".".join(where), name) for name in lazily_imported(child))
-        yield from imports_in(child, scope, package)
+        yield from imports_in(child, scope, package, types)
 
 
 def lazily_imported(call: ast.Call) -> list[str]:
@@ -78,11 +79,11 @@ def lazily_imported(call: ast.Call) -> list[str]:
     return [str(call.args[0].value)] if isinstance(call.args[0], ast.Constant) else []
 
 
-def imports_of(module: str, path: Path) -> list[Import]:
+def imports_of(module: str, path: Path, types: bool = False) -> list[Import]:
     full = "narrows" + (f".{module}" if module else "")
     package = full if path.name == "__init__.py" else full.rpartition(".")[0]
     found = []
-    for where, name in imports_in(ast.parse(path.read_text(encoding="utf-8")), (), package):
+    for where, name in imports_in(ast.parse(path.read_text(encoding="utf-8")), (), package, types):
         if name.startswith("narrows."):
             found.append(Import(module, where, name.removeprefix("narrows.")))
     return found
@@ -107,6 +108,31 @@ def test_nothing_imports_upwards(module):
 
 
 SHARED = ("base", "images", "missing", "restore")  # what several tasks stand on
+
+
+def imported_modules(module: str) -> set[str]:
+    """Every module that one names, at its top, in a function or for types only."""
+    names = {found.imported for found in imports_of(module, MODULES[module], types=True)}
+    return {name if name in MODULES else name.rpartition(".")[0] for name in names} - {module, ""}
+
+
+def test_no_import_goes_round():
+    graphlib.TopologicalSorter({module: imported_modules(module) for module in MODULES}).prepare()
+
+
+def test_no_room_stands_on_itself():
+    rooms: dict[str, set[str]] = {}
+    for module in MODULES:
+        room = module.partition(".")[0]
+        rooms.setdefault(room, set()).update(name.partition(".")[0] for name in imported_modules(module))
+    graphlib.TopologicalSorter({room: others - {room} for room, others in rooms.items()}).prepare()
+
+
+def test_a_round_is_seen(tmp_path):
+    path = tmp_path / "errors.py"
+    path.write_text("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from narrows.files import whole\n")
+    assert not imports_of("errors", path)
+    assert [found.imported for found in imports_of("errors", path, types=True)] == ["files.whole"]
 
 
 def test_families_and_tasks_do_not_import_each_other():

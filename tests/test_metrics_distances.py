@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import scipy.linalg
 
-from narrows.metrics import Features, compare_kernel_distances, frechet_distance, kernel_distance, kernel_rows
+from narrows.metrics import compare_kernel_distances, frechet_distance, kernel_distance, kernel_rows
 from narrows.tasks.generate.baselines import PCASampler
+from narrows.tasks.generate.features import Features
 from narrows.tasks.generate.mixture import CodeMixture
 
 DRAW = np.random.default_rng(0)

@@ -167,7 +167,7 @@ def _made(table: dict[str, type[Any]], card: UseCard, what: str, where: str) -> 
 def _family(card: FamilyCard, tensors: dict[str, Any], where: str) -> Any:
     import numpy as np
 
-    from narrows.estimator.problem import sketch
+    from narrows.model import sketch
 
     family = _made(FAMILIES, card, "family", where)
     shape, target, n_cond = card["shapes"]
@@ -178,7 +178,7 @@ def _family(card: FamilyCard, tensors: dict[str, Any], where: str) -> Any:
     with refusing(f"{where} describes no model"):
         family.likelihood_ = as_part("likelihood", part_from_json(card["likelihood"]))
         problem = family.problem(shapes, family.likelihood_.build(shapes[1]))
-        outline = sketch(family.build, problem)
+        outline = sketch(lambda: family.build(problem))
         if outline is not None:
             _same_shapes(outline.state_dict(), tensors)
         model = family.build(problem).eval()

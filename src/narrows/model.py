@@ -151,3 +151,23 @@ class Model(nn.Module):
         if self.bottleneck.term:
             terms[self.bottleneck.term] = code.cost
         return Step(batch.x, batch.cond, code, params, batch.target, batch.row_weight), terms
+
+
+def sketch(build: Callable[[], Model]) -> Model | None:
+    """Return the model that ``build`` makes without its weights, which takes no memory: names, shapes and types only.
+
+    None where a part of it reads numbers while it is built, so that it has no such form.
+
+    Examples
+    --------
+    >>> from narrows.bottlenecks import Free
+    >>> from narrows.likelihood import Gaussian
+    >>> large = sketch(lambda: Model(torch.nn.Linear(64, 10**9), Free(10**9), torch.nn.Linear(10**9, 64), Gaussian()))
+    >>> sum(weight.numel() for weight in large.parameters())
+    129000000064
+    """
+    with torch.device("meta"):
+        try:
+            return build()
+        except RuntimeError:
+            return None

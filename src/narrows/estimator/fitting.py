@@ -19,9 +19,9 @@ from narrows.data.pairs import Pairs, at_once
 from narrows.data.scale import Scale, top
 from narrows.errors import InputError
 from narrows.estimator.family import Family
-from narrows.estimator.problem import Problem, sketch
+from narrows.estimator.problem import Problem
 from narrows.likelihood import Likelihood, Pricing
-from narrows.model import Model
+from narrows.model import Model, sketch
 from narrows.networks.initialize import sample_size
 from narrows.params import OF_TASK
 from narrows.parts import Part, as_part
@@ -104,7 +104,7 @@ def refuse_large(estimator: Family, problem: Problem) -> None:
 
     Training keeps every weight five times: itself, its gradient, two moments of Adam, and the best so far.
     """
-    outline = sketch(estimator.build, problem)
+    outline = sketch(lambda: estimator.build(problem))
     if outline is not None:
         weights = sum(weight.numel() for weight in outline.parameters())
         came = f"{type(estimator).__name__} would have {weights:,} weights for rows of shape {problem.shape}"

@@ -1,10 +1,7 @@
 """What a family is told about the data, and how it makes a model of it."""
 
 import math
-from collections.abc import Callable
 from typing import NamedTuple
-
-import torch
 
 from narrows.bottlenecks import Bottleneck
 from narrows.corruption import Corruption
@@ -14,7 +11,7 @@ from narrows.networks import Network, Sizes
 from narrows.parts import as_part
 from narrows.penalties import Penalty
 
-__all__ = ["Problem", "network_for", "sketch"]
+__all__ = ["Problem", "network_for"]
 
 _DENSE = 3 * 32 * 32  # values of an image up to which a dense network is faster and no worse
 
@@ -59,24 +56,3 @@ def network_for(shape: tuple[int, ...], rows: str = "dense") -> Network:
     """
     network: Network = as_part("network", "conv" if len(shape) == 3 and math.prod(shape) > _DENSE else rows)
     return network
-
-
-def sketch(build: Callable[[Problem], Model], problem: Problem) -> Model | None:
-    """Return a model without its weights, which takes no memory: names, shapes and types only.
-
-    None where a part of it reads numbers while it is built, so that it has no such form.
-
-    Examples
-    --------
-    >>> from narrows.bottlenecks import Free
-    >>> from narrows.likelihood import Gaussian
-    >>> from narrows.networks import Dense
-    >>> model = sketch(lambda problem: problem.model(Dense(()), Free(10**9)), Problem((64,), (64,), 0, Gaussian()))
-    >>> sum(weight.numel() for weight in model.parameters())
-    129000000064
-    """
-    with torch.device("meta"):
-        try:
-            return build(problem)
-        except RuntimeError:
-            return None

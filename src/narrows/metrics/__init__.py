@@ -3,7 +3,6 @@
 from narrows.metrics.anomaly import auroc, average_precision, compare_aurocs, f1, placements
 from narrows.metrics.comparison import Better, Comparison, Doubt, Outcome, clustered
 from narrows.metrics.distances import (
-    Features,
     compare_kernel_distances,
     distances_of,
     frechet_distance,
@@ -20,7 +19,6 @@ __all__ = [
     "Better",
     "Comparison",
     "Doubt",
-    "Features",
     "Outcome",
     "Spread",
     "auroc",

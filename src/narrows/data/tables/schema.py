@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NotRequired, Self, TypedDict, cast
+from typing import Annotated, Any, ClassVar, Literal, NotRequired, Protocol, Self, TypedDict, cast
 
 import numpy as np
 import polars as pl
@@ -13,7 +13,7 @@ import polars.selectors as cs
 from numpy.typing import ArrayLike, NDArray
 
 from narrows.base_measure import Measure
-from narrows.data.base import Schema
+from narrows.data.base import Schema, Source
 from narrows.data.tables.categorical import CategoryColumn, ConstantColumn, shortened
 from narrows.data.tables.columns import Column, NumberColumn, WholeColumn, in_file_form
 from narrows.data.tables.conform import conform, require_finite
@@ -22,15 +22,17 @@ from narrows.errors import ArtefactError, InputError
 from narrows.files import whole, write_array
 from narrows.typed_json import Distinct, typed
 
-if TYPE_CHECKING:
-    from narrows.data.base import Source
-    from narrows.data.tables.source import TableSource
-
 __all__ = ["COLUMNS", "TableSchema"]
 
 COLUMNS: dict[str, type[Column]] = {
     found.kind: found for found in (NumberColumn, WholeColumn, CategoryColumn, ConstantColumn)
 }
+
+
+class HasFrame(Protocol):
+    """A source of rows in columns, which `require_kind` has told from the others."""
+
+    frame: pl.DataFrame
 
 
 class TableCard(TypedDict):
@@ -251,7 +253,7 @@ class TableSchema(Schema):
 
     def _frame(self, source: Source) -> pl.DataFrame:
         self.require_kind(source, self.kind)
-        return self.conform(cast("TableSource", source).frame)
+        return self.conform(cast(HasFrame, source).frame)
 
 
 def rows_hold(n: int) -> str:

@@ -1,7 +1,7 @@
 """What an anomaly detector is worth: beside simple competitors, on labelled anomalies or on planted ones."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -15,15 +15,50 @@ from narrows.tasks.anomaly.labels import ACCEPTED, strange_names
 from narrows.tasks.anomaly.outliers import MOST, teaching
 from narrows.tasks.base import Evaluation, Metric, Picture, Rows, pick, unit
 
-if TYPE_CHECKING:
-    from narrows.tasks.anomaly.detector import AnomalyDetector
-
 __all__ = ["evaluation", "flags_of", "planted"]
 
 _TRAIN, _SHOWN = 20_000, 20  # rows that competitors are fitted on; rows whose columns are shown
 
 
-def evaluation(detector: "AnomalyDetector", train: Rows, held: Rows) -> Evaluation:
+class Detector(Protocol):
+    """What is asked of a fitted detector to measure it and its competitors."""
+
+    clean: bool
+    contamination: float | None
+    neighbours: int
+    weight: float
+    calibration_: Any  # scores of the ordinary rows that set the threshold
+    input_scale_: Any
+    n_apart_: int
+    n_labelled_: int
+    n_set_aside_: int
+    share_apart_: float
+
+    @property
+    def fpr_(self) -> float:
+        """The rate of false alarms."""
+
+    @property
+    def offset_(self) -> float:
+        """The threshold: scores below are anomalous."""
+
+    def score_samples(self, X: Any) -> np.ndarray:
+        """Return the higher, the more ordinary."""
+
+    def standard(self, X: Any) -> np.ndarray:
+        """Return rows standardised."""
+
+    def parts(self, n: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return which of so many rows are learnt from, and which set the threshold."""
+
+    def trusted(self, learnt: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, float]:
+        """Return which rows set a threshold, and the share of those apart."""
+
+    def explain(self, X: Any) -> Any:
+        """Return what every column adds to the score."""
+
+
+def evaluation(detector: Detector, train: Rows, held: Rows) -> Evaluation:
     """Return area under the ROC curve, average precision and F1 at the flag, of the detector and its competitors.
 
     Competitors learn from the same rows as the detector, each without what it finds far outside, as the detector does;
@@ -53,7 +88,7 @@ def evaluation(detector: "AnomalyDetector", train: Rows, held: Rows) -> Evaluati
 
 
 def flags_of(
-    detector: "AnomalyDetector",
+    detector: Detector,
     labels: np.ndarray,
     scores: Mapping[str, np.ndarray],
     aside: Mapping[str, Sequence[float]],
@@ -168,7 +203,7 @@ def _strange(rows: Rows) -> np.ndarray:
 
 
 def _competitors(
-    detector: "AnomalyDetector", train: Rows, rows: np.ndarray, labels: np.ndarray
+    detector: Detector, train: Rows, rows: np.ndarray, labels: np.ndarray
 ) -> tuple[dict[str, dict[str, float]], dict[str, np.ndarray], dict[str, list[float]]]:
     """Return the measures of the competitors, their scores, and the sorted scores that set their thresholds."""
     whole = unit(train.X)
@@ -199,7 +234,7 @@ def _numbers(labels: np.ndarray, score: np.ndarray, flags: np.ndarray) -> dict[s
     }
 
 
-def _said(detector: "AnomalyDetector", rule: str) -> list[str]:
+def _said(detector: Detector, rule: str) -> list[str]:
     """Return what the score is, what the threshold is, and which rows were set aside."""
     notes = [
         f"The score is the distance to the mean of the {detector.neighbours} nearest rows of the fit, in what the "
@@ -231,7 +266,7 @@ def _said(detector: "AnomalyDetector", rule: str) -> list[str]:
 
 
 def _pictures(
-    detector: "AnomalyDetector",
+    detector: Detector,
     held: Rows,
     rows: np.ndarray,
     labels: np.ndarray,

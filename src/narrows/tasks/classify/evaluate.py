@@ -1,7 +1,7 @@
 """How right a classifier is beside its competitors: on rows put aside, or by cross-validation of few labels."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from narrows.tasks.classify.predictions import (
     MOST,
     PROBE,
     TUNED,
+    Classifier,
     Shares,
     labelled,
     measures,
@@ -21,9 +22,6 @@ from narrows.tasks.classify.predictions import (
     row_products,
     tuned,
 )
-
-if TYPE_CHECKING:
-    from narrows.tasks.classify.classifier import CodeClassifier
 
 __all__ = ["cross_validated", "in_order", "judge"]
 
@@ -33,7 +31,7 @@ _WORK = 4e11  # ... about so many multiply-adds,
 _STEP = 3e7  # of which a step of training costs so many at least
 
 
-def judge(task: "CodeClassifier", train: Rows, held: Rows) -> Evaluation:
+def judge(task: Classifier, train: Rows, held: Rows) -> Evaluation:
     """Return how a fitted classifier does on labelled ``held`` rows, beside competitors with the same labels."""
     (X, y), (seen, truth) = labelled(train), labelled(held)
     seen, truth = (each[spaced(len(truth), MOST)] for each in (seen, truth))
@@ -42,7 +40,7 @@ def judge(task: "CodeClassifier", train: Rows, held: Rows) -> Evaluation:
     return evaluated(task, {name: [shares] for name, shares in answers.items()}, y, truth)
 
 
-def cross_validated(task: "CodeClassifier", rows: Rows) -> Evaluation:
+def cross_validated(task: Classifier, rows: Rows) -> Evaluation:
     """Return how a fitted classifier does on its own labelled rows, each named by models that have not seen its label.
 
     The labels are learnt anew without every fold, by the classifier on top of its code and by the competitors; the code
@@ -58,9 +56,7 @@ def cross_validated(task: "CodeClassifier", rows: Rows) -> Evaluation:
     return evaluated(task, answers, y, y[tested], folds[:, tested])
 
 
-def _out_of_fold(
-    task: "CodeClassifier", X: Any, y: np.ndarray, folds: NDArray[np.int64], seed: int
-) -> dict[str, Shares]:
+def _out_of_fold(task: Classifier, X: Any, y: np.ndarray, folds: NDArray[np.int64], seed: int) -> dict[str, Shares]:
     """Return what each method says of every row that is in a fold, after learning the labels of the other folds."""
     classes = np.unique(y)
     found: dict[str, np.ndarray] = {}
@@ -72,7 +68,7 @@ def _out_of_fold(
     return {name: Shares(values[folds >= 0], classes) for name, values in found.items()}
 
 
-def _repeats(task: "CodeClassifier", X: Any, n: int) -> int:
+def _repeats(task: Classifier, X: Any, n: int) -> int:
     """Return how often the folds are drawn anew: four times, or as often as is quick."""
     batch = min(n, task.tune_batch_size)
     steps = 2 * _FOLDS * max(1, len(task.history_)) * -(-n // batch)  # of two networks in every fold
@@ -80,7 +76,7 @@ def _repeats(task: "CodeClassifier", X: Any, n: int) -> int:
 
 
 def evaluated(
-    task: "CodeClassifier",
+    task: Classifier,
     answers: Mapping[str, Sequence[Shares]],
     y: np.ndarray,
     truth: np.ndarray,

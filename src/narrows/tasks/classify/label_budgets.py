@@ -1,7 +1,7 @@
 """What labels are worth: a classifier and its competitors with few and with all labels."""
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,14 +12,12 @@ from narrows.tasks.classify.predictions import (
     NETWORK,
     PROBE,
     TUNED,
+    Classifier,
     labelled,
     rivals,
     row_products,
     tuned,
 )
-
-if TYPE_CHECKING:
-    from narrows.tasks.classify.classifier import CodeClassifier
 
 __all__ = ["subsets", "with_budgets"]
 
@@ -44,7 +42,7 @@ def subsets(y: np.ndarray, per_class: int, seed: int) -> np.ndarray:
     return np.sort(order[by_class[rank < per_class]])
 
 
-def with_budgets(task: "CodeClassifier", evaluation: Evaluation, train: Rows, held: Rows | None = None) -> Evaluation:
+def with_budgets(task: Classifier, evaluation: Evaluation, train: Rows, held: Rows | None = None) -> Evaluation:
     """Add accuracies with few labels, mean and deviation over subsets of them, and with all, as table and curves.
 
     They are measured on ``held``; None: on the labelled rows that are not in the subset.
@@ -87,7 +85,7 @@ def with_budgets(task: "CodeClassifier", evaluation: Evaluation, train: Rows, he
 
 
 def accuracies(
-    task: "CodeClassifier", X: Any, y: np.ndarray, some: np.ndarray, held: Rows | None, seed: int, steps: int
+    task: Classifier, X: Any, y: np.ndarray, some: np.ndarray, held: Rows | None, seed: int, steps: int
 ) -> dict[str, float]:
     """Return the accuracy of every method after learning the labels at ``some`` places."""
     rest = np.delete(np.arange(len(y)), some)
@@ -98,7 +96,7 @@ def accuracies(
     return {name: float((shares.seen == truth).mean()) for name, shares in answers.items()}
 
 
-def affordable(task: "CodeClassifier", X: Any, n: int) -> int:
+def affordable(task: Classifier, X: Any, n: int) -> int:
     """Return how many steps a network gets that learns few of ``n`` labels: no more than for all of them."""
     steps = _WORK / (3 * task.tune_batch_size * row_products(task, X))
     whole = _STEPS[1] if task.tune_epochs is None else task.tune_epochs * math.ceil(n / task.tune_batch_size)

@@ -2,22 +2,19 @@
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from sklearn.base import clone
 
 from narrows.errors import InputError
-from narrows.estimator.finetune import tune
+from narrows.estimator.finetune import Tuning, tune
 from narrows.estimator.fitting import single
 from narrows.estimator.inference import run
 from narrows.estimator.inputs import dense, model_rows
 from narrows.tasks.base import Rows
 from narrows.tasks.classify.baselines import LogisticBaseline
 from narrows.training.flops import products
-
-if TYPE_CHECKING:
-    from narrows.tasks.classify.classifier import CodeClassifier
 
 __all__ = [
     "FREQUENT",
@@ -26,6 +23,7 @@ __all__ = [
     "NETWORK",
     "PROBE",
     "TUNED",
+    "Classifier",
     "Shares",
     "labelled",
     "measures",
@@ -37,6 +35,24 @@ __all__ = [
 MOST = 10_000  # rows that are measured
 TUNED, PROBE = "tuned with the labels", "probe on the frozen code"
 NETWORK, LOGISTIC, FREQUENT = "a supervised network", "logistic regression", "the most frequent class"
+
+
+class Classifier(Protocol):
+    """What is asked of a fitted classifier to measure it and its competitors."""
+
+    estimator_: Any
+    model_: Any
+    classes_: np.ndarray
+    history_: list[Any]
+    stopped_: str
+    tune_epochs: int | None
+    tune_batch_size: int
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return the probability of every class, (n, classes)."""
+
+    def tuning(self) -> Tuning:
+        """Return how it learns from labels."""
 
 
 class Shares(NamedTuple):
@@ -63,7 +79,7 @@ def labelled(rows: Rows) -> tuple[Any, np.ndarray]:
     return rows.X[np.flatnonzero(known)], names[known].astype(str)
 
 
-def rivals(task: "CodeClassifier", X: Any, y: np.ndarray, seen: Any, steps: int | None = None) -> dict[str, Shares]:
+def rivals(task: Classifier, X: Any, y: np.ndarray, seen: Any, steps: int | None = None) -> dict[str, Shares]:
     """Return what the probe and the competitors say of rows ``seen`` after learning labels ``y`` of rows X.
 
     The competitors are logistic regression, a network without pre-training, and the most frequent class.
@@ -85,9 +101,7 @@ def rivals(task: "CodeClassifier", X: Any, y: np.ndarray, seen: Any, steps: int 
     }
 
 
-def tuned(
-    task: "CodeClassifier", base: Any, X: Any, y: np.ndarray, seen: Any, seed: int, steps: int | None = None
-) -> Shares:
+def tuned(task: Classifier, base: Any, X: Any, y: np.ndarray, seen: Any, seed: int, steps: int | None = None) -> Shares:
     """Return what a copy of ``base`` sees after tuning with labels ``y`` as the task tunes, in at most ``steps``."""
     classes, places = np.unique(y, return_inverse=True)
     how = task.tuning()
@@ -113,7 +127,7 @@ def measures(shares: Shares, truth: np.ndarray) -> dict[str, float]:
     }
 
 
-def row_products(task: "CodeClassifier", X: Any) -> float:
+def row_products(task: Classifier, X: Any) -> float:
     """Return the multiply-adds of the tuned model for one row."""
     base = task.estimator_
     pairs = single(base.pairs(model_rows(X[:1], base.image_shape, base.shapes_[0]), None))

@@ -1,16 +1,13 @@
 """What the report on new rows shows: samples, walks along and between codes, the columns of a table."""
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import numpy as np
 
 from narrows import metrics
 from narrows.estimator.traversal import decoded, interpolated, traversed
 from narrows.tasks.base import Picture, Rows, blocks, pick
-
-if TYPE_CHECKING:
-    from narrows.tasks.generate.generator import Generator
 
 __all__ = ["PAIRS", "drawn_pictures", "marginals"]
 
@@ -22,7 +19,26 @@ _ALONG = (
 )
 
 
-def drawn_pictures(task: "Generator", learnt: np.ndarray, train: Rows, held: Rows) -> list[Picture]:
+class Sampler(Protocol):
+    """What is asked of a fitted generator to show what it draws."""
+
+    estimator_: Any
+    classes_: list[str]
+
+    def draw(self, n: int, label: Any = None, random_state: Any = None) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return new rows and the class of each."""
+
+    def sample(self, n: int = 1, label: Any = None, random_state: Any = None) -> np.ndarray:
+        """Return new rows."""
+
+    def read(self, X: Any) -> np.ndarray:
+        """Return rows as floats."""
+
+    def codes_of(self, X: Any) -> np.ndarray:
+        """Return the codes of rows."""
+
+
+def drawn_pictures(task: Sampler, learnt: np.ndarray, train: Rows, held: Rows) -> list[Picture]:
     """Return samples, walks along every number of the code, and walks between held-out rows.
 
     ``learnt`` are some of the rows of ``train`` as floats: they give the range of the values.

@@ -22,6 +22,7 @@ from narrows.params import param
 from narrows.parts import as_part
 from narrows.tasks.base import Evaluation, Metric, NewRows, Rows, Task, pick, unit
 from narrows.tasks.generate.baselines import PCASampler
+from narrows.tasks.generate.features import Features
 from narrows.tasks.generate.figures import PAIRS, drawn_pictures, marginals
 from narrows.tasks.generate.mixture import CodeMixture
 from narrows.tasks.missing import Gaps, single
@@ -213,7 +214,7 @@ class Generator(Gaps, Task, name="generate"):
         held = pick(held, _JUDGED)
         truth, learnt = self.read(held.X), self.read(pick(train, 5000).X)
         n, draw = max(2, len(truth)), np.random.default_rng(self.estimator_.seed_)
-        features = metrics.Features().fit(learnt)
+        features = Features().fit(learnt)
         sets = {_OURS: self.read(self.sample(n, random_state=self.estimator_.seed_))}
         for parts in (1, None):
             sampler = PCASampler(parts, self._measures()).fit(learnt)
