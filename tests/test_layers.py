@@ -2,15 +2,9 @@
 
 import ast
 import graphlib
-from collections.abc import Iterator
-from pathlib import Path
-from typing import NamedTuple
 
 import pytest
-
-import narrows
-
-ROOT = Path(narrows.__file__).parent
+from rooms import DRAWING, MODULES, ROOT, drawing, imported_modules, imports_of, rooms
 
 LAYERS = [
     "params parts discovery old_addresses typed_json model_card schedule errors files lock moments resize base_measure "
@@ -32,66 +26,6 @@ LAYER = {name: level for level, names in enumerate(LAYERS) for name in names.spl
 ALLOWED: set[str] = set()
 
 
-class Import(NamedTuple):
-    module: str  # that imports, without "narrows."
-    where: str  # the class and function around it
-    imported: str
-
-
-def modules() -> dict[str, Path]:
-    found = {}
-    for path in sorted(ROOT.rglob("*.py")):
-        parts = path.relative_to(ROOT).with_suffix("").parts
-        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
-    return found
-
-
-def is_type_checking(node: ast.AST) -> bool:
-    return isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
-
-
-def imports_in(node: ast.AST, where: tuple[str, ...], package: str, types: bool = False) -> Iterator[tuple[str, str]]:
-    """Every import of the package under ``node``, with the names of the definitions around it."""
-    for child in ast.iter_child_nodes(node):
-        if is_type_checking(child) and not types:
-            for other in child.orelse:
-                yield from imports_in(other, where, package, types)
-            continue
-        scope = where
-        if isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            scope = (*where, child.name)
-        if isinstance(child, ast.Import):
-            yield from ((".".join(where), alias.name) for alias in child.names)
-        elif isinstance(child, ast.ImportFrom):
-            base = child.module or ""
-            if child.level:
-                home = package.split(".")[: len(package.split(".")) - child.level + 1]
-                base = ".".join([*home, *filter(None, [base])])
-            yield from ((".".join(where), f"{base}.{alias.name}") for alias in child.names)
-        elif isinstance(child, ast.Call):
-            yield from ((".".join(where), name) for name in lazily_imported(child))
-        yield from imports_in(child, scope, package, types)
-
-
-def lazily_imported(call: ast.Call) -> list[str]:
-    if not call.args or not ast.unparse(call.func).endswith(("import_module", "__import__")):
-        return []
-    return [str(call.args[0].value)] if isinstance(call.args[0], ast.Constant) else []
-
-
-def imports_of(module: str, path: Path, types: bool = False) -> list[Import]:
-    full = "narrows" + (f".{module}" if module else "")
-    package = full if path.name == "__init__.py" else full.rpartition(".")[0]
-    found = []
-    for where, name in imports_in(ast.parse(path.read_text(encoding="utf-8")), (), package, types):
-        if name.startswith("narrows."):
-            found.append(Import(module, where, name.removeprefix("narrows.")))
-    return found
-
-
-MODULES = {module: path for module, path in modules().items() if module}
-
-
 def test_every_module_has_a_layer():
     assert {module.partition(".")[0] for module in MODULES} <= set(LAYER)
 
@@ -110,22 +44,16 @@ def test_nothing_imports_upwards(module):
 SHARED = ("base", "images", "missing", "restore")  # what several tasks stand on
 
 
-def imported_modules(module: str) -> set[str]:
-    """Every module that one names, at its top, in a function or for types only."""
-    names = {found.imported for found in imports_of(module, MODULES[module], types=True)}
-    return {name if name in MODULES else name.rpartition(".")[0] for name in names} - {module, ""}
-
-
 def test_no_import_goes_round():
     graphlib.TopologicalSorter({module: imported_modules(module) for module in MODULES}).prepare()
 
 
 def test_no_room_stands_on_itself():
-    rooms: dict[str, set[str]] = {}
-    for module in MODULES:
-        room = module.partition(".")[0]
-        rooms.setdefault(room, set()).update(name.partition(".")[0] for name in imported_modules(module))
-    graphlib.TopologicalSorter({room: others - {room} for room, others in rooms.items()}).prepare()
+    graphlib.TopologicalSorter(rooms()).prepare()
+
+
+def test_the_drawing_of_the_rooms_is_fresh():
+    assert DRAWING.read_text(encoding="utf-8") == drawing(), "run: python tests/rooms.py"
 
 
 def test_a_round_is_seen(tmp_path):
