@@ -15,6 +15,7 @@ from narrows.cli import main
 from narrows.errors import InputError
 from narrows.metrics import kernel_distance
 from narrows.tasks.base import Rows
+from narrows.tasks.generate.figures import drawn_pictures
 
 DRAW = np.random.default_rng(0)
 
@@ -117,17 +118,18 @@ def test_rows_far_from_zero_are_drawn_in_the_type_of_the_fit(tmp_path: Path) -> 
 
 
 def test_the_nearest_image_is_looked_for_among_all_that_were_learnt(monkeypatch: pytest.MonkeyPatch) -> None:
-    images = np.random.default_rng(0).random((5400, 1, 8, 8), np.float32)
+    images = np.random.default_rng(0).random((1400, 1, 8, 8), np.float32)
     model = nw.Generator(estimator=nw.VAE(latent_dim=2, network="dense:2", epochs=0, random_state=0)).fit(images[:50])
-    monkeypatch.setattr("narrows.tasks.base._BLOCK", 64 * 1000)  # in six blocks
-    shown = {each.kind: each for each in model.evaluate(Rows(images), Rows(images[:20])).pictures}["samples"]
+    monkeypatch.setattr("narrows.tasks.base._BLOCK", 64 * 250)  # in six blocks
+    train, held = Rows(images), Rows(images[:20])
+    shown = drawn_pictures(model, images[:30], train, held)[0]
     samples = shown.data["images"].reshape(30, 64)
-    gaps = np.square(samples[:, None].astype(float) - images.reshape(1, 5400, 64)).sum(2)
-    assert np.array_equal(shown.data["nearest"].reshape(30, 64), images.reshape(5400, 64)[gaps.argmin(1)])
+    gaps = np.square(samples[:, None].astype(float) - images.reshape(1, 1400, 64)).sum(2)
+    assert np.array_equal(shown.data["nearest"].reshape(30, 64), images.reshape(1400, 64)[gaps.argmin(1)])
     assert "among" not in shown.caption
     monkeypatch.setattr("narrows.tasks.generate.figures._SEARCHED", 100)
-    some = model.evaluate(Rows(images), Rows(images[:20])).pictures[0].caption
-    assert some.endswith("The nearest are those among 100 of 5,400.")
+    some = model.evaluate(train, held).pictures[0].caption
+    assert some.endswith("The nearest are those among 100 of 1,400.")
 
 
 @pytest.mark.parametrize("family", [nw.VQVAE(latent_dim=4, codes=8, epochs=2), nw.AdversarialAutoEncoder(epochs=2)])

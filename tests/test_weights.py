@@ -134,7 +134,7 @@ def test_a_codebook_and_its_prior_follow_the_weights() -> None:
     draw = np.random.default_rng(0)
     rows = np.concatenate([draw.normal(0, 0.1, (300, 2)), draw.normal(5, 0.1, (300, 2))])
     often = np.repeat([19.0, 1.0], 300)
-    own = {"latent_dim": 2, "codes": 4, "epochs": 60, "batch_size": 32, "random_state": 0}
+    own = {"latent_dim": 2, "codes": 4, "epochs": 20, "batch_size": 32, "random_state": 0}
     for prior_epochs in (0, 20):
         models = [nw.VQVAE(prior_epochs=prior_epochs, **own).fit(rows, sample_weight=each) for each in (often, None)]
         weighted, plain = [(each.sample(4000, random_state=0)[:, 0] > 2.5).mean() for each in models]
