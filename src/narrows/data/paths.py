@@ -41,8 +41,8 @@ def data_path(name: str | Path) -> Path:
         came = f"{str(path)!r} cannot be opened ({getattr(error, 'strerror', None) or error})"
         raise InputError(came, ACCEPTED, "check the path and its permissions") from error
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-        what = "a pipe" if stat.S_ISFIFO(mode) else "a socket" if stat.S_ISSOCK(mode) else "a device"
-        raise InputError(f"{str(path)!r} is {what}", ACCEPTED, "write the data to a file first")
+        kind = "a pipe" if stat.S_ISFIFO(mode) else "a socket" if stat.S_ISSOCK(mode) else "a device"
+        raise InputError(f"{str(path)!r} is {kind}", ACCEPTED, "write the data to a file first")
     return path
 
 
