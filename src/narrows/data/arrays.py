@@ -167,6 +167,8 @@ def sparse_source(matrix: Any, name: str) -> SparseSource:
 def require_numbers(values: NDArray[Any], name: str) -> None:
     """Refuse missing and infinite values, naming the first place.
 
+    Raises InputError where there is such a value.
+
     Examples
     --------
     >>> require_numbers(np.array([[1.0, np.nan]]), "a")
@@ -185,7 +187,10 @@ def require_numbers(values: NDArray[Any], name: str) -> None:
 
 
 def require_dense(values: NDArray[Any], name: str) -> None:
-    """Refuse an array that is no rows of numbers: (n, d), (n, H, W), (n, C, H, W) or (n, H, W, C)."""
+    """Refuse an array that is no rows of numbers: (n, d), (n, H, W), (n, C, H, W) or (n, H, W, C).
+
+    Raises InputError for such an array.
+    """
     if values.dtype.kind not in "iufb":
         kinds = {"O": "Python objects", "c": "complex numbers", "U": "text", "S": "bytes", "M": "dates"}
         came = f"{name!r} is an array of {kinds.get(values.dtype.kind, str(values.dtype))} ({values.dtype})"
@@ -312,7 +317,7 @@ class ArraySchema(Schema):
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Rebuild the schema from ``to_json``."""
+        """Rebuild the schema from ``to_json``. Raises ArtefactError where layout and shape do not agree."""
         saved: ArrayCard = typed(dict(data), ArrayCard, "schema")
         shape, layout = saved["shape"], saved["layout"]
         if len(shape) != (1 if layout == "nd" else 3) or (layout == "nhw" and shape[0] != 1):

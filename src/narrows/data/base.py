@@ -179,7 +179,7 @@ class Source(ABC):
         return None if self.labels is None else self.labels[index]
 
     def require_rows(self) -> None:
-        """Refuse to learn from fewer than 2 rows."""
+        """Refuse to learn from fewer than 2 rows. Raises InputError where there are fewer."""
         if len(self) < 2:
             came = f"{self.name!r} has {len(self)} row{'' if len(self) == 1 else 's'}"
             raise InputError(came, "at least 2 rows to learn from", "give more rows")
@@ -274,7 +274,10 @@ class Schema(ABC):
         """Rebuild the schema that ``to_json`` described."""
 
     def require_kind(self, source: Source, *kinds: str) -> None:
-        """Refuse a source of another kind than this schema was fitted on."""
+        """Refuse a source of another kind than this schema was fitted on.
+
+        Raises InputError where its kind is none of ``kinds``.
+        """
         if source.kind not in kinds:
             raise InputError(
                 f"{source.name!r} holds {_KINDS[source.kind]}, and the model was fitted on {_KINDS[self.kind]}",

@@ -145,6 +145,8 @@ def _fit(source: Source, likelihood: str | None, n_parameters: int | None, label
 def require_range(values: Any, name: str, likelihood: str) -> None:
     """Refuse encoded values that a likelihood has no probability for.
 
+    Raises InputError where there is such a value.
+
     Examples
     --------
     >>> require_range(np.array([[0.5, 2.0]]), "table.csv", "bernoulli")

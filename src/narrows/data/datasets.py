@@ -46,6 +46,8 @@ class Dataset:
 def meant(data: object) -> str | None:
     """Return the name of the dataset that is meant, if any; one that is a file or folder, too, is refused.
 
+    Raises InputError where it is both.
+
     Examples
     --------
     >>> meant("Digits"), meant("./digits"), meant([[1.0]])

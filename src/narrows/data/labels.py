@@ -72,6 +72,8 @@ def with_label(source: Source, column: str | None, class_names: Sequence[str] | 
 def with_labels(source: Source, file: str | Path) -> Source:
     r"""Take the labels of the rows from a table of identifiers and labels; a row that is not in it has none, -1.
 
+    Raises InputError where there is no such table, where it names none of the rows, or gives one two labels.
+
     The identifiers are the source's own (file names, an identifier column, row numbers from 0); the name of a file
     without its folder or its ending will do where only one file is called so. A first line with one is no header.
 

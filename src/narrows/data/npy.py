@@ -61,6 +61,8 @@ def map_npy(path: Path) -> NDArray[Any]:
 def require_uncut(array: Any) -> None:
     """Refuse a mapped array whose file has become shorter: reading what is gone would end the process (SIGBUS).
 
+    Raises InputError for such an array.
+
     Examples
     --------
     >>> require_uncut(np.zeros(3))

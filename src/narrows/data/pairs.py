@@ -58,7 +58,10 @@ def floats(chosen: Any, dtype: torch.dtype, full: bool = True) -> Tensor:
 
 
 def refuse_levels(column: Any) -> None:
-    """Refuse dense uint8 and uint16, which ``floats`` makes levels of grey, where counts are wanted."""
+    """Refuse dense uint8 and uint16, which ``floats`` makes levels of grey, where counts are wanted.
+
+    Raises InputError where the column is of such a type.
+    """
     if is_levels(column):
         kind = str(column.dtype).removeprefix("torch.")
         came = f"Targets of type {kind}, which are levels of grey from 0 to 1, came for a likelihood of counts"

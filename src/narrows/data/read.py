@@ -304,8 +304,8 @@ def _choose(arrays: Mapping[str, NDArray[Any]], path: Path, like: Schema | None)
     flat = np.char.decode(labels.ravel(), "utf-8", "replace") if labels.dtype.kind == "S" else labels.ravel()
     known = ~np.isnan(flat) if flat.dtype.kind == "f" else np.ones(len(flat), bool)
     numbers = flat.dtype.kind == "f" and known.any() and bool((flat == np.rint(flat))[known].all())
-    whole = flat.dtype.kind in "iubU" or numbers
-    if len(flat) != len(source) or not whole:
+    discrete = flat.dtype.kind in "iubU" or numbers
+    if len(flat) != len(source) or not discrete:
         notes.append(
             f"{path.name!r}: 'y' (shape {labels.shape}, {labels.dtype}) is not one class per row, and not read"
         )

@@ -114,12 +114,17 @@ class Scale(NamedTuple):
         return 1.0 if self.grey else (self.high - self.low) or 1.0
 
     def require_unit(self, *, noisy: bool = False) -> None:
-        """Refuse values that do not lie from 0 to 1; ``noisy`` ones may go as far beyond as noise takes them."""
+        """Refuse values that do not lie from 0 to 1; ``noisy`` ones may go as far beyond as noise takes them.
+
+        Raises InputError for such values.
+        """
         if not (_within(self, _NOISY_RANGE) if noisy else self.grey):
             raise InputError(f"{_words(self).capitalize()} came", _ACCEPTED, _hint(self))
 
     def refuse(self, X: Any) -> None:
         """Refuse rows of another scale than those of the fit, where the two can be told apart.
+
+        Raises InputError for such rows.
 
         Levels of grey are refused where the fit went far beyond 0 to 1; numbers far beyond 0 to 1 where it had levels,
         or pictures from 0 to 1. Tables of numbers may hold values that the fit did not see.

@@ -68,6 +68,8 @@ class Steps:
 def regular_steps(times: Floats) -> Steps:
     """Return the steps of increasing times: the rows themselves, or, unevenly spaced, a grid of the median interval.
 
+    Raises InputError where there are fewer than two times, or they do not increase.
+
     A piece ends where the next row is more than 1.5 intervals away (10 where the rows are not evenly spaced).
 
     Examples

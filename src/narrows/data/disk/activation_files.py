@@ -27,6 +27,8 @@ _NUMPY_TYPES = {"F64": "f8", "F32": "f4", "F16": "f2", "BF16": "u2", "I8": "i1",
 def open_activations(data: str, tensor: str | None = None) -> tuple[Activations, list[str]]:
     """Map files of activations into memory, and say what was found; ``tensor`` names one of several in a file.
 
+    Raises InputError where there are no such files, where one is damaged, and where there are fewer than 2 rows.
+
     Examples
     --------
     >>> from tempfile import TemporaryDirectory

@@ -74,6 +74,8 @@ def _process_free() -> Iterator[int]:
 def require_memory(needed: int, came: str, hint: str) -> None:
     """Refuse what needs more bytes of memory than are free, before any of them is asked for.
 
+    Raises InputError where more is needed than is free.
+
     Examples
     --------
     >>> require_memory(10**18, "'a.npy' is to be read", "give fewer rows")
@@ -113,7 +115,7 @@ def require_plausible(name: str, need: int, stored: int, hint: str = "give fewer
     """Refuse a file that unfolds to more than its size can account for.
 
     A file that is packed tells how large its content is, and may lie, or hold nothing but one value: content of more
-    than 500 MB may be at most 200 times as large as the file.
+    than 500 MB may be at most 200 times as large as the file. Raises InputError where it is larger.
 
     Parameters
     ----------

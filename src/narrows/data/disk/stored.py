@@ -168,7 +168,8 @@ def _rebuilt(place: Any, index: Any, shape: tuple[int, ...], channels_last: bool
 def stored(path: Path | str | NDArray[Any]) -> Stored:
     """Open an ``.npy`` file, or a memory-mapped array, as rows that stay on disk: (n, d), (n, H, W) or (n, C, H, W).
 
-    An array with channels last, (n, H, W, 1 or 3 or 4), is read with them first.
+    An array with channels last, (n, H, W, 1 or 3 or 4), is read with them first. Raises InputError where
+    the file is damaged or holds no such array.
     """
     try:
         array = map_npy(data_path(path)) if isinstance(path, (str, Path)) else path

@@ -79,7 +79,10 @@ class Table:
 
 
 def rating_table(path: Path, known: Collection[str] = ()) -> Table:
-    """Read a file; a first line whose words come again below, or are ``known`` items, is a rating and no header."""
+    """Read a file; a first line whose words come again below, or are ``known`` items, is a rating and no header.
+
+    Raises InputError where there is no such file, or it cannot be read.
+    """
     path = data_path(path)
     if not path.exists():
         raise InputError(f"there is no file {str(path)!r}", ACCEPTED, "check the path")
@@ -106,7 +109,8 @@ def columns_of(
     """Return the column of every role.
 
     A column that the user ``named`` is taken; the others are guessed from the header, or from the place where there is
-    none. With ``like``, the columns of the fit, the same names count first, and there may be no user.
+    none. With ``like``, the columns of the fit, the same names count first, and there may be no user. Raises InputError
+    where a column that was named is not there, or where user or item stay without one.
 
     Examples
     --------

@@ -108,10 +108,10 @@ def read_ratings(path: Path, reading: Reading, fitted: Mapping[str, Any] | None 
         items = pl.Series("item", list(fitted["items"]), dtype=pl.String)
         notes += _unknown(frame["item"], items)
     users = frame["user"].unique(maintain_order=True)
-    kept = frame.filter(pl.col("item").is_in(items.implode()))
-    seen = _matrix(kept, users, items)
+    known = frame.filter(pl.col("item").is_in(items.implode()))
+    seen = _matrix(known, users, items)
     ratings = Ratings(
-        _matrix(kept.filter("liked"), users, items), seen, users.to_numpy().astype(np.str_),
+        _matrix(known.filter("liked"), users, items), seen, users.to_numpy().astype(np.str_),
         items.to_numpy().astype(np.str_), _lines_of(frame, users), len(table.frame), columns, threshold, (),
     )  # fmt: skip
     return replace(ratings, notes=(*notes, *_of_users(ratings)))
