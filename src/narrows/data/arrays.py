@@ -105,9 +105,9 @@ class SparseSource(Source):
 
     def fingerprint(self) -> str:
         """Hash the shape and the stored values."""
-        held = self.values
+        matrix = self.values
         return digest(
-            self.kind, str(held.shape), held.data, held.indices.astype(np.int64), held.indptr.astype(np.int64)
+            self.kind, str(matrix.shape), matrix.data, matrix.indices.astype(np.int64), matrix.indptr.astype(np.int64)
         )
 
     def fit_schema(self) -> SparseSchema:
@@ -128,20 +128,20 @@ def array_source(values: NDArray[Any], name: str, notes: Sequence[str] = ()) -> 
     (2, 1, 8, 8)
     """
     require_dense(values, name)
-    said = list(notes)
+    sentences = list(notes)
     dtype = values.dtype.str
     layout = {2: "nd", 3: "nhw", 4: "nchw"}[values.ndim]
     if layout == "nhw":
         values = values[:, None]
     elif channels_last(values.shape[1:]):
         layout, values = "nhwc", np.moveaxis(values, 3, 1)
-        said.append(f"{name!r}: the last axis ({values.shape[1]}) is read as channels and moved to axis 1")
+        sentences.append(f"{name!r}: the last axis ({values.shape[1]}) is read as channels and moved to axis 1")
     if values.dtype.kind in "ib" or (values.dtype.kind == "u" and values.dtype.itemsize > 2):
-        said.append(f"{name!r} holds {values.dtype}: kept as it is; only uint8 and uint16 become [0, 1]")
+        sentences.append(f"{name!r} holds {values.dtype}: kept as it is; only uint8 and uint16 become [0, 1]")
         values = values.astype(np.float64)
     values = np.ascontiguousarray(values, values.dtype.newbyteorder("="))
     return ArraySource(
-        name=name, ids=row_numbers(len(values)), notes=tuple(said), values=values, layout=layout, dtype=dtype
+        name=name, ids=row_numbers(len(values)), notes=tuple(sentences), values=values, layout=layout, dtype=dtype
     )  # fmt: skip
 
 
@@ -167,6 +167,8 @@ def sparse_source(matrix: Any, name: str) -> SparseSource:
 def require_numbers(values: NDArray[Any], name: str) -> None:
     """Refuse missing and infinite values, naming the first place.
 
+    Raises InputError where there is such a value.
+
     Examples
     --------
     >>> require_numbers(np.array([[1.0, np.nan]]), "a")
@@ -185,10 +187,13 @@ def require_numbers(values: NDArray[Any], name: str) -> None:
 
 
 def require_dense(values: NDArray[Any], name: str) -> None:
-    """Refuse an array that is no rows of numbers: (n, d), (n, H, W), (n, C, H, W) or (n, H, W, C)."""
+    """Refuse an array that is no rows of numbers: (n, d), (n, H, W), (n, C, H, W) or (n, H, W, C).
+
+    Raises InputError for such an array.
+    """
     if values.dtype.kind not in "iufb":
-        what = {"O": "Python objects", "c": "complex numbers", "U": "text", "S": "bytes", "M": "dates"}
-        came = f"{name!r} is an array of {what.get(values.dtype.kind, str(values.dtype))} ({values.dtype})"
+        kinds = {"O": "Python objects", "c": "complex numbers", "U": "text", "S": "bytes", "M": "dates"}
+        came = f"{name!r} is an array of {kinds.get(values.dtype.kind, str(values.dtype))} ({values.dtype})"
         raise InputError(came, ACCEPTED, "convert it, or give a table with named columns")
     if values.ndim not in (2, 3, 4):
         hint = "x.reshape(-1, 1) for one column" if values.ndim == 1 else "reshape it"
@@ -197,7 +202,7 @@ def require_dense(values: NDArray[Any], name: str) -> None:
         raise InputError(f"{name!r} is empty: shape {values.shape}", ACCEPTED, "give at least one row and one column")
 
 
-_SCALED = (np.uint8, np.uint16)  # types that become [0, 1]
+_SCALED_DTYPES = (np.uint8, np.uint16)  # types that become [0, 1]
 
 
 Length = Annotated[int, Range(1, 2**31)]
@@ -239,11 +244,11 @@ def to_dtype(values: ArrayLike, dtype: np.dtype[Any]) -> NDArray[Any]:
     numbers = np.nan_to_num(array.astype(np.float64))
     if dtype.kind == "b":
         return numbers > 0.5
-    top = np.iinfo(dtype)
-    if dtype in _SCALED:
-        numbers = numbers * top.max if array.dtype.kind == "f" else numbers
-    high = min(float(top.max), float(2**62))
-    return np.clip(np.rint(numbers), float(top.min), high).astype(dtype)
+    limits = np.iinfo(dtype)
+    if dtype in _SCALED_DTYPES:
+        numbers = numbers * limits.max if array.dtype.kind == "f" else numbers
+    high = min(float(limits.max), float(2**62))
+    return np.clip(np.rint(numbers), float(limits.min), high).astype(dtype)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -281,7 +286,7 @@ class ArraySchema(Schema):
         self.require_kind(source, "array", "images", "table")
         values = _values(source)
         fitted = np.dtype(self.dtype).newbyteorder("=")
-        scaled = fitted in _SCALED or values.dtype in _SCALED
+        scaled = fitted in _SCALED_DTYPES or values.dtype in _SCALED_DTYPES
         if values.shape[1:] != self.shape or (scaled and values.dtype != fitted):
             raise InputError(
                 f"{source.name!r} holds rows of shape {values.shape[1:]} and type {values.dtype}",
@@ -312,7 +317,7 @@ class ArraySchema(Schema):
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Rebuild the schema from ``to_json``."""
+        """Rebuild the schema from ``to_json``. Raises ArtefactError where layout and shape do not agree."""
         saved: ArrayCard = typed(dict(data), ArrayCard, "schema")
         shape, layout = saved["shape"], saved["layout"]
         if len(shape) != (1 if layout == "nd" else 3) or (layout == "nhw" and shape[0] != 1):

@@ -35,7 +35,7 @@ __all__ = [
     "together",
 ]
 
-_COLOURS = (1, 3, 4)  # channels of grey, colour, colour with alpha
+_CHANNEL_COUNTS = (1, 3, 4)  # channels of grey, colour, colour with alpha
 
 
 def row_numbers(n: int) -> NDArray[np.str_]:
@@ -92,7 +92,7 @@ def channels_last(shape: tuple[int, ...]) -> bool:
     >>> channels_last((16, 16, 3)), channels_last((3, 20, 4)), channels_last((8, 4, 4)), channels_last((7,))
     (True, False, False, False)
     """
-    return len(shape) == 3 and shape[2] in _COLOURS and shape[0] not in _COLOURS and shape[1] != shape[2]
+    return len(shape) == 3 and shape[2] in _CHANNEL_COUNTS and shape[0] not in _CHANNEL_COUNTS and shape[1] != shape[2]
 
 
 def as_pictures(values: Any) -> NDArray[np.uint8] | None:
@@ -179,7 +179,7 @@ class Source(ABC):
         return None if self.labels is None else self.labels[index]
 
     def require_rows(self) -> None:
-        """Refuse to learn from fewer than 2 rows."""
+        """Refuse to learn from fewer than 2 rows. Raises InputError where there are fewer."""
         if len(self) < 2:
             came = f"{self.name!r} has {len(self)} row{'' if len(self) == 1 else 's'}"
             raise InputError(came, "at least 2 rows to learn from", "give more rows")
@@ -274,7 +274,10 @@ class Schema(ABC):
         """Rebuild the schema that ``to_json`` described."""
 
     def require_kind(self, source: Source, *kinds: str) -> None:
-        """Refuse a source of another kind than this schema was fitted on."""
+        """Refuse a source of another kind than this schema was fitted on.
+
+        Raises InputError where its kind is none of ``kinds``.
+        """
         if source.kind not in kinds:
             raise InputError(
                 f"{source.name!r} holds {_KINDS[source.kind]}, and the model was fitted on {_KINDS[self.kind]}",
@@ -299,14 +302,14 @@ def schema_from_json(data: Mapping[str, Any]) -> Schema:
     if not isinstance(kind, str) or kind not in SCHEMAS:
         raise ArtefactError(f"the schema is of kind {kind!r}", ", ".join(SCHEMAS))
     module, name = SCHEMAS[kind]
-    found: type[Schema] = getattr(import_module(f"narrows.data.{module}"), name)
-    return found.from_json(data)
+    schema_class: type[Schema] = getattr(import_module(f"narrows.data.{module}"), name)
+    return schema_class.from_json(data)
 
 
 FILLED = ", filled with the median"
 Fillings = Mapping[str, tuple[int, str]]  # per column: the missing cells, and what stands in for them
 
-_NAMED = 10  # columns that have a line of their own
+_MAX_NAMED_COLUMNS = 10  # columns that have a line of their own
 
 
 def filled_words(found: Fillings) -> tuple[str, ...]:
@@ -317,7 +320,7 @@ def filled_words(found: Fillings) -> tuple[str, ...]:
     >>> filled_words({"age": (3, "41.5")})
     ("'age': missing in 3 rows, filled with the median, 41.5",)
     """
-    named, others = list(found.items())[:_NAMED], list(found.values())[_NAMED:]
+    named, others = list(found.items())[:_MAX_NAMED_COLUMNS], list(found.values())[_MAX_NAMED_COLUMNS:]
     words = [f"{name!r}: missing in {n} row{'s' * (n != 1)}{FILLED}, {value}" for name, (n, value) in named]
     if others:
         cells, columns = sum(n for n, _ in others), f"{len(others)} further column{'s' * (len(others) != 1)}"
@@ -333,8 +336,8 @@ def together(parts: Iterable[Fillings]) -> dict[str, tuple[int, str]]:
     >>> together([{"age": (3, "41.5")}, {"age": (1, "41.5"), "size": (2, "7")}])
     {'age': (4, '41.5'), 'size': (2, '7')}
     """
-    found: dict[str, tuple[int, str]] = {}
+    totals: dict[str, tuple[int, str]] = {}
     for part in parts:
         for name, (n, value) in part.items():
-            found[name] = (found.get(name, (0, ""))[0] + n, value)
-    return found
+            totals[name] = (totals.get(name, (0, ""))[0] + n, value)
+    return totals

@@ -86,11 +86,11 @@ def check(
         source = with_label(source, label)
     except InputError as error:
         return [_refused(error)]
-    found = [*_rows(source), *(Finding("note", words) for words in hints)]
-    if not any(finding.level == "error" for finding in found):
-        found += _fit(source, likelihood, n_parameters, label)
+    findings = [*_rows(source), *(Finding("note", words) for words in hints)]
+    if not any(finding.level == "error" for finding in findings):
+        findings += _fit(source, likelihood, n_parameters, label)
     order = ("error", "warning", "note")
-    return sorted(found, key=lambda finding: order.index(finding.level))
+    return sorted(findings, key=lambda finding: order.index(finding.level))
 
 
 def _refused(error: InputError) -> Finding:
@@ -106,16 +106,16 @@ def _rows(source: Source) -> Iterator[Finding]:
         yield Finding("note", note)
     copies = _copies(source)
     if copies:
-        said = f"{source.name!r}: {copies} of {len(source)} rows are copies of earlier rows"
-        yield Finding("warning", said, "remove them, or keep copies on one side of the split")
+        message = f"{source.name!r}: {copies} of {len(source)} rows are copies of earlier rows"
+        yield Finding("warning", message, "remove them, or keep copies on one side of the split")
 
 
 def _copies(source: Source) -> int:
     if source.kind == "table":
         import polars.selectors as cs
 
-        held = cast("TableSource", source)
-        frame = held.frame.drop(held.id_columns).select(~(cs.nested() | cs.object() | cs.binary()))
+        table = cast("TableSource", source)
+        frame = table.frame.drop(table.id_columns).select(~(cs.nested() | cs.object() | cs.binary()))
         return len(frame) - frame.n_unique() if frame.width else 0
     return len(source) - len({row_key(row) for row in cast("ArraySource", source).values})
 
@@ -138,12 +138,14 @@ def _fit(source: Source, likelihood: str | None, n_parameters: int | None, label
     size = len(source) * int(np.prod(schema.shape))
     if n_parameters is not None and len(source) < n_parameters:
         level: Level = "warning" if size < n_parameters else "note"
-        said = f"{source.name!r}: {len(source)} rows ({size} values) for {n_parameters} parameters"
-        yield Finding(level, said, "use a smaller network, more rows, or watch the validation loss")
+        message = f"{source.name!r}: {len(source)} rows ({size} values) for {n_parameters} parameters"
+        yield Finding(level, message, "use a smaller network, more rows, or watch the validation loss")
 
 
 def require_range(values: Any, name: str, likelihood: str) -> None:
     """Refuse encoded values that a likelihood has no probability for.
+
+    Raises InputError where there is such a value.
 
     Examples
     --------
@@ -159,10 +161,10 @@ def _range(values: Any, name: str, likelihood: str) -> Iterator[Finding]:
     if likelihood not in RANGES:
         return
     low, high, wanted = RANGES[likelihood]
-    held = values.data if hasattr(values, "indptr") else values
-    scale = np.iinfo(held.dtype).max if held.dtype in (np.uint8, np.uint16) else 1
-    outside = (held < low * scale) | (held > high * scale)
+    data = values.data if hasattr(values, "indptr") else values
+    scale = np.iinfo(data.dtype).max if data.dtype in (np.uint8, np.uint16) else 1
+    outside = (data < low * scale) | (data > high * scale)
     if outside.any():
-        came = f"{name!r}: {int(outside.sum())} encoded values from {held.min():.4g} to {held.max():.4g} are outside"
+        came = f"{name!r}: {int(outside.sum())} encoded values from {data.min():.4g} to {data.max():.4g} are outside"
         fix = "use the gaussian likelihood, or rescale" if high == 1 else "use another likelihood"
         yield Finding("error", f"{came} what {likelihood} takes: {wanted}", fix)

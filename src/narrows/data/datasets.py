@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DATASETS", "Dataset", "load", "meant", "table"]
 
-_RUN = ("model.json", "history.csv", "resume.pt")  # a folder with one of these is a run, and no data
+_RUN_FILES = ("model.json", "history.csv", "resume.pt")  # a folder with one of these is a run, and no data
 
 FASHION = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 DIGITS = tuple("0123456789")
@@ -46,6 +46,8 @@ class Dataset:
 def meant(data: object) -> str | None:
     """Return the name of the dataset that is meant, if any; one that is a file or folder, too, is refused.
 
+    Raises InputError where it is both.
+
     Examples
     --------
     >>> meant("Digits"), meant("./digits"), meant([[1.0]])
@@ -54,8 +56,8 @@ def meant(data: object) -> str | None:
     if not isinstance(data, str) or data.lower() not in DATASETS:
         return None
     path = Path(data)
-    held = {each.name for each in path.iterdir()} if path.is_dir() else set()
-    if path.is_file() or (held and held.isdisjoint(_RUN)):
+    names = {entry.name for entry in path.iterdir()} if path.is_dir() else set()
+    if path.is_file() or (names and names.isdisjoint(_RUN_FILES)):
         came = f"{data!r} is a named dataset, and there is a {'file' if path.is_file() else 'folder'} of that name"
         raise InputError(came, "one of the two", f"./{data}, or another place to read the named dataset from")
     return data.lower()
@@ -94,16 +96,16 @@ def table() -> list[tuple[str, str, str]]:
 def _digits(data: Dataset) -> Source:
     from sklearn.datasets import load_digits
 
-    found = load_digits()
-    values = np.rint(found.images * (255 / 16)).astype(np.uint8)
+    digits = load_digits()
+    values = np.rint(digits.images * (255 / 16)).astype(np.uint8)
     note = "'digits' holds grey levels 0 to 16: stored as uint8, level * 255 / 16, rounded"
-    return _named(data, values, found.target, (note,))
+    return _named(data, values, digits.target, (note,))
 
 
 def _idx(data: Dataset) -> Source:
     """Four gzip files of the idx format, from the first folder that holds them all."""
-    tried = _folders(data)
-    folder = next((folder for folder in tried if _complete(data, folder)), None) or _download(data, tried)
+    folders = _folders(data)
+    folder = next((folder for folder in folders if _complete(data, folder)), None) or _download(data, folders)
     parts = {}
     for part, rows in PARTS.items():
         values = _read_idx(folder / f"{part}-images-idx3-ubyte.gz", (rows, 28, 28))
@@ -127,8 +129,8 @@ def _cache() -> Path:
 def _folders(data: Dataset) -> list[Path]:
     if not data.url:
         return []
-    given = os.environ.get("NARROWS_DATA")
-    first = [Path(given).expanduser() / data.folders[0]] if given else []
+    data_home = os.environ.get("NARROWS_DATA")
+    first = [Path(data_home).expanduser() / data.folders[0]] if data_home else []
     return [*first, *(Path(folder) for folder in data.folders[1:]), _cache() / data.name]
 
 
@@ -142,14 +144,14 @@ def _read_idx(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{path} is damaged ({error})", "the original gzip file", "remove it and try again") from error
     start = 4 + 4 * len(shape)
-    found = tuple(int(n) for n in np.frombuffer(content[4:start], ">u4"))
-    if content[:4] != bytes((0, 0, 8, len(shape))) or found != shape or len(content) != start + int(np.prod(shape)):
-        came = f"{path} holds an array of shape {found}"
+    declared = tuple(int(n) for n in np.frombuffer(content[4:start], ">u4"))
+    if content[:4] != bytes((0, 0, 8, len(shape))) or declared != shape or len(content) != start + int(np.prod(shape)):
+        came = f"{path} holds an array of shape {declared}"
         raise InputError(came, f"the original file, of shape {shape}", "remove it and try again")
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
 
 
-def _download(data: Dataset, tried: list[Path]) -> Path:
+def _download(data: Dataset, folders: list[Path]) -> Path:
     """Fetch the files into the cache; each is checked and written whole."""
     folder = _cache() / data.name
     try:
@@ -157,9 +159,9 @@ def _download(data: Dataset, tried: list[Path]) -> Path:
             if not (folder / name).is_file():
                 _fetch(data.url + name, folder / name, md5)
     except OSError as error:
-        looked = ", ".join(map(str, tried))
+        searched = ", ".join(map(str, folders))
         raise InputError(
-            f"{data.name!r} is not on this computer (looked in {looked}) "
+            f"{data.name!r} is not on this computer (looked in {searched}) "
             f"and cannot be downloaded from {data.url} ({error})",
             f"the four files {', '.join(name for name, _ in data.md5)}",
             f"put them into FOLDER/{data.folders[0]} and set NARROWS_DATA=FOLDER",
@@ -186,7 +188,7 @@ def _fetch(url: str, path: Path, md5: str) -> None:
                 raise OSError(f"{path.name} has the checksum {total.hexdigest()}, expected {md5}")
 
 
-_FILES = tuple(f"{part}-{what}-ubyte.gz" for part in PARTS for what in ("images-idx3", "labels-idx1"))
+_IDX_FILES = tuple(f"{part}-{what}-ubyte.gz" for part in PARTS for what in ("images-idx3", "labels-idx1"))
 _MNIST_MD5 = (
     "f68b3c2dcbeaaa9fbdd348bbdeb94873",
     "d53e105ee54ea40749a09fcbcd1e9432",
@@ -211,7 +213,7 @@ DATASETS: dict[str, Dataset] = {
             DIGITS,
             ("MNIST/raw",),
             "https://ossci-datasets.s3.amazonaws.com/mnist/",
-            tuple(zip(_FILES, _MNIST_MD5, strict=True)),
+            tuple(zip(_IDX_FILES, _MNIST_MD5, strict=True)),
         ),
         Dataset(
             "fashion-mnist",
@@ -220,7 +222,7 @@ DATASETS: dict[str, Dataset] = {
             FASHION,
             ("FashionMNIST/raw", "/usr/share/datasets/fashion-mnist"),
             "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
-            tuple(zip(_FILES, _FASHION_MD5, strict=True)),
+            tuple(zip(_IDX_FILES, _FASHION_MD5, strict=True)),
         ),
     )
 }

@@ -8,8 +8,8 @@ from pathlib import Path
 
 __all__ = ["content_digest"]
 
-_WHOLE = 1 << 28  # bytes of a file that are all read; of a larger one ...
-_BLOCK, _BLOCKS = 1 << 16, 4096  # ... so many blocks of that size, evenly spaced
+_MAX_WHOLE_BYTES = 1 << 28  # bytes of a file that are all read; of a larger one ...
+_BLOCK_BYTES, _SAMPLED_BLOCKS = 1 << 16, 4096  # ... so many blocks of that size, evenly spaced
 
 
 def content_digest(data: str) -> str:
@@ -32,19 +32,19 @@ def content_digest(data: str) -> str:
     if path.is_file():
         return _file(path)
     files = path.rglob("*") if path.is_dir() else map(Path, glob(data))
-    found = sorted(each for each in files if each.is_file() and not each.name.startswith("."))
-    names = [each.relative_to(path).as_posix() if path.is_dir() else each.name for each in found]
-    parts = [f"{name} {_file(each)}" for name, each in zip(names, found, strict=True)]
+    paths = sorted(file for file in files if file.is_file() and not file.name.startswith("."))
+    names = [file.relative_to(path).as_posix() if path.is_dir() else file.name for file in paths]
+    parts = [f"{name} {_file(file)}" for name, file in zip(names, paths, strict=True)]
     return hashlib.sha256("\n".join(parts or [data]).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _file(path: Path) -> str:
     size = path.stat().st_size
     with path.open("rb") as file:
-        if size <= _WHOLE:
+        if size <= _MAX_WHOLE_BYTES:
             return hashlib.file_digest(file, "sha256").hexdigest()
         total = hashlib.sha256(str(size).encode())
-        for block in range(_BLOCKS):
-            file.seek(block * (size - _BLOCK) // (_BLOCKS - 1))
-            total.update(file.read(_BLOCK))
+        for block in range(_SAMPLED_BLOCKS):
+            file.seek(block * (size - _BLOCK_BYTES) // (_SAMPLED_BLOCKS - 1))
+            total.update(file.read(_BLOCK_BYTES))
     return total.hexdigest()

@@ -12,18 +12,18 @@ from narrows.data.tables.source import TableSource
 
 __all__ = ["label_hints"]
 
-_LABELS = {"class", "label", "labels", "target", "y", "truth", "클래스", "라벨", "레이블", "타깃", "타겟", "정답"}
-_STRANGE = {
+_LABEL_NAMES = {"class", "label", "labels", "target", "y", "truth", "클래스", "라벨", "레이블", "타깃", "타겟", "정답"}
+_ANOMALY_WORDS = {
     *("anomaly", "anomalies", "anomalous", "abnormal", "outlier", "outliers", "novelty", "fraud", "fraudulent"),
     *("attack", "intrusion", "malicious", "malware", "defect", "defects", "defective", "fault", "faulty", "failure"),
     *("이상", "이상치", "사기", "부정", "공격", "불량", "결함", "고장"),
 }
-_BESIDE = {
+_FILLER_WORDS = {
     *("is", "has", "the", "true", "actual", "binary", "ground", "flag", "label", "class", "target", "indicator"),
     *("machine", "network", "transaction", "여부", "유무"),
 }
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[가-힣]+")
-_ENDING = re.compile(r"(?<=[가-힣])(여부|유무)$")
+_KOREAN_ENDING = re.compile(r"(?<=[가-힣])(여부|유무)$")
 
 
 def label_hints(source: Source) -> tuple[str, ...]:
@@ -38,21 +38,21 @@ def label_hints(source: Source) -> tuple[str, ...]:
     """
     if not isinstance(source, TableSource):
         return ()
-    said = []
+    hints = []
     for name in source.frame.columns:
         if name not in source.id_columns and _named(name) and (values := _two(source.frame[name])):
-            held = f"{name!r} holds {' and '.join(values)} and is named like a label"
-            said.append(f"{held}: if it is one, --label {shlex.quote(name)} leaves it out of what is learnt")
-    return tuple(said)
+            reason = f"{name!r} holds {' and '.join(values)} and is named like a label"
+            hints.append(f"{reason}: if it is one, --label {shlex.quote(name)} leaves it out of what is learnt")
+    return tuple(hints)
 
 
 def _named(name: str) -> bool:
     """Return whether a name means a label, or that something is out of the ordinary."""
-    words = [word.lower() for word in _WORD.findall(_ENDING.sub("", name.strip()))]
-    rest = [word for word in words if word not in _BESIDE]
+    words = [word.lower() for word in _WORD.findall(_KOREAN_ENDING.sub("", name.strip()))]
+    rest = [word for word in words if word not in _FILLER_WORDS]
     if len(rest) == 1:
-        return rest[0] in _STRANGE | _LABELS
-    return not rest and bool({*words} & _LABELS)
+        return rest[0] in _ANOMALY_WORDS | _LABEL_NAMES
+    return not rest and bool({*words} & _LABEL_NAMES)
 
 
 def _two(column: pl.Series) -> list[str]:

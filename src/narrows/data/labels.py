@@ -22,9 +22,9 @@ from narrows.errors import InputError, listed
 
 __all__ = ["label_names", "same_classes", "with_folders", "with_label", "with_labels"]
 
-_LABELS = "a table with two columns: identifier, label"
-_NAMES = ("label", "class", "target")
-_FEW = 20  # classes that any table may have; beyond, every second row would be a class of its own
+_LABEL_TABLE = "a table with two columns: identifier, label"
+_COLUMN_NAMES = ("label", "class", "target")
+_MAX_CLASSES = 20  # classes that any table may have; beyond, every second row would be a class of its own
 
 
 def with_label(source: Source, column: str | None, class_names: Sequence[str] | None = None) -> Source:
@@ -43,8 +43,8 @@ def with_label(source: Source, column: str | None, class_names: Sequence[str] | 
     --------
     >>> from narrows.data import read
     >>> source = read(pl.DataFrame({"size": [1.0, 2.0, 4.0], "kind": ["cat", None, "ant"]}))
-    >>> found = with_label(source, "kind")
-    >>> found.labels.tolist(), found.class_names, found.frame.columns
+    >>> labelled = with_label(source, "kind")
+    >>> labelled.labels.tolist(), labelled.class_names, labelled.frame.columns
     ([1, -1, 0], ('ant', 'cat'), ['size'])
     """
     if column is None:
@@ -56,21 +56,23 @@ def with_label(source: Source, column: str | None, class_names: Sequence[str] | 
         if class_names is not None:
             return source
         near = difflib.get_close_matches(column, source.frame.columns, 1)
-        listed = ", ".join(map(repr, source.frame.columns[:20]))
+        columns = ", ".join(map(repr, source.frame.columns[:20]))
         raise InputError(
-            f"{source.name!r} has no column {column!r}", listed, f"--label {shlex.quote(near[0])}" if near else ""
+            f"{source.name!r} has no column {column!r}", columns, f"--label {shlex.quote(near[0])}" if near else ""
         )
     cells = _cells(source.frame[column])
     names = _classes(cells, source.name) if class_names is None else tuple(class_names)
     places = {name: place for place, name in enumerate(names)}
     labels = np.array([places.get(cell, -1) for cell in cells], np.int64)
-    kept = without_column(source, column)
-    said = _said(column, names, cells, int((labels < 0).sum()))
-    return replace(kept, labels=labels, class_names=names, notes=(*kept.notes, said))
+    features = without_column(source, column)
+    note = _said(column, names, cells, int((labels < 0).sum()))
+    return replace(features, labels=labels, class_names=names, notes=(*features.notes, note))
 
 
 def with_labels(source: Source, file: str | Path) -> Source:
     r"""Take the labels of the rows from a table of identifiers and labels; a row that is not in it has none, -1.
+
+    Raises InputError where there is no such table, where it names none of the rows, or gives one two labels.
 
     The identifiers are the source's own (file names, an identifier column, row numbers from 0); the name of a file
     without its folder or its ending will do where only one file is called so. A first line with one is no header.
@@ -87,11 +89,11 @@ def with_labels(source: Source, file: str | Path) -> Source:
     path = data_path(file)
     if not path.is_file():
         came = f"there is no file {str(file)!r} of labels"
-        raise InputError(came, f"{_LABELS} (csv, tsv or parquet)", "check the path")
+        raise InputError(came, f"{_LABEL_TABLE} (csv, tsv or parquet)", "check the path")
     places = _places(source)
     table = text_table(path, known=places) if path.suffix.lower() in TEXT else read(path)
     if not isinstance(table, TableSource) or table.frame.width < 2:
-        raise InputError(f"{str(file)!r} came as labels", _LABELS)
+        raise InputError(f"{str(file)!r} came as labels", _LABEL_TABLE)
     column, unused = _label_column(table)
     keys, cells = table.frame[:, 0].cast(pl.String), _cells(table.frame[column])
     known = pl.DataFrame({"key": keys, "cell": cells}).drop_nulls().unique(maintain_order=True)
@@ -107,11 +109,11 @@ def with_labels(source: Source, file: str | Path) -> Source:
             strange.append(key)
     if (labels < 0).all():
         came = f"None of the identifiers in {table.name!r} is in {source.name!r} (the first is {strange[0]!r})"
-        plain = {each.lstrip("0") for each in places}
+        plain = {identifier.lstrip("0") for identifier in places}
         zeros = "keep the zeros that they begin with: a spreadsheet drops them" if strange[0] in plain else ""
         raise InputError(came, f"identifiers such as {str(source.ids[0])!r} ({source.id_name})", zeros)
-    said = f"{table.name!r} gives {int((labels >= 0).sum()):,} of {len(source):,} rows one of {len(names)} labels"
-    notes = [said, *unused] + (
+    note = f"{table.name!r} gives {int((labels >= 0).sum()):,} of {len(source):,} rows one of {len(names)} labels"
+    notes = [note, *unused] + (
         [f"{table.name!r}: {len(strange):,} labels belong to no row ({', '.join(strange[:3])})"] if strange else []
     )
     return replace(source, labels=labels, class_names=names, notes=(*source.notes, *notes))
@@ -120,13 +122,15 @@ def with_labels(source: Source, file: str | Path) -> Source:
 def _label_column(table: TableSource) -> tuple[str, list[str]]:
     """Return the column of a file of labels that holds them, and a note on those that are not used."""
     others = table.frame.columns[1:]
-    named = [name for name in others if name.strip().lower() in _NAMES] if len(others) > 1 else others
-    if len(named) != 1:
+    candidates = [name for name in others if name.strip().lower() in _COLUMN_NAMES] if len(others) > 1 else others
+    if len(candidates) != 1:
         came = f"{table.name!r} came as labels, and holds {len(others)} columns beside the identifiers"
-        raise InputError(f"{came}: {listed(others)}", f"{_LABELS}; of more columns, one called {' or '.join(_NAMES)}")
-    unused = [name for name in others if name != named[0]]
-    said = f"{table.name!r}: {named[0]!r} holds the labels; {listed(list(map(repr, unused)))} not used"
-    return named[0], [said] if unused else []
+        raise InputError(
+            f"{came}: {listed(others)}", f"{_LABEL_TABLE}; of more columns, one called {' or '.join(_COLUMN_NAMES)}"
+        )
+    unused = [name for name in others if name != candidates[0]]
+    note = f"{table.name!r}: {candidates[0]!r} holds the labels; {listed(list(map(repr, unused)))} not used"
+    return candidates[0], [note] if unused else []
 
 
 def with_folders(source: Source) -> Source:
@@ -136,16 +140,16 @@ def with_folders(source: Source) -> Source:
     """
     if source.id_name != "file":
         return source
-    folders = [PurePosixPath(each).parts[0] if "/" in each else "" for each in source.ids.tolist()]
-    folders = ["" if each.lower() in ("unlabelled", "unlabeled") else each for each in folders]
+    folders = [PurePosixPath(file).parts[0] if "/" in file else "" for file in source.ids.tolist()]
+    folders = ["" if folder.lower() in ("unlabelled", "unlabeled") else folder for folder in folders]
     names = tuple(sorted(set(folders) - {""}))
     if len(names) < 2 or "" not in folders:
         return source
-    labels = np.array([names.index(each) if each else -1 for each in folders], np.int64)
-    said = f"{source.name!r}: {int((labels < 0).sum()):,} files are in no class's folder: they have no label"
-    kept = tuple(note for note in source.notes if "are read as classes" not in note)
+    labels = np.array([names.index(folder) if folder else -1 for folder in folders], np.int64)
+    unlabelled = f"{source.name!r}: {int((labels < 0).sum()):,} files are in no class's folder: they have no label"
+    notes = tuple(note for note in source.notes if "are read as classes" not in note)
     classes = f"{source.name!r}: its {len(names)} subfolders are read as classes ({listed(names)})"
-    return replace(source, labels=labels, class_names=names, notes=(*kept, classes, said))
+    return replace(source, labels=labels, class_names=names, notes=(*notes, classes, unlabelled))
 
 
 def same_classes(source: Source, names: Sequence[str] | None) -> Source:
@@ -158,28 +162,28 @@ def same_classes(source: Source, names: Sequence[str] | None) -> Source:
     >>> same_classes(source, ("a", "b")).labels.tolist(), same_classes(source, ("a", "b")).class_names
     ([1, 2], ('a', 'b', 'c'))
     """
-    own = source.class_names
-    if source.labels is None or own is None or names is None:
+    source_names = source.class_names
+    if source.labels is None or source_names is None or names is None:
         return source
-    every = (*names, *(name for name in own if name not in names))
-    places = np.array([*map(every.index, own), -1], np.int64)
+    every = (*names, *(name for name in source_names if name not in names))
+    places = np.array([*map(every.index, source_names), -1], np.int64)
     return replace(source, labels=places[source.labels], class_names=every)
 
 
 def _places(source: Source) -> dict[str, int]:
     """Return where each identifier is; for files also by name and stem, where those are unique."""
     ids = source.ids.tolist()
-    found = {each: place for place, each in enumerate(ids)}
-    if len(found) < len(ids):
+    place_of = {identifier: place for place, identifier in enumerate(ids)}
+    if len(place_of) < len(ids):
         raise InputError(f"{source.name!r}: identifiers come more than once", "identifiers that tell the rows apart")
     if source.id_name != "file":
-        return found
+        return place_of
     short: dict[str, list[int]] = {}
-    for place, each in enumerate(ids):
-        path = PurePosixPath(each)
+    for place, identifier in enumerate(ids):
+        path = PurePosixPath(identifier)
         for name in {path.name, path.stem, str(path.with_suffix(""))}:
             short.setdefault(name, []).append(place)
-    return {name: places[0] for name, places in short.items() if len(places) == 1} | found
+    return {name: places[0] for name, places in short.items() if len(places) == 1} | place_of
 
 
 def label_names(source: Source) -> NDArray[np.str_] | None:
@@ -211,17 +215,17 @@ def _cells(series: pl.Series) -> pl.Series:
 
 def _classes(cells: pl.Series, name: str) -> tuple[str, ...]:
     """Return the classes in order: numbers by size, texts by letter."""
-    found = cells.drop_nulls().unique().to_list()
+    classes = cells.drop_nulls().unique().to_list()
     rows = cells.len() - cells.null_count()
-    if not found:
+    if not classes:
         raise InputError(f"{name!r}: every cell of the column {cells.name!r} is empty", "a column with labels")
-    if len(found) > max(_FEW, rows // 2):
-        came = f"column {cells.name!r} holds {len(found)} different values in {rows} rows"
+    if len(classes) > max(_MAX_CLASSES, rows // 2):
+        came = f"column {cells.name!r} holds {len(classes)} different values in {rows} rows"
         raise InputError(came, "labels: classes that several rows share", "another --label")
     try:
-        return tuple(sorted(found, key=float))
+        return tuple(sorted(classes, key=float))
     except ValueError:
-        return tuple(sorted(found))
+        return tuple(sorted(classes))
 
 
 def _said(column: str, names: tuple[str, ...], cells: pl.Series, missing: int) -> str:

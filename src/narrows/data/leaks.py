@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Leak", "leak_notes", "leaks"]
 
-_SURE = 0.99  # share of the rows of a class, on average over the classes, that a leak tells
-_ROWS, _OF_CLASS = 30, 5  # labelled rows, and those of a class: of fewer many an honest column tells all ...
-_ORDERED = 100  # ... and of so many by its order
-_FIRST = 0.9, 1000  # share that the column must tell of a first sample of so many rows to be looked at whole
-_CLASSES = 20  # more are not looked for in the order of a column
+_MIN_TOLD_SHARE = 0.99  # share of the rows of a class, on average over the classes, that a leak tells
+_MIN_LABELLED_ROWS = 30  # with a label; of fewer many an honest column tells all ...
+_MIN_CLASS_ROWS = 5  # ... as of fewer of a class ...
+_MIN_ORDERED_ROWS = 100  # ... and of so many by its order
+_FIRST_SHARE = 0.9  # share that the column must tell of a first sample to be looked at whole
+_FIRST_ROWS = 1000  # rows of that sample
+_MAX_ORDERED_CLASSES = 20  # more are not looked for in the order of a column
 
 Ints = NDArray[np.int64]
 
@@ -64,13 +66,13 @@ def leaks(frame: pl.DataFrame, labels: NDArray[np.int64]) -> list[Leak]:
     [('code', ''), ('score', 'by its order')]
     """
     counts = np.bincount(labels[labels >= 0]) if (labels >= 0).any() else np.zeros(1, int)
-    rows = np.flatnonzero((labels >= 0) & (counts[labels] >= _OF_CLASS))
+    rows = np.flatnonzero((labels >= 0) & (counts[labels] >= _MIN_CLASS_ROWS))
     classes, places = np.unique(labels[rows], return_inverse=True)
-    if len(rows) < _ROWS or len(classes) < 2:
+    if len(rows) < _MIN_LABELLED_ROWS or len(classes) < 2:
         return []
-    few = _some(places, max(_OF_CLASS, _FIRST[1] // len(classes)))
-    likely = [series.name for series in frame[rows[few]] if _leak(series, places[few], _FIRST[0])]
-    return [leak for name in likely if (leak := _leak(frame[name][rows], places, _SURE))]
+    sample = _some(places, max(_MIN_CLASS_ROWS, _FIRST_ROWS // len(classes)))
+    likely = [series.name for series in frame[rows[sample]] if _leak(series, places[sample], _FIRST_SHARE)]
+    return [leak for name in likely if (leak := _leak(frame[name][rows], places, _MIN_TOLD_SHARE))]
 
 
 def leak_notes(source: Source, schema: Schema, label: str | None) -> tuple[str, ...]:
@@ -87,9 +89,9 @@ def leak_notes(source: Source, schema: Schema, label: str | None) -> tuple[str, 
     """
     if not isinstance(source, TableSource) or not isinstance(schema, TableSchema) or source.labels is None:
         return ()
-    found = leaks(source.frame.select(column.name for column in schema.columns), source.labels)
+    label_leaks = leaks(source.frame.select(column.name for column in schema.columns), source.labels)
     return tuple(
-        leak.said(repr(label) if label else "the label", f"--drop {shlex.quote(leak.column)}") for leak in found
+        leak.said(repr(label) if label else "the label", f"--drop {shlex.quote(leak.column)}") for leak in label_leaks
     )
 
 
@@ -106,10 +108,10 @@ def _some(places: Ints, per_class: int) -> Ints:
 def _leak(series: pl.Series, places: Ints, share: float) -> Leak | None:
     """Return the first way in which a column determines the class of such a share of the rows, if any does."""
     codes = _codes(series)
-    for by, told in () if codes is None else _ways(series, codes, places):
-        recalls = np.bincount(places, told) / np.bincount(places)
+    for by, correct in () if codes is None else _ways(series, codes, places):
+        recalls = np.bincount(places, correct) / np.bincount(places)
         if recalls.mean() >= share:
-            return Leak(series.name, float(told.mean()), by)
+            return Leak(series.name, float(correct.mean()), by)
     return None
 
 
@@ -119,8 +121,8 @@ def _ways(series: pl.Series, codes: Ints, places: Ints) -> Iterator[tuple[str, N
         yield "", by_value(codes, places)
     if not codes.all():
         yield "by whether it is missing", by_value(np.minimum(codes, 1), places)
-    ordered = series.dtype not in (pl.String, pl.Categorical, pl.Enum) and places.max() < _CLASSES
-    if ordered and len(places) >= _ORDERED:
+    ordered = series.dtype not in (pl.String, pl.Categorical, pl.Enum) and places.max() < _MAX_ORDERED_CLASSES
+    if ordered and len(places) >= _MIN_ORDERED_ROWS:
         yield "by its order", by_order(codes, places)
 
 
@@ -162,20 +164,20 @@ def by_order(codes: Ints, places: Ints) -> NDArray[np.bool_]:
     [True, True, True, False, True]
     """
     counts = np.bincount(places)
-    ranked = np.argsort([np.median(codes[places == own]) for own in range(len(counts))], kind="stable")
+    ranked = np.argsort([np.median(codes[places == label]) for label in range(len(counts))], kind="stable")
     order = np.argsort(codes, kind="stable")
     cuts = np.r_[0, np.flatnonzero(np.diff(codes[order])) + 1, len(codes)]
-    below = [np.r_[0, np.cumsum(places[order] == own)][cuts] / counts[own] for own in ranked]
+    below = [np.r_[0, np.cumsum(places[order] == label)][cuts] / counts[label] for label in ranked]
     best, starts = below[0], []
-    for own in below[1:]:
-        gained = best - own
+    for recalls in below[1:]:
+        gained = best - recalls
         top = np.maximum.accumulate(gained)
         starts.append(np.maximum.accumulate(np.where(gained == top, np.arange(len(top)), 0)))
-        best = top + own
-    told, stop = np.zeros(len(codes), bool), len(cuts) - 1
-    for own, start in zip(ranked[::-1], [*(each for each in reversed(starts)), None], strict=True):
+        best = top + recalls
+    correct, stop = np.zeros(len(codes), bool), len(cuts) - 1
+    for label, start in zip(ranked[::-1], [*(indices for indices in reversed(starts)), None], strict=True):
         begin = 0 if start is None else int(start[stop])
         inside = order[cuts[begin] : cuts[stop]]
-        told[inside] = places[inside] == own
+        correct[inside] = places[inside] == label
         stop = begin
-    return told
+    return correct

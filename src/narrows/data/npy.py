@@ -36,8 +36,8 @@ DAMAGED = (
 )
 """What readers raise where a file is not what it should be."""
 
-_PACKED = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # as np.savez and np.savez_compressed write
-_NAMES = 84  # bytes of a row's number as text
+_ZIP_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # as np.savez and np.savez_compressed write
+_ROW_NAME_BYTES = 84  # bytes of a row's number as text
 
 
 def load_npy(path: Path) -> NDArray[Any]:
@@ -46,20 +46,22 @@ def load_npy(path: Path) -> NDArray[Any]:
     with path.open("rb") as file:
         _require_fit(path.name, _header(file), size - file.tell(), size)
         file.seek(0)
-        held: NDArray[Any] = np.load(file, allow_pickle=False)
-    return held
+        array: NDArray[Any] = np.load(file, allow_pickle=False)
+    return array
 
 
 def map_npy(path: Path) -> NDArray[Any]:
     """Map an npy file into memory, for reading; one that is damaged raises an exception of ``DAMAGED``."""
     with path.open("rb") as file:
         _require_whole(_header(file), path.stat().st_size - file.tell())
-    held: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    return held
+    array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    return array
 
 
 def require_uncut(array: Any) -> None:
     """Refuse a mapped array whose file has become shorter: reading what is gone would end the process (SIGBUS).
+
+    Raises InputError for such an array.
 
     Examples
     --------
@@ -104,15 +106,15 @@ class _Archive(Mapping[str, NDArray[Any]]):
 
     def __getitem__(self, name: str) -> NDArray[Any]:
         info = self.members[name]
-        if info.compress_type not in _PACKED or info.flag_bits & 1:
+        if info.compress_type not in _ZIP_METHODS or info.flag_bits & 1:
             raise ValueError(f"{info.filename} is packed or locked in a way that np.savez does not know")
         with zipfile.ZipFile(self.path) as archive:
             stored = min(info.compress_size, self.path.stat().st_size)
             with archive.open(info) as file:
                 _require_fit(self.path.name, _header(file), info.file_size - file.tell(), stored)
             with archive.open(info) as file:
-                held: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
-        return held
+                array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
+        return array
 
 
 def _header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
@@ -123,8 +125,8 @@ def _header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
         shape, _, dtype = read(file)
     else:  # names of fields in UTF-8
         (length,) = struct.unpack("<I", file.read(4))
-        held = ast.literal_eval(file.read(min(length, 10_000)).decode())
-        shape, dtype = held["shape"], np.lib.format.descr_to_dtype(held["descr"])
+        fields = ast.literal_eval(file.read(min(length, 10_000)).decode())
+        shape, dtype = fields["shape"], np.lib.format.descr_to_dtype(fields["descr"])
     if dtype.hasobject:
         raise ValueError("Object arrays are not read")
     if not dtype.itemsize or min(shape, default=0) < 0:
@@ -145,9 +147,9 @@ def _require_fit(name: str, header: tuple[tuple[int, ...], np.dtype[Any]], room:
     """Refuse an array whose values the file cannot hold, or this machine's memory."""
     (shape, dtype), values = header, _require_whole(header, room)
     plain = dtype in (np.uint8, np.uint16) or len(shape) < 2
-    kept = values if plain else values + 8 * math.prod(shape)  # a table is encoded as float64
+    need = values if plain else values + 8 * math.prod(shape)  # a table is encoded as float64
     hint = "np.savez, which packs nothing, or an .npy file, which reduce and denoise read from disk"
-    require_room(name, kept + _NAMES * (shape[0] if shape else 1), stored, hint)
+    require_room(name, need + _ROW_NAME_BYTES * (shape[0] if shape else 1), stored, hint)
 
 
 def damaged(name: str, error: Exception, accepted: str = "what np.save or np.savez wrote") -> InputError:

@@ -52,13 +52,16 @@ def floats(chosen: Any, dtype: torch.dtype, full: bool = True) -> Tensor:
     """Return rows as floats; with ``full``, uint8 and uint16 in [0, 1], unless they are counts in sparse rows."""
     if sp.issparse(chosen):
         return torch.from_numpy(chosen.toarray()).to(dtype)
-    most = top(chosen) if full else 1
-    made: Tensor = chosen.to(dtype)
-    return made if most == 1 else made.div_(most)
+    peak = top(chosen) if full else 1
+    numbers: Tensor = chosen.to(dtype)
+    return numbers if peak == 1 else numbers.div_(peak)
 
 
 def refuse_levels(column: Any) -> None:
-    """Refuse dense uint8 and uint16, which ``floats`` makes levels of grey, where counts are wanted."""
+    """Refuse dense uint8 and uint16, which ``floats`` makes levels of grey, where counts are wanted.
+
+    Raises InputError where the column is of such a type.
+    """
     if is_levels(column):
         kind = str(column.dtype).removeprefix("torch.")
         came = f"Targets of type {kind}, which are levels of grey from 0 to 1, came for a likelihood of counts"
@@ -141,9 +144,9 @@ class Batches(Iterator[Batch]):
     def restore(cls, pairs: "Pairs", state: dict[str, Any]) -> "Batches":
         """Return the rest of the pass that ``state`` was taken from, over the same rows."""
         drawn = state["generator"]
-        made = cls(pairs, state["size"], None if drawn is None else torch.Generator().set_state(drawn))
-        made.at = state["at"]
-        return made
+        batches = cls(pairs, state["size"], None if drawn is None else torch.Generator().set_state(drawn))
+        batches.at = state["at"]
+        return batches
 
 
 class Pairs:
@@ -246,9 +249,9 @@ class Pairs:
     def weighted(self, weight: Any) -> "Pairs":
         """Return the rows whose ``weight`` (n,) is above zero, each with its weight."""
         weights = np.asarray(weight)
-        kept = np.flatnonzero(weights)
-        pairs = self if len(kept) == len(self) else self.take(kept)
-        return pairs.of([*pairs.columns[:3], torch.as_tensor(weights[kept], dtype=torch.float64)])
+        rows = np.flatnonzero(weights)
+        pairs = self if len(rows) == len(self) else self.take(rows)
+        return pairs.of([*pairs.columns[:3], torch.as_tensor(weights[rows], dtype=torch.float64)])
 
     def balanced(self) -> "Pairs":
         """Return the rows with weights of mean 1, in their own type, so that the loss stays in nats per row."""
@@ -261,9 +264,9 @@ class Pairs:
             refuse_levels(self.columns[0] if self.columns[1] is None else self.columns[1])
         if self.labels == likelihood.labels:
             return self
-        read = self.of(self.columns)
-        read.labels = likelihood.labels
-        return read
+        pairs = self.of(self.columns)
+        pairs.labels = likelihood.labels
+        return pairs
 
     def order(self, generator: torch.Generator | None) -> Tensor:
         """Return the rows in order, or shuffled when a generator is given."""
@@ -285,7 +288,7 @@ class Pairs:
             target = x
         x = floats(x, self.dtype)
         target = None if target is None else floats(target, self.dtype, full=not self.labels)
-        cond, weight = (None if each is None else floats(each, self.dtype, full=False) for each in (cond, weight))
+        cond, weight = (None if column is None else floats(column, self.dtype, full=False) for column in (cond, weight))
         if self.transform is not None:
             x = self.transform(x) if target is None else x
             target = None if target is None else self.transform(target)
@@ -301,8 +304,8 @@ class Pairs:
             if isinstance(column, Stored):
                 digest.update(column.fingerprint())
                 continue
-            whole = [column.data, column.indices, column.indptr] if sp.issparse(column) else [column.cpu().numpy()]
-            digest.update(repr((name, column.shape, [str(array.dtype) for array in whole])).encode())
-            for array in whole:
+            arrays = [column.data, column.indices, column.indptr] if sp.issparse(column) else [column.cpu().numpy()]
+            digest.update(repr((name, column.shape, [str(array.dtype) for array in arrays])).encode())
+            for array in arrays:
                 digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()

@@ -16,6 +16,8 @@ ACCEPTED = "a file or a folder"
 def data_path(name: str | Path) -> Path:
     """Return the path of the user's data; pipes, devices, links in a circle and names that are not UTF-8 are refused.
 
+    Raises InputError where the path is one of these or cannot be opened.
+
     A path at which there is nothing is returned, too: what is accepted there is the caller's to say.
 
     Examples
@@ -41,13 +43,16 @@ def data_path(name: str | Path) -> Path:
         came = f"{str(path)!r} cannot be opened ({getattr(error, 'strerror', None) or error})"
         raise InputError(came, ACCEPTED, "check the path and its permissions") from error
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-        what = "a pipe" if stat.S_ISFIFO(mode) else "a socket" if stat.S_ISSOCK(mode) else "a device"
-        raise InputError(f"{str(path)!r} is {what}", ACCEPTED, "write the data to a file first")
+        kind = "a pipe" if stat.S_ISFIFO(mode) else "a socket" if stat.S_ISSOCK(mode) else "a device"
+        raise InputError(f"{str(path)!r} is {kind}", ACCEPTED, "write the data to a file first")
     return path
 
 
 def require_utf8(name: str) -> None:
-    """Refuse a name whose bytes are no UTF-8: tables and reports that hold it could not be written."""
+    """Refuse a name whose bytes are no UTF-8: tables and reports that hold it could not be written.
+
+    Raises InputError for such a name.
+    """
     try:
         name.encode()
     except UnicodeEncodeError:

@@ -175,11 +175,11 @@ def _no_nan(series: pl.Series) -> pl.Series:
 
 def _tensor(data: Any) -> NDArray[Any]:
     """Give a dense tensor on the CPU as an array; 16-bit floats become float32."""
-    held = data.detach().cpu()
-    held = held.to_dense() if str(held.layout) != "torch.strided" else held
-    if held.dtype.is_floating_point and held.dtype.itemsize == 2:
-        held = held.float()
-    return cast("NDArray[Any]", held.numpy())
+    tensor = data.detach().cpu()
+    tensor = tensor.to_dense() if str(tensor.layout) != "torch.strided" else tensor
+    if tensor.dtype.is_floating_point and tensor.dtype.itemsize == 2:
+        tensor = tensor.float()
+    return cast("NDArray[Any]", tensor.numpy())
 
 
 def _frame(data: Any, family: str, like: Schema | None) -> TableSource:
@@ -237,7 +237,7 @@ def _pictures(data: Any, like: Schema | None, image_size: tuple[int, int] | None
 
 ROWS, LABELS = ("X", "x", "data"), "y"
 SPARSE = {"indices", "indptr", "format", "shape", "data"}
-_SPARSE = 100  # bytes that a row and a column of a sparse matrix take, empty ones too
+_LINE_BYTES = 100  # bytes that a row and a column of a sparse matrix take, empty ones too
 
 
 def array_file(path: Path, like: Schema | None = None) -> Source:
@@ -283,7 +283,7 @@ def _sparse(arrays: Mapping[str, NDArray[Any]], path: Path) -> Source:
     kind = kind.decode() if isinstance(kind, bytes) else kind
     if kind not in ("csr", "csc", "bsr"):
         raise ValueError(f"it declares a sparse matrix of the format {kind!r}")
-    require_room(path.name, _SPARSE * sum(shape), path.stat().st_size, "leave out rows and columns that are empty")
+    require_room(path.name, _LINE_BYTES * sum(shape), path.stat().st_size, "leave out rows and columns that are empty")
     form = getattr(scipy.sparse, f"{kind}_matrix")
     matrix = form((arrays["data"], arrays["indices"], arrays["indptr"]), shape=shape)
     matrix.check_format(full_check=True)
@@ -304,14 +304,14 @@ def _choose(arrays: Mapping[str, NDArray[Any]], path: Path, like: Schema | None)
     flat = np.char.decode(labels.ravel(), "utf-8", "replace") if labels.dtype.kind == "S" else labels.ravel()
     known = ~np.isnan(flat) if flat.dtype.kind == "f" else np.ones(len(flat), bool)
     numbers = flat.dtype.kind == "f" and known.any() and bool((flat == np.rint(flat))[known].all())
-    whole = flat.dtype.kind in "iubU" or numbers
-    if len(flat) != len(source) or not whole:
+    discrete = flat.dtype.kind in "iubU" or numbers
+    if len(flat) != len(source) or not discrete:
         notes.append(
             f"{path.name!r}: 'y' (shape {labels.shape}, {labels.dtype}) is not one class per row, and not read"
         )
         return replace(source, notes=tuple(notes))
-    found = flat[known]
-    values, places = np.unique(found.astype(np.int64) if flat.dtype.kind in "bf" else found, return_inverse=True)
+    classes = flat[known]
+    values, places = np.unique(classes.astype(np.int64) if flat.dtype.kind in "bf" else classes, return_inverse=True)
     index = np.full(len(flat), -1, np.int64)
     index[known] = places
     missing = f"; {(~known).sum()} of {len(flat)} rows have none" if not known.all() else ""

@@ -18,9 +18,9 @@ __all__ = ["Scale", "is_levels", "refuse_scale", "top", "unit", "unit_pictures"]
 Array = NDArray[Any]
 
 _TOPS = {"uint8": 255, "uint16": 65535}
-_BEYOND = 0.1  # how far beyond 0 and 1 resampling may take a picture
-_FAR = 3.0  # farther than this beyond is another scale
-_NOISY = (-20.0, 21.0)  # between these lie noisy pictures, whatever the noise
+_RESAMPLING_MARGIN = 0.1  # how far beyond 0 and 1 resampling may take a picture
+_SCALE_MARGIN = 3.0  # farther than this beyond is another scale
+_NOISY_RANGE = (-20.0, 21.0)  # between these lie noisy pictures, whatever the noise
 _ACCEPTED = "uint8, uint16, or numbers from 0 to 1"
 
 
@@ -84,7 +84,7 @@ class Scale(NamedTuple):
         if is_levels(values):
             return cls(0.0, 1.0, True)
         if isinstance(values, (list, tuple)):
-            parts = [cls.of(each) for each in values] or [cls(0.0, 1.0, True)]
+            parts = [cls.of(picture) for picture in values] or [cls(0.0, 1.0, True)]
             return cls(min(p.low for p in parts), max(p.high for p in parts), all(p.levels for p in parts))
         return cls(*_limits(values), False)
 
@@ -101,7 +101,7 @@ class Scale(NamedTuple):
     @property
     def grey(self) -> bool:
         """Whether the values lie from 0 to 1, as levels of grey do, but for what resampling does."""
-        return self.levels or (self.low >= -_BEYOND and self.high <= 1 + _BEYOND)
+        return self.levels or (self.low >= -_RESAMPLING_MARGIN and self.high <= 1 + _RESAMPLING_MARGIN)
 
     @property
     def ends(self) -> tuple[float, float]:
@@ -114,28 +114,33 @@ class Scale(NamedTuple):
         return 1.0 if self.grey else (self.high - self.low) or 1.0
 
     def require_unit(self, *, noisy: bool = False) -> None:
-        """Refuse values that do not lie from 0 to 1; ``noisy`` ones may go as far beyond as noise takes them."""
-        if not (_within(self, _NOISY) if noisy else self.grey):
+        """Refuse values that do not lie from 0 to 1; ``noisy`` ones may go as far beyond as noise takes them.
+
+        Raises InputError for such values.
+        """
+        if not (_within(self, _NOISY_RANGE) if noisy else self.grey):
             raise InputError(f"{_words(self).capitalize()} came", _ACCEPTED, _hint(self))
 
     def refuse(self, X: Any) -> None:
         """Refuse rows of another scale than those of the fit, where the two can be told apart.
 
+        Raises InputError for such rows.
+
         Levels of grey are refused where the fit went far beyond 0 to 1; numbers far beyond 0 to 1 where it had levels,
         or pictures from 0 to 1. Tables of numbers may hold values that the fit did not see.
         """
         if is_levels(X):
-            if (self.low >= 0 and self.high > 1 + _FAR) or not _within(self, _NOISY):
+            if (self.low >= 0 and self.high > 1 + _SCALE_MARGIN) or not _within(self, _NOISY_RANGE):
                 kind = str(X.dtype).removeprefix("torch.")
                 came = f"Rows of type {kind}, which are levels of grey from 0 to 1"
                 came += f", came to a model fitted on {_words(self)}"
                 raise InputError(came, "numbers on the scale of the fit", "X.astype(float)")
         elif self.levels or (self.grey and X.ndim > 2):
-            found, far = type(self).of(X), _FAR * (1 + self.noise)
-            if not _within(found, (self.ends[0] - far, self.ends[1] + far)):
+            scale, margin = type(self).of(X), _SCALE_MARGIN * (1 + self.noise)
+            if not _within(scale, (self.ends[0] - margin, self.ends[1] + margin)):
                 fitted = "levels of grey, which are read as 0 to 1" if self.levels else "pictures from 0 to 1"
-                came = f"{_words(found).capitalize()} came to a model fitted on {fitted}"
-                raise InputError(came, _ACCEPTED, _hint(found))
+                came = f"{_words(scale).capitalize()} came to a model fitted on {fitted}"
+                raise InputError(came, _ACCEPTED, _hint(scale))
 
 
 def refuse_scale(fitted: Sequence[Any] | None, X: Any) -> None:
@@ -178,7 +183,7 @@ def _hint(scale: Scale) -> str:
     """Return how values come to the scale 0 to 1, as far as their range says."""
     if scale.low < 0:
         return f"(X - {scale.low:.4g}) / {scale.high - scale.low:.4g}".replace("- -", "+ ")
-    return f"X / {next((most for most in _TOPS.values() if 1 + _FAR < scale.high <= most), scale.high):.6g}"
+    return f"X / {next((peak for peak in _TOPS.values() if 1 + _SCALE_MARGIN < scale.high <= peak), scale.high):.6g}"
 
 
 def _limits(values: Any) -> tuple[float, float]:

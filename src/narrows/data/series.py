@@ -23,8 +23,9 @@ __all__ = [
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
 Examine = Callable[[NDArray[np.float32], Indices], NDArray[np.floating[Any]]]
-_EVEN, _GAP, _WIDE = 0.05, 1.5, 10.0  # share of a step that is jitter; steps that are a gap, where even and where not
-_NUMBERS = 1 << 22  # in the windows that are looked at together
+_JITTER_SHARE = 0.05  # of a step
+_EVEN_GAP_STEPS, _UNEVEN_GAP_STEPS = 1.5, 10.0  # steps that are a gap, where they are even and where not
+_MAX_WINDOW_VALUES = 1 << 22  # in the windows that are looked at together
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +68,8 @@ class Steps:
 def regular_steps(times: Floats) -> Steps:
     """Return the steps of increasing times: the rows themselves, or, unevenly spaced, a grid of the median interval.
 
+    Raises InputError where there are fewer than two times, or they do not increase.
+
     A piece ends where the next row is more than 1.5 intervals away (10 where the rows are not evenly spaced).
 
     Examples
@@ -77,14 +80,14 @@ def regular_steps(times: Floats) -> Steps:
     >>> regular_steps(np.array([0.0, 1.0, 1.6, 3.0, 4.0])).times.tolist()
     [0.0, 1.0, 2.0, 3.0, 4.0]
     """
-    apart = np.diff(times)
-    if len(times) < 2 or (apart <= 0).any():
+    gaps = np.diff(times)
+    if len(times) < 2 or (gaps <= 0).any():
         raise InputError("Times that do not increase", "two or more different times, in order")
-    interval = float(np.median(apart))
-    near = apart[apart <= _GAP * interval]
-    if (np.abs(near - interval) > _EVEN * interval).any():
+    interval = float(np.median(gaps))
+    near = gaps[gaps <= _EVEN_GAP_STEPS * interval]
+    if (np.abs(near - interval) > _JITTER_SHARE * interval).any():
         return grid_steps(times, interval)
-    rows, line = np.concatenate([[0], np.cumsum(apart > _GAP * interval)]), np.arange(len(times))
+    rows, line = np.concatenate([[0], np.cumsum(gaps > _EVEN_GAP_STEPS * interval)]), np.arange(len(times))
     return Steps(times, rows, line, np.zeros(len(times)), line, interval, False)
 
 
@@ -99,7 +102,7 @@ def grid_steps(times: Floats, interval: float) -> Steps:
     >>> steps.times.tolist(), steps.pieces.tolist(), steps.of_row.tolist()
     ([1.0, 2.0, 3.0, 30.0], [0, 0, 0, 1], [0, 1, 2, 3])
     """
-    rows = np.concatenate([[0], np.cumsum(np.diff(times) > _WIDE * interval)])
+    rows = np.concatenate([[0], np.cumsum(np.diff(times) > _UNEVEN_GAP_STEPS * interval)])
     starts, ends = np.flatnonzero(np.diff(rows, prepend=-1)), np.flatnonzero(np.diff(rows, append=rows[-1] + 1))
     near = np.rint(times / interval).astype(int)
     counts = near[ends] - near[starts] + 1
@@ -123,14 +126,14 @@ def filled_between(values: Floats, known: NDArray[np.bool_], times: Floats, piec
     >>> filled_between(np.array([[1.0], [0.0], [4.0], [0.0]]), known, times, np.zeros(4, int)).T
     array([[1., 2., 4., 4.]])
     """
-    made = values.copy()
+    filled = values.copy()
     for column in np.flatnonzero(~known.all(0)):
         for piece in np.unique(pieces[~known[:, column]]):
-            own = pieces == piece
-            there, gone = own & known[:, column], own & ~known[:, column]
-            if there.any():
-                made[gone, column] = np.interp(times[gone], times[there], values[there, column])
-    return made
+            inside = pieces == piece
+            present, missing = inside & known[:, column], inside & ~known[:, column]
+            if present.any():
+                filled[missing, column] = np.interp(times[missing], times[present], values[present, column])
+    return filled
 
 
 def window_starts(pieces: Indices, window: int) -> Indices:
@@ -196,13 +199,13 @@ def step_means(values: Floats, starts: Indices, part: Indices, window: int, exam
     [2.0, 2.0, 3.5, 4.0]
     """
     total, count = np.zeros((0, 0)), np.zeros(len(values))
-    size = max(1, _NUMBERS // (window * values.shape[1]))
+    size = max(1, _MAX_WINDOW_VALUES // (window * values.shape[1]))
     for low in range(0, len(starts), size):
-        some = starts[low : low + size]
-        said = examine(windows_at(values, some, window), some)
-        total = total if total.size else np.zeros((len(values), said.shape[2]))
+        batch = starts[low : low + size]
+        answers = examine(windows_at(values, batch, window), batch)
+        total = total if total.size else np.zeros((len(values), answers.shape[2]))
         for offset in range(window):  # starts differ, so that no step comes twice
-            own = part[some + offset] == part[some + window - 1]
-            total[some[own] + offset] += said[own, offset]
-            count[some[own] + offset] += 1
+            inside = part[batch + offset] == part[batch + window - 1]
+            total[batch[inside] + offset] += answers[inside, offset]
+            count[batch[inside] + offset] += 1
     return np.divide(total, count[:, None], out=np.full_like(total, np.nan), where=count[:, None] > 0)

@@ -20,12 +20,14 @@ __all__ = ["SUFFIXES", "open_activations"]
 
 ACCEPTED = "activations: .npy or .safetensors files of numbers, (n, d) or (..., d), a folder of them, or a pattern"
 SUFFIXES = (".npy", ".safetensors")
-_CARDS = 100_000_000  # bytes of names and shapes, as in the library safetensors
-_TYPES = {"F64": "f8", "F32": "f4", "F16": "f2", "BF16": "u2", "I8": "i1", "U8": "u1", "I32": "i4", "I64": "i8"}
+_MAX_CARD_BYTES = 100_000_000  # bytes of names and shapes, as in the library safetensors
+_NUMPY_TYPES = {"F64": "f8", "F32": "f4", "F16": "f2", "BF16": "u2", "I8": "i1", "U8": "u1", "I32": "i4", "I64": "i8"}
 
 
 def open_activations(data: str, tensor: str | None = None) -> tuple[Activations, list[str]]:
     """Map files of activations into memory, and say what was found; ``tensor`` names one of several in a file.
+
+    Raises InputError where there are no such files, where one is damaged, and where there are fewer than 2 rows.
 
     Examples
     --------
@@ -55,29 +57,29 @@ def open_activations(data: str, tensor: str | None = None) -> tuple[Activations,
 def _files(data: str) -> tuple[list[Path], list[str]]:
     path = data_path(data)
     if path.is_file():
-        found, others = [path], 0
+        paths, others = [path], 0
     elif path.is_dir():
-        files = [each for each in path.iterdir() if each.is_file() and not each.name.startswith(".")]
-        found = [each for each in files if each.suffix.lower() in SUFFIXES]
-        others = len(files) - len(found)
+        files = [file for file in path.iterdir() if file.is_file() and not file.name.startswith(".")]
+        paths = [file for file in files if file.suffix.lower() in SUFFIXES]
+        others = len(files) - len(paths)
     else:
-        found, others = [Path(each) for each in glob.glob(str(path))], 0
-    if not found or not all(each.suffix.lower() in SUFFIXES for each in found):
+        paths, others = [Path(name) for name in glob.glob(str(path))], 0
+    if not paths or not all(file.suffix.lower() in SUFFIXES for file in paths):
         raise InputError(f"{data} holds no activations" if path.exists() else f"there is nothing at {data}", ACCEPTED)
-    found.sort(key=lambda each: [int(w) if w.isdigit() else w for w in re.split(r"(\d+)", each.name)])
-    return found, [f"{data}: {others} other files are not read"] if others else []
+    paths.sort(key=lambda file: [int(w) if w.isdigit() else w for w in re.split(r"(\d+)", file.name)])
+    return paths, [f"{data}: {others} other files are not read"] if others else []
 
 
 def _npy(path: Path) -> tuple[Shard, tuple[int, ...]]:
     try:
-        held = map_npy(path)
+        array = map_npy(path)
     except DAMAGED as error:
         raise damaged(path.name, error, ACCEPTED) from None
-    if held.dtype.kind not in "fiu" or held.ndim < 2 or 0 in held.shape[1:]:
-        raise InputError(f"{path.name} holds {held.dtype} of shape {held.shape}", ACCEPTED)
-    if held.ndim > 2 and not held.flags.c_contiguous:
-        raise InputError(f"{path.name} is in Fortran order, on {held.ndim} axes", "rows one after the other")
-    return Shard(path.name, held.reshape(-1, held.shape[-1])), held.shape
+    if array.dtype.kind not in "fiu" or array.ndim < 2 or 0 in array.shape[1:]:
+        raise InputError(f"{path.name} holds {array.dtype} of shape {array.shape}", ACCEPTED)
+    if array.ndim > 2 and not array.flags.c_contiguous:
+        raise InputError(f"{path.name} is in Fortran order, on {array.ndim} axes", "rows one after the other")
+    return Shard(path.name, array.reshape(-1, array.shape[-1])), array.shape
 
 
 def _safetensors(path: Path, tensor: str | None) -> tuple[Shard, tuple[int, ...]]:
@@ -85,7 +87,7 @@ def _safetensors(path: Path, tensor: str | None) -> tuple[Shard, tuple[int, ...]
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
             room = path.stat().st_size - 8 - length
-            if length == 0 or room < 0 or length > _CARDS:
+            if length == 0 or room < 0 or length > _MAX_CARD_BYTES:
                 raise ValueError(f"it declares {size_words(length)} of names and shapes")
             cards = json.loads(file.read(length))
         tables = {name: card for name, card in cards.items() if name != "__metadata__" and len(card["shape"]) > 1}
@@ -94,13 +96,13 @@ def _safetensors(path: Path, tensor: str | None) -> tuple[Shard, tuple[int, ...]
             listed = ", ".join(tables) or "none"
             raise InputError(f"{path.name} holds these tensors of two axes or more: {listed}", "one", "--tensor NAME")
         card = tables[names[0]]
-        shape, kind = tuple(card["shape"]), _TYPES[card["dtype"]]
+        shape, kind = tuple(card["shape"]), _NUMPY_TYPES[card["dtype"]]
         start, values = card["data_offsets"][0], math.prod(shape) * np.dtype(kind).itemsize
         if min(start, *shape) < 0 or start + values > room:
             raise ValueError(f"it declares {size_words(values)} of values and holds {size_words(room)}")
-        held = np.memmap(path, f"<{kind}", "r", 8 + length + start, (math.prod(shape[:-1]), shape[-1]))
+        rows = np.memmap(path, f"<{kind}", "r", 8 + length + start, (math.prod(shape[:-1]), shape[-1]))
     except InputError:
         raise
     except DAMAGED as error:
         raise damaged(path.name, error, ACCEPTED) from None
-    return Shard(path.name, held, card["dtype"] == "BF16"), shape
+    return Shard(path.name, rows, card["dtype"] == "BF16"), shape

@@ -21,7 +21,7 @@ from narrows.errors import InputError
 
 __all__ = ["Activations", "Shard"]
 
-_READ = 1024  # rows that are looked at together
+_ROWS_AT_ONCE = 1024  # rows that are looked at together
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,17 +38,17 @@ class Shard:
         Missing and infinite values, and those that are infinite in float32, raise ``InputError``.
         """
         require_uncut(self.values)
-        found = np.asarray(self.values[index])
+        rows = np.asarray(self.values[index])
         if self.half:
-            found = torch.from_numpy(found).view(torch.bfloat16).float().numpy()
-        found = found if found.dtype == np.float64 else found.astype(np.float32, copy=False)
-        if not (found.min(initial=0.0) >= -LARGEST and found.max(initial=0.0) <= LARGEST):  # nor is NaN
-            wrong = ~(np.abs(found) <= LARGEST)
+            rows = torch.from_numpy(rows).view(torch.bfloat16).float().numpy()
+        rows = rows if rows.dtype == np.float64 else rows.astype(np.float32, copy=False)
+        if not (rows.min(initial=0.0) >= -LARGEST and rows.max(initial=0.0) <= LARGEST):  # nor is NaN
+            wrong = ~(np.abs(rows) <= LARGEST)
             at, column = divmod(int(wrong.argmax()), wrong.shape[1])
             row = np.arange(len(self.values))[index][at]
-            came = f"{self.name} holds missing or infinite values in row {row}, column {column} ({found[at, column]:g})"
+            came = f"{self.name} holds missing or infinite values in row {row}, column {column} ({rows[at, column]:g})"
             raise InputError(came, f"finite numbers below {LARGEST:.2g}")
-        return found
+        return rows
 
 
 class Activations(Pairs):
@@ -93,7 +93,7 @@ class Activations(Pairs):
     @property
     def input_scale(self) -> Scale:
         """The scale of the first rows, as there may be more than a machine reads twice."""
-        return Scale.of(self.batch(slice(0, _READ)).x)
+        return Scale.of(self.batch(slice(0, _ROWS_AT_ONCE)).x)
 
     def of(self, columns: Any) -> Activations:
         """Return the same rows."""
@@ -138,8 +138,8 @@ class Activations(Pairs):
 
     def require_finite(self) -> None:
         """Read all rows once; missing and infinite values raise ``InputError``."""
-        for start in range(0, len(self), _READ):
-            self.rows(np.arange(start, min(start + _READ, len(self))))
+        for start in range(0, len(self), _ROWS_AT_ONCE):
+            self.rows(np.arange(start, min(start + _ROWS_AT_ONCE, len(self))))
 
     def rows(self, places: np.ndarray) -> np.ndarray:
         """Return the rows at these positions as they came, float32 or float64."""
@@ -148,10 +148,10 @@ class Activations(Pairs):
         owners = np.unique(owner)
         if len(owners) == 1:
             return np.asarray(self.shards[owners[0]].rows(index - self.starts[owners[0]]))
-        double = any(self.shards[each].values.dtype == np.float64 for each in owners)
+        double = any(self.shards[number].values.dtype == np.float64 for number in owners)
         values = np.empty((len(index), self.width), np.float64 if double else np.float32)
-        for each in owners:
-            values[owner == each] = self.shards[each].rows(index[owner == each] - self.starts[each])
+        for number in owners:
+            values[owner == number] = self.shards[number].rows(index[owner == number] - self.starts[number])
         return values
 
     def spread(self, most: int, seed: int = 0) -> np.ndarray:
@@ -171,6 +171,6 @@ class Activations(Pairs):
         if self.index is not None:
             digest.update(np.ascontiguousarray(self.index).data)
         places = self.spread(4096)
-        for start in range(0, len(places), _READ):
-            digest.update(np.ascontiguousarray(self.rows(places[start : start + _READ])).data)
+        for start in range(0, len(places), _ROWS_AT_ONCE):
+            digest.update(np.ascontiguousarray(self.rows(places[start : start + _ROWS_AT_ONCE])).data)
         return digest.hexdigest()

@@ -47,8 +47,8 @@ class Pieces(ABC):
 
     def stamp(self) -> str:
         """Return a hash of the names, sizes and times of the files: other files have another."""
-        held = [(path.absolute().as_posix(), path.stat()) for path in self.paths]
-        return digest(*(f"{name} {found.st_size} {found.st_mtime_ns}" for name, found in held))
+        files = [(path.absolute().as_posix(), path.stat()) for path in self.paths]
+        return digest(*(f"{name} {stat.st_size} {stat.st_mtime_ns}" for name, stat in files))
 
     @property
     def sampled(self) -> np.ndarray:
@@ -245,5 +245,5 @@ def size_of(data: str) -> int:
     return path.stat().st_size * (4 if path.suffix.lower() == ".parquet" else 1) if path.is_file() else 0
 
 
-def _even(n: int, most: int) -> np.ndarray:
-    return np.unique(np.linspace(0, n - 1, min(n, most)).astype(np.int64))
+def _even(n: int, max_rows: int) -> np.ndarray:
+    return np.unique(np.linspace(0, n - 1, min(n, max_rows)).astype(np.int64))

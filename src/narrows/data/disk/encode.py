@@ -19,9 +19,9 @@ from narrows.files import reserve, whole, write_text
 
 __all__ = ["spool"]
 
-_ROWS, _KEY, _TOLD = "rows.npy", "rows.key", "rows.told"
-_MOST = 10  # lines of what was passed over
-_ROOM = 0.9  # of the free disk that the rows may take
+_ROWS_FILE, _KEY_FILE, _NOTES_FILE = "rows.npy", "rows.key", "rows.told"
+_MAX_NOTES = 10  # lines of what was passed over
+_MAX_DISK_SHARE = 0.9  # of the free disk that the rows may take
 
 
 def spool(pieces: Pieces, schema: Schema, folder: Path) -> tuple[Stored, str, list[str]]:
@@ -34,30 +34,30 @@ def spool(pieces: Pieces, schema: Schema, folder: Path) -> tuple[Stored, str, li
     first = schema.encode(pieces.read(0, 1, schema))
     kind = first.dtype if first.dtype.kind == "u" else np.dtype(np.float32)
     shape = (len(pieces), *schema.shape)
-    need, rows = kind.itemsize * int(np.prod(shape, dtype=np.int64)), folder / _ROWS
+    need, rows = kind.itemsize * int(np.prod(shape, dtype=np.int64)), folder / _ROWS_FILE
     key = digest(__version__, json.dumps(schema.to_json(), sort_keys=True), str(shape), pieces.stamp())
     where = f"encoded once, into {size_words(need)} that are removed when the run is finished"
-    if (folder / _KEY).is_file() and (folder / _KEY).read_text(encoding="utf-8") == key:
-        return stored(rows).reshape(*shape), where, (folder / _TOLD).read_text(encoding="utf-8").splitlines()
+    if (folder / _KEY_FILE).is_file() and (folder / _KEY_FILE).read_text(encoding="utf-8") == key:
+        return stored(rows).reshape(*shape), where, (folder / _NOTES_FILE).read_text(encoding="utf-8").splitlines()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     free = shutil.disk_usage(folder).free
-    if need > _ROOM * free:
+    if need > _MAX_DISK_SHARE * free:
         anew, short = pieces.anew(schema), f"{size_words(need)} when encoded, and {folder} has {size_words(free)} free"
         if anew is None:
             raise InputError(f"{pieces.name!r} takes {short}", "a disk with room for the encoded rows", "another -o")
         return anew, f"decoded again whenever they are needed, which is slower: they take {short}", []
-    said: list[str] = []
+    notes: list[str] = []
     with whole(rows) as temporary:
-        made, at = open_memmap(temporary, "w+", kind, shape), 0
-        reserve(temporary, made.offset + made.nbytes)
+        array, at = open_memmap(temporary, "w+", kind, shape), 0
+        reserve(temporary, array.offset + array.nbytes)
         for piece in pieces.all(schema):
-            said += [words for words in schema.warnings(piece) if words not in said]
-            made[at : at + len(piece)] = schema.encode(piece)
+            notes += [words for words in schema.warnings(piece) if words not in notes]
+            array[at : at + len(piece)] = schema.encode(piece)
             at += len(piece)
-            Stored(made).release()
-        made.flush()
-    said = said[:_MOST]
-    write_text(folder / _TOLD, "\n".join(said))
-    write_text(folder / _KEY, key)
-    return stored(rows).reshape(*shape), where, said
+            Stored(array).release()
+        array.flush()
+    notes = notes[:_MAX_NOTES]
+    write_text(folder / _NOTES_FILE, "\n".join(notes))
+    write_text(folder / _KEY_FILE, key)
+    return stored(rows).reshape(*shape), where, notes

@@ -14,8 +14,8 @@ except ImportError:  # Windows: no process has a limit of its own there
 
 __all__ = ["free_memory", "require_memory", "require_plausible", "require_room", "size_words"]
 
-_ANY = 500_000_000  # bytes that a file may unfold to, however small it is
-_TIMES = 200  # ... and how many times its own size beyond that; data that tell something stay below
+_MAX_BYTES = 500_000_000  # bytes that a file may unfold to, however small it is
+_MAX_RATIO = 200  # ... and how many times its own size beyond that; data that tell something stay below
 
 
 def free_memory() -> int:
@@ -47,15 +47,17 @@ def group_free(groups: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys
     """
     with contextlib.suppress(OSError, ValueError):
         lines = [line.split(":", 2) for line in groups.read_text(encoding="utf-8").splitlines()]
-        own = {kinds: PurePosixPath(path.lstrip("/")) for _, kinds, path in lines}
+        paths = {kinds: PurePosixPath(path.lstrip("/")) for _, kinds, path in lines}
         versions = (
             ("", root, "memory.max", "memory.current", "inactive_file"),
             ("memory", root / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
         )
-        for kinds, place, most, used, pages in versions:
-            for group in (own[kinds], *own[kinds].parents) if kinds in own else ():
+        for kinds, place, limit_name, usage_name, pages in versions:
+            for group in (paths[kinds], *paths[kinds].parents) if kinds in paths else ():
                 with contextlib.suppress(OSError, ValueError):
-                    limit, taken = (int((place / group / name).read_text(encoding="ascii")) for name in (most, used))
+                    limit, taken = (
+                        int((place / group / name).read_text(encoding="ascii")) for name in (limit_name, usage_name)
+                    )
                     stat = (place / group / "memory.stat").read_text(encoding="ascii").split()
                     yield limit - taken + int(dict(zip(stat[::2], stat[1::2], strict=True)).get(pages, 0))
 
@@ -71,6 +73,8 @@ def _process_free() -> Iterator[int]:
 
 def require_memory(needed: int, came: str, hint: str) -> None:
     """Refuse what needs more bytes of memory than are free, before any of them is asked for.
+
+    Raises InputError where more is needed than is free.
 
     Examples
     --------
@@ -111,7 +115,7 @@ def require_plausible(name: str, need: int, stored: int, hint: str = "give fewer
     """Refuse a file that unfolds to more than its size can account for.
 
     A file that is packed tells how large its content is, and may lie, or hold nothing but one value: content of more
-    than 500 MB may be at most 200 times as large as the file.
+    than 500 MB may be at most 200 times as large as the file. Raises InputError where it is larger.
 
     Parameters
     ----------
@@ -128,7 +132,7 @@ def require_plausible(name: str, need: int, stored: int, hint: str = "give fewer
     Traceback (most recent call last):
     narrows.errors.InputError: 'a.npz' holds 2.0 MB that unfold to 5.7 GB in memory. Accepted: content of at most ...
     """
-    if need > _ANY and need > _TIMES * stored:
+    if need > _MAX_BYTES and need > _MAX_RATIO * stored:
         came = f"{name!r} holds {size_words(stored)} that unfold to {size_words(need)} in memory"
-        accepted = f"content of at most {size_words(max(_ANY, _TIMES * stored))} for a file of this size"
+        accepted = f"content of at most {size_words(max(_MAX_BYTES, _MAX_RATIO * stored))} for a file of this size"
         raise InputError(came, accepted, hint)

@@ -22,10 +22,10 @@ __all__ = ["LARGEST", "Stored", "block_order", "held_out", "stored"]
 
 WINDOW = 128 << 20  # bytes that are shuffled among each other; the system may keep twice as much in memory
 BLOCK = 1 << 20  # bytes that are read in one go
-_AROUND = 1 << 17  # bytes that the system maps around a row that is read by itself
-_TOGETHER = 1024  # rows that are read before the pages are counted
+_MAPPED_BYTES = 1 << 17  # bytes that the system maps around a row that is read by itself
+_ROWS_AT_ONCE = 1024  # rows that are read before the pages are counted
 LARGEST = float(np.finfo(np.float32).max)  # what is beyond is infinite to a model
-_PROBED = 4096  # rows that a fingerprint reads
+_FINGERPRINT_ROWS = 4096  # rows that a fingerprint reads
 
 
 class Stored:
@@ -81,17 +81,17 @@ class Stored:
         at = rows if self.index is None else self.index[rows]
         if isinstance(at, slice):
             require_uncut(self.array)
-            made = np.array(self.array[at], self.dtype)
-            self._count(len(made) * self.row_bytes)
+            values = np.array(self.array[at], self.dtype)
+            self._count(len(values) * self.row_bytes)
         else:
-            made = np.empty((len(at), *self.array.shape[1:]), self.dtype)
-            for start in range(0, len(at), _TOGETHER):
-                some = at[start : start + _TOGETHER]
+            values = np.empty((len(at), *self.array.shape[1:]), self.dtype)
+            for start in range(0, len(at), _ROWS_AT_ONCE):
+                positions = at[start : start + _ROWS_AT_ONCE]
                 require_uncut(self.array)
-                made[start : start + len(some)] = self.array[some]
-                self._count(len(some) * max(self.row_bytes, _AROUND))
-        made = np.ascontiguousarray(np.moveaxis(made, -1, 1)) if self.channels_last else made
-        return made.reshape(len(made), *self.shape[1:])
+                values[start : start + len(positions)] = self.array[positions]
+                self._count(len(positions) * max(self.row_bytes, _MAPPED_BYTES))
+        values = np.ascontiguousarray(np.moveaxis(values, -1, 1)) if self.channels_last else values
+        return values.reshape(len(values), *self.shape[1:])
 
     def __array__(self, *_: Any, **__: Any) -> NDArray[Any]:
         came = f"Rows on disk, {self.shape}, came where all rows are needed at once"
@@ -104,9 +104,9 @@ class Stored:
 
     def release(self) -> None:
         """Give the pages of the file that were read back to the system; it may keep them for others."""
-        held = getattr(self.array, "_mmap", None)
-        if held is not None and hasattr(mmap, "MADV_DONTNEED"):
-            held.madvise(mmap.MADV_DONTNEED)
+        mapped = getattr(self.array, "_mmap", None)
+        if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+            mapped.madvise(mmap.MADV_DONTNEED)
         self._read = 0
 
     def take(self, index: Any) -> Stored:
@@ -133,9 +133,9 @@ class Stored:
         low, high = math.inf, -math.inf
         for part in self.blocks():
             values = self[part]
-            found = float(values.min()), float(values.max())  # both are NaN where one value is
-            low, high = min(low, found[0]), max(high, found[1])
-            if not all(abs(end) <= LARGEST for end in found):
+            ends = float(values.min()), float(values.max())  # both are NaN where one value is
+            low, high = min(low, ends[0]), max(high, ends[1])
+            if not all(abs(end) <= LARGEST for end in ends):
                 rows = f"rows {part.start} to {part.stop - 1}"
                 came = f"Missing (NaN), infinite or huge values among {rows}"
                 raise InputError(came, f"finite numbers below {LARGEST:.2g}", "fill the gaps, or rescale the values")
@@ -144,31 +144,32 @@ class Stored:
 
     def fingerprint(self) -> bytes:
         """Return a hash of shape, type, the chosen rows, and the values of at most 4096 of them, evenly spaced."""
-        some = np.unique(np.linspace(0, len(self) - 1, min(len(self), _PROBED)).astype(np.int64))
+        sample = np.unique(np.linspace(0, len(self) - 1, min(len(self), _FINGERPRINT_ROWS)).astype(np.int64))
         chosen = np.zeros(0, np.int64) if self.index is None else self.index
-        return digest(str(self.shape), str(self.array.dtype), chosen, self[some]).encode()
+        return digest(str(self.shape), str(self.array.dtype), chosen, self[sample]).encode()
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Travel to another process as the name of the file."""
-        held = self.array
-        if not isinstance(held, np.memmap) or not held.flags.c_contiguous:
-            held = np.asarray(held) if isinstance(held, np.ndarray) else held
-            return _rebuilt, (held, self.index, self.shape[1:], self.channels_last)
-        place = (str(held.filename), held.dtype.str, held.shape, held.offset)
+        array = self.array
+        if not isinstance(array, np.memmap) or not array.flags.c_contiguous:
+            array = np.asarray(array) if isinstance(array, np.ndarray) else array
+            return _rebuilt, (array, self.index, self.shape[1:], self.channels_last)
+        place = (str(array.filename), array.dtype.str, array.shape, array.offset)
         return _rebuilt, (place, self.index, self.shape[1:], self.channels_last)
 
 
 def _rebuilt(place: Any, index: Any, shape: tuple[int, ...], channels_last: bool) -> Stored:
     if isinstance(place, tuple):
-        name, dtype, whole, offset = place
-        place = np.memmap(name, dtype=dtype, mode="r", offset=offset, shape=whole)
+        name, dtype, array_shape, offset = place
+        place = np.memmap(name, dtype=dtype, mode="r", offset=offset, shape=array_shape)
     return Stored(place, index, shape, channels_last=channels_last)
 
 
 def stored(path: Path | str | NDArray[Any]) -> Stored:
     """Open an ``.npy`` file, or a memory-mapped array, as rows that stay on disk: (n, d), (n, H, W) or (n, C, H, W).
 
-    An array with channels last, (n, H, W, 1 or 3 or 4), is read with them first.
+    An array with channels last, (n, H, W, 1 or 3 or 4), is read with them first. Raises InputError where
+    the file is damaged or holds no such array.
     """
     try:
         array = map_npy(data_path(path)) if isinstance(path, (str, Path)) else path

@@ -44,8 +44,8 @@ class Sinks(contextlib.ExitStack):
         new = stem not in self._open
         if new:
             self._open[stem] = self.enter_context(self._draft(f"{stem}.csv").open("wb"))
-        held = frame if isinstance(frame, pl.DataFrame) else pl.DataFrame(dict(frame))
-        write_csv(held, self._open[stem], header=new)
+        rows = frame if isinstance(frame, pl.DataFrame) else pl.DataFrame(dict(frame))
+        write_csv(rows, self._open[stem], header=new)
 
     def array(self, stem: str, values: np.ndarray, start: int) -> None:
         """Put rows at their place in ``stem.npy``."""

@@ -21,9 +21,9 @@ __all__ = ["ROLES", "Table", "columns_of", "rating_table"]
 ROLES = ("user", "item", "rating", "time")
 TEXT = (".csv", ".tsv", ".tab", ".txt", ".data", ".dat")
 ACCEPTED = "a .csv, .tsv, .dat (::), .txt or .parquet file with a user and an item per line"
-_EPOCH = 1e8  # numbers beyond this are seconds since 1970, not ratings
+_MIN_EPOCH_SECONDS = 1e8  # numbers beyond this are seconds since 1970, not ratings
 
-_WORDS = {
+_ROLE_WORDS = {
     "user": "user users uid client customer member account visitor reader reviewer person session buyer username",
     "item": "item items iid movie film product asin isbn book artist song track title sku article business anime game "
     "joke recipe show content parentasin video page",
@@ -31,7 +31,9 @@ _WORDS = {
     "count counts plays playcount listens clicks views quantity qty weight purchases",
     "time": "time timestamp ts date datetime unixreviewtime reviewtime createdat eventtime datestamp",
 }
-_KNOWN = {role: {f"{word}{end}" for word in text.split() for end in ("", "id")} for role, text in _WORDS.items()}
+_ROLE_NAMES = {
+    role: {f"{word}{end}" for word in text.split() for end in ("", "id")} for role, text in _ROLE_WORDS.items()
+}
 
 
 class Table:
@@ -43,8 +45,8 @@ class Table:
     def ordered(self, column: str) -> pl.Series | None:
         """Return a column as numbers or times that can be ordered; None where it is text."""
         series = self.frame[column]
-        read = infer(series, self.comma).series if series.dtype == pl.String else series
-        return read if read.dtype.is_numeric() or read.dtype.is_temporal() else None
+        parsed = infer(series, self.comma).series if series.dtype == pl.String else series
+        return parsed if parsed.dtype.is_numeric() or parsed.dtype.is_temporal() else None
 
     def names(self, column: str | None) -> pl.Series:
         """Return identifiers as text, without spaces around them; without a column, those of one user, called 1."""
@@ -77,12 +79,15 @@ class Table:
 
 
 def rating_table(path: Path, known: Collection[str] = ()) -> Table:
-    """Read a file; a first line whose words come again below, or are ``known`` items, is a rating and no header."""
+    """Read a file; a first line whose words come again below, or are ``known`` items, is a rating and no header.
+
+    Raises InputError where there is no such file, or it cannot be read.
+    """
     path = data_path(path)
     if not path.exists():
         raise InputError(f"there is no file {str(path)!r}", ACCEPTED, "check the path")
     if path.is_dir():
-        inside = sorted(each.name for each in path.iterdir() if each.stem in ("u", "ratings") and each.is_file())
+        inside = sorted(file.name for file in path.iterdir() if file.stem in ("u", "ratings") and file.is_file())
         hint = shlex.quote(str(path / inside[0])) if inside else "give the file itself"
         raise InputError(f"{path.name!r} is a folder", ACCEPTED, hint)
     if path.suffix.lower() == ".parquet":
@@ -90,7 +95,7 @@ def rating_table(path: Path, known: Collection[str] = ()) -> Table:
     if path.suffix.lower() not in TEXT:
         raise InputError(f"{path.name!r} is a file of type {path.suffix!r}", ACCEPTED, "export it as CSV")
     try:
-        text = read_text_table(path, [each for each in known if role_of(each) is None])
+        text = read_text_table(path, [item for item in known if role_of(item) is None])
     except OSError as error:
         came = f"{path.name!r} cannot be opened ({error.strerror or error})"
         raise InputError(came, ACCEPTED, "check its permissions") from error
@@ -104,7 +109,8 @@ def columns_of(
     """Return the column of every role.
 
     A column that the user ``named`` is taken; the others are guessed from the header, or from the place where there is
-    none. With ``like``, the columns of the fit, the same names count first, and there may be no user.
+    none. With ``like``, the columns of the fit, the same names count first, and there may be no user. Raises InputError
+    where a column that was named is not there, or where user or item stay without one.
 
     Examples
     --------
@@ -113,11 +119,11 @@ def columns_of(
     {'user': 'userId', 'item': 'movieId', 'rating': 'stars', 'time': None}
     """
     names = table.frame.columns
-    found: dict[str, str | None] = dict.fromkeys(ROLES)
+    columns: dict[str, str | None] = dict.fromkeys(ROLES)
     for role in ROLES:
         asked = named.get(role)
         if asked is not None and asked in names:
-            found[role] = asked
+            columns[role] = asked
         elif asked is not None and not (like is not None and role != "item"):
             near = difflib.get_close_matches(asked, names, 1)
             came = f"{table.name!r} has no column {asked!r} for --{role}"
@@ -125,38 +131,38 @@ def columns_of(
                 came, ", ".join(map(repr, names)), f"--{role} {shlex.quote(near[0] if near else names[0])}"
             )
     if not table.header:
-        _by_place(table, found, one=like is not None and len(names) == 1)
-        return _complete(table, found, like is not None)
+        _by_place(table, columns, one=like is not None and len(names) == 1)
+        return _complete(table, columns, like is not None)
     for role in ROLES:
-        free = [name for name in names if name not in found.values()]
-        first = [name for name in free if like is not None and name == like.get(role)]
-        first += [name for name in free if role_of(name) == role]
-        found[role] = found[role] or next(iter(first), None)
+        free = [name for name in names if name not in columns.values()]
+        candidates = [name for name in free if like is not None and name == like.get(role)]
+        candidates += [name for name in free if role_of(name) == role]
+        columns[role] = columns[role] or next(iter(candidates), None)
     for role in ("user", "item") if like is None else ("item",):
-        free = [name for name in names if name not in found.values()]
-        found[role] = found[role] or next(iter(free), None)
-    return _complete(table, found, like is not None)
+        free = [name for name in names if name not in columns.values()]
+        columns[role] = columns[role] or next(iter(free), None)
+    return _complete(table, columns, like is not None)
 
 
-def _by_place(table: Table, found: dict[str, str | None], *, one: bool) -> None:
+def _by_place(table: Table, columns: dict[str, str | None], *, one: bool) -> None:
     """Enter user, item, rating and time in this order; a column of seconds since 1970 is a time wherever it is."""
-    free = [name for name in table.frame.columns if name not in found.values()]
+    free = [name for name in table.frame.columns if name not in columns.values()]
     for role in ("item",) if one else ("user", "item"):
-        found[role] = found[role] or (free.pop(0) if free else None)
+        columns[role] = columns[role] or (free.pop(0) if free else None)
     for name in free[:2]:
         values = table.ordered(name)
         if values is None or not values.dtype.is_numeric():
             continue
-        late = float(values.min() or 0) > _EPOCH  # type: ignore[arg-type]
-        role = "time" if late or found["rating"] else "rating"
-        found[role] = found[role] or name
+        late = float(values.min() or 0) > _MIN_EPOCH_SECONDS  # type: ignore[arg-type]
+        role = "time" if late or columns["rating"] else "rating"
+        columns[role] = columns[role] or name
 
 
-def _complete(table: Table, found: dict[str, str | None], history: bool) -> dict[str, str | None]:
-    if found["item"] is None or (found["user"] is None and not history):
+def _complete(table: Table, columns: dict[str, str | None], history: bool) -> dict[str, str | None]:
+    if columns["item"] is None or (columns["user"] is None and not history):
         came = f"{table.name!r} has {table.frame.width} column: there is a user or an item missing"
         raise InputError(came, ACCEPTED, "--user COLUMN --item COLUMN")
-    return found
+    return columns
 
 
 def role_of(name: str) -> str | None:
@@ -168,4 +174,4 @@ def role_of(name: str) -> str | None:
     ['item', 'user', 'time', None]
     """
     plain = re.sub(r"[^a-z0-9]", "", name.lower())
-    return next((role for role in ROLES if plain in _KNOWN[role]), None)
+    return next((role for role in ROLES if plain in _ROLE_NAMES[role]), None)

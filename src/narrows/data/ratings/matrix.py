@@ -48,10 +48,10 @@ def hide(R: sp.csr_matrix, share: float = 0.2, seed: int = 0) -> tuple[sp.csr_ma
     order = np.lexsort((np.random.default_rng(seed).random(R.nnz), row))
     place = np.empty(R.nnz, np.int64)
     place[order] = np.arange(R.nnz) - np.repeat(R.indptr[:-1], counts)  # from 0 within each row, at random
-    taken = np.where(counts > 1, np.maximum(1, (share * counts + 1e-9).astype(np.int64)), 0)
-    away = place < taken[row]
+    hidden_counts = np.where(counts > 1, np.maximum(1, (share * counts + 1e-9).astype(np.int64)), 0)
+    hidden = place < hidden_counts[row]
 
     def part(mask: np.ndarray) -> sp.csr_matrix:
         return sp.csr_matrix((R.data[mask], (row[mask], R.indices[mask])), shape=R.shape)
 
-    return part(~away), part(away)
+    return part(~hidden), part(hidden)

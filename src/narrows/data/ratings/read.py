@@ -17,8 +17,8 @@ from narrows.errors import InputError
 
 __all__ = ["Ratings", "Reading", "read_ratings"]
 
-_LIKED = 0.75  # of the way from the lowest to the highest rating
-_SCALE = 20  # whole numbers beyond this are counts, not ratings
+_LIKED_SHARE = 0.75  # of the way from the lowest to the highest rating
+_MAX_RATING = 20  # whole numbers beyond this are counts, not ratings
 
 
 @dataclass(frozen=True)
@@ -108,10 +108,10 @@ def read_ratings(path: Path, reading: Reading, fitted: Mapping[str, Any] | None 
         items = pl.Series("item", list(fitted["items"]), dtype=pl.String)
         notes += _unknown(frame["item"], items)
     users = frame["user"].unique(maintain_order=True)
-    kept = frame.filter(pl.col("item").is_in(items.implode()))
-    seen = _matrix(kept, users, items)
+    known = frame.filter(pl.col("item").is_in(items.implode()))
+    seen = _matrix(known, users, items)
     ratings = Ratings(
-        _matrix(kept.filter("liked"), users, items), seen, users.to_numpy().astype(np.str_),
+        _matrix(known.filter("liked"), users, items), seen, users.to_numpy().astype(np.str_),
         items.to_numpy().astype(np.str_), _lines_of(frame, users), len(table.frame), columns, threshold, (),
     )  # fmt: skip
     return replace(ratings, notes=(*notes, *_of_users(ratings)))
@@ -128,25 +128,25 @@ def _said(table: Table, columns: Mapping[str, str | None], reading: Reading) -> 
 
 def _lines(table: Table, columns: Mapping[str, str | None], reading: Reading, notes: list[str]) -> pl.DataFrame:
     """Return one line per user and item: identifiers as text, ratings as numbers; what is left out is noted."""
-    made = [table.names(columns[role]).alias(role) for role in ("user", "item")]
+    series = [table.names(columns[role]).alias(role) for role in ("user", "item")]
     rating = columns["rating"] if not reading.implicit else None
     if rating is not None:
-        made.append(table.ratings(rating).alias("rating"))
+        series.append(table.ratings(rating).alias("rating"))
     order = _times(table, columns["time"], reading, notes)
-    frame = pl.DataFrame(made if order is None else [*made, order])
-    whole = frame.drop_nulls(["user", "item"])
-    _count(notes, len(frame) - len(whole), "line is", "lines are", "left out: no user or no item")
+    frame = pl.DataFrame(series if order is None else [*series, order])
+    complete = frame.drop_nulls(["user", "item"])
+    _count(notes, len(frame) - len(complete), "line is", "lines are", "left out: no user or no item")
     if rating is not None:
-        frame, whole = whole, whole.drop_nulls("rating")
-        _count(notes, len(frame) - len(whole), "line is", "lines are", "left out: no rating")
-    if whole.is_empty():
+        frame, complete = complete, complete.drop_nulls("rating")
+        _count(notes, len(frame) - len(complete), "line is", "lines are", "left out: no rating")
+    if complete.is_empty():
         raise InputError(f"{table.name!r} holds no line with a user and an item", "at least one", "check the columns")
     way = "the last one counts" if order is not None else "the highest counts" if rating else "they count once"
     by = ["time"] if order is not None else ["rating"] if rating is not None else []
-    single = whole.sort(by, maintain_order=True) if by else whole
+    single = complete.sort(by, maintain_order=True) if by else complete
     single = single.unique(["user", "item"], keep="last", maintain_order=True)
-    _count(notes, len(whole) - len(single), "line repeats", "lines repeat", f"a user and an item: {way}")
-    places = whole["user"].unique(maintain_order=True).to_frame().with_row_index("place")
+    _count(notes, len(complete) - len(single), "line repeats", "lines repeat", f"a user and an item: {way}")
+    places = complete["user"].unique(maintain_order=True).to_frame().with_row_index("place")
     return single.join(places, on="user", maintain_order="left").sort("place", maintain_order=True)
 
 
@@ -172,13 +172,13 @@ def _threshold(
         return None
     values = frame["rating"].to_numpy()
     low, high = float(values.min()), float(values.max())
-    counts = high > _SCALE and low >= 0 and bool((values % 1 == 0).all())
+    counts = high > _MAX_RATING and low >= 0 and bool((values % 1 == 0).all())
     if fitted is not None:
         threshold = fitted["threshold"]
     elif reading.min_rating is not None:
         threshold = reading.min_rating
     else:
-        least = low + _LIKED * (high - low)
+        least = low + _LIKED_SHARE * (high - low)
         threshold = float(values[(values > 0) if counts else (values >= least)].min(initial=high))
     if threshold is None:
         return None
@@ -203,17 +203,17 @@ def _matrix(frame: pl.DataFrame, users: pl.Series, items: pl.Series) -> sp.csr_m
     """Return ones at the users and items of the lines."""
     row = frame["user"].cast(pl.Enum(users)).to_physical().to_numpy()
     column = frame["item"].cast(pl.Enum(items)).to_physical().to_numpy()
-    made = sp.csr_matrix((np.ones(len(row), np.float32), (row, column)), shape=(len(users), len(items)))
-    made.sort_indices()
-    return made
+    matrix = sp.csr_matrix((np.ones(len(row), np.float32), (row, column)), shape=(len(users), len(items)))
+    matrix.sort_indices()
+    return matrix
 
 
 def _unknown(column: pl.Series, items: pl.Series) -> list[str]:
     """Say which items of a history are not known."""
     new = column.filter(~column.is_in(items.implode())).unique(maintain_order=True)
-    some = ", ".join(map(repr, new.head(5).to_list())) + (", ..." if len(new) > 5 else "")
+    examples = ", ".join(map(repr, new.head(5).to_list())) + (", ..." if len(new) > 5 else "")
     notes: list[str] = []
-    _count(notes, len(new), "item is", "items are", f"new: left out, as nobody in the fit liked them ({some})")
+    _count(notes, len(new), "item is", "items are", f"new: left out, as nobody in the fit liked them ({examples})")
     return notes
 
 
