@@ -70,6 +70,42 @@ def test_no_bare_assert(name):
     assert [node.lineno for node in ast.walk(tree_of(name)) if isinstance(node, ast.Assert)] == []
 
 
+OURS = {"self", "cls"}
+OTHERS = {"_asdict", "_fields", "_make", "_replace", "_n_features_out"}  # of tuples, and of scikit-learn
+OTHERS |= {"_ConvNd", "_ConvTransposeNd", "_get_default_mps_generator", "_standard_gamma"}  # of torch
+
+
+def private_names_used(tree: ast.Module) -> set[str]:
+    """The names with an underscore that are asked of anything but self, and that are no convention."""
+    return {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and node.attr.startswith("_")
+        and not node.attr.startswith("__")
+        and node.attr not in OTHERS
+        and not (isinstance(node.value, ast.Name) and node.value.id in OURS)
+    }
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nobody_uses_the_private_names_of_another_object(name):
+    own = {node.name for node in ast.walk(tree_of(name)) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    fields = {node.attr for node in ast.walk(tree_of(name)) if isinstance(node, ast.Attribute) if is_set(node)}
+    assert private_names_used(tree_of(name)) - own - fields == set()
+
+
+def is_set(node: ast.Attribute) -> bool:
+    """Whether a file gives its own objects this attribute."""
+    return isinstance(node.ctx, ast.Store)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_is_interrupted_as_if_by_a_user(name):
+    raised = [ast.unparse(node.exc) for node in ast.walk(tree_of(name)) if isinstance(node, ast.Raise) and node.exc]
+    assert "KeyboardInterrupt" not in raised
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_file_says_what_it_is(name):
     source = (ROOT / name).read_text(encoding="utf-8")
