@@ -218,8 +218,8 @@ class Estimator(Decoding, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
 
             spread = model.likelihood.deviation(batch.target, weight)
             if spread and not _FINE <= spread <= _COARSE:
-                said = f"The values deviate by {spread:.2g} around their mean row; weights are learnt best near 1"
-                warnings.warn(f"{said}. Scale the columns first, for example with StandardScaler.", stacklevel=5)
+                message = f"The values deviate by {spread:.2g} around their mean row; weights are learnt best near 1"
+                warnings.warn(f"{message}. Scale the columns first, for example with StandardScaler.", stacklevel=5)
             seen = weight if varies else None
             model.bottleneck.weigh(seen)
             unit_variance_start(model.encoder, model.decoder, forward, centre, weight=seen, spread=spread, code=free)

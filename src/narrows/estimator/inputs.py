@@ -34,7 +34,7 @@ __all__ = [
     "unit",
 ]
 
-_KEPT = {"uint8", "uint16"}
+_LEVEL_TYPES = {"uint8", "uint16"}
 
 
 def checked_rows(estimator: BaseEstimator, X: Any, *, reset: bool, missing: bool = False) -> Any:
@@ -51,7 +51,7 @@ def checked_rows(estimator: BaseEstimator, X: Any, *, reset: bool, missing: bool
         X = (X.float() if X.dtype in (torch.bfloat16, torch.float16) else X).numpy()
     X = np.asarray(X) if isinstance(X, (list, tuple)) else unmasked(X)
     types = _types(X)
-    levels = next(iter(types)) if len(types) == 1 and types <= _KEPT else None
+    levels = next(iter(types)) if len(types) == 1 and types <= _LEVEL_TYPES else None
     holes = missing or (hasattr(X, "isna") and bool(X.isna().to_numpy().any()))
     dtype = [np.float64, np.float32] if levels is None else None if holes else levels
     shape = X.shape if isinstance(X, np.ndarray) and X.ndim > 2 else None
@@ -145,7 +145,7 @@ def known_labels(y: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
     labels = column_or_1d(np.asarray(unmasked(y)), warn=True)
     missing = np.zeros(len(labels), bool)
     if labels.dtype.kind in "OUf":
-        missing = np.array([_absent(each) for each in labels.tolist()], bool)
+        missing = np.array([_absent(label) for label in labels.tolist()], bool)
         rest = labels[~missing] if labels.dtype.kind == "f" else np.asarray(labels[~missing].tolist())
         labels = np.zeros(len(labels), rest.dtype)
         labels[~missing] = rest
@@ -225,8 +225,8 @@ def _types(X: Any) -> set[str]:
     if sp.issparse(X):
         return {"sparse"}
     columns = getattr(X, "dtypes", None)
-    found = columns if isinstance(columns, Iterable) else [getattr(X, "dtype", None)]
-    return {str(each).lower() for each in found}
+    dtypes = columns if isinstance(columns, Iterable) else [getattr(X, "dtype", None)]
+    return {str(dtype).lower() for dtype in dtypes}
 
 
 def dense(X: Any) -> np.ndarray:

@@ -24,7 +24,7 @@ from narrows.parts import as_part
 
 __all__ = ["LinearRecommender"]
 
-_MOST = 50_000  # columns: their matrix has 10 GB, twice while it is solved for
+_MAX_COLUMNS = 50_000  # columns: their matrix has 10 GB, twice while it is solved for
 _L2, _DROPOUT = 100.0, 0.5  # where nothing is set and nothing chooses
 
 
@@ -69,9 +69,11 @@ class LinearRecommender(Estimator):
     def build(self, problem: Problem) -> Model:
         """Return the matrix, or two of them around a free code."""
         size = int(np.prod(problem.shape))
-        if self.latent_dim is None and size > _MOST:
+        if self.latent_dim is None and size > _MAX_COLUMNS:
             hint = "fewer columns (the most frequent items), or family vae"
-            raise InputError(f"A full matrix for {size:,} columns does not fit", f"at most {_MOST:,} columns", hint)
+            raise InputError(
+                f"A full matrix for {size:,} columns does not fit", f"at most {_MAX_COLUMNS:,} columns", hint
+            )
         return problem.model(self.chosen_network(problem.shape), Free(self.latent_dim or size))
 
     def prepare(self, model: Model, pairs: Pairs) -> None:
@@ -111,9 +113,9 @@ def gram(pairs: Pairs) -> Tensor:
 
 def penalised(square: Tensor, l2: float, dropout: float) -> Tensor:
     """Return XᵀX + Λ, with Λ = l2 I + dropout / (1 - dropout) diag(XᵀX) (Steck 2020)."""
-    made = square.clone()
-    made.diagonal().mul_(1 / (1 - dropout)).add_(l2)
-    return made
+    matrix = square.clone()
+    matrix.diagonal().mul_(1 / (1 - dropout)).add_(l2)
+    return matrix
 
 
 def item_weights(square: Tensor, l2: float, dropout: float) -> Tensor:

@@ -50,8 +50,8 @@ class StackedAutoEncoder(Estimator):
 
     def unused(self) -> dict[str, str]:
         """Return the settings that change nothing; noise for layers that are not trained one by one."""
-        own = {} if self.greedy_epochs else {"noise": "with greedy_epochs=0 no layer is trained by itself"}
-        return super().unused() | own
+        unused = {} if self.greedy_epochs else {"noise": "with greedy_epochs=0 no layer is trained by itself"}
+        return super().unused() | unused
 
     def chosen_network(self, shape: tuple[int, ...]) -> Network:
         """Return the dense network as asked, or by the shape of the data."""

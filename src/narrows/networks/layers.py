@@ -31,7 +31,7 @@ class Layer(Part, ABC):
 def dressed(layer: nn.Module, width: int, spec: "ConvLayer | Transpose") -> nn.Module:
     """Return a layer with its normalisation and activation, in the order of the spec."""
     after = [norm(spec.norm, width), activation(spec.activation)]
-    return nn.Sequential(layer, *[each for group in (after[::-1] if spec.norm_last else after) for each in group])
+    return nn.Sequential(layer, *[module for group in (after[::-1] if spec.norm_last else after) for module in group])
 
 
 @part("conv")

@@ -65,7 +65,7 @@ class Stack(Network):
         code = (sizes.code_out + sizes.n_cond, *shapes[-1][1:])
         up, shapes = chain(self.decoder, code, sizes.out, pools)
         if shapes[-1] != (sizes.out, *sizes.target[1:]):
-            steps = " -> ".join("x".join(map(str, each)) for each in shapes)
+            steps = " -> ".join("x".join(map(str, stage)) for stage in shapes)
             came = f"The decoder ends with {shapes[-1]} values ({steps})"
             raise InputError(came, f"{(sizes.out, *sizes.target[1:])}, as the likelihood wants")
         return StackEncoder(down, keeps=wanted), StackDecoder(up)

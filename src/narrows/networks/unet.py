@@ -86,8 +86,8 @@ class UNetEncoder(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Return the maps of every resolution, the bridge last; the bridge alone without skips."""
         maps = [self.blocks[0](x)]
-        for each in list(self.blocks)[1:]:
-            maps.append(each(self.pool(maps[-1])))
+        for level in list(self.blocks)[1:]:
+            maps.append(level(self.pool(maps[-1])))
         return tuple(maps) if self.hands_on else (maps[-1],)
 
 

@@ -23,8 +23,8 @@ def shares(step: "Step") -> Tensor:
     """Return what every sample of the codes of a batch adds to a mean over them, (n,): shares that add up to 1."""
     z = step.code.z
     weight = z.new_ones(len(z)) if step.row_weight is None else step.row_weight
-    each = weight.to(torch.promote_types(z.dtype, torch.float32)).repeat_interleave(z[0, 0].numel())
-    return each / each.sum()
+    weights = weight.to(torch.promote_types(z.dtype, torch.float32)).repeat_interleave(z[0, 0].numel())
+    return weights / weights.sum()
 
 
 def as_samples(z: Tensor) -> Tensor:

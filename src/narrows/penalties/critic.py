@@ -80,10 +80,10 @@ class PatchCritic(nn.Module):
 
     def forward(self, model: "Model", step: "Step") -> Tensor:
         """Return ``weight`` times the model's half plus the critic's, averaged over the patches, (B,)."""
-        made = picture(model, step)
+        output = picture(model, step)
         frozen = {name: value.detach() for name, value in self.layers.named_parameters()}
-        felt = functional_call(self.layers, frozen, (torch.cat([step.x, made], 1),))
-        images = torch.cat([step.target, made.detach()])
+        scores = functional_call(self.layers, frozen, (torch.cat([step.x, output], 1),))
+        images = torch.cat([step.target, output.detach()])
         real, fake = self.layers(torch.cat([step.x.repeat(2, 1, 1, 1), images], 1)).chunk(2)
-        cost = self.spec.weight * F.softplus(-felt) + F.softplus(-real) + F.softplus(fake)
+        cost = self.spec.weight * F.softplus(-scores) + F.softplus(-real) + F.softplus(fake)
         return cost.flatten(1).mean(1)

@@ -53,7 +53,7 @@ class Dice(Penalty):
         p, t = model.likelihood.mean(step.params), step.target
         if p.shape != t.shape:
             p, t = one_hot(p, t, getattr(model.likelihood, "ignore", None))
-        p, t = (each.reshape(*each.shape[:2], -1) for each in (p, t))
+        p, t = (masks.reshape(*masks.shape[:2], -1) for masks in (p, t))
         overlap = (2 * (p * t).sum(2) + _SMOOTH) / (p.square().sum(2) + t.square().sum(2) + _SMOOTH)
         return self.weight * (1 - overlap.mean(1))
 

@@ -68,5 +68,5 @@ class Adam:
     def load_state_dict(self, state: dict[str, list[Tensor]]) -> None:
         """Take what ``state_dict`` gave."""
         for name, tensors in state.items():
-            for own, given in zip(getattr(self, name), tensors, strict=True):
-                own.copy_(given)
+            for target, source in zip(getattr(self, name), tensors, strict=True):
+                target.copy_(source)

@@ -80,16 +80,16 @@ def join(accelerator: str) -> None:
 
 def first(function: Callable[[], _T]) -> _T:
     """Call ``function`` on the first rank only; every rank returns its answer, or raises its ``InputError``."""
-    said: list[Any] = [None, None]
+    reply: list[Any] = [None, None]
     if rank() == 0:
         try:
-            said[0] = function()
+            reply[0] = function()
         except InputError as error:
-            said[1] = error
-    distributed.broadcast_object_list(said, 0)
-    if said[1] is not None:
-        raise said[1]
-    answer: _T = said[0]
+            reply[1] = error
+    distributed.broadcast_object_list(reply, 0)
+    if reply[1] is not None:
+        raise reply[1]
+    answer: _T = reply[0]
     return answer
 
 
