@@ -175,8 +175,8 @@ def _output_advice(use: OutputUse) -> str:
     if use.spread < _MIN_SPREAD:
         return "Every row gets the same output: nothing passes through the code. Try a smaller lr or start=data."
     if use.lost > _MAX_LOST_SHARE:
-        which = f"{np.count_nonzero(use.zero)} of {len(use.zero)} values"
-        return f"{which} are zero for every row, but hold {use.lost:.0%} of the target's variance. Try {cure}."
+        subject = f"{np.count_nonzero(use.zero)} of {len(use.zero)} values"
+        return f"{subject} are zero for every row, but hold {use.lost:.0%} of the target's variance. Try {cure}."
     if use.error > _MAX_RELATIVE_ERROR:
         worse = (
             f"Rows come back worse than as their mean row: the squared error is {use.error:.3g} times their variance"
@@ -191,8 +191,8 @@ def _latent_advice(use: LatentUse) -> str:
         return ""
     nats = f"variance of the posterior mean below {_MIN_VARIANCE:g}; together {use.kl[~use.active].sum():.2g} nats"
     if use.active.any():
-        which = f"{idle} of {len(use.kl)} latent dimensions carry nothing ({nats})"
-        return f"{which}. A smaller latent_dim does the same work; beta=ramp:0,1,0.2 or free_bits=0.1 may wake them."
+        finding = f"{idle} of {len(use.kl)} latent dimensions carry nothing ({nats})"
+        return f"{finding}. A smaller latent_dim does the same work; beta=ramp:0,1,0.2 or free_bits=0.1 may wake them."
     cure = "likelihood=gaussian:learnt for a fixed scale, a smaller beta, beta=ramp:0,1,0.2 or free_bits=0.1"
     return f"No latent dimension carries anything ({nats}). Try {cure}."
 
@@ -200,6 +200,6 @@ def _latent_advice(use: LatentUse) -> str:
 def _codebook_advice(use: CodebookUse) -> str:
     if use.used >= _MAX_UNUSED_SHARE * use.codes or use.vectors < _MIN_VECTORS_PER_CODE * use.codes:
         return ""
-    which = f"{use.dead} of {use.codes} codes are never used (perplexity {use.perplexity:.1f})"
+    finding = f"{use.dead} of {use.codes} codes are never used (perplexity {use.perplexity:.1f})"
     enough = 1 << max(1, use.used - 1).bit_length()
-    return f"{which}. A smaller codebook does the same work: codes={enough}, or fewer levels."
+    return f"{finding}. A smaller codebook does the same work: codes={enough}, or fewer levels."

@@ -129,14 +129,14 @@ def refuse_other_measures(likelihood: Likelihood, measures: Sequence[Measure], r
 
     A density of whole numbers has no bound, and one of real numbers cannot be compared with their probability.
     """
-    theirs = [measure.base for measure in measures for _ in range(measure.width)]
-    pairs = list(zip(likelihood.bases(len(theirs)), theirs, rows.T, strict=True))
+    bases = [measure.base for measure in measures for _ in range(measure.width)]
+    pairs = list(zip(likelihood.bases(len(bases)), bases, rows.T, strict=True))
     wrong = [(ours, base) for ours, base, values in pairs if ours is None or not ours.prices(base, values)]
     if wrong:
-        ours, held = wrong[0][0], " and ".join(sorted({base.values for _, base in wrong}))
+        ours, kinds = wrong[0][0], " and ".join(sorted({base.values for _, base in wrong}))
         gives = "no probability of a row by itself" if ours is None else ours.density
         came = (
-            f"The likelihood {likelihood.short!r} gives {gives}, and {len(wrong)} of {len(theirs)} columns hold {held}"
+            f"The likelihood {likelihood.short!r} gives {gives}, and {len(wrong)} of {len(bases)} columns hold {kinds}"
         )
         raise InputError(came, "a likelihood of what every column holds, as mixed", "likelihood='mixed'")
 

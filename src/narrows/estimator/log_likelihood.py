@@ -102,11 +102,11 @@ def with_background(
     """
 
     def alone(model: Model, batch: Batch) -> Tensor:
-        every = torch.from_numpy(params).to(batch.target).expand(len(batch.target), *params.shape)
-        return -model.likelihood.background(every, batch.target, batch.values)
+        shared = torch.from_numpy(params).to(batch.target).expand(len(batch.target), *params.shape)
+        return -model.likelihood.background(shared, batch.target, batch.values)
 
-    ours, broad = found.value + math.log1p(-share), run(model, pairs, alone).astype(np.float64) + math.log(share)
-    value = np.logaddexp(ours, broad)
+    ours, background = found.value + math.log1p(-share), run(model, pairs, alone).astype(np.float64) + math.log(share)
+    value = np.logaddexp(ours, background)
     with np.errstate(invalid="ignore"):
         error = np.where(np.isfinite(ours), np.exp(ours - value) * found.error, np.where(np.isfinite(value), 0, np.nan))
     return LogLikelihood(value, error, found.effective)

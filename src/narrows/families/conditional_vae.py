@@ -68,7 +68,10 @@ class ConditionalVAE(Estimator):
         return pairs
 
     def conditions(self, y: Any, n: int) -> np.ndarray | None:
-        """Return one column per class with a 1 in that of ``y``; zeros where y is None."""
+        """Return one column per class with a 1 in that of ``y``; zeros where y is None.
+
+        Raises ``InputError`` for a class that ``fit`` did not see.
+        """
         one_hot = np.zeros((n, len(self.classes_)), np.float32)
         if y is None:
             return one_hot if len(self.classes_) else None

@@ -46,7 +46,7 @@ class LinearAutoEncoder(Estimator):
     start: Literal["data", "random"] = param("data", "first weights: the optimum in closed form, or random")
 
     def chosen_network(self, shape: tuple[int, ...]) -> Network:
-        """Return the linear network."""
+        """Return the linear network. Raises ``InputError`` where another one is set."""
         network = as_part("network", self.network)
         if not isinstance(network, Linear | None):
             raise InputError(f"network={self.network!r} is not linear", "None or 'linear'", "AutoEncoder(network=...)")

@@ -59,7 +59,7 @@ class LinearRecommender(Estimator):
     epochs: int | None = param(0, "passes over the rows after the closed form", ge=0, le=MOST_EPOCHS)
 
     def chosen_network(self, shape: tuple[int, ...]) -> Network:
-        """Return the item-item network."""
+        """Return the item-item network. Raises ``InputError`` where another one is set."""
         network = as_part("network", self.network)
         if not isinstance(network, ItemItem | None):
             came = f"network={self.network!r} is no item-item matrix"
@@ -67,7 +67,10 @@ class LinearRecommender(Estimator):
         return ItemItem()
 
     def build(self, problem: Problem) -> Model:
-        """Return the matrix, or two of them around a free code."""
+        """Return the matrix, or two of them around a free code.
+
+        Raises ``InputError`` for a full matrix of too many columns.
+        """
         size = int(np.prod(problem.shape))
         if self.latent_dim is None and size > _MAX_COLUMNS:
             hint = "fewer columns (the most frequent items), or family vae"
@@ -122,6 +125,8 @@ def item_weights(square: Tensor, l2: float, dropout: float) -> Tensor:
     """Return the best matrix B of zero diagonal, (d, d) in float64, from XᵀX.
 
     With P the inverse of XᵀX + Λ, B[i, j] = -P[i, j] / P[j, j] (Steck 2019, eq. 8).
+
+    Raises ``InputError`` where ``l2`` is too small to tell the columns apart.
 
     Examples
     --------

@@ -83,14 +83,14 @@ class VQVAE(Estimator):
         code = cast("Quantizer", self.model_.bottleneck)
         if code.prior is not None:
             entries = run(self.model_, pairs.plain(), entries_of, self._where())
-            learnt = Pairs(entries.astype(np.float32), weight=pairs.row_weight).balanced()
-            size = math.ceil(len(learnt) / self.batch_size)
+            rows = Pairs(entries.astype(np.float32), weight=pairs.row_weight).balanced()
+            size = math.ceil(len(rows) / self.batch_size)
             most = min(self.n_epochs_, max(1, round(_MAX_PRIOR_STEPS / size)))
             epochs = most if self.prior_epochs is None else self.prior_epochs
             places = code.prior.length
             prior = Model(PriorEncoder(code.prior), Free(places * code.n_codes), Through(), Categorical(code.n_codes))
             with seeded(self.seed_):
-                learn(self, prior, learnt, epochs)
+                learn(self, prior, rows, epochs)
             self.model_.to("cpu").eval()
         return self
 

@@ -158,7 +158,10 @@ class Multinomial(Likelihood):
         return 0.0, math.inf
 
     def build(self, shape: tuple[int, ...]) -> Pricing:
-        """Return what prices rows of one axis; over the channels of a picture there would be nothing to learn."""
+        """Return what prices rows of one axis; over the channels of a picture there would be nothing to learn.
+
+        Raises ``InputError`` for rows of more axes.
+        """
         if len(shape) != 1:
             came = f"The likelihood 'multinomial' came for rows of shape {shape}"
             raise InputError(came, "rows of one axis, (n, d)", "bernoulli, poisson, or X.reshape(len(X), -1)")

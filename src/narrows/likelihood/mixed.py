@@ -89,7 +89,7 @@ class Mixed(Likelihood):
         return [measure.base for measure in self.measures for _ in range(measure.width)]
 
     def build(self, shape: tuple[int, ...]) -> Pricing:
-        """Return the module that owns the scales."""
+        """Return the module that owns the scales. Raises ``InputError`` for rows of another shape."""
         widths = sum(width for _, width, _ in map(_parsed, self.columns))
         if len(shape) > 1 or widths != shape[0] or not {len(self.shift), len(self.scale)} <= {0, widths}:
             came = f"The likelihood mixed of {widths} columns came for rows of shape {shape}"

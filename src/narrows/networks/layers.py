@@ -84,7 +84,7 @@ class Transpose(Layer):
     norm_last: bool = param(False, "normalise after the activation")
 
     def build(self, shape: Shape) -> nn.Module:
-        """Return the transposed convolution, dressed."""
+        """Return the transposed convolution, dressed. Raises ``InputError`` where the output padding is too large."""
         most = max(self.stride, self.dilation)
         if self.output_padding >= most:
             came = f"output_padding={self.output_padding}: output padding must be smaller than stride or dilation"

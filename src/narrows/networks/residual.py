@@ -61,7 +61,10 @@ class Residual(Network):
         return 2 * sum(steps) + 2 * self.multiple + 2 * self.fold
 
     def build(self, sizes: Sizes) -> tuple[nn.Module, nn.Module]:
-        """Return encoder and decoder for pictures of these sizes."""
+        """Return encoder and decoder for pictures of these sizes.
+
+        Raises ``InputError`` for targets of another shape.
+        """
         require_images(self.name, sizes)
         if sizes.target[1:] != sizes.shape[1:] or sizes.out != sizes.shape[0]:
             came = f"Targets of shape {sizes.target} ({sizes.out} numbers per pixel) for inputs of {sizes.shape}"

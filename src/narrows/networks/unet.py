@@ -53,7 +53,7 @@ class UNet(Network):
         return int(2 ** len(self.widths))
 
     def build(self, sizes: Sizes) -> tuple[nn.Module, nn.Module]:
-        """Return encoder and decoder for images of these sizes."""
+        """Return encoder and decoder for images of these sizes. Raises ``InputError`` for targets of another size."""
         require_images(self.name, sizes)
         if not self.widths or self.up.startswith("unpool"):
             came = f"up={self.up!r}" if self.widths else "widths=()"

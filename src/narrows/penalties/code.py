@@ -112,7 +112,7 @@ class Orthogonal(Penalty):
 
 
 def last_matrix(model: "Model") -> Tensor:
-    """Return the encoder's last weight matrix, (units, inputs)."""
+    """Return the encoder's last weight matrix, (units, inputs). Raises ``InputError`` where it has none."""
     weights = [getattr(module, "weight", None) for module in model.encoder.modules()]
     matrices = [weight for weight in weights if isinstance(weight, Tensor) and weight.ndim >= 2]
     if not matrices:

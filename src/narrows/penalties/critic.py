@@ -44,7 +44,10 @@ class Critic(Penalty):
     widths: tuple[int, ...] = param((64, 128, 256), "channels after each halving, as many as the image has", ge=1)
 
     def build(self, shape: tuple[int, ...], target: tuple[int, ...]) -> "PatchCritic":
-        """Return the critic's network, for an input and a target of the same height and width."""
+        """Return the critic's network, for an input and a target of the same height and width.
+
+        Raises ``InputError`` for others.
+        """
         if len(shape) != 3 or len(target) != 3 or shape[1:] != target[1:]:
             raise InputError(
                 f"critic lays input and target on top of each other, and these are {shape} and {target}",

@@ -20,7 +20,7 @@ _SMOOTH = 1.0  # pixels added to the overlap and to the sizes, so that two empty
 
 
 def picture(model: "Model", step: "Step") -> Tensor:
-    """Return the expected target in the target's own shape; labels have none."""
+    """Return the expected target in the target's own shape; labels have none. Raises ``InputError`` for those."""
     mean = model.likelihood.mean(step.params)
     if mean.shape != step.target.shape:
         raise InputError(
@@ -95,7 +95,7 @@ class Edges(Penalty):
     weight: float = param(1.0, "nats per unit of difference in slope", ge=0)
 
     def build(self, shape: tuple[int, ...], target: tuple[int, ...]) -> Callable[["Model", "Step"], Tensor]:
-        """Return itself, for targets that have neighbours."""
+        """Return itself, for targets that have neighbours. Raises ``InputError`` for others."""
         if len(target) < 2:
             raise InputError(
                 f"edges compares neighbouring pixels, and rows of shape {target} have none",

@@ -40,17 +40,17 @@ class Adam:
     @torch.no_grad()
     def step(self, lr: float) -> None:
         """Move every parameter that has a gradient."""
-        moved = [i for i, parameter in enumerate(self.parameters) if parameter.grad is not None]
+        places = [i for i, parameter in enumerate(self.parameters) if parameter.grad is not None]
         if self.weight_decay:
-            for i in moved:
+            for i in places:
                 self.parameters[i].mul_(1 - lr * self.weight_decay)
         adam(
-            [self.parameters[i] for i in moved],
+            [self.parameters[i] for i in places],
             [parameter.grad for parameter in self.parameters if parameter.grad is not None],
-            [self.first[i] for i in moved],
-            [self.second[i] for i in moved],
+            [self.first[i] for i in places],
+            [self.second[i] for i in places],
             max_exp_avg_sqs=[],
-            state_steps=[self.steps[i] for i in moved],
+            state_steps=[self.steps[i] for i in places],
             fused=self.fused,
             amsgrad=False,
             beta1=0.9,

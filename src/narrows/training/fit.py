@@ -263,6 +263,6 @@ class Session:
 
     def content(self, job: Job, state: State) -> dict[str, Any]:
         """Return what a checkpoint keeps, as it is now: what comes later changes nothing of it."""
-        kept = {name: getattr(job.runtime, name) for name in ("precision", "threads", "compile", "part")}
+        runtime = {name: getattr(job.runtime, name) for name in ("precision", "threads", "compile", "part")}
         session = vars(self) | {"history": list(self.history), "messages": list(self.messages)}
-        return {"seed": job.seed, "runtime": kept, "session": session, "state": dict(vars(state))}
+        return {"seed": job.seed, "runtime": runtime, "session": session, "state": dict(vars(state))}

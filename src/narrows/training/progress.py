@@ -42,8 +42,8 @@ def terms(entry: dict[str, Any]) -> str:
     """
     errors, words = entry.get("errors", {}), []
     for name in errors.get("train", {}):
-        both = [f"{part} {errors[part][name]:.4g}" for part in ("valid", "train") if name in errors[part]]
-        words.append(f"{name}: {', '.join(both)}")
+        parts = [f"{part} {errors[part][name]:.4g}" for part in ("valid", "train") if name in errors[part]]
+        words.append(f"{name}: {', '.join(parts)}")
     losses = []
     for part in ("valid", "train"):
         values = entry[part]

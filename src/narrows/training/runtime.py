@@ -46,7 +46,7 @@ class Runtime:
 
     @property
     def where(self) -> torch.device:
-        """The device of this rank."""
+        """The device of this rank. Raises ``InputError`` where this machine has no such device."""
         local = int(os.environ.get("LOCAL_RANK", 0)) if self.world > 1 else None
         if self.device == "auto":
             if torch.cuda.is_available():
@@ -150,6 +150,8 @@ class Runtime:
         """Call ``function(*args)`` here, or in ``devices`` new processes of which the first one's answer returns.
 
         An answer is a tuple of tensors, numbers, texts, and lists and dicts of them.
+
+        Raises ``InputError`` for more ``devices`` than this machine has room for.
         """
         if self.processes == 1 or self.world > 1:
             return function(*args)
@@ -165,5 +167,5 @@ def _bf16_pays(where: torch.device, work: float) -> bool:
         return False
     if where.type == "cuda":
         return bool(torch.cuda.is_bf16_supported())
-    asked: list[Callable[[], bool] | None] = [getattr(torch.cpu, f"_is_{unit}_supported", None) for unit in _UNITS]
-    return where.type == "cpu" and any(known is not None and known() for known in asked)
+    checks: list[Callable[[], bool] | None] = [getattr(torch.cpu, f"_is_{unit}_supported", None) for unit in _UNITS]
+    return where.type == "cpu" and any(check is not None and check() for check in checks)

@@ -46,7 +46,10 @@ def restore(model: Model, optimizer: Adam, state: State) -> None:
 
 
 def go_back(model: Model, optimizer: Adam, state: State, rate: Rate) -> str:
-    """Return to the last good state at half the learning rate, and say so; or give up."""
+    """Return to the last good state at half the learning rate, and say so; or give up.
+
+    Raises ``InputError`` where it gives up.
+    """
     number = state.epoch + 1
     state.returns += 1
     if state.returns > _MAX_RETURNS:
