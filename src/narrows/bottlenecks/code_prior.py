@@ -27,10 +27,10 @@ class CodePrior(nn.Module):
         self.n_codes, self.length = n_codes, length
         self.entries = nn.Embedding(n_codes + 1, width)  # the last stands for the beginning
         self.places = nn.Parameter(torch.zeros(width, length))
-        steps, seen = [1], 3
-        while seen < length:
+        steps, reach = [1], 3
+        while reach < length:
             steps.append(steps[-1] * _REACH)
-            seen += 2 * steps[-1]
+            reach += 2 * steps[-1]
         self.steps = steps
         self.layers = nn.ModuleList(nn.Conv1d(width, width, 3, dilation=step) for step in steps)
         self.mixes = nn.ModuleList(nn.Conv1d(width, width, 1) for _ in steps)

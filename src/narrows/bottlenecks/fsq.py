@@ -12,7 +12,7 @@ from narrows.errors import InputError
 
 __all__ = ["FSQ"]
 
-_MOST = 1 << 20  # different vectors: their usage is counted
+_MAX_VECTORS = 1 << 20  # different vectors: their usage is counted
 
 
 class FSQ(Quantizer):
@@ -41,8 +41,8 @@ class FSQ(Quantizer):
 
     def __init__(self, levels: tuple[int, ...] = (8, 5, 5, 5), groups: int = 1):
         super().__init__()
-        if not levels or min(levels) < 2 or math.prod(levels) > _MOST:
-            accepted = f"2 or more values for every number, at most {_MOST:,} different vectors"
+        if not levels or min(levels) < 2 or math.prod(levels) > _MAX_VECTORS:
+            accepted = f"2 or more values for every number, at most {_MAX_VECTORS:,} different vectors"
             raise InputError(f"levels={levels}", accepted, "levels=(8, 5, 5, 5) and more groups")
         self.levels, self.groups, self.n_codes = tuple(levels), groups, math.prod(levels)
         self.n_in = self.n_out = len(levels) * groups

@@ -13,10 +13,10 @@ from narrows.errors import InputError
 __all__ = ["VectorQuantizer", "counted", "nearest", "perplexity", "spread", "to_channels", "to_vectors"]
 
 _AT_ONCE = 1 << 22  # distances that are held at a time
-_DEAD = 0.3  # a code with less than this share of the average usage is dead
+_DEAD_USAGE_SHARE = 0.3  # a code with less than this share of the average usage is dead
 _EPS = 1e-5  # Laplace smoothing of the usage
 _ROUNDS = 16  # in which a codebook is drawn ...
-_PER_CODE = 16  # ... from at most so many vectors for each code
+_MAX_VECTORS_PER_CODE = 16  # ... from at most so many vectors for each code
 
 
 class VectorQuantizer(Quantizer):
@@ -122,7 +122,7 @@ class VectorQuantizer(Quantizer):
         self.sizes.lerp_(counts, 1 - self.decay)
         self.sums.lerp_(sums, 1 - self.decay)
         average = self.sizes.mean()
-        dead = self.sizes < _DEAD * average
+        dead = self.sizes < _DEAD_USAGE_SHARE * average
         others = vectors[torch.randint(len(vectors), self.sizes.shape, device=vectors.device)]
         self.sums.copy_(torch.where(dead.unsqueeze(1), average * others, self.sums))
         self.sizes.copy_(torch.where(dead, average, self.sizes))
@@ -159,8 +159,8 @@ def nearest(vectors: Tensor, codebook: Tensor) -> Tensor:
     whole = torch.compiler.is_compiling()  # one piece for any number of rows
     parts = (vectors,) if whole else torch.split(vectors, max(1, _AT_ONCE // len(codebook)))
     with torch.autocast("cpu" if vectors.is_meta else vectors.device.type, enabled=False):  # meta knows none
-        found = [torch.addmm(squares, part, codebook.T, alpha=-2).min(1).indices for part in parts]
-    return torch.cat(found)
+        indices = [torch.addmm(squares, part, codebook.T, alpha=-2).min(1).indices for part in parts]
+    return torch.cat(indices)
 
 
 def spread(vectors: Tensor, n: int) -> Tensor:
@@ -169,18 +169,18 @@ def spread(vectors: Tensor, n: int) -> Tensor:
     Several are drawn at a time, as in k-means|| (Bahmani et al. 2012). Where there are fewer than ``n``, they come more
     than once, a little displaced.
     """
-    vectors = vectors[torch.randperm(len(vectors), device=vectors.device)[: _PER_CODE * n]]
-    found = new = vectors[:1]
+    vectors = vectors[torch.randperm(len(vectors), device=vectors.device)[: _MAX_VECTORS_PER_CODE * n]]
+    chosen = new = vectors[:1]
     gaps = torch.full_like(vectors[:, 0], math.inf)
     at_once = min(math.ceil(n / _ROUNDS), len(vectors))
-    while len(found) < n:
+    while len(chosen) < n:
         exact = torch.cdist(vectors, new, compute_mode="donot_use_mm_for_euclid_dist")  # zero for what is drawn
         gaps = torch.minimum(gaps, exact.square().amin(1))
         chances = gaps.clamp_min(1e-30) / torch.empty_like(gaps).exponential_()
-        new = vectors[chances.topk(min(at_once, n - len(found))).indices]
-        found = torch.cat([found, new])
+        new = vectors[chances.topk(min(at_once, n - len(chosen))).indices]
+        chosen = torch.cat([chosen, new])
     few = len(vectors) < n
-    return found + 0.01 * vectors.std(correction=0) * torch.randn_like(found) if few else found
+    return chosen + 0.01 * vectors.std(correction=0) * torch.randn_like(chosen) if few else chosen
 
 
 def counted(indices: Tensor, n: int) -> Tensor:

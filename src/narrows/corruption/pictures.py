@@ -37,8 +37,8 @@ class Blur(Corruption):
         sigma = levels(x, self.sigma, self.to)
         if isinstance(sigma, float | int):
             return soften(x, sigma)
-        steps = [round(each, 2) for each in sigma.flatten().tolist()]  # few kernels serve many rows
-        return torch.stack([soften(row, max(each, 0.01)) for row, each in zip(x, steps, strict=True)])
+        steps = [round(deviation, 2) for deviation in sigma.flatten().tolist()]  # few kernels serve many rows
+        return torch.stack([soften(row, max(deviation, 0.01)) for row, deviation in zip(x, steps, strict=True)])
 
     def words(self) -> str:
         """Return the deviation."""
@@ -67,10 +67,10 @@ class Jpeg(Corruption):
         """Return ``x`` as JPEG keeps it."""
         require_pictures(self, x)
         quality = levels(x, self.quality, self.to)
-        each = [quality] * len(x) if isinstance(quality, float | int) else quality.flatten().tolist()
+        qualities = [quality] * len(x) if isinstance(quality, float | int) else quality.flatten().tolist()
         bytes_ = x.detach().clamp(0, 1).mul(255).round().to(torch.uint8).cpu().numpy()
-        made = np.stack([_through(picture, round(q)) for picture, q in zip(bytes_, each, strict=True)])
-        return torch.from_numpy(made).to(x).div_(255)
+        pictures = np.stack([_through(picture, round(q)) for picture, q in zip(bytes_, qualities, strict=True)])
+        return torch.from_numpy(pictures).to(x).div_(255)
 
     def words(self) -> str:
         """Return the quality."""
@@ -176,11 +176,11 @@ def _through(picture: np.ndarray, quality: int) -> np.ndarray:
     from PIL import Image
 
     parts = [np.moveaxis(picture, 0, 2)] if len(picture) == 3 else list(picture)
-    made = []
+    channels = []
     for part_ in parts:
         file = io.BytesIO()
         Image.fromarray(part_).save(file, "JPEG", quality=quality)
         file.seek(0)
         read = np.asarray(Image.open(file))
-        made.append(np.moveaxis(read, 2, 0) if read.ndim == 3 else read[None])
-    return np.concatenate(made)
+        channels.append(np.moveaxis(read, 2, 0) if read.ndim == 3 else read[None])
+    return np.concatenate(channels)

@@ -83,7 +83,7 @@ class Decoding:
     def inverse_transform(self, Z: Any, y: Any = None) -> np.ndarray:
         """Return what the decoder makes of codes Z, (n, latent_dim), in the shape of the rows that ``fit`` saw.
 
-        ``y`` is the condition, for families that have one.
+        ``y`` is the condition, for families that have one. Raises ``InputError`` for codes of another size.
         """
         check_is_fitted(self, "model_")
         Z = np.asarray(Z)
@@ -106,6 +106,8 @@ class Decoding:
         """Return ``n`` rows decoded from codes drawn from the prior: the expected row of every code.
 
         ``y`` is the condition of every row, or one for all, for families that have one.
+
+        Raises ``InputError`` where ``n`` is below 1.
         """
         check_is_fitted(self, "model_")
         if n < 1:
@@ -121,6 +123,8 @@ class Decoding:
         """Return rows decoded from the straight lines between the codes of rows A and B: (n, steps, *row).
 
         The first and the last of the ``steps`` are the reconstructions of A and B.
+
+        Raises ``InputError`` for fewer than 2 steps, and where A has not as many rows as B.
         """
         if steps < 2:
             raise InputError(f"steps={steps}", "at least 2: both ends", "steps=8")
@@ -218,8 +222,8 @@ class Estimator(Decoding, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
 
             spread = model.likelihood.deviation(batch.target, weight)
             if spread and not _FINE <= spread <= _COARSE:
-                said = f"The values deviate by {spread:.2g} around their mean row; weights are learnt best near 1"
-                warnings.warn(f"{said}. Scale the columns first, for example with StandardScaler.", stacklevel=5)
+                message = f"The values deviate by {spread:.2g} around their mean row; weights are learnt best near 1"
+                warnings.warn(f"{message}. Scale the columns first, for example with StandardScaler.", stacklevel=5)
             seen = weight if varies else None
             model.bottleneck.weigh(seen)
             unit_variance_start(model.encoder, model.decoder, forward, centre, weight=seen, spread=spread, code=free)
@@ -268,8 +272,8 @@ class Estimator(Decoding, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         weights = None if sample_weight is None else checked_weights(sample_weight, rows)
         rows, y, weights = present(rows, y, weights)
         self.observe(rows, y)
-        other, labels = valid if isinstance(valid, tuple) and len(valid) == 2 else (valid, None)
-        held = None if valid is None else self._pairs_of(other, labels, rows.shape[1:], Scale.of(rows))
+        valid_rows, labels = valid if isinstance(valid, tuple) and len(valid) == 2 else (valid, None)
+        held = None if valid is None else self._pairs_of(valid_rows, labels, rows.shape[1:], Scale.of(rows))
         pairs = self.pairs(rows, y)
         pairs = pairs if weights is None else pairs.weighted(weights)
         self.fit_pairs(pairs, valid=held, watch=watch)
@@ -369,9 +373,9 @@ class Estimator(Decoding, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         self.__dict__.pop("rows_axes_", None)
         if not hasattr(self, "shapes_"):
             return
-        before, now = math.prod(self.shapes_[0]), math.prod(shape)
-        if before != now and getattr(self, "n_features_in_", None) == before:  # nobody has looked at the new rows yet
-            self.n_features_in_ = now
+        old, new = math.prod(self.shapes_[0]), math.prod(shape)
+        if old != new and getattr(self, "n_features_in_", None) == old:  # nobody has looked at the new rows yet
+            self.n_features_in_ = new
             self.__dict__.pop("feature_names_in_", None)
 
     def _where(self) -> torch.device:

@@ -30,5 +30,5 @@ def solvable(own: Family, model: Model, pairs: Pairs) -> bool:
 @torch.no_grad()
 def start_scale(model: Model, pairs: Pairs) -> None:
     """Start the scale of a likelihood that learns it from what a solved model leaves."""
-    some = next(pairs.balanced().batches(4096, torch.Generator().manual_seed(0)))
-    model.likelihood.start(some.target - model.reconstruct(some.x), some.row_weight)
+    batch = next(pairs.balanced().batches(4096, torch.Generator().manual_seed(0)))
+    model.likelihood.start(batch.target - model.reconstruct(batch.x), batch.row_weight)

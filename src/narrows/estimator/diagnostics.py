@@ -22,13 +22,13 @@ __all__ = ["CodebookUse", "LatentUse", "OutputUse", "codebook_use", "diagnose", 
 Floats = NDArray[np.float64]
 
 _MOST = 10_000  # rows that are looked at
-_ACTIVE = 0.01  # variance of the posterior mean above which a unit is active (Burda et al. 2016)
-_IDLE = 0.25  # share of the latent dimensions that may be idle without a word
-_UNUSED = 0.5  # share of a codebook that may be unused without a word ...
-_SEEN = 2  # ... once so many vectors per code were looked at
-_LOST = 0.01  # share of the target's variance that dead outputs may hold without a word
-_WORSE = 1.1  # squared error above which, as a multiple of the variance, the mean row would do better
-_CONSTANT = 1e-5  # outputs whose deviation is a smaller share of their size than this are constant
+_MIN_VARIANCE = 0.01  # variance of the posterior mean above which a unit is active (Burda et al. 2016)
+_MAX_IDLE_SHARE = 0.25  # share of the latent dimensions that may be idle without a word
+_MAX_UNUSED_SHARE = 0.5  # share of a codebook that may be unused without a word ...
+_MIN_VECTORS_PER_CODE = 2  # ... once so many vectors per code were looked at
+_MAX_LOST_SHARE = 0.01  # share of the target's variance that dead outputs may hold without a word
+_MAX_RELATIVE_ERROR = 1.1  # squared error above which, as a multiple of the variance, the mean row would do better
+_MIN_SPREAD = 1e-5  # outputs whose deviation is a smaller share of their size than this are constant
 
 
 class LatentUse(NamedTuple):
@@ -40,7 +40,7 @@ class LatentUse(NamedTuple):
     @property
     def active(self) -> NDArray[np.bool_]:
         """The active units: the variance of their posterior mean exceeds 0.01 (Burda et al. 2016, section 5.2)."""
-        return self.variance > _ACTIVE
+        return self.variance > _MIN_VARIANCE
 
 
 class CodebookUse(NamedTuple):
@@ -87,12 +87,12 @@ def diagnose(model: Model, pairs: Pairs, where: torch.device | None = None) -> l
     """
     if len(pairs) > _MOST:
         pairs = pairs.take(np.linspace(0, len(pairs) - 1, _MOST).round().astype(np.int64))
-    said = [_output_advice(output_use(model, pairs, where))]
+    advice = [_output_advice(output_use(model, pairs, where))]
     if isinstance(model.bottleneck, Variational):
-        said.append(_latent_advice(latent_use(model, pairs, where)))
+        advice.append(_latent_advice(latent_use(model, pairs, where)))
     if isinstance(model.bottleneck, Quantizer):
-        said.append(_codebook_advice(codebook_use(model, pairs, where)))
-    return [text for text in said if text]
+        advice.append(_codebook_advice(codebook_use(model, pairs, where)))
+    return [text for text in advice if text]
 
 
 def output_use(model: Model, pairs: Pairs, where: torch.device | None = None) -> OutputUse:
@@ -107,7 +107,7 @@ def output_use(model: Model, pairs: Pairs, where: torch.device | None = None) ->
         return torch.cat([params.flatten(1), target.flatten(1), gap.flatten(1)], 1)
 
     (mean, gap), (variance, spread_of_gap) = (
-        np.split(each, [-math.prod(pairs.shapes[1])]) for each in _moments(model, pairs, values, where)
+        np.split(moment, [-math.prod(pairs.shapes[1])]) for moment in _moments(model, pairs, values, where)
     )
     size = len(mean) - math.prod(pairs.shapes[1])
     zero = (mean[:size] == 0) & (variance[:size] == 0)
@@ -172,12 +172,12 @@ def _output_advice(use: OutputUse) -> str:
     cure = "another output activation (output=sigmoid or identity) or a smaller lr"
     if use.zero.all():
         return f"The output is zero for every row: the relu it comes from has died. Try {cure}."
-    if use.spread < _CONSTANT:
+    if use.spread < _MIN_SPREAD:
         return "Every row gets the same output: nothing passes through the code. Try a smaller lr or start=data."
-    if use.lost > _LOST:
-        which = f"{np.count_nonzero(use.zero)} of {len(use.zero)} values"
-        return f"{which} are zero for every row, but hold {use.lost:.0%} of the target's variance. Try {cure}."
-    if use.error > _WORSE:
+    if use.lost > _MAX_LOST_SHARE:
+        subject = f"{np.count_nonzero(use.zero)} of {len(use.zero)} values"
+        return f"{subject} are zero for every row, but hold {use.lost:.0%} of the target's variance. Try {cure}."
+    if use.error > _MAX_RELATIVE_ERROR:
         worse = (
             f"Rows come back worse than as their mean row: the squared error is {use.error:.3g} times their variance"
         )
@@ -187,19 +187,19 @@ def _output_advice(use: OutputUse) -> str:
 
 def _latent_advice(use: LatentUse) -> str:
     idle = np.count_nonzero(~use.active)
-    if idle < _IDLE * len(use.kl):
+    if idle < _MAX_IDLE_SHARE * len(use.kl):
         return ""
-    nats = f"variance of the posterior mean below {_ACTIVE:g}; together {use.kl[~use.active].sum():.2g} nats"
+    nats = f"variance of the posterior mean below {_MIN_VARIANCE:g}; together {use.kl[~use.active].sum():.2g} nats"
     if use.active.any():
-        which = f"{idle} of {len(use.kl)} latent dimensions carry nothing ({nats})"
-        return f"{which}. A smaller latent_dim does the same work; beta=ramp:0,1,0.2 or free_bits=0.1 may wake them."
+        finding = f"{idle} of {len(use.kl)} latent dimensions carry nothing ({nats})"
+        return f"{finding}. A smaller latent_dim does the same work; beta=ramp:0,1,0.2 or free_bits=0.1 may wake them."
     cure = "likelihood=gaussian:learnt for a fixed scale, a smaller beta, beta=ramp:0,1,0.2 or free_bits=0.1"
     return f"No latent dimension carries anything ({nats}). Try {cure}."
 
 
 def _codebook_advice(use: CodebookUse) -> str:
-    if use.used >= _UNUSED * use.codes or use.vectors < _SEEN * use.codes:
+    if use.used >= _MAX_UNUSED_SHARE * use.codes or use.vectors < _MIN_VECTORS_PER_CODE * use.codes:
         return ""
-    which = f"{use.dead} of {use.codes} codes are never used (perplexity {use.perplexity:.1f})"
+    finding = f"{use.dead} of {use.codes} codes are never used (perplexity {use.perplexity:.1f})"
     enough = 1 << max(1, use.used - 1).bit_length()
-    return f"{which}. A smaller codebook does the same work: codes={enough}, or fewer levels."
+    return f"{finding}. A smaller codebook does the same work: codes={enough}, or fewer levels."

@@ -48,8 +48,8 @@ class Tuning:
 
     def settings(self, base: Estimator) -> Settings:
         """Return what a fit needs to know, the rest as the autoencoder had it."""
-        own = {name: getattr(self, name) for name in ("epochs", "lr", "weight_decay", "batch_size", "verbose")}
-        return replace(Settings.of(base), **own, minutes=None, tensorboard=None)
+        options = {name: getattr(self, name) for name in ("epochs", "lr", "weight_decay", "batch_size", "verbose")}
+        return replace(Settings.of(base), **options, minutes=None, tensorboard=None)
 
 
 def tune(
@@ -62,9 +62,9 @@ def tune(
     checkpoint: Checkpoint | None = None,
 ) -> tuple[Model, Outcome]:
     """Return a copy of the encoder of ``base`` with a head, tuned on checked rows X whose classes are ``places``."""
-    given = base.pairs(model_rows(X, base.image_shape, base.shapes_[0]), None)
+    unlabelled = base.pairs(model_rows(X, base.image_shape, base.shapes_[0]), None)
     weights = (1 / np.bincount(places, minlength=classes)[places] * len(places) / classes)[:, None]
-    columns = given.columns[0], places[:, None].astype(np.float32), given.columns[2]
+    columns = unlabelled.columns[0], places[:, None].astype(np.float32), unlabelled.columns[2]
     pairs = single(Pairs(*columns, torch.from_numpy(weights) if tuning.balanced else None))
     model = headed(base, classes, tuning.corruption, seed)
     kept, held = _split(pairs, places, tuning.validation, seed)
@@ -91,11 +91,11 @@ def dropped(layers: nn.Module, share: float) -> Iterator[None]:
     ([0.0, 2.0], [1.0, 1.0])
     """
 
-    def drop(layer: nn.Module, _: Any, made: Tensor) -> Tensor:
-        return F.dropout(made, share, layer.training)
+    def drop(layer: nn.Module, _: Any, output: Tensor) -> Tensor:
+        return F.dropout(output, share, layer.training)
 
     kinds = tuple(type(make()) for name, make in ACTIVATIONS.items() if name != "identity")
-    hooks = [each.register_forward_hook(drop) for each in layers.modules() if share and isinstance(each, kinds)]
+    hooks = [module.register_forward_hook(drop) for module in layers.modules() if share and isinstance(module, kinds)]
     try:
         yield
     finally:
@@ -147,9 +147,9 @@ class Head(nn.Module):
 
 def headed(base: Estimator, classes: int, corruption: Corruption | None, seed: int) -> Model:
     """Return a copy of a fitted encoder under a fresh linear head that starts at zero: every class as likely."""
-    made = copy.deepcopy(base.model_)
-    width = made.bottleneck.n_out + (base.shapes_[2] or 0)
+    model = copy.deepcopy(base.model_)
+    width = model.bottleneck.n_out + (base.shapes_[2] or 0)
     with seeded(seed):
-        head = Head(int(np.prod(base.code_shape_)) // made.bottleneck.n_out * width, classes)
+        head = Head(int(np.prod(base.code_shape_)) // model.bottleneck.n_out * width, classes)
         nn.init.zeros_(head.layer.weight), nn.init.zeros_(head.layer.bias)
-    return Model(made.encoder, Scored(made.bottleneck), head, Categorical(classes), corruption=corruption).train()
+    return Model(model.encoder, Scored(model.bottleneck), head, Categorical(classes), corruption=corruption).train()

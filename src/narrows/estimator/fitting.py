@@ -49,8 +49,8 @@ __all__ = [
 ]
 
 LEARNT = 1e10  # a gradient is error times weight times input, each of this size, and summed over columns
-_KEPT = 5  # tensors that training keeps of each weight
-_PIECE = 1 << 20  # values that are looked at in one go
+_COPIES = 5  # tensors that training keeps of each weight
+_VALUES_AT_ONCE = 1 << 20  # values that are looked at in one go
 
 
 def refuse_broken(pairs: Pairs, largest: float = LARGEST) -> None:
@@ -81,10 +81,10 @@ def refuse_huge(values: Tensor, largest: float = LARGEST) -> None:
     """
     if not values.numel() or max(abs(float(end)) for end in values.aminmax()) <= largest:
         return
-    at = int(values.abs().argmax())
-    place = np.unravel_index(at, tuple(values.shape))
+    position = int(values.abs().argmax())
+    place = np.unravel_index(position, tuple(values.shape))
     where = f", in row {place[0]}, column {', '.join(map(str, place[1:]))}" if values.ndim > 1 else ""
-    came = f"A value of {float(values.flatten()[at]):.3g} came{where}"
+    came = f"A value of {float(values.flatten()[position]):.3g} came{where}"
     raise InputError(came, f"values below {largest:.2g}", "divide the column by a constant, or standardise it")
 
 
@@ -108,7 +108,7 @@ def refuse_large(estimator: Family, problem: Problem) -> None:
     if outline is not None:
         weights = sum(weight.numel() for weight in outline.parameters())
         came = f"{type(estimator).__name__} would have {weights:,} weights for rows of shape {problem.shape}"
-        require_memory(_KEPT * 4 * weights, came, f"a smaller latent_dim than {estimator.latent_dim}, or network")
+        require_memory(_COPIES * 4 * weights, came, f"a smaller latent_dim than {estimator.latent_dim}, or network")
 
 
 def refuse_outside(likelihood: Likelihood, pairs: Pairs) -> None:
@@ -118,8 +118,8 @@ def refuse_outside(likelihood: Likelihood, pairs: Pairs) -> None:
     for values in targets(pairs):
         wrong = likelihood.impossible(values)
         if wrong.any():
-            some = ", ".join(f"{value:.4g}" for value in np.unique(values[wrong].numpy())[:5].tolist())
-            came = f"Targets like {some} came for the likelihood {str(likelihood)!r}"
+            examples = ", ".join(f"{value:.4g}" for value in np.unique(values[wrong].numpy())[:5].tolist())
+            came = f"Targets like {examples} came for the likelihood {str(likelihood)!r}"
             hint = "labels counted from 0" if likelihood.labels else "rescaled targets, or likelihood='gaussian'"
             raise InputError(came, likelihood.accepted, hint)
 
@@ -129,14 +129,14 @@ def refuse_other_measures(likelihood: Likelihood, measures: Sequence[Measure], r
 
     A density of whole numbers has no bound, and one of real numbers cannot be compared with their probability.
     """
-    theirs = [measure.base for measure in measures for _ in range(measure.width)]
-    pairs = list(zip(likelihood.bases(len(theirs)), theirs, rows.T, strict=True))
+    bases = [measure.base for measure in measures for _ in range(measure.width)]
+    pairs = list(zip(likelihood.bases(len(bases)), bases, rows.T, strict=True))
     wrong = [(ours, base) for ours, base, values in pairs if ours is None or not ours.prices(base, values)]
     if wrong:
-        ours, held = wrong[0][0], " and ".join(sorted({base.values for _, base in wrong}))
+        ours, kinds = wrong[0][0], " and ".join(sorted({base.values for _, base in wrong}))
         gives = "no probability of a row by itself" if ours is None else ours.density
         came = (
-            f"The likelihood {likelihood.short!r} gives {gives}, and {len(wrong)} of {len(theirs)} columns hold {held}"
+            f"The likelihood {likelihood.short!r} gives {gives}, and {len(wrong)} of {len(bases)} columns hold {kinds}"
         )
         raise InputError(came, "a likelihood of what every column holds, as mixed", "likelihood='mixed'")
 
@@ -149,16 +149,16 @@ def targets(pairs: Pairs) -> Iterator[Tensor]:
         parts = (torch.as_tensor(column[rows]) for rows in column.blocks())
     else:
         whole = torch.as_tensor(column.data) if sp.issparse(column) else column
-        parts = iter(whole.split(max(1, _PIECE // math.prod(whole.shape[1:]))))
+        parts = iter(whole.split(max(1, _VALUES_AT_ONCE // math.prod(whole.shape[1:]))))
     for values in parts:
         most = top(values) if grey else 1
         values = values.to(torch.int32) if values.dtype == torch.uint16 else values
         yield values if most == 1 else values / most
 
 
-_HELD = 10_000  # rows that are held out at most
-_FEW = 50  # fewer tell little: up to a fifth of the rows is held out to have as many
-_FREE = {
+_MAX_HELD_OUT_ROWS = 10_000  # rows that are held out at most
+_MIN_HELD_OUT_ROWS = 50  # fewer tell little: up to a fifth of the rows is held out to have as many
+_FREE_SETTINGS = {
     "checkpoint",
     "tensorboard",
     "verbose",
@@ -236,13 +236,13 @@ def learn(estimator: Family, model: Model, pairs: Pairs, epochs: int) -> None:
     """Train a further model of an estimator in place, with the estimator's own settings and without early stopping."""
     work = products(model, pairs.batch(slice(0, 1))) * 3 * min(estimator.batch_size, len(pairs))
     runtime = Runtime(estimator.device, 1, estimator.precision, estimator.threads).resolve(work)
-    told = listeners(estimator.verbose and epochs > 0, None, epochs, 0)
+    progress = listeners(estimator.verbose and epochs > 0, None, epochs, 0)
     options, seed = Settings.of(estimator).options(), int(torch.randint(2**31, ()))
     with runtime.limits():
         for epoch in train(model, pairs, epochs=epochs, seed=seed, runtime=runtime, **options):
-            for listener in told:
+            for listener in progress:
                 listener.epoch({**vars(epoch), "epoch": epoch.number})
-    for listener in told:
+    for listener in progress:
         listener.close()
     model.to("cpu")
 
@@ -265,7 +265,7 @@ def held_out(n: int, share: float, seed: int) -> np.ndarray:
     >>> held_out(20, 0.1, seed=0).tolist()
     [1, 8, 18, 19]
     """
-    most = max(min(int(share * n), _HELD), min(_FEW, n // 5)) if share else 0
+    most = max(min(int(share * n), _MAX_HELD_OUT_ROWS), min(_MIN_HELD_OUT_ROWS, n // 5)) if share else 0
     return np.sort(np.random.RandomState(seed).permutation(n)[:most])
 
 
@@ -282,8 +282,8 @@ def fresh(estimator: Family, kept: Pairs, priced: Pricing, seed: int, *, start: 
         elif last and shapes(last) == shapes(model.state_dict()):
             model.load_state_dict(last)
         elif start:
-            some = sample_size(kept.shapes[0])
-            batch = next(kept.balanced().batches(some, torch.Generator().manual_seed(seed)))
+            n_rows = sample_size(kept.shapes[0])
+            batch = next(kept.balanced().batches(n_rows, torch.Generator().manual_seed(seed)))
             priced.start(batch.target, batch.row_weight)
             estimator.prepare(model, kept)
     return model
@@ -294,13 +294,13 @@ def saved_weights(folder: "str | Path", like: dict[str, Tensor]) -> dict[str, Te
     path = Path(folder) / "model.safetensors"
     if not path.exists():
         raise InputError(f"{folder} holds no {path.name}", "a folder that `narrows fit` or .save() wrote")
-    found = {name: value for name, value in load_file(path).items() if not name.startswith(OF_TASK)}
-    ours, theirs = shapes(like), shapes(found)
+    weights = {name: value for name, value in load_file(path).items() if not name.startswith(OF_TASK)}
+    ours, theirs = shapes(like), shapes(weights)
     odd = sorted(name for name in {*ours, *theirs} if ours.get(name) != theirs.get(name))
     if odd:
         came = f"The weights in {folder} are those of another model: {len(odd)} of {len(ours)} differ, first {odd[0]!r}"
         raise InputError(came, "the same columns, family, network and latent_dim", "leave out what changes the model")
-    return found
+    return weights
 
 
 def shapes(weights: dict[str, Tensor]) -> dict[str, torch.Size]:
@@ -312,17 +312,19 @@ def signature(
     estimator: Family, pairs: Pairs, valid: Pairs | None, likelihood: Likelihood, runtime: Runtime
 ) -> dict[str, str]:
     """Return what must be the same for a fit to go on: the data and every setting that changes the numbers."""
-    own = settings(estimator) | {"likelihood": said(likelihood), "devices": str(runtime.processes)}
+    texts = settings(estimator) | {"likelihood": said(likelihood), "devices": str(runtime.processes)}
     data = pairs.fingerprint() + (valid.fingerprint() if valid is not None else "")
-    return {"family": type(estimator).name, **own, "the data": data}
+    return {"family": type(estimator).name, **texts, "the data": data}
 
 
 def settings(estimator: Any) -> dict[str, str]:
     """Return the fields of an estimator that change the numbers, as texts."""
-    own = {spec.name: said(getattr(estimator, spec.name)) for spec in fields(estimator) if spec.name not in _FREE}
+    texts = {
+        spec.name: said(getattr(estimator, spec.name)) for spec in fields(estimator) if spec.name not in _FREE_SETTINGS
+    }
     if estimator.random_state is not None and not hasattr(estimator.random_state, "randint"):
-        own["random_state"] = str(estimator.random_state)
-    return own
+        texts["random_state"] = str(estimator.random_state)
+    return texts
 
 
 def said(value: Any) -> str:

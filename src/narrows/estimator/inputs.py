@@ -34,7 +34,7 @@ __all__ = [
     "unit",
 ]
 
-_KEPT = {"uint8", "uint16"}
+_LEVEL_TYPES = {"uint8", "uint16"}
 
 
 def checked_rows(estimator: BaseEstimator, X: Any, *, reset: bool, missing: bool = False) -> Any:
@@ -42,7 +42,7 @@ def checked_rows(estimator: BaseEstimator, X: Any, *, reset: bool, missing: bool
 
     uint8 and uint16 keep their type (sparse ones hold counts and do not, nor do columns of several types), float32 and
     float64 too, everything else becomes float64. To scikit-learn an image is a row of values, so that it counts them
-    all. ``missing`` lets NaN pass.
+    all. ``missing`` lets NaN pass. Raises ``InputError`` for images of another size.
     """
     if isinstance(X, Stored):
         return _checked_stored(estimator, X, reset=reset)
@@ -51,26 +51,26 @@ def checked_rows(estimator: BaseEstimator, X: Any, *, reset: bool, missing: bool
         X = (X.float() if X.dtype in (torch.bfloat16, torch.float16) else X).numpy()
     X = np.asarray(X) if isinstance(X, (list, tuple)) else unmasked(X)
     types = _types(X)
-    levels = next(iter(types)) if len(types) == 1 and types <= _KEPT else None
+    levels = next(iter(types)) if len(types) == 1 and types <= _LEVEL_TYPES else None
     holes = missing or (hasattr(X, "isna") and bool(X.isna().to_numpy().any()))
     dtype = [np.float64, np.float32] if levels is None else None if holes else levels
     shape = X.shape if isinstance(X, np.ndarray) and X.ndim > 2 else None
     rules: dict[str, Any] = {"reset": reset, "dtype": dtype, "ensure_all_finite": "allow-nan" if missing else True}
     if shape is None:
         return validate_data(estimator, X, accept_sparse="csr", **rules)
-    values, known = math.prod(shape[1:]), getattr(estimator, "n_features_in_", None)
-    if not reset and known not in (None, values):
+    values, n_fitted = math.prod(shape[1:]), getattr(estimator, "n_features_in_", None)
+    if not reset and n_fitted not in (None, values):
         raise InputError(
-            f"Rows of shape {shape[1:]} came to a model fitted on rows of {known} values", f"{known} values"
+            f"Rows of shape {shape[1:]} came to a model fitted on rows of {n_fitted} values", f"{n_fitted} values"
         )
     return validate_data(estimator, X.reshape(shape[0], values), **rules).reshape(shape)
 
 
 def _checked_stored(estimator: BaseEstimator, X: Stored, *, reset: bool) -> Stored:
     """Return rows on disk after one pass over them: finite, and of the fitted size."""
-    values, known = math.prod(X.shape[1:]), getattr(estimator, "n_features_in_", None)
-    if not reset and known not in (None, values):
-        raise InputError(f"Rows of {values} values came to a model fitted on rows of {known}", f"{known} values")
+    values, n_fitted = math.prod(X.shape[1:]), getattr(estimator, "n_features_in_", None)
+    if not reset and n_fitted not in (None, values):
+        raise InputError(f"Rows of {values} values came to a model fitted on rows of {n_fitted}", f"{n_fitted} values")
     X.limits()
     if reset:
         estimator.n_features_in_ = values
@@ -81,6 +81,8 @@ def _checked_stored(estimator: BaseEstimator, X: Stored, *, reset: bool) -> Stor
 
 def checked_weights(weight: Any, rows: Any) -> np.ndarray:
     """Return one weight per row, finite, none negative and not all zero.
+
+    Raises ``InputError`` where every weight is zero.
 
     Examples
     --------
@@ -111,6 +113,8 @@ def present(rows: Any, y: Any, weights: np.ndarray | None) -> tuple[Any, Any, np
 def model_rows(X: Any, image_shape: tuple[int, ...] | None, expected: tuple[int, ...] | None) -> Any:
     """Return rows in the model's own shape: (n, d), or (n, C, H, W) for images.
 
+    Raises ``InputError`` for rows of another shape, and for images that seem to have their channels last.
+
     Examples
     --------
     >>> model_rows(np.zeros((5, 28, 28)), None, None).shape
@@ -136,6 +140,8 @@ def model_rows(X: Any, image_shape: tuple[int, ...] | None, expected: tuple[int,
 def known_labels(y: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the labels of ``n`` rows, and which of them there are: None, NaN, NA and an empty text are none.
 
+    Raises ``InputError`` where there are not ``n`` labels.
+
     Examples
     --------
     >>> known_labels(["a", "", "b"], 3)[1].tolist(), known_labels([1, None, 0], 3)[0].dtype.kind
@@ -145,7 +151,7 @@ def known_labels(y: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
     labels = column_or_1d(np.asarray(unmasked(y)), warn=True)
     missing = np.zeros(len(labels), bool)
     if labels.dtype.kind in "OUf":
-        missing = np.array([_absent(each) for each in labels.tolist()], bool)
+        missing = np.array([_absent(label) for label in labels.tolist()], bool)
         rest = labels[~missing] if labels.dtype.kind == "f" else np.asarray(labels[~missing].tolist())
         labels = np.zeros(len(labels), rest.dtype)
         labels[~missing] = rest
@@ -157,6 +163,8 @@ def known_labels(y: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
 
 def checked_classes(y: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
     """Return what ``known_labels`` does, where the labels are classes that a model can keep.
+
+    Raises ``InputError`` for labels of any other type, such as dates.
 
     Examples
     --------
@@ -199,7 +207,7 @@ def label_texts(y: Any, n: int) -> np.ndarray:
     ['1', '', '0']
     """
     labels, known = known_labels(y, n)
-    return np.array([label_text(label) if there else "" for label, there in zip(labels, known, strict=True)], str)
+    return np.array([label_text(label) if is_known else "" for label, is_known in zip(labels, known, strict=True)], str)
 
 
 def like_rows(values: np.ndarray, axes: int | None) -> np.ndarray:
@@ -225,8 +233,8 @@ def _types(X: Any) -> set[str]:
     if sp.issparse(X):
         return {"sparse"}
     columns = getattr(X, "dtypes", None)
-    found = columns if isinstance(columns, Iterable) else [getattr(X, "dtype", None)]
-    return {str(each).lower() for each in found}
+    dtypes = columns if isinstance(columns, Iterable) else [getattr(X, "dtype", None)]
+    return {str(dtype).lower() for dtype in dtypes}
 
 
 def dense(X: Any) -> np.ndarray:

@@ -102,11 +102,11 @@ def with_background(
     """
 
     def alone(model: Model, batch: Batch) -> Tensor:
-        every = torch.from_numpy(params).to(batch.target).expand(len(batch.target), *params.shape)
-        return -model.likelihood.background(every, batch.target, batch.values)
+        shared = torch.from_numpy(params).to(batch.target).expand(len(batch.target), *params.shape)
+        return -model.likelihood.background(shared, batch.target, batch.values)
 
-    ours, broad = found.value + math.log1p(-share), run(model, pairs, alone).astype(np.float64) + math.log(share)
-    value = np.logaddexp(ours, broad)
+    ours, background = found.value + math.log1p(-share), run(model, pairs, alone).astype(np.float64) + math.log(share)
+    value = np.logaddexp(ours, background)
     with np.errstate(invalid="ignore"):
         error = np.where(np.isfinite(ours), np.exp(ours - value) * found.error, np.where(np.isfinite(value), 0, np.nan))
     return LogLikelihood(value, error, found.effective)
@@ -132,18 +132,18 @@ def _sums(model: Model, batch: Batch, samples: int, seeds: list[int]) -> Tensor:
         came = "The decoder also reads the encoder's maps, so its rows have no density"
         raise InputError(came, "a network without skips", "network='conv' or 'dense'")
     posterior: Maps = model.bottleneck.posterior(h)  # type: ignore[operator]
-    mean, log_var = (each.cpu().double() for each in posterior)
+    mean, log_var = (tensor.cpu().double() for tensor in posterior)
     width = model.likelihood.n_out(tuple(batch.target.shape[1:])) * math.prod(batch.target.shape[2:])
     draws = max(1, min(samples, _VALUES // width))
     at_once = max(1, _VALUES // (width * draws))
     parts = []
     for first in range(0, len(h), at_once):
-        few = slice(first, first + at_once)
-        some = Batch(*(None if each is None else each[few] for each in batch))  # type: ignore[arg-type]
-        streams = [np.random.default_rng(each) for each in seeds[few]]
+        rows = slice(first, first + at_once)
+        chunk = Batch(*(None if column is None else column[rows] for column in batch))  # type: ignore[arg-type]
+        streams = [np.random.default_rng(seed) for seed in seeds[rows]]
         total = mean.new_full((2, len(streams)), -torch.inf)
         for start in range(0, samples, draws):
-            weights = _weights(model, some, mean[few], log_var[few], min(draws, samples - start), streams)
+            weights = _weights(model, chunk, mean[rows], log_var[rows], min(draws, samples - start), streams)
             total = torch.logaddexp(total, torch.stack([weights, 2 * weights]).logsumexp(2))
         parts.append(total.T)
     return torch.cat(parts)
@@ -156,8 +156,8 @@ def _weights(
     noise = torch.from_numpy(np.stack([stream.standard_normal((draws, *mean.shape[1:])) for stream in streams]))
     z = mean[:, None] + torch.exp(0.5 * log_var)[:, None] * noise
     ratio = 0.5 * (noise.square() - z.square()).flatten(2).sum(2) + 0.5 * log_var.flatten(1).sum(1, keepdim=True)
-    given = (batch.target, batch.cond, batch.values)  # how often a row counts is not its density
-    target, cond, values = (None if each is None else _repeated(each, draws) for each in given)
+    columns = (batch.target, batch.cond, batch.values)  # how often a row counts is not its density
+    target, cond, values = (None if column is None else _repeated(column, draws) for column in columns)
     params = model.decode(z.flatten(0, 1).to(batch.x), (), cond)
     nats = model.likelihood.nats(params, target, values)  # type: ignore[arg-type]
     return ratio - nats.cpu().double().reshape(ratio.shape)

@@ -13,7 +13,7 @@ from narrows.penalties import Penalty
 
 __all__ = ["Problem", "network_for"]
 
-_DENSE = 3 * 32 * 32  # values of an image up to which a dense network is faster and no worse
+_MAX_DENSE_VALUES = 3 * 32 * 32  # values of an image up to which a dense network is faster and no worse
 
 
 class Problem(NamedTuple):
@@ -54,5 +54,5 @@ def network_for(shape: tuple[int, ...], rows: str = "dense") -> Network:
     >>> network_for((784,)).name, network_for((3, 64, 64)).name
     ('dense', 'conv')
     """
-    network: Network = as_part("network", "conv" if len(shape) == 3 and math.prod(shape) > _DENSE else rows)
+    network: Network = as_part("network", "conv" if len(shape) == 3 and math.prod(shape) > _MAX_DENSE_VALUES else rows)
     return network

@@ -19,8 +19,8 @@ __all__ = ["Traversal", "decoded", "effects", "interpolated", "prior_codes", "tr
 Rows = NDArray[np.float64]
 Decode = Callable[[Any], Rows]
 
-_MOST = 20  # dimensions that are walked along
-_SOME = 16  # codes from which effects are measured on the way
+_MAX_DIMENSIONS = 20  # dimensions that are walked along
+_MAX_EFFECT_CODES = 16  # codes from which effects are measured on the way
 
 
 class Traversal(NamedTuple):
@@ -45,15 +45,15 @@ def traversed(decode: Decode, codes: Rows, steps: int = 7, reach: float = 2.0) -
     """
     mean, spread = codes.mean(0), codes.std(0)
     base = codes[np.argmin(np.square(codes - mean).sum(1))]
-    dimensions = sorted(np.argsort(-spread, kind="stable")[:_MOST].tolist())
+    dimensions = sorted(np.argsort(-spread, kind="stable")[:_MAX_DIMENSIONS].tolist())
     values = np.linspace(-reach, reach, steps)
     walk = np.tile(base, (len(dimensions), steps, 1))
     for row, place in enumerate(dimensions):
         walk[row, :, place] = mean[place] + values * spread[place]
     flat = decode(walk.reshape(-1, codes.shape[1]))
     rows = flat.reshape(len(dimensions), steps, *flat.shape[1:])
-    some = codes[np.linspace(0, len(codes) - 1, min(_SOME, len(codes))).astype(int)]
-    change = effects(decode, some, np.where(spread > 0, spread / 2, 1.0), dimensions) * spread[dimensions]
+    sample = codes[np.linspace(0, len(codes) - 1, min(_MAX_EFFECT_CODES, len(codes))).astype(int)]
+    change = effects(decode, sample, np.where(spread > 0, spread / 2, 1.0), dimensions) * spread[dimensions]
     return Traversal(rows, values, change, dimensions)
 
 
@@ -116,8 +116,8 @@ def decoded(model: Estimator, codes: np.ndarray, y: Any = None, generator: torch
     codes = codes.astype(np.float32, copy=False).reshape(-1, *model.code_shape_)
     pairs = Pairs(codes, cond=model.conditions(y, len(codes)))
 
-    def rows(own: Model, batch: Batch) -> Tensor:
-        params = own.decode(batch.x, (), batch.cond)
-        return own.likelihood.mean(params) if generator is None else own.likelihood.sample(params, generator)
+    def rows(net: Model, batch: Batch) -> Tensor:
+        params = net.decode(batch.x, (), batch.cond)
+        return net.likelihood.mean(params) if generator is None else net.likelihood.sample(params, generator)
 
     return like_rows(run(model.model_, pairs, rows, made=model.shapes_[1]), getattr(model, "rows_axes_", None))

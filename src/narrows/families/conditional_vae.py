@@ -18,7 +18,7 @@ from narrows.typed_json import Distinct, Labels
 
 __all__ = ["ConditionalVAE"]
 
-_DROPPED = 0.1  # share of the labels that are hidden while training, so that a row may come without
+_HIDDEN_LABEL_SHARE = 0.1  # share of the labels that are hidden while training, so that a row may come without
 
 
 class State(TypedDict):
@@ -68,18 +68,21 @@ class ConditionalVAE(Estimator):
         return pairs
 
     def conditions(self, y: Any, n: int) -> np.ndarray | None:
-        """Return one column per class with a 1 in that of ``y``; zeros where y is None."""
-        made = np.zeros((n, len(self.classes_)), np.float32)
+        """Return one column per class with a 1 in that of ``y``; zeros where y is None.
+
+        Raises ``InputError`` for a class that ``fit`` did not see.
+        """
+        one_hot = np.zeros((n, len(self.classes_)), np.float32)
         if y is None:
-            return made if len(self.classes_) else None
-        given = np.asarray(y)
-        labels, named = known_labels(np.full(n, y) if given.ndim == 0 else given, n)
+            return one_hot if len(self.classes_) else None
+        classes = np.asarray(y)
+        labels, named = known_labels(np.full(n, y) if classes.ndim == 0 else classes, n)
         unknown = sorted(map(str, set(labels[named].tolist()) - set(self.classes_.tolist())))
         if unknown:
-            told = ", ".join(map(str, self.classes_)) or "none: fit saw no y"
-            raise InputError(f"The class {unknown[0]!r} came", f"one of {told} for every row")
-        made[np.flatnonzero(named), np.searchsorted(self.classes_, labels[named])] = 1
-        return made
+            accepted = ", ".join(map(str, self.classes_)) or "none: fit saw no y"
+            raise InputError(f"The class {unknown[0]!r} came", f"one of {accepted} for every row")
+        one_hot[np.flatnonzero(named), np.searchsorted(self.classes_, labels[named])] = 1
+        return one_hot
 
     def build(self, problem: Problem) -> Model:
         """Return network, variational code, likelihood; the model itself appends the condition."""
@@ -91,5 +94,5 @@ def drop_conditions(batch: Batch) -> Batch:
     """Return the batch with a tenth of its conditions unknown."""
     if batch.cond is None:
         return batch
-    kept = torch.rand(len(batch.cond), 1, device=batch.cond.device) >= _DROPPED
+    kept = torch.rand(len(batch.cond), 1, device=batch.cond.device) >= _HIDDEN_LABEL_SHARE
     return batch._replace(cond=batch.cond * kept)

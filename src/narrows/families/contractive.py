@@ -37,8 +37,8 @@ class ContractiveAutoEncoder(Estimator):
 
     def unused(self) -> dict[str, str]:
         """Return the settings that change nothing; the size of perturbations where there are none."""
-        own = {} if self.method == "noise" else {"std": f"only method='noise' perturbs, and this is {self.method!r}"}
-        return super().unused() | own
+        unused = {} if self.method == "noise" else {"std": f"only method='noise' perturbs, and this is {self.method!r}"}
+        return super().unused() | unused
 
     def build(self, problem: Problem) -> Model:
         """Return network, free code, likelihood, with the contractive penalty first."""

@@ -19,7 +19,7 @@ from narrows.parts import as_part
 
 __all__ = ["LinearAutoEncoder"]
 
-_MOST = 100_000  # rows that the exact start looks at
+_MAX_START_ROWS = 100_000  # rows that the exact start looks at
 _ROUNDING = 1e-15  # of the largest variance and per column: what is below is rounding
 
 
@@ -46,7 +46,7 @@ class LinearAutoEncoder(Estimator):
     start: Literal["data", "random"] = param("data", "first weights: the optimum in closed form, or random")
 
     def chosen_network(self, shape: tuple[int, ...]) -> Network:
-        """Return the linear network."""
+        """Return the linear network. Raises ``InputError`` where another one is set."""
         network = as_part("network", self.network)
         if not isinstance(network, Linear | None):
             raise InputError(f"network={self.network!r} is not linear", "None or 'linear'", "AutoEncoder(network=...)")
@@ -82,7 +82,11 @@ def principal_axes(pairs: Pairs, k: int) -> tuple[Tensor, Tensor]:
     Rows count with their weights, and are read in batches. When a row is longer than there are rows, the axes come from
     the rows themselves. Directions in which the rows do not vary, but for rounding, are no axes.
     """
-    sample = pairs if len(pairs) <= _MOST else pairs.take(torch.randperm(len(pairs))[:_MOST].sort().values.numpy())
+    sample = (
+        pairs
+        if len(pairs) <= _MAX_START_ROWS
+        else pairs.take(torch.randperm(len(pairs))[:_MAX_START_ROWS].sort().values.numpy())
+    )
     sample = Pairs(*sample.columns, dtype=torch.float64, transform=pairs.transform).balanced()
     n, first = len(sample), sample.batch(slice(0, 1)).x
     d = first[0].numel()

@@ -24,7 +24,7 @@ from narrows.parts import as_part
 
 __all__ = ["LinearRecommender"]
 
-_MOST = 50_000  # columns: their matrix has 10 GB, twice while it is solved for
+_MAX_COLUMNS = 50_000  # columns: their matrix has 10 GB, twice while it is solved for
 _L2, _DROPOUT = 100.0, 0.5  # where nothing is set and nothing chooses
 
 
@@ -59,7 +59,7 @@ class LinearRecommender(Estimator):
     epochs: int | None = param(0, "passes over the rows after the closed form", ge=0, le=MOST_EPOCHS)
 
     def chosen_network(self, shape: tuple[int, ...]) -> Network:
-        """Return the item-item network."""
+        """Return the item-item network. Raises ``InputError`` where another one is set."""
         network = as_part("network", self.network)
         if not isinstance(network, ItemItem | None):
             came = f"network={self.network!r} is no item-item matrix"
@@ -67,11 +67,16 @@ class LinearRecommender(Estimator):
         return ItemItem()
 
     def build(self, problem: Problem) -> Model:
-        """Return the matrix, or two of them around a free code."""
+        """Return the matrix, or two of them around a free code.
+
+        Raises ``InputError`` for a full matrix of too many columns.
+        """
         size = int(np.prod(problem.shape))
-        if self.latent_dim is None and size > _MOST:
+        if self.latent_dim is None and size > _MAX_COLUMNS:
             hint = "fewer columns (the most frequent items), or family vae"
-            raise InputError(f"A full matrix for {size:,} columns does not fit", f"at most {_MOST:,} columns", hint)
+            raise InputError(
+                f"A full matrix for {size:,} columns does not fit", f"at most {_MAX_COLUMNS:,} columns", hint
+            )
         return problem.model(self.chosen_network(problem.shape), Free(self.latent_dim or size))
 
     def prepare(self, model: Model, pairs: Pairs) -> None:
@@ -111,15 +116,17 @@ def gram(pairs: Pairs) -> Tensor:
 
 def penalised(square: Tensor, l2: float, dropout: float) -> Tensor:
     """Return XᵀX + Λ, with Λ = l2 I + dropout / (1 - dropout) diag(XᵀX) (Steck 2020)."""
-    made = square.clone()
-    made.diagonal().mul_(1 / (1 - dropout)).add_(l2)
-    return made
+    matrix = square.clone()
+    matrix.diagonal().mul_(1 / (1 - dropout)).add_(l2)
+    return matrix
 
 
 def item_weights(square: Tensor, l2: float, dropout: float) -> Tensor:
     """Return the best matrix B of zero diagonal, (d, d) in float64, from XᵀX.
 
     With P the inverse of XᵀX + Λ, B[i, j] = -P[i, j] / P[j, j] (Steck 2019, eq. 8).
+
+    Raises ``InputError`` where ``l2`` is too small to tell the columns apart.
 
     Examples
     --------

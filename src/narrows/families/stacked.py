@@ -50,11 +50,14 @@ class StackedAutoEncoder(Estimator):
 
     def unused(self) -> dict[str, str]:
         """Return the settings that change nothing; noise for layers that are not trained one by one."""
-        own = {} if self.greedy_epochs else {"noise": "with greedy_epochs=0 no layer is trained by itself"}
-        return super().unused() | own
+        unused = {} if self.greedy_epochs else {"noise": "with greedy_epochs=0 no layer is trained by itself"}
+        return super().unused() | unused
 
     def chosen_network(self, shape: tuple[int, ...]) -> Network:
-        """Return the dense network as asked, or by the shape of the data."""
+        """Return the dense network as asked, or by the shape of the data.
+
+        Raises ``InputError`` where its layers do not pair up.
+        """
         network: Any = as_part("network", self.network or "dense")
         mirrored = isinstance(network, Dense) and network.decoder in (None, (network.widths or ())[::-1])
         if not mirrored or network.bypass:
@@ -101,6 +104,6 @@ def blocks(layers: nn.Sequential) -> list[nn.Sequential]:
     >>> [len(block) for block in blocks(nn.Sequential(nn.Linear(3, 2), nn.ReLU(), nn.Linear(2, 1)))]
     [2, 1]
     """
-    every = list(layers)
-    starts = [place for place, layer in enumerate(every) if isinstance(layer, nn.Linear)]
-    return [nn.Sequential(*every[start:end]) for start, end in pairwise([*starts, len(every)])]
+    modules = list(layers)
+    starts = [place for place, layer in enumerate(modules) if isinstance(layer, nn.Linear)]
+    return [nn.Sequential(*modules[start:end]) for start, end in pairwise([*starts, len(modules)])]

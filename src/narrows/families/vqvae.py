@@ -21,7 +21,7 @@ from narrows.training.random import seeded
 
 __all__ = ["VQVAE"]
 
-_STEPS = 2000  # that the prior is trained for at most, where nothing is said
+_MAX_PRIOR_STEPS = 2000  # that the prior is trained for at most, where nothing is said
 
 
 class VQVAE(Estimator):
@@ -60,8 +60,8 @@ class VQVAE(Estimator):
 
     def unused(self) -> dict[str, str]:
         """Return the settings that change nothing; those of a codebook where levels take its place."""
-        own = () if self.levels is None else ("latent_dim", "codes", "commitment")
-        return super().unused() | dict.fromkeys(own, "levels take the place of a codebook")
+        names = () if self.levels is None else ("latent_dim", "codes", "commitment")
+        return super().unused() | dict.fromkeys(names, "levels take the place of a codebook")
 
     def build(self, problem: Problem) -> Model:
         """Return network, codebook or levels, likelihood."""
@@ -83,14 +83,14 @@ class VQVAE(Estimator):
         code = cast("Quantizer", self.model_.bottleneck)
         if code.prior is not None:
             entries = run(self.model_, pairs.plain(), entries_of, self._where())
-            learnt = Pairs(entries.astype(np.float32), weight=pairs.row_weight).balanced()
-            size = math.ceil(len(learnt) / self.batch_size)
-            most = min(self.n_epochs_, max(1, round(_STEPS / size)))
+            rows = Pairs(entries.astype(np.float32), weight=pairs.row_weight).balanced()
+            size = math.ceil(len(rows) / self.batch_size)
+            most = min(self.n_epochs_, max(1, round(_MAX_PRIOR_STEPS / size)))
             epochs = most if self.prior_epochs is None else self.prior_epochs
             places = code.prior.length
             prior = Model(PriorEncoder(code.prior), Free(places * code.n_codes), Through(), Categorical(code.n_codes))
             with seeded(self.seed_):
-                learn(self, prior, learnt, epochs)
+                learn(self, prior, rows, epochs)
             self.model_.to("cpu").eval()
         return self
 

@@ -34,8 +34,8 @@ class Atoms(nn.Module):
         super().__init__()
         self.columns: dict[int, list[int]] = {}  # by the number of their atoms
         self.count = 0
-        for size in sorted({len(own) for own in values.values()}):
-            columns = [column for column, own in values.items() if len(own) == size]
+        for size in sorted({len(atoms) for atoms in values.values()}):
+            columns = [column for column, atoms in values.items() if len(atoms) == size]
             encoded = [[(atom - centre[c]) / scale[c] for atom in values[c]] for c in columns]
             channels = torch.arange(len(columns) * size).reshape(-1, size) + first + self.count
             self.register_buffer(f"values{size}", torch.tensor(encoded, dtype=torch.float64), persistent=False)
@@ -68,12 +68,12 @@ class Atoms(nn.Module):
 
     def centre(self, target: Tensor, weight: Tensor | None = None) -> Tensor:
         """Return the logits of the shares of the atoms, (count,)."""
-        found = [target.new_zeros(0)]
+        logits = [target.new_zeros(0)]
         for columns, atoms, _ in self.groups:
             shares = moments.mean(self._hit(target[:, columns], atoms).to(target), weight)
             rest = (1 - shares.sum(1, keepdim=True)).clamp_min(_RARE)
-            found.append((shares.clamp_min(_RARE) / rest).log().flatten())
-        return torch.cat(found)
+            logits.append((shares.clamp_min(_RARE) / rest).log().flatten())
+        return torch.cat(logits)
 
     def log_prob(self, density: Tensor, params: Tensor, target: Tensor) -> Tensor:
         """Return log-densities with those of columns with atoms replaced."""

@@ -17,7 +17,7 @@ __all__ = ["Gaussian", "Laplace", "LearntGaussian", "PredictedGaussian"]
 
 _LOG_2PI = math.log(2 * math.pi)
 _GAIN = 10.0  # a lone scale learns this much faster than a weight, so that it settles within an epoch
-_LEAST = 1e-3  # the smallest deviation that a scale is started at
+_MIN_DEVIATION = 1e-3  # the smallest deviation that a scale is started at
 _WIDEST = 7.0  # the largest log-scale, of either sign, that a decoder may predict
 
 
@@ -102,7 +102,7 @@ class LearntGaussian(nn.Module, Pricing):
     def start(self, target: Tensor, weight: Tensor | None = None) -> None:
         """Start at the deviation of the targets around their mean row."""
         with torch.no_grad():
-            self.raw.fill_(math.log(max(self.deviation(target, weight), _LEAST)) / _GAIN)
+            self.raw.fill_(math.log(max(self.deviation(target, weight), _MIN_DEVIATION)) / _GAIN)
 
     def centre(self, target: Tensor, weight: Tensor | None = None) -> Tensor | None:
         """Return the mean row."""
@@ -136,7 +136,7 @@ class PredictedGaussian(Pricing):
 
     def centre(self, target: Tensor, weight: Tensor | None = None) -> Tensor | None:
         """Return the mean row and the log-deviation around it."""
-        deviation = moments.variance(target, weight).sqrt().clamp_min(_LEAST)
+        deviation = moments.variance(target, weight).sqrt().clamp_min(_MIN_DEVIATION)
         return torch.cat([moments.mean(target, weight), deviation.log().to(target)])
 
     def deviation(self, target: Tensor, weight: Tensor | None = None) -> float:

@@ -16,7 +16,7 @@ from narrows.parts import part
 
 __all__ = ["Bernoulli", "Categorical", "Multinomial", "Poisson"]
 
-_LARGEST = 20.0  # the largest logarithm of a rate that is believed
+_MAX_LOG_RATE = 20.0  # the largest logarithm of a rate that is believed
 _RARE = 0.01  # logits do not start beyond this probability, where gradients would vanish
 
 
@@ -158,7 +158,10 @@ class Multinomial(Likelihood):
         return 0.0, math.inf
 
     def build(self, shape: tuple[int, ...]) -> Pricing:
-        """Return what prices rows of one axis; over the channels of a picture there would be nothing to learn."""
+        """Return what prices rows of one axis; over the channels of a picture there would be nothing to learn.
+
+        Raises ``InputError`` for rows of more axes.
+        """
         if len(shape) != 1:
             came = f"The likelihood 'multinomial' came for rows of shape {shape}"
             raise InputError(came, "rows of one axis, (n, d)", "bernoulli, poisson, or X.reshape(len(X), -1)")
@@ -218,13 +221,13 @@ class Poisson(Likelihood):
 
     def log_prob(self, params: Tensor, target: Tensor) -> Tensor:
         """Return the log-probability of every count, in nats; -inf for a negative one."""
-        log_rate = params.clamp_max(_LARGEST)
+        log_rate = params.clamp_max(_MAX_LOG_RATE)
         exact = target * log_rate - log_rate.exp() - torch.lgamma(target.clamp_min(0) + 1)
         return torch.where(target < 0, -torch.inf, exact)
 
     def mean(self, params: Tensor) -> Tensor:
         """Return the rates."""
-        return params.clamp_max(_LARGEST).exp()
+        return params.clamp_max(_MAX_LOG_RATE).exp()
 
     def sample(self, params: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Return counts."""

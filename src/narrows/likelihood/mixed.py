@@ -73,21 +73,23 @@ class Mixed(Likelihood):
     @property
     def measures(self) -> list[Measure]:
         """The measure of every column, or one-hot block."""
-        found: list[Measure] = []
+        measures: list[Measure] = []
         start = 0
         for kind, width, atoms in map(_parsed, self.columns):
-            for own in (width,) if kind == "categorical" else (1,) * width:
-                shift, scale = (each[start] if each else unit for each, unit in ((self.shift, 0.0), (self.scale, 1.0)))
-                found.append(Measure(kind, own, shift, scale, atoms))
-                start += own
-        return found
+            for size in (width,) if kind == "categorical" else (1,) * width:
+                shift, scale = (
+                    values[start] if values else unit for values, unit in ((self.shift, 0.0), (self.scale, 1.0))
+                )
+                measures.append(Measure(kind, size, shift, scale, atoms))
+                start += size
+        return measures
 
     def bases(self, n: int) -> list[BaseMeasure | None]:
         """Return what the densities of ``n`` encoded columns are densities of."""
         return [measure.base for measure in self.measures for _ in range(measure.width)]
 
     def build(self, shape: tuple[int, ...]) -> Pricing:
-        """Return the module that owns the scales."""
+        """Return the module that owns the scales. Raises ``InputError`` for rows of another shape."""
         widths = sum(width for _, width, _ in map(_parsed, self.columns))
         if len(shape) > 1 or widths != shape[0] or not {len(self.shift), len(self.scale)} <= {0, widths}:
             came = f"The likelihood mixed of {widths} columns came for rows of shape {shape}"

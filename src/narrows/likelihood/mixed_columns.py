@@ -46,10 +46,10 @@ class MixedColumns(nn.Module, Pricing):
         atoms: dict[int, tuple[float, ...]] = {}
         start = 0
         for measure in measures:
-            own = list(range(start, start + measure.width))
-            self.places[measure.kind] += own
+            columns = list(range(start, start + measure.width))
+            self.places[measure.kind] += columns
             if measure.kind == "categorical":
-                self.categories.setdefault(measure.width, []).append(own)
+                self.categories.setdefault(measure.width, []).append(columns)
             if measure.atoms:
                 atoms[start] = measure.atoms
             start += measure.width
@@ -63,9 +63,9 @@ class MixedColumns(nn.Module, Pricing):
 
     def log_scale(self, params: Tensor) -> Tensor:
         """Return the logarithms of the scales of the numbers in encoded units: first gaussian, then rounded ones."""
-        own, first = (self.raw * _GAIN).to(params), len(self.scales)
+        base, first = (self.raw * _GAIN).to(params), len(self.scales)
         changes = params[:, first : first + len(self.numbers)]
-        return (own + changes if self.predicted else own).clamp(_NARROWEST, _WIDEST)
+        return (base + changes if self.predicted else base).clamp(_NARROWEST, _WIDEST)
 
     def start(self, target: Tensor, weight: Tensor | None = None) -> None:
         """Start at the deviations of the columns."""
@@ -87,11 +87,11 @@ class MixedColumns(nn.Module, Pricing):
     @torch.no_grad()
     def marginal(self, target: Tensor) -> Tensor | None:
         """Return ``centre``, with the deviations of the columns as scales where those are predicted."""
-        made = self.centre(target)
-        if made is not None and self.predicted:
+        values = self.centre(target)
+        if values is not None and self.predicted:
             place = slice(len(self.scales), len(self.scales) + len(self.numbers))
-            made[place] = self._log_deviation(target, None).to(made) - self.raw.to(made) * _GAIN
-        return made
+            values[place] = self._log_deviation(target, None).to(values) - self.raw.to(values) * _GAIN
+        return values
 
     def _log_deviation(self, target: Tensor, weight: Tensor | None) -> Tensor:
         counts = self._counts(target, weight)
@@ -121,13 +121,13 @@ class MixedColumns(nn.Module, Pricing):
         numbers, rounded = self.places["gaussian"], self.places["rounded"]
         log_scale = self.log_scale(params)
         if numbers:
-            own = log_scale[..., : len(numbers)]
-            gap = (target[:, numbers] - params[:, numbers]) * torch.exp(-own)
-            out[:, numbers] = -0.5 * gap.square() - own - 0.5 * _LOG_2PI - self.scales[numbers].log().to(params)
+            log_sigma = log_scale[..., : len(numbers)]
+            gap = (target[:, numbers] - params[:, numbers]) * torch.exp(-log_sigma)
+            out[:, numbers] = -0.5 * gap.square() - log_sigma - 0.5 * _LOG_2PI - self.scales[numbers].log().to(params)
         if rounded:
-            own, unit = log_scale[..., len(numbers) :], self.scales[rounded].to(params)
-            gap = (target[:, rounded] - params[:, rounded]) * torch.exp(-own)
-            out[:, rounded] = _log_cell(gap, torch.exp(-own) / unit)
+            log_sigma, unit = log_scale[..., len(numbers) :], self.scales[rounded].to(params)
+            gap = (target[:, rounded] - params[:, rounded]) * torch.exp(-log_sigma)
+            out[:, rounded] = _log_cell(gap, torch.exp(-log_sigma) / unit)
         if bits := self.places["bernoulli"]:
             values = self._whole(target, bits).to(target)
             price = F.binary_cross_entropy_with_logits(params[:, bits], values, reduction="none")
@@ -145,8 +145,8 @@ class MixedColumns(nn.Module, Pricing):
         """Return ``nats`` with a thousandth of every discrete column for what was impossible at fit."""
         price = self.log_prob(params, target)
         discrete = [*self.places["bernoulli"], *self.places["poisson"], *(b[0] for b in self._blocks())]
-        own = price[:, discrete]
-        price[:, discrete] = torch.where(own == -torch.inf, math.log(_NEW), own + math.log1p(-_NEW))
+        log_probs = price[:, discrete]
+        price[:, discrete] = torch.where(log_probs == -torch.inf, math.log(_NEW), log_probs + math.log1p(-_NEW))
         return self._weighted(-price, weight)
 
     def _blocks(self) -> list[list[int]]:
@@ -162,34 +162,34 @@ class MixedColumns(nn.Module, Pricing):
 
     def mean(self, params: Tensor) -> Tensor:
         """Return the expected row in encoded units; of a category, the probabilities of its levels."""
-        made = self._encoded(params, lambda bits: bits.sigmoid(), _POISSON.mean, lambda levels: levels.softmax(2))
-        return self.atoms.mean(made, params)
+        rows = self._encoded(params, lambda bits: bits.sigmoid(), _POISSON.mean, lambda levels: levels.softmax(2))
+        return self.atoms.mean(rows, params)
 
     def sample(self, params: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Return a draw in encoded units: whole numbers are whole once decoded, one level of a category is 1."""
-        made = self._encoded(
+        rows = self._encoded(
             params,
             lambda bits: torch.bernoulli(bits.sigmoid(), generator=generator),
             lambda counts: _POISSON.sample(counts, generator),
             lambda levels: _one_hot(levels, generator),
         )
         rounded = self.places["rounded"]
-        made[:, self.numbers] += normal(params[:, self.numbers], generator) * self.log_scale(params).exp()
-        made[:, rounded] = self._coded(self._whole(made, rounded), rounded).to(made)
-        return self.atoms.sample(made, params, generator)
+        rows[:, self.numbers] += normal(params[:, self.numbers], generator) * self.log_scale(params).exp()
+        rows[:, rounded] = self._coded(self._whole(rows, rounded), rounded).to(rows)
+        return self.atoms.sample(rows, params, generator)
 
     def _coded(self, values: Tensor, places: list[int]) -> Tensor:
         return (values.double() - self.centres[places].double()) / self.scales[places].double()
 
     def _encoded(self, params: Tensor, bits, counts, levels) -> Tensor:  # type: ignore[no-untyped-def]
         """Return params with the columns that are no numbers replaced."""
-        made = params[:, : len(self.scales)].clone()
+        rows = params[:, : len(self.scales)].clone()
         for kind, function in (("bernoulli", bits), ("poisson", counts)):
             if places := self.places[kind]:
-                made[:, places] = self._coded(function(params[:, places]), places).to(made)
+                rows[:, places] = self._coded(function(params[:, places]), places).to(rows)
         for blocks in self.categories.values():
-            made[:, blocks] = levels(params[:, blocks])
-        return made
+            rows[:, blocks] = levels(params[:, blocks])
+        return rows
 
 
 def _log_cell(gap: Tensor, step: Tensor) -> Tensor:

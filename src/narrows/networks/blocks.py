@@ -11,7 +11,7 @@ __all__ = ["ACTIVATIONS", "Activation", "Norm", "activation", "groups", "norm"]
 Activation = Literal["identity", "relu", "leaky_relu", "gelu", "silu", "elu", "selu", "tanh", "sigmoid", "softplus"]
 Norm = Literal["none", "batch", "group"]
 
-_EARLY = 10  # batches that count alike; later ones a tenth each, older ones less and less
+_EARLY_BATCHES = 10  # batches that count alike; later ones a tenth each, older ones less and less
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "identity": nn.Identity,
@@ -50,8 +50,8 @@ class BatchNorm2d(nn.BatchNorm2d):
         """Return normalised maps; in training, note their mean and variance."""
         if self.training and self.num_batches_tracked is not None and not self._settled:
             seen = int(self.num_batches_tracked)
-            self._settled = seen >= _EARLY
-            self.momentum = max(1 / _EARLY, 1 / (seen + 1))
+            self._settled = seen >= _EARLY_BATCHES
+            self.momentum = max(1 / _EARLY_BATCHES, 1 / (seen + 1))
         normal: Tensor = super().forward(x)
         return normal
 
@@ -73,4 +73,4 @@ def groups(channels: int) -> int:
     >>> groups(64), groups(8), groups(6), groups(1)
     (8, 2, 1, 1)
     """
-    return next((each for each in (8, 4, 2) if channels % each == 0 and channels >= 4 * each), 1)
+    return next((n_groups for n_groups in (8, 4, 2) if channels % n_groups == 0 and channels >= 4 * n_groups), 1)

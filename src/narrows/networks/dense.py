@@ -72,7 +72,7 @@ class Dense(Network):
             or {self.code, self.output} != {"identity"}
         ):
             return
-        last = [[layer for layer in each.modules() if isinstance(layer, nn.Linear)][-1] for each in (encoder, decoder)]
+        last = [[layer for layer in half.modules() if isinstance(layer, nn.Linear)][-1] for half in (encoder, decoder)]
         principal_start(down, up, (last[0], last[1]), x.flatten(1), centre, weight)
 
 

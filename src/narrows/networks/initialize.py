@@ -12,8 +12,8 @@ from narrows import moments
 __all__ = ["sample_size", "unit_variance_start"]
 
 _WEIGHTED = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
-_FIRST = 0.1  # the decoder's last layer starts this small, around the mean target, if its spread is in ...
-_USUAL = (0.2, 2.0)  # ... this range; else as much smaller or larger
+_FIRST_SCALE = 0.1  # the decoder's last layer starts this small, around the mean target, if its spread is in ...
+_USUAL_SPREADS = (0.2, 2.0)  # ... this range; else as much smaller or larger
 _FLAT = 1e-6  # an output that varies less than this is constant: there is nothing to scale
 
 
@@ -55,7 +55,7 @@ def unit_variance_start(
     >>> bool(encoder(x).mean(0).abs().max() < 1e-4), round(encoder(x).var(correction=0).item(), 4)
     (True, 1.0)
     """
-    first = _FIRST * spread / min(max(spread, _USUAL[0]), _USUAL[1])
+    first = _FIRST_SCALE * spread / min(max(spread, _USUAL_SPREADS[0]), _USUAL_SPREADS[1])
     last_of_decoder, last_of_encoder = ([None, *_layers(half)][-1] for half in (decoder, encoder))
     layers = [layer for layer in _layers(encoder) + _layers(decoder) if layer.bias is not None]
 

@@ -26,7 +26,10 @@ class ItemItem(Network):
     """
 
     def build(self, sizes: Sizes) -> tuple[nn.Module, nn.Module]:
-        """Return the matrix and nothing after it, or the two matrices."""
+        """Return the matrix and nothing after it, or the two matrices.
+
+        Raises ``InputError`` where not every number in has one out.
+        """
         shape = (sizes.out, *sizes.target[1:])
         if sizes.shape != shape or sizes.n_cond:
             came = f"Rows of shape {sizes.shape} that ask for {shape}" + " and a condition" * bool(sizes.n_cond)

@@ -31,7 +31,7 @@ class Layer(Part, ABC):
 def dressed(layer: nn.Module, width: int, spec: "ConvLayer | Transpose") -> nn.Module:
     """Return a layer with its normalisation and activation, in the order of the spec."""
     after = [norm(spec.norm, width), activation(spec.activation)]
-    return nn.Sequential(layer, *[each for group in (after[::-1] if spec.norm_last else after) for each in group])
+    return nn.Sequential(layer, *[module for group in (after[::-1] if spec.norm_last else after) for module in group])
 
 
 @part("conv")
@@ -84,7 +84,7 @@ class Transpose(Layer):
     norm_last: bool = param(False, "normalise after the activation")
 
     def build(self, shape: Shape) -> nn.Module:
-        """Return the transposed convolution, dressed."""
+        """Return the transposed convolution, dressed. Raises ``InputError`` where the output padding is too large."""
         most = max(self.stride, self.dilation)
         if self.output_padding >= most:
             came = f"output_padding={self.output_padding}: output padding must be smaller than stride or dilation"

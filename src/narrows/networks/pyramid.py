@@ -66,7 +66,7 @@ class Pyramid(Network):
         return self.up == "unpool"
 
     def build(self, sizes: Sizes) -> tuple[nn.Module, nn.Module]:
-        """Return encoder and decoder for images of these sizes."""
+        """Return encoder and decoder for images of these sizes. Raises ``InputError`` for an even kernel."""
         require_images(self.name, sizes)
         if self.kernel % 2 == 0:
             accepted = "an odd side, so that the size stays"

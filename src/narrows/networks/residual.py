@@ -11,8 +11,8 @@ from narrows.parts import part
 
 __all__ = ["Residual"]
 
-_SMALL = 0.1  # what is added to a picture, for numbers of size 1 from the last layer
-_CALM = 0.1  # a block starts as this share of what it will be: deep stacks begin near the identity
+_CHANGE_SCALE = 0.1  # what is added to a picture, for numbers of size 1 from the last layer
+_START_SHARE = 0.1  # a block starts as this share of what it will be: deep stacks begin near the identity
 
 
 @part("residual")
@@ -61,7 +61,10 @@ class Residual(Network):
         return 2 * sum(steps) + 2 * self.multiple + 2 * self.fold
 
     def build(self, sizes: Sizes) -> tuple[nn.Module, nn.Module]:
-        """Return encoder and decoder for pictures of these sizes."""
+        """Return encoder and decoder for pictures of these sizes.
+
+        Raises ``InputError`` for targets of another shape.
+        """
         require_images(self.name, sizes)
         if sizes.target[1:] != sizes.shape[1:] or sizes.out != sizes.shape[0]:
             came = f"Targets of shape {sizes.target} ({sizes.out} numbers per pixel) for inputs of {sizes.shape}"
@@ -92,7 +95,7 @@ def calm(encoder: nn.Module, decoder: nn.Module) -> None:
             nn.init.zeros_(module.bias)  # type: ignore[arg-type]
     for module in [*encoder.modules(), *decoder.modules()]:
         if isinstance(module, Block):
-            module.second.weight.mul_(_CALM)
+            module.second.weight.mul_(_START_SHARE)
     last: nn.Conv2d = decoder.tail  # type: ignore[assignment]
     nn.init.zeros_(last.weight)
 
@@ -156,5 +159,5 @@ class ResidualDecoder(nn.Module):
         h = self.levels[0](self.code(z))
         for up, blocks, beside in zip(self.ups, list(self.levels)[1:], maps[::-1], strict=True):
             h = blocks(up(h) + beside)
-        change = _SMALL * F.pixel_shuffle(self.tail(h), self.fold)
+        change = _CHANGE_SCALE * F.pixel_shuffle(self.tail(h), self.fold)
         return x + change[..., : x.shape[-2], : x.shape[-1]]

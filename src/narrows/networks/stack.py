@@ -51,7 +51,10 @@ class Stack(Network):
         return any(isinstance(layer, Unpool) for layer in self.decoder)
 
     def build(self, sizes: Sizes) -> tuple[nn.Module, nn.Module]:
-        """Return encoder and decoder for data of these sizes."""
+        """Return encoder and decoder for data of these sizes.
+
+        Raises ``InputError`` where the layers do not fit the data or the code.
+        """
         shape = (sizes.shape[0] + sizes.n_cond, *sizes.shape[1:])
         down, shapes = chain(self.encoder, shape, sizes.code_in)
         if shapes[-1][0] != sizes.code_in:
@@ -65,7 +68,7 @@ class Stack(Network):
         code = (sizes.code_out + sizes.n_cond, *shapes[-1][1:])
         up, shapes = chain(self.decoder, code, sizes.out, pools)
         if shapes[-1] != (sizes.out, *sizes.target[1:]):
-            steps = " -> ".join("x".join(map(str, each)) for each in shapes)
+            steps = " -> ".join("x".join(map(str, stage)) for stage in shapes)
             came = f"The decoder ends with {shapes[-1]} values ({steps})"
             raise InputError(came, f"{(sizes.out, *sizes.target[1:])}, as the likelihood wants")
         return StackEncoder(down, keeps=wanted), StackDecoder(up)
@@ -83,6 +86,8 @@ def chain(
 
     ``end`` is the number of channels where a layer leaves them open; ``pools`` are the encoder's max-pools: the shapes
     before and after, and the size of the windows.
+
+    Raises ``InputError`` for a layer that cannot follow the one before it.
     """
     layers: list[nn.Module] = []
     shapes, pools = [tuple(shape)], list(pools)

@@ -53,7 +53,7 @@ class UNet(Network):
         return int(2 ** len(self.widths))
 
     def build(self, sizes: Sizes) -> tuple[nn.Module, nn.Module]:
-        """Return encoder and decoder for images of these sizes."""
+        """Return encoder and decoder for images of these sizes. Raises ``InputError`` for targets of another size."""
         require_images(self.name, sizes)
         if not self.widths or self.up.startswith("unpool"):
             came = f"up={self.up!r}" if self.widths else "widths=()"
@@ -86,8 +86,8 @@ class UNetEncoder(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Return the maps of every resolution, the bridge last; the bridge alone without skips."""
         maps = [self.blocks[0](x)]
-        for each in list(self.blocks)[1:]:
-            maps.append(each(self.pool(maps[-1])))
+        for level in list(self.blocks)[1:]:
+            maps.append(level(self.pool(maps[-1])))
         return tuple(maps) if self.hands_on else (maps[-1],)
 
 

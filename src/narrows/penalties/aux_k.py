@@ -49,9 +49,9 @@ class AuxK(Penalty):
         h = model.features(step.x, step.cond)
         most, where = h[:, dead].topk(min(self.k or max(1, values // 2), len(dead)), 1, sorted=False)
         z = torch.zeros_like(h).scatter(1, dead[where], most + (most.relu() - most).detach())
-        made = model.decode(z, (), step.cond) - model.decode(torch.zeros_like(h[:1]), (), _first(step.cond))
+        estimate = model.decode(z, (), step.cond) - model.decode(torch.zeros_like(h[:1]), (), _first(step.cond))
         residual = (step.target - model.likelihood.mean(step.params)).detach()
-        return 0.5 * self.weight * (residual - made).square().flatten(1).sum(1)
+        return 0.5 * self.weight * (residual - estimate).square().flatten(1).sum(1)
 
 
 def _first(cond: Tensor | None) -> Tensor | None:

@@ -23,8 +23,8 @@ def shares(step: "Step") -> Tensor:
     """Return what every sample of the codes of a batch adds to a mean over them, (n,): shares that add up to 1."""
     z = step.code.z
     weight = z.new_ones(len(z)) if step.row_weight is None else step.row_weight
-    each = weight.to(torch.promote_types(z.dtype, torch.float32)).repeat_interleave(z[0, 0].numel())
-    return each / each.sum()
+    weights = weight.to(torch.promote_types(z.dtype, torch.float32)).repeat_interleave(z[0, 0].numel())
+    return weights / weights.sum()
 
 
 def as_samples(z: Tensor) -> Tensor:
@@ -112,7 +112,7 @@ class Orthogonal(Penalty):
 
 
 def last_matrix(model: "Model") -> Tensor:
-    """Return the encoder's last weight matrix, (units, inputs)."""
+    """Return the encoder's last weight matrix, (units, inputs). Raises ``InputError`` where it has none."""
     weights = [getattr(module, "weight", None) for module in model.encoder.modules()]
     matrices = [weight for weight in weights if isinstance(weight, Tensor) and weight.ndim >= 2]
     if not matrices:

@@ -44,7 +44,10 @@ class Critic(Penalty):
     widths: tuple[int, ...] = param((64, 128, 256), "channels after each halving, as many as the image has", ge=1)
 
     def build(self, shape: tuple[int, ...], target: tuple[int, ...]) -> "PatchCritic":
-        """Return the critic's network, for an input and a target of the same height and width."""
+        """Return the critic's network, for an input and a target of the same height and width.
+
+        Raises ``InputError`` for others.
+        """
         if len(shape) != 3 or len(target) != 3 or shape[1:] != target[1:]:
             raise InputError(
                 f"critic lays input and target on top of each other, and these are {shape} and {target}",
@@ -80,10 +83,10 @@ class PatchCritic(nn.Module):
 
     def forward(self, model: "Model", step: "Step") -> Tensor:
         """Return ``weight`` times the model's half plus the critic's, averaged over the patches, (B,)."""
-        made = picture(model, step)
+        output = picture(model, step)
         frozen = {name: value.detach() for name, value in self.layers.named_parameters()}
-        felt = functional_call(self.layers, frozen, (torch.cat([step.x, made], 1),))
-        images = torch.cat([step.target, made.detach()])
+        scores = functional_call(self.layers, frozen, (torch.cat([step.x, output], 1),))
+        images = torch.cat([step.target, output.detach()])
         real, fake = self.layers(torch.cat([step.x.repeat(2, 1, 1, 1), images], 1)).chunk(2)
-        cost = self.spec.weight * F.softplus(-felt) + F.softplus(-real) + F.softplus(fake)
+        cost = self.spec.weight * F.softplus(-scores) + F.softplus(-real) + F.softplus(fake)
         return cost.flatten(1).mean(1)

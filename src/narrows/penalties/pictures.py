@@ -20,7 +20,7 @@ _SMOOTH = 1.0  # pixels added to the overlap and to the sizes, so that two empty
 
 
 def picture(model: "Model", step: "Step") -> Tensor:
-    """Return the expected target in the target's own shape; labels have none."""
+    """Return the expected target in the target's own shape; labels have none. Raises ``InputError`` for those."""
     mean = model.likelihood.mean(step.params)
     if mean.shape != step.target.shape:
         raise InputError(
@@ -53,7 +53,7 @@ class Dice(Penalty):
         p, t = model.likelihood.mean(step.params), step.target
         if p.shape != t.shape:
             p, t = one_hot(p, t, getattr(model.likelihood, "ignore", None))
-        p, t = (each.reshape(*each.shape[:2], -1) for each in (p, t))
+        p, t = (masks.reshape(*masks.shape[:2], -1) for masks in (p, t))
         overlap = (2 * (p * t).sum(2) + _SMOOTH) / (p.square().sum(2) + t.square().sum(2) + _SMOOTH)
         return self.weight * (1 - overlap.mean(1))
 
@@ -95,7 +95,7 @@ class Edges(Penalty):
     weight: float = param(1.0, "nats per unit of difference in slope", ge=0)
 
     def build(self, shape: tuple[int, ...], target: tuple[int, ...]) -> Callable[["Model", "Step"], Tensor]:
-        """Return itself, for targets that have neighbours."""
+        """Return itself, for targets that have neighbours. Raises ``InputError`` for others."""
         if len(target) < 2:
             raise InputError(
                 f"edges compares neighbouring pixels, and rows of shape {target} have none",

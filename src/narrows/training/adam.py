@@ -40,17 +40,17 @@ class Adam:
     @torch.no_grad()
     def step(self, lr: float) -> None:
         """Move every parameter that has a gradient."""
-        moved = [i for i, parameter in enumerate(self.parameters) if parameter.grad is not None]
+        places = [i for i, parameter in enumerate(self.parameters) if parameter.grad is not None]
         if self.weight_decay:
-            for i in moved:
+            for i in places:
                 self.parameters[i].mul_(1 - lr * self.weight_decay)
         adam(
-            [self.parameters[i] for i in moved],
+            [self.parameters[i] for i in places],
             [parameter.grad for parameter in self.parameters if parameter.grad is not None],
-            [self.first[i] for i in moved],
-            [self.second[i] for i in moved],
+            [self.first[i] for i in places],
+            [self.second[i] for i in places],
             max_exp_avg_sqs=[],
-            state_steps=[self.steps[i] for i in moved],
+            state_steps=[self.steps[i] for i in places],
             fused=self.fused,
             amsgrad=False,
             beta1=0.9,
@@ -68,5 +68,5 @@ class Adam:
     def load_state_dict(self, state: dict[str, list[Tensor]]) -> None:
         """Take what ``state_dict`` gave."""
         for name, tensors in state.items():
-            for own, given in zip(getattr(self, name), tensors, strict=True):
-                own.copy_(given)
+            for target, source in zip(getattr(self, name), tensors, strict=True):
+                target.copy_(source)

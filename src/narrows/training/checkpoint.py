@@ -42,7 +42,10 @@ class Checkpoint:
             yield
 
     def load(self) -> dict[str, Any] | None:
-        """Return what ``save`` wrote, None when there is nothing, an error when it belongs to another fit."""
+        """Return what ``save`` wrote, None when there is nothing, an error when it belongs to another fit.
+
+        Raises ``StateError`` for a damaged file, and for that of another fit.
+        """
         try:
             saved: dict[str, Any] = unpacked(self.path.read_bytes())
             theirs = dict(saved["signature"])

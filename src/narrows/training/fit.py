@@ -27,9 +27,9 @@ __all__ = ["Job", "Outcome", "Settings", "Watch", "fit", "plan", "trial"]
 
 STEPS = 16_000  # a default fit takes about so many steps, whatever the number of rows ...
 MOST = 300  # ... but no more than so many epochs
-_SHARE = 0.85  # of a time budget that the epochs may fill: a schedule cut short costs more than the rest brings
-_TRIAL = 0.01  # of a time budget that goes into measuring the length of a step
-_TRIED = 40  # steps that are measured at most
+_EPOCHS_SHARE = 0.85  # of a time budget that the epochs may fill: a schedule cut short costs more than the rest brings
+_TRIAL_SHARE = 0.01  # of a time budget that goes into measuring the length of a step
+_MAX_TRIAL_STEPS = 40  # steps that are measured at most
 
 
 def plan(job: Job) -> tuple[int, int]:
@@ -39,9 +39,9 @@ def plan(job: Job) -> tuple[int, int]:
     if minutes is None or asked == 0:
         return (max(1, min(MOST, round(STEPS / per_epoch))) if asked is None else asked), rows
     step = trial(job, 1)
-    step = trial(job, max(1, min(per_epoch, _TRIED, int(_TRIAL * 60 * minutes / step))))
+    step = trial(job, max(1, min(per_epoch, _MAX_TRIAL_STEPS, int(_TRIAL_SHARE * 60 * minutes / step))))
     checks = len(job.held) / job.settings.batch_size / 3 if job.held is not None else 0.0
-    fit_in = _SHARE * 60 * minutes / (step * (per_epoch + checks))
+    fit_in = _EPOCHS_SHARE * 60 * minutes / (step * (per_epoch + checks))
     if fit_in < 1:
         return 1, max(min(rows, job.settings.batch_size), int(fit_in * rows))
     return (int(fit_in) if asked is None else min(int(fit_in), asked)), rows
@@ -49,9 +49,9 @@ def plan(job: Job) -> tuple[int, int]:
 
 def trial(job: Job, steps: int) -> float:
     """Return the seconds that a step takes once it is warm, measured on a copy of the model, the same on every rank."""
-    some = job.pairs.take(torch.arange(min(len(job.pairs), steps * job.settings.batch_size)).numpy())
+    sample = job.pairs.take(torch.arange(min(len(job.pairs), steps * job.settings.batch_size)).numpy())
     options = job.settings.options()
-    *_, last = train(copy.deepcopy(job.model), some, epochs=2, seed=job.seed, runtime=job.runtime, **options)
+    *_, last = train(copy.deepcopy(job.model), sample, epochs=2, seed=job.seed, runtime=job.runtime, **options)
     return job.runtime.first(lambda: max(last.seconds / steps, 1e-9))
 
 
@@ -134,13 +134,13 @@ def run(job: Job) -> Outcome:
         state = State(**job.saved["state"]) if job.saved else State()
         if not job.saved:
             session.begin(job)
-        told: list[Listener] = []
+        progress: list[Listener] = []
         if job.runtime.rank == 0:
-            told = listeners(job.settings.verbose, job.settings.tensorboard, session.epochs, state.epoch)
+            progress = listeners(job.settings.verbose, job.settings.tensorboard, session.epochs, state.epoch)
         try:
-            stopped, whole = epochs(job, session, state, told)
+            stopped, whole = epochs(job, session, state, progress)
         finally:
-            for listener in told:
+            for listener in progress:
                 listener.close()
         return session.outcome(stopped, whole, state.model or job.model.state_dict())
 
@@ -251,7 +251,7 @@ class Session:
             return "all epochs were done"
         if last["valid"] and last["epoch"] - self.best >= patience:
             return f"no better on held-out rows for {patience} epochs"
-        spent = [each["seconds"] for each in self.history[self.since :]]
+        spent = [entry["seconds"] for entry in self.history[self.since :]]
         if self.minutes and spent and sum(spent) + last["seconds"] > 60 * self.minutes:
             return f"{self.minutes:g} minutes were over"
         return ""
@@ -263,6 +263,6 @@ class Session:
 
     def content(self, job: Job, state: State) -> dict[str, Any]:
         """Return what a checkpoint keeps, as it is now: what comes later changes nothing of it."""
-        kept = {name: getattr(job.runtime, name) for name in ("precision", "threads", "compile", "part")}
-        own = vars(self) | {"history": list(self.history), "messages": list(self.messages)}
-        return {"seed": job.seed, "runtime": kept, "session": own, "state": dict(vars(state))}
+        runtime = {name: getattr(job.runtime, name) for name in ("precision", "threads", "compile", "part")}
+        session = vars(self) | {"history": list(self.history), "messages": list(self.messages)}
+        return {"seed": job.seed, "runtime": runtime, "session": session, "state": dict(vars(state))}

@@ -23,7 +23,7 @@ __all__ = ["Epoch", "Part", "evaluate", "passes", "train"]
 
 Errors = dict[str, dict[str, float]]  # of the rows learnt from and held out, by name, in the unit of reports
 
-_LOOK = 64  # steps between two looks at whether the loss is finite: a look waits for the device
+_STEPS_BETWEEN_LOOKS = 64  # steps between two looks at whether the loss is finite: a look waits for the device
 
 
 @dataclass(frozen=True)
@@ -73,9 +73,9 @@ def train(
     >>> [epoch.number for epoch in train(Model(encoder, Free(2), decoder, Gaussian()), rows, epochs=2)]
     [1, 2]
     """
-    for each in passes(model, pairs, valid, Course(**course), state or State(), runtime or Runtime("cpu")):
-        if isinstance(each, Epoch):
-            yield each
+    for event in passes(model, pairs, valid, Course(**course), state or State(), runtime or Runtime("cpu")):
+        if isinstance(event, Epoch):
+            yield event
 
 
 def passes(
@@ -158,7 +158,7 @@ class Loop:
                 _add(sums, terms)
                 _add(errors, missed)
                 step += 1
-                if step % _LOOK == 0 and not _finite(sums, runtime):
+                if step % _STEPS_BETWEEN_LOOKS == 0 and not _finite(sums, runtime):
                     return None
         # What the last step broke is in no sum yet: it shows in the weights.
         broken = torch.stack([weight.detach().float().mul(0).sum() for weight in self.optimizer.parameters]).sum()
@@ -178,7 +178,7 @@ class Loop:
             both: tuple[dict[str, Tensor], dict[str, Tensor]] = self.net(batch, self.rate.progress(step))
         totals, errors = ({name: term.sum(dtype=torch.float32) for name, term in terms.items()} for terms in both)
         if world > 1 and self.runtime.rank >= len(rows):  # a row lent by another rank, so that this one has a batch
-            totals, errors = ({name: total * 0 for name, total in each.items()} for each in (totals, errors))
+            totals, errors = ({name: total * 0 for name, total in terms.items()} for terms in (totals, errors))
         loss = functools.reduce(torch.add, totals.values()) * (world / len(rows))
         self.optimizer.clear()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -189,8 +189,8 @@ class Loop:
 
     def held(self) -> tuple[dict[str, float], dict[str, float]]:
         """Return the terms and the errors on the rows that are held out."""
-        own, errors = {"batch_size": self.course.batch_size, "seed": self.course.seed}, dict[str, float]()
-        return evaluate(self.model, self.valid, **own, runtime=self.runtime, errors=errors), errors
+        options, errors = {"batch_size": self.course.batch_size, "seed": self.course.seed}, dict[str, float]()
+        return evaluate(self.model, self.valid, **options, runtime=self.runtime, errors=errors), errors
 
 
 def portions(order: Tensor, size: int) -> list[Tensor]:
@@ -236,8 +236,8 @@ def evaluate(
     model.eval()
     # Every rank goes through all the rows; the mean over the ranks makes them agree to the last bit.
     of_terms, of_errors = (
-        {name: total / (len(pairs) * runtime.world) for name, total in _totals(each, runtime).items()}
-        for each in (sums, wrong)
+        {name: total / (len(pairs) * runtime.world) for name, total in _totals(totals, runtime).items()}
+        for totals in (sums, wrong)
     )
     if errors is not None:
         errors.update(of_errors)

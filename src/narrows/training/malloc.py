@@ -9,8 +9,8 @@ from functools import cache
 __all__ = ["kept_memory"]
 
 _TRIM, _MAP = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of malloc.h
-_KEEP = {_TRIM: 2**31 - 1, _MAP: 2**30}
-_USUAL = {_TRIM: 64 << 20, _MAP: 32 << 20}  # the most that glibc comes to by itself
+_KEPT_LIMITS = {_TRIM: 2**31 - 1, _MAP: 2**30}
+_USUAL_LIMITS = {_TRIM: 64 << 20, _MAP: 32 << 20}  # the most that glibc comes to by itself
 _lock = threading.Lock()
 _inside = 0
 
@@ -41,7 +41,7 @@ def _enter() -> None:
     with _lock:
         _inside += 1
         if _inside == 1:
-            _set(_KEEP)
+            _set(_KEPT_LIMITS)
 
 
 def _leave() -> None:
@@ -49,7 +49,7 @@ def _leave() -> None:
     with _lock:
         _inside -= 1
         if not _inside:
-            _set(_USUAL)
+            _set(_USUAL_LIMITS)
             _call("malloc_trim", 0)
 
 

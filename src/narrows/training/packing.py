@@ -13,7 +13,7 @@ __all__ = ["packed", "unpacked"]
 
 _TREE = "tree"  # the name of the JSON text among the tensors
 _TENSOR = "a tensor"  # stands for one in that text, with its name
-_DIGITS = 64  # of the checksum at the end
+_CHECKSUM_DIGITS = 64  # of the checksum at the end
 
 
 def packed(tree: Any) -> bytes:
@@ -35,10 +35,10 @@ def packed(tree: Any) -> bytes:
             tensors[name] = value.detach().cpu().contiguous()
             return {_TENSOR: name}
         if isinstance(value, dict):
-            return {key: plain(each) for key, each in value.items()}
+            return {key: plain(item) for key, item in value.items()}
         if isinstance(value, np.generic):
             return value.item()
-        return [plain(each) for each in value] if isinstance(value, (list, tuple)) else value
+        return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
     text = json.dumps(plain(tree)).encode()
     content = save({**tensors, _TREE: torch.frombuffer(bytearray(text), dtype=torch.uint8)})
@@ -47,7 +47,7 @@ def packed(tree: Any) -> bytes:
 
 def unpacked(content: bytes) -> Any:
     """Return the tree of ``packed``; a ``ValueError`` where a bit of it has changed or a size in it is wrong."""
-    body, checksum = content[:-_DIGITS], content[-_DIGITS:]
+    body, checksum = content[:-_CHECKSUM_DIGITS], content[-_CHECKSUM_DIGITS:]
     if hashlib.sha256(body).hexdigest().encode() != checksum:
         raise ValueError("the checksum does not fit")
     tensors = load(body)
@@ -56,7 +56,7 @@ def unpacked(content: bytes) -> Any:
         if isinstance(value, dict):
             if value.keys() == {_TENSOR}:
                 return tensors[value[_TENSOR]]
-            return {key: revived(each) for key, each in value.items()}
-        return [revived(each) for each in value] if isinstance(value, list) else value
+            return {key: revived(item) for key, item in value.items()}
+        return [revived(item) for item in value] if isinstance(value, list) else value
 
     return revived(json.loads(tensors.pop(_TREE).numpy().tobytes()))

@@ -23,12 +23,12 @@ class Listener(Protocol):
 
 def listeners(verbose: bool, tensorboard: "str | Path | None", epochs: int, done: int) -> list[Listener]:
     """Return who is to be told."""
-    found: list[Listener] = []
+    outputs: list[Listener] = []
     if verbose:
-        found.append(Bar(epochs, done) if sys.stderr.isatty() else Lines(epochs))
+        outputs.append(Bar(epochs, done) if sys.stderr.isatty() else Lines(epochs))
     if tensorboard:
-        found.append(Events(tensorboard))
-    return found
+        outputs.append(Events(tensorboard))
+    return outputs
 
 
 def terms(entry: dict[str, Any]) -> str:
@@ -42,14 +42,14 @@ def terms(entry: dict[str, Any]) -> str:
     """
     errors, words = entry.get("errors", {}), []
     for name in errors.get("train", {}):
-        both = [f"{part} {errors[part][name]:.4g}" for part in ("valid", "train") if name in errors[part]]
-        words.append(f"{name}: {', '.join(both)}")
+        parts = [f"{part} {errors[part][name]:.4g}" for part in ("valid", "train") if name in errors[part]]
+        words.append(f"{name}: {', '.join(parts)}")
     losses = []
     for part in ("valid", "train"):
         values = entry[part]
         if values:
-            each = " + ".join(f"{name} {value:.2f}" for name, value in values.items())
-            losses.append(f"{part} {sum(values.values()):.2f}" + (f" ({each})" if len(values) > 1 else ""))
+            summands = " + ".join(f"{name} {value:.2f}" for name, value in values.items())
+            losses.append(f"{part} {sum(values.values()):.2f}" + (f" ({summands})" if len(values) > 1 else ""))
     return "; ".join([*words, f"loss: {', '.join(losses)} nats per row"])
 
 

@@ -19,6 +19,8 @@ _MASK = 0xFFFFFFFFFFFFFFFF
 def drawn(random_state: "int | np.random.RandomState | None") -> int:
     """Return a seed: from ``random_state``, or a fresh one that touches no global state.
 
+    Raises ``InputError`` for a number that is below 0 or has more than 32 bits.
+
     Examples
     --------
     >>> drawn(0) == drawn(0), drawn(None) == drawn(None)

@@ -51,9 +51,9 @@ def assigned() -> int:
     """
     if launched():
         return int(os.environ["RANK"])
-    left = {name: value for name, alone in _ALONE.items() if (value := os.environ.get(name, alone)) not in ("", alone)}
-    if left:
-        came = " and ".join(f"{name}={value}" for name, value in left.items())
+    stray = {name: value for name, alone in _ALONE.items() if (value := os.environ.get(name, alone)) not in ("", alone)}
+    if stray:
+        came = " and ".join(f"{name}={value}" for name, value in stray.items())
         accepted = "torchrun for several processes, or an environment without them"
         hint = f"unset {' '.join(_ALONE)}"
         raise InputError(f"{came} came in the environment, but not from torchrun", accepted, hint)
@@ -80,16 +80,16 @@ def join(accelerator: str) -> None:
 
 def first(function: Callable[[], _T]) -> _T:
     """Call ``function`` on the first rank only; every rank returns its answer, or raises its ``InputError``."""
-    said: list[Any] = [None, None]
+    reply: list[Any] = [None, None]
     if rank() == 0:
         try:
-            said[0] = function()
+            reply[0] = function()
         except InputError as error:
-            said[1] = error
-    distributed.broadcast_object_list(said, 0)
-    if said[1] is not None:
-        raise said[1]
-    answer: _T = said[0]
+            reply[1] = error
+    distributed.broadcast_object_list(reply, 0)
+    if reply[1] is not None:
+        raise reply[1]
+    answer: _T = reply[0]
     return answer
 
 
@@ -100,6 +100,8 @@ def spawn(
 
     Work and answer go through files: mapped into memory, the data is there once for all processes, and an answer of any
     size can wait for its reader.
+
+    Raises ``InputError`` where the work cannot be sent to other processes, or where the first of them raises one.
     """
     with tempfile.TemporaryDirectory(prefix="narrows-") as name, _environment(), _quiet():
         folder = Path(name)

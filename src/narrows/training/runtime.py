@@ -18,11 +18,11 @@ __all__ = ["Runtime"]
 _T = TypeVar("_T")
 PART = 1024  # steps of a part of an epoch at most
 _PROCESSES = 8  # that a machine of fewer cores may train with
-_SMALL = 2e8  # multiply-adds a step under which a second thread costs more than it brings
+_MIN_THREADED_WORK = 2e8  # multiply-adds a step under which a second thread costs more than it brings
 _UNITS = ("amx_tile", "avx512_bf16")  # of a processor, that multiply bfloat16
-_LEAST = 16  # steps of a part, where that many take more than ...
-_MINUTE = 2.5e12  # multiply-adds, about a minute of a processor
-_LARGE = 1e9  # multiply-adds a step from which bfloat16 is faster wherever the processor multiplies it
+_MIN_STEPS = 16  # steps of a part, where that many take more than ...
+_MINUTE_WORK = 2.5e12  # multiply-adds, about a minute of a processor
+_MIN_BFLOAT16_WORK = 1e9  # multiply-adds a step from which bfloat16 is faster wherever the processor multiplies it
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Runtime:
 
     @property
     def where(self) -> torch.device:
-        """The device of this rank."""
+        """The device of this rank. Raises ``InputError`` where this machine has no such device."""
         local = int(os.environ.get("LOCAL_RANK", 0)) if self.world > 1 else None
         if self.device == "auto":
             if torch.cuda.is_available():
@@ -57,10 +57,10 @@ class Runtime:
         except RuntimeError:
             raise InputError(f"There is no device {self.device!r}", "auto, cpu, cuda, cuda:1, mps") from None
         if where.type == "cuda":
-            found = torch.cuda.device_count() if torch.cuda.is_available() else 0
-            if (where.index or 0) >= found:
+            gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+            if (where.index or 0) >= gpus:
                 raise InputError(
-                    f"device={self.device!r}, but this machine has {found} usable GPUs", "cpu or auto", "device='auto'"
+                    f"device={self.device!r}, but this machine has {gpus} usable GPUs", "cpu or auto", "device='auto'"
                 )
             return torch.device("cuda", local or 0) if where.index is None else where
         if where.type == "mps" and not torch.backends.mps.is_available():
@@ -88,11 +88,11 @@ class Runtime:
 
     def resolve(self, work: float) -> "Runtime":
         """Return the same with threads, precision and parts by a fixed rule from the multiply-adds of one step."""
-        threads = self.threads or (1 if work < _SMALL else ranks.threads(self.devices))
+        threads = self.threads or (1 if work < _MIN_THREADED_WORK else ranks.threads(self.devices))
         precision = self.precision
         if precision == "auto":
             precision = "bfloat16" if _bf16_pays(self.where, work) else "float32"
-        part = min(PART, max(_LEAST, int(_MINUTE / max(1.0, work)))) if self.where.type == "cpu" else PART
+        part = min(PART, max(_MIN_STEPS, int(_MINUTE_WORK / max(1.0, work)))) if self.where.type == "cpu" else PART
         return replace(self, precision=precision, threads=threads, part=part)
 
     @contextlib.contextmanager
@@ -150,6 +150,8 @@ class Runtime:
         """Call ``function(*args)`` here, or in ``devices`` new processes of which the first one's answer returns.
 
         An answer is a tuple of tensors, numbers, texts, and lists and dicts of them.
+
+        Raises ``InputError`` for more ``devices`` than this machine has room for.
         """
         if self.processes == 1 or self.world > 1:
             return function(*args)
@@ -161,9 +163,9 @@ class Runtime:
 
 
 def _bf16_pays(where: torch.device, work: float) -> bool:
-    if work <= _LARGE:
+    if work <= _MIN_BFLOAT16_WORK:
         return False
     if where.type == "cuda":
         return bool(torch.cuda.is_bf16_supported())
-    asked: list[Callable[[], bool] | None] = [getattr(torch.cpu, f"_is_{unit}_supported", None) for unit in _UNITS]
-    return where.type == "cpu" and any(known is not None and known() for known in asked)
+    checks: list[Callable[[], bool] | None] = [getattr(torch.cpu, f"_is_{unit}_supported", None) for unit in _UNITS]
+    return where.type == "cpu" and any(check is not None and check() for check in checks)

@@ -12,7 +12,7 @@ from narrows.training.config import Rate
 
 __all__ = ["State", "go_back", "remember", "restore"]
 
-_PATIENCE = 3  # how often training may go back before it gives up
+_MAX_RETURNS = 3  # how often training may go back before it gives up
 
 
 @dataclass
@@ -46,10 +46,13 @@ def restore(model: Model, optimizer: Adam, state: State) -> None:
 
 
 def go_back(model: Model, optimizer: Adam, state: State, rate: Rate) -> str:
-    """Return to the last good state at half the learning rate, and say so; or give up."""
+    """Return to the last good state at half the learning rate, and say so; or give up.
+
+    Raises ``InputError`` where it gives up.
+    """
     number = state.epoch + 1
     state.returns += 1
-    if state.returns > _PATIENCE:
+    if state.returns > _MAX_RETURNS:
         raise InputError(
             f"The loss stopped being finite {state.returns} times, last in epoch {number} at a learning rate of "
             f"{rate.peak * state.slower:.3g}",
