@@ -113,7 +113,7 @@ class LinearDenoiser:
         kind, whole = np.result_type(noisy, np.float32), (x @ self.weights_ + self.intercept_ for x in _parts(noisy))
         results = (self._denoise_image(unit(image)) for image in noisy) if self.patch_ else whole
         shape = noisy.shape if self.patch_ else (len(noisy), *self.shape_)
-        return np.concatenate([each.astype(kind) for each in results]).reshape(shape).clip(*self.limits_)
+        return np.concatenate([part.astype(kind) for part in results]).reshape(shape).clip(*self.limits_)
 
     def _denoise_image(self, image: Array) -> Floats:
         """Average the results of overlapping patches of one image."""
