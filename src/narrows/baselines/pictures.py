@@ -76,6 +76,8 @@ class LocationPrior:
         """Count the classes of masks ``(n, H, W)``, or a list of any sizes; the pictures A are not looked at.
 
         Masks of different sizes are brought to their middle size: places are shares of height and width.
+
+        Raises ``InputError`` for masks of void alone.
         """
         sizes = [np.shape(mask) for mask in B]
         height, width = (int(side) for side in np.median(sizes, axis=0))
@@ -131,7 +133,10 @@ class ColourTable:
     name = "colour table"
 
     def fit(self, A: Any, B: Any) -> Self:
-        """Learn from pairs of pictures ``(n, C, H, W)`` or lists of any sizes; uint8 and uint16 become [0, 1]."""
+        """Learn from pairs of pictures ``(n, C, H, W)`` or lists of any sizes; uint8 and uint16 become [0, 1].
+
+        Raises ``InputError`` for pairs of different sizes.
+        """
         from sklearn.cluster import KMeans
 
         shapes = [[picture.shape for picture in pictures] for pictures in (A, B)]
@@ -206,7 +211,10 @@ def _smooth(A: Sequence[Array], sigma: float) -> list[Array]:
 
 
 def best_cut(values: Array, mask: Array, dark: bool | None = None) -> tuple[float, float, bool]:
-    """Dice of the best threshold, the threshold, and whether what is looked for lies below it, where that is open."""
+    """Dice of the best threshold, the threshold, and whether what is looked for lies below it, where that is open.
+
+    Raises ``InputError`` where there are not as many values as pixels of the mask.
+    """
     if len(values) != len(mask):
         raise InputError(f"{len(values)} pixels and {len(mask)} of the masks", "masks of the pictures' size")
     order = np.argsort(values)

@@ -96,7 +96,10 @@ class LinearDenoiser:
     name = "best linear denoiser"
 
     def fit(self, noisy: Array, clean: Array) -> Self:
-        """Solve for the weights from rows of noisy values and the clean values of the same rows."""
+        """Solve for the weights from rows of noisy values and the clean values of the same rows.
+
+        Raises ``InputError`` for fewer than two rows, for rows without partners, and for rows that are too wide.
+        """
         if len(noisy) != len(clean) or len(noisy) < 2:
             raise InputError(f"{len(noisy)} noisy and {len(clean)} clean rows", "as many of both, 2 or more")
         self.patch_ = self.patch or _patch_side(noisy, clean)
@@ -160,7 +163,10 @@ class MedianFilter:
         return self
 
     def denoise(self, noisy: Array) -> Array:
-        """Return filtered images, ``(n, H, W)`` or ``(n, C, H, W)``."""
+        """Return filtered images, ``(n, H, W)`` or ``(n, C, H, W)``.
+
+        Raises ``InputError`` for rows that are no images.
+        """
         from scipy.ndimage import median_filter
 
         if noisy.ndim not in (3, 4):

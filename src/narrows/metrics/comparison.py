@@ -240,6 +240,8 @@ def clustered(values: ArrayLike, clusters: ArrayLike) -> Floats:
 
     Clusters count by how many values they hold (the linearised ratio estimator: Cochran 1977, section 6.3).
 
+    Raises ``InputError`` where not every value has a cluster.
+
     Examples
     --------
     >>> clustered([1.0, 3.0, 8.0], [0, 0, 1]).tolist()

@@ -17,6 +17,8 @@ Counts = NDArray[np.int64]
 def confusion_matrix(truth: Array, predicted: Array, k: int, ignore: int | None = None) -> Counts:
     """Count which class is taken for which.
 
+    Raises ``InputError`` for masks of two shapes, and for classes that are not below ``k``.
+
     Parameters
     ----------
     truth, predicted : ndarray of int or bool
@@ -101,6 +103,8 @@ def boundary_distance(truth: Array, predicted: Array) -> float:
     The mean over one boundary's pixels of the distance to the nearest pixel of the other boundary, taken both ways and
     averaged. A boundary is the pixels of a mask that have a neighbour, above, below or beside, outside the mask; the
     rim of the picture is none.
+
+    Raises ``InputError`` for masks without pixels, that are not flat, or of two shapes.
 
     Parameters
     ----------

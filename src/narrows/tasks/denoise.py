@@ -161,7 +161,10 @@ class Denoiser(PicturesTask, OneToOneFeatureMixin, TransformerMixin, Task, name=
         return noise
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
-        """Fit to clean rows X, or to noisy rows X with clean rows y of that shape; ``sample_weight`` is (n,)."""
+        """Fit to clean rows X, or to noisy rows X with clean rows y of that shape; ``sample_weight`` is (n,).
+
+        Raises ``InputError`` for clean rows of another shape.
+        """
         model = self.resolve()
         self.paired_ = y is not None and n_axes(y) > 1
         self.__dict__.pop("remarks_", None)

@@ -110,6 +110,8 @@ class PicturesTask(ABC):
 def as_pictures(X: Any, what: str = "pictures") -> list[Array]:
     """Return pictures as a list of (C, H, W) arrays: from (n, C, H, W), (n, H, W), or a list of either.
 
+    Raises ``InputError`` for none, for other shapes, for channels that come last, and for values that are not finite.
+
     Examples
     --------
     >>> [picture.shape for picture in as_pictures(np.zeros((2, 5, 4)))]
@@ -131,7 +133,10 @@ def as_pictures(X: Any, what: str = "pictures") -> list[Array]:
 
 
 def paired(rows: Rows, what: str) -> Examples:
-    """Return rows whose ``labels`` are the pictures that belong to them."""
+    """Return rows whose ``labels`` are the pictures that belong to them.
+
+    Raises ``InputError`` for rows without labels.
+    """
     if rows.labels is None:
         raise InputError(f"Pictures without {what}", f"Rows(pictures, {what})")
     return Examples(as_pictures(rows.X), as_pictures(rows.labels, what))

@@ -88,7 +88,10 @@ class Recommender(Task, name="recommend"):
         return self.rank(X, k, seen=seen)[0]
 
     def rank(self, X: Any, k: int = 20, *, seen: Any = None) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Return what ``recommend`` does and the scores, (n, k) each; without an item the score is minus infinity."""
+        """Return what ``recommend`` does and the scores, (n, k) each; without an item the score is minus infinity.
+
+        Raises ``InputError`` for a ``k`` below 1.
+        """
         check_is_fitted(self)
         if k < 1:
             raise InputError(f"k={k} came", "a number of items from 1 on")

@@ -80,7 +80,10 @@ class Translator(PicturesTask, Task, name="translate"):
         return self.fit_pictures(as_pictures(X), as_pictures(Y))
 
     def fit_pictures(self, x: list[Array], y: list[Array] | None = None) -> Self:
-        """Fit to pictures (C, H, W) of any sizes and pictures of the same heights and widths."""
+        """Fit to pictures (C, H, W) of any sizes and pictures of the same heights and widths.
+
+        Raises ``InputError`` where a picture has no partner of its size.
+        """
         model = self.resolve()
         if y is None or [picture.shape[1:] for picture in x] != [picture.shape[1:] for picture in y]:
             raise InputError(f"{len(x)} pictures A and {len(y or [])} pictures B", "a B of its size for every A")

@@ -158,6 +158,8 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
         the rows that were too strange for training. ``aside`` are ordinary rows that set the threshold, instead of a
         fifth of X. Rows that are windows of one series, so many steps long, say where they begin (``starts``, which
         increase): a window is not compared with those that it overlaps.
+
+        Raises ``InputError`` for two thresholds, and for fewer than two ordinary rows.
         """
         if self.contamination is not None and self.fpr is not None:
             came = f"Two thresholds came, both fpr={self.fpr:g} and contamination={self.contamination:g}"

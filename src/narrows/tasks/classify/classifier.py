@@ -93,7 +93,10 @@ class CodeClassifier(ClassifierMixin, Task, name="classify"):
         return DenoisingAutoEncoder(latent_dim=64, noise="mask:0.5")
 
     def fit(self, X: Any, y: Any, unlabelled: Any = None) -> Self:
-        """Fit to rows X with labels y, and to rows without labels where there are any."""
+        """Fit to rows X with labels y, and to rows without labels where there are any.
+
+        Raises ``InputError`` for fewer than two classes, and for rows of two types.
+        """
         model = self._chosen()
         X = checked_rows(self, X, reset=True)
         if unlabelled is not None:

@@ -68,7 +68,10 @@ class Shares(NamedTuple):
 
 
 def labelled(rows: Rows) -> tuple[Any, np.ndarray]:
-    """Return the rows that have a label, and the names of their classes."""
+    """Return the rows that have a label, and the names of their classes.
+
+    Raises ``InputError`` where no row has a label.
+    """
     labels = None if rows.labels is None else np.asarray(rows.labels)
     if labels is None or not len(labels):
         raise InputError("Rows without labels came", "labelled rows to measure on")

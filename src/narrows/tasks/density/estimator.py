@@ -111,7 +111,10 @@ class DensityEstimator(Units, Gaps, Task, name="density"):
         return self
 
     def adopt_state(self, state: dict[str, Any]) -> Self:
-        """Take what ``fitted_state`` and ``fitted_arrays`` gave."""
+        """Take what ``fitted_state`` and ``fitted_arrays`` gave.
+
+        Raises ``ArtefactError`` for a background of another size.
+        """
         super().adopt_state(state)
         wanted = self.estimator_.model_.likelihood.n_out(self.estimator_.shapes_[1])
         if self.background_.size not in (0, wanted):

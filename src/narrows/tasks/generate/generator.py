@@ -144,7 +144,10 @@ class Generator(Gaps, Task, name="generate"):
         return self.draw(n, label, random_state)[0]
 
     def draw(self, n: int, label: Any = None, random_state: Any = None) -> tuple[np.ndarray, np.ndarray | None]:
-        """Return ``n`` new rows and the class of each, drawn at the rates of the fit where none is named."""
+        """Return ``n`` new rows and the class of each, drawn at the rates of the fit where none is named.
+
+        Raises ``InputError`` for fewer than one row, and for a class that the fit did not see.
+        """
         check_is_fitted(self)
         if n < 1:
             raise InputError(f"{n} rows are asked for", "at least 1", "-n 64")

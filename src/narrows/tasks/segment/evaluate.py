@@ -32,6 +32,8 @@ def judge(train: Examples, held: Examples, found: list[Array], names: Sequence[s
 
     Masks are (H, W), 0 to k - 1 for k names, ``void`` in the truth where nothing counts. Of two classes the second one
     is what is looked for.
+
+    Raises ``InputError`` where no pixel of the held-out masks counts.
     """
     truth, k = held.y or [], len(names)
     masks, notes = rivals(train, held.x, k, void)

@@ -138,7 +138,10 @@ class Segmenter(PicturesTask, Task, name="segment"):
         return self.class_names[known.index(value)]
 
     def adopt_state(self, state: dict[str, Any]) -> Self:
-        """Take what ``fitted_state`` gave."""
+        """Take what ``fitted_state`` gave.
+
+        Raises ``ArtefactError`` for classes that are not those of the model.
+        """
         super().adopt_state(state)
         outputs, k = self.estimator_.model_.likelihood.n_out(self.estimator_.shapes_[1]), len(self.classes_)
         if outputs not in ((1, 2) if k == 2 else (k,)) or sorted(self.order_) != sorted(self.classes_):
