@@ -10,8 +10,8 @@ from narrows.baselines.rows import Array, sample
 
 __all__ = ["DictionaryLearning"]
 
-_ROWS = 10_000  # that it is fitted on
-_ATOMS = 1024  # more take minutes
+_MAX_ROWS = 10_000  # that it is fitted on
+_MAX_ATOMS = 1024  # more take minutes
 _PASSES = 4
 
 
@@ -37,14 +37,14 @@ class DictionaryLearning:
         """Learn atoms from rows (n, d)."""
         from sklearn.decomposition import MiniBatchDictionaryLearning
 
-        rows = sample(X, _ROWS)
+        rows = sample(X, _MAX_ROWS)
         self.rows_ = len(rows)
         self.mean_ = rows.mean(0, dtype=np.float64)
         centred = rows - self.mean_
         self.scale_ = float(centred.std()) or 1.0
-        self.atoms_ = min(self.atoms, _ATOMS, len(rows))
+        self.atoms_ = min(self.atoms, _MAX_ATOMS, len(rows))
         self.k_ = min(self.k, self.atoms_, X.shape[1])
-        made: Any = MiniBatchDictionaryLearning(
+        model: Any = MiniBatchDictionaryLearning(
             self.atoms_,
             fit_algorithm="cd",
             transform_algorithm="omp",
@@ -55,7 +55,7 @@ class DictionaryLearning:
         )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of matrices that are nearly singular
-            self.model_ = made.fit(centred / self.scale_)
+            self.model_ = model.fit(centred / self.scale_)
         return self
 
     def reconstruct(self, X: Array) -> Array:

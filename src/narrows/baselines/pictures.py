@@ -41,15 +41,15 @@ class SmoothedThreshold:
 
         Pictures are ``(n, H, W)``, ``(n, 1, H, W)`` or a list of any sizes, masks ``(n, H, W)`` or a list.
         """
-        mask = _flat([np.asarray(each, bool) for each in B])
-        found = [(*best_cut(_flat(_smooth(A, sigma)), mask), sigma) for sigma in self.sigmas]
-        self.dice_, self.threshold_, self.dark_, self.sigma_ = max(found, key=lambda each: each[0])
+        mask = _flat([np.asarray(truth, bool) for truth in B])
+        cuts = [(*best_cut(_flat(_smooth(A, sigma)), mask), sigma) for sigma in self.sigmas]
+        self.dice_, self.threshold_, self.dark_, self.sigma_ = max(cuts, key=lambda cut: cut[0])
         return self
 
     def predict(self, A: Any) -> Any:
         """Return masks, ``(n, H, W)``; a list for a list."""
         smooth = _smooth(A, self.sigma_)
-        masks = [each <= self.threshold_ if self.dark_ else each > self.threshold_ for each in smooth]
+        masks = [picture <= self.threshold_ if self.dark_ else picture > self.threshold_ for picture in smooth]
         return masks if isinstance(A, list) else np.stack(masks)
 
 
@@ -76,14 +76,16 @@ class LocationPrior:
         """Count the classes of masks ``(n, H, W)``, or a list of any sizes; the pictures A are not looked at.
 
         Masks of different sizes are brought to their middle size: places are shares of height and width.
+
+        Raises ``InputError`` for masks of void alone.
         """
         sizes = [np.shape(mask) for mask in B]
         height, width = (int(side) for side in np.median(sizes, axis=0))
         B = np.stack([nearest(mask, (height, width)) for mask in B])
-        classes = [each for each in np.unique(B) if each != self.ignore]
+        classes = [value for value in np.unique(B) if value != self.ignore]
         if not classes:
             raise InputError(f"Masks of shape {np.shape(B)} with no class but void", "masks of at least one class")
-        counts = np.stack([(each == B).sum(axis=0) for each in classes])
+        counts = np.stack([(value == B).sum(axis=0) for value in classes])
         everywhere = counts.sum(axis=tuple(range(1, counts.ndim))).argmax()
         most = np.where(counts.any(axis=0), counts.argmax(axis=0), everywhere)
         self.classes_ = np.asarray(classes)[most]
@@ -131,10 +133,13 @@ class ColourTable:
     name = "colour table"
 
     def fit(self, A: Any, B: Any) -> Self:
-        """Learn from pairs of pictures ``(n, C, H, W)`` or lists of any sizes; uint8 and uint16 become [0, 1]."""
+        """Learn from pairs of pictures ``(n, C, H, W)`` or lists of any sizes; uint8 and uint16 become [0, 1].
+
+        Raises ``InputError`` for pairs of different sizes.
+        """
         from sklearn.cluster import KMeans
 
-        shapes = [[picture.shape for picture in each] for each in (A, B)]
+        shapes = [[picture.shape for picture in pictures] for pictures in (A, B)]
         alike = len(A) == len(B) and all(a[1:] == b[1:] and len(a) == 3 for a, b in zip(*shapes, strict=True))
         if not alike:
             raise InputError(f"Pictures of shapes {shapes[0][:3]} and {shapes[1][:3]}", "(C, H, W), pairs of one size")
@@ -152,8 +157,8 @@ class ColourTable:
 
     def predict(self, A: Any) -> Any:
         """Return pictures, float32; a list for a list."""
-        made = [self.table_[self._nearest(picture)].T.reshape(-1, *picture.shape[1:]) for picture in A]
-        return made if isinstance(A, list) else np.stack(made)
+        results = [self.table_[self._nearest(picture)].T.reshape(-1, *picture.shape[1:]) for picture in A]
+        return results if isinstance(A, list) else np.stack(results)
 
     def _nearest(self, picture: Array) -> Array:
         """Return the place in the palette of every pixel's colour."""
@@ -192,7 +197,7 @@ def _pixels(picture: Array) -> Array:
 
 def _flat(pictures: Sequence[Array]) -> Array:
     """Return the pixels of all pictures, one after the other."""
-    return np.concatenate([each.ravel() for each in pictures])
+    return np.concatenate([picture.ravel() for picture in pictures])
 
 
 def _smooth(A: Sequence[Array], sigma: float) -> list[Array]:
@@ -206,7 +211,10 @@ def _smooth(A: Sequence[Array], sigma: float) -> list[Array]:
 
 
 def best_cut(values: Array, mask: Array, dark: bool | None = None) -> tuple[float, float, bool]:
-    """Dice of the best threshold, the threshold, and whether what is looked for lies below it, where that is open."""
+    """Dice of the best threshold, the threshold, and whether what is looked for lies below it, where that is open.
+
+    Raises ``InputError`` where there are not as many values as pixels of the mask.
+    """
     if len(values) != len(mask):
         raise InputError(f"{len(values)} pixels and {len(mask)} of the masks", "masks of the pictures' size")
     order = np.argsort(values)

@@ -12,9 +12,10 @@ from narrows.metrics.ranking import ndcg_at_k, rank
 
 __all__ = ["ItemKNN", "Popularity", "Trial", "tuned"]
 
-_HELD, _MOST, _FEWEST = 0.2, 1000, 25  # share of the users that settings are tried on; at most, at least
-_ITEMS = 3000  # the most frequent items, on which settings are tried
-_DEPTH = 100  # ranks that count
+# share of the users that settings are tried on; at most, at least
+_HELD_OUT_SHARE, _MAX_HELD_OUT_USERS, _MIN_HELD_OUT_USERS = 0.2, 1000, 25
+_MAX_ITEMS = 3000  # the most frequent items, on which settings are tried
+_RANKS = 100  # ranks that count
 _ALONE = {"checkpoint": None, "verbose": False}  # a trial leaves nothing behind
 _DRAWS = 5  # of the items that are hidden, over which the mean is taken
 
@@ -108,18 +109,18 @@ def tuned(model: Any, X: sp.csr_matrix, valid: sp.csr_matrix | None = None, seed
     if not open_:
         return model, []
     train, aside = (X, valid) if valid is not None else _apart(X, seed)
-    if np.count_nonzero(np.diff(aside.indptr) > 1) < _FEWEST:
+    if np.count_nonzero(np.diff(aside.indptr) > 1) < _MIN_HELD_OUT_USERS:
         return model, []
-    if X.shape[1] > _ITEMS:
-        often = np.sort(np.argsort(-np.diff(train.tocsc().indptr), kind="stable")[:_ITEMS])
+    if X.shape[1] > _MAX_ITEMS:
+        often = np.sort(np.argsort(-np.diff(train.tocsc().indptr), kind="stable")[:_MAX_ITEMS])
         train, aside = interactions(train[:, often]), interactions(aside[:, often])
     draws = [hide(aside, seed=seed + draw) for draw in range(_DRAWS)]
     trials: list[Trial] = []
     best: dict[str, Any] = {}
     for name, values in open_.items():
-        found = [_tried(model, {**best, name: value}, train, draws) for value in values]
-        trials += found
-        best = max(found, key=lambda trial: trial.ndcg).settings
+        tried = [_tried(model, {**best, name: value}, train, draws) for value in values]
+        trials += tried
+        best = max(tried, key=lambda trial: trial.ndcg).settings
     return clone(model).set_params(**best), trials
 
 
@@ -129,14 +130,14 @@ def _tried(
     """Return the mean NDCG over draws of the hidden items, after a fit with some settings."""
     alone = {name: value for name, value in _ALONE.items() if hasattr(model, name)}
     fitted = clone(model).set_params(**settings, **alone).fit(train)
-    found = [ndcg_at_k(rank(fitted.reconstruct, shown, _DEPTH)[0], hidden, _DEPTH) for shown, hidden in draws]
-    return Trial(settings, float(np.nanmean(found)))
+    gains = [ndcg_at_k(rank(fitted.reconstruct, shown, _RANKS)[0], hidden, _RANKS) for shown, hidden in draws]
+    return Trial(settings, float(np.nanmean(gains)))
 
 
 def _apart(X: sp.csr_matrix, seed: int) -> tuple[sp.csr_matrix, sp.csr_matrix]:
     """Return the rows to learn from and those to try settings on, at random among those of two items or more."""
     able = np.flatnonzero(np.diff(X.indptr) > 1)
-    away = np.random.default_rng(seed).permutation(able)[: min(_MOST, int(_HELD * len(able)))]
-    kept = np.ones(X.shape[0], bool)
-    kept[away] = False
-    return X[kept], X[np.sort(away)]
+    away = np.random.default_rng(seed).permutation(able)[: min(_MAX_HELD_OUT_USERS, int(_HELD_OUT_SHARE * len(able)))]
+    learnt = np.ones(X.shape[0], bool)
+    learnt[away] = False
+    return X[learnt], X[np.sort(away)]

@@ -13,7 +13,7 @@ from narrows.estimator.inputs import unit
 __all__ = ["NonLocalMeans", "TotalVariation"]
 
 Array = NDArray[Any]
-_CHOSEN_ON = 6  # pictures
+_PICTURES_TO_CHOOSE_ON = 6  # pictures
 _WEIGHTS = (0.01, 0.02, 0.04, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5)
 _SHARES = (0.3, 0.5, 0.7, 0.9, 1.2)
 
@@ -50,8 +50,8 @@ class TotalVariation:
         """Return smoothed pictures, ``(n, C, H, W)``."""
         from skimage.restoration import denoise_tv_chambolle
 
-        made = [denoise_tv_chambolle(each, weight=self.weight_, channel_axis=0) for each in unit(noisy)]
-        return np.stack(made).reshape(noisy.shape)
+        smoothed = [denoise_tv_chambolle(picture, weight=self.weight_, channel_axis=0) for picture in unit(noisy)]
+        return np.stack(smoothed).reshape(noisy.shape)
 
 
 @dataclass
@@ -92,22 +92,22 @@ class NonLocalMeans:
         from skimage.restoration import denoise_nl_means
 
         how: Any = {"h": self.strength_ * self.sigma_, "patch_size": 5, "patch_distance": 6, "sigma": self.sigma_}
-        made = []
+        averaged = []
         for picture in unit(noisy):  # sides of one pixel are lost on the way
             if len(picture) == 1:  # one channel on an axis of its own comes back scrambled
-                made.append(denoise_nl_means(picture[0], **how).reshape(picture.shape))
+                averaged.append(denoise_nl_means(picture[0], **how).reshape(picture.shape))
             else:
                 last = np.moveaxis(picture, 0, 2)
-                made.append(np.moveaxis(denoise_nl_means(last, channel_axis=2, **how).reshape(last.shape), 2, 0))
-        return np.stack(made)
+                averaged.append(np.moveaxis(denoise_nl_means(last, channel_axis=2, **how).reshape(last.shape), 2, 0))
+        return np.stack(averaged)
 
 
-def _best(choices: tuple[float, ...], made: Any, noisy: Array, clean: Array) -> float:
+def _best(choices: tuple[float, ...], denoiser_of: Any, noisy: Array, clean: Array) -> float:
     """Return the choice with the smallest squared error; choices are tried in order until the error rises."""
-    some, truth = (unit(sample(each, _CHOSEN_ON)) for each in (noisy, clean))
+    some, truth = (unit(sample(pictures, _PICTURES_TO_CHOOSE_ON)) for pictures in (noisy, clean))
     errors: list[float] = []
     for choice in choices:
-        errors.append(float(np.mean((made(choice).denoise(some) - truth) ** 2)))
+        errors.append(float(np.mean((denoiser_of(choice).denoise(some) - truth) ** 2)))
         if any(before < after for before, after in pairwise(errors)):
             break
     return choices[int(np.argmin(errors))]

@@ -96,7 +96,10 @@ class LinearDenoiser:
     name = "best linear denoiser"
 
     def fit(self, noisy: Array, clean: Array) -> Self:
-        """Solve for the weights from rows of noisy values and the clean values of the same rows."""
+        """Solve for the weights from rows of noisy values and the clean values of the same rows.
+
+        Raises ``InputError`` for fewer than two rows, for rows without partners, and for rows that are too wide.
+        """
         if len(noisy) != len(clean) or len(noisy) < 2:
             raise InputError(f"{len(noisy)} noisy and {len(clean)} clean rows", "as many of both, 2 or more")
         self.patch_ = self.patch or _patch_side(noisy, clean)
@@ -113,7 +116,7 @@ class LinearDenoiser:
         kind, whole = np.result_type(noisy, np.float32), (x @ self.weights_ + self.intercept_ for x in _parts(noisy))
         results = (self._denoise_image(unit(image)) for image in noisy) if self.patch_ else whole
         shape = noisy.shape if self.patch_ else (len(noisy), *self.shape_)
-        return np.concatenate([each.astype(kind) for each in results]).reshape(shape).clip(*self.limits_)
+        return np.concatenate([part.astype(kind) for part in results]).reshape(shape).clip(*self.limits_)
 
     def _denoise_image(self, image: Array) -> Floats:
         """Average the results of overlapping patches of one image."""
@@ -160,7 +163,10 @@ class MedianFilter:
         return self
 
     def denoise(self, noisy: Array) -> Array:
-        """Return filtered images, ``(n, H, W)`` or ``(n, C, H, W)``."""
+        """Return filtered images, ``(n, H, W)`` or ``(n, C, H, W)``.
+
+        Raises ``InputError`` for rows that are no images.
+        """
         from scipy.ndimage import median_filter
 
         if noisy.ndim not in (3, 4):

@@ -19,10 +19,10 @@ Better = Literal["lower", "higher"]
 Floats = NDArray[np.float64]
 
 _CONFIDENCE = 0.97725  # one-sided: two standard errors of many rows
-_LEAST = 3  # units of a sample: the differences of two say nothing of their spread
-_AGREEING = 6  # units that all say the same: of two equal methods in 3 % of the cases (sign test)
-_ALIKE = 0.01  # of the measure: less is no difference
-_LEVEL = 0.05  # of the measure: methods are level where more can be ruled out
+_MIN_UNITS = 3  # units of a sample: the differences of two say nothing of their spread
+_MIN_AGREEING_UNITS = 6  # units that all say the same: of two equal methods in 3 % of the cases (sign test)
+_NEGLIGIBLE_SHARE = 0.01  # of the measure: less is no difference
+_LEVEL_SHARE = 0.05  # of the measure: methods are level where more can be ruled out
 
 
 class Outcome(StrEnum):
@@ -162,7 +162,7 @@ class Comparison:
     @cached_property
     def doubt(self) -> Doubt:
         """Why the rows cannot tell which is better; empty where they can."""
-        if any(len(sample) < _LEAST for sample in self.samples):
+        if any(len(sample) < _MIN_UNITS for sample in self.samples):
             return Doubt.FEW
         if not all(np.isfinite(sample).all() for sample in self.samples):
             return Doubt.UNMEASURED
@@ -176,10 +176,10 @@ class Comparison:
         """
         if not (math.isfinite(self.ours) and math.isfinite(self.theirs)):
             return Outcome.NONE
-        small = abs(self.gap) < _ALIKE * self.scale or self.gap == 0
+        small = abs(self.gap) < _NEGLIGIBLE_SHARE * self.scale or self.gap == 0
         if not small and not self.doubt:
             return Outcome.WINS if self.ahead else Outcome.LOSES
-        return Outcome.LEVEL if abs(self.gap) + self.margin <= _LEVEL * self.scale else Outcome.UNCLEAR
+        return Outcome.LEVEL if abs(self.gap) + self.margin <= _LEVEL_SHARE * self.scale else Outcome.UNCLEAR
 
     @property
     def margin(self) -> float:
@@ -223,7 +223,7 @@ class Comparison:
     @property
     def _agreed(self) -> bool:
         """Whether six units or more all say the same, and one value is more than twice the other."""
-        if len(self.samples) != 1 or len(self.samples[0]) < _AGREEING or self.spread is not None:
+        if len(self.samples) != 1 or len(self.samples[0]) < _MIN_AGREEING_UNITS or self.spread is not None:
             return False
         sample = self.samples[0]
         return bool(((sample > 0).all() or (sample < 0).all()) and not 0.5 <= self.ours / (self.theirs or np.inf) <= 2)
@@ -239,6 +239,8 @@ def clustered(values: ArrayLike, clusters: ArrayLike) -> Floats:
     """Return one number per cluster of dependent values: their mean is that of all values, and so is their noise.
 
     Clusters count by how many values they hold (the linearised ratio estimator: Cochran 1977, section 6.3).
+
+    Raises ``InputError`` where not every value has a cluster.
 
     Examples
     --------

@@ -66,11 +66,11 @@ def kernel_rows(A: Any, B: Any, width: float) -> Floats:
     [2.0, 2.0, 2.0]
     """
     A, B = _rows(A, B)
-    own, other, cross = _kernel(A, A, width), _kernel(B, B, width), _kernel(B, A, width)
+    within_a, within_b, cross = _kernel(A, A, width), _kernel(B, B, width), _kernel(B, A, width)
     n, m = len(A), len(B)
-    within = (own.sum() - n) / (n * (n - 1))  # a row is not compared with itself
-    found: Floats = within + (other.sum(1) - 1) / (m - 1) - 2 * cross.mean(1)
-    return found
+    within = (within_a.sum() - n) / (n * (n - 1))  # a row is not compared with itself
+    parts: Floats = within + (within_b.sum(1) - 1) / (m - 1) - 2 * cross.mean(1)
+    return parts
 
 
 def compare_kernel_distances(ours: Any, theirs: Any, real: Any, width: float) -> Comparison:
@@ -85,9 +85,9 @@ def compare_kernel_distances(ours: Any, theirs: Any, real: Any, width: float) ->
     >>> compare_kernel_distances(np.zeros((3, 1)), np.zeros((3, 1)), np.full((3, 1), 9.0), 1.0).gap
     0.0
     """
-    rows, pair = (ours, theirs), [kernel_rows(made, real, width) for made in (ours, theirs)]
-    samples = (pair[0] - pair[1], *(_projected(made, real, width) for made in rows))
-    twice = sum(_second_order(made, real, width) for made in rows)
+    rows, pair = (ours, theirs), [kernel_rows(sampled, real, width) for sampled in (ours, theirs)]
+    samples = (pair[0] - pair[1], *(_projected(sampled, real, width) for sampled in rows))
+    twice = sum(_second_order(sampled, real, width) for sampled in rows)
     values = pair[0].mean(), pair[1].mean()
     return Comparison.of_samples(*values, "lower", *samples, counted_twice=twice, absolute=True)
 
@@ -99,8 +99,8 @@ def _projected(A: Any, B: Any, width: float) -> Floats:
     """
     A, B = _rows(A, B)
     n = len(A)
-    own = (_kernel(A, A, width).sum(1) - 1) / max(n - 2, 1)
-    projections: Floats = 2 * (own - _kernel(A, B, width).mean(1))
+    within = (_kernel(A, A, width).sum(1) - 1) / max(n - 2, 1)
+    projections: Floats = 2 * (within - _kernel(A, B, width).mean(1))
     return projections
 
 
@@ -117,12 +117,12 @@ def _second_order(A: Any, B: Any, width: float) -> float:
     between = 4 * np.square(cross).sum() / ((n - 1) * (m - 1) * n * m)
     if n < 4:
         return float(between)
-    own = _kernel(A, A, width)
-    np.fill_diagonal(own, 0.0)
-    mean = own.sum(1) / (n - 2)
-    own += own.sum() / ((n - 1) * (n - 2)) - mean - mean[:, None]
-    np.fill_diagonal(own, 0.0)
-    return float(between + 2 * np.square(own).sum() / (n * (n - 3) * n * (n - 1)))
+    within = _kernel(A, A, width)
+    np.fill_diagonal(within, 0.0)
+    mean = within.sum(1) / (n - 2)
+    within += within.sum() / ((n - 1) * (n - 2)) - mean - mean[:, None]
+    np.fill_diagonal(within, 0.0)
+    return float(between + 2 * np.square(within).sum() / (n * (n - 3) * n * (n - 1)))
 
 
 def distances_of(made: Any, real: Any, width: float) -> dict[str, float]:
@@ -152,21 +152,21 @@ def nearest_rows(rows: NDArray[Any], blocks: Iterable[NDArray[Any]]) -> NDArray[
     """
     flat = rows.reshape(len(rows), -1)
     middle = flat.mean(0)  # far from zero the products would drown the differences
-    a, found, least = flat - middle, np.zeros_like(rows), np.full(len(rows), np.inf)
+    a, nearest, least = flat - middle, np.zeros_like(rows), np.full(len(rows), np.inf)
     for others in blocks:
         b = others.reshape(len(others), -1) - middle
         gaps = np.square(b).sum(1) - 2 * a @ b.T  # without the square of the row, the same for all
         best = gaps.argmin(axis=1)
         nearer = gaps[np.arange(len(a)), best] < least
-        found[nearer], least[nearer] = others[best[nearer]], gaps[nearer, best[nearer]]
-    return found
+        nearest[nearer], least[nearer] = others[best[nearer]], gaps[nearer, best[nearer]]
+    return nearest
 
 
 def _kernel(A: Floats, B: Floats, width: float) -> Floats:
     from scipy.spatial.distance import cdist
 
-    found: Floats = np.exp(cdist(A, B, "sqeuclidean") / (-2 * width**2))
-    return found
+    similarity: Floats = np.exp(cdist(A, B, "sqeuclidean") / (-2 * width**2))
+    return similarity
 
 
 def _rows(A: Any, B: Any) -> tuple[Floats, Floats]:

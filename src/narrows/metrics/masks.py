@@ -17,6 +17,8 @@ Counts = NDArray[np.int64]
 def confusion_matrix(truth: Array, predicted: Array, k: int, ignore: int | None = None) -> Counts:
     """Count which class is taken for which.
 
+    Raises ``InputError`` for masks of two shapes, and for classes that are not below ``k``.
+
     Parameters
     ----------
     truth, predicted : ndarray of int or bool
@@ -39,13 +41,13 @@ def confusion_matrix(truth: Array, predicted: Array, k: int, ignore: int | None 
     """
     if np.shape(truth) != np.shape(predicted):
         raise InputError(f"Masks of shapes {np.shape(truth)} and {np.shape(predicted)}", "two masks of one shape")
-    kept = slice(None) if ignore is None else np.ravel(truth) != ignore
-    true, seen = (np.ravel(mask)[kept].astype(np.int64) for mask in (truth, predicted))
-    for classes in (true, seen):
+    counted = slice(None) if ignore is None else np.ravel(truth) != ignore
+    true, guessed = (np.ravel(mask)[counted].astype(np.int64) for mask in (truth, predicted))
+    for classes in (true, guessed):
         if classes.size and not 0 <= classes.min() <= classes.max() < k:
             came = f"Classes from {classes.min()} to {classes.max()}"
             raise InputError(came, f"0 to {k - 1}" + ("" if ignore is None else f", and {ignore} in the truth"))
-    return np.bincount(true * k + seen, minlength=k * k).reshape(k, k)
+    return np.bincount(true * k + guessed, minlength=k * k).reshape(k, k)
 
 
 def iou(matrix: Array) -> Floats:
@@ -56,8 +58,8 @@ def iou(matrix: Array) -> Floats:
     >>> iou(np.array([[1, 1, 0], [0, 2, 0], [0, 0, 0]]))
     array([0.5       , 0.66666667,        nan])
     """
-    both, true, seen = _sums(matrix)
-    return _share(both, true + seen - both)
+    both, true, predicted = _sums(matrix)
+    return _share(both, true + predicted - both)
 
 
 def dice(matrix: Array) -> Floats:
@@ -68,8 +70,8 @@ def dice(matrix: Array) -> Floats:
     >>> dice(np.array([[1, 1, 0], [0, 2, 0], [0, 0, 0]]))
     array([0.66666667, 0.8       ,        nan])
     """
-    both, true, seen = _sums(matrix)
-    return _share(2 * both, true + seen)
+    both, true, predicted = _sums(matrix)
+    return _share(2 * both, true + predicted)
 
 
 def mean_iou(matrix: Array) -> float:
@@ -102,6 +104,8 @@ def boundary_distance(truth: Array, predicted: Array) -> float:
     averaged. A boundary is the pixels of a mask that have a neighbour, above, below or beside, outside the mask; the
     rim of the picture is none.
 
+    Raises ``InputError`` for masks without pixels, that are not flat, or of two shapes.
+
     Parameters
     ----------
     truth, predicted : ndarray of bool
@@ -121,10 +125,12 @@ def boundary_distance(truth: Array, predicted: Array) -> float:
     """
     from scipy.ndimage import binary_erosion, distance_transform_edt
 
-    true, seen = np.asarray(truth, bool), np.asarray(predicted, bool)
-    if true.ndim != 2 or true.shape != seen.shape or not true.size:
-        raise InputError(f"Masks of shapes {true.shape} and {seen.shape}", "two masks (H, W) of one shape, not empty")
-    edges = [mask & ~binary_erosion(mask, border_value=1) for mask in (true, seen)]
+    true, guessed = np.asarray(truth, bool), np.asarray(predicted, bool)
+    if true.ndim != 2 or true.shape != guessed.shape or not true.size:
+        raise InputError(
+            f"Masks of shapes {true.shape} and {guessed.shape}", "two masks (H, W) of one shape, not empty"
+        )
+    edges = [mask & ~binary_erosion(mask, border_value=1) for mask in (true, guessed)]
     if not all(edge.any() for edge in edges):
         height, width = true.shape
         return float(np.hypot(height - 1, width - 1)) if any(edge.any() for edge in edges) else 0.0

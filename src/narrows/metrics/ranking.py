@@ -12,7 +12,7 @@ __all__ = ["coverage", "gini", "mean_popularity", "ndcg_at_k", "rank", "recall_a
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-_ROWS = 1024
+_ROWS_AT_ONCE = 1024
 
 
 def rank(
@@ -38,16 +38,16 @@ def rank(
     """
     seen, size = R if seen is None else seen, min(k, R.shape[1])
     items, best = np.full((R.shape[0], k), -1, np.int64), np.full((R.shape[0], k), -np.inf)
-    for start in range(0, R.shape[0], _ROWS):
-        some = slice(start, min(start + _ROWS, R.shape[0]))
+    for start in range(0, R.shape[0], _ROWS_AT_ONCE):
+        some = slice(start, min(start + _ROWS_AT_ONCE, R.shape[0]))
         scores = np.array(scores_of(R[some]), np.float32)
         left_out = seen[some]
         scores[np.repeat(np.arange(len(scores)), np.diff(left_out.indptr)), left_out.indices] = -np.inf
         top = np.argpartition(-scores, size - 1, axis=1)[:, :size] if size < R.shape[1] else _all(scores)
-        found = np.take_along_axis(scores, top, 1)
-        order = np.lexsort((top, -found), axis=1)
-        top, found = np.take_along_axis(top, order, 1), np.take_along_axis(found, order, 1)
-        items[some, :size], best[some, :size] = np.where(np.isneginf(found), -1, top), found
+        values = np.take_along_axis(scores, top, 1)
+        order = np.lexsort((top, -values), axis=1)
+        top, values = np.take_along_axis(top, order, 1), np.take_along_axis(values, order, 1)
+        items[some, :size], best[some, :size] = np.where(np.isneginf(values), -1, top), values
     return items, best
 
 
@@ -75,17 +75,17 @@ def ndcg_at_k(ranked: NDArray[Any], held: sp.csr_matrix, k: int) -> Floats:
     array([0.6309])
     """
     discount = 1 / np.log2(np.arange(2, k + 2))
-    found = hits(ranked[:, :k], held)
+    relevant = hits(ranked[:, :k], held)
     ideal = np.concatenate([[0.0], np.cumsum(discount)])[np.minimum(np.diff(held.indptr), k)]
-    return _over(found @ discount[: found.shape[1]], ideal)
+    return _over(relevant @ discount[: relevant.shape[1]], ideal)
 
 
 def hits(ranked: NDArray[Any], held: sp.csr_matrix) -> NDArray[np.bool_]:
     """Return which of the ranked items are among those of ``held``, in the shape of ``ranked``."""
     row = np.arange(held.shape[0])
     wanted = np.repeat(row, np.diff(held.indptr)) * held.shape[1] + held.indices
-    found: NDArray[np.bool_] = np.isin(row[:, None] * held.shape[1] + ranked, wanted) & (ranked >= 0)
-    return found
+    relevant: NDArray[np.bool_] = np.isin(row[:, None] * held.shape[1] + ranked, wanted) & (ranked >= 0)
+    return relevant
 
 
 def coverage(ranked: NDArray[Any], n_items: int) -> float:

@@ -29,13 +29,13 @@ def stratified_folds(y: ArrayLike, folds: int = 5, repeats: int = 4, seed: int =
     """
     classes, places = np.unique(np.asarray(y), return_inverse=True)
     tested = np.flatnonzero(np.bincount(places, minlength=len(classes))[places] > 1)
-    found = np.full((repeats, len(places)), -1)
+    fold_of = np.full((repeats, len(places)), -1)
     draw = np.random.default_rng(seed)
-    for row in found:
+    for row in fold_of:
         order = draw.permutation(tested)
         order = order[np.argsort(places[order], kind="stable")]
         row[order] = np.arange(len(order)) % min(folds, max(1, len(order)))
-    return found
+    return fold_of
 
 
 def resampled_spread(values: ArrayLike, folds: NDArray[np.int64]) -> Spread:
@@ -55,7 +55,11 @@ def resampled_spread(values: ArrayLike, folds: NDArray[np.int64]) -> Spread:
     (0.75, 0.3227, 1)
     """
     measured, count = np.asarray(values, np.float64), int(folds.max()) + 1
-    parts = [(row[own == fold], own != fold) for row, own in zip(measured, folds, strict=True) for fold in range(count)]
+    parts = [
+        (row[fold_of == fold], fold_of != fold)
+        for row, fold_of in zip(measured, folds, strict=True)
+        for fold in range(count)
+    ]
     means = np.array([part.mean() for part, _ in parts])
     ratio = float(np.mean([len(part) / rest.sum() for part, rest in parts]))
     error = np.sqrt((1 / len(means) + ratio) * means.var(ddof=1))

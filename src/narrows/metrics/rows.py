@@ -84,6 +84,8 @@ def psnr(truth: Array, result: Array, data_range: float | None = None) -> float:
 def ssim(truth: Array, result: Array, data_range: float | None = None, *, gaussian: bool = False) -> float:
     """Structural similarity, averaged over images; 1 means identical.
 
+    Raises ``InputError`` for values that are no images of 3 x 3 pixels or more.
+
     Parameters
     ----------
     truth, result : ndarray

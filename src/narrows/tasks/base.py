@@ -156,15 +156,15 @@ class Task(BaseEstimator):
         check_params(self)
         chosen: Estimator = clone(self.estimator) if self.estimator is not None else self.default()
         shared = {f.name for f in fields(self)} & {f.name for f in fields(chosen)}
-        own = {name: getattr(self, name) for name in shared}
-        chosen.set_params(**{name: value for name, value in own.items() if value is not None})
+        settings = {name: getattr(self, name) for name in shared}
+        chosen.set_params(**{name: value for name, value in settings.items() if value is not None})
         self.require_rows(chosen)
         return chosen
 
     def unused(self) -> dict[str, str]:
         """Return the settings that change nothing as the others are, its own and its autoencoder's, and why."""
-        own = {spec.name for spec in fields(self)}
-        return {name: why for name, why in self.resolve().unused().items() if name not in own}
+        task_fields = {spec.name for spec in fields(self)}
+        return {name: why for name, why in self.resolve().unused().items() if name not in task_fields}
 
     def read_columns(self, measures: Sequence[Measure]) -> None:
         """Take what the encoded columns of the table are that a fit comes for: a mixed likelihood gets its laws."""

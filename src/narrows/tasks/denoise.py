@@ -44,9 +44,9 @@ __all__ = ["Denoiser", "compared"]
 Array = NDArray[Any]
 Sides = tuple[list[Array], list[Array]]  # noisy floats, clean pictures
 
-_LEARNT, _SIDE = 100, 64  # crops that competitors are fitted on, and their side
-_PATCH = {1: 12}  # side of the linear denoiser's patches by channels ...
-_SMALL = 8  # ... of others
+_CROPS_LEARNT, _CROP_SIDE = 100, 64  # crops that competitors are fitted on, and their side
+_PATCH_SIDES = {1: 12}  # side of the linear denoiser's patches by channels ...
+_USUAL_PATCH_SIDE = 8  # ... of others
 
 
 def compared(held: Sides, train: Sides, clean: Callable[[Array], Array], channels: int) -> Evaluation:
@@ -54,15 +54,15 @@ def compared(held: Sides, train: Sides, clean: Callable[[Array], Array], channel
     index, notes = some(len(held[0]))
     windows = [Window.of(held[1][i]) for i in index]
     noisy, truth = ([w.cut(part[i]) for w, i in zip(windows, index, strict=True)] for part in held)
-    large = sum(each.shape != held[1][i].shape for each, i in zip(truth, index, strict=True))
+    large = sum(picture.shape != held[1][i].shape for picture, i in zip(truth, index, strict=True))
     if large:
         notes.append(f"Of {large} large pictures the middle of 512 x 512 pixels is measured.")
     rivals = {"the noisy input": noisy}
     for name, denoise in competitors(train, channels).items():
-        rivals[name] = [rounded(denoise(each), like.dtype) for each, like in zip(noisy, truth, strict=True)]
-    ours = [rounded(clean(each), like.dtype) for each, like in zip(noisy, truth, strict=True)]
-    targets = [unit(each) for each in truth]
-    scores = {name: score(targets, made) for name, made in rivals.items()}
+        rivals[name] = [rounded(denoise(picture), like.dtype) for picture, like in zip(noisy, truth, strict=True)]
+    ours = [rounded(clean(picture), like.dtype) for picture, like in zip(noisy, truth, strict=True)]
+    targets = [unit(picture) for picture in truth]
+    scores = {name: score(targets, results) for name, results in rivals.items()}
     best = min(scores, key=lambda name: float(scores[name].mse.mean()))
     shown = {"noisy": noisy, best.removeprefix("the ").removeprefix("a "): rivals[best], "cleaned": ours}
     if best == "the noisy input":
@@ -73,18 +73,20 @@ def compared(held: Sides, train: Sides, clean: Callable[[Array], Array], channel
 def competitors(train: Sides, channels: int) -> dict[str, Callable[[Array], Array]]:
     """Return the classical denoisers by name, with their strengths chosen on crops of the training pictures."""
     noisy, clean = (apart(part, channels) for part in train)
-    pairs, _ = crops(noisy, [unit(each) for each in clean], (_SIDE, _SIDE), where="random", count=_LEARNT)
+    pairs, _ = crops(
+        noisy, [unit(picture) for picture in clean], (_CROP_SIDE, _CROP_SIDE), where="random", count=_CROPS_LEARNT
+    )
     x, y = (np.asarray(column) for column in pairs.columns[:2])
-    side = _PATCH.get(channels, _SMALL)
+    side = _PATCH_SIDES.get(channels, _USUAL_PATCH_SIDE)
     linear = LinearDenoiser(patch=side).fit(x, y)
-    made: dict[str, Callable[[Array], Array]] = {
+    denoisers: dict[str, Callable[[Array], Array]] = {
         "the best linear denoiser": lambda picture: in_patches(linear, picture, channels, side),
     }
     filters: dict[str, Any] = {"a median filter": MedianFilter, "total variation": TotalVariation}
     filters["non-local means"] = NonLocalMeans
     for name, kind in filters.items():
-        made[name] = whole(kind().fit(x, y))
-    return made
+        denoisers[name] = whole(kind().fit(x, y))
+    return denoisers
 
 
 def whole(denoiser: Any) -> Callable[[Array], Array]:
@@ -96,12 +98,12 @@ def in_patches(linear: LinearDenoiser, picture: Array, channels: int, side: int)
     """Return a picture denoised in patches, channel by channel where it has others than were learnt."""
     parts: Sequence[Array] = [picture] if len(picture) == channels else list(picture[:, None])
     tall, wide = (max(length, side) for length in picture.shape[1:])
-    made = [linear.denoise(pad(part, tall, wide)[None])[0] for part in parts]
-    return np.concatenate(made)[:, : picture.shape[1], : picture.shape[2]]
+    cleaned = [linear.denoise(pad(part, tall, wide)[None])[0] for part in parts]
+    return np.concatenate(cleaned)[:, : picture.shape[1], : picture.shape[2]]
 
 
-_NOISE = "gaussian:0.1"
-_TRAIN = 20_000  # rows that the competitors are fitted on
+_USUAL_NOISE = "gaussian:0.1"
+_MAX_TRAIN_ROWS = 20_000  # rows that the competitors are fitted on
 
 
 class State(TypedDict):
@@ -141,25 +143,28 @@ class Denoiser(PicturesTask, OneToOneFeatureMixin, TransformerMixin, Task, name=
 
     def default(self) -> Estimator:
         """Return a denoising autoencoder with a wide code."""
-        return DenoisingAutoEncoder(noise=_NOISE)
+        return DenoisingAutoEncoder(noise=_USUAL_NOISE)
 
     def _noisy(self, model: Estimator) -> Estimator:
         """Give an autoencoder of clean rows the noise that was asked for; where none was, it keeps its own."""
         has = hasattr(model, "noise")
-        asked = self.noise or (None if has or model.corruption is not None else _NOISE)
-        if asked is not None:
-            model.set_params(**({"noise": asked, "corruption": None} if has else {"corruption": asked}))
+        noise = self.noise or (None if has or model.corruption is not None else _USUAL_NOISE)
+        if noise is not None:
+            model.set_params(**({"noise": noise, "corruption": None} if has else {"corruption": noise}))
         return model
 
     @property
     def noise_(self) -> Corruption:
         """What is done to clean rows by the autoencoder that was fitted."""
-        own = self._fitted().settings_
-        noise: Corruption = as_part("corruption", own["corruption"] or own["noise"])
+        settings_of_fit = self._fitted().settings_
+        noise: Corruption = as_part("corruption", settings_of_fit["corruption"] or settings_of_fit["noise"])
         return noise
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
-        """Fit to clean rows X, or to noisy rows X with clean rows y of that shape; ``sample_weight`` is (n,)."""
+        """Fit to clean rows X, or to noisy rows X with clean rows y of that shape; ``sample_weight`` is (n,).
+
+        Raises ``InputError`` for clean rows of another shape.
+        """
         model = self.resolve()
         self.paired_ = y is not None and n_axes(y) > 1
         self.__dict__.pop("remarks_", None)
@@ -199,8 +204,8 @@ class Denoiser(PicturesTask, OneToOneFeatureMixin, TransformerMixin, Task, name=
         """Return ``X`` with fresh noise, drawn from ``seed``."""
         with seeded(seed):
             rows = torch.as_tensor(unit(X))
-            made: np.ndarray = self.noise_(rows).numpy()
-        return made
+            noisy: np.ndarray = self.noise_(rows).numpy()
+        return noisy
 
     # ---- pictures of any sizes ---------------------------------------------------------------------------------------
 
@@ -225,20 +230,20 @@ class Denoiser(PicturesTask, OneToOneFeatureMixin, TransformerMixin, Task, name=
 
     def predict_pictures(self, x: list[np.ndarray]) -> list[np.ndarray]:
         """Return cleaned pictures: floats in [0, 1], alpha as it came."""
-        made = []
+        results = []
         for picture in unit_pictures(x, noisy=True):
             colours, alpha = split_alpha(unit(picture))
             cleaned = self._cleaned(colours).clip(0, 1)
-            made.append(cleaned if alpha is None else np.concatenate([cleaned, alpha]))
-        return made
+            results.append(cleaned if alpha is None else np.concatenate([cleaned, alpha]))
+        return results
 
     def evaluate_pictures(self, train: Examples, held: Examples) -> Evaluation:
         """Return the error on held-out pictures beside the competitors', all on the same noise."""
         notes = [] if self.paired_ else [self._said()]
         model = self._fitted()
-        made = compared(self._pairs(held, 1), self._pairs(train, 2), self._cleaned, model.shapes_[0][0])
-        made.notes[:0] = [*notes, *getattr(self, "remarks_", [])]
-        return made
+        result = compared(self._pairs(held, 1), self._pairs(train, 2), self._cleaned, model.shapes_[0][0])
+        result.notes[:0] = [*notes, *getattr(self, "remarks_", [])]
+        return result
 
     def _cleaned(self, picture: np.ndarray) -> np.ndarray:
         return averaged(partial(corrected, self._fitted()), picture, "all" if self.ensemble else "none")
@@ -251,20 +256,20 @@ class Denoiser(PicturesTask, OneToOneFeatureMixin, TransformerMixin, Task, name=
 
     def _pairs(self, examples: Examples, stream: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Return noisy pictures and the clean ones, without alpha."""
-        clean = [split_alpha(each)[0] for each in (examples.x if examples.y is None else examples.y)]
+        clean = [split_alpha(picture)[0] for picture in (examples.x if examples.y is None else examples.y)]
         if self.paired_ and examples.y is None:
             came = f"Clean pictures ({len(clean)}) came without noisy ones to a model that learnt from both"
             raise InputError(came, "noisy and clean pictures of the same names")
         if examples.y is not None:
-            return [unit(split_alpha(each)[0]) for each in examples.x], clean
-        return [self.corrupted(each[None], mixed(stream, i))[0] for i, each in enumerate(clean)], clean
+            return [unit(split_alpha(picture)[0]) for picture in examples.x], clean
+        return [self.corrupted(picture[None], mixed(stream, i))[0] for i, picture in enumerate(clean)], clean
 
     def evaluate(self, train: Rows, held: Rows) -> Evaluation:
         """Return the error on newly noised ``held`` rows beside the competitors', all on the same noise.
 
         After a fit to pairs the rows are noisy ones, and their ``labels`` the clean ones.
         """
-        (noisy, clean), (dirty, some) = self._sides(held, 1), self._sides(pick(train, _TRAIN), 2)
+        (noisy, clean), (dirty, some) = self._sides(held, 1), self._sides(pick(train, _MAX_TRAIN_ROWS), 2)
         rivals: dict[str, np.ndarray] = {"the noisy input": NoisyInput().denoise(noisy)}
         notes = [self._said()] if clean.ndim > 2 and not self.paired_ else []
         try:
@@ -274,15 +279,15 @@ class Denoiser(PicturesTask, OneToOneFeatureMixin, TransformerMixin, Task, name=
         if clean.ndim > 2:
             rivals["a median filter"] = MedianFilter().fit(dirty[:500], some[:500]).denoise(noisy)
         result = self.denoise(noisy).reshape(clean.shape)
-        errors = {name: error_rows(clean, made) for name, made in rivals.items()}
+        errors = {name: error_rows(clean, cleaned) for name, cleaned in rivals.items()}
         ours = error_rows(clean, result)
         rival = min(errors, key=lambda name: float(errors[name].mean()))
         metrics = {"mse": Metric(float(ours.mean()), "mean squared error", "per value")}
         if clean.ndim > 2:
             metrics["psnr"] = Metric(_psnr(ours), "peak signal-to-noise ratio", "dB", "higher")
         baselines = {
-            name: {"mse": float(each.mean()), **({"psnr": _psnr(each)} if clean.ndim > 2 else {})}
-            for name, each in errors.items()
+            name: {"mse": float(error.mean()), **({"psnr": _psnr(error)} if clean.ndim > 2 else {})}
+            for name, error in errors.items()
         }
         pictures = []
         if clean.ndim > 2:

@@ -64,12 +64,12 @@ def averaged(apply: Callable[[Array], Array], picture: Array, flips: Flips) -> A
     >>> averaged(lambda seen: seen * [1, 0, 0], picture, "horizontal")[0].tolist()
     [[0.0, 0.0, 1.0], [1.5, 0.0, 2.5]]
     """
-    made = []
+    results = []
     for turns, mirrored in _VIEWS[flips]:
-        seen = np.rot90(picture, turns, (1, 2))
-        result = apply(np.ascontiguousarray(seen[..., ::-1] if mirrored else seen))
-        made.append(np.rot90(result[..., ::-1] if mirrored else result, -turns, (1, 2)))
-    return made[0] if len(made) == 1 else np.ascontiguousarray(np.mean(made, axis=0, dtype=made[0].dtype))
+        view = np.rot90(picture, turns, (1, 2))
+        result = apply(np.ascontiguousarray(view[..., ::-1] if mirrored else view))
+        results.append(np.rot90(result[..., ::-1] if mirrored else result, -turns, (1, 2)))
+    return results[0] if len(results) == 1 else np.ascontiguousarray(np.mean(results, axis=0, dtype=results[0].dtype))
 
 
 BOX = Image.Resampling.BILINEAR
@@ -110,28 +110,33 @@ class PicturesTask(ABC):
 def as_pictures(X: Any, what: str = "pictures") -> list[Array]:
     """Return pictures as a list of (C, H, W) arrays: from (n, C, H, W), (n, H, W), or a list of either.
 
+    Raises ``InputError`` for none, for other shapes, for channels that come last, and for values that are not finite.
+
     Examples
     --------
     >>> [picture.shape for picture in as_pictures(np.zeros((2, 5, 4)))]
     [(1, 5, 4), (1, 5, 4)]
     """
-    listed = [np.asarray(each) for each in X]
-    made = [each[None] if each.ndim == 2 else each for each in listed]
-    if not made or any(each.ndim != 3 or not each.size for each in made):
-        shapes = sorted({each.shape for each in listed}, key=len)[:3]
-        came = f"{len(made)} {what} of shapes {', '.join(map(str, shapes))}" if made else f"No {what}"
+    listed = [np.asarray(item) for item in X]
+    pictures = [picture[None] if picture.ndim == 2 else picture for picture in listed]
+    if not pictures or any(picture.ndim != 3 or not picture.size for picture in pictures):
+        shapes = sorted({item.shape for item in listed}, key=len)[:3]
+        came = f"{len(pictures)} {what} of shapes {', '.join(map(str, shapes))}" if pictures else f"No {what}"
         raise InputError(came, "an array (n, C, H, W) or (n, H, W), or a list of (C, H, W) or (H, W)")
-    if not all(np.isfinite(each).all() for each in made):
+    if not all(np.isfinite(picture).all() for picture in pictures):
         raise InputError(f"NaN or infinite values among the {what}", "finite values")
-    wrong = next((each for each in made if channels_last(each.shape)), None)
+    wrong = next((picture for picture in pictures if channels_last(picture.shape)), None)
     if wrong is not None:
         came = f"Pictures of shape {wrong.shape} seem to have their channels last"
         raise InputError(came, "(C, H, W)", "np.moveaxis(picture, 2, 0)")
-    return made
+    return pictures
 
 
 def paired(rows: Rows, what: str) -> Examples:
-    """Return rows whose ``labels`` are the pictures that belong to them."""
+    """Return rows whose ``labels`` are the pictures that belong to them.
+
+    Raises ``InputError`` for rows without labels.
+    """
     if rows.labels is None:
         raise InputError(f"Pictures without {what}", f"Rows(pictures, {what})")
     return Examples(as_pictures(rows.X), as_pictures(rows.labels, what))
@@ -255,12 +260,12 @@ def through(estimator: Estimator, image: Array, side: int | None = None) -> Arra
 
     height, width = fitted
     if image.shape[1:] == (height, width):
-        made: Array = mean(image[None])[0]
-        return made
+        result: Array = mean(image[None])[0]
+        return result
     multiple = estimator.chosen_network(estimator.shapes_[0]).multiple
     if multiple and min(side or width, side or height) >= multiple:
-        tall, wide = ((side or own) // multiple * multiple for own in fitted)
+        tall, wide = ((side or length) // multiple * multiple for length in fitted)
         return tiled_network(mean, image, (tall, wide), multiple)
     whole = pad(image, max(image.shape[1], height), max(image.shape[2], width))
-    made = tiled(mean, whole, (height, width))
-    return made[:, : image.shape[1], : image.shape[2]]
+    result = tiled(mean, whole, (height, width))
+    return result[:, : image.shape[1], : image.shape[2]]

@@ -47,13 +47,15 @@ class Gaps:
         if self.units_ is None:
             return rows
         mean, spread, whole = np.array(self.units_)
-        made = rows * spread + mean
-        return np.asarray(np.where(whole > 0, np.rint(made) + 0.0, made), self.kind_)
+        values = rows * spread + mean
+        return np.asarray(np.where(whole > 0, np.rint(values) + 0.0, values), self.kind_)
 
     def fit_filled(self, model: Estimator, rows: np.ndarray, y: Any = None) -> Estimator:
         """Fit to rows (n, d); a gap is seen as its column's median, and costs nothing."""
         known = ~np.isnan(rows)
-        self.fill_ = [float(np.median(x[own])) if own.any() else 0.0 for x, own in zip(rows.T, known.T, strict=True)]
+        self.fill_ = [
+            float(np.median(x[present])) if present.any() else 0.0 for x, present in zip(rows.T, known.T, strict=True)
+        ]
         model.observe(rows, y)
         fitted = model.fit_pairs(self.gappy_pairs(model, rows, y))
         fitted.rows_axes_ = 2

@@ -23,9 +23,9 @@ from narrows.training.random import seed_of
 __all__ = ["Recommender"]
 
 _RANKS = (10, 20, 50, 100)
-_LIST = 20  # ranks that coverage and popularity are about
-_NOTHING = 1e-12  # times its popularity is the score of an item of which the autoencoder says nothing
-_EXAMPLES = 6  # users whose recommendations the report shows
+_TOP_K = 20  # ranks that coverage and popularity are about
+_UNSCORED_SHARE = 1e-12  # times its popularity is the score of an item of which the autoencoder says nothing
+_EXAMPLE_USERS = 6  # users whose recommendations the report shows
 
 Names = tuple[str, ...]
 
@@ -88,7 +88,10 @@ class Recommender(Task, name="recommend"):
         return self.rank(X, k, seen=seen)[0]
 
     def rank(self, X: Any, k: int = 20, *, seen: Any = None) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Return what ``recommend`` does and the scores, (n, k) each; without an item the score is minus infinity."""
+        """Return what ``recommend`` does and the scores, (n, k) each; without an item the score is minus infinity.
+
+        Raises ``InputError`` for a ``k`` below 1.
+        """
         check_is_fitted(self)
         if k < 1:
             raise InputError(f"k={k} came", "a number of items from 1 on")
@@ -100,18 +103,18 @@ class Recommender(Task, name="recommend"):
         """Return the mean NDCG@100 on rows X: 80 per cent of their items are shown, the others are to be found."""
         shown, hidden = hide(self._rows(X))
         ranked, _ = rank(self._scores, shown, _RANKS[-1])
-        found = ndcg_at_k(ranked, hidden, _RANKS[-1])
-        return float(np.nanmean(found)) if np.isfinite(found).any() else 0.0
+        gains = ndcg_at_k(ranked, hidden, _RANKS[-1])
+        return float(np.nanmean(gains)) if np.isfinite(gains).any() else 0.0
 
     def known(self, X: Any) -> NDArray[np.int64]:
         """Return how many items of every row some row of the fit held, (n,); a row of none gets what is popular."""
-        found: NDArray[np.int64] = (self._rows(X) > 0).astype(np.int64) @ (self.popularity_ > 0).astype(np.int64)
-        return found
+        counts: NDArray[np.int64] = (self._rows(X) > 0).astype(np.int64) @ (self.popularity_ > 0).astype(np.int64)
+        return counts
 
     def adopt_state(self, state: dict[str, Any]) -> Self:
         """Take what ``fitted_state`` and ``fitted_arrays`` gave."""
         super().adopt_state({"trials_": [], **state})
-        self.trials_ = [Trial(*each) for each in self.trials_]
+        self.trials_ = [Trial(*trial) for trial in self.trials_]
         self.popularity_ = np.asarray(self.popularity_, np.float64)
         return self
 
@@ -130,7 +133,7 @@ class Recommender(Task, name="recommend"):
         """
         popularity = self.popularity_.astype(np.float32)
         scores = np.asarray((model or self.estimator_).reconstruct(rows), np.float32)
-        scores = np.where(scores == 0, np.float32(_NOTHING) * popularity, scores)
+        scores = np.where(scores == 0, np.float32(_UNSCORED_SHARE) * popularity, scores)
         scores[rows @ (popularity > 0) == 0] = popularity
         scores[:, popularity == 0] = -np.inf
         return scores
@@ -167,10 +170,10 @@ class Recommender(Task, name="recommend"):
     def _measured(self, lists: NDArray[np.int64], hidden: sp.csr_matrix) -> dict[str, float]:
         """Return the mean of every measure over the users."""
         measures = (("ndcg", ndcg_at_k), ("recall", recall_at_k))
-        found = {f"{name}@{k}": _mean(of(lists, hidden, k)) for name, of in measures for k in _RANKS[::-1]}
-        first, items = lists[:, :_LIST], hidden.shape[1]
+        means = {f"{name}@{k}": _mean(of(lists, hidden, k)) for name, of in measures for k in _RANKS[::-1]}
+        first, items = lists[:, :_TOP_K], hidden.shape[1]
         popular = mean_popularity(first, self.popularity_)
-        return {**found, "coverage": coverage(first, items), "gini": gini(first, items), "popularity": popular}
+        return {**means, "coverage": coverage(first, items), "gini": gini(first, items), "popularity": popular}
 
     def _choice(self) -> list[Picture]:
         """Return the figure of the settings that were tried, where any were."""
@@ -185,9 +188,9 @@ class Recommender(Task, name="recommend"):
 _LABELS: dict[str, tuple[str, str, Better]] = {
     **{f"ndcg@{k}": (f"NDCG@{k}", "", "higher") for k in _RANKS},
     **{f"recall@{k}": (f"recall@{k}", "", "higher") for k in _RANKS},
-    "coverage": (f"items that anyone's first {_LIST} hold", "share of all items", "higher"),
-    "gini": (f"Gini index of the first {_LIST}", "0: all items alike", "lower"),
-    "popularity": (f"users who know an item of the first {_LIST}", "mean share", "lower"),
+    "coverage": (f"items that anyone's first {_TOP_K} hold", "share of all items", "higher"),
+    "gini": (f"Gini index of the first {_TOP_K}", "0: all items alike", "lower"),
+    "popularity": (f"users who know an item of the first {_TOP_K}", "mean share", "lower"),
 }
 
 
@@ -211,14 +214,14 @@ def _pictures(ranked: dict[str, NDArray[Any]], hidden: sp.csr_matrix, popularity
     order = np.argsort(-popularity, kind="stable")
     size = len(order)
     counts = {
-        name: np.bincount(lists[:, :_LIST][lists[:, :_LIST] >= 0], minlength=size) for name, lists in ranked.items()
+        name: np.bincount(lists[:, :_TOP_K][lists[:, :_TOP_K] >= 0], minlength=size) for name, lists in ranked.items()
     }
     counts["the users themselves"] = np.asarray((hidden > 0).sum(0)).ravel()
-    shares = {name: np.cumsum(each[order]) / max(1, each.sum()) for name, each in counts.items()}
-    found = "Means over users who were put aside: a fifth of their items is hidden, the others are shown."
-    bias = f"Share of the first {_LIST} recommendations that falls on the most popular items, beside what users took."
+    shares = {name: np.cumsum(count[order]) / max(1, count.sum()) for name, count in counts.items()}
+    caption = "Means over users who were put aside: a fifth of their items is hidden, the others are shown."
+    bias = f"Share of the first {_TOP_K} recommendations that falls on the most popular items, beside what users took."
     return [
-        Picture("ranking", "How many hidden items are found", found, {"ks": ks, "curves": curves}),
+        Picture("ranking", "How many hidden items are found", caption, {"ks": ks, "curves": curves}),
         Picture("popularity", "Popularity bias", bias, {"shares": shares}),
     ]
 
@@ -230,7 +233,9 @@ def _examples(lists: NDArray[Any], shown: sp.csr_matrix, hidden: sp.csr_matrix, 
         return [names[i] if names else str(i) for i in columns]
 
     rows = []
-    for user in np.unique(np.linspace(0, max(0, shown.shape[0] - 1), _EXAMPLES).astype(int)) if shown.shape[0] else ():
+    for user in (
+        np.unique(np.linspace(0, max(0, shown.shape[0] - 1), _EXAMPLE_USERS).astype(int)) if shown.shape[0] else ()
+    ):
         took, wanted = shown[user].indices, set(hidden[user].indices.tolist())
         first = [i for i in lists[user, :8] if i >= 0]
         marked = [f"{name} ✓" if i in wanted else name for i, name in zip(first, named(first), strict=True)]

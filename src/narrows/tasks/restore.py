@@ -33,11 +33,11 @@ __all__ = [
 Array = NDArray[Any]
 WINDOW = 64  # side of what is learnt from at a time ...
 CROP = 96  # ... cut anew from crops of this side
-_TILE = 384  # side of the tiles that large pictures are cut into
-_SEEN = 512  # side of what is measured of a large picture
+_TILE_SIDE = 384  # side of the tiles that large pictures are cut into
+_MAX_MEASURED_SIDE = 512  # side of what is measured of a large picture
 _TURNED = Flip(vertical=True, diagonal=True)
-_MOST = 20  # pictures that are measured
-_STEPS = {"cpu": 2000, "other": 20_000}  # of a fit without epochs and minutes
+_MAX_MEASURED_PICTURES = 20  # pictures that are measured
+_STEPS_BY_DEVICE = {"cpu": 2000, "other": 20_000}  # of a fit without epochs and minutes
 
 
 class Window(NamedTuple):
@@ -52,12 +52,12 @@ class Window(NamedTuple):
 
         Its sides divide by ``divisor`` where the picture's allow it.
         """
-        made = []
+        slices = []
         for side in picture.shape[1:]:
-            length = min(side, _SEEN) if share is None else math.ceil(share * side)
+            length = min(side, _MAX_MEASURED_SIDE) if share is None else math.ceil(share * side)
             length -= length % divisor if length >= divisor else 0
-            made.append(slice((side - length) // 2, (side - length) // 2 + length))
-        return cls(*made)
+            slices.append(slice((side - length) // 2, (side - length) // 2 + length))
+        return cls(*slices)
 
     def cut(self, picture: Array) -> Array:
         """Return the window of a picture of that size."""
@@ -73,8 +73,8 @@ class Scores(NamedTuple):
 
     def means(self) -> dict[str, float]:
         """Return the means over the pictures; SSIM where there is one."""
-        made = {"mse": float(self.mse.mean()), "psnr": float(self.psnr.mean())}
-        return made | ({"ssim": float(self.ssim.mean())} if np.isfinite(self.ssim).all() else {})
+        numbers = {"mse": float(self.mse.mean()), "psnr": float(self.psnr.mean())}
+        return numbers | ({"ssim": float(self.ssim.mean())} if np.isfinite(self.ssim).all() else {})
 
 
 def split_alpha(picture: Array) -> tuple[Array, Array | None]:
@@ -84,13 +84,13 @@ def split_alpha(picture: Array) -> tuple[Array, Array | None]:
 
 def channels_of(pictures: Sequence[Array]) -> int:
     """Return the channels that one network serves all these pictures with: their own if they agree, else one by one."""
-    found = {len(picture) for picture in pictures}
-    return found.pop() if len(found) == 1 else 1
+    counts = {len(picture) for picture in pictures}
+    return counts.pop() if len(counts) == 1 else 1
 
 
 def apart(pictures: Sequence[Array], channels: int) -> list[Array]:
     """Return pictures of so many channels: those of others come channel by channel."""
-    return [part for each in pictures for part in ([each] if len(each) == channels else each[:, None])]
+    return [part for picture in pictures for part in ([picture] if len(picture) == channels else picture[:, None])]
 
 
 def corrected(estimator: Estimator, picture: Array) -> Array:
@@ -100,11 +100,12 @@ def corrected(estimator: Estimator, picture: Array) -> Array:
     """
     channels = estimator.shapes_[0][0]
     if len(picture) == channels:
-        return through(estimator, picture, _TILE)
+        return through(estimator, picture, _TILE_SIDE)
     if channels == 1:
-        return np.concatenate([through(estimator, channel[None], _TILE) for channel in picture])
+        return np.concatenate([through(estimator, channel[None], _TILE_SIDE) for channel in picture])
     alike = [
-        through(estimator, np.repeat(channel[None], channels, 0), _TILE).mean(0, keepdims=True) for channel in picture
+        through(estimator, np.repeat(channel[None], channels, 0), _TILE_SIDE).mean(0, keepdims=True)
+        for channel in picture
     ]
     return np.concatenate(alike)
 
@@ -129,12 +130,12 @@ def learn(model: Estimator, x: Sequence[Array], y: Sequence[Array] | None) -> tu
 
     Of too few crops none are put aside: they also choose the weights, so that none are kept that harm what was learnt.
     """
-    colours = [None if part is None else [split_alpha(each)[0] for each in part] for part in (x, y)]
-    channels = channels_of([each for part in colours for each in part or ()])
+    colours = [None if part is None else [split_alpha(picture)[0] for picture in part] for part in (x, y)]
+    channels = channels_of([picture for part in colours for picture in part or ()])
     inputs, targets = (None if part is None else apart(part, channels) for part in colours)
     multiple = model.chosen_network((channels, CROP, CROP)).multiple
     most, augment = (CROP, CropFlip(WINDOW, _TURNED)) if multiple else (WINDOW, _TURNED)
-    size = crop_size([each.shape[1:] for each in inputs or ()], most, multiple)
+    size = crop_size([picture.shape[1:] for picture in inputs or ()], most, multiple)
     pairs, remarks = crops(inputs or (), targets, size, augment=augment)
     model.set_params(**plan(model, len(pairs)))
     alone = model.validation > 0 and not len(held_out(len(pairs), model.validation, 0))
@@ -148,20 +149,20 @@ def plan(estimator: Estimator, crops: int) -> dict[str, Any]:
     """Return the epochs of a fit that the user set no length for, and the share of crops to validate on."""
     settings: dict[str, Any] = {"validation": min(estimator.validation, 100 / crops)}
     if estimator.epochs is None and estimator.minutes is None:
-        steps = _STEPS.get(estimator._where().type, _STEPS["other"])
+        steps = _STEPS_BY_DEVICE.get(estimator._where().type, _STEPS_BY_DEVICE["other"])
         settings["epochs"] = max(1, round(steps / max(1, crops / estimator.batch_size)))
     return settings
 
 
-def _psnr(truth: Array, made: Array) -> float:
-    return metrics.psnr(truth, made, 1.0)
+def _psnr(truth: Array, result: Array) -> float:
+    return metrics.psnr(truth, result, 1.0)
 
 
 def score(truth: Sequence[Array], made: Sequence[Array]) -> Scores:
     """Return how far pictures (C, H, W) on the scale 0 to 1 are from the truth."""
     pairs = list(zip(truth, made, strict=True))
     mse, psnr = (np.array([measure(a, b) for a, b in pairs]) for measure in (metrics.mse, _psnr))
-    tiny = any(min(each.shape[1:]) < 3 for each in truth)
+    tiny = any(min(picture.shape[1:]) < 3 for picture in truth)
     ssim = np.array([np.nan if tiny else metrics.ssim(a[None], b[None], 1.0, gaussian=True) for a, b in pairs])
     return Scores(mse, psnr, ssim)
 
@@ -180,25 +181,34 @@ def evaluation(
         "psnr": ("peak signal-to-noise ratio" + label, "dB", "higher"),
         "ssim": ("structural similarity" + label, "", "higher"),
     }
-    made = {name: Metric(value, *known[name]) for name, value in numbers.items()}
-    baselines = {name: each.means() for name, each in rivals.items()}
-    columns = {name: list(each) for name, each in shown.items()}
+    measures = {name: Metric(value, *known[name]) for name, value in numbers.items()}
+    baselines = {name: rival_scores.means() for name, rival_scores in rivals.items()}
+    columns = {name: list(column) for name, column in shown.items()}
     caption = "From pictures that were not learnt from, pixel by pixel; PSNR of what is shown."
     pictures = [Picture("closeups", "What it does to pictures", caption, {"columns": columns})]
-    ratios = {name: each["psnr"] for name, each in baselines.items()} | {"the autoencoder": numbers["psnr"]}
+    ratios = {name: values["psnr"] for name, values in baselines.items()} | {"the autoencoder": numbers["psnr"]}
     if np.isfinite(list(ratios.values())).all():
         caption = "Mean over the pictures that are measured; 1 dB more is a fifth less squared error."
         data = {"values": ratios, "label": "PSNR (dB)", "better": "higher"}
         pictures.append(Picture("psnr", "Beside the competitors", caption, data))
     comparison = Comparison.of_rows(ours.mse, rivals[rival].mse, "lower")
     return Evaluation(
-        made, baselines, "mse", rival, len(ours.mse), comparison, pictures, list(notes), unit="picture", piece="crop"
+        measures,
+        baselines,
+        "mse",
+        rival,
+        len(ours.mse),
+        comparison,
+        pictures,
+        list(notes),
+        unit="picture",
+        piece="crop",
     )
 
 
 def some(count: int) -> tuple[list[int], list[str]]:
     """Return which of so many pictures are measured, evenly spaced, and a note if not all are."""
-    index = np.unique(np.linspace(0, count - 1, min(_MOST, count)).astype(int)).tolist()
+    index = np.unique(np.linspace(0, count - 1, min(_MAX_MEASURED_PICTURES, count)).astype(int)).tolist()
     return index, [f"{len(index)} of {count} held-out pictures are measured"] if len(index) < count else []
 
 

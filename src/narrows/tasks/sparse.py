@@ -50,7 +50,7 @@ def explained_rows(errors: np.ndarray, spread: float) -> np.ndarray:
 
 def pictures(survey: Survey, ours: dict[str, float], baselines: dict[str, dict[str, float]]) -> list[Picture]:
     """Return how often the features are at work, and what is explained."""
-    values = {**ours, **{name: each["explained"] for name, each in baselines.items()}}
+    values = {**ours, **{name: numbers["explained"] for name, numbers in baselines.items()}}
     shown = []
     if np.isfinite(list(values.values())).all():
         data = {"values": values, "label": "share of the variance explained", "better": "higher"}
@@ -64,11 +64,11 @@ def pictures(survey: Survey, ours: dict[str, float], baselines: dict[str, dict[s
     return shown
 
 
-_SAMPLE = 100_000  # rows that settle mean and scale ...
-_BYTES = 2**26  # ... and what they may weigh
-_FEW = 1000  # rows whose best atoms are searched for
-_WIDER = 8  # features per value of a row, where the user says nothing ...
-_MOST = 4096  # ... but no more than so many
+_MAX_MOMENT_ROWS = 100_000  # rows that settle mean and scale ...
+_MAX_MOMENT_BYTES = 2**26  # ... and what they may weigh
+_MAX_SEARCHED_ROWS = 1000  # rows whose best atoms are searched for
+_FEATURES_PER_VALUE = 8  # features per value of a row, where the user says nothing ...
+_MAX_FEATURES = 4096  # ... but no more than so many
 _CODES = 2**22  # numbers of codes that are looked at together
 
 
@@ -109,9 +109,9 @@ class FeatureDictionary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task,
     def suited(self, shape: tuple[int, ...]) -> dict[str, Any]:
         """Return how many features suit rows of this shape."""
         values = math.prod(shape)
-        size = self.latent_dim or min(_MOST, _WIDER * values)
-        own = {"latent_dim": size, "k": min(size, 32, max(1, values // 8))}
-        return {name: value for name, value in own.items() if getattr(self, name) is None}
+        size = self.latent_dim or min(_MAX_FEATURES, _FEATURES_PER_VALUE * values)
+        settings = {"latent_dim": size, "k": min(size, 32, max(1, values // 8))}
+        return {name: value for name, value in settings.items() if getattr(self, name) is None}
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Fit to rows X (n, d)."""
@@ -141,14 +141,14 @@ class FeatureDictionary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task,
     def reconstruct(self, X: Any) -> np.ndarray:
         """Return what the features at work add up to."""
         rows = self._scaled(X)
-        found = run(self.estimator_.model_, rows, lambda m, b: m.reconstruct(b.x), self.estimator_._where())
-        return np.asarray(found * self._scale(rows) + self.shift_.astype(found.dtype))
+        scaled = run(self.estimator_.model_, rows, lambda m, b: m.reconstruct(b.x), self.estimator_._where())
+        return np.asarray(scaled * self._scale(rows) + self.shift_.astype(scaled.dtype))
 
     def inverse_transform(self, Z: Any) -> np.ndarray:
         """Return the rows that codes stand for."""
         check_is_fitted(self)
-        made = self.dictionary()
-        rows: np.ndarray = np.asarray(Z) @ made["W_dec"].numpy() + made["b_dec"].numpy()
+        weights = self.dictionary()
+        rows: np.ndarray = np.asarray(Z) @ weights["W_dec"].numpy() + weights["b_dec"].numpy()
         return rows
 
     def outputs(self, X: Any, *, fresh: bool) -> dict[str, np.ndarray]:
@@ -168,8 +168,8 @@ class FeatureDictionary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task,
         shift = torch.from_numpy(self.shift_)
         bias = self.scale_ * encoder.layer.bias.detach() - weight @ shift
         centre = self.scale_ * decoder.centre.detach() + shift
-        own = {"W_enc": weight.T, "b_enc": bias, "W_dec": atoms, "b_dec": centre}
-        return {name: value.float().contiguous() for name, value in own.items()}
+        weights = {"W_enc": weight.T, "b_enc": bias, "W_dec": atoms, "b_dec": centre}
+        return {name: value.float().contiguous() for name, value in weights.items()}
 
     def survey(self, rows: Activations, top: int = 10) -> Survey:
         """Return where each feature is at work in rows, which are read once."""
@@ -190,16 +190,16 @@ class FeatureDictionary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task,
 
     def evaluate(self, train: Rows, held: Rows) -> Evaluation:
         """Return the variance explained on ``held`` beside competitors with as many numbers per row."""
-        learnt, truth = (np.asarray(each.X) for each in (train, held))
+        learnt, truth = (np.asarray(part.X) for part in (train, held))
         k = self.k_
         codes, result = np.asarray(self.transform(truth)), self.reconstruct(truth)
         learning = DictionaryLearning(k, codes.shape[1]).fit(learnt)
-        made = {
+        results = {
             f"PCA ({k} components)": PCABaseline(k).fit(learnt).reconstruct(truth),
             f"dictionary learning ({learning.atoms_} atoms)": learning.reconstruct(truth),
         }
         spread = float(error_rows(truth, np.broadcast_to(learnt.mean(0), truth.shape)).mean())
-        errors = {name: error_rows(truth, rows) for name, rows in made.items()}
+        errors = {name: error_rows(truth, rows) for name, rows in results.items()}
         ours = error_rows(truth, result)
         rival = min(errors, key=lambda name: float(errors[name].mean()))
         both = self.survey(Activations.of_array(np.concatenate([learnt, truth])), top=1)
@@ -214,16 +214,16 @@ class FeatureDictionary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task,
             "dead": Metric(dead, "dead features", f"share of {codes.shape[1]:,}, in {both.rows:,} rows"),
         }
         baselines = {
-            name: {"explained": explained(each, spread), "mse": float(each.mean())} for name, each in errors.items()
+            name: {"explained": explained(error, spread), "mse": float(error.mean())} for name, error in errors.items()
         }
         notes = [
             f"Dictionary learning saw {learning.rows_:,} rows and searches for the best atoms of every row (orthogonal "
             "matching pursuit), where the autoencoder computes them in one step; its own atoms, searched in the same "
             "way, have a line above."
         ]
-        drawn = pictures(both, {"the autoencoder": metrics["explained"].value}, baselines)
+        figures = pictures(both, {"the autoencoder": metrics["explained"].value}, baselines)
         comparison = Comparison.of_rows(explained_rows(ours, spread), explained_rows(errors[rival], spread), "higher")
-        return Evaluation(metrics, baselines, "explained", rival, len(truth), comparison, drawn, notes)
+        return Evaluation(metrics, baselines, "explained", rival, len(truth), comparison, figures, notes)
 
     def as_read(self, rows: Rows) -> Rows:
         """Return rows as the autoencoder inside reads them: centred and scaled."""
@@ -234,7 +234,7 @@ class FeatureDictionary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task,
         from sklearn.decomposition import sparse_encode
 
         atoms, k = self.dictionary()["W_dec"].numpy(), self.k_
-        some = truth[np.linspace(0, len(truth) - 1, min(_FEW, len(truth))).astype(int)]
+        some = truth[np.linspace(0, len(truth) - 1, min(_MAX_SEARCHED_ROWS, len(truth))).astype(int)]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of atoms that are nearly the same
             codes = sparse_encode(some - self.shift_, atoms, algorithm="omp", n_nonzero_coefs=min(k, some.shape[1]))
@@ -254,7 +254,7 @@ class FeatureDictionary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task,
 
 def _moments(rows: Activations) -> tuple[np.ndarray, float]:
     """Return the mean of some rows, (d,), and the deviation of all their values around it."""
-    some = rows.rows(rows.spread(min(_SAMPLE, _BYTES // (8 * rows.width)))).astype(np.float64)
+    some = rows.rows(rows.spread(min(_MAX_MOMENT_ROWS, _MAX_MOMENT_BYTES // (8 * rows.width)))).astype(np.float64)
     mean = some.mean(0)
     some -= mean
     return mean, float(np.sqrt(np.square(some).mean())) or 1.0
@@ -262,7 +262,7 @@ def _moments(rows: Activations) -> tuple[np.ndarray, float]:
 
 def _require_dictionary(model: Estimator) -> None:
     parts = model.model_.encoder, model.model_.decoder, model.model_.bottleneck
-    if not all(isinstance(each, kind) for each, kind in zip(parts, _KINDS, strict=True)):
+    if not all(isinstance(part, kind) for part, kind in zip(parts, _KINDS, strict=True)):
         came = f"{type(model).__name__} with the network {model.chosen_network(model.shapes_[0])} came"
         accepted = "a top-k code between one layer and unit atoms"
         raise InputError(came, accepted, "--family sparse --network dictionary, k at least 1")

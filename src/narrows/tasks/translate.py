@@ -37,8 +37,8 @@ from narrows.tasks.images import (
 __all__ = ["Translator"]
 
 Array = NDArray[Any]
-_LEARNT = 400  # pairs that the competitors learn from
-_DRAWN = 6
+_MAX_PAIRS_LEARNT = 400  # pairs that the competitors learn from
+_PICTURES_DRAWN = 6
 
 
 class State(TypedDict):
@@ -80,9 +80,12 @@ class Translator(PicturesTask, Task, name="translate"):
         return self.fit_pictures(as_pictures(X), as_pictures(Y))
 
     def fit_pictures(self, x: list[Array], y: list[Array] | None = None) -> Self:
-        """Fit to pictures (C, H, W) of any sizes and pictures of the same heights and widths."""
+        """Fit to pictures (C, H, W) of any sizes and pictures of the same heights and widths.
+
+        Raises ``InputError`` where a picture has no partner of its size.
+        """
         model = self.resolve()
-        if y is None or [each.shape[1:] for each in x] != [each.shape[1:] for each in y]:
+        if y is None or [picture.shape[1:] for picture in x] != [picture.shape[1:] for picture in y]:
             raise InputError(f"{len(x)} pictures A and {len(y or [])} pictures B", "a B of its size for every A")
         targets = alike(y)
         self.whole_ = targets[0].dtype.kind == "u"  # results are levels of grey in [0, 1]
@@ -99,8 +102,8 @@ class Translator(PicturesTask, Task, name="translate"):
         """Return what each picture becomes, (C, H, W), floats."""
         check_is_fitted(self)
         flips: Flips = self.flips if self.ensemble else "none"
-        made = [averaged(partial(through, self.estimator_), picture, flips) for picture in x]
-        return [each.clip(0, 1) for each in made] if self.whole_ else made
+        results = [averaged(partial(through, self.estimator_), picture, flips) for picture in x]
+        return [result.clip(0, 1) for result in results] if self.whole_ else results
 
     def evaluate(self, train: Rows, held: Rows) -> Evaluation:
         """Return how it does on pictures whose ``labels`` are what they become."""
@@ -109,20 +112,20 @@ class Translator(PicturesTask, Task, name="translate"):
     def evaluate_pictures(self, train: Examples, held: Examples) -> Evaluation:
         """Return the distance to the true pictures of ``held``, beside the competitors'."""
         check_is_fitted(self)
-        truth = [unit(each) for each in alike(held.y or [])]
-        made, peak = self.predict_pictures(held.x), Scale(*self.target_scale_).peak
+        truth = [unit(picture) for picture in alike(held.y or [])]
+        results, peak = self.predict_pictures(held.x), Scale(*self.target_scale_).peak
         others = rivals(train, held.x, truth)
-        values = {name: measured(truth, each, peak) for name, each in others.items()}
+        values = {name: measured(truth, theirs, peak) for name, theirs in others.items()}
         rival = min(values, key=lambda name: values[name]["l1"])
-        comparison = compare_l1(truth, made, others[rival])
+        comparison = compare_l1(truth, results, others[rival])
         labels: dict[str, tuple[str, str, Better]] = {
             "l1": ("mean absolute error", "in the units of B" if peak != 1 else "on the scale 0 to 1", "lower"),
             "psnr": ("peak signal-to-noise ratio", "dB" if peak == 1 else f"dB; peak {peak:.4g}", "higher"),
             "ssim": ("structural similarity", "", "higher"),
         }
-        found = {name: Metric(value, *labels[name]) for name, value in measured(truth, made, peak).items()}
-        pictures = [drawing(held.x, made, truth)]
-        return Evaluation(found, values, "l1", rival, len(truth), comparison, pictures, unit="picture", piece="crop")
+        measures = {name: Metric(value, *labels[name]) for name, value in measured(truth, results, peak).items()}
+        pictures = [drawing(held.x, results, truth)]
+        return Evaluation(measures, values, "l1", rival, len(truth), comparison, pictures, unit="picture", piece="crop")
 
     def outputs(self, X: Any, *, fresh: bool) -> dict[str, np.ndarray]:
         """Return what the pictures become."""
@@ -132,7 +135,7 @@ class Translator(PicturesTask, Task, name="translate"):
 def measured(truth: list[Array], made: list[Array], peak: float = 1.0) -> dict[str, float]:
     """Return L1 and PSNR over all values together and the mean SSIM, for pictures of floats of this ``peak``."""
     pairs = list(zip(truth, made, strict=True))
-    count = sum(each.size for each in truth)
+    count = sum(picture.size for picture in truth)
     squares = sum(float(metrics.mse(a, b)) * a.size for a, b in pairs) / count
     ssim = [metrics.ssim(a[None], b[None], peak) for a, b in pairs if min(a.shape[1:]) >= 3]
     return {
@@ -145,34 +148,42 @@ def measured(truth: list[Array], made: list[Array], peak: float = 1.0) -> dict[s
 def compare_l1(truth: list[Array], ours: list[Array], theirs: list[Array]) -> Comparison:
     """Compare the mean absolute errors over the values of all pictures together."""
     errors = [
-        [(metrics.mae(t, each) * t.size, t.size) for t, each in zip(truth, made, strict=True)]
-        for made in (ours, theirs)
+        [(metrics.mae(t, result) * t.size, t.size) for t, result in zip(truth, results, strict=True)]
+        for results in (ours, theirs)
     ]
     return Comparison.of_totals(lambda total: total[0] / total[1], errors[0], errors[1], "lower")
 
 
 def rivals(train: Examples, x: list[Array], truth: list[Array]) -> dict[str, list[Array]]:
     """Return the pictures of the competitors."""
-    step = -(-len(train.x) // _LEARNT)
+    step = -(-len(train.x) // _MAX_PAIRS_LEARNT)
     A, B = alike(train.x[::step]), alike((train.y or [])[::step])
     channels = len(B[0])
-    inputs = [unit(each) for each in alike(x, channels if len(x[0]) in (1, 3, 4) and channels in (1, 3, 4) else None)]
-    made = {"the input itself": inputs} if len(inputs[0]) == channels else {}
-    height, width = (int(side) for side in np.median([each.shape[1:] for each in B], axis=0))
-    mean = np.mean([resized(unit(each), (height, width)) for each in B], axis=0)
-    made["the mean of B"] = [resized(mean, each.shape[1:]) for each in truth]
+    inputs = [
+        unit(picture) for picture in alike(x, channels if len(x[0]) in (1, 3, 4) and channels in (1, 3, 4) else None)
+    ]
+    results = {"the input itself": inputs} if len(inputs[0]) == channels else {}
+    height, width = (int(side) for side in np.median([picture.shape[1:] for picture in B], axis=0))
+    mean = np.mean([resized(unit(picture), (height, width)) for picture in B], axis=0)
+    results["the mean of B"] = [resized(mean, picture.shape[1:]) for picture in truth]
     table = ColourTable().fit(A, B)
-    made["a table of colours"] = table.predict(alike(x, len(A[0]), A[0].dtype))
-    return made
+    results["a table of colours"] = table.predict(alike(x, len(A[0]), A[0].dtype))
+    return results
 
 
 def drawing(x: list[Array], made: list[Array], truth: list[Array]) -> Picture:
     """Return some pictures beside what they become and should become."""
-    some = np.unique(np.linspace(0, len(x) - 1, _DRAWN).astype(int)).tolist()
+    some = np.unique(np.linspace(0, len(x) - 1, _PICTURES_DRAWN).astype(int)).tolist()
     size, (low, high) = truth[some[0]].shape[1:], Scale.of([truth[i] for i in some]).ends
-    ours, theirs = ([((each[i] - low) / (high - low)).clip(0, 1) for i in some] for each in (made, truth))
-    drawn = {"A": [shown(x[i]) for i in some], "output": [shown(each) for each in ours], "B": map(shown, theirs)}
-    rows = {name: np.stack([alike([resized(each, size)], 3)[0] for each in part]) for name, part in drawn.items()}
+    ours, theirs = ([((pictures[i] - low) / (high - low)).clip(0, 1) for i in some] for pictures in (made, truth))
+    columns = {
+        "A": [shown(x[i]) for i in some],
+        "output": [shown(picture) for picture in ours],
+        "B": map(shown, theirs),
+    }
+    rows = {
+        name: np.stack([alike([resized(picture, size)], 3)[0] for picture in part]) for name, part in columns.items()
+    }
     caption = "Held-out pictures, evenly chosen, brought to one size: A, what it becomes, and what it should become, "
     caption += "both on one scale of grey."
     return Picture("translations", "A, output, B", caption, rows)

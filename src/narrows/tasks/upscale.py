@@ -68,8 +68,8 @@ class Upscaler(PicturesTask, Task, name="upscale"):
 
     def upscale(self, X: Any) -> Any:
         """Return the pictures ``scale`` times larger, floats in [0, 1], as an array or a list, as they came."""
-        made = self.predict_pictures(as_pictures(X))
-        flat = [each[0] if np.ndim(one) == 2 else each for each, one in zip(made, X, strict=True)]
+        larger = self.predict_pictures(as_pictures(X))
+        flat = [picture[0] if np.ndim(one) == 2 else picture for picture, one in zip(larger, X, strict=True)]
         return like_pictures(flat, X)
 
     def fit_pictures(self, x: list[Array], y: list[Array] | None = None) -> Self:
@@ -77,9 +77,9 @@ class Upscaler(PicturesTask, Task, name="upscale"):
         model = self.resolve()
         if self.estimator is None:
             model.set_params(**self.suited_pictures())
-        share = min(1.0, math.sqrt(_PIXELS / sum(each[0].size for each in x)))
-        sharp = [self._brightness(Window.of(each, self.scale, share).cut(each)) for each in unit_pictures(x)]
-        soft = [_like(enlarged(reduced(each, self.scale), self.scale), each) for each in sharp]
+        share = min(1.0, math.sqrt(_PIXELS / sum(picture[0].size for picture in x)))
+        sharp = [self._brightness(Window.of(picture, self.scale, share).cut(picture)) for picture in unit_pictures(x)]
+        soft = [_like(enlarged(reduced(picture, self.scale), self.scale), picture) for picture in sharp]
         self.estimator_, self.remarks_ = learn(model, soft, sharp)
         if share < 1:
             self.remarks_.append(
@@ -108,24 +108,24 @@ class Upscaler(PicturesTask, Task, name="upscale"):
         """
         index, notes = some(len(held.x))
         colours = [split_alpha(held.x[i])[0] for i in index]
-        sharp = [Window.of(each, self.scale).cut(each) for each in colours]
-        small = [reduced(unit(each), self.scale) for each in sharp]
+        sharp = [Window.of(picture, self.scale).cut(picture) for picture in colours]
+        small = [reduced(unit(picture), self.scale) for picture in sharp]
         kinds: dict[str, Kernel] = {"bicubic enlargement": "bicubic", "Lanczos enlargement": "lanczos"}
-        made = {name: [enlarged(each, self.scale, kernel) for each in small] for name, kernel in kinds.items()}
-        made["enlarged"] = [self._enlarged(each) for each in small]
-        made = {name: self._kept(pictures, sharp) for name, pictures in made.items()}
-        truth = self._measured([unit(each) for each in sharp])
-        scores = {name: score(truth, self._measured(pictures)) for name, pictures in made.items()}
+        results = {name: [enlarged(picture, self.scale, kernel) for picture in small] for name, kernel in kinds.items()}
+        results["enlarged"] = [self._enlarged(picture) for picture in small]
+        results = {name: self._kept(pictures, sharp) for name, pictures in results.items()}
+        truth = self._measured([unit(picture) for picture in sharp])
+        scores = {name: score(truth, self._measured(pictures)) for name, pictures in results.items()}
         ours = scores.pop("enlarged")
         best = min(scores, key=lambda name: float(scores[name].mse.mean()))
-        shown = {best.removesuffix(" enlargement"): made[best], "enlarged": made["enlarged"]}
+        shown = {best.removesuffix(" enlargement"): results[best], "enlarged": results["enlarged"]}
         how = f"Made {self.scale} times smaller bicubically, with antialiasing, and larger again"
         notes = [*self.__dict__.get("remarks_", []), *notes]
         notes.append(
             f"{how}; measured on the luminance without a rim of {self.scale} pixels, of colours on Y of BT.601 from 16 "
             "to 235 of 255, as published figures are; SSIM with a Gaussian of 1.5 pixels."
         )
-        last = {"sharp": [unit(each) for each in sharp]}
+        last = {"sharp": [unit(picture) for picture in sharp]}
         return evaluation(ours, scores, " of the luminance", {**shown, **last}, notes)
 
     def _brightness(self, picture: Array) -> Array:
@@ -142,9 +142,9 @@ class Upscaler(PicturesTask, Task, name="upscale"):
         better = colours + (averaged(partial(corrected, self.estimator_), bright, views) - bright)
         return (better if alpha is None else np.concatenate([better, alpha])).clip(0, 1)
 
-    def _kept(self, made: Sequence[Array], like: Sequence[Array]) -> list[Array]:
+    def _kept(self, results: Sequence[Array], like: Sequence[Array]) -> list[Array]:
         """Return pictures as their files would keep them."""
-        return [rounded(_like(each, one), one.dtype) for each, one in zip(made, like, strict=True)]
+        return [rounded(_like(picture, one), one.dtype) for picture, one in zip(results, like, strict=True)]
 
     def _measured(self, pictures: Sequence[Array]) -> list[Array]:
         """Return what is measured: of colours the Y of MATLAB's rgb2ycbcr, 16 to 235 of 255, grey as it is, no rim.
@@ -152,13 +152,13 @@ class Upscaler(PicturesTask, Task, name="upscale"):
         Published figures are of this Y (Dong et al. 2014 and since): its smaller range adds 1.3 dB to the PSNR, and its
         black of 16 moves SSIM, whose constants belong to a range of 255.
         """
-        made = []
-        for each in pictures:
-            bright = luminance(torch.from_numpy(each)).numpy()
-            bright = _BLACK + (_WHITE - _BLACK) * bright if len(each) == 3 else bright
-            rim = self.scale if min(each.shape[1:]) > 4 * self.scale else 0
-            made.append(bright[:, rim : each.shape[1] - rim, rim : each.shape[2] - rim])
-        return made
+        measured = []
+        for picture in pictures:
+            bright = luminance(torch.from_numpy(picture)).numpy()
+            bright = _BLACK + (_WHITE - _BLACK) * bright if len(picture) == 3 else bright
+            rim = self.scale if min(picture.shape[1:]) > 4 * self.scale else 0
+            measured.append(bright[:, rim : picture.shape[1] - rim, rim : picture.shape[2] - rim])
+        return measured
 
 
 def reduced(picture: Array, scale: int) -> Array:
@@ -169,8 +169,8 @@ def reduced(picture: Array, scale: int) -> Array:
     >>> reduced(np.ones((1, 4, 6), np.float32), 2).shape
     (1, 2, 3)
     """
-    made: Array = shrink(torch.from_numpy(np.ascontiguousarray(picture)), scale).numpy()
-    return made
+    small: Array = shrink(torch.from_numpy(np.ascontiguousarray(picture)), scale).numpy()
+    return small
 
 
 def enlarged(picture: Array, scale: int, kernel: Kernel = "bicubic") -> Array:
@@ -182,8 +182,8 @@ def enlarged(picture: Array, scale: int, kernel: Kernel = "bicubic") -> Array:
     (1, 4, 6)
     """
     side = (picture.shape[1] * scale, picture.shape[2] * scale)
-    made: Array = resize(torch.from_numpy(np.ascontiguousarray(picture)), side, kernel=kernel).numpy()
-    return made
+    large: Array = resize(torch.from_numpy(np.ascontiguousarray(picture)), side, kernel=kernel).numpy()
+    return large
 
 
 def _like(picture: Array, other: Array) -> Array:

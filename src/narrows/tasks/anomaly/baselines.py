@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 __all__ = ["ANOMALY_BASELINES", "IsolationTrees", "Mahalanobis", "NearestRows", "PCAResidual", "rolling_z"]
 
 Floats = NDArray[np.float64]
-_MOST = 20_000  # rows that neighbours are looked for among
+_MAX_REFERENCE_ROWS = 20_000  # rows that neighbours are looked for among
 
 
 class Score(Protocol):
@@ -140,7 +140,7 @@ ANOMALY_BASELINES: tuple[type[Score], ...] = (PCAResidual, Mahalanobis, Isolatio
 
 def _few(X: Floats) -> Floats:
     """Return at most so many rows, evenly spaced."""
-    few: Floats = X[np.unique(np.linspace(0, len(X) - 1, min(len(X), _MOST)).astype(int))]
+    few: Floats = X[np.unique(np.linspace(0, len(X) - 1, min(len(X), _MAX_REFERENCE_ROWS)).astype(int))]
     return few
 
 
@@ -156,16 +156,16 @@ def rolling_z(steps: Floats, pieces: NDArray[np.intp], window: int) -> Floats:
     >>> rolling_z(values, np.zeros(5, int), 4)[-1].tolist()
     [10.0]
     """
-    found = np.zeros(steps.shape)
+    scores = np.zeros(steps.shape)
     floor = np.maximum(0.01 * steps.std(0), 1e-12)
     edges = np.flatnonzero(np.diff(pieces, prepend=-2, append=-2))
     for low, high in pairwise(edges):
         part = steps[low:high] - steps[low]
-        sums, squares = (np.concatenate([np.zeros((1, part.shape[1])), each.cumsum(0)]) for each in (part, part**2))
+        sums, squares = (np.concatenate([np.zeros((1, part.shape[1])), values.cumsum(0)]) for values in (part, part**2))
         place = np.arange(2, high - low)
         first = np.maximum(0, place - window)
         count = (place - first)[:, None]
         mean = (sums[place] - sums[first]) / count
         deviation = np.sqrt(np.maximum((squares[place] - squares[first]) / count - mean**2, 0))
-        found[low + place] = np.abs(part[place] - mean) / np.maximum(deviation, floor)
-    return found
+        scores[low + place] = np.abs(part[place] - mean) / np.maximum(deviation, floor)
+    return scores

@@ -62,12 +62,12 @@ def rule(n: int, fpr: float, unit: str = "row", apart: int = 0) -> str:
     """
     many = f"{n} {unit}{'s' * (n != 1)}"
     if beyond(n, fpr) >= 0:
-        said = f"Flagged are {unit}s with p-values of at most {fpr:.3g}, by {many} put aside."
+        text = f"Flagged are {unit}s with p-values of at most {fpr:.3g}, by {many} put aside."
         if not apart:
-            return said
+            return text
         likely = (beyond(n, fpr) + 1 + apart) / (n + apart + 1)
         return (
-            f"{said} {apart} more lie{'s' * (apart == 1)} apart from all others and {'was' if apart == 1 else 'were'} "
+            f"{text} {apart} more lie{'s' * (apart == 1)} apart from all others and {'was' if apart == 1 else 'were'} "
             f"left out as anomalous; if ordinary rows are like that, the rate of false alarms is about {likely:.2g}."
         )
     fine = rounded_up(1 / (n + 1))
@@ -103,8 +103,10 @@ def tally(labels: Iterable[int], scores: Iterable[float], calibration: Sequence[
     counts: tuple[Counter[int], Counter[int]] = Counter(), Counter()
     for label, score in zip(labels, scores, strict=True):
         counts[int(label)][len(calibration) - bisect_left(calibration, score)] += 1
-    found = {name: [list(pair) for pair in sorted(each.items())] for name, each in zip(_KINDS, counts, strict=True)}
-    return {"put_aside": len(calibration), **found}
+    tallies = {
+        name: [list(pair) for pair in sorted(counter.items())] for name, counter in zip(_KINDS, counts, strict=True)
+    }
+    return {"put_aside": len(calibration), **tallies}
 
 
 def told(counts: Mapping[str, Any], fpr: float) -> dict[str, float]:
@@ -116,7 +118,7 @@ def told(counts: Mapping[str, Any], fpr: float) -> dict[str, float]:
     {'f1': 0.5, 'false alarms': 0.5}
     """
     most = beyond(counts["put_aside"], fpr)
-    alarms, found = (sum(count for above, count in counts[name] if above <= most) for name in _KINDS)
+    alarms, detected = (sum(count for above, count in counts[name] if above <= most) for name in _KINDS)
     ordinary, anomalous = (sum(count for _, count in counts[name]) for name in _KINDS)
-    flagged = alarms + found + anomalous
-    return {"f1": 2 * found / flagged if flagged else 0.0, "false alarms": alarms / ordinary if ordinary else 0.0}
+    flagged = alarms + detected + anomalous
+    return {"f1": 2 * detected / flagged if flagged else 0.0, "false alarms": alarms / ordinary if ordinary else 0.0}

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 __all__ = ["Constants", "move_distance"]
 
 Floats = NDArray[Any]
-_ROUNDING = 8  # units in the last place that values may differ by
+_ROUNDING_ULPS = 8  # units in the last place that values may differ by
 
 
 class Constants(NamedTuple):
@@ -39,7 +39,7 @@ class Constants(NamedTuple):
     def of(cls, rows: Floats) -> Self:
         """Return those of rows (n, d)."""
         low, high = rows.min(0), rows.max(0)
-        same = high - low <= _ROUNDING * np.finfo(rows.dtype).eps * np.maximum(abs(low), abs(high))
+        same = high - low <= _ROUNDING_ULPS * np.finfo(rows.dtype).eps * np.maximum(abs(low), abs(high))
         return cls(tuple(np.flatnonzero(same).tolist()), tuple(rows[0, same].tolist()), rows.dtype.name)
 
     def moved(self, rows: Floats) -> NDArray[np.bool_]:
@@ -49,16 +49,16 @@ class Constants(NamedTuple):
         dtype = min(np.dtype(self.dtype), rows.dtype, key=lambda kind: kind.itemsize)
         values = np.asarray(self.values, dtype)
         apart = np.abs(rows[:, self.columns].astype(dtype) - values)
-        found: NDArray[np.bool_] = apart > _ROUNDING * np.finfo(dtype).eps * np.abs(values)
-        return found
+        differs: NDArray[np.bool_] = apart > _ROUNDING_ULPS * np.finfo(dtype).eps * np.abs(values)
+        return differs
 
     def restored(self, rows: Floats) -> Floats:
         """Return rows with the values of the fit in these columns."""
         if not self.columns:
             return rows
-        made = rows.copy()
-        made[:, self.columns] = self.values
-        return made
+        copied = rows.copy()
+        copied[:, self.columns] = self.values
+        return copied
 
 
 def move_distance(ordinary: Floats, moved: NDArray[np.bool_]) -> float:

@@ -62,8 +62,8 @@ def moments(model: Estimator, rows: np.ndarray) -> tuple[Any, Any]:
 def standardised(rows: np.ndarray, mean: Any, scale: Any) -> np.ndarray:
     """Return rows less their mean, over their scale, in their own float type."""
     kind = np.result_type(rows, np.float32)
-    made: np.ndarray = np.asarray((rows - np.asarray(mean, kind)) / np.asarray(scale, kind), kind)
-    return made
+    scaled: np.ndarray = np.asarray((rows - np.asarray(mean, kind)) / np.asarray(scale, kind), kind)
+    return scaled
 
 
 def remoteness(reference: np.ndarray, rows: np.ndarray, neighbours: int) -> np.ndarray:
@@ -75,8 +75,8 @@ def remoteness(reference: np.ndarray, rows: np.ndarray, neighbours: int) -> np.n
     return distances
 
 
-_FPR = 0.01
-_STEPS, _PASSES = 4000, 100  # of training at most, where nobody says how many epochs
+_USUAL_FPR = 0.01
+_MAX_STEPS, _MAX_PASSES = 4000, 100  # of training at most, where nobody says how many epochs
 
 
 class State(TypedDict):
@@ -158,6 +158,8 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
         the rows that were too strange for training. ``aside`` are ordinary rows that set the threshold, instead of a
         fifth of X. Rows that are windows of one series, so many steps long, say where they begin (``starts``, which
         increase): a window is not compared with those that it overlaps.
+
+        Raises ``InputError`` for two thresholds, and for fewer than two ordinary rows.
         """
         if self.contamination is not None and self.fpr is not None:
             came = f"Two thresholds came, both fpr={self.fpr:g} and contamination={self.contamination:g}"
@@ -180,11 +182,11 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
         learn, held = self.parts(len(whole)) if aside is None else (whole, whole[:0])
         self._starts, self._window = None if starts is None else np.asarray(starts)[ordinary][learn], window
         self._train(model, rows[ordinary][learn], seed)
-        kept = rows[ordinary][held if len(held) else learn] if aside is None else self._rows(aside)
-        distance = -self._scores_of(kept, itself=aside is None and not len(held))
-        trusted_rows, self.share_apart_ = self.trusted(rows[ordinary][learn], kept)
-        self.move_ = move_distance(distance, self._constants.moved(kept))
-        self.calibrate(np.sqrt(distance**2 + self._moves(kept).sum(1)), trusted_rows)
+        calibrating = rows[ordinary][held if len(held) else learn] if aside is None else self._rows(aside)
+        distance = -self._scores_of(calibrating, itself=aside is None and not len(held))
+        trusted_rows, self.share_apart_ = self.trusted(rows[ordinary][learn], calibrating)
+        self.move_ = move_distance(distance, self._constants.moved(calibrating))
+        self.calibrate(np.sqrt(distance**2 + self._moves(calibrating).sum(1)), trusted_rows)
         if self.contamination is not None:
             self.contaminated_ = float(np.percentile(self._scores_of(rows, itself=False), 100 * self.contamination))
         if self.fpr is not None and math.isinf(self.offset_):
@@ -196,7 +198,7 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
 
         Of few rows as many are put aside as the rate needs, and a tenth more where some may be left out again.
         """
-        wanted = math.ceil((1 / (self.fpr or _FPR) - 1) * (1.0 if self.clean else 1.1))
+        wanted = math.ceil((1 / (self.fpr or _USUAL_FPR) - 1) * (1.0 if self.clean else 1.1))
         held = max(round(0.2 * n), min(wanted, n // 3))
         order = np.random.default_rng(self.seed_).permutation(n)
         return np.sort(order[held:]), np.sort(order[:held])
@@ -204,12 +206,14 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
     def _train(self, model: Estimator, rows: np.ndarray, seed: int) -> None:
         """Train on rows, without those that a first, shorter training finds outside."""
         model.set_params(random_state=seed)
-        asked = model.epochs is None and model.minutes is None
-        passes = max(1, min(_PASSES, -(-_STEPS * model.batch_size // len(rows)))) if asked else model.epochs
+        by_default = model.epochs is None and model.minutes is None
+        passes = (
+            max(1, min(_MAX_PASSES, -(-_MAX_STEPS * model.batch_size // len(rows)))) if by_default else model.epochs
+        )
         self.n_set_aside_ = 0
         if not self.clean and len(rows) >= LEAST:
             first = clone(model).set_params(checkpoint=None, tensorboard=None, verbose=False, warm_start=False)
-            self._learn(first, rows, seed, -(-passes // 4) if asked and passes else passes)
+            self._learn(first, rows, seed, -(-passes // 4) if by_default and passes else passes)
             inside = teaching(-self._scores_of(rows, itself=True, starts=self._starts))
             self.n_set_aside_, rows = int((~inside).sum()), rows[inside]
             self._starts = None if self._starts is None else self._starts[inside]
@@ -242,11 +246,11 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
         if self.clean:
             return np.ones(len(rows), bool), 0.0
         known = learnt[reference_places(learnt.shape, self.seed_)]
-        own = -np.append(self._scores_of(rows, itself=False), self._scores_of(known, itself=True))
-        strange = [own]
+        distances = -np.append(self._scores_of(rows, itself=False), self._scores_of(known, itself=True))
+        strange = [distances]
         if np.ndim(self.scale_):
-            scales = [NormalScale.fit(part) for part in (learnt, known[teaching(own[len(rows) :])])]
-            strange = [remoteness(s(known), s(rows), self.neighbours) if s.bent else own for s in scales]
+            scales = [NormalScale.fit(part) for part in (learnt, known[teaching(distances[len(rows) :])])]
+            strange = [remoteness(s(known), s(rows), self.neighbours) if s.bent else distances for s in scales]
         apart, large = groups_apart(*strange)
         return ~apart[: len(rows)], large
 
@@ -256,7 +260,7 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
     def fpr_(self) -> float:
         """The share of ordinary rows that may be flagged; by default 0.01, up to 0.1 where few rows were put aside."""
         fine = conformal.finest(self.calibration_)
-        usual = min(max(_FPR, 2 * fine), max(5 * _FPR, min(fine, 10 * _FPR)))
+        usual = min(max(_USUAL_FPR, 2 * fine), max(5 * _USUAL_FPR, min(fine, 10 * _USUAL_FPR)))
         return self.fpr if self.fpr is not None else usual
 
     @property
@@ -328,10 +332,10 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
 
     def _neighbourhood(self) -> Neighbourhood:
         """Return the rows of the fit that others are compared with; searched anew only when the settings changed."""
-        rows, asked = self.reference_, (self.neighbours, self.weight)
+        rows, setting = self.reference_, (self.neighbours, self.weight)
         known: tuple[Any, Neighbourhood] | None = self.__dict__.get("_searched")
-        if known is None or known[0] != asked:
-            known = asked, Neighbourhood(rows.reshape(len(rows), -1), self._made(rows), *asked)
+        if known is None or known[0] != setting:
+            known = setting, Neighbourhood(rows.reshape(len(rows), -1), self._made(rows), *setting)
             self.__dict__["_searched"] = known
         return known[1]
 
@@ -368,5 +372,7 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
     def _distances(self, rows: np.ndarray, *, itself: bool, starts: Any = None) -> tuple[np.ndarray, np.ndarray]:
         flat, met = self.standard(self._constants.restored(rows)), self.__dict__.get("_met")
         overlap = None if starts is None or met is None else Overlap(starts, met, self._window)
-        made = self._made(flat)
-        return self._neighbourhood().distances(flat.reshape(len(rows), -1), made, itself=itself, overlap=overlap)
+        reconstructed = self._made(flat)
+        return self._neighbourhood().distances(
+            flat.reshape(len(rows), -1), reconstructed, itself=itself, overlap=overlap
+        )

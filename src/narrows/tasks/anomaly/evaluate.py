@@ -17,7 +17,7 @@ from narrows.tasks.base import Evaluation, Metric, Picture, Rows, pick, unit
 
 __all__ = ["evaluation", "flags_of", "planted"]
 
-_TRAIN, _SHOWN = 20_000, 20  # rows that competitors are fitted on; rows whose columns are shown
+_MAX_TRAIN_ROWS, _MAX_ROWS_SHOWN = 20_000, 20  # rows that competitors are fitted on; rows whose columns are shown
 
 
 class Detector(Protocol):
@@ -102,15 +102,15 @@ def flags_of(
     scores that set the competitors' thresholds; ``drawn`` are the figures that show the threshold.
     """
     fpr = None if detector.contamination is not None else detector.fpr_
-    said = (
+    sentence = (
         f"Flagged is what is stranger than {1 - detector.contamination:.3g} of the {unit}s of the fit."
         if detector.contamination is not None
         else conformal.rule(len(detector.calibration_), detector.fpr_, unit, detector.n_apart_)
     )
-    own = {"": detector.calibration_, **aside}
-    counts = {name: tally(labels.tolist(), each.tolist(), own[name]) for name, each in scores.items()}
+    calibrations = {"": detector.calibration_, **aside}
+    counts = {name: tally(labels.tolist(), score.tolist(), calibrations[name]) for name, score in scores.items()}
     figures = [f"figures/{name}.png" for name in drawn]
-    return {"said": said, "unit": unit, "fpr": fpr, "drawn": figures, "counts": counts}
+    return {"said": sentence, "unit": unit, "fpr": fpr, "drawn": figures, "counts": counts}
 
 
 def planted(X: np.ndarray, seed: int) -> np.ndarray:
@@ -135,17 +135,17 @@ def planted(X: np.ndarray, seed: int) -> np.ndarray:
         flat[:, spread > 0] = planted(flat[:, spread > 0], seed)
         return flat.reshape(X.shape)
     spread = np.where(spread > 0, spread, 1.0)
-    made, line = flat.copy(), np.arange(n)
+    anomalies, line = flat.copy(), np.arange(n)
     swapped = (line % 2 == 0) & (d > 1)
     ranks = draw.random((n, d)).argsort(1)
     other = flat[(line + draw.integers(1, max(2, n), n)) % n]
     chosen = swapped[:, None] & (ranks < max(1, d // 3))
-    made[chosen] = other[chosen]
-    far = ~swapped | (made == flat).all(1)
+    anomalies[chosen] = other[chosen]
+    far = ~swapped | (anomalies == flat).all(1)
     column = ranks[:, 0]
     moved = draw.choice([-1.0, 1.0], n) * draw.uniform(3, 6, n) * spread[column]
-    made[line[far], column[far]] += moved[far]
-    return made.reshape(X.shape)
+    anomalies[line[far], column[far]] += moved[far]
+    return anomalies.reshape(X.shape)
 
 
 def _labelled(held: Rows) -> tuple[Rows, list[str]]:
@@ -164,16 +164,16 @@ def _judged(held: Rows, scale: Scale) -> tuple[np.ndarray, np.ndarray, list[str]
     rows = unit(held.X)
     if held.labels is not None and len(np.unique(held.labels)) == 2:
         return rows, _strange(held), []
-    made = planted(rows, 0).astype(rows.dtype)
+    anomalies = planted(rows, 0).astype(rows.dtype)
     if rows.ndim > 2:
-        made = np.clip(made, *scale.ends)
+        anomalies = np.clip(anomalies, *scale.ends)
     note = (
         "No labelled anomalies came, so the comparison is on planted ones: copies of the held-out rows, half of them "
         "with a third of their columns taken from another row, half with one column moved by 3 to 6 standard "
         "deviations. Real anomalies may be of another kind."
     )
     labels = np.repeat([0, 1], len(rows))
-    return np.concatenate([rows, made]), labels, [note]
+    return np.concatenate([rows, anomalies]), labels, [note]
 
 
 def _ordinary(train: Rows) -> Rows:
@@ -209,20 +209,20 @@ def _competitors(
     whole = unit(train.X)
     learnt = detector.standard(whole).reshape(len(whole), -1)
     learn, aside = detector.parts(len(learnt))
-    few = learnt[learn] if len(learn) <= _TRAIN else learnt[learn][:: -(-len(learn) // _TRAIN)]
-    own = aside if len(aside) else learn
-    own = own[detector.trusted(whole[learn], whole[own])[0]]
-    seen, kept = detector.standard(rows).reshape(len(rows), -1), learnt[own]
+    few = learnt[learn] if len(learn) <= _MAX_TRAIN_ROWS else learnt[learn][:: -(-len(learn) // _MAX_TRAIN_ROWS)]
+    places = aside if len(aside) else learn
+    places = places[detector.trusted(whole[learn], whole[places])[0]]
+    judged, calibrating = detector.standard(rows).reshape(len(rows), -1), learnt[places]
     numbers, scores, calibration = {}, {}, {}
-    few, seen, kept = (part.astype(np.float64) for part in (few, seen, kept))
+    few, judged, calibrating = (part.astype(np.float64) for part in (few, judged, calibrating))
     for make in ANOMALY_BASELINES:
         model = make().fit(few)
         if not detector.clean:
             model = make().fit(few[teaching(model.score(few))])
-        scores[make.name] = found = model.score(seen)
-        calibration[make.name] = np.sort(model.score(kept)).tolist()
+        scores[make.name] = score = model.score(judged)
+        calibration[make.name] = np.sort(model.score(calibrating)).tolist()
         limit = conformal.threshold(calibration[make.name], detector.fpr_)
-        numbers[make.name] = _numbers(labels, found, found > limit)
+        numbers[make.name] = _numbers(labels, score, score > limit)
     return numbers, scores, calibration
 
 
@@ -283,10 +283,10 @@ def _pictures(
     ]
     if rows.ndim == 2 and rows.shape[1] > 1:
         real = slice(0, held.X.shape[0])  # planted rows follow: what is strange in them is no news
-        strangest = rows[real][np.argsort(-ours[real])[:_SHOWN]]
+        strangest = rows[real][np.argsort(-ours[real])[:_MAX_ROWS_SHOWN]]
         names = held.feature_names or tuple(f"column {i}" for i in range(rows.shape[1]))
         ordinary = pick(Rows(rows[labels == 0]), 1000).X
-        parts = [detector.explain(each).contributions for each in (strangest, ordinary)]
+        parts = [detector.explain(group).contributions for group in (strangest, ordinary)]
         data = {"strange": parts[0], "ordinary": parts[1], "names": names}
         caption = f"The {len(strangest)} held-out rows with the highest scores, and each column's share of the score."
         shown.append(Picture("contributions", "What made the rows strange", caption, data))

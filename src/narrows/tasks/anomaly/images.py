@@ -20,9 +20,9 @@ __all__ = ["PatchResidual", "drawn_patches", "heat", "image_score", "judge_maps"
 
 Array = NDArray[Any]
 Strange = Callable[[Array], Array]  # patches (n, C, p, p) to what is strange of every pixel, (n, p, p)
-_SAMPLED = 2_000_000  # pixels that an AUROC of pixels is measured on
-_DRAWN = 6
-_OFF = 0.15  # of the peak that a planted piece is brighter or darker
+_MAX_AUROC_PIXELS = 2_000_000  # pixels that an AUROC of pixels is measured on
+_PICTURES_DRAWN = 6
+_BRIGHTNESS_SHIFT = 0.15  # of the peak that a planted piece is brighter or darker
 
 
 def drawn_patches(pictures: Sequence[Array], side: int, most: int, seed: int) -> Array:
@@ -35,7 +35,7 @@ def drawn_patches(pictures: Sequence[Array], side: int, most: int, seed: int) ->
     """
     rng = np.random.default_rng(seed)
     whole = [_whole(picture, side) for picture in pictures]
-    room = np.array([[height - side, width - side] for _, height, width in (each.shape for each in whole)])
+    room = np.array([[height - side, width - side] for _, height, width in (picture.shape for picture in whole)])
     share = (room + 1).prod(axis=1)
     chosen = np.sort(rng.choice(len(whole), most, p=share / share.sum()))
     corners = rng.integers(0, room[chosen] + 1)
@@ -61,9 +61,9 @@ def heat(strange: Strange, picture: Array, side: int) -> Array:
     total, weight = np.zeros(whole.shape[1:]), np.zeros(whole.shape[1:])
     for i in range(0, len(corners), 1024):
         some = corners[i : i + 1024]
-        found = strange(np.stack([whole[:, y : y + side, x : x + side] for y, x in some]))
-        for (y, x), each in zip(some, found, strict=True):
-            total[y : y + side, x : x + side] += window * each
+        parts = strange(np.stack([whole[:, y : y + side, x : x + side] for y, x in some]))
+        for (y, x), part in zip(some, parts, strict=True):
+            total[y : y + side, x : x + side] += window * part
             weight[y : y + side, x : x + side] += window
     smooth: Array = gaussian_filter((total / weight)[:height, :width], side / 4)
     return smooth
@@ -132,16 +132,19 @@ def planted(picture: Array, other: Array, scale: Scale, seed: int) -> tuple[Arra
     lengths = [min(pair) for pair in zip(picture.shape[1:], other.shape[1:], strict=True)]
     sides = [min(length, max(2, int(rng.uniform(0.1, 0.3) * length))) for length in lengths]
     (y, x), (v, u) = (
-        [int(rng.integers(0, length - side + 1)) for length, side in zip(each.shape[1:], sides, strict=True)]
-        for each in (picture, other)
+        [int(rng.integers(0, length - side + 1)) for length, side in zip(source.shape[1:], sides, strict=True)]
+        for source in (picture, other)
     )
     full = top(picture)
-    piece = unit(other[:, v : v + sides[0], u : u + sides[1]]) + rng.choice([-_OFF, _OFF]) * scale.peak
-    made, mask = picture.copy(), np.zeros(picture.shape[1:], bool)
+    piece = (
+        unit(other[:, v : v + sides[0], u : u + sides[1]])
+        + rng.choice([-_BRIGHTNESS_SHIFT, _BRIGHTNESS_SHIFT]) * scale.peak
+    )
+    changed, mask = picture.copy(), np.zeros(picture.shape[1:], bool)
     piece = np.clip(piece, *scale.ends) * full
-    made[:, y : y + sides[0], x : x + sides[1]] = np.rint(piece) if full > 1 else piece
+    changed[:, y : y + sides[0], x : x + sides[1]] = np.rint(piece) if full > 1 else piece
     mask[y : y + sides[0], x : x + sides[1]] = True
-    return made, mask
+    return changed, mask
 
 
 def judge_maps(
@@ -155,31 +158,31 @@ def judge_maps(
         "image_auroc": "area under the ROC curve of pictures",
         "pixel_auroc": "area under the ROC curve of pixels",
     }
-    found = {key: Metric(value, labels_of[key], "", "higher") for key, value in _aurocs(labels, masks, ours).items()}
+    measures = {key: Metric(value, labels_of[key], "", "higher") for key, value in _aurocs(labels, masks, ours).items()}
     rival = {name: _aurocs(labels, masks, theirs)}
-    comparison = compare_aurocs(labels, *([image_score(each) for each in maps] for maps in (ours, theirs)))
-    drawn = [_drawing(pictures, labels, masks, ours)]
+    comparison = compare_aurocs(labels, *([image_score(heat_map) for heat_map in maps] for maps in (ours, theirs)))
+    drawings = [_drawing(pictures, labels, masks, ours)]
     return Evaluation(
-        found, rival, "image_auroc", name, len(pictures), comparison, drawn, unit="picture", piece="patch"
+        measures, rival, "image_auroc", name, len(pictures), comparison, drawings, unit="picture", piece="patch"
     )
 
 
 def _aurocs(labels: Array, masks: list[Array | None], maps: list[Array]) -> dict[str, float]:
     """Return the areas under the ROC curves of pictures, and of pixels where there are masks."""
-    found = {"image_auroc": auroc(labels, [image_score(each) for each in maps])}
-    known = [(mask, each) for mask, each in zip(masks, maps, strict=True) if mask is not None]
+    areas = {"image_auroc": auroc(labels, [image_score(heat_map) for heat_map in maps])}
+    known = [(mask, heat_map) for mask, heat_map in zip(masks, maps, strict=True) if mask is not None]
     truth = np.concatenate([mask.ravel() for mask, _ in known]) if known else np.zeros(0, bool)
     if truth.any() and not truth.all():
-        seen = np.concatenate([each.ravel() for _, each in known])
-        some = np.random.default_rng(0).permutation(len(truth))[:_SAMPLED]
-        found["pixel_auroc"] = auroc(truth[some], seen[some])
-    return found
+        strangeness = np.concatenate([heat_map.ravel() for _, heat_map in known])
+        some = np.random.default_rng(0).permutation(len(truth))[:_MAX_AUROC_PIXELS]
+        areas["pixel_auroc"] = auroc(truth[some], strangeness[some])
+    return areas
 
 
 def _drawing(pictures: list[Array], labels: Array, masks: list[Array | None], maps: list[Array]) -> Picture:
     """Return some anomalous pictures and an ordinary one with their maps and masks."""
     strange = np.flatnonzero(labels == 1)
-    some = strange[np.unique(np.linspace(0, len(strange) - 1, _DRAWN - 1).astype(int))].tolist()
+    some = strange[np.unique(np.linspace(0, len(strange) - 1, _PICTURES_DRAWN - 1).astype(int))].tolist()
     some += np.flatnonzero(labels == 0)[:1].tolist()
     size = pictures[some[0]].shape[1:]
     most = max(float(maps[i].max()) for i in some) or 1.0
@@ -189,15 +192,15 @@ def _drawing(pictures: list[Array], labels: Array, masks: list[Array | None], ma
     }
     if any(masks[i] is not None and labels[i] for i in some):
         empty = [np.zeros(pictures[i].shape[1:]) if masks[i] is None else masks[i] for i in some]
-        rows["true mask"] = np.stack([resized(_colour(np.asarray(each, np.float32)[None]), size) for each in empty])
+        rows["true mask"] = np.stack([resized(_colour(np.asarray(mask, np.float32)[None]), size) for mask in empty])
     caption = "Pictures with something wrong, the last one without; all maps on one scale, white the strangest."
     return Picture("heat", "Heat maps", caption, {"title": "Where the pictures are strange", "rows": rows})
 
 
 def _colour(picture: Array) -> Array:
     """Return a picture in three colours to draw, floats in [0, 1]."""
-    seen = shown(picture)
-    return np.repeat(seen, 3, axis=0) if len(seen) == 1 else seen
+    visible = shown(picture)
+    return np.repeat(visible, 3, axis=0) if len(visible) == 1 else visible
 
 
 def _whole(picture: Array, side: int) -> Array:

@@ -7,9 +7,9 @@ __all__ = ["ACCEPTED", "strange_names"]
 
 ACCEPTED = "0 (ordinary) and 1 (anomalous), 1 and -1, false and true, or words such as normal and anomaly"
 _WORDS = {"ordinary", "normal", "inlier", "good", "benign", "ok", "healthy", "legitimate", "genuine", "정상", "양품"}
-_ORDINARY = _WORDS | {"0", "0.0", "false", "no"}
-_STRANGE = {"1", "1.0", "true", "yes", "anomalous", "anomaly", "abnormal", "outlier", "bad"}
-_SIGNS = {"1": False, "1.0": False, "-1": True, "-1.0": True}  # what scikit-learn's predict gives
+_ORDINARY_LABELS = _WORDS | {"0", "0.0", "false", "no"}
+_STRANGE_LABELS = {"1", "1.0", "true", "yes", "anomalous", "anomaly", "abnormal", "outlier", "bad"}
+_STRANGE_BY_SIGN = {"1": False, "1.0": False, "-1": True, "-1.0": True}  # what scikit-learn's predict gives
 
 
 def strange_names(names: Iterable[Any], *, zero: bool = False) -> list[bool] | None:
@@ -28,6 +28,8 @@ def strange_names(names: Iterable[Any], *, zero: bool = False) -> list[bool] | N
     texts = [str(name).strip().lower() for name in names]
     signed = {"-1", "-1.0"} & {*texts}
     if {*texts} & (_WORDS | ({"0", "0.0"} if zero and not signed else set())):
-        return [text not in _ORDINARY for text in texts]
-    known = _SIGNS if signed else dict.fromkeys(_ORDINARY, False) | dict.fromkeys(_STRANGE, True)
+        return [text not in _ORDINARY_LABELS for text in texts]
+    known = (
+        _STRANGE_BY_SIGN if signed else dict.fromkeys(_ORDINARY_LABELS, False) | dict.fromkeys(_STRANGE_LABELS, True)
+    )
     return [known[text] for text in texts] if known.keys() >= {*texts} else None

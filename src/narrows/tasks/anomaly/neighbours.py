@@ -9,9 +9,10 @@ __all__ = ["Neighbourhood", "Overlap", "reference_places"]
 
 Floats = NDArray[Any]
 Indices = NDArray[np.intp]
-_ROWS, _NUMBERS = 8192, 5_000_000  # rows that are compared with, and numbers of all of them together
-_PART = 1 << 22  # numbers of the differences that are held at once
-_NOISE = 1e-5  # of the size of a typical row: differences that small are those of rounding
+# rows that are compared with, and numbers of all of them together
+_MAX_REFERENCE_ROWS, _MAX_REFERENCE_NUMBERS = 8192, 5_000_000
+_NUMBERS_AT_ONCE = 1 << 22  # numbers of the differences that are held at once
+_ROUNDING_SHARE = 1e-5  # of the size of a typical row: differences that small are those of rounding
 
 
 class Overlap(NamedTuple):
@@ -62,7 +63,7 @@ class Neighbourhood:
 
         self.rows, self.made, self.k, self.weight = rows, made, min(k, len(rows)), weight
         joint = np.concatenate([made, weight * (rows - made)], axis=1)
-        self.least = _NOISE**2 * float(np.square(joint).sum(1).mean())
+        self.least = _ROUNDING_SHARE**2 * float(np.square(joint).sum(1).mean())
         self.tree = NearestNeighbors(algorithm="brute" if joint.shape[1] > 24 else "kd_tree").fit(joint)
 
     def distances(
@@ -78,7 +79,7 @@ class Neighbourhood:
         index = self._nearest(joint, itself) if overlap is None else self._nearest_apart(joint, overlap)
         kind = np.result_type(rows, np.float32)
         squared, near = np.empty(len(rows), kind), np.empty(rows.shape, kind)
-        step = max(1, _PART // max(1, index.shape[1] * rows.shape[1]))
+        step = max(1, _NUMBERS_AT_ONCE // max(1, index.shape[1] * rows.shape[1]))
         for low in range(0, len(rows), step):
             some = slice(low, low + step)
             near[some] = self.rows[index[some]].mean(1, dtype=kind)
@@ -90,21 +91,21 @@ class Neighbourhood:
 
     def _nearest(self, joint: Floats, itself: bool) -> Indices:
         most = len(self.rows)
-        found: Indices
+        nearest: Indices
         if not itself or most == 1:
-            found = self.tree.kneighbors(joint, self.k, return_distance=False)
-            return found
+            nearest = self.tree.kneighbors(joint, self.k, return_distance=False)
+            return nearest
         count = min(self.k + 1, most)
         distance, index = self.tree.kneighbors(joint, count)
         same = distance[:, 0] <= 1e-3 * (1e-9 + distance[:, -1])
-        found = np.where(same[:, None], index[:, 1:], index[:, :-1])
-        return found
+        nearest = np.where(same[:, None], index[:, 1:], index[:, :-1])
+        return nearest
 
     def _nearest_apart(self, joint: Floats, overlap: Overlap) -> Indices:
         count = min(self.k + overlap.most(), len(self.rows))
         index = self.tree.kneighbors(joint, count, return_distance=False)
-        own = np.abs(overlap.reference[index] - overlap.starts[:, None]) < overlap.window
-        nearest: Indices = np.take_along_axis(index, np.argsort(own, axis=1, kind="stable"), axis=1)
+        overlapping = np.abs(overlap.reference[index] - overlap.starts[:, None]) < overlap.window
+        nearest: Indices = np.take_along_axis(index, np.argsort(overlapping, axis=1, kind="stable"), axis=1)
         return nearest[:, : self.k]
 
 
@@ -116,7 +117,7 @@ def reference_places(shape: tuple[int, ...], seed: int) -> Indices:
     >>> len(reference_places((9000, 3), 0))
     8192
     """
-    most = max(256, min(_ROWS, _NUMBERS // (2 * max(1, int(np.prod(shape[1:]))))))
+    most = max(256, min(_MAX_REFERENCE_ROWS, _MAX_REFERENCE_NUMBERS // (2 * max(1, int(np.prod(shape[1:]))))))
     if shape[0] <= most:
         return np.arange(shape[0])
     return np.sort(np.random.default_rng(seed).permutation(shape[0])[:most])

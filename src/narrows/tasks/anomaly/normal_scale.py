@@ -9,10 +9,12 @@ from scipy.optimize import brentq
 __all__ = ["NormalScale"]
 
 Floats = NDArray[Any]
-_HALF, _FAR = 0.6744897501960817, 1.2815515655446004  # where half, and four fifths, of |z| are below, z standard normal
-_FEW = 20  # values on a side that say how heavy its tail is
-_LEAST, _ERRORS = 1.2, 3.0  # a tail is heavy where its ratio is so many times, and so many standard errors, too large
-_ERROR = 1.05  # standard error of the logarithm of the ratio, times the square root of the number of values
+# where half, and four fifths, of |z| are below, z standard normal
+_NORMAL_HALF, _NORMAL_FOUR_FIFTHS = 0.6744897501960817, 1.2815515655446004
+_MIN_SIDE_VALUES = 20  # values on a side that say how heavy its tail is
+# a tail is heavy where its ratio is so many times, and so many standard errors, too large
+_MIN_HEAVY_RATIO, _MIN_STANDARD_ERRORS = 1.2, 3.0
+_LOG_RATIO_ERROR = 1.05  # standard error of the logarithm of the ratio, times the square root of the number of values
 
 
 class Side(NamedTuple):
@@ -24,7 +26,7 @@ class Side(NamedTuple):
     def __call__(self, distance: Floats) -> Floats:
         """Return distances as they would be of a standard normal variable."""
         apart = distance / self.unit
-        return _HALF * (np.arcsinh(self.bend * apart) / np.arcsinh(self.bend) if self.bend else apart)
+        return _NORMAL_HALF * (np.arcsinh(self.bend * apart) / np.arcsinh(self.bend) if self.bend else apart)
 
 
 class NormalScale(NamedTuple):
@@ -70,7 +72,7 @@ class NormalScale(NamedTuple):
 def _sides(apart: Floats) -> tuple[Side, Side]:
     """Return both sides of a column of differences to the median; one with few values is like the other."""
     distances = [-apart[apart < 0], apart[apart > 0]]
-    known = [_side(each) if len(each) >= _FEW else None for each in distances]
+    known = [_side(distance) if len(distance) >= _MIN_SIDE_VALUES else None for distance in distances]
     spare = _side(np.abs(apart[apart != 0]))
     below, above = (side or other or spare for side, other in (known, known[::-1]))
     return below, above
@@ -81,8 +83,10 @@ def _side(distances: Floats) -> Side:
     if not len(distances):
         return Side(1.0, 0.0)
     unit, far = np.quantile(distances, (0.5, 0.8))
-    ratio, wanted = float(far / unit), _FAR / _HALF
-    heavy = np.log(ratio / wanted) > max(np.log(_LEAST), _ERRORS * _ERROR / np.sqrt(len(distances)))
+    ratio, wanted = float(far / unit), _NORMAL_FOUR_FIFTHS / _NORMAL_HALF
+    heavy = np.log(ratio / wanted) > max(
+        np.log(_MIN_HEAVY_RATIO), _MIN_STANDARD_ERRORS * _LOG_RATIO_ERROR / np.sqrt(len(distances))
+    )
     return Side(float(unit), _bend(ratio, wanted) if heavy else 0.0)
 
 

@@ -10,15 +10,15 @@ from narrows.tasks.anomaly.tail import beyond_tail
 
 __all__ = ["LEAST", "MOST", "groups_apart", "inside_fence", "teaching", "trusted"]
 
-_OUTSIDE = 1.0  # interquartile ranges beyond the upper quartile (Tukey 1977)
+_FENCE_RANGES = 1.0  # interquartile ranges beyond the upper quartile (Tukey 1977)
 LEAST = 20  # rows of which some may be left out of training
-_BODIES = (0.5, 0.75, 0.9)  # quantiles from which on the tail may be that of a rarer kind of row
+_BODY_QUANTILES = (0.5, 0.75, 0.9)  # quantiles from which on the tail may be that of a rarer kind of row
 MOST = 0.075  # share of the rows that may be anomalies; a larger group that lies apart is ordinary
 
 
 def teaching(strange: np.ndarray) -> np.ndarray:
     """Return which rows are learnt from, by their scores after a first training; of few rows all."""
-    return inside_fence(strange, _OUTSIDE) if len(strange) >= LEAST else np.ones(len(strange), bool)
+    return inside_fence(strange, _FENCE_RANGES) if len(strange) >= LEAST else np.ones(len(strange), bool)
 
 
 def groups_apart(*strange: np.ndarray) -> tuple[np.ndarray, float]:
@@ -33,7 +33,7 @@ def groups_apart(*strange: np.ndarray) -> tuple[np.ndarray, float]:
     >>> int(small.sum()), large
     (0, 0.1)
     """
-    groups = np.array([beyond_tail(scores, body) for scores in strange for body in _BODIES])
+    groups = np.array([beyond_tail(scores, body) for scores in strange for body in _BODY_QUANTILES])
     small = groups[groups.mean(1) <= MOST].any(0)
     if small.mean() > MOST:
         small = np.zeros(len(small), bool)

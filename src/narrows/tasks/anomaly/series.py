@@ -19,7 +19,7 @@ __all__ = ["Part", "evaluation", "plant", "stretches"]
 Rival = Callable[[np.ndarray], np.ndarray]
 
 _OURS = "the autoencoder"
-_ROWS = 5000  # windows that principal components are fitted on
+_MAX_WINDOWS = 5000  # windows that principal components are fitted on
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,12 @@ def evaluation(
     known = np.isfinite(scores[_OURS])
     held, aside = known & (series.part == 2), known & (series.part == 1) & (marks == 0)
     truth = marks[held]
-    own = {name: _calibration(scores[name][aside], clean=task.clean) for name in rivals}
-    own[_OURS] = task.calibration_
-    limits = {name: conformal.threshold(each, task.fpr_) for name, each in own.items()} | {_OURS: float(-task.offset_)}
-    numbers = {name: _numbers(truth, each[held], limits[name]) for name, each in scores.items()}
+    calibrations = {name: _calibration(scores[name][aside], clean=task.clean) for name in rivals}
+    calibrations[_OURS] = task.calibration_
+    limits = {name: conformal.threshold(calibration, task.fpr_) for name, calibration in calibrations.items()} | {
+        _OURS: float(-task.offset_)
+    }
+    numbers = {name: _numbers(truth, strange[held], limits[name]) for name, strange in scores.items()}
     ours = numbers.pop(_OURS)
     rival = max(numbers, key=lambda name: numbers[name]["auroc"])
     flags = scores[_OURS][held] > -task.offset_
@@ -69,12 +71,12 @@ def evaluation(
         "f1": Metric(ours["f1"], f"F1 of the flag, {kind}", "", "higher"),
         "false alarms": Metric(float(flags[truth == 0].mean()), "share of ordinary steps flagged", "", "lower"),
     }
-    shown = {name: each[held] for name, each in scores.items()}
+    shown = {name: strange[held] for name, strange in scores.items()}
     clusters = stretches(np.flatnonzero(held), truth, series.window)
     comparison = metrics.compare_aurocs(truth, shown[_OURS], shown[rival], clusters)
     pictures = _pictures(series, real, names, times, -task.offset_, truth, shown, kind)
-    told = {"" if name == _OURS else name: each for name, each in shown.items()}
-    record = flags_of(task, truth, told, own, drawn=("scores", "series"), unit="step")
+    judged = {"" if name == _OURS else name: strange for name, strange in shown.items()}
+    record = flags_of(task, truth, judged, calibrations, drawn=("scores", "series"), unit="step")
     notes = [*_notes(task, labelled, int(aside.sum())), record["said"]]
     measured = Evaluation(metric, numbers, "auroc", rival, int(held.sum()), comparison, pictures, notes, flags=record)
     return replace(measured, unit="step", piece="window")
@@ -98,12 +100,12 @@ def plant(series: Part, seed: int) -> tuple[Part, np.ndarray]:
         low = start + int(draw.integers(0, series.window - length + 1))
         some, column = slice(low, low + length), int(varying[draw.integers(len(varying))])
         other = int(starts[draw.integers(len(starts))])
-        made = (
+        anomalies = (
             values[some, column] + 2 * draw.choice([-1.0, 1.0]) * spread_of[column],
             np.full(length, values[low, column]),
             series.values[other : other + length, column],
         )
-        values[some, column], marks[some] = made[kind % 3], 1
+        values[some, column], marks[some] = anomalies[kind % 3], 1
         last, kind = start + 2 * series.window, kind + 1
     return replace(series, values=values), marks
 
@@ -113,8 +115,8 @@ def _calibration(strange: np.ndarray, *, clean: bool) -> list[float]:
 
     All of them, dependent ones too: nobody states a competitor's rate, and of few it could flag nothing.
     """
-    kept: list[float] = np.sort(strange if clean else strange[trusted(strange)]).tolist()
-    return kept
+    calibration: list[float] = np.sort(strange if clean else strange[trusted(strange)]).tolist()
+    return calibration
 
 
 def _scores(parts: np.ndarray, rivals: Mapping[str, Rival], values: np.ndarray) -> dict[str, np.ndarray]:
@@ -134,7 +136,7 @@ def _with_planted(
     """
     planted, marks = plant(series, 0)
     strange = _scores(score(planted.values), rivals, planted.values)
-    return {name: np.where(marks == 1, strange[name], each) for name, each in scores.items()}, marks
+    return {name: np.where(marks == 1, strange[name], ordinary) for name, ordinary in scores.items()}, marks
 
 
 def _rivals(series: Part, labels: np.ndarray | None, seed: int, *, clean: bool) -> dict[str, Rival]:
@@ -151,7 +153,7 @@ def _principal(series: Part, odd: np.ndarray, seed: int, *, clean: bool) -> Riva
     """Return what principal components of windows miss, step by step, learnt from windows without odd steps."""
     starts = window_starts(3 * series.pieces + series.part, series.window)
     plain = starts[(series.part[starts] == 0) & ~odd[starts[:, None] + np.arange(series.window)].any(1)]
-    learnt = windows_at(series.values, drawn_starts(plain, _ROWS, seed), series.window).astype(np.float64)
+    learnt = windows_at(series.values, drawn_starts(plain, _MAX_WINDOWS, seed), series.window).astype(np.float64)
     learnt = learnt.reshape(len(learnt), -1)
     model = PCAResidual().fit(learnt)
     if not clean:

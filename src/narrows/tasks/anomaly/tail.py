@@ -10,10 +10,10 @@ from scipy.special import xlogy
 __all__ = ["beyond_tail"]
 
 Floats = NDArray[Any]
-_FALL = 1.5  # times that the hazard of an ordinary tail may fall
-_CHANCE = 1e-4  # Chernoff's bound on the chance of what is seen, in an ordinary tail
-_EDGES = 100  # values at which an interval may begin or end, and as many of the largest ones
-_LEAST = 10  # values that make a tail
+_MAX_FALL = 1.5  # times that the hazard of an ordinary tail may fall
+_MAX_CHANCE = 1e-4  # Chernoff's bound on the chance of what is seen, in an ordinary tail
+_MAX_EDGES = 100  # values at which an interval may begin or end, and as many of the largest ones
+_MIN_TAIL_VALUES = 10  # values that make a tail
 
 
 def beyond_tail(values: Floats, body: float = 0.5) -> NDArray[np.bool_]:
@@ -34,17 +34,17 @@ def beyond_tail(values: Floats, body: float = 0.5) -> NDArray[np.bool_]:
     start = float(np.quantile(values, body)) if len(values) else 0.0
     tail = np.sort(values[values > start])
     apart = np.zeros(len(values), bool)
-    if start <= 0 or len(tail) < _LEAST or len(np.unique(tail)) < len(tail) / 2:
+    if start <= 0 or len(tail) < _MIN_TAIL_VALUES or len(np.unique(tail)) < len(tail) / 2:
         return apart
     logs = _spread(np.log(tail / start))
     count = len(logs)
-    edges = np.unique(np.append(np.linspace(count // 4, count - 1, _EDGES).astype(int), range(count)[-_EDGES:]))
-    seen = edges + 1.0  # values up to the edge, and how much of the logarithms was passed by all values until then
+    edges = np.unique(np.append(np.linspace(count // 4, count - 1, _MAX_EDGES).astype(int), range(count)[-_MAX_EDGES:]))
+    before = edges + 1.0  # values up to the edge, and how much of the logarithms was passed by all values until then
     passed = np.append(0, np.cumsum(logs))[edges] + (count - edges) * logs[edges]
-    after, exposed = seen[None] - seen[:, None] - 1, passed[None] - passed[:, None]
-    exponent = np.where(after >= 0, _chernoff(seen[:, None], np.maximum(after, 0), passed[:, None], exposed), 0.0)
+    after, exposed = before[None] - before[:, None] - 1, passed[None] - passed[:, None]
+    exponent = np.where(after >= 0, _chernoff(before[:, None], np.maximum(after, 0), passed[:, None], exposed), 0.0)
     low, high = np.unravel_index(np.argmax(exponent), exponent.shape)
-    if exponent[low, high] > -math.log(_CHANCE):
+    if exponent[low, high] > -math.log(_MAX_CHANCE):
         middle = (logs[edges[low]] + logs[edges[high]]) / 2
         apart = values > start * math.exp(middle)
     return apart
@@ -53,7 +53,7 @@ def beyond_tail(values: Floats, body: float = 0.5) -> NDArray[np.bool_]:
 def _chernoff(before: Floats, after: Floats, passed: Floats, exposed: Floats) -> Floats:
     """Return minus the logarithm of Chernoff's bound on so few values after, when the hazard fell as far as it may."""
     total = before + after
-    share = _FALL * passed / np.maximum(_FALL * passed + exposed, np.finfo(float).tiny)  # of the values, before
+    share = _MAX_FALL * passed / np.maximum(_MAX_FALL * passed + exposed, np.finfo(float).tiny)  # of the values, before
     with np.errstate(divide="ignore", invalid="ignore"):
         bound = xlogy(before, before / (total * share)) + xlogy(after, after / (total * (1 - share)))
     return np.where((before > total * share) & (exposed > 0), bound, 0.0)

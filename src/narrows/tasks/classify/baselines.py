@@ -12,8 +12,8 @@ from narrows.estimator.inputs import unit
 __all__ = ["LogisticBaseline"]
 
 _PRICES = (0.01, 0.1, 1.0, 10.0)  # inverse prices of the squared weights that are tried
-_TRIED = 5000  # rows on which they are tried, a quarter of them to choose by
-_FEW = 20
+_MAX_TRIAL_ROWS = 5000  # rows on which they are tried, a quarter of them to choose by
+_MIN_ROWS_TO_CHOOSE = 20
 
 
 @dataclass
@@ -41,10 +41,10 @@ class LogisticBaseline:
         self.scale_ = spread if X.ndim == 2 and X.dtype.kind == "f" else shared
         self.scale_[self.scale_ == 0] = 1
         rows = self._scaled(X)
-        order = np.random.default_rng(0).permutation(len(rows))[:_TRIED]
+        order = np.random.default_rng(0).permutation(len(rows))[:_MAX_TRIAL_ROWS]
         test, train = np.split(order, [len(order) // 4])
         self.C_ = 1.0
-        if len(rows) >= _FEW and len(np.unique(y[train])) > 1:
+        if len(rows) >= _MIN_ROWS_TO_CHOOSE and len(np.unique(y[train])) > 1:
             scores = [(_logistic(c, rows[train], y[train]).predict(rows[test]) == y[test]).mean() for c in _PRICES]
             self.C_ = _PRICES[int(np.argmax(scores))]
         self.model_ = _logistic(self.C_, rows, y)

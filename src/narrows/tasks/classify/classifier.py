@@ -93,7 +93,10 @@ class CodeClassifier(ClassifierMixin, Task, name="classify"):
         return DenoisingAutoEncoder(latent_dim=64, noise="mask:0.5")
 
     def fit(self, X: Any, y: Any, unlabelled: Any = None) -> Self:
-        """Fit to rows X with labels y, and to rows without labels where there are any."""
+        """Fit to rows X with labels y, and to rows without labels where there are any.
+
+        Raises ``InputError`` for fewer than two classes, and for rows of two types.
+        """
         model = self._chosen()
         X = checked_rows(self, X, reset=True)
         if unlabelled is not None:
@@ -113,22 +116,22 @@ class CodeClassifier(ClassifierMixin, Task, name="classify"):
         seed = saved["seed"] if saved else drawn(self.random_state)
         base = model if self.prefit else self._coded(model, X, unlabelled, seed)
         tuning = replace(self.tuning(), verbose=base.verbose)
-        made, outcome = tune(base, rows, places, len(classes), tuning, seed, checkpoint)
+        tuned_model, outcome = tune(base, rows, places, len(classes), tuning, seed, checkpoint)
         self.history_, self.stopped_, self.finished_ = outcome.history, outcome.stopped, outcome.finished
-        self.model_, self.classes_, self.estimator_ = made, classes, base
+        self.model_, self.classes_, self.estimator_ = tuned_model, classes, base
         return self
 
     def unused(self) -> dict[str, str]:
         """Return the settings that change nothing; those of the first part where only the labels are learnt."""
-        own = () if self.pretrain else ("epochs", "validation", *Settings.names())
-        unused = super().unused() | dict.fromkeys(own, "without pretraining only the labels are learnt")
+        skipped = () if self.pretrain else ("epochs", "validation", *Settings.names())
+        unused = super().unused() | dict.fromkeys(skipped, "without pretraining only the labels are learnt")
         return {name: why for name, why in unused.items() if name not in SHARED}
 
     def tuning(self) -> Tuning:
         """Return how the labels are learnt."""
         names = ("epochs", "lr", "weight_decay", "batch_size", "validation", "dropout")
-        own = {name: getattr(self, f"tune_{name}") for name in names}
-        return Tuning(**own, corruption=as_part("corruption", self.tune_corruption), balanced=self.balanced)
+        options = {name: getattr(self, f"tune_{name}") for name in names}
+        return Tuning(**options, corruption=as_part("corruption", self.tune_corruption), balanced=self.balanced)
 
     def _chosen(self) -> Estimator:
         """Return the autoencoder: fitted as it came, or not fitted yet."""
@@ -154,12 +157,12 @@ class CodeClassifier(ClassifierMixin, Task, name="classify"):
     def _checkpoint(self, labelled: Pairs, *others: Any) -> Checkpoint:
         """Return the resume state, tied to settings, all rows and autoencoder."""
         pairs = labelled, *(Pairs(rows) for rows in others if rows is not None)
-        data = "".join(each.fingerprint() for each in pairs)
+        data = "".join(pair.fingerprint() for pair in pairs)
         prefit = self.estimator.model_.state_dict() if self.prefit and self.estimator is not None else {}
         weights = hashlib.sha256(safetensors.torch.save(prefit)).hexdigest()
-        own = {"weights": weights, "estimator": repr(settings(self.estimator or self.default()))}
+        origin = {"weights": weights, "estimator": repr(settings(self.estimator or self.default()))}
         changing = {key: value for key, value in settings(self).items() if key not in ("estimator", "tune_checkpoint")}
-        return Checkpoint(str(self.tune_checkpoint), changing | own | {"the data": data})
+        return Checkpoint(str(self.tune_checkpoint), changing | origin | {"the data": data})
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the probability of every class, (n, classes)."""

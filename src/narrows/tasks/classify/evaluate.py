@@ -25,18 +25,18 @@ from narrows.tasks.classify.predictions import (
 
 __all__ = ["cross_validated", "in_order", "judge"]
 
-_SHOWN = 40  # classes of the matrix
+_MAX_CLASSES_SHOWN = 40  # classes of the matrix
 _FOLDS, _REPEATS = 5, 4  # of a cross-validation; fewer repeats where they would take longer than ...
-_WORK = 4e11  # ... about so many multiply-adds,
-_STEP = 3e7  # of which a step of training costs so many at least
+_MAX_PRODUCTS = 4e11  # ... about so many multiply-adds,
+_STEP_PRODUCTS = 3e7  # of which a step of training costs so many at least
 
 
 def judge(task: Classifier, train: Rows, held: Rows) -> Evaluation:
     """Return how a fitted classifier does on labelled ``held`` rows, beside competitors with the same labels."""
-    (X, y), (seen, truth) = labelled(train), labelled(held)
-    seen, truth = (each[spaced(len(truth), MOST)] for each in (seen, truth))
-    names = np.array([label_text(each) for each in task.classes_])
-    answers = {TUNED: Shares(task.predict_proba(seen), names), **rivals(task, X, y, seen)}
+    (X, y), (rows, truth) = labelled(train), labelled(held)
+    rows, truth = (part[spaced(len(truth), MOST)] for part in (rows, truth))
+    names = np.array([label_text(value) for value in task.classes_])
+    answers = {TUNED: Shares(task.predict_proba(rows), names), **rivals(task, X, y, rows)}
     return evaluated(task, {name: [shares] for name, shares in answers.items()}, y, truth)
 
 
@@ -50,8 +50,8 @@ def cross_validated(task: Classifier, rows: Rows) -> Evaluation:
     folds = stratified_folds(y, _FOLDS, _repeats(task, X, len(y)))
     tested = folds[0] >= 0
     answers: dict[str, list[Shares]] = {}
-    for repeat, own in enumerate(folds):
-        for name, shares in _out_of_fold(task, X, y, own, seed=repeat).items():
+    for repeat, fold_of in enumerate(folds):
+        for name, shares in _out_of_fold(task, X, y, fold_of, seed=repeat).items():
             answers.setdefault(name, []).append(shares)
     return evaluated(task, answers, y, y[tested], folds[:, tested])
 
@@ -59,20 +59,20 @@ def cross_validated(task: Classifier, rows: Rows) -> Evaluation:
 def _out_of_fold(task: Classifier, X: Any, y: np.ndarray, folds: NDArray[np.int64], seed: int) -> dict[str, Shares]:
     """Return what each method says of every row that is in a fold, after learning the labels of the other folds."""
     classes = np.unique(y)
-    found: dict[str, np.ndarray] = {}
+    probabilities: dict[str, np.ndarray] = {}
     for fold in range(folds.max() + 1):
         learn, test = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
         parts = {TUNED: tuned(task, task.estimator_, X[learn], y[learn], X[test], seed)}
         for name, shares in (parts | rivals(task, X[learn], y[learn], X[test])).items():
-            found.setdefault(name, np.zeros((len(y), len(classes))))[test] = shares.values
-    return {name: Shares(values[folds >= 0], classes) for name, values in found.items()}
+            probabilities.setdefault(name, np.zeros((len(y), len(classes))))[test] = shares.values
+    return {name: Shares(values[folds >= 0], classes) for name, values in probabilities.items()}
 
 
 def _repeats(task: Classifier, X: Any, n: int) -> int:
     """Return how often the folds are drawn anew: four times, or as often as is quick."""
     batch = min(n, task.tune_batch_size)
     steps = 2 * _FOLDS * max(1, len(task.history_)) * -(-n // batch)  # of two networks in every fold
-    return int(np.clip(_WORK / (steps * (_STEP + 3 * batch * row_products(task, X))), 1, _REPEATS))
+    return int(np.clip(_MAX_PRODUCTS / (steps * (_STEP_PRODUCTS + 3 * batch * row_products(task, X))), 1, _REPEATS))
 
 
 def evaluated(
@@ -88,16 +88,16 @@ def evaluated(
     """
     numbers = {name: _mean([measures(shares, truth) for shares in several]) for name, several in answers.items()}
     right = {name: np.array([shares.seen == truth for shares in several]) for name, several in answers.items()}
-    own, probe = numbers.pop(TUNED), numbers.pop(PROBE)
+    ours, probe = numbers.pop(TUNED), numbers.pop(PROBE)
     rival = max(numbers, key=lambda name: numbers[name]["accuracy"])
     metrics = {
-        "accuracy": Metric(own["accuracy"], "accuracy", "share of the rows", "higher"),
-        "balanced": Metric(own["balanced"], "balanced accuracy", "mean over the classes", "higher"),
-        "log_loss": Metric(own["log_loss"], "cross-entropy", "nats per row"),
+        "accuracy": Metric(ours["accuracy"], "accuracy", "share of the rows", "higher"),
+        "balanced": Metric(ours["balanced"], "balanced accuracy", "mean over the classes", "higher"),
+        "log_loss": Metric(ours["log_loss"], "cross-entropy", "nats per row"),
         "probe": Metric(probe["accuracy"], "accuracy of a linear probe on the frozen code", "share", "higher"),
     }
     notes = remarks(*np.unique(y, return_counts=True), truth)
-    if probe["accuracy"] > own["accuracy"]:
+    if probe["accuracy"] > ours["accuracy"]:
         notes.append("The probe on the frozen code does better than tuning: more labels, or a lower --tune-lr.")
     named = np.concatenate([shares.seen for shares in answers[TUNED]])
     pictures = confusions(named, np.tile(truth, len(answers[TUNED])))
@@ -108,20 +108,20 @@ def evaluated(
         comparison = Comparison.of_rows(right[TUNED][0], right[rival][0], "higher")
     else:
         comparison = Comparison.of_folds(right[TUNED], right[rival], folds, "higher")
-    found = Evaluation(metrics, numbers, "accuracy", rival, len(truth), comparison, pictures, notes)
+    evaluation = Evaluation(metrics, numbers, "accuracy", rival, len(truth), comparison, pictures, notes)
     if folds is not None:
         error = resampled_spread(right[TUNED], folds).error
         metrics["accuracy_error"] = Metric(error, "standard error of the accuracy", "over the folds")
-        found.tables.append(fold_table(right, folds, len(y)))
-    return found
+        evaluation.tables.append(fold_table(right, folds, len(y)))
+    return evaluation
 
 
 def fold_table(right: Mapping[str, NDArray[np.bool_]], folds: NDArray[np.int64], labels: int) -> dict[str, Any]:
     """Return the accuracy of every method and ours less theirs, with standard errors, for the page."""
     rows = []
-    for name, own in right.items():
-        gap = "" if name == TUNED else _said(right[TUNED].astype(float) - own, folds, sign="+")
-        rows.append((name, _said(own, folds), gap))
+    for name, hits in right.items():
+        gap = "" if name == TUNED else _said(right[TUNED].astype(float) - hits, folds, sign="+")
+        rows.append((name, _said(hits, folds), gap))
     repeats, count = len(folds), int(folds.max()) + 1
     lead = (
         f"{labels:,} labels are too few to put some aside. Each of {folds.shape[1]:,} labelled rows is named by models "
@@ -138,7 +138,7 @@ def _said(values: np.ndarray, folds: NDArray[np.int64], sign: str = "") -> str:
 
 
 def _mean(several: Sequence[dict[str, float]]) -> dict[str, float]:
-    return {name: float(np.mean([each[name] for each in several])) for name in several[0]}
+    return {name: float(np.mean([numbers[name] for numbers in several])) for name in several[0]}
 
 
 def remarks(classes: np.ndarray, counts: np.ndarray, truth: np.ndarray) -> list[str]:
@@ -165,16 +165,16 @@ def confusions(seen: np.ndarray, truth: np.ndarray) -> list[Picture]:
     """Return the figure of which class is taken for which; of many classes, those that are most often wrong."""
     names = np.unique(np.concatenate([truth, seen]))
     shown = names
-    if len(names) > _SHOWN:
+    if len(names) > _MAX_CLASSES_SHOWN:
         wrong = np.array([((truth == name) & (seen != truth)).sum() for name in names])
-        shown = names[np.sort(np.argsort(-wrong, kind="stable")[:_SHOWN])]
+        shown = names[np.sort(np.argsort(-wrong, kind="stable")[:_MAX_CLASSES_SHOWN])]
     among = np.isin(truth, shown) & np.isin(seen, shown)
     if not among.any():
         return []
     order = in_order(shown)
     matrix = confusion_matrix(truth[among], seen[among], labels=shown[order])
     caption = "Rows that were not learnt from: their class, and what they are taken for."
-    left = f" The {_SHOWN} classes with the most errors." if len(names) > _SHOWN else ""
+    left = f" The {_MAX_CLASSES_SHOWN} classes with the most errors." if len(names) > _MAX_CLASSES_SHOWN else ""
     data = {"matrix": matrix, "names": [str(name) for name in shown[order]]}
     return [Picture("confusion", "Confusions", caption + left, data)]
 

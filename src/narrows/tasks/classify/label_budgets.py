@@ -22,7 +22,7 @@ from narrows.tasks.classify.predictions import (
 __all__ = ["subsets", "with_budgets"]
 
 _BUDGETS = {10: 5, 100: 3}  # labels per class, and how many subsets of the labels are drawn
-_STEPS = (100, 600)  # of a network that learns few labels for the comparison, fewer of a large one ...
+_STEP_LIMITS = (100, 600)  # of a network that learns few labels for the comparison, fewer of a large one ...
 _WORK = 4e11  # ... so that it takes about so many multiply-adds
 
 
@@ -50,12 +50,12 @@ def with_budgets(task: Classifier, evaluation: Evaluation, train: Rows, held: Ro
     X, y = labelled(train)
     names, steps = [TUNED, PROBE, NETWORK, LOGISTIC], affordable(task, X, len(y))
     counts = np.unique(y, return_counts=True)[1]
-    found: dict[int, dict[str, list[float]]] = {}
+    by_budget: dict[int, dict[str, list[float]]] = {}
     for per_class, repeats in _BUDGETS.items():
         if (few := int(np.minimum(counts, per_class).sum())) <= len(y) // 2:
             runs = [accuracies(task, X, y, subsets(y, per_class, seed), held, seed, steps) for seed in range(repeats)]
-            found[few] = {name: [run[name] for run in runs] for name in names}
-    if held is None and not found:
+            by_budget[few] = {name: [run[name] for run in runs] for name in names}
+    if held is None and not by_budget:
         return evaluation  # what there is to say stands in the table of the cross-validation
     whole = {TUNED: evaluation.metrics["accuracy"].value, PROBE: evaluation.metrics["probe"].value}
     whole |= {name: evaluation.baselines[name]["accuracy"] for name in (NETWORK, LOGISTIC)}
@@ -67,18 +67,18 @@ def with_budgets(task: Classifier, evaluation: Evaluation, train: Rows, held: Ro
         lead = (
             "Accuracy on labelled rows whose labels were not learnt; that with all labels is of the cross-validation."
         )
-    if found:
+    if by_budget:
         lead += (
             f" Few labels are drawn anew, at most {' or '.join(map(str, _BUDGETS))} of every class: mean ± standard "
             f"deviation over the draws, networks of at most {steps:,} steps."
         )
-    found[len(y)] = {name: [whole[name]] for name in names}
-    rows = [(f"{n:,}", *(_said(runs[name]) for name in names)) for n, runs in found.items()]
+    by_budget[len(y)] = {name: [whole[name]] for name in names}
+    rows = [(f"{n:,}", *(_said(runs[name]) for name in names)) for n, runs in by_budget.items()]
     title = "What labels are worth"
     evaluation.tables.append({"title": title, "lead": lead, "columns": ("labels", *names), "rows": rows})
-    if len(found) > 1:
-        lines = {name: [(np.mean(runs[name]), np.std(runs[name])) for runs in found.values()] for name in names}
-        curves = {name: (np.array(list(found)), *np.array(points).T) for name, points in lines.items()}
+    if len(by_budget) > 1:
+        lines = {name: [(np.mean(runs[name]), np.std(runs[name])) for runs in by_budget.values()] for name in names}
+        curves = {name: (np.array(list(by_budget)), *np.array(points).T) for name, points in lines.items()}
         data = {"series": curves, "x": "labels", "y": "accuracy", "log_x": True}
         evaluation.pictures.insert(0, Picture("budgets", title, lead, data))
     return evaluation
@@ -89,18 +89,18 @@ def accuracies(
 ) -> dict[str, float]:
     """Return the accuracy of every method after learning the labels at ``some`` places."""
     rest = np.delete(np.arange(len(y)), some)
-    seen, truth = (X[rest], y[rest]) if held is None else labelled(held)
-    seen, truth = (each[spaced(len(truth), MOST)] for each in (seen, truth))
-    answers = rivals(task, X[some], y[some], seen, steps)
-    answers[TUNED] = tuned(task, task.estimator_, X[some], y[some], seen, seed, steps)
+    rows, truth = (X[rest], y[rest]) if held is None else labelled(held)
+    rows, truth = (part[spaced(len(truth), MOST)] for part in (rows, truth))
+    answers = rivals(task, X[some], y[some], rows, steps)
+    answers[TUNED] = tuned(task, task.estimator_, X[some], y[some], rows, seed, steps)
     return {name: float((shares.seen == truth).mean()) for name, shares in answers.items()}
 
 
 def affordable(task: Classifier, X: Any, n: int) -> int:
     """Return how many steps a network gets that learns few of ``n`` labels: no more than for all of them."""
     steps = _WORK / (3 * task.tune_batch_size * row_products(task, X))
-    whole = _STEPS[1] if task.tune_epochs is None else task.tune_epochs * math.ceil(n / task.tune_batch_size)
-    return min(whole, int(np.clip(steps, *_STEPS)))
+    whole = _STEP_LIMITS[1] if task.tune_epochs is None else task.tune_epochs * math.ceil(n / task.tune_batch_size)
+    return min(whole, int(np.clip(steps, *_STEP_LIMITS)))
 
 
 def _said(values: list[float]) -> str:

@@ -68,7 +68,10 @@ class Shares(NamedTuple):
 
 
 def labelled(rows: Rows) -> tuple[Any, np.ndarray]:
-    """Return the rows that have a label, and the names of their classes."""
+    """Return the rows that have a label, and the names of their classes.
+
+    Raises ``InputError`` where no row has a label.
+    """
     labels = None if rows.labels is None else np.asarray(rows.labels)
     if labels is None or not len(labels):
         raise InputError("Rows without labels came", "labelled rows to measure on")
@@ -86,7 +89,7 @@ def rivals(task: Classifier, X: Any, y: np.ndarray, seen: Any, steps: int | None
     """
     linear = LogisticBaseline().fit(dense(X), y)
     base = task.estimator_
-    codes, others = (np.asarray(base.transform(each)) for each in (X, seen))
+    codes, others = (np.asarray(base.transform(rows)) for rows in (X, seen))
     probe = LogisticBaseline().fit(codes, y)
     fresh = clone(base).set_params(epochs=0, weights=None, checkpoint=None, verbose=False, random_state=base.seed_)
     few = len(y) < 10 * np.prod(base.code_shape_)  # the start at their principal components would overfit them
@@ -109,7 +112,7 @@ def tuned(task: Classifier, base: Any, X: Any, y: np.ndarray, seen: Any, seed: i
         how = replace(how, epochs=math.ceil(steps / math.ceil(len(y) / how.batch_size)))
     model, _ = tune(base, X, places, len(classes), how, seed)
     pairs = base.pairs(model_rows(seen, base.image_shape, base.shapes_[0]), None).plain()
-    return Shares(run(model, pairs, lambda made, b: made.reconstruct(b.x, b.cond), base._where()), classes)
+    return Shares(run(model, pairs, lambda network, b: network.reconstruct(b.x, b.cond), base._where()), classes)
 
 
 def measures(shares: Shares, truth: np.ndarray) -> dict[str, float]:

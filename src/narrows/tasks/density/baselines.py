@@ -13,12 +13,12 @@ from narrows.tasks.density.mixture import MixtureDensity
 
 __all__ = ["density_rivals"]
 
-_MOST = 5000  # rows that are learnt from ...
-_KERNELS = 2000  # ... or held aside for a choice
+_MAX_ROWS = 5000  # rows that are learnt from ...
+_MAX_ROWS_ASIDE = 2000  # ... or held aside for a choice
 _PARTS = (1, 2, 4, 8, 16, 32)
-_FLOORS = (1e-4, 1e-2)
-_LEAST = 10  # rows per part of a mixture
-_WIDTHS = tuple(np.geomspace(0.03, 2.0, 13))
+_VARIANCE_FLOORS = (1e-4, 1e-2)
+_MIN_ROWS_PER_PART = 10  # rows per part of a mixture
+_BANDWIDTHS = tuple(np.geomspace(0.03, 2.0, 13))
 _CONTRASTS = (0.5, 1.0, 2.0, 3.0, 4.5, 6.0)
 
 
@@ -40,14 +40,14 @@ def density_rivals(
     >>> {name.partition(" (")[0]: round(float(value.mean())) for name, value in found.items()}
     {'Gaussian': -3, 'Gaussian mixture': -3, 'kernel density': -3}
     """
-    order = np.random.default_rng(0).permutation(len(train))[:_MOST]
+    order = np.random.default_rng(0).permutation(len(train))[:_MAX_ROWS]
     columns = Columns(measures, train[order])
     cells, new = columns.read(train[order]), columns.read(held, seed=1)
-    aside = max(1, min(len(order) // 5, _KERNELS))
+    aside = max(1, min(len(order) // 5, _MAX_ROWS_ASIDE))
     fit, judge = taken(cells, slice(aside, None)), taken(cells, slice(0, aside))
-    sizes = [k for k in _PARTS if k == 1 or k * _LEAST <= len(fit.codes)]
-    made = [MixtureDensity(k, floor) for k in sizes for floor in _FLOORS]
-    best = max(made, key=lambda each: float(each.fit(fit).log_prob(judge).mean()))
+    sizes = [k for k in _PARTS if k == 1 or k * _MIN_ROWS_PER_PART <= len(fit.codes)]
+    mixtures = [MixtureDensity(k, floor) for k in sizes for floor in _VARIANCE_FLOORS]
+    best = max(mixtures, key=lambda mixture: float(mixture.fit(fit).log_prob(judge).mean()))
     kernel = chosen_kernel(fit, judge)
     return {
         "Gaussian": MixtureDensity(1).fit(cells).log_prob(new),
@@ -60,14 +60,14 @@ def chosen_kernel(fit: Cells, judge: Cells) -> KernelDensity:
     """Return the kernels under which rows held aside are most likely."""
     base = KernelDensity().fit(fit)
     gaps = base.gaps(judge)
-    best, found = -np.inf, base
-    for width in _WIDTHS if fit.numbers.shape[1] else (1.0,):
+    best, kernel = -np.inf, base
+    for width in _BANDWIDTHS if fit.numbers.shape[1] else (1.0,):
         for contrast in _CONTRASTS if fit.sizes else (1.0,):
             base.bandwidth, base.contrast = float(width), contrast
             value = float(base.log_prob(judge, gaps).mean())
             if value > best:
-                best, found = value, replace(base)
-    return found
+                best, kernel = value, replace(base)
+    return kernel
 
 
 def taken(cells: Cells, rows: slice) -> Cells:

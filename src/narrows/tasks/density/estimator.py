@@ -26,15 +26,15 @@ from narrows.typed_json import Numbers
 
 __all__ = ["DensityEstimator"]
 
-_JUDGED = 2000  # held-out rows that are measured at most
-_BACKGROUND = 0.01  # share of the density that is that of the columns by themselves
-_SAMPLE = 10_000  # rows that these are told from
-_FEW = 10  # effective samples below which an estimate is a guess
+_MAX_JUDGED_ROWS = 2000  # held-out rows that are measured at most
+_BACKGROUND_SHARE = 0.01  # share of the density that is that of the columns by themselves
+_MAX_BACKGROUND_ROWS = 10_000  # rows that these are told from
+_MIN_SAMPLES = 10  # effective samples below which an estimate is a guess
 _OURS = "the autoencoder"
-_SAME = (
+_BARS_CAPTION = (
     "Mean of -log p over the same held-out rows, in one measure: densities of real numbers, probabilities of others."
 )
-_SHARE = "The share of the rows whose log p is at most so much: the further to the right, the better."
+_DENSITIES_CAPTION = "The share of the rows whose log p is at most so much: the further to the right, the better."
 
 
 class Rare(NamedTuple):
@@ -111,7 +111,10 @@ class DensityEstimator(Units, Gaps, Task, name="density"):
         return self
 
     def adopt_state(self, state: dict[str, Any]) -> Self:
-        """Take what ``fitted_state`` and ``fitted_arrays`` gave."""
+        """Take what ``fitted_state`` and ``fitted_arrays`` gave.
+
+        Raises ``ArtefactError`` for a background of another size.
+        """
         super().adopt_state(state)
         wanted = self.estimator_.model_.likelihood.n_out(self.estimator_.shapes_[1])
         if self.background_.size not in (0, wanted):
@@ -120,7 +123,7 @@ class DensityEstimator(Units, Gaps, Task, name="density"):
 
     def _background(self, rows: np.ndarray) -> np.ndarray:
         """Return the parameters of the columns by themselves; none where the likelihood knows none."""
-        few = rows[np.random.default_rng(0).permutation(len(rows))[:_SAMPLE]]
+        few = rows[np.random.default_rng(0).permutation(len(rows))[:_MAX_BACKGROUND_ROWS]]
         batch = self.gappy_pairs(self.estimator_, self.coded(few)).batch(slice(None))
         params = self.estimator_.model_.likelihood.marginal(batch.target.float())
         return np.zeros(0, np.float32) if params is None else params.numpy()
@@ -136,10 +139,12 @@ class DensityEstimator(Units, Gaps, Task, name="density"):
         coarse = single(rows)  # only now: rows far from zero would lose what tells them apart
         keys = [zlib.crc32(row.tobytes()) for row in np.ascontiguousarray(coarse)]  # the same draws, quick or not
         pairs = self.gappy_pairs(model, coarse if quick else rows)
-        found = log_likelihood(model.model_, pairs, self.samples, seed=model.seed_, keys=keys, where=model._where())
+        estimate = log_likelihood(model.model_, pairs, self.samples, seed=model.seed_, keys=keys, where=model._where())
         params = self.background_
-        found = with_background(found, model.model_, pairs, params, _BACKGROUND) if params.size else found
-        return found._replace(value=self.in_units(found.value, rows, model.likelihood_))
+        estimate = (
+            with_background(estimate, model.model_, pairs, params, _BACKGROUND_SHARE) if params.size else estimate
+        )
+        return estimate._replace(value=self.in_units(estimate.value, rows, model.likelihood_))
 
     def score_samples(self, X: Any) -> np.ndarray:
         """Return log p of every row, (n,), in nats: -inf for one that holds a value without a probability."""
@@ -151,10 +156,14 @@ class DensityEstimator(Units, Gaps, Task, name="density"):
 
     def outputs(self, X: Any, *, fresh: bool) -> dict[str, Any]:
         """Return log p, its standard error and the effective sample size of every row, and its bits per column."""
-        found = self.estimate(X, quick=True)
+        estimate = self.estimate(X, quick=True)
         size = (self._columns(),)
-        columns = {"log_p": found.value, "standard_error": found.error, "effective_sample_size": found.effective}
-        return {"logp": {**columns, "bits_per_dimension": bits_per_dimension(-found.value, size)}}
+        columns = {
+            "log_p": estimate.value,
+            "standard_error": estimate.error,
+            "effective_sample_size": estimate.effective,
+        }
+        return {"logp": {**columns, "bits_per_dimension": bits_per_dimension(-estimate.value, size)}}
 
     def as_read(self, rows: Rows) -> Rows:
         """Return rows flat, with missing values filled."""
@@ -162,20 +171,20 @@ class DensityEstimator(Units, Gaps, Task, name="density"):
 
     def evaluate(self, train: Rows, held: Rows) -> Evaluation:
         """Return log p of ``held`` rows beside that under simpler densities of the same measure."""
-        held = pick(held, _JUDGED)
-        found = self.estimate(held.X, quick=True)
+        held = pick(held, _MAX_JUDGED_ROWS)
+        estimate = self.estimate(held.X, quick=True)
         learnt, truth = (unit(self.coded(flat(rows.X))) for rows in (train, held))
         rivals = density_rivals(self._measures(), learnt, truth)
-        sure, rare = np.isfinite(found.value), _rare(train, held)
-        judged = {name: self._numbers(log_p, sure, rare) for name, log_p in {_OURS: found.value, **rivals}.items()}
-        bars = {name: each["nats"] for name, each in judged.items()}
+        sure, rare = np.isfinite(estimate.value), _rare(train, held)
+        judged = {name: self._numbers(log_p, sure, rare) for name, log_p in {_OURS: estimate.value, **rivals}.items()}
+        bars = {name: numbers["nats"] for name, numbers in judged.items()}
         ours = judged.pop(_OURS)
         metrics = {
             "nats": Metric(ours["nats"], "negative log-likelihood", "nats per row"),
             "bits": Metric(ours["bits"], "bits per dimension", f"{self._columns()} columns"),
-            "error": Metric(float(np.nanmean(found.error[sure])), "standard error of a row's log p", "nats"),
+            "error": Metric(float(np.nanmean(estimate.error[sure])), "standard error of a row's log p", "nats"),
             "effective": Metric(
-                float(np.nanmedian(found.effective[sure])),
+                float(np.nanmedian(estimate.effective[sure])),
                 "effective sample size",
                 f"median, of {self.samples}",
                 "higher",
@@ -184,27 +193,30 @@ class DensityEstimator(Units, Gaps, Task, name="density"):
         if rare is not None:
             metrics["auroc"] = Metric(ours["auroc"], f"AUROC of {rare.name!r}", "by low log p", "higher")
         rival = min(judged, key=lambda name: judged[name]["nats"])
-        comparison = Comparison.of_rows(-found.value[sure], -rivals[rival][sure], "lower", absolute=True)
+        comparison = Comparison.of_rows(-estimate.value[sure], -rivals[rival][sure], "lower", absolute=True)
         pictures = [
-            Picture("bars", "Nats per row", _SAME, {"values": bars, "label": "nats per row"}),
+            Picture("bars", "Nats per row", _BARS_CAPTION, {"values": bars, "label": "nats per row"}),
             Picture(
-                "densities", "Held-out rows by their log p", _SHARE, _shown(found.value, rivals[rival], rival, rare)
+                "densities",
+                "Held-out rows by their log p",
+                _DENSITIES_CAPTION,
+                _shown(estimate.value, rivals[rival], rival, rare),
             ),
         ]
-        notes = _notes(found, sure, held, rare)
+        notes = _notes(estimate, sure, held, rare)
         if self.background_.size:
             notes.append(
-                f"{_BACKGROUND:.0%} of the density is that of independent columns, which keeps rare rows finite."
+                f"{_BACKGROUND_SHARE:.0%} of the density is that of independent columns, which keeps rare rows finite."
             )
         return Evaluation(metrics, judged, "nats", rival, int(sure.sum()), comparison, pictures, notes)
 
     def _numbers(self, log_p: np.ndarray, sure: np.ndarray, rare: Rare | None) -> dict[str, float]:
         nats = float(-log_p[sure].mean())
-        made = {"nats": nats, "bits": float(bits_per_dimension(nats, (self._columns(),)))}
+        numbers = {"nats": nats, "bits": float(bits_per_dimension(nats, (self._columns(),)))}
         if rare is not None:
             low = -np.maximum(log_p, np.finfo(np.float64).min)
-            made["auroc"] = auroc(rare.flag[rare.known], low[rare.known])
-        return made
+            numbers["auroc"] = auroc(rare.flag[rare.known], low[rare.known])
+        return numbers
 
     def _measures(self) -> list[Any]:
         spec = self.estimator_.likelihood_
@@ -233,8 +245,8 @@ def _rare(train: Rows, held: Rows) -> Rare | None:
     """Return the rarer class where labels are of two classes, both of them held out."""
     if train.labels is None or held.labels is None:
         return None
-    seen = np.concatenate([train.labels, held.labels])
-    classes, counts = np.unique(seen[seen >= 0], return_counts=True)
+    labels = np.concatenate([train.labels, held.labels])
+    classes, counts = np.unique(labels[labels >= 0], return_counts=True)
     if len(classes) != 2 or len(np.unique(held.labels[held.labels >= 0])) != 2:
         return None
     rare = classes[counts.argmin()] if counts[0] != counts[1] else classes[1]
@@ -254,15 +266,17 @@ def _shown(log_p: np.ndarray, other: np.ndarray, rival: str, rare: Rare | None) 
     return {"values": values}
 
 
-def _notes(found: LogLikelihood, sure: np.ndarray, held: Rows, rare: Rare | None) -> list[str]:
+def _notes(estimate: LogLikelihood, sure: np.ndarray, held: Rows, rare: Rare | None) -> list[str]:
     notes = []
     if not sure.all():
-        said = f"{int((~sure).sum())} held-out rows hold a value without a probability: their log p is -inf, and"
-        notes.append(f"{said} they are left out of all means, the competitors' too.")
-    few = float(np.mean(found.effective[sure] < _FEW))
+        text = f"{int((~sure).sum())} held-out rows hold a value without a probability: their log p is -inf, and"
+        notes.append(f"{text} they are left out of all means, the competitors' too.")
+    few = float(np.mean(estimate.effective[sure] < _MIN_SAMPLES))
     if few > 0.1:
-        said = f"{few:.0%} of the held-out rows have fewer than {_FEW} effective samples: their log p is too low"
-        notes.append(f"{said}. Try --samples 3000, or a smaller --latent-dim.")
+        text = (
+            f"{few:.0%} of the held-out rows have fewer than {_MIN_SAMPLES} effective samples: their log p is too low"
+        )
+        notes.append(f"{text}. Try --samples 3000, or a smaller --latent-dim.")
     if held.labels is not None and rare is None:
         notes.append(f"No AUROC: labels of two classes are needed, and {len(np.unique(held.labels))} are held out.")
     return notes

@@ -71,21 +71,21 @@ class KernelDensity:
         squares = values**2 @ there - 2 * values @ self.numbers_.T + known @ (self.numbers_**2).T
         alone = (-0.5 * (values**2 + _LOG_2PI) * known) @ missing
         unequal, equal = np.zeros(squares.shape), np.zeros(squares.shape)
-        for own, levels, shares in zip(one_hot(cells), self.levels_, self.shares_, strict=True):
-            same = own @ levels.T
-            both = np.outer(own.sum(1), levels.sum(1))
+        for table, levels, shares in zip(one_hot(cells), self.levels_, self.shares_, strict=True):
+            same = table @ levels.T
+            both = np.outer(table.sum(1), levels.sum(1))
             equal, unequal = equal + same, unequal + both - same
-            alone += np.outer(own @ shares, 1 - levels.sum(1))
+            alone += np.outer(table @ shares, 1 - levels.sum(1))
         return Gaps(np.maximum(squares, 0), known @ there, unequal, equal, alone)
 
     def log_prob(self, cells: Cells, gaps: Gaps | None = None) -> Floats:
         """Return log p of what is known of every row, (n,); ``gaps`` when they are known."""
-        given = self.gaps(cells) if gaps is None else gaps
-        near = -0.5 * given.squares / self.bandwidth**2 - given.numbers * (np.log(self.bandwidth) + 0.5 * _LOG_2PI)
-        joint = near - self.contrast * given.unequal - self._tables(cells) + given.alone
+        terms = self.gaps(cells) if gaps is None else gaps
+        near = -0.5 * terms.squares / self.bandwidth**2 - terms.numbers * (np.log(self.bandwidth) + 0.5 * _LOG_2PI)
+        joint = near - self.contrast * terms.unequal - self._tables(cells) + terms.alone
         units = ~np.isnan(cells.numbers) @ (np.log(self.spread_) + cells.jacobian)
-        found: Floats = logsumexp(joint, axis=1) - np.log(joint.shape[1]) - units
-        return found
+        log_p: Floats = logsumexp(joint, axis=1) - np.log(joint.shape[1]) - units
+        return log_p
 
     def _tables(self, cells: Cells) -> Floats:
         """Return the logarithms of what the kernels of the tables that both rows have add up to, (n, rows)."""

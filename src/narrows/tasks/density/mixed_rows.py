@@ -18,8 +18,8 @@ __all__ = ["Cells", "Columns", "log_shares", "one_hot"]
 
 Floats = NDArray[np.float64]
 
-_SMOOTH = 0.5  # added to every count of a table (Krichevsky & Trofimov 1981)
-_LEVELS = 20  # whole numbers of more values are priced as real ones
+_PSEUDO_COUNT = 0.5  # added to every count of a table (Krichevsky & Trofimov 1981)
+_MAX_LEVELS = 20  # whole numbers of more values are priced as real ones
 
 
 class Cells(NamedTuple):
@@ -49,19 +49,19 @@ class Columns:
         start = 0
         for measure in starmap(Measure, measures):
             kind, width, shift, scale, _ = measure
-            own = slice(start, start + width)
+            span = slice(start, start + width)
             start += width
             if kind == "categorical":
-                self.tables.append((own, 0.0, 1.0, None))
+                self.tables.append((span, 0.0, 1.0, None))
                 continue
             if measure.atoms:
-                self.atoms.append((own.start, measure))
-            values = X[:, own.start] * scale + shift
-            levels = np.unique(np.rint(values[~np.isnan(values)])) if kind != "gaussian" else np.zeros(_LEVELS + 1)
-            if len(levels) <= _LEVELS:
-                self.tables.append((own, shift, scale, levels))
+                self.atoms.append((span.start, measure))
+            values = X[:, span.start] * scale + shift
+            levels = np.unique(np.rint(values[~np.isnan(values)])) if kind != "gaussian" else np.zeros(_MAX_LEVELS + 1)
+            if len(levels) <= _MAX_LEVELS:
+                self.tables.append((span, shift, scale, levels))
             else:
-                self.numbers.append((own.start, shift, scale, kind != "gaussian"))
+                self.numbers.append((span.start, shift, scale, kind != "gaussian"))
 
     def read(self, X: NDArray[Any], seed: int = 0) -> Cells:
         """Return rows with noise within the steps of whole numbers."""
@@ -71,17 +71,17 @@ class Columns:
             X[:, place] + (draw.uniform(-0.5, 0.5, len(X)) / scale if whole else 0.0)
             for place, _, scale, whole in self.numbers
         ]
-        for own, shift, scale, levels in self.tables:
+        for span, shift, scale, levels in self.tables:
             if levels is None:
-                block = X[:, own]
-                found = np.where(np.nansum(block, 1) > 0, np.nan_to_num(block).argmax(1), block.shape[1])
-                codes.append(np.where(np.isnan(block).any(1), -1, found))
+                block = X[:, span]
+                code = np.where(np.nansum(block, 1) > 0, np.nan_to_num(block).argmax(1), block.shape[1])
+                codes.append(np.where(np.isnan(block).any(1), -1, code))
                 sizes.append(block.shape[1] + 1)
                 continue
-            values = np.rint(X[:, own.start] * scale + shift)
+            values = np.rint(X[:, span.start] * scale + shift)
             place = np.searchsorted(levels, values).clip(0, len(levels) - 1)
-            found = np.where(levels[place] == values, place, len(levels))
-            codes.append(np.where(np.isnan(values), -1, found))
+            code = np.where(levels[place] == values, place, len(levels))
+            codes.append(np.where(np.isnan(values), -1, code))
             sizes.append(len(levels) + 1)
         return Cells(
             np.stack(numbers, 1) if numbers else np.zeros((len(X), 0)),
@@ -114,6 +114,6 @@ def log_shares(counts: Floats) -> Floats:
     >>> np.exp(log_shares(np.array([1.0, 0.0]))).tolist()
     [0.75, 0.25]
     """
-    more = counts + _SMOOTH
+    more = counts + _PSEUDO_COUNT
     shares: Floats = np.log(more / more.sum(-1, keepdims=True))
     return shares

@@ -19,9 +19,10 @@ __all__ = ["MixtureDensity"]
 Floats = NDArray[np.float64]
 Patterns = list[tuple[NDArray[np.intp], NDArray[np.bool_]]]  # rows, and which numbers they have
 
-_WIDE = 100  # numbers of a row, or patterns of missing ones, from which on the parts of a mixture are diagonal
-_ROUNDS = 100
-_PATTERNS = 10_000  # that are gone through for one part, in all rounds
+# numbers of a row, or patterns of missing ones, from which on the parts of a mixture are diagonal
+_MAX_FULL_NUMBERS = 100
+_MAX_ROUNDS = 100
+_MAX_PATTERN_VISITS = 10_000  # that are gone through for one part, in all rounds
 _LOG_2PI = float(np.log(2 * np.pi))
 
 
@@ -49,17 +50,17 @@ class MixtureDensity:
     def fit(self, cells: Cells) -> Self:
         """Fit to rows."""
         known = ~np.isnan(cells.numbers)
-        seen = known.sum(0)
-        mean = np.nansum(cells.numbers, 0) / np.maximum(seen, 1)
+        counts = known.sum(0)
+        mean = np.nansum(cells.numbers, 0) / np.maximum(counts, 1)
         numbers = np.where(known, cells.numbers, mean)
-        variance = ((numbers - mean) ** 2).sum(0) / np.maximum(seen, 1)
-        self.floor_ = np.where(seen > 0, self.floor * np.maximum(variance, 1e-12), 1.0)
+        variance = ((numbers - mean) ** 2).sum(0) / np.maximum(counts, 1)
+        self.floor_ = np.where(counts > 0, self.floor * np.maximum(variance, 1e-12), 1.0)
         patterns = _patterns(cells)
-        self.full_ = self.k == 1 or max(numbers.shape[1], len(patterns)) <= _WIDE
+        self.full_ = self.k == 1 or max(numbers.shape[1], len(patterns)) <= _MAX_FULL_NUMBERS
         shares = np.eye(self.k)[self._first(numbers, cells)]
         self.means_, self.spreads_ = np.tile(mean, (self.k, 1)), [self._spread(np.diag(variance))] * self.k
         last = -np.inf
-        for _ in range(max(3, min(_ROUNDS, _PATTERNS // len(patterns))) if self.full_ else _ROUNDS):
+        for _ in range(max(3, min(_MAX_ROUNDS, _MAX_PATTERN_VISITS // len(patterns))) if self.full_ else _MAX_ROUNDS):
             self._maximise(cells, shares, patterns)
             joint = self._joint(cells, patterns)
             total = logsumexp(joint, axis=1)
@@ -71,8 +72,8 @@ class MixtureDensity:
 
     def log_prob(self, cells: Cells) -> Floats:
         """Return log p of what is known of every row, (n,)."""
-        found: Floats = logsumexp(self._joint(cells, _patterns(cells) if self.full_ else []), axis=1)
-        return found
+        log_p: Floats = logsumexp(self._joint(cells, _patterns(cells) if self.full_ else []), axis=1)
+        return log_p
 
     def _first(self, numbers: Floats, cells: Cells) -> NDArray[np.int64]:
         if self.k == 1:
@@ -94,8 +95,8 @@ class MixtureDensity:
             numbers, unsure = self._completed(cells, share, part, patterns)
             self.means_[part] = share @ numbers / weight
             gap = numbers - self.means_[part]
-            own = (gap.T * share) @ gap if self.full_ else np.diag(share @ gap**2)
-            self.spreads_[part] = self._spread((own + unsure) / weight)
+            scatter = (gap.T * share) @ gap if self.full_ else np.diag(share @ gap**2)
+            self.spreads_[part] = self._spread((scatter + unsure) / weight)
         self.tables_ = [log_shares(shares.T @ table) for table in one_hot(cells)]
 
     def _spread(self, covariance: Floats) -> Floats:
@@ -130,8 +131,8 @@ class MixtureDensity:
         for rows, known in patterns:
             if known.any():
                 values = cells.numbers[np.ix_(rows, known)]
-                own = [self._gaussian(values, part, known) for part in range(self.k)]
-                out[rows] += np.stack(own, 1) - cells.jacobian[known].sum()
+                log_p = [self._gaussian(values, part, known) for part in range(self.k)]
+                out[rows] += np.stack(log_p, 1) - cells.jacobian[known].sum()
         return out
 
     def _diagonal(self, cells: Cells) -> Floats:
@@ -146,8 +147,8 @@ class MixtureDensity:
         gap, spread = values - self.means_[part][pattern], self.spreads_[part]
         root = cholesky(spread[np.ix_(pattern, pattern)], lower=True)
         scaled = solve_triangular(root, gap.T, lower=True).T
-        found: Floats = -0.5 * (scaled**2).sum(1) - np.log(np.diag(root)).sum() - 0.5 * values.shape[1] * _LOG_2PI
-        return found
+        log_p: Floats = -0.5 * (scaled**2).sum(1) - np.log(np.diag(root)).sum() - 0.5 * values.shape[1] * _LOG_2PI
+        return log_p
 
 
 def _patterns(cells: Cells) -> Patterns:

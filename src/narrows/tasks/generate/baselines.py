@@ -12,7 +12,7 @@ from narrows.tasks.generate.mixture import CodeMixture
 
 __all__ = ["PCASampler", "snapped"]
 
-_SIZE = 32
+_MAX_COMPONENTS = 32
 
 
 @dataclass
@@ -40,7 +40,7 @@ class PCASampler:
     def fit(self, X: NDArray[Any]) -> Self:
         """Fit to rows of any shape, values of images in [0, 1]."""
         self.shape_, rows = X.shape[1:], X.reshape(len(X), -1)
-        self.pca_ = PCABaseline(min(_SIZE, len(rows) - 1, rows.shape[1])).fit(rows)
+        self.pca_ = PCABaseline(min(_MAX_COMPONENTS, len(rows) - 1, rows.shape[1])).fit(rows)
         self.mixture_ = CodeMixture.of(self.pca_.transform(rows), self.parts)
         rest = rows[:5000] - self.pca_.reconstruct(rows[:5000])
         self.rest_ = rest.std(0) if self.measures else np.zeros(1)
@@ -64,13 +64,13 @@ def snapped(rows: NDArray[Any], measures: Sequence[Sequence[Any]]) -> NDArray[An
     >>> snapped(np.array([[0.2, 0.7, 1.6]]), [("categorical", 2, 0, 1), ("poisson", 1, 1.0, 2.0)]).tolist()
     [[0.0, 1.0, 1.5]]
     """
-    made, start = rows.copy(), 0
+    values, start = rows.copy(), 0
     for kind, width, shift, scale, *_ in measures:
-        own = slice(start, start + width)
+        block = slice(start, start + width)
         start += width
         if kind == "categorical":
-            made[:, own] = np.eye(width)[rows[:, own].argmax(1)]
+            values[:, block] = np.eye(width)[rows[:, block].argmax(1)]
         elif kind != "gaussian":
             low, high = {"bernoulli": (0, 1), "poisson": (0, np.inf)}.get(kind, (-np.inf, np.inf))
-            made[:, own] = (np.rint(rows[:, own] * scale + shift).clip(low, high) - shift) / scale
-    return made
+            values[:, block] = (np.rint(rows[:, block] * scale + shift).clip(low, high) - shift) / scale
+    return values

@@ -11,8 +11,8 @@ __all__ = ["Features"]
 
 Floats = NDArray[np.float64]
 
-_SIZE = 32  # numbers per row that are compared
-_SIDE = 4  # cells of an image, across and down
+_MAX_COMPONENTS = 32  # numbers per row that are compared
+_CELLS_PER_SIDE = 4  # cells of an image, across and down
 
 
 class Features:
@@ -33,7 +33,7 @@ class Features:
         """Fit the components to training rows (n, d), (n, H, W) or (n, C, H, W), values of images in [0, 1]."""
         self.images = X.ndim > 2
         raw = self._raw(X)
-        self.pca_ = PCABaseline(min(_SIZE, len(raw) - 1, raw.shape[1])).fit(raw)
+        self.pca_ = PCABaseline(min(_MAX_COMPONENTS, len(raw) - 1, raw.shape[1])).fit(raw)
         codes = self.pca_.transform(raw)
         self.scale_ = float(np.sqrt(codes.var(0).sum())) or 1.0
         draw = np.random.default_rng(0)
@@ -46,16 +46,16 @@ class Features:
 
     def __call__(self, X: Any) -> Floats:
         """Return the features of rows, (n, 32) at most."""
-        found: Floats = self.pca_.transform(self._raw(X)) / self.scale_
-        return found
+        features: Floats = self.pca_.transform(self._raw(X)) / self.scale_
+        return features
 
     def _raw(self, X: Any) -> Floats:
         if not self.images:
             return np.asarray(X, np.float64).reshape(len(X), -1)
         from skimage.feature import hog
 
-        side = [max(1, size // _SIDE) for size in X.shape[-2:]]
+        side = [max(1, size // _CELLS_PER_SIDE) for size in X.shape[-2:]]
         pictures = X.mean(1) if X.ndim == 4 else X
         options = {"orientations": 9, "pixels_per_cell": side, "cells_per_block": (2, 2)}
-        options["cells_per_block"] = tuple(min(2, size // each) for size, each in zip(X.shape[-2:], side, strict=True))
-        return np.stack([hog(np.asarray(each, np.float64), **options) for each in pictures])
+        options["cells_per_block"] = tuple(min(2, size // cell) for size, cell in zip(X.shape[-2:], side, strict=True))
+        return np.stack([hog(np.asarray(picture, np.float64), **options) for picture in pictures])

@@ -13,7 +13,7 @@ __all__ = ["PAIRS", "drawn_pictures", "marginals"]
 
 PAIRS = 6  # walks from row to row
 _SEARCHED = 100_000  # training pictures among which the nearest is looked for
-_ALONG = (
+_TRAVERSAL_CAPTION = (
     "One number moves, in deviations, the others as in an ordinary row; beside it the mean change per deviation. Of a "
     "long code, the numbers that vary most."
 )
@@ -50,16 +50,16 @@ def drawn_pictures(task: Sampler, learnt: np.ndarray, train: Rows, held: Rows) -
         return np.asarray((rows.reshape(*rows.shape[:axes], *shape) - low) / (high - low)).clip(0, 1)
 
     seed, names = task.estimator_.seed_, task.classes_[:10]
-    told, said = names and task.draw(1)[1] is not None, "Every picture is decoded from a code that was drawn."
-    if told:
+    by_class, caption = names and task.draw(1)[1] is not None, "Every picture is decoded from a code that was drawn."
+    if by_class:
         rows = np.concatenate([task.sample(10, name, seed + i) for i, name in enumerate(names)])
         grid = {"images": shown(rows), "title": "Samples of every class", "names": names}
     else:
         rows, some = shown(task.sample(30, random_state=seed)), pick(train, _SEARCHED)
         near = metrics.nearest_rows(rows, (shown(task.read(part)) for part in blocks(some.X)))
         grid = {"images": rows, "title": "Samples", "nearest": near}
-        found, all_of_them = some.X.shape[0], train.X.shape[0]
-        said += f" The nearest are those among {found:,} of {all_of_them:,}." if found < all_of_them else ""
+        searched, all_of_them = some.X.shape[0], train.X.shape[0]
+        caption += f" The nearest are those among {searched:,} of {all_of_them:,}." if searched < all_of_them else ""
     codes, expected = task.codes_of(held.X), partial(decoded, task.estimator_)
     walk = traversed(expected, codes)
     along = {"images": shown(walk.rows, 2), "values": walk.values, "effects": walk.effects, "unit": "deviation"}
@@ -68,8 +68,10 @@ def drawn_pictures(task: Sampler, learnt: np.ndarray, train: Rows, held: Rows) -
     lines = interpolated(expected, codes[:pairs], codes[pairs : 2 * pairs])
     between = "From one held-out row to another on a straight line between their codes."
     return [
-        Picture("samples", "Samples", said, grid),
-        Picture("traversal", "Traversals", _ALONG, {**along, "names": [f"z{i + 1}" for i in walk.dimensions]}),
+        Picture("samples", "Samples", caption, grid),
+        Picture(
+            "traversal", "Traversals", _TRAVERSAL_CAPTION, {**along, "names": [f"z{i + 1}" for i in walk.dimensions]}
+        ),
         *([Picture("interpolation", "Interpolations", between, {"images": shown(lines, 2)})] if pairs else []),
     ]
 
@@ -77,5 +79,5 @@ def drawn_pictures(task: Sampler, learnt: np.ndarray, train: Rows, held: Rows) -
 def marginals(truth: np.ndarray, made: np.ndarray, held: Rows) -> Picture:
     """Return the figure of the columns of held-out rows beside those of new ones."""
     names = held.feature_names or tuple(f"column {i}" for i in range(truth.shape[1]))
-    said = "The share of held-out and of new rows with at most so large a value, as the model sees the columns."
-    return Picture("marginals", "Columns", said, {"real": truth, "made": made, "names": names})
+    caption = "The share of held-out and of new rows with at most so large a value, as the model sees the columns."
+    return Picture("marginals", "Columns", caption, {"real": truth, "made": made, "names": names})

@@ -31,11 +31,11 @@ from narrows.typed_json import Distinct, Numbers
 
 __all__ = ["Generator"]
 
-_JUDGED = 1000  # rows that are compared at most
-_LITTLE = 0.5  # samples that vary less than half as much as the data are too much alike
+_MAX_JUDGED_ROWS = 1000  # rows that are compared at most
+_MIN_SPREAD = 0.5  # samples that vary less than half as much as the data are too much alike
 _OURS, _SAME = "the autoencoder", "other training rows"
 
-_KEPT = 4  # arrays of drawn rows at once: codes, decoded, in their own units, as cells
+_ARRAYS_AT_ONCE = 4  # arrays of drawn rows at once: codes, decoded, in their own units, as cells
 
 
 class State(TypedDict):
@@ -128,7 +128,7 @@ class Generator(Gaps, Task, name="generate"):
         """Return a mixture over the codes of every class, and of all rows under the name of no class."""
         codes = self.estimator_._map(X, y, self.estimator_.encode_batch)
         groups = {"": codes} if not self.classes_ else {name: codes[y == name] for name in self.classes_}
-        return {name: CodeMixture.of(own, self.parts)._asdict() for name, own in groups.items()}
+        return {name: CodeMixture.of(group, self.parts)._asdict() for name, group in groups.items()}
 
     def adopt_state(self, state: dict[str, Any]) -> Self:
         """Take what ``fitted_state`` gave; mixtures that do not draw are refused."""
@@ -144,12 +144,15 @@ class Generator(Gaps, Task, name="generate"):
         return self.draw(n, label, random_state)[0]
 
     def draw(self, n: int, label: Any = None, random_state: Any = None) -> tuple[np.ndarray, np.ndarray | None]:
-        """Return ``n`` new rows and the class of each, drawn at the rates of the fit where none is named."""
+        """Return ``n`` new rows and the class of each, drawn at the rates of the fit where none is named.
+
+        Raises ``InputError`` for fewer than one row, and for a class that the fit did not see.
+        """
         check_is_fitted(self)
         if n < 1:
             raise InputError(f"{n} rows are asked for", "at least 1", "-n 64")
         values = math.prod(self.estimator_.shapes_[1])
-        require_memory(_KEPT * 8 * n * values, f"{n:,} rows of {values:,} values are asked for", "-n 64")
+        require_memory(_ARRAYS_AT_ONCE * 8 * n * values, f"{n:,} rows of {values:,} values are asked for", "-n 64")
         seed = drawn(random_state)
         draw, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
         known = self.classes_ if hasattr(self.estimator_, "classes_") or self.mixtures_ else []
@@ -177,17 +180,17 @@ class Generator(Gaps, Task, name="generate"):
 
     def outputs(self, X: Any, *, fresh: bool) -> dict[str, Any]:
         """Return 64 new rows; of a table also rows along every number of the code, and between rows."""
-        made: dict[str, Any] = {"samples": self.made(64, None, self.estimator_.seed_)}
+        outputs: dict[str, Any] = {"samples": self.made(64, None, self.estimator_.seed_)}
         if self.draws_:
-            codes, expected = self.codes_of(X[:_JUDGED]), partial(decoded, self.estimator_)
+            codes, expected = self.codes_of(X[:_MAX_JUDGED_ROWS]), partial(decoded, self.estimator_)
             walk = traversed(expected, codes)
             steps = [f"z{i + 1} at {value:+.2g}" for i in walk.dimensions for value in walk.values]
-            made["traversals"] = NewRows(walk.rows.reshape(len(steps), -1), np.array(steps), "code")
+            outputs["traversals"] = NewRows(walk.rows.reshape(len(steps), -1), np.array(steps), "code")
             pairs = min(PAIRS, len(codes) // 2)
             lines = interpolated(expected, codes[:pairs], codes[pairs : 2 * pairs])
             steps = [f"{i + 1}: {share:.0%}" for i in range(pairs) for share in np.linspace(0, 1, lines.shape[1])]
-            made["interpolations"] = NewRows(lines.reshape(len(steps), -1), np.array(steps), "path")
-        return made
+            outputs["interpolations"] = NewRows(lines.reshape(len(steps), -1), np.array(steps), "path")
+        return outputs
 
     def codes_of(self, X: Any) -> np.ndarray:
         """Return the codes of rows whose class counts as unknown."""
@@ -211,7 +214,7 @@ class Generator(Gaps, Task, name="generate"):
 
     def evaluate(self, train: Rows, held: Rows) -> Evaluation:
         """Return how far new rows are from ``held``, beside new rows on PCA codes."""
-        held = pick(held, _JUDGED)
+        held = pick(held, _MAX_JUDGED_ROWS)
         truth, learnt = self.read(held.X), self.read(pick(train, 5000).X)
         n, draw = max(2, len(truth)), np.random.default_rng(self.estimator_.seed_)
         features = Features().fit(learnt)
@@ -221,8 +224,8 @@ class Generator(Gaps, Task, name="generate"):
             sets[sampler.name] = sampler.sample(n, draw)
         sets[_SAME] = learnt[draw.permutation(len(learnt))[:n]]
         target = features(truth)
-        made = {name: features(unit(rows).reshape(-1, *truth.shape[1:])) for name, rows in sets.items()}
-        judged = {name: metrics.distances_of(rows, target, features.width) for name, rows in made.items()}
+        features_of = {name: features(unit(rows).reshape(-1, *truth.shape[1:])) for name, rows in sets.items()}
+        judged = {name: metrics.distances_of(rows, target, features.width) for name, rows in features_of.items()}
         ours, same = judged.pop(_OURS), judged.pop(_SAME)
         values = {
             "kernel": Metric(ours["kernel"], "kernel distance", f"squared; {features.name}"),
@@ -231,7 +234,7 @@ class Generator(Gaps, Task, name="generate"):
             "floor": Metric(same["kernel"], f"kernel distance of {_SAME}", "what a perfect sampler has"),
         }
         rival = min(judged, key=lambda name: judged[name]["kernel"])
-        comparison = metrics.compare_kernel_distances(made[_OURS], made[rival], target, features.width)
+        comparison = metrics.compare_kernel_distances(features_of[_OURS], features_of[rival], target, features.width)
         shown = sets[_OURS].reshape(-1, *truth.shape[1:])
         pictures = drawn_pictures(self, learnt, train, held) if truth.ndim > 2 else [marginals(truth, shown, held)]
         notes = _notes(ours)
@@ -243,7 +246,7 @@ class Generator(Gaps, Task, name="generate"):
 
 
 def _notes(ours: dict[str, float]) -> list[str]:
-    if ours["spread"] >= _LITTLE:
+    if ours["spread"] >= _MIN_SPREAD:
         return []
-    said = f"The samples vary {ours['spread']:.0%} as much as the held-out rows: they are too much alike"
-    return [f"{said}. Try --beta 0.5 or --free-bits 0.1, a smaller --latent-dim, or more epochs."]
+    sentence = f"The samples vary {ours['spread']:.0%} as much as the held-out rows: they are too much alike"
+    return [f"{sentence}. Try --beta 0.5 or --free-bits 0.1, a smaller --latent-dim, or more epochs."]

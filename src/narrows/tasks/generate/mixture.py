@@ -11,9 +11,9 @@ from narrows.typed_json import Numbers
 __all__ = ["CodeMixture"]
 
 _PARTS = (1, 2, 4, 8, 16, 32)
-_LEAST = 20  # rows per part
-_MOST = 10_000  # rows that settle it
-_WIDE = 64  # numbers of a code from which on the parts are diagonal
+_MIN_ROWS_PER_PART = 20  # rows per part
+_MAX_ROWS = 10_000  # rows that settle it
+_MAX_FULL_NUMBERS = 64  # numbers of a code from which on the parts are diagonal
 
 
 class CodeMixture(NamedTuple):
@@ -38,17 +38,17 @@ class CodeMixture(NamedTuple):
         from sklearn.mixture import GaussianMixture
 
         rows = np.asarray(codes, np.float64)
-        rows = rows[np.random.default_rng(0).permutation(len(rows))[:_MOST]]
-        kind = "full" if rows.shape[1] <= min(_WIDE, len(rows) // 4) else "diag"
+        rows = rows[np.random.default_rng(0).permutation(len(rows))[:_MAX_ROWS]]
+        kind = "full" if rows.shape[1] <= min(_MAX_FULL_NUMBERS, len(rows) // 4) else "diag"
         floor = 1e-4 * max(float(rows.var(0).mean()), 1e-12)
-        sizes = [parts] if parts else [k for k in _PARTS if k == 1 or k * _LEAST <= len(rows)]
+        sizes = [parts] if parts else [k for k in _PARTS if k == 1 or k * _MIN_ROWS_PER_PART <= len(rows)]
         rows = rows if len(rows) > 1 else np.repeat(rows, 2, 0)
         fits = []
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # equal rows, or more rounds to no use
             for k in sizes:
-                made = GaussianMixture(min(k, len(rows)), covariance_type=kind, reg_covar=floor, random_state=0)
-                fits.append(made.fit(rows))
+                mixture = GaussianMixture(min(k, len(rows)), covariance_type=kind, reg_covar=floor, random_state=0)
+                fits.append(mixture.fit(rows))
         best = fits[0] if len(fits) == 1 else min(fits, key=lambda fit: float(fit.bic(rows)))
         return cls(best.weights_.tolist(), best.means_.tolist(), best.covariances_.tolist())
 

@@ -18,13 +18,13 @@ from narrows.training.flops import products
 __all__ = ["CodeSize", "active_units", "sweep"]
 
 _ROWS = 5000  # that are looked at, a fifth of them to measure on
-_SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
-_FLAT = 0.005  # of the variance: two longer codes that gain less than this end the sweep
-_KEPT = 0.95  # of what the best code explains, which the chosen one must explain
-_STEPS = (60, 2000)  # that one trial takes, fewer where a step is long ...
-_LEAST = 300  # that one trial takes also where the user asked for fewer epochs, if its work allows it
-_WORK = 1e11  # ... so that it stays below so many multiply-adds
-_ACTIVE = 0.01  # of the mean variance of a code's numbers, above which a number is active
+_CODE_SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
+_MIN_GAIN = 0.005  # of the variance: two longer codes that gain less than this end the sweep
+_ENOUGH_SHARE = 0.95  # of what the best code explains, which the chosen one must explain
+_STEP_LIMITS = (60, 2000)  # that one trial takes, fewer where a step is long ...
+_MIN_TRIAL_STEPS = 300  # that one trial takes also where the user asked for fewer epochs, if its work allows it
+_MAX_PRODUCTS = 1e11  # ... so that it stays below so many multiply-adds
+_ACTIVE_SHARE = 0.01  # of the mean variance of a code's numbers, above which a number is active
 
 
 class CodeSize(NamedTuple):
@@ -69,21 +69,23 @@ def sweep(model: Estimator, X: Any, weight: np.ndarray | None = None) -> CodeSiz
         minutes=None, checkpoint=None, tensorboard=None, verbose=False, warm_start=False, random_state=0
     )
     trial.set_params(epochs=_epochs(trial, learn))
-    train, truth = (unit(each) for each in (learn, held))
-    found: dict[int, tuple[float, int]] = {}
+    train, truth = (unit(part) for part in (learn, held))
+    outcomes: dict[int, tuple[float, int]] = {}
     spread = _mse(truth, train.mean(0))
 
     def explains(size: int) -> float:
-        if size not in found:
+        if size not in outcomes:
             fitted = clone(trial).set_params(latent_dim=size).fit(learn)
-            found[size] = _mse(truth, fitted.reconstruct(held).reshape(truth.shape)), active_units(fitted, held)
-        return 1 - found[size][0] / spread if spread else 0.0
+            outcomes[size] = _mse(truth, fitted.reconstruct(held).reshape(truth.shape)), active_units(fitted, held)
+        return 1 - outcomes[size][0] / spread if spread else 0.0
 
     chosen, best = _search(explains, math.prod(rows.shape[1:]))
-    sizes = sorted(found)
+    sizes = sorted(outcomes)
     pca = _pca_errors(train, truth, sizes)
     reason = _reason(chosen, explains(chosen), best, explains(best), len(order))
-    return CodeSize(chosen, reason, sizes, [found[k][0] for k in sizes], pca, [found[k][1] for k in sizes], spread)
+    return CodeSize(
+        chosen, reason, sizes, [outcomes[k][0] for k in sizes], pca, [outcomes[k][1] for k in sizes], spread
+    )
 
 
 def as_often(index: np.ndarray, weight: np.ndarray) -> np.ndarray:
@@ -109,24 +111,24 @@ def active_units(fitted: Estimator, X: Any) -> int:
         pairs = fitted._pairs_of(X, None, fitted.shapes_[0])
         return int(np.count_nonzero(latent_use(fitted.model_, pairs).active))
     variance = np.asarray(fitted.transform(X)).var(0)
-    return int(np.count_nonzero(variance > _ACTIVE * variance.mean()))
+    return int(np.count_nonzero(variance > _ACTIVE_SHARE * variance.mean()))
 
 
 def _search(explains: Callable[[int], float], values: int) -> tuple[int, int]:
     """Return the fewest numbers that are enough, and the best length of the sweep."""
-    tried: list[int] = []
-    for size in [size for size in _SIZES if size < values] or [1]:
-        tried.append(size)
-        if len(tried) > 2 and explains(size) - explains(tried[-3]) < _FLAT:
+    lengths: list[int] = []
+    for size in [size for size in _CODE_SIZES if size < values] or [1]:
+        lengths.append(size)
+        if len(lengths) > 2 and explains(size) - explains(lengths[-3]) < _MIN_GAIN:
             break
-    best = max(tried, key=explains)
+    best = max(lengths, key=explains)
     if explains(best) <= 0:
-        return tried[0], best
-    enough = next(size for size in tried if explains(size) >= _KEPT * explains(best))
-    short = max((size for size in tried if size < enough), default=0)
+        return lengths[0], best
+    enough = next(size for size in lengths if explains(size) >= _ENOUGH_SHARE * explains(best))
+    short = max((size for size in lengths if size < enough), default=0)
     while enough - short > max(1, enough // 8):
         middle = (short + enough) // 2
-        short, enough = (short, middle) if explains(middle) >= _KEPT * explains(best) else (middle, enough)
+        short, enough = (short, middle) if explains(middle) >= _ENOUGH_SHARE * explains(best) else (middle, enough)
     return enough, best
 
 
@@ -142,10 +144,10 @@ def _epochs(model: Estimator, rows: Any) -> int:
     with torch.no_grad():
         batch = fitted._pairs_of(rows[:1], None, fitted.shapes_[0]).batch(slice(0, 1))
         step: float = products(fitted.model_, batch._replace(x=batch.x.float())) * 3 * model.batch_size
-    steps = min(max(_WORK / step, _STEPS[0]), _STEPS[1])
+    steps = min(max(_MAX_PRODUCTS / step, _STEP_LIMITS[0]), _STEP_LIMITS[1])
     per_epoch = int(rows.shape[0]) / model.batch_size
     if model.epochs is not None:
-        steps = max(model.epochs * per_epoch, min(steps, _LEAST))
+        steps = max(model.epochs * per_epoch, min(steps, _MIN_TRIAL_STEPS))
     return max(1, round(float(steps) / per_epoch))
 
 
@@ -153,8 +155,8 @@ def _pca_errors(learn: np.ndarray, truth: np.ndarray, sizes: list[int]) -> list[
     pca = PCABaseline(max(sizes)).fit(learn)
     codes = pca.transform(truth)
     flat = truth.reshape(len(truth), -1)
-    kept = [(codes[:, :k], pca.components_[:k]) for k in sizes]
-    return [_mse(flat, code @ axes + pca.mean_) for code, axes in kept]
+    codings = [(codes[:, :k], pca.components_[:k]) for k in sizes]
+    return [_mse(flat, code @ axes + pca.mean_) for code, axes in codings]
 
 
 def _mse(truth: Any, result: Any) -> float:
@@ -162,11 +164,11 @@ def _mse(truth: Any, result: Any) -> float:
 
 
 def _reason(chosen: int, share: float, best: int, most: float, rows: int) -> str:
-    seen = f"on {rows:,} rows"
+    basis = f"on {rows:,} rows"
     numbers = f"{chosen} number{'s' * (chosen > 1)}"
     if most <= 0:
-        return f"No code explains anything of the variance ({seen}): {numbers}, the shortest, is as good as any."
-    first = f"{numbers} explain{'s' * (chosen == 1)} {share:.1%} of the variance ({seen})"
+        return f"No code explains anything of the variance ({basis}): {numbers}, the shortest, is as good as any."
+    first = f"{numbers} explain{'s' * (chosen == 1)} {share:.1%} of the variance ({basis})"
     if chosen == best:
-        return f"{first}; every shorter code explains less than {_KEPT:.0%} of that."
-    return f"{first}; {best} explain {most:.1%}. It is the shortest code that keeps {_KEPT:.0%} of the best."
+        return f"{first}; every shorter code explains less than {_ENOUGH_SHARE:.0%} of that."
+    return f"{first}; {best} explain {most:.1%}. It is the shortest code that keeps {_ENOUGH_SHARE:.0%} of the best."

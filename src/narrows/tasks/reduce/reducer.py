@@ -57,9 +57,9 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="red
         """Fit to rows X: a table (n, d), or images (n, H, W) or (n, C, H, W), with a ``sample_weight`` (n,) or none."""
         model = self.resolve()
         if self.latent_dim == "auto":
-            found = sweep(model, X, None if sample_weight is None else checked_weights(sample_weight, X))
-            self.code_size_ = found._asdict()
-            model.set_params(latent_dim=found.chosen)
+            code_size = sweep(model, X, None if sample_weight is None else checked_weights(sample_weight, X))
+            self.code_size_ = code_size._asdict()
+            model.set_params(latent_dim=code_size.chosen)
         elif self.estimator is None:
             model.set_params(**self.suited(tuple(X.shape if hasattr(X, "shape") else np.asarray(X).shape)[1:]))
         self.estimator_ = model.fit(X, sample_weight=sample_weight)
@@ -106,7 +106,7 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="red
         size = self._fitted()._n_features_out
         pca = PCABaseline(size).fit(learnt).reconstruct(truth)
         spread = float(np.mean(error_rows(truth, np.broadcast_to(learnt.mean(0), truth.shape))))
-        ours, theirs = (_rounded(error_rows(truth, made), spread) for made in (result, pca))
+        ours, theirs = (_rounded(error_rows(truth, reconstruction), spread) for reconstruction in (result, pca))
         values, rival = int(np.prod(truth.shape[1:])), f"PCA with {_same(size)}"
 
         def numbers(errors: np.ndarray) -> dict[str, float]:
@@ -132,9 +132,9 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="red
         few = slice(0, 12)
         shown: list[Picture] = []
         if hasattr(self, "code_size_"):
-            found = CodeSize(**self.code_size_)
-            caption = f"{found.reason} Grey numbers: how many numbers of the code vary."
-            shown.append(Picture("elbow", "How many numbers a code needs", caption, {"found": found}))
+            code_size = CodeSize(**self.code_size_)
+            caption = f"{code_size.reason} Grey numbers: how many numbers of the code vary."
+            shown.append(Picture("elbow", "How many numbers a code needs", caption, {"found": code_size}))
         if truth.ndim > 2:
             shape = truth[few].shape
             strips = {"originals": truth[few], "middle": pca[few].reshape(shape), "results": result[few].reshape(shape)}

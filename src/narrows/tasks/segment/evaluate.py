@@ -19,8 +19,8 @@ from narrows.tasks.segment.pixel_baseline import FilteredPixels
 __all__ = ["judge"]
 
 Array = NDArray[Any]
-_PIXELS = 8_000_000  # that the competitors learn from
-_DRAWN = 6
+_MAX_PIXELS_LEARNT = 8_000_000  # that the competitors learn from
+_PICTURES_DRAWN = 6
 EMPTY = (
     "IoU and Dice count all pixels of the held-out pictures together. A class that is in neither the true nor the "
     "predicted masks has none and is left out of the mean."
@@ -32,20 +32,24 @@ def judge(train: Examples, held: Examples, found: list[Array], names: Sequence[s
 
     Masks are (H, W), 0 to k - 1 for k names, ``void`` in the truth where nothing counts. Of two classes the second one
     is what is looked for.
+
+    Raises ``InputError`` where no pixel of the held-out masks counts.
     """
     truth, k = held.y or [], len(names)
     masks, notes = rivals(train, held.x, k, void)
     count = partial(metrics.confusion_matrix, k=k, ignore=void)
-    matrices = {name: np.sum(list(map(count, truth, made)), axis=0) for name, made in {"": found, **masks}.items()}
+    matrices = {
+        name: np.sum(list(map(count, truth, predicted)), axis=0) for name, predicted in {"": found, **masks}.items()
+    }
     ours = matrices.pop("")
     headline = "dice" if k == 2 else "miou"
     if not ours.any():
         raise InputError("All pixels of the held-out masks are void", "pixels that count")
     if np.isnan(scores(ours)[headline].value):
         headline = "accuracy"
-    values = {name: {key: each.value for key, each in scores(m).items()} for name, m in matrices.items()}
+    values = {name: {key: metric.value for key, metric in scores(m).items()} for name, m in matrices.items()}
     rival = max(values, key=lambda name: np.nan_to_num(values[name][headline], nan=-1))
-    by_picture = [[count(*pair) for pair in zip(truth, made, strict=True)] for made in (found, masks[rival])]
+    by_picture = [[count(*pair) for pair in zip(truth, predicted, strict=True)] for predicted in (found, masks[rival])]
     notes.append(EMPTY)
     absent = [name for name, row in zip(names, ours, strict=True) if not row.any()]
     if absent:
@@ -93,21 +97,21 @@ def compare_masks(ours: Sequence[Array], theirs: Sequence[Array], headline: str)
 def rivals(train: Examples, x: list[Array], k: int, void: int | None) -> tuple[dict[str, list[Array]], list[str]]:
     """Return the masks of the competitors, and notes on those that are left out."""
     area = np.cumsum([mask.size for mask in train.y or []])
-    step = -(-int(area[-1]) // _PIXELS)  # of many pictures, every so many-th
+    step = -(-int(area[-1]) // _MAX_PIXELS_LEARNT)  # of many pictures, every so many-th
     pictures, masks = train.x[::step], (train.y or [])[::step]
     notes = [f"The competitors learn from {len(pictures)} of {len(train.x)} pictures."] if step > 1 else []
-    made: dict[str, list[Array]] = {}
+    results: dict[str, list[Array]] = {}
     if k == 2 and void is None:
-        simple = SmoothedThreshold().fit([grey(each) for each in pictures], masks)
-        made[simple.name] = [mask.astype(int) for mask in simple.predict([grey(each) for each in x])]
+        simple = SmoothedThreshold().fit([grey(picture) for picture in pictures], masks)
+        results[simple.name] = [mask.astype(int) for mask in simple.predict([grey(picture) for picture in x])]
     prior = LocationPrior(void).fit(pictures, masks)
-    made[prior.name] = prior.predict(x)
+    results[prior.name] = prior.predict(x)
     try:
         filtered = FilteredPixels(ignore=void).fit(pictures, masks)
-        made[filtered.name] = filtered.predict(x)
+        results[filtered.name] = filtered.predict(x)
     except InputError as error:
         notes.append(f"{FilteredPixels.name} is left out: {error}")
-    return made, notes
+    return results, notes
 
 
 def grey(picture: Array) -> Array:
@@ -120,7 +124,7 @@ def grey(picture: Array) -> Array:
 def table(names: Sequence[str], ours: Array, rival: str, theirs: Array) -> dict[str, Any]:
     """Return IoU and Dice class by class, as a table of the report."""
 
-    def said(values: Array) -> list[Any]:
+    def cells(values: Array) -> list[Any]:
         return ["in neither" if np.isnan(value) else float(value) for value in values]
 
     columns = [ours.sum(axis=1) / ours.sum(), metrics.iou(ours), metrics.dice(ours), metrics.iou(theirs)]
@@ -128,7 +132,7 @@ def table(names: Sequence[str], ours: Array, rival: str, theirs: Array) -> dict[
         "title": "Classes",
         "lead": EMPTY,
         "columns": ["class", "share of the pixels", "IoU", "Dice", f"IoU of {rival}"],
-        "rows": [list(row) for row in zip(names, *map(said, columns), strict=True)],
+        "rows": [list(row) for row in zip(names, *map(cells, columns), strict=True)],
     }
 
 
@@ -136,7 +140,11 @@ def drawings(
     x: list[Array], truth: list[Array], found: list[Array], matrix: Array, names: Sequence[str], void: int | None
 ) -> list[Picture]:
     """Return pictures with both masks, and which class is taken for which."""
-    some = [i for i in np.unique(np.linspace(0, len(x) - 1, _DRAWN).astype(int)).tolist() if (truth[i] != void).any()]
+    some = [
+        i
+        for i in np.unique(np.linspace(0, len(x) - 1, _PICTURES_DRAWN).astype(int)).tolist()
+        if (truth[i] != void).any()
+    ]
     size = truth[some[0]].shape
     data = {
         "images": np.stack([resized(shown(x[i]), size) for i in some]),
@@ -146,8 +154,8 @@ def drawings(
         "ignore": void,
     }
     caption = "Held-out pictures, evenly chosen, brought to one size: the true mask, the predicted one, the errors."
-    said = "Held-out pictures, pixel by pixel, in percent of the true class."
+    matrix_caption = "Held-out pictures, pixel by pixel, in percent of the true class."
     return [
         Picture("overlay", "Masks", caption, data),
-        Picture("confusion", "What is taken for what", said, {"matrix": matrix, "names": list(names)}),
+        Picture("confusion", "What is taken for what", matrix_caption, {"matrix": matrix, "names": list(names)}),
     ]

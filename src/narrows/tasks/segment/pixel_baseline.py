@@ -53,8 +53,8 @@ class FilteredPixels:
         from sklearn.preprocessing import StandardScaler
 
         rng, per = np.random.default_rng(0), -(-self.pixels // len(A))
-        drawn = [self._drawn(picture, np.asarray(mask), per, rng) for picture, mask in zip(A, B, strict=True)]
-        features, classes = (np.concatenate(part) for part in zip(*drawn, strict=True))
+        samples = [self._drawn(picture, np.asarray(mask), per, rng) for picture, mask in zip(A, B, strict=True)]
+        features, classes = (np.concatenate(part) for part in zip(*samples, strict=True))
         self.model_ = make_pipeline(StandardScaler(), LogisticRegression(max_iter=300)).fit(features, classes)
         self.classes_, self.cut_ = self.model_.classes_, None
         if len(self.classes_) == 2:
@@ -92,5 +92,5 @@ class FilteredPixels:
         from skimage.feature import multiscale_basic_features
 
         values = np.asarray(unit(picture), np.float32)
-        found = multiscale_basic_features(values, sigma_min=0.5, sigma_max=self.largest, channel_axis=0)
-        return np.asarray(found, np.float32).reshape(-1, found.shape[-1])
+        features = multiscale_basic_features(values, sigma_min=0.5, sigma_max=self.largest, channel_axis=0)
+        return np.asarray(features, np.float32).reshape(-1, features.shape[-1])

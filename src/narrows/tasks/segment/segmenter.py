@@ -32,7 +32,7 @@ from narrows.typed_json import Distinct, Natural
 __all__ = ["Segmenter"]
 
 Array = NDArray[Any]
-_MOST = 250  # classes: with void and those that were not learnt they fit a byte
+_MAX_CLASSES = 250  # classes: with void and those that were not learnt they fit a byte
 
 
 class State(TypedDict):
@@ -115,16 +115,16 @@ class Segmenter(PicturesTask, Task, name="segment"):
     def evaluate_pictures(self, train: Examples, held: Examples) -> Evaluation:
         """Return the overlaps of classes on ``held``, all pixels together, beside the competitors'."""
         check_is_fitted(self)
-        seen = {value for mask in held.y or [] for value in np.unique(mask).tolist()}
+        present = {value for mask in held.y or [] for value in np.unique(mask).tolist()}
         values = [
             *self.order_,
-            *sorted(seen - {*self.classes_, self.void_}),
+            *sorted(present - {*self.classes_, self.void_}),
         ]  # those it could not learn, too
         void = None if self.void_ is None else len(values)
         learnt, truth = ([self._index(mask, values) for mask in part.y or []] for part in (train, held))
-        found = [self._shares(picture).argmax(axis=0) for picture in held.x]
+        masks = [self._shares(picture).argmax(axis=0) for picture in held.x]
         names = [self.class_name(value) for value in values]
-        return judge(Examples(train.x, learnt), Examples(held.x, truth, held.names), found, names, void)
+        return judge(Examples(train.x, learnt), Examples(held.x, truth, held.names), masks, names, void)
 
     def outputs(self, X: Any, *, fresh: bool) -> dict[str, np.ndarray]:
         """Return the masks."""
@@ -138,7 +138,10 @@ class Segmenter(PicturesTask, Task, name="segment"):
         return self.class_names[known.index(value)]
 
     def adopt_state(self, state: dict[str, Any]) -> Self:
-        """Take what ``fitted_state`` gave."""
+        """Take what ``fitted_state`` gave.
+
+        Raises ``ArtefactError`` for classes that are not those of the model.
+        """
         super().adopt_state(state)
         outputs, k = self.estimator_.model_.likelihood.n_out(self.estimator_.shapes_[1]), len(self.classes_)
         if outputs not in ((1, 2) if k == 2 else (k,)) or sorted(self.order_) != sorted(self.classes_):
@@ -161,9 +164,11 @@ class Segmenter(PicturesTask, Task, name="segment"):
         if len(counts) < 2 or min(counts) < 0:
             held = ", ".join(map(str, sorted(counts))) or "nothing that counts"
             raise InputError(f"All masks together hold {held}", "two classes or more, whole numbers from 0 on")
-        if len(counts) > _MOST:
+        if len(counts) > _MAX_CLASSES:
             came = f"All masks together hold {len(counts):,} values"
-            raise InputError(came, f"at most {_MOST} classes, and not a number for each object", "(mask > 0) * 1")
+            raise InputError(
+                came, f"at most {_MAX_CLASSES} classes, and not a number for each object", "(mask > 0) * 1"
+            )
         self.classes_ = sorted(counts)
         two = len(counts) == 2
         self.order_ = sorted(counts, key=lambda value: (-counts[value], value)) if two else self.classes_
