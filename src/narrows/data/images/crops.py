@@ -39,6 +39,8 @@ def crops(
 ) -> tuple[Pairs, list[str]]:
     """Return crops of one size of pictures, with the same crops of their targets, and notes on what was left out.
 
+    Raises InputError where pictures and targets differ in size, or there are none.
+
     Parameters
     ----------
     x, target : sequences of ndarray
@@ -70,13 +72,13 @@ def crops(
     columns = [alike(x)] + ([] if target is None else [alike(target)])
     sizes = [array.shape[1:] for array in x]
     places = grid(sizes, size) if where == "grid" else scattered(sizes, size, count, seed)
-    per = sum(len(column[0]) * column[0].dtype.itemsize for column in columns) * math.prod(size)
-    most, notes = max(1, int(memory // per)), []
-    if len(places) > most:
-        kept = np.sort(np.random.default_rng(seed).permutation(len(places))[:most])
-        held = f"{len(places):,} crops of {size[0]} x {size[1]} take {len(places) * per / 2**30:.1f} GiB"
-        notes.append(f"{held}: {most:,} of them, drawn at random, are learnt from")
-        places = [places[i] for i in kept]
+    crop_bytes = sum(len(column[0]) * column[0].dtype.itemsize for column in columns) * math.prod(size)
+    max_count, notes = max(1, int(memory // crop_bytes)), []
+    if len(places) > max_count:
+        chosen = np.sort(np.random.default_rng(seed).permutation(len(places))[:max_count])
+        excess = f"{len(places):,} crops of {size[0]} x {size[1]} take {len(places) * crop_bytes / 2**30:.1f} GiB"
+        notes.append(f"{excess}: {max_count:,} of them, drawn at random, are learnt from")
+        places = [places[i] for i in chosen]
     cuts = [_cut(column, places, size) for column in columns]
     return Pairs(cuts[0], cuts[1] if len(cuts) > 1 else None, augment=augment, labels=labels), notes
 
@@ -116,7 +118,7 @@ def scattered(sizes: Sequence[tuple[int, ...]], size: tuple[int, int], count: in
 def _cut(arrays: list[Array], places: Sequence[Place], size: tuple[int, int]) -> Array:
     """Return the crops as one array, (n, C, *size)."""
     whole = [pad(array, *np.maximum(array.shape[1:], size).tolist()) for array in arrays]
-    made = np.empty((len(places), len(whole[0]), *size), whole[0].dtype)
-    for crop, (i, top, left) in zip(made, places, strict=True):
+    windows = np.empty((len(places), len(whole[0]), *size), whole[0].dtype)
+    for crop, (i, top, left) in zip(windows, places, strict=True):
         crop[:] = whole[i][:, top : top + size[0], left : left + size[1]]
-    return made
+    return windows

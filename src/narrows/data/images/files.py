@@ -24,13 +24,13 @@ __all__ = ["ARRAYS", "conversions", "each_image", "image_names", "lessened", "pi
 
 ACCEPTED = "images: " + ", ".join(FORMATS)
 T = TypeVar("T")
-_AT_ONCE = 1 << 29  # bytes of images that are worked on at the same time
+_MAX_BYTES_AT_ONCE = 1 << 29  # bytes of images that are worked on at the same time
 
 
 def image_names(folder: Path, more: tuple[str, ...] = ()) -> tuple[Path, list[Path], list[str]]:
     """Return where the images below a folder (or a single one) are named from, their names, and notes on other files.
 
-    ``more`` are endings that count as images besides the usual ones.
+    ``more`` are endings that count as images besides the usual ones. Raises InputError where there are no images.
 
     Examples
     --------
@@ -43,28 +43,28 @@ def image_names(folder: Path, more: tuple[str, ...] = ()) -> tuple[Path, list[Pa
     """
     endings, single = {*FORMATS, *more}, folder.is_file()
     root = folder.parent if single else folder
-    found = [folder] if single else sorted(path for path in folder.rglob("*") if path.is_file())
-    names = [path.relative_to(root) for path in found]
-    seen = [name for name in names if single or not any(p.startswith(".") or p == "__MACOSX" for p in name.parts)]
-    for name in seen:
+    paths = [folder] if single else sorted(path for path in folder.rglob("*") if path.is_file())
+    names = [path.relative_to(root) for path in paths]
+    visible = [name for name in names if single or not any(p.startswith(".") or p == "__MACOSX" for p in name.parts)]
+    for name in visible:
         require_utf8(str(name))
-    images = [name for name in seen if name.suffix.lower() in endings or single]
-    types = Counter(name.suffix.lower() or "no ending" for name in seen if name.suffix.lower() not in endings)
+    images = [name for name in visible if name.suffix.lower() in endings or single]
+    types = Counter(name.suffix.lower() or "no ending" for name in visible if name.suffix.lower() not in endings)
     if not images:
-        held = ", ".join(f"{count} {suffix}" for suffix, count in types.most_common(8))
-        came = f"{folder.name!r} holds no images, but {held}" if held else f"{folder.name!r} holds no files"
+        others = ", ".join(f"{count} {suffix}" for suffix, count in types.most_common(8))
+        came = f"{folder.name!r} holds no images, but {others}" if others else f"{folder.name!r} holds no files"
         raise InputError(came, ACCEPTED, "give the folder that holds the images")
     notes = []
     if types and not single:
-        counted = ", ".join(f"{count} {suffix}" for suffix, count in types.most_common(8))
-        notes.append(f"{folder.name!r}: {sum(types.values())} files are not images and are not read ({counted})")
-    if len(seen) < len(names):
-        notes.append(f"{folder.name!r}: {len(names) - len(seen)} hidden files are not read")
+        listing = ", ".join(f"{count} {suffix}" for suffix, count in types.most_common(8))
+        notes.append(f"{folder.name!r}: {sum(types.values())} files are not images and are not read ({listing})")
+    if len(visible) < len(names):
+        notes.append(f"{folder.name!r}: {len(names) - len(visible)} hidden files are not read")
     return root, images, notes
 
 
 def each_image(work: Callable[[Item], T], items: Sequence[Item], ids: Sequence[str], room: int = 0) -> list[T]:
-    """Do the work for every image, in threads; those that cannot be read are named together.
+    """Do the work for every image, in threads; those that cannot be read are named together, in an InputError.
 
     ``room`` are the bytes that the largest image takes while it is worked on: half a GB of them are worked on at once.
     """
@@ -75,20 +75,20 @@ def each_image(work: Callable[[Item], T], items: Sequence[Item], ids: Sequence[s
         except (*DAMAGED, Warning, Image.DecompressionBombError) as error:
             return error
 
-    most = min(32, (os.cpu_count() or 1) + 4, max(1, _AT_ONCE // max(1, room)))
-    with warnings.catch_warnings(), ThreadPoolExecutor(most) as pool:
+    max_threads = min(32, (os.cpu_count() or 1) + 4, max(1, _MAX_BYTES_AT_ONCE // max(1, room)))
+    with warnings.catch_warnings(), ThreadPoolExecutor(max_threads) as pool:
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         results = list(pool.map(attempt, items))
-    wrong = [
+    failures = [
         f"{name} ({_why(item, result)})"
         for name, item, result in zip(ids, items, results, strict=True)
         if isinstance(result, Exception)
     ]
-    if wrong:
-        listed = "; ".join(wrong[:5]) + (f"; and {len(wrong) - 5} more" if len(wrong) > 5 else "")
+    if failures:
+        listed = "; ".join(failures[:5]) + (f"; and {len(failures) - 5} more" if len(failures) > 5 else "")
         raise InputError(
-            f"{len(wrong)} of {len(items)} images cannot be read: {listed}",
+            f"{len(failures)} of {len(items)} images cannot be read: {listed}",
             f"whole 8 or 16 bit {ACCEPTED}",
             "replace or remove these files",
         )
@@ -105,12 +105,12 @@ def _why(item: Item, error: Exception) -> str:
 
 def conversions(heads: Sequence[Header], name: str) -> list[str]:
     """Say what was changed on reading, counted."""
-    counted = {
+    counts = {
         "turned upright, as their EXIF orientation says": sum(head.oriented for head in heads),
         "of several frames: the first one is read": sum(head.frames > 1 for head in heads),
         "of 16 bit in inks, or opened before: read as 8 bit": sum(head.reduced for head in heads),
     }
-    return [f"{name!r}: {count} images {what}" for what, count in counted.items() if count]
+    return [f"{name!r}: {count} images {what}" for what, count in counts.items() if count]
 
 
 def lessened(kinds: Sequence[tuple[int, int]], channels: int, depth: int, name: str) -> list[str]:
@@ -121,11 +121,11 @@ def lessened(kinds: Sequence[tuple[int, int]], channels: int, depth: int, name: 
     >>> lessened([(3, 8), (1, 16), (1, 8)], 1, 8, "new")
     ["'new': 1 of 3 images of 3 channels become grey", "'new': 1 of 3 images of 16 bit become 8 bit"]
     """
-    made = {1: "grey", 3: "colour without alpha"}.get(channels, f"{channels} channels")
+    target = {1: "grey", 3: "colour without alpha"}.get(channels, f"{channels} channels")
     wide, deep = Counter(c for c, _ in kinds if c > channels), Counter(bits for _, bits in kinds if bits > depth)
-    said = [f"{wide[c]} of {len(kinds)} images of {c} channels become {made}" for c in sorted(wide)]
-    said += [f"{deep[bits]} of {len(kinds)} images of {bits} bit become {depth} bit" for bits in sorted(deep)]
-    return [f"{name!r}: {each}" for each in said]
+    sentences = [f"{wide[c]} of {len(kinds)} images of {c} channels become {target}" for c in sorted(wide)]
+    sentences += [f"{deep[bits]} of {len(kinds)} images of {bits} bit become {depth} bit" for bits in sorted(deep)]
+    return [f"{name!r}: {sentence}" for sentence in sentences]
 
 
 Array = NDArray[Any]

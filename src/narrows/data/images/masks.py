@@ -25,7 +25,7 @@ __all__ = ["Encoding", "colour_name", "read_masks", "value_of", "write_masks"]
 
 Array = NDArray[Any]
 MOST = 64  # classes
-_WHILE = 8  # times as much memory takes a mask while it is read
+_MEMORY_FACTOR = 8  # times as much memory takes a mask while it is read
 _LEVELS = ("bits", "grey", "deep")  # from the least to the most values
 _MODES = {"1": "bits", "L": "grey", "P": "index"} | dict.fromkeys(("I", "I;16", "I;16B", "I;16L", "F"), "deep")
 _LOSSLESS = ("PNG", "TIFF", "BMP", "PPM", "GIF")
@@ -76,11 +76,11 @@ class Encoding:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Rebuild it from ``to_json``."""
-        made: Self = typed(dict(data), cls, "encoding")
-        if made.suffix.lower() not in FORMATS:
-            raise ArtefactError(f"encoding.suffix is {made.suffix!r}", ", ".join(FORMATS))
-        return made
+        """Rebuild it from ``to_json``; what is no such encoding raises ArtefactError."""
+        encoding: Self = typed(dict(data), cls, "encoding")
+        if encoding.suffix.lower() not in FORMATS:
+            raise ArtefactError(f"encoding.suffix is {encoding.suffix!r}", ", ".join(FORMATS))
+        return encoding
 
 
 def colour_name(value: int) -> str:
@@ -89,7 +89,7 @@ def colour_name(value: int) -> str:
 
 
 def value_of(text: str) -> int:
-    """Return the value of a mask that a text names: a number or ``#rrggbb``.
+    """Return the value of a mask that a text names: a number or ``#rrggbb``; any other raises InputError.
 
     Examples
     --------
@@ -121,16 +121,16 @@ def read_masks(path: str | Path) -> tuple[Pictures, Encoding]:
     folder = data_path(path)
     if not folder.exists():
         raise InputError(f"There is no file or folder {str(path)!r}", "a folder of masks", "check the path")
-    root, found, notes = image_names(folder)
-    names = sorted((name.as_posix() for name in found), key=natural)
+    root, paths, notes = image_names(folder)
+    names = sorted((name.as_posix() for name in paths), key=natural)
     items: list[Item] = [root / name for name in names]
     rooms = each_image(_room, items, names)
     require_memory(sum(rooms), f"{folder.name!r} is to be read", "fewer masks, or smaller ones")
     kinds = each_image(_kind, items, names)
     kind, palette = kinds[0] if len(set(kinds)) == 1 else ("colour", ())
-    if {each for each, _ in kinds} <= set(_LEVELS):
-        kind = max((each for each, _ in kinds), key=_LEVELS.index)
-    arrays = each_image(partial(_values, kind=kind), items, names, max(rooms) * _WHILE)
+    if {level for level, _ in kinds} <= set(_LEVELS):
+        kind = max((level for level, _ in kinds), key=_LEVELS.index)
+    arrays = each_image(partial(_values, kind=kind), items, names, max(rooms) * _MEMORY_FACTOR)
     lossy = [i for i, name in enumerate(names) if FORMATS.get(Path(name).suffix.lower()) == "JPEG"]
     if lossy and kind == "grey":
         for i in lossy:
@@ -202,10 +202,10 @@ def _require_levels(values: Array, kind: str) -> None:
 
 def _few(arrays: list[Array], names: list[str], folder: str) -> None:
     """Refuse masks with more values than classes can have."""
-    seen: set[int] = set()
+    values: set[int] = set()
     for array, name in zip(arrays, names, strict=True):
-        seen |= set(np.unique(array).tolist())
-        if len(seen) > MOST:
+        values |= set(np.unique(array).tolist())
+        if len(values) > MOST:
             came = f"The masks in {folder!r} hold more than {MOST} different values, from {name!r} on"
             hint = "save objects that are numbered as 0 and 255, and colours as PNG, without smoothing"
             raise InputError(came, "one value for each class", hint)

@@ -42,13 +42,13 @@ FORMATS = {
     ".pnm": "PPM",
     ".gif": "GIF",
 }
-_RESIZED = 9  # bytes for each pixel while a picture is resampled: two planes of float32, and what comes out
+_BYTES_PER_RESIZED_PIXEL = 9  # while a picture is resampled: two planes of float32, and what comes out
 CHANNELS = {"1": 1, "L": 1, "I;16": 1, "I;16B": 1, "I;16L": 1, "I": 1, "RGB": 3, "YCbCr": 3, "CMYK": 3, "LAB": 3}
 CHANNELS |= {"HSV": 3, "LA": 4, "RGBA": 4, "PA": 4, "La": 4, "RGBa": 4, "RGBX": 3}
 KEPT = {1: ("PNG", "JPEG", "TIFF", "BMP", "PPM", "GIF"), 3: ("PNG", "JPEG", "TIFF", "BMP", "PPM"), 4: ("PNG", "TIFF")}
 KEPT16 = ("PNG", "TIFF", "PPM")
 Item = Path | Image.Image
-_PIXEL = 15  # bytes of a pixel while it is read; of 16 bit three times as many
+_BYTES_PER_PIXEL = 15  # bytes of a pixel while it is read; of 16 bit three times as many
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def opened(item: Item) -> Iterator[Image.Image]:
 
 def room(height: int, width: int, depth: int) -> int:
     """Return about how many bytes an image takes while it is read."""
-    return height * width * _PIXEL * (3 if depth == 16 else 1)
+    return height * width * _BYTES_PER_PIXEL * (3 if depth == 16 else 1)
 
 
 def header(item: Item) -> Header:
@@ -95,13 +95,13 @@ def header(item: Item) -> Header:
 
     Examples
     --------
-    >>> found = header(Image.new("LA", (5, 3)))
-    >>> found.height, found.width, found.channels, found.depth
+    >>> head = header(Image.new("LA", (5, 3)))
+    >>> head.height, head.width, head.channels, head.depth
     (3, 5, 4, 8)
     """
     with opened(item) as image:
-        found = is_deep(image)  # before anything is loaded
-        deep = found and isinstance(item, Path)
+        written_deep = is_deep(image)  # before anything is loaded
+        deep = written_deep and isinstance(item, Path)
         orientation = image.getexif().get(0x0112, 1)
         width, height = _written_size(image)[:: -1 if orientation in (5, 6, 7, 8) else 1]
         mode = image.mode
@@ -111,7 +111,7 @@ def header(item: Item) -> Header:
             raise OSError(f"pixels of mode {mode!r}: 8 and 16 bit images are read")
         depth = 16 if deep or mode.startswith("I") else 8
         frames = getattr(image, "n_frames", 1)
-        reduced = found != deep or _deep_inks(image)
+        reduced = written_deep != deep or _deep_inks(image)
         return Header(height, width, CHANNELS[mode], depth, frames, orientation not in (0, 1), reduced)
 
 
@@ -164,7 +164,7 @@ def resize(array: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
     if array.shape[1:] == tuple(size):
         return array
     came = f"Pictures of {size[0]:,} x {size[1]:,} pixels are asked for"
-    require_memory(_RESIZED * len(array) * math.prod(size), came, "a smaller size")
+    require_memory(_BYTES_PER_RESIZED_PIXEL * len(array) * math.prod(size), came, "a smaller size")
     out = np.empty((array.shape[0], *size), array.dtype)
     top = np.iinfo(array.dtype).max
     for i, plane in enumerate(array):

@@ -25,7 +25,7 @@ from narrows.files import whole, write_array
 __all__ = ["Pictures", "alike", "matched", "read_pictures", "told_apart", "write_pictures"]
 
 Array = NDArray[Any]
-_WHILE = 5  # times as much memory takes a picture while it is read
+_MEMORY_FACTOR = 5  # times as much memory takes a picture while it is read
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,14 +88,16 @@ def read_pictures(path: str | Path) -> Pictures:
     folder = data_path(path)
     if not folder.exists():
         raise InputError(f"There is no file or folder {str(path)!r}", "a folder of pictures", "check the path")
-    root, found, notes = image_names(folder, ARRAYS)
-    names = sorted((name.as_posix() for name in found), key=natural)
+    root, paths, notes = image_names(folder, ARRAYS)
+    names = sorted((name.as_posix() for name in paths), key=natural)
     files = [root / name for name in names]
     sizes = each_image(picture_size, files, names)
     require_memory(2 * sum(sizes), f"{folder.name!r} is to be read", "fewer pictures, or smaller ones")
-    read = each_image(read_picture, files, names, max(sizes) * _WHILE)
-    heads = [head for head, _ in read if head is not None]
-    return Pictures(folder.name, tuple(names), [array for _, array in read], (*notes, *conversions(heads, folder.name)))
+    pictures = each_image(read_picture, files, names, max(sizes) * _MEMORY_FACTOR)
+    heads = [head for head, _ in pictures if head is not None]
+    return Pictures(
+        folder.name, tuple(names), [array for _, array in pictures], (*notes, *conversions(heads, folder.name))
+    )
 
 
 def natural(name: str) -> list[tuple[int, int, str]]:
@@ -140,43 +142,43 @@ def matched(A: Pictures, B: Pictures) -> tuple[Pictures, Pictures, list[str]]:
     >>> A.names, B.names, notes
     (('2.jpg',), ('2.png',), ["'x': 1 of 2 pictures have no partner in 'y' and are left out (1.jpg)"])
     """
-    places = [{stem(name): i for i, name in enumerate(each.names)} for each in (A, B)]
-    for each, place in zip((A, B), places, strict=True):
-        twice = [name for name, count in Counter(map(stem, each.names)).items() if count > 1]
-        if len(place) < len(each):
-            came = f"{each.name!r} holds several pictures of the stem {twice[0]!r}"
+    places = [{stem(name): i for i, name in enumerate(pictures.names)} for pictures in (A, B)]
+    for pictures, place in zip((A, B), places, strict=True):
+        duplicates = [name for name, count in Counter(map(stem, pictures.names)).items() if count > 1]
+        if len(place) < len(pictures):
+            came = f"{pictures.name!r} holds several pictures of the stem {duplicates[0]!r}"
             raise InputError(came, "one picture for each stem", "rename or remove the others")
-    both = [name for name in places[0] if name in places[1]]
-    if not both:
+    shared = [name for name in places[0] if name in places[1]]
+    if not shared:
         came = f"No picture in {A.name!r} ({listed(A.names)}) is named as one in {B.name!r} ({listed(B.names)})"
         raise InputError(came, "the same names in both folders, endings aside", "rename them so that they match")
     notes = []
-    for each, other in ((A, B), (B, A)):
-        alone = [name for name in each.names if stem(name) not in set(both)]
-        if alone:
-            lost = f"{len(alone)} of {len(each)} pictures have no partner in {other.name!r} and are left out"
-            notes.append(f"{each.name!r}: {lost} ({listed(alone)})")
-    return (*(each.take([p[name] for name in both]) for each, p in zip((A, B), places, strict=True)), notes)  # type: ignore[return-value]
+    for pictures, other in ((A, B), (B, A)):
+        unmatched = [name for name in pictures.names if stem(name) not in set(shared)]
+        if unmatched:
+            message = f"{len(unmatched)} of {len(pictures)} pictures have no partner in {other.name!r} and are left out"
+            notes.append(f"{pictures.name!r}: {message} ({listed(unmatched)})")
+    return (*(pictures.take([p[name] for name in shared]) for pictures, p in zip((A, B), places, strict=True)), notes)  # type: ignore[return-value]
 
 
 def alike(arrays: Sequence[Array], channels: int | None = None, dtype: Any = None) -> list[Array]:
     """Return pictures (C, H, W) with the same channels and type: the most that any has, or those asked for.
 
     Grey is repeated, a missing alpha is opaque, 8 bit become 16; arrays that are alike pass as they are. Floats among,
-    or in the place of, levels of grey must be on their scale, 0 to 1.
+    or in the place of, levels of grey must be on their scale, 0 to 1. Raises InputError where channels do not agree.
 
     Examples
     --------
-    >>> made = alike([np.full((1, 2, 2), 7, np.uint8), np.zeros((3, 5, 4), np.uint16)])
-    >>> [(array.shape, array.dtype.name, int(array.max())) for array in made]
+    >>> pictures = alike([np.full((1, 2, 2), 7, np.uint8), np.zeros((3, 5, 4), np.uint16)])
+    >>> [(array.shape, array.dtype.name, int(array.max())) for array in pictures]
     [((3, 2, 2), 'uint16', 1799), ((3, 5, 4), 'uint16', 0)]
     """
     channels = max(len(array) for array in arrays) if channels is None else channels
     dtype = np.result_type(*arrays) if dtype is None else np.dtype(dtype)
-    strange = sorted({len(array) for array in arrays if len(array) not in (1, 3, 4) and len(array) != channels})
-    if strange or (channels not in (1, 3, 4) and any(len(array) != channels for array in arrays)):
-        held = ", ".join(map(str, sorted({len(array) for array in arrays})))
-        raise InputError(f"Pictures of {held} channels where {channels} are wanted", "pictures of the same channels")
+    odd_counts = sorted({len(array) for array in arrays if len(array) not in (1, 3, 4) and len(array) != channels})
+    if odd_counts or (channels not in (1, 3, 4) and any(len(array) != channels for array in arrays)):
+        listing = ", ".join(map(str, sorted({len(array) for array in arrays})))
+        raise InputError(f"Pictures of {listing} channels where {channels} are wanted", "pictures of the same channels")
     if is_levels(dtype) or any(map(is_levels, arrays)):
         unit_pictures([array for array in arrays if array.dtype.kind == "f"], noisy=True)
     return [_deep(widen(array, channels) if len(array) != channels else array, dtype) for array in arrays]
@@ -199,15 +201,15 @@ def write_pictures(values: Sequence[Array], like: Pictures, folder: Path) -> lis
     ('a/1.bmp', [51, 51, 51, 51])
     """
     paths = []
-    for array, name, own in zip(values, like.names, like.arrays, strict=True):
-        made = to_dtype(array, own.dtype) if array.dtype.kind == "f" else _deep(array, own.dtype)
-        if made.dtype.kind == "f" or len(made) not in (1, 3, 4) or name.endswith(ARRAYS):
+    for array, name, original in zip(values, like.names, like.arrays, strict=True):
+        pixels = to_dtype(array, original.dtype) if array.dtype.kind == "f" else _deep(array, original.dtype)
+        if pixels.dtype.kind == "f" or len(pixels) not in (1, 3, 4) or name.endswith(ARRAYS):
             plain = name if name.endswith(ARRAYS) else f"{name}.npy"
-            paths.append(write_array(made, folder / PurePosixPath(plain)))
+            paths.append(write_array(pixels, folder / PurePosixPath(plain)))
             continue
-        path = placed(folder, name, len(made), 8 * made.dtype.itemsize)
+        path = placed(folder, name, len(pixels), 8 * pixels.dtype.itemsize)
         with whole(path) as draft, draft.open("wb") as file:
-            encode_image(made, path.suffix, file)
+            encode_image(pixels, path.suffix, file)
         paths.append(path)
     return paths
 

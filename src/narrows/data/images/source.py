@@ -95,8 +95,8 @@ def image_folder(
     if len(classes) < 2 or any(len(name.parts) == 1 for name in images):
         return named
     labels = np.array([classes.index(name.parts[0]) for name in images], np.int64)
-    said = f"{folder.name!r}: its {len(classes)} subfolders are read as classes ({listed(classes)})"
-    return replace(named, notes=(*notes, said, *source.notes), labels=labels, class_names=tuple(classes))
+    note = f"{folder.name!r}: its {len(classes)} subfolders are read as classes ({listed(classes)})"
+    return replace(named, notes=(*notes, note, *source.notes), labels=labels, class_names=tuple(classes))
 
 
 def image_list(
@@ -127,11 +127,11 @@ def load_images(
     channels, depth = max(head.channels for head in heads), max(head.depth for head in heads)
     sizes = np.array([(head.height, head.width) for head in heads], np.int64)
     size, policy = _size(sizes, name, image_size)
-    said = conversions(heads, name)
+    sentences = conversions(heads, name)
     if like is not None:
         channels, depth, policy = like.shape[0], 8 * np.dtype(like.dtype).itemsize, ()
         size = (like.shape[1], like.shape[2])
-        said += lessened([(head.channels, head.depth) for head in heads], channels, depth, name)
+        sentences += lessened([(head.channels, head.depth) for head in heads], channels, depth, name)
     read = partial(pixels, channels=channels, depth=depth, size=size)
     need = len(items) * channels * depth // 8 * int(np.prod(size))
     require_memory(2 * need, f"{name!r} is to be read", "a smaller image_size (--image-size)")
@@ -142,7 +142,7 @@ def load_images(
     return ImageSource(
         name=name,
         ids=np.asarray(ids, np.str_),
-        notes=(*said, *policy),
+        notes=(*sentences, *policy),
         values=values,
         sizes=sizes,
         policy=policy,
@@ -168,24 +168,24 @@ def _size(
     changed = int((sizes != wanted).any(axis=1).sum())
     if not changed:
         return wanted, ()
-    said = (
+    sentence = (
         f"{name!r}: {changed} of {len(sizes)} images are resized to {wanted[0]} x {wanted[1]} (height x width); "
         f"they come in {len(different)} {'size' if len(different) == 1 else 'sizes'}, {span}"
     )
-    return wanted, (said,)
+    return wanted, (sentence,)
 
 
 def _channel_policy(heads: Sequence[Header], channels: int, name: str) -> tuple[str, ...]:
     kinds = {1: "grey", 3: "colour", 4: "colour with alpha"}
     counts = Counter(head.channels for head in heads)
-    said = []
+    sentences = []
     if len(counts) > 1:
-        held = ", ".join(f"{counts[c]} {kinds[c]}" for c in sorted(counts))
-        said.append(f"{name!r} holds {held} images: all become {kinds[channels]}, grey is repeated")
+        listing = ", ".join(f"{counts[c]} {kinds[c]}" for c in sorted(counts))
+        sentences.append(f"{name!r} holds {listing} images: all become {kinds[channels]}, grey is repeated")
     depths = Counter(head.depth for head in heads)
     if len(depths) > 1:
-        said.append(f"{name!r} holds {depths[8]} images of 8 bit and {depths[16]} of 16 bit: all become 16 bit")
-    return tuple(said)
+        sentences.append(f"{name!r} holds {depths[8]} images of 8 bit and {depths[16]} of 16 bit: all become 16 bit")
+    return tuple(sentences)
 
 
 class ImageCard(TypedDict):
@@ -226,7 +226,7 @@ class ImageSchema(Schema):
         return cls(shape=image, image_shape=image, notes=tuple(notes), dtype=dtype)
 
     def encode(self, source: Source) -> NDArray[Any]:
-        """Pixels of the size, channels and depth of the fit, shape ``(n, C, H, W)``."""
+        """Pixels as those of the fit, shape ``(n, C, H, W)``; rows that are no images raise InputError."""
         self.require_kind(source, "images", "array")
         values = cast("ImageSource", source).values
         dtype = np.dtype(self.dtype)
@@ -273,6 +273,6 @@ class ImageSchema(Schema):
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Rebuild the schema from ``to_json``."""
+        """Rebuild the schema from ``to_json``; what is no such schema raises ArtefactError."""
         saved: ImageCard = typed(dict(data), ImageCard, "schema")
         return cls.build(saved["shape"], saved["dtype"], saved["notes"])

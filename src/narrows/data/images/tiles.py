@@ -32,6 +32,8 @@ def tiled(
     a tile lacks what lies around it, they are 0: with an overlap of twice the reach the result is that of the picture
     in one piece. With less, or an unknown reach, they are 0 in three eighths of the overlap.
 
+    Raises InputError where the overlap is not smaller than a tile.
+
     Parameters
     ----------
     function : callable
@@ -65,11 +67,11 @@ def tiled(
     tall, wide = (_up(side, multiple) for side in tile)
     padded = pad(image, _up(height, multiple), _up(width, multiple))
     if padded.shape[1] <= tall and padded.shape[2] <= wide:
-        made = np.asarray(function(padded[None]), np.float32)[0]
+        output = np.asarray(function(padded[None]), np.float32)[0]
     else:
-        made = _blended(function, padded, (tall, wide), multiple, overlap, reach)
-    ratio = made.shape[1] // padded.shape[1]
-    cut: Array = made[:, : ratio * height, : ratio * width]
+        output = _blended(function, padded, (tall, wide), multiple, overlap, reach)
+    ratio = output.shape[1] // padded.shape[1]
+    cut: Array = output[:, : ratio * height, : ratio * width]
     return cut
 
 
@@ -102,8 +104,8 @@ def tiled_network(function: Callable[[Array], Array], image: Array, size: tuple[
     if image.shape[1] <= size[0] and image.shape[2] <= size[1]:
         return tiled(function, image, size, multiple)
     side = min(_up(widest + 2 * multiple + 2, multiple), min(size) // multiple * multiple)
-    found = reach(function, len(image), side, multiple)
-    return tiled(function, image, size, multiple, widest if found is None else min(2 * found, widest), found)
+    distance = reach(function, len(image), side, multiple)
+    return tiled(function, image, size, multiple, widest if distance is None else min(2 * distance, widest), distance)
 
 
 def reach(function: Callable[[Array], Array], channels: int, side: int, multiple: int) -> int | None:
@@ -119,8 +121,8 @@ def reach(function: Callable[[Array], Array], channels: int, side: int, multiple
     """
     image, first = np.zeros((1, channels, side, side), np.float32), side // multiple // 2 * multiple
     image[:, :, first : first + multiple, first : first + multiple] = np.nan
-    made = function(image)
-    missing, ratio = np.argwhere(np.isnan(made).any(axis=(0, 1))), made.shape[2] // side
+    output = function(image)
+    missing, ratio = np.argwhere(np.isnan(output).any(axis=(0, 1))), output.shape[2] // side
     low, high = missing.min(initial=ratio * side), missing.max(initial=0)
     if low == 0 or high == ratio * side - 1 or not len(missing):
         return None
@@ -173,15 +175,15 @@ def _blended(
     places = [starts(length, side, multiple, overlap) for length, side in zip(whole, tile, strict=True)]
     for corner in product(*places):
         parts = [slice(start, start + side) for start, side in zip(corner, sides, strict=True)]
-        made = np.asarray(function(image[None, :, parts[0], parts[1]]), np.float32)[0]
+        output = np.asarray(function(image[None, :, parts[0], parts[1]]), np.float32)[0]
         if total is None or weight is None:
-            ratio = made.shape[1] // sides[0]
-            total = np.zeros((len(made), *(ratio * length for length in whole)))
+            ratio = output.shape[1] // sides[0]
+            total = np.zeros((len(output), *(ratio * length for length in whole)))
             weight = np.zeros(total.shape[1:])
-        lines = [_weights(*each, reach, ratio) for each in zip(corner, sides, whole, places, strict=True)]
+        lines = [_weights(*axis, reach, ratio) for axis in zip(corner, sides, whole, places, strict=True)]
         window = np.outer(*lines)
         rows, columns = (slice(ratio * part.start, ratio * part.stop) for part in parts)
-        total[:, rows, columns] += made * window
+        total[:, rows, columns] += output * window
         weight[rows, columns] += window
     if total is None or weight is None:
         raise InputError(f"A picture of shape {image.shape}", "a picture with pixels")

@@ -19,7 +19,7 @@ __all__ = ["is_deep", "read_deep", "upright", "write_deep"]
 
 Array = NDArray[Any]
 _PNG = b"\x89PNG\r\n\x1a\n"
-_BITS, _ORIENTATION, _PLANES, _EXTRA = 258, 274, 284, 338  # tags of TIFF and EXIF
+_BITS_TAG, _ORIENTATION_TAG, _PLANES_TAG, _EXTRA_TAG = 258, 274, 284, 338  # tags of TIFF and EXIF
 
 
 def is_deep(image: Image.Image) -> bool:
@@ -34,7 +34,7 @@ def is_deep(image: Image.Image) -> bool:
     if image.mode not in ("RGB", "RGBA", "LA") or not tiles:
         return False
     if image.format == "TIFF":
-        return int(max(getattr(image, "tag_v2", {}).get(_BITS, (8,)))) == 16
+        return int(max(getattr(image, "tag_v2", {}).get(_BITS_TAG, (8,)))) == 16
     args = tiles[0].args
     if image.format == "PPM":
         return isinstance(args, tuple) and args[1] > 255
@@ -55,9 +55,9 @@ def read_deep(path: Path) -> Array:
     with Image.open(path) as image:
         if image.format == "TIFF":
             return _tiff(path, image)
-        made = _ppm(path, image) if image.format == "PPM" else _png(path, str(image.tile[0].args))
-        turn = image.getexif().get(_ORIENTATION, 1)
-    return upright(np.moveaxis(made, 2, 0), turn)
+        samples = _ppm(path, image) if image.format == "PPM" else _png(path, str(image.tile[0].args))
+        turn = image.getexif().get(_ORIENTATION_TAG, 1)
+    return upright(np.moveaxis(samples, 2, 0), turn)
 
 
 def write_deep(pixels: Array, kind: str, file: IO[bytes]) -> None:
@@ -82,8 +82,8 @@ def write_deep(pixels: Array, kind: str, file: IO[bytes]) -> None:
     else:
         head = struct.pack(">IIBBBBB", width, height, 16, 6 if channels == 4 else 2, 0, 0, 0)
         lines = rows.astype(">u2").reshape(height, -1).view(np.uint8)
-        less = np.diff(lines, axis=0, prepend=np.zeros_like(lines[:1]))  # filter 2: what differs from the line above
-        data = zlib.compress(np.insert(less, 0, 2, axis=1).tobytes())
+        delta = np.diff(lines, axis=0, prepend=np.zeros_like(lines[:1]))  # filter 2: what differs from the line above
+        data = zlib.compress(np.insert(delta, 0, 2, axis=1).tobytes())
         file.write(_PNG + _chunk(b"IHDR", head) + _chunk(b"IDAT", data) + _chunk(b"IEND", b""))
 
 
@@ -123,9 +123,9 @@ def _joined(path: Path, high: str, low: str) -> Array:
 def _samples(path: Path, raw: str) -> Array:
     """Return what Pillow reads, (H, W, C), when it takes the samples for such of the raw mode."""
     with Image.open(path) as image:
-        told = (tile.args for tile in image.tile)  # the raw mode, or it and more
-        args = [(raw, *each[1:]) if isinstance(each, tuple) else raw for each in told]
-        image.tile = [tile._replace(args=each) for tile, each in zip(image.tile, args, strict=True)]
+        modes = (tile.args for tile in image.tile)  # the raw mode, or it and more
+        args = [(raw, *mode[1:]) if isinstance(mode, tuple) else raw for mode in modes]
+        image.tile = [tile._replace(args=mode) for tile, mode in zip(image.tile, args, strict=True)]
         samples: Array = np.asarray(image)
     return samples
 
@@ -134,23 +134,23 @@ def _tiff(path: Path, image: Any) -> Array:
     """Return the pixels of a TIFF file, (C, H, W), upright: by tifffile, or by Pillow where it knows the packing."""
     from tifffile import TiffFile
 
-    raw, turn = str(image.tile[0].args[0]), image.tag_v2.get(_ORIENTATION, 1)
+    raw, turn = str(image.tile[0].args[0]), image.tag_v2.get(_ORIENTATION_TAG, 1)
     try:
         with TiffFile(path) as file:
             page = file.pages.first
             require_room(path.name, 4 * page.nbytes, path.stat().st_size, "save it with fewer pixels")
-            made = page.asarray()
-            made = upright(made if page.planarconfig == 2 else np.moveaxis(made, 2, 0), turn)
+            pixels = page.asarray()
+            pixels = upright(pixels if page.planarconfig == 2 else np.moveaxis(pixels, 2, 0), turn)
     except ValueError as error:  # a packing that tifffile wants another package for, as LZW
-        if image.tag_v2.get(_PLANES, 1) == 2:
+        if image.tag_v2.get(_PLANES_TAG, 1) == 2:
             packing = image.info.get("compression")
             raise OSError(f"planes of 16 bit packed by {packing}: save them without packing") from error
         first, second = ("L", "B") if sys.byteorder == "little" else ("B", "L")  # Pillow gives the machine's order
         plain = raw.replace("RGBa", "RGBA")[:-1]
-        made = np.moveaxis(_joined(path, plain + first, plain + second), 2, 0)  # already upright
-    if image.tag_v2.get(_EXTRA, ())[:1] == (1,):  # colours that are multiplied by the alpha
-        made = _divided(made[:4])
-    return made[: 4 if image.mode == "RGBA" else 3].astype(np.uint16)
+        pixels = np.moveaxis(_joined(path, plain + first, plain + second), 2, 0)  # already upright
+    if image.tag_v2.get(_EXTRA_TAG, ())[:1] == (1,):  # colours that are multiplied by the alpha
+        pixels = _divided(pixels[:4])
+    return pixels[: 4 if image.mode == "RGBA" else 3].astype(np.uint16)
 
 
 def _divided(picture: Array) -> Array:
@@ -171,5 +171,5 @@ def _ppm(path: Path, image: Any) -> Array:
         samples = np.frombuffer(data[: 2 * count], ">u2")
     if len(samples) < count or samples.min() < 0 or samples.max() > top:
         raise OSError("truncated" if len(samples) < count else f"a sample of {samples.max()} where {top} is the most")
-    made: Array = np.rint(samples * (65535 / top)).astype(np.uint16).reshape(height, width, 3)
-    return made
+    pixels: Array = np.rint(samples * (65535 / top)).astype(np.uint16).reshape(height, width, 3)
+    return pixels

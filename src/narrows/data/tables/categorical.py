@@ -137,11 +137,11 @@ class ConstantColumn(Column):
             if self.watched:
                 return f"{self.name!r} is empty in every row learnt from: any value in it is an anomaly"
             return f"{self.name!r} is left out: every value is missing; it comes back empty"
-        held = f"one value in the rows learnt from, {self.words()}"
-        held += f" (and {self.missing} missing)" if self.missing else ""
+        contents = f"one value in the rows learnt from, {self.words()}"
+        contents += f" (and {self.missing} missing)" if self.missing else ""
         if self.watched:
-            return f"{self.name!r} holds {held}: any other is an anomaly"
-        return f"{self.name!r} is left out: {held}; it comes back at decode"
+            return f"{self.name!r} holds {contents}: any other is an anomaly"
+        return f"{self.name!r} is left out: {contents}; it comes back at decode"
 
     def differs(self, series: pl.Series) -> NDArray[np.bool_]:
         """Say which cells differ from the value; a missing one does if it is text, and none was missing in the fit."""
@@ -151,8 +151,8 @@ class ConstantColumn(Column):
         text = known.dtype == pl.String
         value = self._text() if text else self.value
         alike = self.value is not None and text >= isinstance(self.value, str)
-        other = (known != value).fill_null(False).to_numpy() if alike else np.ones(len(series), bool)
-        return np.where(missing, self._missing_differs, other)
+        different = (known != value).fill_null(False).to_numpy() if alike else np.ones(len(series), bool)
+        return np.where(missing, self._missing_differs, different)
 
     def encode(self, series: pl.Series) -> Floats:
         """Give nothing, shape ``(n, 0)``, or where it is watched whether the value is another one, ``(n, 1)``."""
@@ -169,8 +169,8 @@ class ConstantColumn(Column):
     def decode(self, values: Floats) -> pl.Series:
         """Repeat the value, once per row."""
         dtype = pl.Enum(self.enum) if self.enum is not None else self.type
-        held = [self.value] * len(values)
-        base = pl.Series(self.name, held) if self.value is not None else pl.Series(self.name, held, dtype=pl.Null)
+        cells = [self.value] * len(values)
+        base = pl.Series(self.name, cells) if self.value is not None else pl.Series(self.name, cells, dtype=pl.Null)
         return base.cast(dtype)
 
 

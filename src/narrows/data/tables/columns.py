@@ -74,11 +74,11 @@ class Column(ABC):
     @classmethod
     def from_json(cls, data: Mapping[str, Any], where: str = "column") -> Self:
         """Rebuild the column from ``to_json``; what is no such column raises ArtefactError naming the entry."""
-        made: Self = typed({key: value for key, value in data.items() if key != "kind"}, cls, where)
-        if not made.holds(made.type):
-            raise ArtefactError(f"{where}.dtype is {made.dtype!r}", f"a type of columns of kind {cls.kind!r}")
-        made.require_usable(where)
-        return made
+        column: Self = typed({key: value for key, value in data.items() if key != "kind"}, cls, where)
+        if not column.holds(column.type):
+            raise ArtefactError(f"{where}.dtype is {column.dtype!r}", f"a type of columns of kind {cls.kind!r}")
+        column.require_usable(where)
+        return column
 
     @staticmethod
     def holds(dtype: pl.DataType) -> bool:
@@ -140,8 +140,8 @@ class NumberColumn(Column):
         values = series.cast(pl.Float64).to_numpy()
         median = _median(values)
         mean, scale = _moments(np.where(np.isnan(values), median, values), series.name)
-        known = {"name": series.name, "dtype": dtype_name(series.dtype), "told": told_apart(values[~np.isnan(values)])}
-        return cls(**known, median=median, mean=mean, scale=scale)  # type: ignore[arg-type]
+        fields = {"name": series.name, "dtype": dtype_name(series.dtype), "told": told_apart(values[~np.isnan(values)])}
+        return cls(**fields, median=median, mean=mean, scale=scale)  # type: ignore[arg-type]
 
     def measure(self) -> Measure:
         """Say what kind of numbers the encoded values are."""
@@ -205,9 +205,9 @@ class WholeColumn(Column):
         mean, scale = _moments(filled, series.name)
         if np.abs(filled).max() >= WIDE:
             mean, scale = 0.0, float(2.0 ** round(np.log2(scale)))
-        known = {"name": series.name, "dtype": dtype_name(series.dtype), "format": format, "step": _step(series)}
-        told = _told(offset[~np.isnan(offset)], origin, series, known["step"])  # type: ignore[arg-type]
-        return cls(**known, origin=origin, median=median, mean=mean, scale=scale, told=told)  # type: ignore[arg-type]
+        fields = {"name": series.name, "dtype": dtype_name(series.dtype), "format": format, "step": _step(series)}
+        law = _told(offset[~np.isnan(offset)], origin, series, fields["step"])  # type: ignore[arg-type]
+        return cls(**fields, origin=origin, median=median, mean=mean, scale=scale, told=law)  # type: ignore[arg-type]
 
     def measure(self) -> Measure:
         """Say what kind of numbers the encoded values are."""
@@ -233,8 +233,8 @@ class WholeColumn(Column):
         low, high = limits(self.type)
         offset = self._in_steps(values[:, 0] * self.scale + self.mean)
         missing = np.isnan(offset)
-        held = np.clip(np.where(missing, 0.0, offset), float(low - self.origin), float(high - self.origin))
-        whole = np.clip(held.astype(np.int64) + self.origin, low, high)
+        clipped = np.clip(np.where(missing, 0.0, offset), float(low - self.origin), float(high - self.origin))
+        whole = np.clip(clipped.astype(np.int64) + self.origin, low, high)
         out = pl.Series(self.name, whole, dtype=pl.Int64).set(pl.Series(missing), None)
         return out.cast(self.type)
 
@@ -279,8 +279,8 @@ def in_file_form(series: pl.Series, column: Column, *, dates: bool = True, digit
 
     Examples
     --------
-    >>> made = pl.Series("x", [0.300000000192, 2.0])
-    >>> in_file_form(made, NumberColumn.fit(made)).to_list()
+    >>> series = pl.Series("x", [0.300000000192, 2.0])
+    >>> in_file_form(series, NumberColumn.fit(series)).to_list()
     [0.3, 2.0]
     """
     if dates and isinstance(column, WholeColumn) and column.format is not None and series.dtype.is_temporal():

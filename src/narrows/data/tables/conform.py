@@ -29,20 +29,20 @@ def conform(series: pl.Series, column: Column, decimal_comma: bool = False) -> p
     Traceback (most recent call last):
     narrows.errors.InputError: column 'a', row 1 holds 'four' (1 such in all). Accepted: a number, as at fit. ...
     """
-    have, want = series.dtype, column.type
-    if want == pl.Null or have == pl.Null:
+    dtype, fit_dtype = series.dtype, column.type
+    if fit_dtype == pl.Null or dtype == pl.Null:
         return series
-    if isinstance(column, CategoryColumn) or want == pl.String:
+    if isinstance(column, CategoryColumn) or fit_dtype == pl.String:
         return _text(series)
     if isinstance(column, ConstantColumn):
-        return _loosely(series, want, decimal_comma)
-    if have in (pl.String, pl.Categorical, pl.Enum):
-        return as_type(series.cast(pl.String), want, getattr(column, "format", None), decimal_comma)
-    if want == pl.Boolean and have != pl.Boolean:
+        return _loosely(series, fit_dtype, decimal_comma)
+    if dtype in (pl.String, pl.Categorical, pl.Enum):
+        return as_type(series.cast(pl.String), fit_dtype, getattr(column, "format", None), decimal_comma)
+    if fit_dtype == pl.Boolean and dtype != pl.Boolean:
         return _boolean(series)
-    if want.is_temporal():
-        return _temporal(series, want)
-    if have.is_temporal() or not (have.is_numeric() or have == pl.Boolean):
+    if fit_dtype.is_temporal():
+        return _temporal(series, fit_dtype)
+    if dtype.is_temporal() or not (dtype.is_numeric() or dtype == pl.Boolean):
         raise _wrong(series, "a number, as at fit")
     return series
 
@@ -69,10 +69,10 @@ def require_finite(frame: pl.DataFrame) -> None:
             )
 
 
-def _wrong(series: pl.Series, wanted: str, row: int | None = None) -> InputError:
-    at = int(series.is_not_null().arg_true()[0]) if row is None else row
-    came = f"column {series.name!r}, row {at} holds {series[at]!r}, of type {series.dtype}"
-    return InputError(came, wanted, "convert the column")
+def _wrong(series: pl.Series, accepted: str, row: int | None = None) -> InputError:
+    index = int(series.is_not_null().arg_true()[0]) if row is None else row
+    came = f"column {series.name!r}, row {index} holds {series[index]!r}, of type {series.dtype}"
+    return InputError(came, accepted, "convert the column")
 
 
 def _text(series: pl.Series) -> pl.Series:
@@ -84,41 +84,41 @@ def _text(series: pl.Series) -> pl.Series:
 def _boolean(series: pl.Series) -> pl.Series:
     if not series.dtype.is_numeric():
         raise _wrong(series, "true or false, as at fit")
-    odd = (~series.is_in([0, 1])).fill_null(False).arg_true()
-    if len(odd):
-        raise _wrong(series, "true or false, as at fit", int(odd[0]))
+    wrong_rows = (~series.is_in([0, 1])).fill_null(False).arg_true()
+    if len(wrong_rows):
+        raise _wrong(series, "true or false, as at fit", int(wrong_rows[0]))
     return series.cast(pl.Boolean)
 
 
-def _temporal(series: pl.Series, want: pl.DataType) -> pl.Series:
-    dated = (pl.Date, pl.Datetime)
-    alike = series.dtype.base_type() == want.base_type() or (series.dtype in dated and want in dated)
+def _temporal(series: pl.Series, dtype: pl.DataType) -> pl.Series:
+    date_types = (pl.Date, pl.Datetime)
+    alike = series.dtype.base_type() == dtype.base_type() or (series.dtype in date_types and dtype in date_types)
     if not alike:
-        raise _wrong(series, f"{want}, as at fit")
-    return series.cast(want)
+        raise _wrong(series, f"{dtype}, as at fit")
+    return series.cast(dtype)
 
 
-def _loosely(series: pl.Series, want: pl.DataType, decimal_comma: bool) -> pl.Series:
+def _loosely(series: pl.Series, dtype: pl.DataType, decimal_comma: bool) -> pl.Series:
     """Give a series the type of a constant where that works; of cells that it does not suit, none is refused.
 
     Text of which some cells are of the type stays text, those cells written as the type is.
     """
-    dated = (pl.Date, pl.Datetime)
-    if series.dtype in dated and want in dated:
-        return series.cast(want)
+    date_types = (pl.Date, pl.Datetime)
+    if series.dtype in date_types and dtype in date_types:
+        return series.cast(dtype)
     if series.dtype not in (pl.String, pl.Categorical, pl.Enum):
         return series
     text = series.cast(pl.String)
     try:
-        return as_type(text, want, None, decimal_comma)
+        return as_type(text, dtype, None, decimal_comma)
     except InputError:
-        return text.replace(dict(_readable(text, want, decimal_comma)))
+        return text.replace(dict(_readable(text, dtype, decimal_comma)))
 
 
-def _readable(text: pl.Series, want: pl.DataType, decimal_comma: bool) -> Iterator[tuple[str, str | None]]:
+def _readable(text: pl.Series, dtype: pl.DataType, decimal_comma: bool) -> Iterator[tuple[str, str | None]]:
     """Yield the different cells that can be read as a type, and how that type is written."""
     for cell in text.drop_nulls().unique().to_list():
         try:
-            yield cell, as_text(as_type(pl.Series([cell]), want, None, decimal_comma).cast(want))[0]
+            yield cell, as_text(as_type(pl.Series([cell]), dtype, None, decimal_comma).cast(dtype))[0]
         except InputError:
             continue

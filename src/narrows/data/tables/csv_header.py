@@ -12,7 +12,7 @@ from narrows.data.tables.infer import DATE_LIKE, MISSING
 
 __all__ = ["has_header"]
 
-_SEEN = 200  # rows that tell what a column holds
+_MAX_SAMPLE_ROWS = 200  # rows that tell what a column holds
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d+)*[.,]?|[.,]\d+)([eE][+-]?\d+)?")
 _YEARS = range(1800, 2101)
 
@@ -51,19 +51,19 @@ def has_header(rows: pl.DataFrame, known: Collection[str] = (), names: Collectio
     kinds = [_kind(cell) for cell in first]
     if "word" not in kinds and kinds.count("missing") < len(kinds):
         return False
-    again = pl.all_horizontal(pl.col(name).fill_null("") == cell for name, cell in zip(rows.columns, raw, strict=True))
-    body = rows[1:].filter(~again)  # without headers of files that were put one after the other
+    repeat = pl.all_horizontal(pl.col(name).fill_null("") == cell for name, cell in zip(rows.columns, raw, strict=True))
+    body = rows[1:].filter(~repeat)  # without headers of files that were put one after the other
     body = rows[1:] if body.is_empty() else body
-    some = body[:_SEEN]
-    held = zip(kinds, map(_kind_of, some), strict=True)  # lazily: of a wide table the first column decides
-    if any(below not in ("word", "missing") and kind not in (below, "missing") for kind, below in held):
+    sample = body[:_MAX_SAMPLE_ROWS]
+    pairs = zip(kinds, map(_kind_of, sample), strict=True)  # lazily: of a wide table the first column decides
+    if any(below not in ("word", "missing") and kind not in (below, "missing") for kind, below in pairs):
         return True
     words = [place for place, kind in enumerate(kinds) if kind == "word"]
     if any((body[:, place] == raw[place]).any() for place in words):
         return False
     values = [place for place, kind in enumerate(kinds) if kind not in ("word", "missing")]
-    places = [place for place in values if _kind_of(some[:, place]) == kinds[place]]
-    return not places or _are_names([first[place] for place in places], some[:, places])
+    places = [place for place in values if _kind_of(sample[:, place]) == kinds[place]]
+    return not places or _are_names([first[place] for place in places], sample[:, places])
 
 
 def _kind(cell: str) -> str:

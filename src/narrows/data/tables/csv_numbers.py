@@ -9,7 +9,7 @@ __all__ = ["plain_marks"]
 _DECIMAL = r"^[+-]?(?:\d*|\d{1,3}(?:OTHER\d{3})+)MARK\d+(?:[eE][+-]?\d+)?$"
 _GROUPS = r"^[+-]?[1-9]\d{0,2}(?:MARK\d{3})+$"
 _NUMBER = r"^[+-]?(?:[1-9]\d{0,2}(?:OTHER\d{3})+|\d+)(?:MARK\d+)?$"
-_OTHER = {",": ".", ".": ","}
+_OTHER_MARK = {",": ".", ".": ","}
 
 
 def plain_marks(
@@ -29,9 +29,9 @@ def plain_marks(
     ['999', '1234']
     """
     commas, dots = (_holding(frame, mark) for mark in ",.")
-    comma, dot = any(_decimal(each, ",") for each in commas), any(_decimal(each, ".") for each in dots)
+    comma, dot = any(_decimal(column, ",") for column in commas), any(_decimal(column, ".") for column in dots)
     if comma and dot:
-        return frame, separator == ";", [note for each in frame if (note := _in_doubt(each))]
+        return frame, separator == ";", [note for column in frame if (note := _in_doubt(column))]
     if comma and separator == ",":  # pairs such as "1,5" are text in a file whose commas part the cells
         return frame, None, []
     if not commas and not dots:
@@ -44,14 +44,14 @@ def plain_marks(
 
 def _without_thousands(frame: pl.DataFrame, columns: list[pl.Series], mark: str) -> tuple[pl.DataFrame, list[str]]:
     """Take the other mark out of the columns that are numbers with it between thousands, and say so."""
-    other, notes = _OTHER[mark], []
+    other, notes = _OTHER_MARK[mark], []
     for column in columns:
         known = column.drop_nulls().str.strip_chars()
         known = known.filter(known != "")
         if known.str.contains(_filled(_NUMBER, mark)).all() and (marked := known.filter(_has(known, other))).len():
             frame = frame.with_columns(column.str.replace_all(other, "", literal=True))
-            read = marked[0].replace(other, "")
-            notes.append(f"{column.name!r}: {marked[0]!r} is read as {read}, and so on in {len(marked)} rows")
+            number = marked[0].replace(other, "")
+            notes.append(f"{column.name!r}: {marked[0]!r} is read as {number}, and so on in {len(marked)} rows")
     return frame, notes
 
 
@@ -64,7 +64,7 @@ def _holding(frame: pl.DataFrame, mark: str) -> list[pl.Series]:
     >>> [column.name for column in _holding(frame, ".")], [column.name for column in _holding(frame, ",")]
     (['a', 'c'], ['c'])
     """
-    forms = _filled(_DECIMAL, mark), _filled(_NUMBER, _OTHER[mark])
+    forms = _filled(_DECIMAL, mark), _filled(_NUMBER, _OTHER_MARK[mark])
     marked = _where(frame, [pl.all().str.contains(mark, literal=True).any()])
     known = [pl.col(name).filter(pl.col(name).str.contains(mark, literal=True)).str.strip_chars() for name in marked]
     numbers = [pl.any_horizontal(cells.str.contains(form).any() for form in forms) for cells in known]
@@ -73,8 +73,8 @@ def _holding(frame: pl.DataFrame, mark: str) -> list[pl.Series]:
 
 def _where(frame: pl.DataFrame, truths: list[pl.Expr]) -> list[str]:
     """Return the names of the columns whose truth, one for each, holds."""
-    held = frame.select(truths).row(0) if frame.width else ()
-    return [name for name, holds in zip(frame.columns, held, strict=True) if holds]
+    row = frame.select(truths).row(0) if frame.width else ()
+    return [name for name, holds in zip(frame.columns, row, strict=True) if holds]
 
 
 def _has(column: pl.Series, mark: str) -> pl.Series:
@@ -82,7 +82,7 @@ def _has(column: pl.Series, mark: str) -> pl.Series:
 
 
 def _filled(pattern: str, mark: str) -> str:
-    return pattern.replace("MARK", f"[{mark}]").replace("OTHER", f"[{_OTHER[mark]}]")
+    return pattern.replace("MARK", f"[{mark}]").replace("OTHER", f"[{_OTHER_MARK[mark]}]")
 
 
 def _decimal(column: pl.Series, mark: str) -> bool:
@@ -97,6 +97,6 @@ def _in_doubt(column: pl.Series) -> str:
     for mark in ",.":
         marked = known.filter(_has(known, mark))
         if marked.len() and marked.str.contains(_filled(_GROUPS, mark)).all():
-            read, whole = (marked[0].replace(mark, to) for to in (".", ""))
-            return f"{column.name!r}: {marked[0]!r} is read as {read}; write {whole} if it is that"
+            decimal, whole = (marked[0].replace(mark, to) for to in (".", ""))
+            return f"{column.name!r}: {marked[0]!r} is read as {decimal}; write {whole} if it is that"
     return ""

@@ -36,10 +36,10 @@ MAGIC = {
     b"\x89PNG": "a PNG image",
     b"\xff\xd8\xff": "a JPEG image",
 }
-_BYTE, _CELL = 2, 25  # bytes of memory that a byte and a cell of a text table take while it is read, at least
+_BYTES_PER_FILE_BYTE, _BYTES_PER_CELL = 2, 25  # of memory, for a text table while it is read, at least
 Places = np.ndarray[tuple[int], np.dtype[np.intp]]
-_COLUMN = 16_000  # bytes of memory that a column takes, however few its cells
-_START = 1 << 18  # bytes that separator and shape are guessed from, or two lines where those are longer
+_BYTES_PER_COLUMN = 16_000  # bytes of memory that a column takes, however few its cells
+_SAMPLE_BYTES = 1 << 18  # bytes that separator and shape are guessed from, or two lines where those are longer
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,7 @@ def read_text_table(
 
     A first line that holds one of the ``known`` cells is a row, one that holds all ``names`` is the header; otherwise
     the cells tell. Numbers that may have either mark before decimals have that of the fit, ``decimal_comma``.
+    Raises InputError where the file cannot be read as a table, or has no rows.
 
     Examples
     --------
@@ -73,19 +74,19 @@ def read_text_table(
     data = _one_character(data)
     try:
         with _any_length():
-            frame, separator, swallowed = _rows(data, path)
+            frame, separator, quote_notes = _rows(data, path)
     except (csv.Error, pl.exceptions.PolarsError) as error:
         raise InputError(f"{path.name!r} cannot be read ({str(error).splitlines()[0]})", ACCEPTED) from error
-    frame, notes = unguarded(frame), [*notes, *swallowed]
+    frame, notes = unguarded(frame), [*notes, *quote_notes]
     if has_header(frame, known, names):
-        found = _names([cell or "" for cell in frame.row(0)], path.name)
-        frame = frame[1:].rename(dict(zip(frame.columns, found, strict=True)))
+        columns = _names([cell or "" for cell in frame.row(0)], path.name)
+        frame = frame[1:].rename(dict(zip(frame.columns, columns, strict=True)))
     else:
         notes.append(f"{path.name!r} has no header line: the columns are called c0 to c{frame.width - 1}")
     if frame.is_empty():
         raise InputError(f"{path.name!r} has a header and no rows", ACCEPTED, "add rows below the header")
-    frame, comma, said = plain_marks(frame, separator, decimal_comma)
-    return TextTable(frame, comma, (*notes, *said))
+    frame, comma, mark_notes = plain_marks(frame, separator, decimal_comma)
+    return TextTable(frame, comma, (*notes, *mark_notes))
 
 
 def to_parquet(path: Path) -> str:
@@ -103,18 +104,18 @@ def to_parquet(path: Path) -> str:
     sample = _sample(_start(path))
     with _any_length():
         separator = _separator(sample, ",") if sample else ","
-    own = "" if separator == "," else f"separator={separator!r}, "
-    own += "decimal_comma=True, " if separator == ";" and re.search(r"\d,\d", "".join(sample)) else ""
-    read = f"scan_csv(a, glob=False, {own}infer_schema_length=100_000).sink_parquet(b)"
+    options = "" if separator == "," else f"separator={separator!r}, "
+    options += "decimal_comma=True, " if separator == ";" and re.search(r"\d,\d", "".join(sample)) else ""
+    call = f"scan_csv(a, glob=False, {options}infer_schema_length=100_000).sink_parquet(b)"
     names = shlex.join([str(path), str(path.with_suffix(".parquet"))])
-    return f'python -c "import polars, sys; a, b = sys.argv[1:]; polars.{read}" {names}'
+    return f'python -c "import polars, sys; a, b = sys.argv[1:]; polars.{call}" {names}'
 
 
 def _refuse_large(path: Path) -> None:
     """Refuse a table that cannot be read in the memory that is free, judged by its size and its first cells."""
     start, size, free = _start(path), path.stat().st_size, free_memory()
     marks = start.count(b"\n") + max(start.count(mark.encode()) for mark in SEPARATORS)
-    need = int(size * (_BYTE + _CELL * marks / max(1, len(start))))
+    need = int(size * (_BYTES_PER_FILE_BYTE + _BYTES_PER_CELL * marks / max(1, len(start))))
     if need > free:
         came = f"{path.name!r} takes about {need / 1e9:.1f} GB of memory to be read, and {free / 1e9:.1f} GB are free"
         accepted = "a smaller table, or a Parquet file, which takes less, and which reduce and denoise read from disk"
@@ -123,7 +124,7 @@ def _refuse_large(path: Path) -> None:
 
 def _start(path: Path) -> bytes:
     with path.open("rb") as file:
-        return file.read(_START)
+        return file.read(_SAMPLE_BYTES)
 
 
 @contextlib.contextmanager
@@ -142,27 +143,27 @@ def _rows(data: bytes, path: Path) -> tuple[pl.DataFrame, str, list[str]]:
     above = text.count(b"\n", 0, len(text) - len(data))
     sample = _sample(data)
     names = [f"c{i}" for i in range(len(next(csv.reader(sample, delimiter=separator))))]
-    require_plausible(path.name, _COLUMN * len(names), len(data), "fewer columns, or an .npy file")
+    require_plausible(path.name, _BYTES_PER_COLUMN * len(names), len(data), "fewer columns, or an .npy file")
     quotes = _quotes(data)
     blank = _blank(quotes, separator, len(names))
     if blank is None:
         return _rows_one_by_one(data, separator, names, path.name, above), separator, []
-    said = _swallowed(data, quotes, separator, len(names), path.name, above)
+    notes = _swallowed(data, quotes, separator, len(names), path.name, above)
     frame = pl.read_csv(data, separator=separator, has_header=False, new_columns=names, infer_schema=False)
     if len(blank):
         keep = np.ones(len(frame), bool)
         keep[blank] = False
         frame = frame.filter(pl.Series(keep))
-    return frame, separator, said
+    return frame, separator, notes
 
 
 def _utf8(data: bytes, name: str) -> tuple[bytes, list[str]]:
     """UTF-8 bytes with plain line ends, whatever came; binary content is refused."""
     if not data.strip():
         raise InputError(f"{name!r} is empty ({len(data)} bytes)", ACCEPTED, "check the path")
-    for magic, what in MAGIC.items():
+    for magic, kind in MAGIC.items():
         if data.startswith(magic):
-            raise InputError(f"{name!r} is {what}, not text", ACCEPTED, "give it its own ending, or export it as CSV")
+            raise InputError(f"{name!r} is {kind}, not text", ACCEPTED, "give it its own ending, or export it as CSV")
     notes = []
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         try:
@@ -196,16 +197,16 @@ def _sample(data: bytes) -> list[str]:
     """Return at most 200 lines from the start, whole ones, and two at least however long they are."""
     first = data.find(b"\n") + 1 or len(data)
     second = data.find(b"\n", first) + 1 or len(data)
-    stop = max(second, data.rfind(b"\n", 0, _START) + 1)
+    stop = max(second, data.rfind(b"\n", 0, _SAMPLE_BYTES) + 1)
     return data[:stop].decode("utf-8", errors="ignore").splitlines()[:200]
 
 
 def _separated(data: bytes, default: str) -> tuple[bytes, str]:
     """Return the lines and their separator: what Excel's first line ``sep=;`` says, which is dropped, or a guess."""
     data = data.lstrip(b"\n")
-    said = re.match(rb'"?sep=([,;|\t])"?\n', data, re.IGNORECASE)
-    if said is not None and len(data) > said.end():
-        return data[said.end() :].lstrip(b"\n"), said[1].decode()
+    declaration = re.match(rb'"?sep=([,;|\t])"?\n', data, re.IGNORECASE)
+    if declaration is not None and len(data) > declaration.end():
+        return data[declaration.end() :].lstrip(b"\n"), declaration[1].decode()
     return data, _separator(_sample(data), default)
 
 
@@ -227,12 +228,12 @@ def _one_character(data: bytes) -> bytes:
     return data.replace(b"::", b"\t") if len(counts) == 1 and counts != {0} and b"\t" not in data else data
 
 
-def _names(first: list[str], name: str) -> list[str]:
-    names = [unguarded_name(cell.strip()) for cell in first]
+def _names(cells: list[str], name: str) -> list[str]:
+    names = [unguarded_name(cell.strip()) for cell in cells]
     names = [cell or f"unnamed_{i}" for i, cell in enumerate(names)]
-    twice = [cell for cell, count in Counter(names).items() if count > 1]
-    if twice:
-        came = f"{name!r} has columns of the same name: {', '.join(map(repr, twice))}"
+    duplicates = [cell for cell, count in Counter(names).items() if count > 1]
+    if duplicates:
+        came = f"{name!r} has columns of the same name: {', '.join(map(repr, duplicates))}"
         raise InputError(came, "one name per column", "rename the columns in the header")
     return names
 
@@ -278,9 +279,9 @@ def _swallowed(data: bytes, quotes: _Quotes, separator: str, width: int, name: s
         counts = [line.count(mark) for line in data[start:stop].split(b"\n")]
         before = data.count(mark, data.rfind(b"\n", 0, start) + 1, start)  # in the row that the cell begins in
         if len(counts) > 2 and counts == [width - 1 - before, *[width - 1] * (len(counts) - 2), before]:
-            at = above + data.count(b"\n", 0, start) + 1
-            came = f"{name!r}, line {at}: a quoted cell goes on over {len(counts)} lines that have the form of rows"
-            return [f"{came}; if they are rows, a quote was not closed"]
+            number = above + data.count(b"\n", 0, start) + 1
+            note = f"{name!r}, line {number}: a quoted cell goes on over {len(counts)} lines that have the form of rows"
+            return [f"{note}; if they are rows, a quote was not closed"]
     return []
 
 

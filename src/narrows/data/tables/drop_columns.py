@@ -21,34 +21,34 @@ def without_columns(source: Source, names: str | None, *, fitted: bool = False) 
     --------
     >>> import polars as pl
     >>> from narrows.data import read
-    >>> kept = without_columns(read(pl.DataFrame({"a": [1, 2], "b": [1, 5], "c": [0, 3]})), "a, c")
-    >>> kept.frame.columns, kept.notes
+    >>> source = without_columns(read(pl.DataFrame({"a": [1, 2], "b": [1, 5], "c": [0, 3]})), "a, c")
+    >>> source.frame.columns, source.notes
     (['b'], ("'a', 'c' left out: --drop",))
     """
     if names is None:
         return source
     if not isinstance(source, TableSource):
         raise InputError(f"--drop {names} came for {source.name!r}, which is no table", "", "leave it out")
-    have = source.frame.columns
-    wanted = [names] if names in have else [name.strip() for name in names.split(",")]
+    columns = source.frame.columns
+    wanted = [names] if names in columns else [name.strip() for name in names.split(",")]
     for name in wanted:
-        if name not in have and not fitted:
-            near = difflib.get_close_matches(name, have, 1)
+        if name not in columns and not fitted:
+            matches = difflib.get_close_matches(name, columns, 1)
             raise InputError(
-                f"{source.name!r} has no column {name!r}", listed(have), f"--drop {near[0]}" if near else ""
+                f"{source.name!r} has no column {name!r}", listed(columns), f"--drop {matches[0]}" if matches else ""
             )
         source = without_column(source, name) if name in source.frame.columns else source
-    said = () if fitted else (f"{', '.join(map(repr, wanted))} left out: --drop",)
-    return replace(source, notes=(*source.notes, *said))
+    notes = () if fitted else (f"{', '.join(map(repr, wanted))} left out: --drop",)
+    return replace(source, notes=(*source.notes, *notes))
 
 
 def without_column(source: TableSource, column: str) -> TableSource:
-    """Return the table without a column, also where that was taken for an identifier."""
+    """Return the table without a column, also an identifier; raises InputError where none to learn from is left."""
     others = tuple(name for name in source.id_columns if name != column)
     notes = tuple(note for note in source.notes if column not in source.id_columns or f"{column!r}" not in note)
-    kept = replace(source, frame=source.frame.drop(column), id_columns=others, notes=notes)
+    table = replace(source, frame=source.frame.drop(column), id_columns=others, notes=notes)
     if source.id_name == column:
-        kept = replace(kept, ids=row_numbers(len(source)), id_name="row")
-    if not kept.frame.drop(others).width:
+        table = replace(table, ids=row_numbers(len(source)), id_name="row")
+    if not table.frame.drop(others).width:
         raise InputError(f"{source.name!r} has no column besides {column!r}", "columns to learn from", "another column")
-    return kept
+    return table

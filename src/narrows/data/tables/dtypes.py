@@ -67,8 +67,8 @@ def named_dtype(name: str) -> pl.DataType:
     if name in PLAIN:
         return PLAIN[name]
     for pattern, make in WITH_ARGUMENTS.items():
-        if found := re.fullmatch(pattern, name):
-            return make(*found.groups())
+        if match := re.fullmatch(pattern, name):
+            return make(*match.groups())
     raise ArtefactError(
         f"the column type {name[:80]!r} came", f"{', '.join(sorted(PLAIN))}, Datetime, Duration, Decimal"
     )

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 __all__ = ["as_text", "unguarded", "unguarded_name", "with_ids", "writable", "write_csv"]
 
-_RUN = r"^'*[=+\-@\t\r\n]"  # what a spreadsheet takes for a formula, or such a text with apostrophes before it
+_FORMULA = r"^'*[=+\-@\t\r\n]"  # what a spreadsheet takes for a formula, or such a text with apostrophes before it
 _GUARDED = r"^'+[=+\-@\t\r\n]"
 _NUMBER = r"^'?[+-]?(\d[\d.,]*|[.,]\d+)([eE][+-]?\d+)?\s*%?$"
 
@@ -37,10 +37,10 @@ def write_csv(frame: pl.DataFrame, file: Path | IO[bytes], *, header: bool = Tru
     safe = frame.with_columns(cs.by_dtype(pl.Categorical, pl.Enum).cast(pl.String))
     cell = cs.string()
     safe = safe.with_columns(
-        pl.when(cell.str.contains(_RUN) & ~cell.str.contains(_NUMBER)).then("'" + cell).otherwise(cell).name.keep()
+        pl.when(cell.str.contains(_FORMULA) & ~cell.str.contains(_NUMBER)).then("'" + cell).otherwise(cell).name.keep()
     )
     safe.columns = [
-        f"'{name}" if re.search(_RUN, name) and not re.search(_NUMBER, name) else name for name in safe.columns
+        f"'{name}" if re.search(_FORMULA, name) and not re.search(_NUMBER, name) else name for name in safe.columns
     ]
     safe.write_csv(file, include_header=header)
 
@@ -54,7 +54,7 @@ def unguarded(frame: pl.DataFrame) -> pl.DataFrame:
     ['=1+2', "'-3.5", "'a'"]
     """
     guarded = frame.select(cs.string().str.contains(_GUARDED).any())
-    names = [name for name, found in zip(guarded.columns, guarded.row(0), strict=True) if found]
+    names = [name for name, has_guard in zip(guarded.columns, guarded.row(0), strict=True) if has_guard]
     return frame.with_columns(pl.Series(name, list(map(_unguarded, frame[name])), pl.String) for name in names)
 
 
@@ -87,9 +87,9 @@ def writable(frame: pl.DataFrame) -> pl.DataFrame:
     >>> writable(pl.DataFrame({"tags": [["a", "b"], None], "x": [1, 2]}))["tags"].to_list()
     ['["a", "b"]', None]
     """
-    odd = [series for series in frame if series.dtype.is_nested() or series.dtype in (pl.Object, pl.Binary)]
+    nested = [series for series in frame if series.dtype.is_nested() or series.dtype in (pl.Object, pl.Binary)]
     spans = [as_text(series) for series in frame if isinstance(series.dtype, pl.Duration)]
-    return frame.with_columns([*map(_json, odd), *spans])
+    return frame.with_columns([*map(_json, nested), *spans])
 
 
 def with_ids(columns: pl.DataFrame | Mapping[str, Any], ids: NDArray[Any], id_name: str) -> pl.DataFrame:

@@ -18,6 +18,8 @@ __all__ = ["from_pandas"]
 def from_pandas(frame: pd.DataFrame) -> tuple[pl.DataFrame, pl.Series | None]:
     """Turn a pandas frame into a polars frame, and its index into identifiers where it is more than row numbers.
 
+    Raises InputError where two columns have one name, or a column mixes types or holds complex numbers.
+
     Examples
     --------
     >>> import pandas as pd
@@ -28,10 +30,10 @@ def from_pandas(frame: pd.DataFrame) -> tuple[pl.DataFrame, pl.Series | None]:
     import pandas as pd
 
     names = [str(name) for name in frame.columns]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
+    duplicates = sorted({name for name in names if names.count(name) > 1})
+    if duplicates:
         raise InputError(
-            f"the frame has columns of the same name: {', '.join(map(repr, twice))}", "one name per column"
+            f"the frame has columns of the same name: {', '.join(map(repr, duplicates))}", "one name per column"
         )
     columns = [_column(name, frame.iloc[:, i]) for i, name in enumerate(names)]
     plain = isinstance(frame.index, pd.RangeIndex) or frame.index.dtype.kind in "iu"
@@ -44,14 +46,14 @@ def from_pandas(frame: pd.DataFrame) -> tuple[pl.DataFrame, pl.Series | None]:
 def _column(name: str, series: pd.Series[Any]) -> pl.Series:
     import pandas as pd
 
-    values = series.dtype
-    if isinstance(values, pd.CategoricalDtype):
+    dtype = series.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
         return _objects(name, series.astype(object)).cast(pl.Categorical)
-    if isinstance(values, np.dtype) and values.kind in "iufb":
+    if isinstance(dtype, np.dtype) and dtype.kind in "iufb":
         return pl.Series(name, series.to_numpy(), nan_to_null=True)
-    if isinstance(values, np.dtype) and values.kind in "mM":
+    if isinstance(dtype, np.dtype) and dtype.kind in "mM":
         return pl.Series(name, series.to_numpy())
-    if isinstance(values, np.dtype) and values.kind == "c":
+    if isinstance(dtype, np.dtype) and dtype.kind == "c":
         raise InputError(f"column {name!r} holds complex numbers", "real numbers", "give real and imaginary parts")
     return _objects(name, series)
 

@@ -20,7 +20,7 @@ from narrows.files import whole, write_array
 __all__ = ["file_form", "filled", "holes", "impute", "write_imputed"]
 
 Floats = NDArray[np.float64]
-_ROUNDS, _STILL = 30, 1e-3  # the most passes, and the change of a standardised value at which they end
+_MAX_PASSES, _MIN_CHANGE = 30, 1e-3  # the most passes, and the change of a standardised value at which they end
 
 
 def holes(schema: TableSchema, frame: pl.DataFrame) -> NDArray[np.bool_]:
@@ -49,14 +49,14 @@ def impute(rows: Floats, missing: NDArray[np.bool_], reconstruct: Callable[[Floa
     >>> impute(rows, np.array([[False, True]]), lambda x: x.mean(1, keepdims=True).repeat(2, 1)).round(2).tolist()
     [[2.0, 2.0]]
     """
-    rows, some = rows.copy(), np.flatnonzero(missing.any(axis=1))
-    part, hole = rows[some], missing[some]
-    for _ in range(_ROUNDS if len(some) else 0):
-        made = np.where(hole, reconstruct(part), part)
-        moved, part = float(np.abs(made - part).max()), made
-        if moved < _STILL:
+    rows, incomplete = rows.copy(), np.flatnonzero(missing.any(axis=1))
+    part, hole = rows[incomplete], missing[incomplete]
+    for _ in range(_MAX_PASSES if len(incomplete) else 0):
+        completed = np.where(hole, reconstruct(part), part)
+        change, part = float(np.abs(completed - part).max()), completed
+        if change < _MIN_CHANGE:
             break
-    rows[some] = part
+    rows[incomplete] = part
     return rows
 
 
@@ -67,24 +67,24 @@ def filled(schema: TableSchema, source: TableSource, reconstruct: Callable[[Floa
     """
     frame = schema.conform(source.frame)
     missing = holes(schema, frame)
-    lone = [c for c in schema.columns if isinstance(c, ConstantColumn) and c.value is not None]
-    if not missing.any() and not any(_empty(frame[c.name]).any() for c in lone):
+    constants = [c for c in schema.columns if isinstance(c, ConstantColumn) and c.value is not None]
+    if not missing.any() and not any(_empty(frame[c.name]).any() for c in constants):
         return None
     rows, start = schema.encode(source), 0
-    never = np.zeros(schema.shape[0], bool)  # the level "missing" of a category
+    unused = np.zeros(schema.shape[0], bool)  # the level "missing" of a category
     for column in schema.columns:
         stop = start + len(column.features)
         if isinstance(column, CategoryColumn):
             rows[missing[:, start], start:stop] = 0.0
-            never[stop - 1] = column.missing
+            unused[stop - 1] = column.missing
         start = stop
-    rows = impute(rows, missing & ~never, reconstruct)
-    rows[:, never] = -np.inf  # decoded, a category is then one of its levels
-    made = schema.decode(rows)
+    rows = impute(rows, missing & ~unused, reconstruct)
+    rows[:, unused] = -np.inf  # decoded, a category is then one of its levels
+    decoded = schema.decode(rows)
     changed = []
     for column in schema.columns:
         series, name = frame[column.name], column.name
-        value = in_file_form(made[name], column, dates=False)
+        value = in_file_form(decoded[name], column, dates=False)
         changed.append(_put(series, value) if _empty(series).any() else source.frame[name])
     return source.frame.with_columns(changed)
 

@@ -60,8 +60,8 @@ def infer(text: pl.Series, decimal_comma: bool = False) -> Parsed:
         return dates
     if share >= 0.8:
         row = int((numbers.is_null() & ~missing).arg_true()[0])
-        said = f"{text.name!r} is {share:.1%} numbers, but row {row} holds {text[row]!r}: the column is read as text"
-        return Parsed(_text(text), notes=(said,))
+        note = f"{text.name!r} is {share:.1%} numbers, but row {row} holds {text[row]!r}: the column is read as text"
+        return Parsed(_text(text), notes=(note,))
     return Parsed(_text(text))
 
 
@@ -103,18 +103,18 @@ def as_type(text: pl.Series, dtype: pl.DataType, format: str | None = None, deci
     stripped = text.str.strip_chars()
     missing = _missing(stripped)
     if dtype == pl.Boolean:
-        found, wanted = _booleans(stripped), "true or false"
+        values, wanted = _booleans(stripped), "true or false"
     elif dtype.is_temporal():
-        found, wanted = _as_temporal(stripped.set(missing, None), format), "a date or time, as at fit"
+        values, wanted = _as_temporal(stripped.set(missing, None), format), "a date or time, as at fit"
     else:
-        found, wanted = _numbers(stripped, missing, decimal_comma), "a number, as at fit"
-        found = found.cast(pl.Float64) if dtype.is_float() else found
-    wrong = (found.is_null() & ~missing).arg_true()
-    if len(wrong):
-        row = int(wrong[0])
-        came = f"column {text.name!r}, row {row} holds {text[row]!r} ({len(wrong)} such in all)"
+        values, wanted = _numbers(stripped, missing, decimal_comma), "a number, as at fit"
+        values = values.cast(pl.Float64) if dtype.is_float() else values
+    wrong_rows = (values.is_null() & ~missing).arg_true()
+    if len(wrong_rows):
+        row = int(wrong_rows[0])
+        came = f"column {text.name!r}, row {row} holds {text[row]!r} ({len(wrong_rows)} such in all)"
         raise InputError(came, wanted, "correct the cell, or leave it empty")
-    return found.alias(text.name)
+    return values.alias(text.name)
 
 
 def _missing(stripped: pl.Series) -> pl.Series:
@@ -156,14 +156,14 @@ def _dates(known: pl.Series, n: int) -> Parsed | None:
         for full in (day, *(f"{day}{gap}{time}" for gap in " T" for time in TIMES)):
             if _temporal(first, full).null_count():
                 continue
-            found = _temporal(known, full)
-            if found.len() - found.null_count() == n:
-                fits.append(Parsed(found, full))
+            dates = _temporal(known, full)
+            if dates.len() - dates.null_count() == n:
+                fits.append(Parsed(dates, full))
                 break
     distinct = [fit for fit in fits[1:] if not fit.series.equals(fits[0].series)]
     if distinct:
-        said = f"{known.name!r} holds dates that read both as day/month and month/day: write them as 2024-01-31"
-        return Parsed(known, notes=(said,))
+        note = f"{known.name!r} holds dates that read both as day/month and month/day: write them as 2024-01-31"
+        return Parsed(known, notes=(note,))
     return fits[0] if fits else None
 
 
@@ -175,9 +175,9 @@ def _temporal(text: pl.Series, format: str) -> pl.Series:
 
 def _as_temporal(text: pl.Series, format: str | None) -> pl.Series:
     if format is not None:
-        found = _temporal(text, format)
-        if found.null_count() == text.null_count():
-            return found
+        times = _temporal(text, format)
+        if times.null_count() == text.null_count():
+            return times
     known = text.len() - text.null_count()
     parsed = _dates(text, known) if known else None
     good = parsed is not None and parsed.series.dtype.is_temporal()

@@ -13,14 +13,14 @@ __all__ = ["Told", "measures_of", "told_apart"]
 
 Told = tuple[str, float, float, *tuple[float, ...]]
 
-_MOST = 1000  # a larger count is no matter of single events
-_SMALL, _SPREAD = 10, 4  # counts of a larger mean vary by at most so many means, or they are measured
-_ATOM = 0.01  # share of the values from which on a real number that recurs has a probability ...
-_TIMES = 3  # ... where it recurs so often
-_SPIKES = 5  # values that may recur by themselves: where more do, and beyond chance, the others lie on a grid
-_CHANCE = 0.05
-_NEAR = 0.1  # of a step: a number so close to a whole multiple tells the step better
-_FINEST = 1e-7  # steps finer than this share of the range are no grid: single precision does not see them
+_MAX_COUNT = 1000  # a larger count is no matter of single events
+_SMALL_MEAN, _MAX_DISPERSION = 10, 4  # counts of a larger mean vary by at most so many means, or they are measured
+_MIN_ATOM_SHARE = 0.01  # share of the values from which on a real number that recurs has a probability ...
+_MIN_ATOM_ROWS = 3  # ... where it recurs so often
+_ALLOWED_SPIKES = 5  # values that may recur by themselves: where more do, and beyond chance, the others lie on a grid
+_MAX_CHANCE_SHARE = 0.05
+_STEP_TOLERANCE = 0.1  # of a step: a number so close to a whole multiple tells the step better
+_MIN_STEP_SHARE = 1e-7  # steps finer than this share of the range are no grid: single precision does not see them
 
 
 def told_apart(values: NDArray[Any], *, counts: bool = True) -> Told:
@@ -51,23 +51,23 @@ def told_apart(values: NDArray[Any], *, counts: bool = True) -> Told:
         return _real(values) if low < high else ("rounded", low, 1.0)
     numbers = np.asarray(values, np.float64)
     mean, variance = numbers.mean(), numbers.var()
-    events = low < high and mean / 2 <= variance and (mean <= _SMALL or variance <= _SPREAD * mean)
-    return "poisson" if counts and events and low >= 0 and high <= _MOST else "rounded", 0.0, 1.0
+    events = low < high and mean / 2 <= variance and (mean <= _SMALL_MEAN or variance <= _MAX_DISPERSION * mean)
+    return "poisson" if counts and events and low >= 0 and high <= _MAX_COUNT else "rounded", 0.0, 1.0
 
 
 def _real(values: NDArray[Any]) -> Told:
     """Tell numbers on a grid from real ones with atoms and without."""
-    levels, often = np.unique(values, return_counts=True)
+    levels, counts = np.unique(values, return_counts=True)
     if len(levels) == len(values):
         return "gaussian", 0.0, 1.0
-    spikes = np.sort(often)[-_SPIKES:].sum()
-    again = often[often > 1].sum() - min(spikes, often[often > 1].sum())
-    if len(values) == spikes or again > _CHANCE * (len(values) - spikes):
+    spikes = np.sort(counts)[-_ALLOWED_SPIKES:].sum()
+    recurring = counts[counts > 1].sum() - min(spikes, counts[counts > 1].sum())
+    if len(values) == spikes or recurring > _MAX_CHANCE_SHARE * (len(values) - spikes):
         step = grid_step(levels)
         if step:
             origin = float(levels[0] % step)
             return "rounded", 0.0 if min(origin, step - origin) < 1e-3 * step else origin, step
-    atoms = levels[often >= max(_TIMES, _ATOM * len(values))]
+    atoms = levels[counts >= max(_MIN_ATOM_ROWS, _MIN_ATOM_SHARE * len(values))]
     return "gaussian", 0.0, 1.0, *map(float, atoms)
 
 
@@ -85,11 +85,11 @@ def grid_step(levels: NDArray[Any]) -> float:
     rounding *= float(np.abs(levels).max())
     offsets = (levels - levels[0])[1:].astype(np.float64)
     step = float(np.diff(levels.astype(np.float64)).min())
-    while step > max(10 * rounding, _FINEST * offsets[-1]):
+    while step > max(10 * rounding, _MIN_STEP_SHARE * offsets[-1]):
         ends = np.searchsorted(offsets, step * 2.0 ** np.arange(30)).clip(0, len(offsets) - 1)
-        for far in offsets[ends]:
-            if abs(far / step - np.rint(far / step)) < _NEAR:  # the further off, the better it is known
-                step = float(far / np.rint(far / step))
+        for offset in offsets[ends]:
+            if abs(offset / step - np.rint(offset / step)) < _STEP_TOLERANCE:  # the further off, the better it is known
+                step = float(offset / np.rint(offset / step))
         rest = np.abs(offsets - step * np.rint(offsets / step))
         if bool((rest <= rounding).all()):
             return step
@@ -108,12 +108,12 @@ def measures_of(X: NDArray[Any]) -> tuple[Measure, ...]:
     ['bernoulli', 'gaussian', 'poisson']
     """
     full = float(np.iinfo(X.dtype).max) if X.dtype in (np.uint8, np.uint16) else 1.0
-    found = []
+    measures = []
     for column in X.T:
         known = column[~np.isnan(column)] if column.dtype.kind == "f" else column
-        told: Told = told_apart(known, counts=full == 1) if len(known) else ("gaussian", 0.0, 1.0)
-        found.append(measure_of(told, 0.0, full))
-    return tuple(found)
+        law: Told = told_apart(known, counts=full == 1) if len(known) else ("gaussian", 0.0, 1.0)
+        measures.append(measure_of(law, 0.0, full))
+    return tuple(measures)
 
 
 def measure_of(told: Told, mean: float, scale: float) -> Measure:

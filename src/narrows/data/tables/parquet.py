@@ -15,7 +15,7 @@ from narrows.errors import InputError
 _HINT = "give fewer rows, or read it from disk (reduce and denoise: --stream)"
 __all__ = ["open_parquet", "read_parquet", "whole_parquet"]
 
-_CELL = 16  # bytes of a cell in memory: a number as it came and encoded, or where a text is
+_BYTES_PER_CELL = 16  # bytes of a cell in memory: a number as it came and encoded, or where a text is
 
 
 def read_parquet(path: Path) -> pl.DataFrame:
@@ -31,7 +31,7 @@ def read_parquet(path: Path) -> pl.DataFrame:
     """
     scan, rows = open_parquet(path)
     with whole_parquet(path.name):
-        need = _CELL * rows * len(scan.collect_schema())
+        need = _BYTES_PER_CELL * rows * len(scan.collect_schema())
         require_memory(need, f"{path.name!r} is to be read", _HINT)
         frame = scan.collect()
         text = sum(int(series.str.len_bytes().cast(pl.UInt64).sum()) for series in frame.select(cs.string()))
@@ -44,7 +44,7 @@ def open_parquet(path: Path) -> tuple[pl.LazyFrame, int]:
     with whole_parquet(path.name):
         scan = pl.scan_parquet(path.absolute(), glob=False, hive_partitioning=False)
         rows = int(scan.select(pl.len()).collect().item())
-        require_plausible(path.name, _CELL * rows * len(scan.collect_schema()), path.stat().st_size, _HINT)
+        require_plausible(path.name, _BYTES_PER_CELL * rows * len(scan.collect_schema()), path.stat().st_size, _HINT)
         return scan, rows
 
 

@@ -25,7 +25,7 @@ from narrows.typed_json import Distinct, typed
 __all__ = ["COLUMNS", "TableSchema"]
 
 COLUMNS: dict[str, type[Column]] = {
-    found.kind: found for found in (NumberColumn, WholeColumn, CategoryColumn, ConstantColumn)
+    column.kind: column for column in (NumberColumn, WholeColumn, CategoryColumn, ConstantColumn)
 }
 
 
@@ -118,8 +118,8 @@ class TableSchema(Schema):
     def watching(self) -> Self:
         """Return the schema in which a column of one value says whether a row holds another one."""
         watched = {c: replace(c, watched=True) for c in self.columns if isinstance(c, ConstantColumn)}
-        said = {column.said(): other.said() for column, other in watched.items()}
-        notes = [said.get(note, note) for note in self.notes]
+        new_notes = {column.said(): other.said() for column, other in watched.items()}
+        notes = [new_notes.get(note, note) for note in self.notes]
         columns = [watched[c] if isinstance(c, ConstantColumn) else c for c in self.columns]
         return self.build(columns, self.left_out, self.id_name, self.array, notes, self.decimal_comma)
 
@@ -145,8 +145,8 @@ class TableSchema(Schema):
 
     def conform(self, frame: pl.DataFrame, decimal_comma: bool = False) -> pl.DataFrame:
         """Give the columns of ``frame`` the types of the fit; missing columns and wrong cells raise InputError."""
-        have = set(frame.columns)
-        missing = [column.name for column in self.columns if column.name not in have]
+        present = set(frame.columns)
+        missing = [column.name for column in self.columns if column.name not in present]
         if missing:
             listed = ", ".join(map(repr, missing[:10])) + (", ..." if len(missing) > 10 else "")
             raise InputError(
@@ -172,27 +172,30 @@ class TableSchema(Schema):
     def warnings(self, source: Source) -> tuple[str, ...]:
         """Count unseen categories and changed constants by column, and name the columns that are passed over."""
         frame = self._frame(source)
-        said = []
+        messages = []
         for column in self.columns:
-            if isinstance(column, CategoryColumn) and len(odd := column.unseen(frame[column.name])):
-                levels = odd.unique().sort().to_list()[:3]
-                shown = ", ".join("missing" if each is None else shortened(each) for each in levels)
-                held = f"{column.name!r}: {rows_hold(len(odd))} values not seen in the rows learnt from ({shown})"
-                said.append(f"{held}: encoded as zeros")
+            if isinstance(column, CategoryColumn) and len(unseen := column.unseen(frame[column.name])):
+                levels = unseen.unique().sort().to_list()[:3]
+                shown = ", ".join("missing" if level is None else shortened(level) for level in levels)
+                text = f"{column.name!r}: {rows_hold(len(unseen))} values not seen in the rows learnt from ({shown})"
+                messages.append(f"{text}: encoded as zeros")
             if isinstance(column, ConstantColumn) and (changed := int(column.differs(frame[column.name]).sum())):
                 differ = "1 row differs" if changed == 1 else f"{changed} rows differ"
                 use = "which is an anomaly" if column.watched else "which is not used"
-                said.append(f"{column.name!r} was {column.words()} in every row learnt from; {differ}, {use}")
+                messages.append(f"{column.name!r} was {column.words()} in every row learnt from; {differ}, {use}")
         known = {column.name for column in self.columns} | set(self.left_out)
         extra = [name for name in frame.columns if name not in known]
         if extra:
             shown = ", ".join(map(repr, extra[:10])) + (", ..." if len(extra) > 10 else "")
             count = "1 column was" if len(extra) == 1 else f"{len(extra)} columns were"
-            said.append(f"{count} not there at fit and not used: {shown}")
-        return tuple(said)
+            messages.append(f"{count} not there at fit and not used: {shown}")
+        return tuple(messages)
 
     def decode(self, values: ArrayLike) -> pl.DataFrame:
-        """Turn numbers, shape ``(n, d)``, into a frame with the columns, order and types of the fit."""
+        """Turn numbers, shape ``(n, d)``, into a frame with the columns, order and types of the fit.
+
+        Raises InputError where the numbers have another shape.
+        """
         encoded = np.asarray(values, np.float64)
         if encoded.ndim != 2 or encoded.shape[1] != self.shape[0]:
             raise InputError(f"values of shape {encoded.shape}", f"shape (n, {self.shape[0]})")
@@ -238,16 +241,16 @@ class TableSchema(Schema):
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Rebuild the schema from ``to_json``."""
+        """Rebuild the schema from ``to_json``; what is no such schema raises ArtefactError."""
         saved: TableCard = typed(dict(data), TableCard, "schema")
         columns = []
         for i, column in enumerate(saved["columns"]):
             kind = typed(column.get("kind"), Literal[*COLUMNS], f"schema.columns[{i}].kind")
             columns.append(COLUMNS[kind].from_json(column, f"schema.columns[{i}]"))
         typed([column.name for column in columns], Annotated[list[str], Distinct()], "schema: the names of the columns")
-        odd = [column.name for column in columns if not column.type.is_numeric() and column.type != pl.Boolean]
-        if saved["array"] and odd:
-            raise ArtefactError(f"schema.array is True, and column {odd[0]!r} holds no numbers", "columns of numbers")
+        wrong = [column.name for column in columns if not column.type.is_numeric() and column.type != pl.Boolean]
+        if saved["array"] and wrong:
+            raise ArtefactError(f"schema.array is True, and column {wrong[0]!r} holds no numbers", "columns of numbers")
         rest = saved["left_out"], saved["id_name"], saved["array"], saved["notes"], saved.get("decimal_comma")
         return cls.build(columns, *rest)
 

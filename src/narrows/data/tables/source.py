@@ -26,7 +26,7 @@ __all__ = ["TableSource", "table_source"]
 ID_NAME = re.compile(r"(^|[^A-Za-z])(id|ids|idx|index|key|no|nr|number|uuid|guid|rowid|unnamed_\d+)$", re.IGNORECASE)
 ID_CAMEL = re.compile(r"[a-z](Id|ID|Idx|Index|Key|No|Nr|Number|Uuid|UUID|Guid|GUID)$")
 
-_SEEN = 12  # columns that are shown of a row
+_MAX_SHOWN_COLUMNS = 12  # columns that are shown of a row
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -81,9 +81,9 @@ class TableSource(Source):
     def cells(self) -> dict[str, list[str]]:
         """Return the first twelve columns that are no identifiers, as texts, numbers with six digits."""
         plain = ~(cs.nested() | cs.object() | cs.binary() | cs.by_name(self.id_columns))
-        some = self.frame.select(plain)
-        some = some.select(some.columns[:_SEEN]).with_columns(cs.float().round_sig_figs(6))
-        texts = [as_text(series).fill_null("").str.slice(0, LONG) for series in some]
+        shown = self.frame.select(plain)
+        shown = shown.select(shown.columns[:_MAX_SHOWN_COLUMNS]).with_columns(cs.float().round_sig_figs(6))
+        texts = [as_text(series).fill_null("").str.slice(0, LONG) for series in shown]
         return {series.name: series.to_list() for series in texts}
 
     def fit_schema(self) -> TableSchema:
@@ -114,8 +114,8 @@ class TableSource(Source):
         """Find the column's way to numbers, or None; and what there is to say."""
         name, dtype = series.name, series.dtype
         if dtype.is_nested() or dtype in (pl.Object, pl.Binary):
-            said = f"{name!r} is left out: cells of type {dtype} are not numbers, text or dates"
-            return None, f"{said}; they are JSON in a filled table"
+            reason = f"{name!r} is left out: cells of type {dtype} are not numbers, text or dates"
+            return None, f"{reason}; they are JSON in a filled table"
         distinct, missing = _distinct(series), series.null_count()
         plural = "s" * (missing != 1)
         if distinct <= 1:
@@ -124,8 +124,8 @@ class TableSource(Source):
         if dtype in (pl.String, pl.Categorical, pl.Enum):
             if distinct > (most := max(20, min(256, len(series) // 5))):
                 return None, f"{name!r} is left out: {distinct} different texts in {len(series)} rows (at most {most})"
-            held = f"{name!r}: missing in {missing} row{plural}, a level of its own" if missing else ""
-            return CategoryColumn.fit(series), held
+            note = f"{name!r}: missing in {missing} row{plural}, a level of its own" if missing else ""
+            return CategoryColumn.fit(series), note
         imputed = f"{name!r}: missing in {missing} row{plural}{FILLED}" if missing else ""
         if dtype.is_float() or dtype.is_decimal():
             return NumberColumn.fit(series), imputed
@@ -155,19 +155,19 @@ def table_source(
     """
     if frame.width == 0 or frame.is_empty():
         raise InputError(f"{name!r} has {len(frame)} rows and {frame.width} columns", "at least one of each")
-    said = list(notes)
+    sentences = list(notes)
     id_columns: tuple[str, ...] = ()
     if like is not None:
         id_columns = (like.id_name,) if like.id_name in like.left_out and like.id_name in frame.columns else ()
     elif not array and ids is None:
-        id_columns = tuple(found := _identifiers(frame))
-        said += _id_notes(found)
+        id_columns = tuple(identifiers := _identifiers(frame))
+        sentences += _id_notes(identifiers)
     keys = ids if ids is not None else frame[id_columns[0]] if id_columns else None
     return TableSource(
         name=name,
         ids=_names(keys, len(frame)),
         id_name="row" if keys is None else keys.name,
-        notes=tuple(said),
+        notes=tuple(sentences),
         frame=frame,
         id_columns=id_columns,
         formats=formats or {},
@@ -176,9 +176,9 @@ def table_source(
     )
 
 
-def _id_notes(found: Mapping[str, str]) -> list[str]:
-    roles = ["names the rows", *["is left out"] * len(found)]
-    pairs = zip(found.items(), roles, strict=False)
+def _id_notes(identifiers: Mapping[str, str]) -> list[str]:
+    roles = ["names the rows", *["is left out"] * len(identifiers)]
+    pairs = zip(identifiers.items(), roles, strict=False)
     return [f"{name!r} {role} ({why}): an identifier, not a feature" for (name, why), role in pairs]
 
 
@@ -197,19 +197,19 @@ def _distinct(series: pl.Series) -> int:
 
 def _identifiers(frame: pl.DataFrame) -> dict[str, str]:
     """Columns that name rows, and why."""
-    found = {}
+    reasons = {}
     for series in frame:
         if series.null_count() or len(series) < 2:
             continue
         named = bool(ID_NAME.search(series.name) or ID_CAMEL.search(series.name))
         if series.dtype in (pl.String, pl.Categorical, pl.Enum) and series.n_unique() == len(series):
-            found[series.name] = "text, different in every row"
+            reasons[series.name] = "text, different in every row"
         elif series.dtype.is_integer():
             start, end = series[0], series[-1]
             counts = start in (0, 1) and end - start == len(series) - 1
             counts = counts and series.cast(pl.Int64, strict=False).equals(pl.Series(np.arange(start, end + 1)))
             if counts and frame.width > 1:
-                found[series.name] = f"whole numbers counting from {start}"
+                reasons[series.name] = f"whole numbers counting from {start}"
             elif named and series.n_unique() == len(series):
-                found[series.name] = "whole numbers, different in every row, and its name"
-    return found
+                reasons[series.name] = "whole numbers, different in every row, and its name"
+    return reasons
