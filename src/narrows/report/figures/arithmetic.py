@@ -115,22 +115,22 @@ def placement(inputs: Array, pooled: Array, unpooled: Mapping[str, Array], posit
     >>> back = {"max": np.array([[0.0, 0.0], [4.0, 0.0]]), "top-left": np.array([[4.0, 0.0], [0.0, 0.0]])}
     >>> figure = placement(inputs, pooled, back, np.array([[2]]))
     """
-    seen, small = plane(inputs, "The input"), plane(pooled, "The pooled values")
+    source, small = plane(inputs, "The input"), plane(pooled, "The pooled values")
     back = {name: plane(array, f"'{name}'") for name, array in unpooled.items()}
-    if not back or any(array.shape != seen.shape for array in back.values()):
+    if not back or any(array.shape != source.shape for array in back.values()):
         shapes = {name: array.shape for name, array in back.items()}
-        raise InputError(f"Unpooled values of shapes {shapes}", f"the shape of the input, {seen.shape}")
-    home = {name: int(((array != 0) & np.isclose(array, seen)).sum()) for name, array in back.items()}
+        raise InputError(f"Unpooled values of shapes {shapes}", f"the shape of the input, {source.shape}")
+    home = {name: int(((array != 0) & np.isclose(array, source)).sum()) for name, array in back.items()}
     order = sorted(home, key=lambda name: -home[name])
     finding = f"{order[0]} puts {home[order[0]]} of {small.size} values back where they came from"
     finding += "".join(f", {name} {home[name]}" for name in order[1:4])
-    named = [("input", seen), ("pooled", small), *back.items()]
+    named = [("input", source), ("pooled", small), *back.items()]
     titles = [f"{name}\n{size(array.shape)}" for name, array in named[:2]]
     titles += [f"{name}\n{count} of {small.size} in place" for name, count in home.items()]
     places = np.zeros(0, int) if positions is None else np.ravel(positions).astype(int)
-    if len(places) and not (places.min() >= 0 and places.max() < seen.size):
-        raise InputError(f"Positions from {places.min()} to {places.max()}", f"indexes from 0 to {seen.size - 1}")
-    spots: list[Frame] = [(int(place) // seen.shape[1], int(place) % seen.shape[1], 1, 1) for place in places]
+    if len(places) and not (places.min() >= 0 and places.max() < source.size):
+        raise InputError(f"Positions from {places.min()} to {places.max()}", f"indexes from 0 to {source.size - 1}")
+    spots: list[Frame] = [(int(place) // source.shape[1], int(place) % source.shape[1], 1, 1) for place in places]
     return maps_side_by_side(
         sentence(finding), titles, [array for _, array in named], [spots, [], *[spots] * len(back)], "value"
     )

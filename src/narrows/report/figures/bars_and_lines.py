@@ -65,8 +65,8 @@ def bars_in(
     for place, (value, room, end) in enumerate(zip(values, spread, ends, strict=True)):
         if room:
             axes.plot([value - room, value + room], [place, place], color=INK, linewidth=1.0)
-        said = number(value) + (f" ± {number(room, 2)}" if room else "")
-        note = axes.annotate(said, (end, place), (4, 0), textcoords="offset points", va="center")
+        text = number(value) + (f" ± {number(room, 2)}" if room else "")
+        note = axes.annotate(text, (end, place), (4, 0), textcoords="offset points", va="center")
         note.set(fontsize=8.5, color=INK, fontfamily=fonts())
     axes.set_yticks(range(len(names)), [plain(name) for name in names], fontsize=9, color=INK, fontfamily=fonts())
     axes.set_ylim(len(names) - 0.5, -0.5)
@@ -108,7 +108,7 @@ def lines(
     >>> epochs = np.arange(1, 6)
     >>> figure = lines({"linear": (epochs, 1 + 1 / epochs)}, "epoch", "test error", reference=("PCA", 1.0))
     """
-    drawn = {name: _points(name, *each[:2]) for name, each in series.items()}
+    drawn = {name: _points(name, *coordinates[:2]) for name, coordinates in series.items()}
     if not drawn or len(drawn) > len(CLASSES):
         raise InputError(f"{len(drawn)} series", f"1 to {len(CLASSES)}")
     known = np.array(

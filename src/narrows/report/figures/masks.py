@@ -82,7 +82,7 @@ def overlay(
     errors, key = _errors(rgb(pictures), true, seen, valid, binary=len(names) == 2)
     entries = {} if len(names) == 2 else {brief(name): tint for name, tint in zip(names, palette, strict=True)}
     entries |= key | ({"not counted": VOID} if not valid.all() else {})
-    rows = [np.moveaxis(each, -1, 1) for each in (rgb(pictures), *painted, errors)]
+    rows = [np.moveaxis(stack, -1, 1) for stack in (rgb(pictures), *painted, errors)]
     finding = f"{_agreement(counts, names)} {over(len(true))}"
     columns = 1 + len(entries) // 16
     room = columns * (0.5 + 0.07 * max(len(name) for name in entries))
@@ -146,10 +146,10 @@ def class_colours(k: int) -> list[str]:
     from matplotlib.colors import to_hex, to_rgb
 
     def mixed(i: int) -> str:
-        turn, own = i // len(CLASSES), CLASSES[i % len(CLASSES)]
+        turn, tint = i // len(CLASSES), CLASSES[i % len(CLASSES)]
         other, share = ((1.0, 0.55), (0.0, 0.5))[(turn - 1) % 2]
-        red, green, blue = ((1 - share) * part + share * other for part in to_rgb(own))
-        return own if turn == 0 else to_hex((red, green, blue))
+        red, green, blue = ((1 - share) * part + share * other for part in to_rgb(tint))
+        return tint if turn == 0 else to_hex((red, green, blue))
 
     return [mixed(i) for i in range(k)]
 
@@ -160,8 +160,8 @@ def _agreement(counts: Array, names: Sequence[str]) -> str:
     if len(names) == 2:
         dice = 2 * hit[1] / ((2 * hit + missed + false)[1] or 1)
         lost, wrong = missed[1] / ((hit + missed)[1] or 1), false[1] / ((hit + false)[1] or 1)
-        found = f"{percent(lost)} of it missed, {percent(wrong)} of what is found false"
-        return f"Dice of {brief(names[1])} {number(dice)}: {found},"
+        errors = f"{percent(lost)} of it missed, {percent(wrong)} of what is found false"
+        return f"Dice of {brief(names[1])} {number(dice)}: {errors},"
     union = hit + missed + false
     iou = (hit / np.where(union > 0, union, 1))[union > 0]
     right = percent(hit.sum() / counts.sum())
