@@ -79,6 +79,8 @@ def load(folder: "str | Path", parts: Sequence[type] = ()) -> Any:
 
     ``parts`` are classes from outside the package that the model uses: passing them is a way to import them. Those that
     are installed under the entry-point group ``narrows.parts`` are found without.
+
+    Raises ``ArtefactError`` where the files are missing, foreign, newer, altered, or do not fit each other.
     """
     card = read_card(folder)
     tensors = _tensors(Path(folder) / WEIGHTS, card["weights"])

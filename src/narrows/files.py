@@ -25,6 +25,8 @@ _REFUSED_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.
 def whole(path: "str | Path") -> Iterator[Path]:
     """Give a temporary path beside ``path`` to write to, and put it in place only when all went well.
 
+    Raises ``InputError`` where the folder cannot be written to, or the disk is full.
+
     Examples
     --------
     >>> import tempfile
@@ -59,7 +61,8 @@ def whole(path: "str | Path") -> Iterator[Path]:
 def content(path: "str | Path", most: int) -> bytes:
     """Return what stands in an ordinary file of at most ``most`` bytes; FileNotFoundError where there is none.
 
-    A pipe, a device, a folder and a file that may not be read are refused before anything is read.
+    Raises ``InputError`` for a pipe, a device, a folder, a larger file and one that may not be read, before anything is
+    read.
     """
     path = Path(path)
     try:

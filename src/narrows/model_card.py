@@ -77,7 +77,10 @@ class Card(TypedDict):
 
 
 def read_card(folder: "str | Path") -> dict[str, Any]:
-    """Return the checked content of ``model.json``; an artefact that is foreign, newer or altered is refused."""
+    """Return the checked content of ``model.json``.
+
+    Raises ``ArtefactError`` where it is missing, foreign, newer or altered.
+    """
     path = Path(folder) / CARD
     accepted = "a folder that `narrows fit` or .save() wrote"
     text = file_bytes(path, LONGEST)
@@ -140,7 +143,7 @@ def revived(value: Any) -> Any:
 
 
 def file_bytes(path: Path, most: int) -> bytes:
-    """Return what stands in a file of the artefact."""
+    """Return what stands in a file of the artefact; raises ``ArtefactError`` where that cannot be read."""
     try:
         return content(path, most)
     except FileNotFoundError:

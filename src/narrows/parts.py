@@ -33,6 +33,8 @@ _SWITCHES = {"true": True, "yes": True, "on": True, "1": True, "false": False, "
 def read_value(text: str, kind: Any) -> Any:
     """Return the text of a flag as a value of the declared type ``kind``.
 
+    Raises ``InputError`` where the text is none of it.
+
     Examples
     --------
     >>> read_value("25/255", float) == 25 / 255, read_value("1x28x28", tuple[int, ...] | None)
@@ -106,7 +108,7 @@ def read_fields(cls: type[Any], text: str) -> dict[str, Any]:
     """Read ``0.5,clip`` or ``32,64,up=resize`` against the fields of a part.
 
     A bare word goes to the sequence that is being written, to the switch of that name, or to the first free field that
-    can read it; ``name=value`` goes where it says.
+    can read it; ``name=value`` goes where it says. Raises ``InputError`` for a word that fits nowhere.
     """
     values: dict[str, Any] = {}
     specs = {spec.name: spec for spec in fields(cls)}
@@ -205,6 +207,8 @@ def part(name: str) -> Callable[[type[_T]], type[_T]]:
 def as_part(kind: str, value: Any) -> Any:
     """Return a part of ``kind`` from a part, a text in the grammar, or None; a plain function where one will do.
 
+    Raises ``InputError`` for anything else.
+
     Examples
     --------
     >>> import narrows.corruption
@@ -245,7 +249,10 @@ def as_parts(kind: str, value: Any) -> tuple[Any, ...]:
 
 
 def part_json(value: Any) -> Any:
-    """Return the JSON form of a parameter: parts say their kind and name, tuples become lists."""
+    """Return the JSON form of a parameter: parts say their kind and name, tuples become lists.
+
+    Raises ``InputError`` for a value that is no number, text, tuple or part.
+    """
     if isinstance(value, Part):
         values = {spec.name: part_json(getattr(value, spec.name)) for spec in fields(value)}
         return {"kind": value.kind, "part": value.name, "fields": values}
@@ -259,7 +266,10 @@ def part_json(value: Any) -> Any:
 
 
 def part_from_json(value: Any) -> Any:
-    """Return the parameter that ``part_json`` wrote; parts must be imported already, or installed as entry points."""
+    """Return the parameter that ``part_json`` wrote; parts must be imported already, or installed as entry points.
+
+    Raises ``ArtefactError`` for a part that is neither, or has other fields or values that it refuses.
+    """
     if isinstance(value, list):
         return tuple(part_from_json(entry) for entry in value)
     if not isinstance(value, dict):

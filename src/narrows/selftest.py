@@ -185,8 +185,8 @@ def _neighbours() -> Iterator[float]:
 @check("two fits with the same seed, to the bit", 0.0)
 def _seed() -> Iterator[float]:
     X = _digits()
-    one, two = (VAE(latent_dim=4, epochs=2, random_state=0).fit(X).transform(X) for _ in range(2))
-    yield _gap(one, two)
+    first, second = (VAE(latent_dim=4, epochs=2, random_state=0).fit(X).transform(X) for _ in range(2))
+    yield _gap(first, second)
 
 
 @check("a model saved and loaded, to the bit", 0.0)

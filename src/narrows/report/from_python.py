@@ -20,7 +20,7 @@ HALF = "Competitors learnt from the first half of these rows, the autoencoder fr
 
 
 def as_task(fitted: Any) -> Task:
-    """Return a fitted task: the object itself, or a reducer around a fitted family."""
+    """Return a fitted task: the object itself, or a reducer around a fitted family; else raises ``InputError``."""
     check_is_fitted(fitted)
     if isinstance(fitted, Task):
         return fitted
@@ -34,6 +34,8 @@ def as_task(fitted: Any) -> Task:
 
 def halves(task: Task, X: Any, y: Any = None) -> tuple[Rows, Rows]:
     """Return two halves of the rows as the task's autoencoder reads them, with labels and the names of columns.
+
+    Raises ``InputError`` for fewer than four rows, or where columns of the fit are missing.
 
     Examples
     --------
@@ -59,6 +61,8 @@ def halves(task: Task, X: Any, y: Any = None) -> tuple[Rows, Rows]:
 
 def beside(task: Task, train: Any, X: Any, y: Any = None) -> tuple[Rows, Rows]:
     """Return the rows that a task was fitted on, or these and their labels, and other rows to measure on.
+
+    Raises ``InputError`` where columns of the fit are missing, or labels by which rows were left out of it.
 
     Examples
     --------
@@ -131,6 +135,8 @@ def _classes(task: Task, y: Any, n: int) -> tuple[Any, tuple[str, ...] | None]:
 
 def picture_halves(task: PicturesTask, X: Any, y: Any = None) -> tuple[Examples, Examples]:
     """Return two halves of pictures (C, H, W) of any sizes, with what belongs to each of them.
+
+    Raises ``InputError`` for fewer than four pictures, or where what belongs to them is missing or of another size.
 
     Examples
     --------

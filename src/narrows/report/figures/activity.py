@@ -22,6 +22,8 @@ MIDDLE = 64  # pixels of a side that are drawn
 def activity(activations: Mapping[str, Array], *, threshold: float = 0.1) -> "Figure":
     """Draw how many units are active in a row, and which values the units take.
 
+    Raises ``InputError`` without activations, or where they are not finite or not of two axes.
+
     Parameters
     ----------
     activations : mapping of str to ndarray
@@ -66,6 +68,8 @@ def activity(activations: Mapping[str, Array], *, threshold: float = 0.1) -> "Fi
 
 def checkerboard(images: Mapping[str, Array], energy: Mapping[str, float]) -> "Figure":
     """Draw pictures beside bars of their energy at the frequency of the stride.
+
+    Raises ``InputError`` where pictures and energies have different names, or pictures not two axes.
 
     Parameters
     ----------

@@ -21,6 +21,8 @@ Titled = Sequence[tuple[str, Array]]
 def heat_maps(maps: Titled, *, marked: Collection[int] = (), mark: str = "marked") -> "Figure":
     """Draw small arrays as heat maps of one scale from zero, with their sizes, and numbers in up to 9 x 9 cells.
 
+    Raises ``InputError`` without a map, or where a mark is of none.
+
     Parameters
     ----------
     maps : sequence of tuple of str and ndarray
@@ -49,6 +51,8 @@ def heat_maps(maps: Titled, *, marked: Collection[int] = (), mark: str = "marked
 
 def steps_strip(steps: Titled, *, layer: Array | None = None) -> "Figure":
     """Draw a derivation from left to right, with arrows and numbers in the cells.
+
+    Raises ``InputError`` for fewer than two arrays, or a layer's output of another shape than the last.
 
     Parameters
     ----------
@@ -99,6 +103,8 @@ def steps_strip(steps: Titled, *, layer: Array | None = None) -> "Figure":
 def placement(inputs: Array, pooled: Array, unpooled: Mapping[str, Array], positions: Array | None = None) -> "Figure":
     """Draw where pooled values land when they are unpooled, beside the input.
 
+    Raises ``InputError`` for unpooled values of another shape than the input, or positions outside of it.
+
     Parameters
     ----------
     inputs, pooled : ndarray
@@ -138,6 +144,8 @@ def placement(inputs: Array, pooled: Array, unpooled: Mapping[str, Array], posit
 
 def receptive_field(maps: Mapping[str, Array]) -> "Figure":
     """Draw how far one output's gradient reaches in the input, framed and measured.
+
+    Raises ``InputError`` without a map, or for one that is zero everywhere.
 
     Parameters
     ----------

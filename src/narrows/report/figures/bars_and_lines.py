@@ -20,6 +20,8 @@ __all__ = ["bars", "lines"]
 def bars(values: Mapping[str, float | tuple[float, float]], label: str, better: str = "lower") -> "Figure":
     """Draw a few numbers as bars, the best one in colour.
 
+    Raises ``InputError`` without values, or for one that is not finite.
+
     Parameters
     ----------
     values : mapping of str to float or tuple of two floats
@@ -90,6 +92,8 @@ def lines(
     reference: tuple[str, float] | None = None,
 ) -> "Figure":
     """Draw lines with their names at their ends.
+
+    Raises ``InputError`` for no line or too many, values that are not finite, or logarithms of zero or less.
 
     Parameters
     ----------

@@ -24,6 +24,8 @@ _GAP, _HEAD, _LINE = 12, 88, 30  # pixels between details, above them, and for a
 def closeups(columns: Mapping[str, Sequence[Array]], *, most: int = 4) -> "Figure":
     """Draw the liveliest detail of some pictures, one version beside the other, every pixel as a square of one size.
 
+    Raises ``InputError`` for fewer than two columns, or columns of different lengths.
+
     Parameters
     ----------
     columns : mapping of str to sequence of ndarray

@@ -36,6 +36,8 @@ History = Sequence[Mapping[str, Any]]
 def loss_curves(history: History, kept: int | None = None, unit: str = "row") -> "Figure":
     """Draw the loss, its terms and the errors over the epochs.
 
+    Raises ``InputError`` for a history without epochs, or without a finite loss.
+
     Parameters
     ----------
     history : sequence of mapping

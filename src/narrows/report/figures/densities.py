@@ -18,6 +18,8 @@ __all__ = ["densities", "marginals"]
 def densities(values: Mapping[str, Array]) -> "Figure":
     """Draw which share of the rows has at most so large a log p, for several models or groups of rows.
 
+    Raises ``InputError`` where no log p is finite.
+
     Parameters
     ----------
     values : mapping of str to ndarray

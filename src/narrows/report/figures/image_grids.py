@@ -22,6 +22,8 @@ def sample_grid(
 ) -> "Figure":
     """Draw samples, in named rows of their classes or not, each over its nearest training image or not.
 
+    Raises ``InputError`` where names do not divide the samples, or nearest images have another shape.
+
     Parameters
     ----------
     images : ndarray
@@ -60,6 +62,8 @@ def sample_grid(
 
 def manifold_grid(images: Array, values: Array, names: tuple[str, str] = ("code 1", "code 2")) -> "Figure":
     """Draw what a square lattice of codes of two numbers decodes to.
+
+    Raises ``InputError`` for another number of pictures than the square of that of the values.
 
     Parameters
     ----------
@@ -107,6 +111,8 @@ def manifold_grid(images: Array, values: Array, names: tuple[str, str] = ("code 
 
 def before_after_filters(weights: Mapping[str, Array], image_shape: Sequence[int]) -> "Figure":
     """Draw the same units' filters several times, each on a scale of its own, for example before and after training.
+
+    Raises ``InputError`` for weights of different shapes, or of another size than ``image_shape``.
 
     Parameters
     ----------
@@ -168,6 +174,8 @@ def translations(A: Array, output: Array, B: Array) -> "Figure":
 
 def picture_rows(title: str, rows: Mapping[str, Array]) -> "Figure":
     """Draw named rows of pictures, ``(n, H, W)`` or ``(n, C, H, W)``, floats in [0, 1], below each other.
+
+    Raises ``InputError`` for rows of different shapes.
 
     Examples
     --------

@@ -40,6 +40,8 @@ def reconstructions(
 ) -> "Figure":
     """Draw up to 12 images in rows: the originals, what the model saw if that differs, the results.
 
+    Raises ``InputError`` for rows of different lengths, or another number of titles.
+
     Parameters
     ----------
     originals, results : ndarray
@@ -181,7 +183,7 @@ def _in_colour(weights: Array) -> bool:
 
 
 def rgb(images: Array) -> Array:
-    """Images of any number of channels as (n, H, W, 3) in [0, 1]."""
+    """Images of any number of channels as (n, H, W, 3) in [0, 1]; other axes raise ``InputError``."""
     images = np.clip(np.nan_to_num(np.asarray(images, np.float64)), 0, 1)
     if images.ndim not in (3, 4):
         raise InputError(f"Images of shape {images.shape}", "(n, H, W) or (n, C, H, W)")

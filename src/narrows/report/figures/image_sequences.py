@@ -21,6 +21,8 @@ ROWS = 20  # dimensions that are drawn
 def epoch_strips(originals: Array, results: Sequence[Array], epochs: Sequence[int], *, most: int = 10) -> "Figure":
     """Draw what became of the same images after every epoch, the originals above.
 
+    Raises ``InputError`` for results of another shape than the originals, or not one per epoch.
+
     Parameters
     ----------
     originals : ndarray
@@ -56,6 +58,8 @@ def epoch_strips(originals: Array, results: Sequence[Array], epochs: Sequence[in
 
 def interpolation(images: Array, *, names: Sequence[str] | None = None) -> "Figure":
     """Draw decoded pictures on the way from the code of one item to that of another.
+
+    Raises ``InputError`` for paths of one picture, or another number of names.
 
     Parameters
     ----------
@@ -136,6 +140,8 @@ def traversal(
 
 def triplets(rows: Sequence[tuple[str, Array]]) -> "Figure":
     """Draw an input A, one or several outputs, and the truth B, one item per column.
+
+    Raises ``InputError`` for fewer than three rows, or rows of different shapes.
 
     Parameters
     ----------
