@@ -79,15 +79,17 @@ def load(folder: "str | Path", parts: Sequence[type] = ()) -> Any:
 
     ``parts`` are classes from outside the package that the model uses: passing them is a way to import them. Those that
     are installed under the entry-point group ``narrows.parts`` are found without.
+
+    Raises ``ArtefactError`` where the files are missing, foreign, newer, altered, or do not fit each other.
     """
     card = read_card(folder)
     tensors = _tensors(Path(folder) / WEIGHTS, card["weights"])
     for entry in entry_points(group="narrows.parts"):
         entry.load()
-    own = {name.removeprefix(OF_TASK): tensors.pop(name) for name in list(tensors) if name.startswith(OF_TASK)}
+    arrays = {name.removeprefix(OF_TASK): tensors.pop(name) for name in list(tensors) if name.startswith(OF_TASK)}
     where = str(Path(folder) / CARD)
     family = _family(card["family"], tensors, f"{where}: family")
-    return family if card["task"] is None else _task(card["task"], family, own, f"{where}: task")
+    return family if card["task"] is None else _task(card["task"], family, arrays, f"{where}: task")
 
 
 def _tensors(path: Path, card: WeightsCard) -> dict[str, Any]:
@@ -113,11 +115,11 @@ def _tensors(path: Path, card: WeightsCard) -> dict[str, Any]:
 
 
 def _params(settings: dict[str, Any], leave: Sequence[str]) -> dict[str, Any]:
-    own = {name: value for name, value in settings.items() if name not in leave}
-    seed = own.get("random_state")
+    params = {name: value for name, value in settings.items() if name not in leave}
+    seed = params.get("random_state")
     if seed is not None and not isinstance(seed, int) and not hasattr(seed, "item"):
-        own["random_state"] = None  # a generator object; the seed that was drawn from it is kept as seed_
-    return {name: part_json(value) for name, value in own.items()}
+        params["random_state"] = None  # a generator object; the seed that was drawn from it is kept as seed_
+    return {name: part_json(value) for name, value in params.items()}
 
 
 def _family_card(family: Any) -> dict[str, Any]:
@@ -157,11 +159,11 @@ def _made(table: dict[str, type[Any]], card: UseCard, what: str, where: str) -> 
             f"This model has settings of {name!r} that this Narrows ({__version__}) does not know: {', '.join(unknown)}"
         )
         raise ArtefactError(came, "a model of this version", "the version of Narrows that wrote it")
-    own = {name: value for name, value in card["params"].items() if name not in places(cls) and name != "estimator"}
+    params = {name: value for name, value in card["params"].items() if name not in places(cls) and name != "estimator"}
     with refusing(f"{where}.params"):
-        made = cls(**{name: part_from_json(value) for name, value in own.items()})
-        check_params(made)
-    return made
+        unfitted = cls(**{name: part_from_json(value) for name, value in params.items()})
+        check_params(unfitted)
+    return unfitted
 
 
 def _family(card: FamilyCard, tensors: dict[str, Any], where: str) -> Any:
@@ -172,9 +174,9 @@ def _family(card: FamilyCard, tensors: dict[str, Any], where: str) -> Any:
     family = _made(FAMILIES, card, "family", where)
     shape, target, n_cond = card["shapes"]
     shapes = (tuple(shape), tuple(target), n_cond)
-    own = {name: value for name, value in card["fitted"].items() if name in family.fitted.__annotations__}
-    typed({name: value for name, value in card["fitted"].items() if name not in own}, Fitted, f"{where}.fitted")
-    typed(own, family.fitted, f"{where}.fitted", {"row": shapes[0]})
+    arrays = {name: value for name, value in card["fitted"].items() if name in family.fitted.__annotations__}
+    typed({name: value for name, value in card["fitted"].items() if name not in arrays}, Fitted, f"{where}.fitted")
+    typed(arrays, family.fitted, f"{where}.fitted", {"row": shapes[0]})
     with refusing(f"{where} describes no model"):
         family.likelihood_ = as_part("likelihood", part_from_json(card["likelihood"]))
         problem = family.problem(shapes, family.likelihood_.build(shapes[1]))
@@ -187,7 +189,7 @@ def _family(card: FamilyCard, tensors: dict[str, Any], where: str) -> Any:
     family.model_, family.shapes_, family.history_ = model, shapes, card["history"]
     family.settings_ = family.get_params(deep=False)
     vars(family).update(card["fitted"])
-    vars(family).update({name: np.asarray(value) for name, value in own.items()})
+    vars(family).update({name: np.asarray(value) for name, value in arrays.items()})
     if card["feature_names"] is not None:
         family.feature_names_in_ = np.asarray(card["feature_names"], dtype=object)
     return family
@@ -195,12 +197,14 @@ def _family(card: FamilyCard, tensors: dict[str, Any], where: str) -> Any:
 
 def _same_shapes(model: Mapping[str, Any], tensors: Mapping[str, Any]) -> None:
     """Refuse tensors that are not those of a model: other names, shapes, or kinds of numbers."""
-    ours, theirs = ({k: (tuple(v.shape), v.is_floating_point()) for k, v in own.items()} for own in (model, tensors))
+    ours, theirs = (
+        {k: (tuple(v.shape), v.is_floating_point()) for k, v in state.items()} for state in (model, tensors)
+    )
     odd = sorted(name for name in {*ours, *theirs} if ours.get(name) != theirs.get(name))
     if odd:
         first = odd[0]
-        here, came = ours.get(first, ("nothing",))[0], theirs.get(first, ("nothing",))[0]
-        reason = f"{len(odd)} of {len(ours)} tensors differ; {first!r} is {came} where the model has {here}"
+        in_model, in_file = ours.get(first, ("nothing",))[0], theirs.get(first, ("nothing",))[0]
+        reason = f"{len(odd)} of {len(ours)} tensors differ; {first!r} is {in_file} where the model has {in_model}"
         raise ArtefactError(f"The weights do not fit the model ({reason})", "the files of one fit")
 
 

@@ -100,10 +100,10 @@ class Measure(NamedTuple):
         >>> Measure("gaussian", centre=5.0, scale=2.0, atoms=(0.0, 9.0)).atom_of(np.array([-2.5, 0.0, 2.0]))
         array([ 0, -1,  1])
         """
-        found = np.full(len(encoded), -1)
+        atom_index = np.full(len(encoded), -1)
         for place, atom in enumerate((np.asarray(self.atoms, np.float64) - self.centre) / self.scale):
-            found[np.abs(encoded - atom) <= SAME * max(abs(atom), SAME)] = place
-        return found
+            atom_index[np.abs(encoded - atom) <= SAME * max(abs(atom), SAME)] = place
+        return atom_index
 
 
 SAME = 3e-7

@@ -20,8 +20,8 @@ def discovered(package: str, path: Iterable[str]) -> dict[str, type]:
     True
     """
     classes: dict[str, type] = {}
-    for found in iter_modules(path):
-        module = import_module(f"{package}.{found.name}")
+    for module_info in iter_modules(path):
+        module = import_module(f"{package}.{module_info.name}")
         for name in getattr(module, "__all__", ()):
             value = getattr(module, name)
             if isinstance(value, type) and f"{value.__module__}.".startswith(f"{module.__name__}."):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 __all__ = ["ArtefactError", "InputError", "listed"]
 
-_SHOWN = 5  # names in a message
+_MAX_LISTED_NAMES = 5  # names in a message
 
 
 class InputError(ValueError):
@@ -49,4 +49,6 @@ def listed(names: Sequence[str], between: str = ", ") -> str:
     >>> listed(["a", "b"]), listed(list("abcdefg"))
     ('a, b', 'a, b, c, d, e and 2 more')
     """
-    return between.join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+    return between.join(names[:_MAX_LISTED_NAMES]) + (
+        f" and {len(names) - _MAX_LISTED_NAMES} more" if len(names) > _MAX_LISTED_NAMES else ""
+    )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Exported", "export"]
 
-_ROWS = 3  # of the example: one row alone would be taken for a fixed size
+_EXAMPLE_ROWS = 3  # of the example: one row alone would be taken for a fixed size
 
 
 class Exported(NamedTuple):
@@ -100,7 +100,7 @@ def _write(module: nn.Module, inputs: Any, names: list[str], results: list[str],
     except ImportError as error:
         raise InputError("ONNX is not installed", "", "pip install 'narrows[export]'") from error
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    example = inputs(_ROWS)
+    example = inputs(_EXAMPLE_ROWS)
     dynamic = (({0: torch.export.Dim.DYNAMIC},) * len(example),)
     named = {"input_names": names, "output_names": results, "dynamic_shapes": dynamic}
     with warnings.catch_warnings():
@@ -119,6 +119,6 @@ def _write(module: nn.Module, inputs: Any, names: list[str], results: list[str],
 
 def _apart(session: Any, module: nn.Module, names: list[str], example: tuple[Tensor, ...]) -> float:
     """Return the largest difference between the file's outputs and the module's, as a share of outputs beyond 1."""
-    found = session.run(None, {name: each.numpy() for name, each in zip(names, example, strict=True)})
-    pairs = [(a, b.numpy()) for a, b in zip(found, module(example), strict=True)]
+    outputs = session.run(None, {name: tensor.numpy() for name, tensor in zip(names, example, strict=True)})
+    pairs = [(a, b.numpy()) for a, b in zip(outputs, module(example), strict=True)]
     return max(float(np.abs(a - b).max() / max(1.0, np.abs(b).max())) for a, b in pairs)

@@ -17,13 +17,15 @@ from narrows.errors import InputError
 __all__ = ["ENCODED", "content", "remove", "reserve", "sweep", "whole", "write_array", "write_text"]
 
 ENCODED = "encoded-rows"  # in the folder of a run: rows that training reads from disk
-_PARTIAL = re.compile(r"\..+\.[0-9a-f]{8}\.partial(\.[^.]+)?")  # what `whole` calls a file until it is whole
-_REFUSED = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.EISDIR}
+_PARTIAL_NAME = re.compile(r"\..+\.[0-9a-f]{8}\.partial(\.[^.]+)?")  # what `whole` calls a file until it is whole
+_REFUSED_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.EISDIR}
 
 
 @contextlib.contextmanager
 def whole(path: "str | Path") -> Iterator[Path]:
     """Give a temporary path beside ``path`` to write to, and put it in place only when all went well.
+
+    Raises ``InputError`` where the folder cannot be written to, or the disk is full.
 
     Examples
     --------
@@ -49,7 +51,7 @@ def whole(path: "str | Path") -> Iterator[Path]:
         os.replace(temporary, path)
     except BaseException as error:
         temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.errno in _REFUSED:
+        if isinstance(error, OSError) and error.errno in _REFUSED_ERRNOS:
             raise InputError(
                 f"{path} could not be written ({error.strerror})", "a disk with room, and the right to write"
             ) from error
@@ -59,7 +61,8 @@ def whole(path: "str | Path") -> Iterator[Path]:
 def content(path: "str | Path", most: int) -> bytes:
     """Return what stands in an ordinary file of at most ``most`` bytes; FileNotFoundError where there is none.
 
-    A pipe, a device, a folder and a file that may not be read are refused before anything is read.
+    Raises ``InputError`` for a pipe, a device, a folder, a larger file and one that may not be read, before anything is
+    read.
     """
     path = Path(path)
     try:
@@ -124,7 +127,7 @@ def sweep(folder: Path) -> None:
     ['.mine.csv', 'a.csv']
     """
     for path in folder.iterdir() if folder.is_dir() else ():
-        if _PARTIAL.fullmatch(path.name):
+        if _PARTIAL_NAME.fullmatch(path.name):
             remove(path)
 
 

@@ -19,7 +19,7 @@ __all__ = ["LOCK", "locked"]
 
 LOCK = ".narrows.lock"  # says who writes; left behind only by a process that was killed
 
-_own: set[tuple[int, Path]] = set()  # process and folder: a process may lock again what it has locked
+_held: set[tuple[int, Path]] = set()  # process and folder: a process may lock again what it has locked
 
 
 @contextlib.contextmanager
@@ -40,16 +40,16 @@ def locked(folder: Path) -> Iterator[None]:
     []
     """
     key = os.getpid(), folder.resolve()
-    if key in _own:
+    if key in _held:
         yield
         return
     new, path = not folder.exists(), folder / LOCK
     descriptor = _taken(path)
-    _own.add(key)
+    _held.add(key)
     try:
         yield
     finally:
-        _own.discard(key)
+        _held.discard(key)
         with contextlib.suppress(OSError):
             path.unlink()  # before it is unlocked: who opens it afterwards makes another
             if new:

@@ -81,7 +81,7 @@ class Model(nn.Module):
         super().__init__()
         self.encoder, self.bottleneck, self.decoder, self.likelihood = encoder, bottleneck, decoder, likelihood
         self.corruption, self.penalties = corruption, tuple(penalties)
-        self.critics = nn.ModuleList(each for each in penalties if isinstance(each, nn.Module))
+        self.critics = nn.ModuleList(penalty for penalty in penalties if isinstance(penalty, nn.Module))
 
     def features(self, x: Tensor, cond: Tensor | None = None) -> Tensor:
         """Return the encoder's last output, before the bottleneck."""

@@ -17,7 +17,7 @@ __all__ = ["CARD", "FORMAT", "WEIGHTS", "Card", "Entry", "Fitted", "digest", "fi
 FORMAT = 2  # 1 named parts by their module (old_addresses)
 CARD, WEIGHTS = "model.json", "model.safetensors"
 LONGEST = 2**29  # bytes of a card; one of a million users has a tenth of that
-_ODD = "not finite"  # marks a number that JSON does not have
+_NOT_FINITE = "not finite"  # marks a number that JSON does not have
 
 Length = Annotated[int, Range(1, 2**31)]
 Terms = dict[str, Scalar]
@@ -77,7 +77,10 @@ class Card(TypedDict):
 
 
 def read_card(folder: "str | Path") -> dict[str, Any]:
-    """Return the checked content of ``model.json``; an artefact that is foreign, newer or altered is refused."""
+    """Return the checked content of ``model.json``.
+
+    Raises ``ArtefactError`` where it is missing, foreign, newer or altered.
+    """
     path = Path(folder) / CARD
     accepted = "a folder that `narrows fit` or .save() wrote"
     text = file_bytes(path, LONGEST)
@@ -116,12 +119,12 @@ def plain(value: Any) -> Any:
     {'a': [1, {'not finite': 'nan'}], '2': True}
     """
     if isinstance(value, dict):
-        return {str(key): plain(each) for key, each in value.items()}
+        return {str(key): plain(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):
-        return [plain(each) for each in value]
+        return [plain(entry) for entry in value]
     if hasattr(value, "tolist"):  # numpy's numbers and arrays, tensors
         return plain(value.tolist())
-    return {_ODD: str(value)} if isinstance(value, float) and not math.isfinite(value) else value
+    return {_NOT_FINITE: str(value)} if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def revived(value: Any) -> Any:
@@ -133,14 +136,14 @@ def revived(value: Any) -> Any:
     {'a': [1, -inf]}
     """
     if isinstance(value, dict):
-        if value.keys() == {_ODD} and value[_ODD] in ("nan", "inf", "-inf"):
-            return float(value[_ODD])
-        return {key: revived(each) for key, each in value.items()}
-    return [revived(each) for each in value] if isinstance(value, list) else value
+        if value.keys() == {_NOT_FINITE} and value[_NOT_FINITE] in ("nan", "inf", "-inf"):
+            return float(value[_NOT_FINITE])
+        return {key: revived(entry) for key, entry in value.items()}
+    return [revived(entry) for entry in value] if isinstance(value, list) else value
 
 
 def file_bytes(path: Path, most: int) -> bytes:
-    """Return what stands in a file of the artefact."""
+    """Return what stands in a file of the artefact; raises ``ArtefactError`` where that cannot be read."""
     try:
         return content(path, most)
     except FileNotFoundError:

@@ -8,8 +8,8 @@ from torch import Tensor
 
 __all__ = ["mean", "median", "upright", "variance"]
 
-_BLOCK = 1 << 20  # values that are summed together
-_ROUNDED = 1e-6  # by which a half may be missed where weights are fractions in single precision
+_BLOCK_VALUES = 1 << 20  # values that are summed together
+_HALF_TOLERANCE = 1e-6  # by which a half may be missed where weights are fractions in single precision
 
 
 def mean(rows: Tensor, weight: Tensor | None = None) -> Tensor:
@@ -40,7 +40,7 @@ def variance(rows: Tensor, weight: Tensor | None = None) -> Tensor:
 
 def _mean(rows: Tensor, weight: Tensor | None, function: Callable[[Tensor], Tensor]) -> Tensor:
     """Return the mean of a function of blocks of rows, in float64."""
-    step = max(1, _BLOCK // max(1, math.prod(rows.shape[1:])))
+    step = max(1, _BLOCK_VALUES // max(1, math.prod(rows.shape[1:])))
     total, counts = rows.new_zeros(rows.shape[1:], dtype=torch.float64), rows.new_zeros((), dtype=torch.float64)
     for start in range(0, len(rows), step):
         values = function(rows[start : start + step].double())
@@ -63,7 +63,7 @@ def median(rows: Tensor, weight: Tensor | None = None) -> Tensor:
         return rows.median(0).values
     ordered, places = rows.sort(0)
     below = weight.double()[places].cumsum(0)
-    half = 0.5 * (1 - _ROUNDED) * below[-1:]
+    half = 0.5 * (1 - _HALF_TOLERANCE) * below[-1:]
     return ordered.gather(0, (below >= half).int().argmax(0, keepdim=True))[0]
 
 

@@ -45,7 +45,7 @@ _RULES: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
     "le": (operator.le, "at most {}"),
     "lt": (operator.lt, "less than {}"),
 }
-_NAMES = {int: "an integer", float: "a finite number", bool: "True or False", str: "a text"}
+_TYPE_NAMES = {int: "an integer", float: "a finite number", bool: "True or False", str: "a text"}
 
 
 def param(
@@ -108,7 +108,9 @@ def _wanted(spec: "Field[Any]", kind: Any, value: Any) -> str:
     if not fits(value, kind):
         later = "kind" in spec.metadata and value is not None and not isinstance(value, Real)
         return "" if later else words(kind)  # parts of a kind are read, and judged, where they are used
-    numbers = [each for each in (value if isinstance(value, (tuple, list)) else (value,)) if isinstance(each, Real)]
+    numbers = [
+        number for number in (value if isinstance(value, (tuple, list)) else (value,)) if isinstance(number, Real)
+    ]
     if any(isinstance(number, Integral) and abs(int(number)) > LARGEST for number in numbers):
         return f"at most {LARGEST}"
     for rule, (holds, text) in _RULES.items():
@@ -133,11 +135,11 @@ def fits(value: Any, kind: Any) -> bool:
     """
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if origin is Literal:
-        return any(fits(value, type(each)) and value == each for each in inner)
+        return any(fits(value, type(option)) and value == option for option in inner)
     if origin in UNIONS:
-        return any(fits(value, each) for each in inner)
+        return any(fits(value, member) for member in inner)
     if origin is tuple:
-        return isinstance(value, (tuple, list)) and all(fits(each, inner[0]) for each in value)
+        return isinstance(value, (tuple, list)) and all(fits(entry, inner[0]) for entry in value)
     if kind is None:
         return value is None
     if kind is bool and getattr(value, "ndim", None) == 0 and value.dtype.kind == "b":  # numpy's, as from a grid
@@ -163,12 +165,12 @@ def words(kind: Any) -> str:
     if origin is Literal:
         return " or ".join(map(repr, inner))
     if origin in UNIONS:
-        return " or ".join(words(each) for each in inner)
+        return " or ".join(words(member) for member in inner)
     if origin is tuple:
         return f"a tuple of {words(inner[0]).partition(' ')[2] or words(inner[0])}s"
     if kind is None or kind is types.NoneType:
         return "None"
-    return _NAMES.get(kind, f"a {getattr(kind, '__name__', kind)}")
+    return _TYPE_NAMES.get(kind, f"a {getattr(kind, '__name__', kind)}")
 
 
 def register(table: dict[str, type[Any]], cls: type[Any], name: str) -> None:

@@ -27,31 +27,33 @@ __all__ = [
     "write_value",
 ]
 
-_YES = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+_SWITCHES = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
 
 def read_value(text: str, kind: Any) -> Any:
     """Return the text of a flag as a value of the declared type ``kind``.
+
+    Raises ``InputError`` where the text is none of it.
 
     Examples
     --------
     >>> read_value("25/255", float) == 25 / 255, read_value("1x28x28", tuple[int, ...] | None)
     (True, (1, 28, 28))
     """
-    for each in _alternatives(kind):
+    for alternative in _alternatives(kind):
         try:
-            value = _read(text.strip(), each)
+            value = _read(text.strip(), alternative)
         except (ValueError, KeyError, ZeroDivisionError):
             continue
-        if fits(value, each):
+        if fits(value, alternative):
             return value
     raise InputError(f"{text!r} is not understood", words(kind))
 
 
 def _alternatives(kind: Any) -> list[Any]:
     """Return the types of a union, free text last."""
-    each = typing.get_args(kind) if typing.get_origin(kind) in UNIONS else (kind,)
-    return sorted(each, key=lambda one: one is str)
+    members = typing.get_args(kind) if typing.get_origin(kind) in UNIONS else (kind,)
+    return sorted(members, key=lambda member: member is str)
 
 
 def _read(text: str, kind: Any) -> Any:
@@ -69,7 +71,7 @@ def _read(text: str, kind: Any) -> Any:
     readers: dict[Any, Callable[[str], Any]] = {
         int: _integer,
         float: _number,
-        bool: lambda word: _YES[word.lower()],
+        bool: lambda word: _SWITCHES[word.lower()],
         types.NoneType: lambda word: {"none": None}[word.lower()],
         str: str,
         Any: str,
@@ -89,7 +91,7 @@ def _number(text: str) -> float:
 def write_value(value: Any) -> str:
     """Return the text that ``read_value`` reads back exactly."""
     if isinstance(value, (tuple, list)):
-        return "/".join(write_value(each).replace(",", ";") for each in value)
+        return "/".join(write_value(entry).replace(",", ";") for entry in value)
     if isinstance(value, float):
         short = f"{value:g}"
         return short if float(short) == value else repr(float(value))
@@ -106,23 +108,23 @@ def read_fields(cls: type[Any], text: str) -> dict[str, Any]:
     """Read ``0.5,clip`` or ``32,64,up=resize`` against the fields of a part.
 
     A bare word goes to the sequence that is being written, to the switch of that name, or to the first free field that
-    can read it; ``name=value`` goes where it says.
+    can read it; ``name=value`` goes where it says. Raises ``InputError`` for a word that fits nowhere.
     """
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     specs = {spec.name: spec for spec in fields(cls)}
     open_sequence: list[Field[Any]] = []
     for token in filter(None, (word.strip() for word in text.split(","))):
         key, equals, value = token.partition("=")
-        if equals and key in specs and key not in found:
+        if equals and key in specs and key not in values:
             spec, read = specs[key], _read_field(cls, specs[key], value, token)
-        elif token in specs and token not in found and declared(cls, specs[token]) is bool:
+        elif token in specs and token not in values and declared(cls, specs[token]) is bool:
             spec, read = specs[token], True
         else:
-            free = [spec for spec in specs.values() if spec.name not in found and declared(cls, spec) is not bool]
+            free = [spec for spec in specs.values() if spec.name not in values and declared(cls, spec) is not bool]
             spec, read = _place(cls, [*open_sequence, *free], token)
-        found[spec.name] = (*found[spec.name], *read) if spec in open_sequence else read
+        values[spec.name] = (*values[spec.name], *read) if spec in open_sequence else read
         open_sequence = [spec] if isinstance(read, tuple) else []
-    return found
+    return values
 
 
 def _read_field(cls: type[Any], spec: "Field[Any]", value: str, token: str) -> Any:
@@ -194,16 +196,18 @@ def part(name: str) -> Callable[[type[_T]], type[_T]]:
     """
 
     def enter(cls: type[_T]) -> type[_T]:
-        made: Any = dataclass(frozen=True)(cls)
-        made.name = name
-        claim(PARTS.setdefault(made.kind, {}), made, name)
-        return cast("type[_T]", made)
+        frozen: Any = dataclass(frozen=True)(cls)
+        frozen.name = name
+        claim(PARTS.setdefault(frozen.kind, {}), frozen, name)
+        return cast("type[_T]", frozen)
 
     return enter
 
 
 def as_part(kind: str, value: Any) -> Any:
     """Return a part of ``kind`` from a part, a text in the grammar, or None; a plain function where one will do.
+
+    Raises ``InputError`` for anything else.
 
     Examples
     --------
@@ -241,16 +245,19 @@ def as_parts(kind: str, value: Any) -> tuple[Any, ...]:
     if isinstance(value, str):
         value = [text for text in re.split(r"\+(?=\s*[A-Za-z])", value) if text.strip()]
     several = value if isinstance(value, (tuple, list)) else (value,)
-    return tuple(as_part(kind, each) for each in several if each is not None)
+    return tuple(as_part(kind, entry) for entry in several if entry is not None)
 
 
 def part_json(value: Any) -> Any:
-    """Return the JSON form of a parameter: parts say their kind and name, tuples become lists."""
+    """Return the JSON form of a parameter: parts say their kind and name, tuples become lists.
+
+    Raises ``InputError`` for a value that is no number, text, tuple or part.
+    """
     if isinstance(value, Part):
-        own = {spec.name: part_json(getattr(value, spec.name)) for spec in fields(value)}
-        return {"kind": value.kind, "part": value.name, "fields": own}
+        values = {spec.name: part_json(getattr(value, spec.name)) for spec in fields(value)}
+        return {"kind": value.kind, "part": value.name, "fields": values}
     if isinstance(value, (tuple, list)):
-        return [part_json(each) for each in value]
+        return [part_json(entry) for entry in value]
     if getattr(value, "ndim", None) == 0:  # a numpy scalar
         value = value.item()
     if value is None or isinstance(value, (bool, str, int, float)):
@@ -259,18 +266,21 @@ def part_json(value: Any) -> Any:
 
 
 def part_from_json(value: Any) -> Any:
-    """Return the parameter that ``part_json`` wrote; parts must be imported already, or installed as entry points."""
+    """Return the parameter that ``part_json`` wrote; parts must be imported already, or installed as entry points.
+
+    Raises ``ArtefactError`` for a part that is neither, or has other fields or values that it refuses.
+    """
     if isinstance(value, list):
-        return tuple(part_from_json(each) for each in value)
+        return tuple(part_from_json(entry) for entry in value)
     if not isinstance(value, dict):
         return value
-    kind, name, own = str(value.get("kind")), str(value.get("part")), value.get("fields")
+    kind, name, values = str(value.get("kind")), str(value.get("part")), value.get("fields")
     cls = _saved(kind, name)
     known = [spec.name for spec in fields(cls)]
-    if not isinstance(own, dict) or set(value) != {"part", "kind", "fields"} or not set(own) <= set(known):
-        raise ArtefactError(f"The {kind} {name!r} has other fields here ({own!r})", ", ".join(known) or "no fields")
+    if not isinstance(values, dict) or set(value) != {"part", "kind", "fields"} or not set(values) <= set(known):
+        raise ArtefactError(f"The {kind} {name!r} has other fields here ({values!r})", ", ".join(known) or "no fields")
     try:
-        return cls(**{name: part_from_json(each) for name, each in own.items()})
+        return cls(**{name: part_from_json(entry) for name, entry in values.items()})
     except ArtefactError:
         raise
     except InputError as error:
@@ -285,8 +295,8 @@ def _saved(kind: str, name: str) -> type[Part]:
     registered = PARTS.get(kind, {})
     module, _, of_format_1 = name.partition(":")
     if of_format_1:
-        own = (cls for cls in registered.values() if f"{cls.__module__}:{cls.__qualname__}" == name)
-        cls = registered.get(OLD_ADDRESSES.get(name, "")) or next(own, None)
+        matching = (cls for cls in registered.values() if f"{cls.__module__}:{cls.__qualname__}" == name)
+        cls = registered.get(OLD_ADDRESSES.get(name, "")) or next(matching, None)
         cls = cls or _installed(kind, lambda entry: entry.value == name)
     else:
         cls = registered.get(name) or _installed(kind, lambda entry: entry.name == name)

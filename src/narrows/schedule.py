@@ -79,5 +79,5 @@ def number_or_schedule(value: float | str | Schedule) -> float | Schedule:
     >>> number_or_schedule(4), number_or_schedule("ramp:0,1,0.2")
     (4.0, Ramp(start=0.0, end=1.0, until=0.2))
     """
-    made: float | Schedule = float(value) if isinstance(value, Real) else as_part("schedule", value)
-    return made
+    setting: float | Schedule = float(value) if isinstance(value, Real) else as_part("schedule", value)
+    return setting

@@ -32,7 +32,7 @@ __all__ = ["CHECKS", "Check", "selftest"]
 
 CHECKS: list[Callable[[], "Check"]] = []
 
-_SIGMAS = 5.0  # standard errors that an estimate may be off
+_MAX_STANDARD_ERRORS = 5.0  # standard errors that an estimate may be off
 
 
 class Check(NamedTuple):
@@ -58,8 +58,8 @@ def selftest() -> Iterator[Check]:
     """
     for outcome in CHECKS:
         with seeded(0):
-            found = outcome()
-        yield found
+            result = outcome()
+        yield result
 
 
 def check(what: str, tolerance: float) -> Callable[[Callable[[], Iterator[float]]], Callable[[], Check]]:
@@ -85,7 +85,7 @@ def _pca() -> Iterator[float]:
     yield _gap(LinearAutoEncoder(latent_dim=10).fit(X).reconstruct(X), pca.inverse_transform(pca.transform(X)))
 
 
-@check("KL of a Gaussian code against its draws, in standard errors", _SIGMAS)
+@check("KL of a Gaussian code against its draws, in standard errors", _MAX_STANDARD_ERRORS)
 def _kl() -> Iterator[float]:
     code = Variational(3)
     for h in _random(4, 6):
@@ -97,14 +97,14 @@ def _kl() -> Iterator[float]:
 
 @check("log-likelihood under the exact posterior against the marginal, in nats", 1e-9)
 def _exact_posterior() -> Iterator[float]:
-    found, exact = _factor_model(1.0, samples=5)
-    yield _gap(found.value, exact)
+    estimate, exact = _factor_model(1.0, samples=5)
+    yield _gap(estimate.value, exact)
 
 
-@check("importance-weighted log-likelihood against the marginal, in standard errors", _SIGMAS)
+@check("importance-weighted log-likelihood against the marginal, in standard errors", _MAX_STANDARD_ERRORS)
 def _importance() -> Iterator[float]:
-    found, exact = _factor_model(1.5, samples=2000)
-    yield float(abs((found.value - exact).sum()) / np.sqrt((found.error**2).sum()))
+    estimate, exact = _factor_model(1.5, samples=2000)
+    yield float(abs((estimate.value - exact).sum()) / np.sqrt((estimate.error**2).sum()))
 
 
 @check("contractive penalty against the Jacobian, relative", 1e-10)
@@ -113,7 +113,7 @@ def _contraction() -> Iterator[float]:
     yield _gap(Contractive(1.0, "exact")(model, step).detach() / exact, 1.0)
 
 
-@check("contractive penalty by probes against the Jacobian, in standard errors", _SIGMAS)
+@check("contractive penalty by probes against the Jacobian, in standard errors", _MAX_STANDARD_ERRORS)
 def _probes() -> Iterator[float]:
     model, step, exact = _tanh_model()
     many = step._replace(x=step.x[:1].expand(20_000, -1))
@@ -150,7 +150,7 @@ def _densities() -> Iterator[float]:
         yield _gap(likelihood.nats(params, torch.from_numpy(target)), -log_density(target).sum(1))
 
 
-@check("Gaussian, Laplace and Bernoulli draws against their entropy, in standard errors", _SIGMAS)
+@check("Gaussian, Laplace and Bernoulli draws against their entropy, in standard errors", _MAX_STANDARD_ERRORS)
 def _draws() -> Iterator[float]:
     for likelihood, law, log_density in _laws(params := _random(4, 12)):
         draws = torch.stack([likelihood.sample(params) for _ in range(2000)]).numpy()
@@ -175,7 +175,7 @@ def _neighbours() -> Iterator[float]:
     accuracy = metrics.knn_accuracy(codes[:30], labels[:30], codes[30:], labels[30:])
     lost = 0
     for i in range(40):
-        by_row, by_code = (np.argsort(((each - each[i]) ** 2).sum(1)).tolist() for each in (rows, codes))
+        by_row, by_code = (np.argsort(((points - points[i]) ** 2).sum(1)).tolist() for points in (rows, codes))
         lost += sum(max(0, by_row.index(j) - 5) for j in by_code[1:6])
     trust = 1 - 2 * lost / (40 * 5 * (2 * 40 - 3 * 5 - 1))
     yield abs(accuracy - float(np.mean(votes == labels[30:])))
@@ -185,8 +185,8 @@ def _neighbours() -> Iterator[float]:
 @check("two fits with the same seed, to the bit", 0.0)
 def _seed() -> Iterator[float]:
     X = _digits()
-    one, two = (VAE(latent_dim=4, epochs=2, random_state=0).fit(X).transform(X) for _ in range(2))
-    yield _gap(one, two)
+    first, second = (VAE(latent_dim=4, epochs=2, random_state=0).fit(X).transform(X) for _ in range(2))
+    yield _gap(first, second)
 
 
 @check("a model saved and loaded, to the bit", 0.0)

@@ -27,8 +27,8 @@ __all__ = [
     "typed",
 ]
 
-_SHOWN = 60  # letters of a wrong value
-_DEEPEST = 64  # lists and mappings in each other
+_MAX_SHOWN_LETTERS = 60  # letters of a wrong value
+_MAX_NESTED_LEVELS = 64  # lists and mappings in each other
 
 Sizes = Mapping[str, tuple[int, ...]]  # what the names of axes stand for
 
@@ -107,7 +107,7 @@ class Numbers(Rule):
         return (
             isinstance(value, (list, tuple))
             and shape[0] in (-1, len(value))
-            and all(self._holds(each, inside) for each in value)
+            and all(self._holds(entry, inside) for entry in value)
         )
 
 
@@ -134,7 +134,7 @@ def parsed(text: bytes) -> Any:
         value = json.loads(text.decode(), parse_int=lambda digits: int(digits) if len(digits) < 20 else float(digits))
     except RecursionError:
         raise ValueError("it is nested too deep") from None
-    _require_flat(value, _DEEPEST)
+    _require_flat(value, _MAX_NESTED_LEVELS)
     return value
 
 
@@ -142,8 +142,8 @@ def _require_flat(value: Any, levels: int) -> None:
     if isinstance(value, (dict, list)):
         if not levels:
             raise ValueError("it is nested too deep")
-        for each in value.values() if isinstance(value, dict) else value:
-            _require_flat(each, levels - 1)
+        for entry in value.values() if isinstance(value, dict) else value:
+            _require_flat(entry, levels - 1)
 
 
 @dataclass(frozen=True)
@@ -157,11 +157,11 @@ class _Reading:
         """Return the value as the type."""
         origin, inner = typing.get_origin(kind), typing.get_args(kind)
         if origin is Annotated:
-            made = self.read(value, inner[0], where)
+            converted = self.read(value, inner[0], where)
             for rule in inner[1:]:
-                if wanted := rule.wanted(made, self.sizes):
+                if wanted := rule.wanted(converted, self.sizes):
                     raise _wrong(value, wanted, where)
-            return made
+            return converted
         if origin in UNIONS:
             return self._either(value, inner, where)
         if origin in (list, tuple):
@@ -176,14 +176,14 @@ class _Reading:
         if typing.is_typeddict(kind):
             return self._entries(value, _hints(kind), kind.__required_keys__, where)
         if isinstance(kind, type) and dataclasses.is_dataclass(kind):
-            own = dataclasses.fields(kind)
-            needed = [field.name for field in own if field.default is MISSING and field.default_factory is MISSING]
-            return kind(**self._entries(value, {f.name: _hints(kind)[f.name] for f in own}, needed, where))
+            specs = dataclasses.fields(kind)
+            needed = [field.name for field in specs if field.default is MISSING and field.default_factory is MISSING]
+            return kind(**self._entries(value, {f.name: _hints(kind)[f.name] for f in specs}, needed, where))
         if isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_fields"):
-            own = kind._fields
-            listed = isinstance(value, (list, tuple)) and len(value) == len(own)
-            named = dict(zip(own, value, strict=True)) if listed else value
-            return kind(**self._entries(named, _hints(kind), own, where))
+            names = kind._fields
+            listed = isinstance(value, (list, tuple)) and len(value) == len(names)
+            named = dict(zip(names, value, strict=True)) if listed else value
+            return kind(**self._entries(named, _hints(kind), names, where))
         if not fits(value, kind):
             raise _wrong(value, words(kind), where)
         return value
@@ -196,7 +196,7 @@ class _Reading:
         for what, names in (("holds no", set(needed) - value.keys()), ("holds the unknown", unknown)):
             if names:
                 raise ArtefactError(f"{where} {what} {_short(', '.join(sorted(map(repr, names))))}", ", ".join(kinds))
-        return {key: self.read(each, kinds.get(key, Any), f"{where}.{key}") for key, each in value.items()}
+        return {key: self.read(entry, kinds.get(key, Any), f"{where}.{key}") for key, entry in value.items()}
 
     def _several(self, value: Any, origin: Any, inner: tuple[Any, ...], where: str) -> Any:
         """Return a list, or a tuple of any length or of a type for each place."""
@@ -264,4 +264,4 @@ def _wrong(value: Any, wanted: str, where: str) -> ArtefactError:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+    return text if len(text) <= _MAX_SHOWN_LETTERS else f"{text[:_MAX_SHOWN_LETTERS]}..."

@@ -56,7 +56,7 @@ DRAW: dict[str, Callable[..., Any]] = {
     "tuning": figures.loss_curves,
 }
 
-_PAGE = " Beside this page lies map.html, which shows the item under the pointer."
+_HINT = " Beside this page lies map.html, which shows the item under the pointer."
 
 
 def make_report(
@@ -73,16 +73,16 @@ def make_report(
     family = task.estimator_
     evaluation = of_training(evaluation) if str(data.get("split")).startswith("training") else evaluation
     params, changed = params_of(family)
-    own, own_changed = params_of(task, leave=("estimator",))
+    task_params, task_changed = params_of(task, leave=("estimator",))
     report: dict[str, Any] = {
         "task": task.name,
         "verdict": first_line(evaluation, str(data.get("split", "held-out"))),
-        "metrics": {name: each._asdict() for name, each in evaluation.metrics.items()},
+        "metrics": {name: metric._asdict() for name, metric in evaluation.metrics.items()},
         "baselines": evaluation.baselines,
         "data": dict(data),
         "family": type(family).__name__,
-        "params": {**params, **{k: v for k, v in own.items() if v is not None}},
-        "changed": sorted({*changed, *own_changed}),
+        "params": {**params, **{k: v for k, v in task_params.items() if v is not None}},
+        "changed": sorted({*changed, *task_changed}),
         "seconds": dict(seconds),
         "versions": versions(),
         "warnings": [*family.messages_, *evaluation.notes, *([] if rows is None else family.diagnose(rows.X))],
@@ -94,8 +94,8 @@ def make_report(
     pictures = [*evaluation.pictures, *_training_pictures(family, rows, evaluation.piece)]
     if items is not None:
         write_explorer(items, folder / "map.html", f"Map of {data.get('name', 'the codes')}")
-        pictures = [each._replace(caption=each.caption + _PAGE) if each.kind == "map" else each for each in pictures]
-    drawn = [_draw(each, folder) for each in pictures]
+        pictures = [plot._replace(caption=plot.caption + _HINT) if plot.kind == "map" else plot for plot in pictures]
+    drawn = [_draw(picture, folder) for picture in pictures]
     report["figures"] = [{"title": t, "caption": c, "file": str(p.relative_to(folder))} for t, c, p in drawn]
     write_report(report, drawn, folder)
     return report
@@ -172,9 +172,9 @@ def _training_pictures(family: Any, rows: Rows | None, unit: str) -> list[Pictur
     shown = []
     if family.history_:
         best = family.best_epoch_
-        kept = f"those of epoch {best}" if best else "those of the start, before any training: no epoch was better"
+        origin = f"those of epoch {best}" if best else "those of the start, before any training: no epoch was better"
         stopped = family.stopped_.replace("held-out rows", f"held-out {several(unit)}")
-        caption = f"Nats per {unit}, and the error per value; {stopped}. The weights are {kept}."
+        caption = f"Nats per {unit}, and the error per value; {stopped}. The weights are {origin}."
         data = {"history": family.history_, "kept": best, "unit": unit}
         shown.append(Picture("losses", "Loss terms per epoch", caption, data))
     weights = family.model_.state_dict()

@@ -20,7 +20,7 @@ HALF = "Competitors learnt from the first half of these rows, the autoencoder fr
 
 
 def as_task(fitted: Any) -> Task:
-    """Return a fitted task: the object itself, or a reducer around a fitted family."""
+    """Return a fitted task: the object itself, or a reducer around a fitted family; else raises ``InputError``."""
     check_is_fitted(fitted)
     if isinstance(fitted, Task):
         return fitted
@@ -34,6 +34,8 @@ def as_task(fitted: Any) -> Task:
 
 def halves(task: Task, X: Any, y: Any = None) -> tuple[Rows, Rows]:
     """Return two halves of the rows as the task's autoencoder reads them, with labels and the names of columns.
+
+    Raises ``InputError`` for fewer than four rows, or where columns of the fit are missing.
 
     Examples
     --------
@@ -52,13 +54,15 @@ def halves(task: Task, X: Any, y: Any = None) -> tuple[Rows, Rows]:
     if classes is not None and ((labels < 0).any() or (np.diff(labels) >= 0).all()):
         order = np.random.default_rng(0).permutation(n)
     parts = (order[: n // 2], order[n // 2 :])
-    made = [Rows(rows[part], None if labels is None else labels[part], classes) for part in parts]
-    first, second = (each._replace(feature_names=title) for each in made)
+    sides = [Rows(rows[part], None if labels is None else labels[part], classes) for part in parts]
+    first, second = (side._replace(feature_names=title) for side in sides)
     return first, second
 
 
 def beside(task: Task, train: Any, X: Any, y: Any = None) -> tuple[Rows, Rows]:
     """Return the rows that a task was fitted on, or these and their labels, and other rows to measure on.
+
+    Raises ``InputError`` where columns of the fit are missing, or labels by which rows were left out of it.
 
     Examples
     --------
@@ -69,8 +73,8 @@ def beside(task: Task, train: Any, X: Any, y: Any = None) -> tuple[Rows, Rows]:
     >>> first.labels.tolist(), second.labels.tolist()
     ([0, 0, 1, 1], [1, 0])
     """
-    given, labels = train if isinstance(train, tuple) and len(train) == 2 else (train, None)
-    (learnt, title), (rows, _) = _read(task, given), _read(task, X)
+    fit_rows, labels = train if isinstance(train, tuple) and len(train) == 2 else (train, None)
+    (learnt, title), (rows, _) = _read(task, fit_rows), _read(task, X)
     n = learnt.shape[0]
     if labels is None and getattr(task, "n_labelled_", None):
         came = f"Rows of the fit came without labels, by which {task.n_labelled_} were left out of it"
@@ -78,8 +82,8 @@ def beside(task: Task, train: Any, X: Any, y: Any = None) -> tuple[Rows, Rows]:
     if labels is None or y is None:
         sides = (Rows(learnt, *_classes(task, labels, n)), Rows(rows, *_classes(task, y, rows.shape[0])))
     else:
-        found, classes = _classes(task, [*labels, *y], n + rows.shape[0])
-        sides = (Rows(learnt, found[:n], classes), Rows(rows, found[n:], classes))
+        all_labels, classes = _classes(task, [*labels, *y], n + rows.shape[0])
+        sides = (Rows(learnt, all_labels[:n], classes), Rows(rows, all_labels[n:], classes))
     first, second = (side._replace(feature_names=title) for side in sides)
     return first, second
 
@@ -98,8 +102,8 @@ def leak_caveats(task: Task, rows: Rows) -> tuple[str, ...]:
         return ()
     names = rows.feature_names or [f"column {place}" for place in range(rows.X.shape[1])]
     labels = np.unique(rows.labels, return_inverse=True)[1] if rows.class_names is None else rows.labels
-    found = leaks(pl.DataFrame(rows.X, schema=list(names)), labels)
-    return tuple(leak.said("the label", "fit to rows without it") for leak in found)
+    leaking = leaks(pl.DataFrame(rows.X, schema=list(names)), labels)
+    return tuple(leak.said("the label", "fit to rows without it") for leak in leaking)
 
 
 def _read(task: Task, X: Any) -> tuple[Any, tuple[str, ...]]:
@@ -122,8 +126,8 @@ def _classes(task: Task, y: Any, n: int) -> tuple[Any, tuple[str, ...] | None]:
         return None if y is None else np.asarray(y), None
     if np.ndim(y) != 1:
         raise InputError(f"y of shape {np.shape(y)} came for {n} rows", "one label per row")
-    found, known = known_labels(y, n)
-    classes, places = np.unique(found[known], return_inverse=True)
+    values, known = known_labels(y, n)
+    classes, places = np.unique(values[known], return_inverse=True)
     labels = np.full(n, -1)
     labels[known] = places
     return labels, tuple(map(label_text, classes))
@@ -131,6 +135,8 @@ def _classes(task: Task, y: Any, n: int) -> tuple[Any, tuple[str, ...] | None]:
 
 def picture_halves(task: PicturesTask, X: Any, y: Any = None) -> tuple[Examples, Examples]:
     """Return two halves of pictures (C, H, W) of any sizes, with what belongs to each of them.
+
+    Raises ``InputError`` for fewer than four pictures, or where what belongs to them is missing or of another size.
 
     Examples
     --------
@@ -147,7 +153,7 @@ def picture_halves(task: PicturesTask, X: Any, y: Any = None) -> tuple[Examples,
         came = f"Pictures without {task.belongs} came to nw.report"
         raise InputError(came, f"the {task.belongs} of X as y", "nw.report(fitted, X, folder, y)")
     others = None if y is None else as_pictures(y, task.belongs or "pictures")
-    if others is not None and [each.shape[1:] for each in others] != [each.shape[1:] for each in pictures]:
+    if others is not None and [other.shape[1:] for other in others] != [picture.shape[1:] for picture in pictures]:
         came = f"{len(others)} {task.belongs or 'pictures'} as y came for {n} pictures"
         raise InputError(came, "one of its height and width for every picture")
     parts = (slice(0, n // 2), slice(n // 2, n))

@@ -9,8 +9,8 @@ from narrows.typed_json import Natural, Scalar, parsed, typed
 
 __all__ = ["Saved", "read_report"]
 
-_LONGEST = 2**28  # bytes of a report
-_PNG, _LARGEST = b"\x89PNG\r\n\x1a\n", 2**26  # how a figure begins, and the bytes it may have
+_MAX_REPORT_BYTES = 2**28  # bytes of a report
+_PNG, _MAX_FIGURE_BYTES = b"\x89PNG\r\n\x1a\n", 2**26  # how a figure begins, and the bytes it may have
 Number = Scalar | None
 
 
@@ -108,7 +108,7 @@ def read_report(run: Path) -> Saved:
     """
     path = run / "report.json"
     try:
-        facts: dict[str, Any] = typed(parsed(content(path, _LONGEST)), Report, str(path), closed=False)
+        facts: dict[str, Any] = typed(parsed(content(path, _MAX_REPORT_BYTES)), Report, str(path), closed=False)
     except FileNotFoundError:
         raise ArtefactError(f"{run} holds no report.json", "a run's report.json", "narrows fit again") from None
     except ArtefactError as error:
@@ -116,7 +116,7 @@ def read_report(run: Path) -> Saved:
     except ValueError as error:  # no JSON, no text, no ordinary file
         raise ArtefactError(f"{path} is damaged ({error})", "a run's report.json", "narrows fit again") from None
     entries = facts.get("figures", [])
-    drawn = [(each["title"], each["caption"], _figure(run, each["file"])) for each in entries]
+    drawn = [(entry["title"], entry["caption"], _figure(run, entry["file"])) for entry in entries]
     return Saved(facts, [(title, caption, file) for title, caption, file in drawn if file is not None])
 
 
@@ -124,11 +124,11 @@ def _figure(run: Path, file: str) -> Path | None:
     """Return the file of a figure; None where it is gone, and a refusal where it is none of the run's own pictures."""
     folder, name = run / "figures", file.removeprefix("figures/")
     path = folder / name
-    own = file.startswith("figures/") and Path(name).name == name and "\\" not in name and "\0" not in name
-    if not own or path.resolve().parent != folder.resolve():
+    inside = file.startswith("figures/") and Path(name).name == name and "\\" not in name and "\0" not in name
+    if not inside or path.resolve().parent != folder.resolve():
         raise ArtefactError(f"{run / 'report.json'} names {file!r} as a figure", "a picture in figures/ of the run")
     try:
-        picture = content(path, _LARGEST).startswith(_PNG)
+        picture = content(path, _MAX_FIGURE_BYTES).startswith(_PNG)
     except FileNotFoundError:
         return None
     except InputError as error:

@@ -9,7 +9,7 @@ from narrows.tasks.anomaly.conformal import rule, told
 
 __all__ = ["follow"]
 
-_OLD = " It was drawn at the fit and shows the threshold of then."
+_STALE_NOTE = " It was drawn at the fit and shows the threshold of then."
 
 
 def follow(saved: Saved, fpr: float, put_aside: int, out: Path, apart: int = 0) -> bool:
@@ -23,16 +23,16 @@ def follow(saved: Saved, fpr: float, put_aside: int, out: Path, apart: int = 0) 
     if not flags or len(saved.figures) < len(figures):
         return False
     _count(report, flags, fpr)
-    said = rule(put_aside, fpr, flags["unit"], apart)
-    report["warnings"] = [said if note == flags["said"] else note for note in report.get("warnings", [])]
+    sentence = rule(put_aside, fpr, flags["unit"], apart)
+    report["warnings"] = [sentence if note == flags["said"] else note for note in report.get("warnings", [])]
     params = report.get("params", {}).items()
     report["params"] = {name: value for name, value in params if name != "contamination"} | {"fpr": fpr}
     report["changed"] = sorted({*report.get("changed", []), "fpr"} - {"contamination"})
-    flags["said"] = said
-    for each in figures:
-        if each["file"] in flags["drawn"]:
-            each["caption"] = each["caption"].removesuffix(_OLD) + (_OLD if fpr != flags["fpr"] else "")
-    captions = [each["caption"] for each in figures]
+    flags["said"] = sentence
+    for entry in figures:
+        if entry["file"] in flags["drawn"]:
+            entry["caption"] = entry["caption"].removesuffix(_STALE_NOTE) + (_STALE_NOTE if fpr != flags["fpr"] else "")
+    captions = [entry["caption"] for entry in figures]
     drawn = [(title, caption, path) for (title, _, path), caption in zip(saved.figures, captions, strict=True)]
     write_report(report, drawn, out)
     return True

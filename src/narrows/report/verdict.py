@@ -51,19 +51,19 @@ def verdict(
         text = f"{name} cannot be compared with {baseline_name}: there is no {unit} to measure on."
         return {"text": text, "outcome": "none"}
     if outcome not in _VERBS:
-        seen = f"{metric} {number(comparison.ours)} against {number(comparison.theirs)}"
-        return {"text": f"{name} cannot be compared with {baseline_name}: {seen} ({counted}).", "outcome": outcome}
-    seen, other = together(comparison.ours, comparison.theirs)
+        values = f"{metric} {number(comparison.ours)} against {number(comparison.theirs)}"
+        return {"text": f"{name} cannot be compared with {baseline_name}: {values} ({counted}).", "outcome": outcome}
+    ours, theirs = together(comparison.ours, comparison.theirs)
     remark = ", ".join(filter(None, (_apart(comparison), _doubt(comparison, unit), counted)))
     return {
-        "text": f"{name} {_VERBS[outcome]} {baseline_name}: {metric} {seen} against {other} ({remark}).",
+        "text": f"{name} {_VERBS[outcome]} {baseline_name}: {metric} {ours} against {theirs} ({remark}).",
         "outcome": outcome,
     }
 
 
 def first_line(evaluation: "Evaluation", rows: str) -> dict[str, str]:
     """Return the verdict of an evaluation on held-out, test or training ``rows``."""
-    said = verdict(
+    line = verdict(
         "The autoencoder",
         evaluation.rival,
         evaluation.comparison,
@@ -71,7 +71,7 @@ def first_line(evaluation: "Evaluation", rows: str) -> dict[str, str]:
         rows=evaluation.rows,
         unit=evaluation.unit,
     )
-    return said | {"text": " ".join((said["text"], *evaluation.caveats))}
+    return line | {"text": " ".join((line["text"], *evaluation.caveats))}
 
 
 def change(value: float, reference: float, absolute: bool = False) -> str:
@@ -116,11 +116,14 @@ def _doubt(comparison: "Comparison", unit: str) -> str:
 def of_training(evaluation: Evaluation) -> Evaluation:
     """Return an evaluation on the rows that were learnt from, whose captions and notes say so."""
 
-    def said(text: str) -> str:
+    def reworded(text: str) -> str:
         for word, real in (("held-out", "training"), ("Held-out", "Training"), ("were not learnt", "were learnt")):
             text = text.replace(word, real)
         return text
 
-    pictures = [each._replace(title=said(each.title), caption=said(each.caption)) for each in evaluation.pictures]
-    tables = [{**each, "lead": said(each.get("lead", ""))} for each in evaluation.tables]
-    return replace(evaluation, pictures=pictures, tables=tables, notes=list(map(said, evaluation.notes)))
+    pictures = [
+        picture._replace(title=reworded(picture.title), caption=reworded(picture.caption))
+        for picture in evaluation.pictures
+    ]
+    tables = [{**table, "lead": reworded(table.get("lead", ""))} for table in evaluation.tables]
+    return replace(evaluation, pictures=pictures, tables=tables, notes=list(map(reworded, evaluation.notes)))

@@ -22,6 +22,8 @@ MIDDLE = 64  # pixels of a side that are drawn
 def activity(activations: Mapping[str, Array], *, threshold: float = 0.1) -> "Figure":
     """Draw how many units are active in a row, and which values the units take.
 
+    Raises ``InputError`` without activations, or where they are not finite or not of two axes.
+
     Parameters
     ----------
     activations : mapping of str to ndarray
@@ -35,13 +37,13 @@ def activity(activations: Mapping[str, Array], *, threshold: float = 0.1) -> "Fi
     >>> figure = activity({"plain": rng.random((20, 8)), "sparse": rng.random((20, 8)) ** 8})
     """
     rows = {name: np.asarray(values, np.float64) for name, values in activations.items()}
-    if not rows or len(rows) > len(CLASSES) or any(each.ndim != 2 or not each.size for each in rows.values()):
-        shapes = {name: each.shape for name, each in rows.items()}
+    if not rows or len(rows) > len(CLASSES) or any(values.ndim != 2 or not values.size for values in rows.values()):
+        shapes = {name: values.shape for name, values in rows.items()}
         raise InputError(f"Activations of shapes {shapes}", f"up to {len(CLASSES)} of (n, units), not empty")
-    if not all(np.isfinite(each).all() for each in rows.values()):
+    if not all(np.isfinite(values).all() for values in rows.values()):
         raise InputError("Activations that are not finite", "numbers")
-    active = {name: np.abs(each) > threshold for name, each in rows.items()}
-    mean = {name: float(each.mean()) for name, each in active.items()}
+    active = {name: np.abs(values) > threshold for name, values in rows.items()}
+    mean = {name: float(mask.mean()) for name, mask in active.items()}
     order = sorted(mean, key=lambda name: mean[name])
     finding = f"{order[0]}: {_share(mean[order[0]])} of the units active in a row"
     finding += f", {order[-1]}: {_share(mean[order[-1]])}" if len(order) > 1 else ""
@@ -49,15 +51,15 @@ def activity(activations: Mapping[str, Array], *, threshold: float = 0.1) -> "Fi
     grid = figure.add_gridspec(1, 2)
     left = panel(figure, grid[0], "Active units", f"share of the units above {threshold:g} in a row", "rows")
     right = panel(figure, grid[1], "Values", "activation", "share of the values, log scale")
-    low, high = min(each.min() for each in rows.values()), max(each.max() for each in rows.values())
+    low, high = min(values.min() for values in rows.values()), max(values.max() for values in rows.values())
     edges = np.linspace(low, high if high > low else low + 1, 41)
     handles, labels = [], []
-    for (name, each), tint in zip(rows.items(), CLASSES, strict=False):
-        share = np.histogram(active[name].mean(axis=1), np.linspace(0, 1, 41))[0] / len(each)
+    for (name, values), tint in zip(rows.items(), CLASSES, strict=False):
+        share = np.histogram(active[name].mean(axis=1), np.linspace(0, 1, 41))[0] / len(values)
         left.stairs(share, np.linspace(0, 1, 41), color=tint, linewidth=1.5, fill=False)
-        handles.append(right.stairs(np.histogram(each, edges)[0] / each.size, edges, color=tint, linewidth=1.5))
+        handles.append(right.stairs(np.histogram(values, edges)[0] / values.size, edges, color=tint, linewidth=1.5))
         never = int((~active[name].any(axis=0)).sum())
-        labels.append(f"{brief(name)}\n{_share(mean[name])} active\n{never} of {each.shape[1]} units never here")
+        labels.append(f"{brief(name)}\n{_share(mean[name])} active\n{never} of {values.shape[1]} units never here")
     right.set_yscale("log")
     left.set_ylabel("share of the rows")
     key_beside(right, handles, labels)
@@ -66,6 +68,8 @@ def activity(activations: Mapping[str, Array], *, threshold: float = 0.1) -> "Fi
 
 def checkerboard(images: Mapping[str, Array], energy: Mapping[str, float]) -> "Figure":
     """Draw pictures beside bars of their energy at the frequency of the stride.
+
+    Raises ``InputError`` where pictures and energies have different names, or pictures not two axes.
 
     Parameters
     ----------

@@ -56,17 +56,17 @@ def score_histogram(
     """
     values = np.maximum(np.asarray(scores, np.float64), 1e-12)
     marks = np.asarray(labels)
-    found, alarms = (float((values[marks == kind] > threshold).mean()) for kind in (1, 0))
+    hits, alarms = (float((values[marks == kind] > threshold).mean()) for kind in (1, 0))
     ordinary = f"ordinary {several(unit)}"
-    title = f"The threshold flags {percent(found)} of the {anomalous} and {number(100 * alarms, 2)} % of {ordinary}"
+    title = f"The threshold flags {percent(hits)} of the {anomalous} and {number(100 * alarms, 2)} % of {ordinary}"
     figure = canvas(7.0, 3.4, title)
     axes = panel(figure, x="score, log scale", y=f"share of the {several(unit)} of its kind")
     low, high = np.quantile(values, 0.002), values.max()
     edges = np.geomspace(low, max(high, low * 1.01), 50)
     for kind, name, tint in ((0, ordinary, GREY), (1, anomalous, OTHER)):
-        some = np.clip(values[marks == kind], low, None)
+        part = np.clip(values[marks == kind], low, None)
         axes.hist(
-            some, edges.tolist(), weights=np.full(len(some), 1 / max(1, len(some))), color=tint, alpha=0.75, label=name
+            part, edges.tolist(), weights=np.full(len(part), 1 / max(1, len(part))), color=tint, alpha=0.75, label=name
         )
     axes.set_xscale("log")
     if np.isfinite(threshold):
@@ -102,9 +102,9 @@ def roc_curves(labels: Array, scores: Mapping[str, Array], unit: str = "row") ->
     axes.plot([0, 1], [0, 1], color=RULE, linewidth=1.0)
     tints = dict(zip(scores, (MODEL, *[tint for tint in CLASSES if tint != MODEL]), strict=False))
     for name in order:
-        alarms, found, _ = roc_curve(labels, scores[name])
+        alarms, hits, _ = roc_curve(labels, scores[name])
         width = 2.2 if tints[name] == MODEL else 1.2
-        axes.plot(alarms, found, color=tints[name], linewidth=width, label=f"{name} {number(areas[name])}")
+        axes.plot(alarms, hits, color=tints[name], linewidth=width, label=f"{name} {number(areas[name])}")
     axes.set(xlim=(-0.01, 1), ylim=(0, 1.01))
     legend(axes, *axes.get_legend_handles_labels(), title="area under the curve")
     return figure
@@ -134,8 +134,8 @@ def contribution_map(strange: Array, ordinary: Array, names: Sequence[str]) -> "
     title += f", and {percent(usual[shown[0]])} of those of {len(np.atleast_2d(ordinary))} ordinary rows"
     figure = canvas(8.4, 1.3 + 0.3 * max(len(shown), 4), title)
     grid = figure.add_gridspec(1, 2, width_ratios=(2.0, 1.0))
-    some = f"; {len(shown)} of {len(mean)} columns" if len(shown) < len(mean) else ""
-    axes = panel(figure, grid[0], f"Shares, row by row{some}", "rows, the strangest first")
+    note = f"; {len(shown)} of {len(mean)} columns" if len(shown) < len(mean) else ""
+    axes = panel(figure, grid[0], f"Shares, row by row{note}", "rows, the strangest first")
     tints = colormap(("#ffffff", "#9ecae1", MODEL))
     axes.imshow(shares[:, shown].T, aspect="auto", cmap=tints, vmin=0, vmax=max(1e-9, float(shares.max())))
     axes.set_yticks(range(len(shown)), [plain(brief(names[i])) for i in shown], fontsize=8.5, color=INK)

@@ -21,6 +21,8 @@ Titled = Sequence[tuple[str, Array]]
 def heat_maps(maps: Titled, *, marked: Collection[int] = (), mark: str = "marked") -> "Figure":
     """Draw small arrays as heat maps of one scale from zero, with their sizes, and numbers in up to 9 x 9 cells.
 
+    Raises ``InputError`` without a map, or where a mark is of none.
+
     Parameters
     ----------
     maps : sequence of tuple of str and ndarray
@@ -49,6 +51,8 @@ def heat_maps(maps: Titled, *, marked: Collection[int] = (), mark: str = "marked
 
 def steps_strip(steps: Titled, *, layer: Array | None = None) -> "Figure":
     """Draw a derivation from left to right, with arrows and numbers in the cells.
+
+    Raises ``InputError`` for fewer than two arrays, or a layer's output of another shape than the last.
 
     Parameters
     ----------
@@ -99,6 +103,8 @@ def steps_strip(steps: Titled, *, layer: Array | None = None) -> "Figure":
 def placement(inputs: Array, pooled: Array, unpooled: Mapping[str, Array], positions: Array | None = None) -> "Figure":
     """Draw where pooled values land when they are unpooled, beside the input.
 
+    Raises ``InputError`` for unpooled values of another shape than the input, or positions outside of it.
+
     Parameters
     ----------
     inputs, pooled : ndarray
@@ -115,22 +121,22 @@ def placement(inputs: Array, pooled: Array, unpooled: Mapping[str, Array], posit
     >>> back = {"max": np.array([[0.0, 0.0], [4.0, 0.0]]), "top-left": np.array([[4.0, 0.0], [0.0, 0.0]])}
     >>> figure = placement(inputs, pooled, back, np.array([[2]]))
     """
-    seen, small = plane(inputs, "The input"), plane(pooled, "The pooled values")
+    source, small = plane(inputs, "The input"), plane(pooled, "The pooled values")
     back = {name: plane(array, f"'{name}'") for name, array in unpooled.items()}
-    if not back or any(array.shape != seen.shape for array in back.values()):
+    if not back or any(array.shape != source.shape for array in back.values()):
         shapes = {name: array.shape for name, array in back.items()}
-        raise InputError(f"Unpooled values of shapes {shapes}", f"the shape of the input, {seen.shape}")
-    home = {name: int(((array != 0) & np.isclose(array, seen)).sum()) for name, array in back.items()}
+        raise InputError(f"Unpooled values of shapes {shapes}", f"the shape of the input, {source.shape}")
+    home = {name: int(((array != 0) & np.isclose(array, source)).sum()) for name, array in back.items()}
     order = sorted(home, key=lambda name: -home[name])
     finding = f"{order[0]} puts {home[order[0]]} of {small.size} values back where they came from"
     finding += "".join(f", {name} {home[name]}" for name in order[1:4])
-    named = [("input", seen), ("pooled", small), *back.items()]
+    named = [("input", source), ("pooled", small), *back.items()]
     titles = [f"{name}\n{size(array.shape)}" for name, array in named[:2]]
     titles += [f"{name}\n{count} of {small.size} in place" for name, count in home.items()]
     places = np.zeros(0, int) if positions is None else np.ravel(positions).astype(int)
-    if len(places) and not (places.min() >= 0 and places.max() < seen.size):
-        raise InputError(f"Positions from {places.min()} to {places.max()}", f"indexes from 0 to {seen.size - 1}")
-    spots: list[Frame] = [(int(place) // seen.shape[1], int(place) % seen.shape[1], 1, 1) for place in places]
+    if len(places) and not (places.min() >= 0 and places.max() < source.size):
+        raise InputError(f"Positions from {places.min()} to {places.max()}", f"indexes from 0 to {source.size - 1}")
+    spots: list[Frame] = [(int(place) // source.shape[1], int(place) % source.shape[1], 1, 1) for place in places]
     return maps_side_by_side(
         sentence(finding), titles, [array for _, array in named], [spots, [], *[spots] * len(back)], "value"
     )
@@ -138,6 +144,8 @@ def placement(inputs: Array, pooled: Array, unpooled: Mapping[str, Array], posit
 
 def receptive_field(maps: Mapping[str, Array]) -> "Figure":
     """Draw how far one output's gradient reaches in the input, framed and measured.
+
+    Raises ``InputError`` without a map, or for one that is zero everywhere.
 
     Parameters
     ----------

@@ -20,6 +20,8 @@ __all__ = ["bars", "lines"]
 def bars(values: Mapping[str, float | tuple[float, float]], label: str, better: str = "lower") -> "Figure":
     """Draw a few numbers as bars, the best one in colour.
 
+    Raises ``InputError`` without values, or for one that is not finite.
+
     Parameters
     ----------
     values : mapping of str to float or tuple of two floats
@@ -65,8 +67,8 @@ def bars_in(
     for place, (value, room, end) in enumerate(zip(values, spread, ends, strict=True)):
         if room:
             axes.plot([value - room, value + room], [place, place], color=INK, linewidth=1.0)
-        said = number(value) + (f" ± {number(room, 2)}" if room else "")
-        note = axes.annotate(said, (end, place), (4, 0), textcoords="offset points", va="center")
+        text = number(value) + (f" ± {number(room, 2)}" if room else "")
+        note = axes.annotate(text, (end, place), (4, 0), textcoords="offset points", va="center")
         note.set(fontsize=8.5, color=INK, fontfamily=fonts())
     axes.set_yticks(range(len(names)), [plain(name) for name in names], fontsize=9, color=INK, fontfamily=fonts())
     axes.set_ylim(len(names) - 0.5, -0.5)
@@ -91,6 +93,8 @@ def lines(
 ) -> "Figure":
     """Draw lines with their names at their ends.
 
+    Raises ``InputError`` for no line or too many, values that are not finite, or logarithms of zero or less.
+
     Parameters
     ----------
     series : mapping of str to tuple of two or three ndarrays
@@ -108,7 +112,7 @@ def lines(
     >>> epochs = np.arange(1, 6)
     >>> figure = lines({"linear": (epochs, 1 + 1 / epochs)}, "epoch", "test error", reference=("PCA", 1.0))
     """
-    drawn = {name: _points(name, *each[:2]) for name, each in series.items()}
+    drawn = {name: _points(name, *coordinates[:2]) for name, coordinates in series.items()}
     if not drawn or len(drawn) > len(CLASSES):
         raise InputError(f"{len(drawn)} series", f"1 to {len(CLASSES)}")
     known = np.array(

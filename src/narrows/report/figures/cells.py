@@ -101,6 +101,8 @@ def scale_of(arrays: Sequence[Array]) -> tuple[float, float]:
 def plane(array: Any, what: str) -> Array:
     """Array of two axes, finite and not empty.
 
+    Raises ``InputError`` for any other.
+
     Examples
     --------
     >>> plane([[1, 2]], "The input")

@@ -16,13 +16,15 @@ if TYPE_CHECKING:
 
 __all__ = ["closeups"]
 
-_DOTS = 150  # per inch, as figures are saved
-_WIDE, _SIDE = 1350, 128  # pixels of the figure's width at most, and of a detail
+_DOTS_PER_INCH = 150  # as figures are saved
+_MAX_FIGURE_PIXELS, _MAX_DETAIL_PIXELS = 1350, 128  # pixels of the figure's width at most, and of a detail
 _GAP, _HEAD, _LINE = 12, 88, 30  # pixels between details, above them, and for a line of text
 
 
 def closeups(columns: Mapping[str, Sequence[Array]], *, most: int = 4) -> "Figure":
     """Draw the liveliest detail of some pictures, one version beside the other, every pixel as a square of one size.
+
+    Raises ``InputError`` for fewer than two columns, or columns of different lengths.
 
     Parameters
     ----------
@@ -38,34 +40,36 @@ def closeups(columns: Mapping[str, Sequence[Array]], *, most: int = 4) -> "Figur
     >>> figure = closeups({"noisy": [clean / 2], "clean": [clean]})
     """
     names = list(columns)
-    if len(names) < 2 or not len(columns[names[-1]]) or len({len(each) for each in columns.values()}) > 1:
+    if len(names) < 2 or not len(columns[names[-1]]) or len({len(pictures) for pictures in columns.values()}) > 1:
         raise InputError(
-            f"{[len(each) for each in columns.values()]} pictures in columns", "as many in each, 1 or more"
+            f"{[len(pictures) for pictures in columns.values()]} pictures in columns", "as many in each, 1 or more"
         )
     count = min(most, len(columns[names[-1]]))
     details = [_cut([columns[name][i] for name in names]) for i in range(count)]
-    room = (_WIDE - _GAP * (len(names) + 1)) // len(names)
-    zoom = max(1, room // max(each[0].shape[2] for each in details))
-    cell = zoom * max(each[0].shape[2] for each in details)
-    tops = np.cumsum([_HEAD, *(zoom * each[0].shape[1] + _LINE + _GAP for each in details)])
+    room = (_MAX_FIGURE_PIXELS - _GAP * (len(names) + 1)) // len(names)
+    zoom = max(1, room // max(versions[0].shape[2] for versions in details))
+    cell = zoom * max(versions[0].shape[2] for versions in details)
+    tops = np.cumsum([_HEAD, *(zoom * versions[0].shape[1] + _LINE + _GAP for versions in details)])
     wide, tall = _GAP + len(names) * (cell + _GAP), int(tops[-1])
-    figure = canvas(wide / _DOTS, tall / _DOTS, _finding(names, details, zoom))
+    figure = canvas(wide / _DOTS_PER_INCH, tall / _DOTS_PER_INCH, _finding(names, details, zoom))
     figure.set_layout_engine("none")  # every picture has its place
     for top, versions in zip(tops, details, strict=False):
-        for column, (name, each) in enumerate(zip(names, versions, strict=True)):
-            left, picture = _GAP + column * (cell + _GAP), np.kron(rgb(each[None])[0], np.ones((zoom, zoom, 1)))
+        for column, (name, version) in enumerate(zip(names, versions, strict=True)):
+            left, picture = _GAP + column * (cell + _GAP), np.kron(rgb(version[None])[0], np.ones((zoom, zoom, 1)))
             high, broad = picture.shape[:2]
             axes = figure.add_axes((left / wide, 1 - (top + high) / tall, broad / wide, high / tall))
             axes.imshow(picture, interpolation="nearest", aspect="auto", vmin=0, vmax=1)
             axes.set_axis_off()
-            below = f"{number(_psnr(versions[-1], each), 4)} dB" if column < len(names) - 1 else ""
+            below = f"{number(_psnr(versions[-1], version), 4)} dB" if column < len(names) - 1 else ""
             for text, y, tint in ((name if top == tops[0] else "", top - 8, INK), (below, top + high + 24, QUIET)):
                 figure.text(left / wide, 1 - y / tall, plain(brief(text)), fontsize=9, color=tint, fontfamily=fonts())
     return figure
 
 
 def _finding(names: Sequence[str], details: Sequence[Sequence[Array]], zoom: int) -> str:
-    gain = float(np.mean([_psnr(each[-1], each[-2]) - _psnr(each[-1], each[0]) for each in details]))
+    gain = float(
+        np.mean([_psnr(versions[-1], versions[-2]) - _psnr(versions[-1], versions[0]) for versions in details])
+    )
     if np.isfinite(gain) and len(names) > 2:
         return sentence(f"{names[-2]} against {names[0]}: {gain:+.2f} dB PSNR in these details")
     return f"Details at their own resolution, every pixel {zoom} x {zoom}"
@@ -74,19 +78,19 @@ def _finding(names: Sequence[str], details: Sequence[Sequence[Array]], zoom: int
 def _cut(versions: Sequence[Array]) -> list[Array]:
     """Return the same detail of all versions: where the truth varies most."""
     truth = np.asarray(versions[-1], np.float64).mean(0)
-    tall, wide = (min(_SIDE, side) for side in truth.shape)
+    tall, wide = (min(_MAX_DETAIL_PIXELS, side) for side in truth.shape)
     places = [
         (top, left)
         for top in range(0, truth.shape[0] - tall + 1, max(1, tall // 4))
         for left in range(0, truth.shape[1] - wide + 1, max(1, wide // 4))
     ]
     top, left = max(places, key=lambda place: _lively(truth[place[0] : place[0] + tall, place[1] : place[1] + wide]))
-    return [np.asarray(each)[:, top : top + tall, left : left + wide] for each in versions]
+    return [np.asarray(version)[:, top : top + tall, left : left + wide] for version in versions]
 
 
 def _lively(detail: Array) -> float:
     return float(sum(np.abs(np.diff(detail, axis=axis)).mean() for axis in (0, 1) if detail.shape[axis] > 1))
 
 
-def _psnr(truth: Array, made: Array) -> float:
-    return metrics.psnr(truth, np.clip(made, 0, 1))
+def _psnr(truth: Array, picture: Array) -> float:
+    return metrics.psnr(truth, np.clip(picture, 0, 1))

@@ -54,8 +54,8 @@ def reconstructed_columns(original: Array, reconstructed: Array, names: Sequence
     for place, column in enumerate(shown):
         fit = f"R² {number(r2[column], 2)}" if np.isfinite(r2[column]) else "constant"
         axes = panel(figure, grid[place], f"{brief(names[column])}   {fit}")
-        seen, back = original[rows, column], reconstructed[rows, column]
-        axes.axline((float(np.mean(seen)), float(np.mean(seen))), slope=1, color=GREY, linewidth=0.8, zorder=1)
-        axes.scatter(seen, back, s=7, color=MODEL, alpha=0.35, linewidths=0, zorder=2)
+        truth, back = original[rows, column], reconstructed[rows, column]
+        axes.axline((float(np.mean(truth)), float(np.mean(truth))), slope=1, color=GREY, linewidth=0.8, zorder=1)
+        axes.scatter(truth, back, s=7, color=MODEL, alpha=0.35, linewidths=0, zorder=2)
         axes.locator_params(nbins=4)
     return figure

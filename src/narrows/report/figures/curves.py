@@ -36,6 +36,8 @@ History = Sequence[Mapping[str, Any]]
 def loss_curves(history: History, kept: int | None = None, unit: str = "row") -> "Figure":
     """Draw the loss, its terms and the errors over the epochs.
 
+    Raises ``InputError`` for a history without epochs, or without a finite loss.
+
     Parameters
     ----------
     history : sequence of mapping
@@ -147,8 +149,8 @@ def spectrum(dimensions: Sequence[int], errors: Sequence[float], point: tuple[in
         axes.set_ylabel("mean squared error, log scale")
     rival = axes.plot(dimensions, errors, "o-", color=GREY, markersize=3.5, linewidth=1.6)
     axes.axhline(point[1], color=MODEL, linewidth=0.7, linestyle=(0, (4, 4)))
-    own = axes.plot(*point, "o", color=MODEL, markersize=8, zorder=3)
-    legend(axes, [*rival, *own], ["PCA", name])
+    model = axes.plot(*point, "o", color=MODEL, markersize=8, zorder=3)
+    legend(axes, [*rival, *model], ["PCA", name])
     return figure
 
 
@@ -173,7 +175,7 @@ def elbow(found: "CodeSize") -> "Figure":
     axes = panel(figure, x="numbers per row", y="variance explained (%)")
     axes.axvline(found.chosen, color=MODEL, linewidth=0.7, linestyle=(0, (4, 4)))
     rival = axes.plot(sizes, theirs, "o-", color=GREY, markersize=3.5, linewidth=1.6)
-    own = axes.plot(sizes, ours, "o-", color=MODEL, markersize=5, linewidth=1.8)
+    model = axes.plot(sizes, ours, "o-", color=MODEL, markersize=5, linewidth=1.8)
     axes.plot(found.chosen, share, "o", color=MODEL, markersize=10, zorder=3)
     named = _apart(found.sizes, found.chosen)
     for index in map(sizes.index, named):
@@ -184,17 +186,17 @@ def elbow(found: "CodeSize") -> "Figure":
     axes.set_xticks(named, [str(size) for size in named])
     axes.minorticks_off()
     axes.set_ylim(min(0.0, *ours, *theirs), 1.12 * max(1.0, *ours, *theirs))
-    legend(axes, [*own, *rival], ["autoencoder, with active numbers", "PCA"])
+    legend(axes, [*model, *rival], ["autoencoder, with active numbers", "PCA"])
     return figure
 
 
 def _apart(sizes: Sequence[int], first: int) -> list[int]:
     """Lengths that are a fifth apart, ``first`` among them, so that their names do not touch."""
-    kept = [first]
+    chosen = [first]
     for size in sizes:
-        if all(max(size, other) / min(size, other) > 1.2 for other in kept):
-            kept.append(size)
-    return sorted(kept)
+        if all(max(size, other) / min(size, other) > 1.2 for other in chosen):
+            chosen.append(size)
+    return sorted(chosen)
 
 
 def _lines(axes: "Axes", lines: Mapping[str, tuple[Array, Array, str]]) -> None:
@@ -207,8 +209,8 @@ def _lines(axes: "Axes", lines: Mapping[str, tuple[Array, Array, str]]) -> None:
             dot = "o" if len(epochs) < 3 else ""
             handles += axes.plot(epochs, values, color=colour, linewidth=1.6, marker=dot, markersize=4)
             labels.append(label)
-    seen = np.concatenate([values[np.isfinite(values)] for _, values, _ in lines.values()])
-    if seen.min() > 0 and seen.max() > 30 * seen.min():
+    finite = np.concatenate([values[np.isfinite(values)] for _, values, _ in lines.values()])
+    if finite.min() > 0 and finite.max() > 30 * finite.min():
         axes.set_yscale("log")
         axes.set_ylabel(f"{axes.get_ylabel()}, log scale")
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))

@@ -18,6 +18,8 @@ __all__ = ["densities", "marginals"]
 def densities(values: Mapping[str, Array]) -> "Figure":
     """Draw which share of the rows has at most so large a log p, for several models or groups of rows.
 
+    Raises ``InputError`` where no log p is finite.
+
     Parameters
     ----------
     values : mapping of str to ndarray
@@ -31,22 +33,22 @@ def densities(values: Mapping[str, Array]) -> "Figure":
     --------
     >>> figure = densities({"model": np.random.default_rng(0).normal(size=50)})
     """
-    clean = {name: np.sort(np.asarray(each, np.float64)) for name, each in values.items()}
-    finite = {name: each[np.isfinite(each)] for name, each in clean.items()}
+    clean = {name: np.sort(np.asarray(log_p, np.float64)) for name, log_p in values.items()}
+    finite = {name: log_p[np.isfinite(log_p)] for name, log_p in clean.items()}
     if not any(map(len, finite.values())):
         raise InputError("No finite log p", "at least one row with a finite log p")
     medians = {name: float(np.median(clean[name])) for name in clean if len(clean[name])}
-    said = ", ".join(f"{number(value)} for {brief(name, 40)}" for name, value in medians.items())
-    figure = under_title(7.0, 3.2, f"Half of the rows have a log p of at least {said}")
+    summary = ", ".join(f"{number(value)} for {brief(name, 40)}" for name, value in medians.items())
+    figure = under_title(7.0, 3.2, f"Half of the rows have a log p of at least {summary}")
     axes = panel(figure, x="log p (nats)", y="share of the rows")
     low, high = np.inf, -np.inf
     handles = []
-    for (name, each), tint in zip(finite.items(), CLASSES, strict=False):
-        if not len(each):
+    for (name, log_p), tint in zip(finite.items(), CLASSES, strict=False):
+        if not len(log_p):
             continue
-        share = (np.arange(len(each)) + 1 + len(clean[name]) - len(each)) / len(clean[name])
-        handles += axes.step(each, share, where="post", color=tint, linewidth=1.6)
-        low, high = min(low, np.quantile(each, 0.01)), max(high, each[-1])
+        share = (np.arange(len(log_p)) + 1 + len(clean[name]) - len(log_p)) / len(clean[name])
+        handles += axes.step(log_p, share, where="post", color=tint, linewidth=1.6)
+        low, high = min(low, np.quantile(log_p, 0.01)), max(high, log_p[-1])
     room = 0.03 * (high - low) or 1.0
     axes.set_xlim(low - room, high + room)
     axes.set_ylim(0, 1)

@@ -22,6 +22,8 @@ def sample_grid(
 ) -> "Figure":
     """Draw samples, in named rows of their classes or not, each over its nearest training image or not.
 
+    Raises ``InputError`` where names do not divide the samples, or nearest images have another shape.
+
     Parameters
     ----------
     images : ndarray
@@ -60,6 +62,8 @@ def sample_grid(
 
 def manifold_grid(images: Array, values: Array, names: tuple[str, str] = ("code 1", "code 2")) -> "Figure":
     """Draw what a square lattice of codes of two numbers decodes to.
+
+    Raises ``InputError`` for another number of pictures than the square of that of the values.
 
     Parameters
     ----------
@@ -108,6 +112,8 @@ def manifold_grid(images: Array, values: Array, names: tuple[str, str] = ("code 
 def before_after_filters(weights: Mapping[str, Array], image_shape: Sequence[int]) -> "Figure":
     """Draw the same units' filters several times, each on a scale of its own, for example before and after training.
 
+    Raises ``InputError`` for weights of different shapes, or of another size than ``image_shape``.
+
     Parameters
     ----------
     weights : mapping of str to ndarray
@@ -126,14 +132,14 @@ def before_after_filters(weights: Mapping[str, Array], image_shape: Sequence[int
     >>> rng = np.random.default_rng(0)
     >>> figure = before_after_filters({"start": rng.normal(size=(9, 12)), "end": rng.normal(size=(9, 12))}, (3, 4))
     """
-    shapes = {name: np.shape(each) for name, each in weights.items()}
+    shapes = {name: np.shape(matrix) for name, matrix in weights.items()}
     if len(set(shapes.values())) != 1 or {shape[-1] for shape in shapes.values()} != {int(np.prod(image_shape))}:
         raise InputError(f"Weights of shapes {shapes}", f"one shape, (units, {int(np.prod(image_shape))})")
-    filters = {name: np.nan_to_num(np.asarray(each, np.float64)) for name, each in weights.items()}
+    filters = {name: np.nan_to_num(np.asarray(matrix, np.float64)) for name, matrix in weights.items()}
     order = np.argsort(-np.linalg.norm(list(filters.values())[-1], axis=1), kind="stable")[:64]
-    alikeness = {name: _smoothness(each.reshape(-1, *image_shape)) for name, each in filters.items()}
-    shown = {name: each[order].reshape(-1, *image_shape) for name, each in filters.items()}
-    tops = [float(np.quantile(abs(each), 0.995) or abs(each).max()) or 1.0 for each in shown.values()]
+    alikeness = {name: _smoothness(matrix.reshape(-1, *image_shape)) for name, matrix in filters.items()}
+    shown = {name: matrix[order].reshape(-1, *image_shape) for name, matrix in filters.items()}
+    tops = [float(np.quantile(abs(images), 0.995) or abs(images).max()) or 1.0 for images in shown.values()]
     best = max(alikeness, key=lambda name: alikeness[name])
     across = max(1, min(8, int(np.ceil(np.sqrt(len(order))))))
     sheets = [tile(filter_pictures(*pair), across, 0.92) for pair in zip(shown.values(), tops, strict=True)]
@@ -142,8 +148,8 @@ def before_after_filters(weights: Mapping[str, Array], image_shape: Sequence[int
     figure = under_title(wide * len(sheets), max(2.6, wide * sheets[0].shape[0] / sheets[0].shape[1] + 0.6), finding)
     grid = figure.add_gridspec(1, len(sheets))
     for place, (name, page, top) in enumerate(zip(shown, sheets, tops, strict=True)):
-        said = f"correlation of adjacent weights {alikeness[name]:.2f}\nfull colour at ±{number(top, 2)}"
-        bare(panel(figure, grid[place], f"{brief(name, 36)}\n{said}")).imshow(page)
+        note = f"correlation of adjacent weights {alikeness[name]:.2f}\nfull colour at ±{number(top, 2)}"
+        bare(panel(figure, grid[place], f"{brief(name, 36)}\n{note}")).imshow(page)
     return figure
 
 
@@ -160,7 +166,7 @@ def translations(A: Array, output: Array, B: Array) -> "Figure":
     >>> images = np.random.default_rng(0).random((3, 8, 8))
     >>> figure = translations(images, images, 1 - images)
     """
-    rows = {name: images_of(each, "Pictures") for name, each in (("A", A), ("output", output), ("B", B))}
+    rows = {name: images_of(images, "Pictures") for name, images in (("A", A), ("output", output), ("B", B))}
     far = metrics.mae(np.asarray(B, np.float64), np.asarray(output, np.float64))
     title = f"The output is {number(far)} away from B per value, where white is 1 and black 0, {over(len(rows['A']))}"
     return picture_rows(title, rows)
@@ -169,11 +175,13 @@ def translations(A: Array, output: Array, B: Array) -> "Figure":
 def picture_rows(title: str, rows: Mapping[str, Array]) -> "Figure":
     """Draw named rows of pictures, ``(n, H, W)`` or ``(n, C, H, W)``, floats in [0, 1], below each other.
 
+    Raises ``InputError`` for rows of different shapes.
+
     Examples
     --------
     >>> figure = picture_rows("Two rows", {"black": np.zeros((3, 8, 8)), "white": np.ones((3, 8, 8))})
     """
-    pictures = [images_of(each, name).astype(np.float64) for name, each in rows.items()]
+    pictures = [images_of(images, name).astype(np.float64) for name, images in rows.items()]
     if len({row.shape for row in pictures}) > 1:
         raise InputError(f"Pictures of shapes {', '.join(str(row.shape) for row in pictures)}", "one shape")
     return sheet(title, pictures, list(rows))

@@ -40,6 +40,8 @@ def reconstructions(
 ) -> "Figure":
     """Draw up to 12 images in rows: the originals, what the model saw if that differs, the results.
 
+    Raises ``InputError`` for rows of different lengths, or another number of titles.
+
     Parameters
     ----------
     originals, results : ndarray
@@ -65,14 +67,14 @@ def reconstructions(
     pictures = [rgb((np.asarray(row[:most], np.float64) - ends[0]) / (ends[1] - ends[0])) for row in rows]
     truth = np.asarray(originals[:most], np.float64)
     errors = [metrics.mse(truth, row[:most]) if np.shape(row) == np.shape(originals) else None for row in rows]
-    said = f"{names[0]} and {names[-1]}"
+    finding = f"{names[0]} and {names[-1]}"
     if errors[-1] is not None:
         shown = f"these {len(truth)} images" if len(truth) > 1 else "this image"
-        said += f": mean squared error {number(errors[-1])} over {shown}"
-    strips = [tile(each, len(each)) for each in pictures]
+        finding += f": mean squared error {number(errors[-1])} over {shown}"
+    strips = [tile(row, len(row)) for row in pictures]
     high = sum(strip.shape[0] / strip.shape[1] for strip in strips)
     width = 10.0 if len(pictures[0]) > 4 else 6.0
-    figure = canvas(width, 0.6 + 0.1 * len(rows) + (width - 1.4) * high, said[:1].upper() + said[1:])
+    figure = canvas(width, 0.6 + 0.1 * len(rows) + (width - 1.4) * high, finding[:1].upper() + finding[1:])
     grid = figure.add_gridspec(len(rows), 1, height_ratios=[strip.shape[0] / strip.shape[1] for strip in strips])
     for place, strip, name, error in zip(range(len(rows)), strips, names, errors, strict=True):
         axes = bare(panel(figure, grid[place]))
@@ -103,19 +105,19 @@ def filters(weights: Array, image_shape: Sequence[int] | None, *, names: Sequenc
     norms = np.linalg.norm(rows, axis=1)
     order = np.argsort(-norms, kind="stable")
     silent = int((norms < 0.01 * norms.max()).sum())
-    said = f"; {silent} of {len(rows)} units have less than 1 % of the norm of the strongest" if silent else ""
+    note = f"; {silent} of {len(rows)} units have less than 1 % of the norm of the strongest" if silent else ""
     if image_shape is None:
-        return _heat(rows, order[:30], names, said)
-    return _filter_grid(rows[order[:64]].reshape(-1, *image_shape), len(rows), said)
+        return _heat(rows, order[:30], names, note)
+    return _filter_grid(rows[order[:64]].reshape(-1, *image_shape), len(rows), note)
 
 
-def _filter_grid(shown: Array, units: int, said: str) -> "Figure":
+def _filter_grid(shown: Array, units: int, note: str) -> "Figure":
     """Draw filters as pictures with one diverging scale; three channels as colours around grey."""
     top = float(np.abs(shown).max()) or 1.0
     pictures = filter_pictures(shown, top)
     mosaic = tile(pictures, min(16 if len(shown) > 32 else 8, len(shown)), 0.92)
     which = f"The {len(shown)} strongest of {units} filters" if units > len(shown) else f"All {units} filters"
-    figure = canvas(8, 0.7 + 6.8 * mosaic.shape[0] / mosaic.shape[1], f"{which}, strongest first{said}")
+    figure = canvas(8, 0.7 + 6.8 * mosaic.shape[0] / mosaic.shape[1], f"{which}, strongest first{note}")
     axes = bare(panel(figure))
     axes.imshow(mosaic)
     if not _in_colour(shown):
@@ -140,7 +142,7 @@ def filter_pictures(weights: Array, top: float) -> Array:
     return np.asarray(colormap(DIVERGING)(0.5 + single / (2 * top))[..., :3])
 
 
-def _heat(rows: Array, units: Array, names: Sequence[str] | None, said: str) -> "Figure":
+def _heat(rows: Array, units: Array, names: Sequence[str] | None, note: str) -> "Figure":
     """Absolute weights of some of the units over the columns that are heaviest over all of them."""
     size = np.abs(rows)
     total = size.sum(axis=0)
@@ -152,8 +154,8 @@ def _heat(rows: Array, units: Array, names: Sequence[str] | None, said: str) -> 
     if len(total) >= 20:
         finding = f"The heaviest {tenth} of {len(total)} columns carry {percent(share)} of the absolute weight"
         finding += f" of all {len(rows)} units"
-    figure = canvas(9, 1.5 + 0.16 * len(units), f"{finding}{said}")
-    drawn = [f"{len(some)} of {len(all_)}" for some, all_ in ((columns, total), (units, rows))]
+    figure = canvas(9, 1.5 + 0.16 * len(units), f"{finding}{note}")
+    drawn = [f"{len(part)} of {len(whole)}" for part, whole in ((columns, total), (units, rows))]
     axes = panel(figure, x=f"column, heaviest first ({drawn[0]})", y=f"unit, strongest first ({drawn[1]})")
     image = axes.imshow(size[np.ix_(units, columns)], aspect="auto", cmap=colormap(("#ffffff", *SEQUENTIAL)), vmin=0)
     axes.set_xticks(range(len(columns)), [plain(brief(labels[column], 18)) for column in columns], rotation=60)
@@ -181,7 +183,7 @@ def _in_colour(weights: Array) -> bool:
 
 
 def rgb(images: Array) -> Array:
-    """Images of any number of channels as (n, H, W, 3) in [0, 1]."""
+    """Images of any number of channels as (n, H, W, 3) in [0, 1]; other axes raise ``InputError``."""
     images = np.clip(np.nan_to_num(np.asarray(images, np.float64)), 0, 1)
     if images.ndim not in (3, 4):
         raise InputError(f"Images of shape {images.shape}", "(n, H, W) or (n, C, H, W)")

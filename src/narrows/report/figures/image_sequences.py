@@ -21,6 +21,8 @@ ROWS = 20  # dimensions that are drawn
 def epoch_strips(originals: Array, results: Sequence[Array], epochs: Sequence[int], *, most: int = 10) -> "Figure":
     """Draw what became of the same images after every epoch, the originals above.
 
+    Raises ``InputError`` for results of another shape than the originals, or not one per epoch.
+
     Parameters
     ----------
     originals : ndarray
@@ -56,6 +58,8 @@ def epoch_strips(originals: Array, results: Sequence[Array], epochs: Sequence[in
 
 def interpolation(images: Array, *, names: Sequence[str] | None = None) -> "Figure":
     """Draw decoded pictures on the way from the code of one item to that of another.
+
+    Raises ``InputError`` for paths of one picture, or another number of names.
 
     Parameters
     ----------
@@ -137,6 +141,8 @@ def traversal(
 def triplets(rows: Sequence[tuple[str, Array]]) -> "Figure":
     """Draw an input A, one or several outputs, and the truth B, one item per column.
 
+    Raises ``InputError`` for fewer than three rows, or rows of different shapes.
+
     Parameters
     ----------
     rows : sequence of tuple of str and ndarray
@@ -153,10 +159,10 @@ def triplets(rows: Sequence[tuple[str, Array]]) -> "Figure":
     stacks = [images_of(images, f"'{name}'") for name, images in rows]
     most = MOST if stacks[0].shape[-1] <= 64 else 6
     truth = stacks[-1][:most]
-    if any(each.shape != stacks[-1].shape for each in stacks[1:]) or _frame(stacks[0]) != _frame(stacks[-1]):
-        shapes = [each.shape for each in stacks]
+    if any(stack.shape != stacks[-1].shape for stack in stacks[1:]) or _frame(stacks[0]) != _frame(stacks[-1]):
+        shapes = [stack.shape for stack in stacks]
         raise InputError(f"Rows of shapes {shapes}", "as many of one size; the outputs with the channels of B")
-    errors = [metrics.mae(truth, each[:most]) for each in stacks[1:-1]]
+    errors = [metrics.mae(truth, stack[:most]) for stack in stacks[1:-1]]
     best = int(np.argmin(errors))
     titles = [brief(name) for name, _ in rows]
     which = f"{titles[1]} against {titles[-1]}"
@@ -164,7 +170,7 @@ def triplets(rows: Sequence[tuple[str, Array]]) -> "Figure":
         which = f"Of {len(errors)} outputs, {titles[1 + best]} is nearest to {titles[-1]}"
     finding = f"{which}: mean absolute error {number(errors[best])}"
     beside = [f"{name}\nMAE {number(error)}" for name, error in zip(titles[1:-1], errors, strict=True)]
-    shown = [each[:most] for each in stacks]
+    shown = [stack[:most] for stack in stacks]
     title = f"{finding} {over(len(truth))}"
     return sheet(sentence(title), shown, [titles[0], *beside, titles[-1]])
 

@@ -151,16 +151,16 @@ def _ink(points: Array, codes: Array, labels: Array | None, class_names: Sequenc
         return Ink(
             _shade(labels), {}, None, f", darker for larger values ({number(values[0])} to {number(values[-1])})"
         )
-    names, told = [str(value) for value in values], np.ones(len(labels), bool)
+    names, labelled = [str(value) for value in values], np.ones(len(labels), bool)
     known = range(-1, len(class_names or ()))
     if class_names is not None and labels.dtype.kind in "iub" and set(map(int, values)) <= set(known):
-        names, told = [str((*class_names, "no label")[int(value)]) for value in values], labels >= 0
+        names, labelled = [str((*class_names, "no label")[int(value)]) for value in values], labels >= 0
     common = np.argsort(-np.bincount(groups), kind="stable")[: len(CLASSES)]
     tint = np.full(len(values), GREY, dtype=object)
     tint[np.sort(common)] = CLASSES[: len(common)]
     entries = {brief(names[i]): str(tint[i]) for i in np.sort(common)}
     entries |= {f"{len(values) - len(common)} others": GREY} if len(values) > len(common) else {}
-    return Ink(tint[groups], entries, groups, _neighbours(codes[told], labels[told], len(codes)))
+    return Ink(tint[groups], entries, groups, _neighbours(codes[labelled], labels[labelled], len(codes)))
 
 
 def _neighbours(codes: Array, labels: Array, n: int) -> str:

@@ -117,6 +117,8 @@ def over(n: int) -> str:
 def images_of(images: Any, what: str, leading: int = 1) -> Array:
     """Array of at least one image behind so many axes, ``(..., H, W)`` or ``(..., C, H, W)``.
 
+    Raises ``InputError`` for any other.
+
     Examples
     --------
     >>> images_of([[[0.0, 1.0]]], "The samples").shape
@@ -130,7 +132,7 @@ def images_of(images: Any, what: str, leading: int = 1) -> Array:
 
 
 def alike(**lengths: int) -> None:
-    """Raise an error unless all numbers are the same.
+    """Raise ``InputError`` unless all numbers are the same.
 
     Examples
     --------

@@ -41,6 +41,8 @@ def overlay(
 ) -> "Figure":
     """Draw images, their true masks, the predicted ones, and where the two differ.
 
+    Raises ``InputError`` for masks of another shape than the images, or classes without a name.
+
     Parameters
     ----------
     images : ndarray
@@ -70,19 +72,19 @@ def overlay(
     wanted = (len(np.asarray(images)), *pictures.shape[-2:])
     if np.shape(truth) != wanted or np.shape(predicted) != wanted:
         raise InputError(f"Masks of shapes {np.shape(truth)} and {np.shape(predicted)}", f"{wanted}, as the images")
-    true, seen = (np.asarray(mask).astype(int)[:most] for mask in (truth, predicted))
+    true, guess = (np.asarray(mask).astype(int)[:most] for mask in (truth, predicted))
     valid = np.ones(true.shape, bool) if ignore is None else true != ignore
-    classes = {*np.unique(true[valid]), *np.unique(seen[valid])}
+    classes = {*np.unique(true[valid]), *np.unique(guess[valid])}
     if len(names) < 2 or not valid.any() or not classes <= set(range(len(names))):
         raise InputError(f"Classes {sorted(map(int, classes))} for {len(names)} names", "classes 0, 1, ... with names")
-    counts = np.bincount(true[valid] * len(names) + seen[valid], minlength=len(names) ** 2)
+    counts = np.bincount(true[valid] * len(names) + guess[valid], minlength=len(names) ** 2)
     counts = counts.reshape(len(names), -1)
     palette = [GROUND, HIT] if len(names) == 2 else class_colours(len(names))
-    painted = [_paint(mask, palette, ~valid) for mask in (true, seen)]
-    errors, key = _errors(rgb(pictures), true, seen, valid, binary=len(names) == 2)
+    painted = [_paint(mask, palette, ~valid) for mask in (true, guess)]
+    errors, key = _errors(rgb(pictures), true, guess, valid, binary=len(names) == 2)
     entries = {} if len(names) == 2 else {brief(name): tint for name, tint in zip(names, palette, strict=True)}
     entries |= key | ({"not counted": VOID} if not valid.all() else {})
-    rows = [np.moveaxis(each, -1, 1) for each in (rgb(pictures), *painted, errors)]
+    rows = [np.moveaxis(stack, -1, 1) for stack in (rgb(pictures), *painted, errors)]
     finding = f"{_agreement(counts, names)} {over(len(true))}"
     columns = 1 + len(entries) // 16
     room = columns * (0.5 + 0.07 * max(len(name) for name in entries))
@@ -93,6 +95,8 @@ def overlay(
 
 def confusion(matrix: Array, names: Sequence[str]) -> "Figure":
     """Draw which class is taken for which, as shares of each true class.
+
+    Raises ``InputError`` for a matrix that is no square of counts with as many names, or is all zero.
 
     Parameters
     ----------
@@ -146,10 +150,10 @@ def class_colours(k: int) -> list[str]:
     from matplotlib.colors import to_hex, to_rgb
 
     def mixed(i: int) -> str:
-        turn, own = i // len(CLASSES), CLASSES[i % len(CLASSES)]
+        turn, tint = i // len(CLASSES), CLASSES[i % len(CLASSES)]
         other, share = ((1.0, 0.55), (0.0, 0.5))[(turn - 1) % 2]
-        red, green, blue = ((1 - share) * part + share * other for part in to_rgb(own))
-        return own if turn == 0 else to_hex((red, green, blue))
+        red, green, blue = ((1 - share) * part + share * other for part in to_rgb(tint))
+        return tint if turn == 0 else to_hex((red, green, blue))
 
     return [mixed(i) for i in range(k)]
 
@@ -160,8 +164,8 @@ def _agreement(counts: Array, names: Sequence[str]) -> str:
     if len(names) == 2:
         dice = 2 * hit[1] / ((2 * hit + missed + false)[1] or 1)
         lost, wrong = missed[1] / ((hit + missed)[1] or 1), false[1] / ((hit + false)[1] or 1)
-        found = f"{percent(lost)} of it missed, {percent(wrong)} of what is found false"
-        return f"Dice of {brief(names[1])} {number(dice)}: {found},"
+        errors = f"{percent(lost)} of it missed, {percent(wrong)} of what is found false"
+        return f"Dice of {brief(names[1])} {number(dice)}: {errors},"
     union = hit + missed + false
     iou = (hit / np.where(union > 0, union, 1))[union > 0]
     right = percent(hit.sum() / counts.sum())
@@ -178,16 +182,16 @@ def _paint(mask: Array, palette: Sequence[str], void: Array) -> Array:
     return pictures
 
 
-def _errors(pictures: Array, true: Array, seen: Array, valid: Array, *, binary: bool) -> tuple[Array, dict[str, str]]:
+def _errors(pictures: Array, true: Array, guess: Array, valid: Array, *, binary: bool) -> tuple[Array, dict[str, str]]:
     """Draw agreement and errors over faint images, and the key to their colours."""
     from matplotlib.colors import to_rgb
 
     faint = 0.55 + 0.45 * pictures.mean(axis=-1, keepdims=True).repeat(3, axis=-1)
-    wrong = valid & (true != seen)
+    wrong = valid & (true != guess)
     parts = {"wrong": (wrong, WRONG)}
     if binary:
-        hit = valid & (true == 1) & (seen == 1)
-        parts = {"found": (hit, HIT), "missed": (wrong & (true == 1), MISSED), "false": (wrong & (seen == 1), FALSE)}
+        hit = valid & (true == 1) & (guess == 1)
+        parts = {"found": (hit, HIT), "missed": (wrong & (true == 1), MISSED), "false": (wrong & (guess == 1), FALSE)}
     for where, tint in [*parts.values(), (~valid, VOID)]:
         faint[where] = 0.75 * np.array(to_rgb(tint)) + 0.25 * faint[where]
     return faint, {name: tint for name, (_, tint) in parts.items()}

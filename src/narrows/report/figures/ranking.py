@@ -31,9 +31,9 @@ def ranking_curves(ks: Array, curves: Mapping[str, tuple[Array, Array]]) -> "Fig
     """
     ours, *others = curves
     last = {name: float(pair[1][-1]) for name, pair in curves.items()}
-    said = f"NDCG of the first {ks[-1]}: {ours} {number(last[ours])}"
+    finding = f"NDCG of the first {ks[-1]}: {ours} {number(last[ours])}"
     ranked = sorted(others, key=lambda name: -last[name])
-    title = sentence(said + "".join(f", {name} {number(last[name])}" for name in ranked))
+    title = sentence(finding + "".join(f", {name} {number(last[name])}" for name in ranked))
     figure = under_title(8.6, 3.5, title)
     handles: list[Any] = []
     for place, (axis, label) in enumerate((("recall", "recall, hits / min(k, hidden)"), ("NDCG", "NDCG"))):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["series_scores"]
 
-_CHANNELS, _POINTS = 6, 4000
+_MAX_CHANNELS, _MAX_POINTS = 6, 4000
 
 
 def series_scores(
@@ -55,7 +55,7 @@ def series_scores(
     above = np.nan_to_num(np.asarray(scores, np.float64), nan=-np.inf) > threshold
     starts, ends = flagged(above, pieces)
     order = np.argsort(-np.nan_to_num(channels[above] if above.any() else channels).mean(0), kind="stable")
-    shown = np.sort(order[:_CHANNELS])
+    shown = np.sort(order[:_MAX_CHANNELS])
     title = f"{len(starts)} interval{'s' * (len(starts) != 1)} flagged, {number(100 * above.mean(), 2)} % of the steps"
     if above.any():
         title += f"; {brief(names[int(order[0])])} stands out most"
@@ -64,7 +64,7 @@ def series_scores(
     rows = [(names[i], values[:, i], MODEL) for i in shown] + [("score", scores, INK)]
     for place, (name, line, tint) in enumerate(rows):
         axes = panel(figure, grid[place], brief(name), "time" if place == len(rows) - 1 else "")
-        drawn = extremes(line, _POINTS // 2)
+        drawn = extremes(line, _MAX_POINTS // 2)
         breaks = np.diff(np.asarray(pieces)[drawn], prepend=pieces[0]) != 0
         axes.plot(times[drawn], np.where(breaks, np.nan, line[drawn]), color=tint, linewidth=0.7)
         for low, high in zip(starts, ends, strict=True):
@@ -93,8 +93,8 @@ def extremes(line: Array, stretches: int) -> Array:
         return np.arange(len(line))
     edges = np.linspace(0, len(line), stretches + 1).astype(int)
     known = np.nan_to_num(line)
-    some = [(low + known[low:high].argmin(), low + known[low:high].argmax()) for low, high in pairwise(edges)]
-    return np.unique([0, *np.ravel(some), len(line) - 1])
+    pairs = [(low + known[low:high].argmin(), low + known[low:high].argmax()) for low, high in pairwise(edges)]
+    return np.unique([0, *np.ravel(pairs), len(line) - 1])
 
 
 def flagged(above: Array, pieces: Array) -> tuple[Array, Array]:

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["write_explorer"]
 
-_PIXELS = 16_000_000  # of the sheet of all thumbnails: more than that some browsers refuse
-_SIDE = 64  # of a thumbnail at most
-_STEPS = 65_535  # places along an axis
+_MAX_SHEET_PIXELS = 16_000_000  # of the sheet of all thumbnails: more than that some browsers refuse
+_MAX_THUMBNAIL_SIDE = 64  # of a thumbnail at most
+_AXIS_STEPS = 65_535  # places along an axis
 
 
 def write_explorer(items: "Items", path: Path, title: str) -> Path:
@@ -50,7 +50,7 @@ def write_explorer(items: "Items", path: Path, title: str) -> Path:
         "ends": ends,
         "x": places[0],
         "y": places[1],
-        "ids": [str(each) for each in items.ids],
+        "ids": [str(item_id) for item_id in items.ids],
         "idName": items.id_name,
         "group": groups,
         "names": names,
@@ -68,7 +68,7 @@ def write_explorer(items: "Items", path: Path, title: str) -> Path:
 def _places(values: Array) -> tuple[list[int], list[float]]:
     """Return values as whole steps between their ends, and the ends."""
     low, high = float(values.min()), float(values.max())
-    places = np.rint((values - low) / ((high - low) or 1.0) * _STEPS).astype(int)
+    places = np.rint((values - low) / ((high - low) or 1.0) * _AXIS_STEPS).astype(int)
     return places.tolist(), [low, high]
 
 
@@ -93,7 +93,7 @@ def _sheet(pictures: Array) -> dict[str, Any]:
     from torch.nn.functional import interpolate
 
     n, channels, height, width = pictures.shape
-    most = min(_SIDE, int(math.sqrt(_PIXELS / n)))
+    most = min(_MAX_THUMBNAIL_SIDE, int(math.sqrt(_MAX_SHEET_PIXELS / n)))
     shrink = max(1.0, max(height, width) / max(1, most))
     if shrink > 1:
         size = (max(1, round(height / shrink)), max(1, round(width / shrink)))

@@ -35,8 +35,8 @@ def render(report: Mapping[str, Any], figures: Figures = ()) -> str:
     (True, False)
     """
     data = report.get("data") or {}
-    name = " / ".join(str(each) for each in (report.get("task"), data.get("name"), report.get("family")) if each)
-    crumbs = "".join(f"<span>{sections.esc(each)}</span>" for each in name.split(" / ") if each)
+    name = " / ".join(str(part) for part in (report.get("task"), data.get("name"), report.get("family")) if part)
+    crumbs = "".join(f"<span>{sections.esc(crumb)}</span>" for crumb in name.split(" / ") if crumb)
     body = (
         sections.verdict_part(report),
         sections.warnings_part(report),
@@ -96,11 +96,11 @@ def jsonable(value: Any) -> Any:
     {'a': [1, None], 'b': 'x'}
     """
     if isinstance(value, Mapping):
-        return {str(key): jsonable(each) for key, each in value.items()}
+        return {str(key): jsonable(entry) for key, entry in value.items()}
     if hasattr(value, "tolist"):  # numpy scalars and arrays
         return jsonable(value.tolist())
     if isinstance(value, list | tuple):
-        return [jsonable(each) for each in value]
+        return [jsonable(entry) for entry in value]
     if isinstance(value, set | frozenset):
         return sorted(map(str, value))
     if isinstance(value, float):
@@ -111,8 +111,8 @@ def jsonable(value: Any) -> Any:
 def _data(data: Mapping[str, Any]) -> str:
     """Write what came in, what was used, and what was left out and why."""
     counted = f"{data.get('unit', 'row')}s"
-    said = {"rows": "that came in", "used": "learnt from", "held_out": "held out"}
-    names = {"name": "data", **{key: f"{counted} {words}" for key, words in said.items()}}
+    phrases = {"rows": "that came in", "used": "learnt from", "held_out": "held out"}
+    names = {"name": "data", **{key: f"{counted} {words}" for key, words in phrases.items()}}
     others = sorted(set(data) - {*names, "notes", "unit"})
     known = [(names.get(key, key), data[key]) for key in (*names, *others) if key in data]
     notes = "".join(f"<li>{sections.esc(note)}</li>" for note in data.get("notes") or [])

@@ -44,7 +44,7 @@ def words(value: object) -> str:
     if isinstance(value, int | float):
         return number(value)
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {words(each)}" for key, each in value.items()) or "none"
+        return ", ".join(f"{key} {words(entry)}" for key, entry in value.items()) or "none"
     if isinstance(value, list | tuple | set | frozenset):
         return ", ".join(map(words, value)) or "none"
     return str(value)
@@ -52,19 +52,19 @@ def words(value: object) -> str:
 
 def verdict_part(report: Report) -> str:
     """Write the first and biggest line."""
-    said = report.get("verdict") or {}
-    outcome = said.get("outcome") if said.get("outcome") in MARKS else "none"
+    verdict = report.get("verdict") or {}
+    outcome = verdict.get("outcome") if verdict.get("outcome") in MARKS else "none"
     label, path = MARKS[str(outcome)]
     mark = (
         f'<svg viewBox="0 0 18 18" fill="none" stroke="currentColor" stroke-width="2.6" aria-hidden="true">{path}</svg>'
     )
-    text = esc(said.get("text") or "This run was not compared with a simple competitor.")
+    text = esc(verdict.get("text") or "This run was not compared with a simple competitor.")
     return f'<section class="verdict {outcome}"><p>{mark}{label}</p><h1>{text}</h1></section>'
 
 
 def warnings_part(report: Report) -> str:
     """Write what the user should know before believing the numbers."""
-    items = "".join(f"<li>{esc(each)}</li>" for each in report.get("warnings") or [])
+    items = "".join(f"<li>{esc(warning)}</li>" for warning in report.get("warnings") or [])
     return f'<section class="warn"><b>Please note</b><ul>{items}</ul></section>' if items else ""
 
 
@@ -171,7 +171,7 @@ def _digits(values: Iterable[float]) -> int:
     """Digits that tell neighbours apart."""
     known = sorted(set(values))
     shown = [together(a, b)[0] for a, b in pairwise(known)]
-    return max([3, *(len(re.sub(r"^[-0.]*|[. ]", "", each)) for each in shown)])
+    return max([3, *(len(re.sub(r"^[-0.]*|[. ]", "", text)) for text in shown)])
 
 
 def _value(score: Any) -> float:
