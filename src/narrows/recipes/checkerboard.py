@@ -40,7 +40,7 @@ def checkerboard(run: Run) -> None:
         traces[name] = run.trace(stem, lambda net: stride_energy(reconstructed(net, images.test)).mean())
         model = AutoEncoder(network=network, epochs=run.epochs(3, 6), **base)
         ends[name] = run.fit(stem, model, images.train, watch=traces[name])
-    before, after = (reconstructions(run, each, images) for each in (starts, ends))
+    before, after = (reconstructions(run, models, images) for models in (starts, ends))
     flat = flat_maps(run, ends, images)
     curve(run, before, traces, unit(images.test))
     table(run, images, starts, ends, flat)
@@ -76,8 +76,8 @@ def stride_energy(images: np.ndarray, stride: int = 2) -> np.ndarray:
     [0.1, 0.0]
     """
     power, bins = spectrum(images, stride)
-    found: np.ndarray = sum(power[:, row, column] for row, column in bins) / power.sum((1, 2))
-    return found
+    shares: np.ndarray = sum(power[:, row, column] for row, column in bins) / power.sum((1, 2))
+    return shares
 
 
 def peak(images: np.ndarray) -> float:
@@ -106,11 +106,11 @@ def share(value: float) -> str:
 
 def reconstructions(run: Run, models: dict[str, Any], images: Images) -> dict[str, float]:
     """Show one test image as the models give it back, and return the share of energy over all of them."""
-    made = {"the image itself": unit(images.test)}
-    made |= {name: model.reconstruct(images.test) for name, model in models.items()}
-    energy = {name: float(stride_energy(each).mean()) for name, each in made.items()}
+    pictures = {"the image itself": unit(images.test)}
+    pictures |= {name: model.reconstruct(images.test) for name, model in models.items()}
+    energy = {name: float(stride_energy(batch).mean()) for name, batch in pictures.items()}
     trained = any(model.epochs for model in models.values())
-    drawn = figures.checkerboard({name: each[0] for name, each in made.items()}, energy)
+    drawn = figures.checkerboard({name: batch[0] for name, batch in pictures.items()}, energy)
     caption = "The first test image; the bars are means over all test images."
     when = ("after", "After training") if trained else ("before", "At the random start")
     run.figure(when[0], when[1], caption, drawn)
@@ -127,8 +127,8 @@ def flat_maps(run: Run, models: dict[str, Any], images: Images) -> dict[str, flo
             maps = maps.mean((2, 3), keepdim=True).expand_as(maps)
             for stage in decoder.stages:
                 maps = stage(maps)
-            made = decoder.head(maps)[:, 0, _RIM:-_RIM, _RIM:-_RIM].numpy()
-        pictures[name], energy[name] = made[0] - made[0].mean(), float(stride_energy(made, _STRIDE).mean())
+            outputs = decoder.head(maps)[:, 0, _RIM:-_RIM, _RIM:-_RIM].numpy()
+        pictures[name], energy[name] = outputs[0] - outputs[0].mean(), float(stride_energy(outputs, _STRIDE).mean())
     drawn = figures.checkerboard(pictures, energy)
     caption = (
         "The maps that the trained decoder begins with, levelled: the code of a test image, without its picture. Drawn "
@@ -152,13 +152,13 @@ def curve(run: Run, before: dict[str, float], traces: dict[str, Trace], truth: n
 def table(run: Run, images: Images, starts: dict[str, Any], ends: dict[str, Any], flat: dict[str, float]) -> None:
     """Put all measures side by side."""
     truth = unit(images.test)
-    own = float(stride_energy(truth).mean())
-    rows: list[tuple[Any, ...]] = [("the images themselves", "-", "-", own, own, "-", peak(truth), peak(truth))]
+    energy = float(stride_energy(truth).mean())
+    rows: list[tuple[Any, ...]] = [("the images themselves", "-", "-", energy, energy, "-", peak(truth), peak(truth))]
     for name, stem in _WAYS.items():
         first, last = (models[name].reconstruct(images.test) for models in (starts, ends))
         error = float(error_rows(truth, last).mean())
-        weights = sum(each.numel() for each in ends[name].model_.decoder.parameters())
-        shares = [float(stride_energy(each).mean()) for each in (first, last)]
+        weights = sum(weight.numel() for weight in ends[name].model_.decoder.parameters())
+        shares = [float(stride_energy(decoded).mean()) for decoded in (first, last)]
         rows.append((name, weights, error, *shares, flat[name], peak(first), peak(last)))
         run.metric(f"flat_{stem}", flat[name], f"energy at the stride's frequency, flat maps, {name}", "share")
         run.metric(f"mse_{stem}", error, f"mean squared error, {name}", "per pixel")

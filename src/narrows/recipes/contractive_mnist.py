@@ -61,12 +61,12 @@ def contractive_mnist(run: Run) -> None:
 def _compare(run: Run, models: dict[str, Any], images: Images) -> None:
     """Show how far each code moves on the data and off it, beside what it keeps."""
     on, off = unit(images.test[:_ROWS]), np.random.default_rng(0).random((_ROWS, 28, 28), dtype=np.float32)
-    rows, found = [], {}
+    rows, measures = [], {}
     for name, model in models.items():
         mse = float(image_errors(model, images.test).mean())
-        moves = [float(_autograd(model.model_, each).mean()) for each in (on, off)]
+        moves = [float(_autograd(model.model_, batch).mean()) for batch in (on, off)]
         spread = float(model.transform(images.test).var(0).sum())
-        found[name] = {"mse": mse, "jacobian": moves[0], "relative": moves[0] / spread}
+        measures[name] = {"mse": mse, "jacobian": moves[0], "relative": moves[0] / spread}
         rows.append((name, *map(number, (mse, *moves, spread, moves[0] / spread))))
     lead = (
         f"|J|² is the squared Frobenius norm of the encoder's Jacobian, a mean over {_ROWS} images: test images on the "
@@ -75,19 +75,19 @@ def _compare(run: Run, models: dict[str, Any], images: Images) -> None:
     )
     columns = ("model", "mean squared error", "|J|² on the data", "|J|² off the data", "spread", "|J|² / spread")
     run.table("Side by side", lead, columns, rows)
-    run.metric("mse", found[_MAIN]["mse"], "mean squared error", "per pixel")
-    run.metric("jacobian", found[_MAIN]["jacobian"], "squared Jacobian norm on test images")
-    run.metric("relative", found[_MAIN]["relative"], "the same per spread of the code")
+    run.metric("mse", measures[_MAIN]["mse"], "mean squared error", "per pixel")
+    run.metric("jacobian", measures[_MAIN]["jacobian"], "squared Jacobian norm on test images")
+    run.metric("relative", measures[_MAIN]["relative"], "the same per spread of the code")
     for name in list(models)[1:]:
-        run.rival(name, **found[name])
-    ours, theirs = found[_MAIN], found[_PLAIN]
+        run.rival(name, **measures[name])
+    ours, theirs = measures[_MAIN], measures[_PLAIN]
     run.conclude(
         f"The contractive penalty takes the squared norm of the encoder's Jacobian on test images from "
         f"{number(theirs['jacobian'])} to {number(ours['jacobian'])}, and the mean squared error from "
         f"{number(theirs['mse'])} to {number(ours['mse'])}."
     )
     label = "squared Jacobian norm on test images per spread of the code"
-    drawn = figures.bars({name: each["relative"] for name, each in found.items()}, label)
+    drawn = figures.bars({name: values["relative"] for name, values in measures.items()}, label)
     caption = "How far the code moves with the image, measured by how far apart the codes of the test images are."
     run.figure("jacobian", "Which codes stay", caption, drawn)
 

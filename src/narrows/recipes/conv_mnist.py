@@ -90,8 +90,8 @@ def _apart(run: Run, model: Any, rows: np.ndarray) -> None:
         f"is the one that was trained. By hand: narrows apply {run.folder} {file} --decode -o decoded"
     )
     shown = [
-        (name, *(" x ".join(map(str, each.shape)) for each in (x, made)), float(np.abs(made - whole_model).max()))
-        for name, x, made, whole_model in halves
+        (name, *(" x ".join(map(str, array.shape)) for array in (x, result)), float(np.abs(result - whole_model).max()))
+        for name, x, result, whole_model in halves
     ]
     columns = ("half", "reads", "gives", "largest difference from the whole model")
     run.table("Encoder and decoder apart", lead, columns, shown)

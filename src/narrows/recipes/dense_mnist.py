@@ -21,8 +21,8 @@ def dense_mnist(run: Run) -> None:
     """Train until the test error no longer falls, and hold the result against PCA."""
     images = run.images()
     epochs, patience = run.epochs(300, 40), run.epochs(10, 3)
-    own = {"network": _NETWORK, "epochs": epochs, "patience": patience, "batch_size": 128, "lr": 1e-3, **PLAIN}
-    model = AutoEncoder(latent_dim=_CODE, **own)
+    settings = {"network": _NETWORK, "epochs": epochs, "patience": patience, "batch_size": 128, "lr": 1e-3, **PLAIN}
+    model = AutoEncoder(latent_dim=_CODE, **settings)
     events = run.folder / "tensorboard"
     if find_spec("tensorboard"):
         model.set_params(tensorboard=str(events))
@@ -34,11 +34,11 @@ def dense_mnist(run: Run) -> None:
     )
     if run.quick:
         run.note(f"The images of the miniature are 8 x 8 pixels, enlarged: {_CODE} numbers tell all, and PCA is exact.")
-    found = f"tensorboard --logdir {events}" if events.is_dir() else "left out: tensorboard is not installed"
+    advice = f"tensorboard --logdir {events}" if events.is_dir() else "left out: tensorboard is not installed"
     rows = [
         ("early stopping", f"{len(model.history_)} of at most {model.epochs} epochs: {model.stopped_}"),
         ("checkpoint", f"the weights of epoch {model.best_epoch_}, the best on the test images"),
-        ("TensorBoard", found),
+        ("TensorBoard", advice),
     ]
     run.table("Callbacks", "", ("callback", "what came of it"), rows)
     caption = f"Nats per row; the held-out rows are the test images. Why training ended: {model.stopped_}."

@@ -47,8 +47,8 @@ def layer_table(run: Run, model: Any, batch: int) -> None:
     rows: list[tuple[str, str]] = [("input", _shape((batch, *model.shapes_[0])))]
 
     def note(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
-        made = output[0] if isinstance(output, tuple) else output
-        rows.append((str(module).partition("\n")[0], _shape((batch, *made.shape[1:]))))
+        tensor = output[0] if isinstance(output, tuple) else output
+        rows.append((str(module).partition("\n")[0], _shape((batch, *tensor.shape[1:]))))
 
     net = model.model_
     leaves = [m for half in (net.encoder, net.decoder) for m in half.modules() if not list(m.children())]

@@ -26,17 +26,17 @@ def linear_mnist(run: Run) -> None:
         "Adam 2e-4 (document 002)": AutoEncoder(epochs=5, lr=2e-4, drop_last=True, **base),
         "absolute error (document 004)": AutoEncoder(epochs=5, lr=2e-4, drop_last=True, likelihood="laplace", **base),
     }
-    curves, found = {}, {}
+    curves, errors = {}, {}
     for name, model in presets.items():
         stem = name.partition(" (")[0].replace(" ", "-").lower()
         trace = run.trace(stem, lambda net: error_rows(truth, reconstructed(net, images.test)).mean())
         run.fit(stem, model, images.train, watch=trace)
         curves[name] = np.array(trace.epochs), np.array(trace.values)
-        found[name] = float(image_errors(model, images.test).mean())
+        errors[name] = float(image_errors(model, images.test).mean())
     main = next(iter(presets.values()))
     optimum = against_pca(run, main, images, _CODE, f"PCA with the same {_CODE} numbers, the optimum")
-    for name in list(found)[1:]:
-        run.rival(name, mse=found[name])
+    for name in list(errors)[1:]:
+        run.rival(name, mse=errors[name])
     drawn = figures.lines(curves, "epoch", "test mean squared error", reference=("PCA", optimum))
     run.figure("curve", "The way to the optimum", "Test error after every epoch; no linear code can pass below.", drawn)
     reconstructions(run, main, images)

@@ -121,8 +121,8 @@ def losses(run: Run, fits: dict[str, Fitted]) -> tuple[list[float], float]:
     for name, (what, function, times, constant) in known.items():
         fit = fits[name]
         values = fit.target[0].numel()
-        made = fit.likelihood.mean(fit.params)
-        loss = function(made, fit.target, reduction="none").flatten(1).sum(1)
+        means = fit.likelihood.mean(fit.params)
+        loss = function(means, fit.target, reduction="none").flatten(1).sum(1)
         gaps.append(float((times * loss + constant * values - fit.nats).abs().max()))
         constants.append(constant * values)
         rows.append((name, what, times, constant, constants[-1], float(loss.mean()), float(fit.nats.mean()), gaps[-1]))
@@ -163,11 +163,11 @@ def learnt(run: Run, fits: dict[str, Fitted]) -> None:
     generator = torch.Generator().manual_seed(0)
     rows = []
     for name, fit in fits.items():
-        made = fit.likelihood.mean(fit.params)
+        means = fit.likelihood.mean(fit.params)
         one = fit.params[:1].expand(_MANY, *fit.params.shape[1:])
         measured = float(fit.likelihood.sample(one, generator).var(0).mean().sqrt())
         stated = float(fit.law.variance[0].mean().sqrt())
-        errors = (float(F.mse_loss(made, fit.target)), float(F.l1_loss(made, fit.target)))
+        errors = (float(F.mse_loss(means, fit.target)), float(F.l1_loss(means, fit.target)))
         rows.append((name, fit.params.shape[1], *errors, float(fit.nats.mean()), stated, measured))
     lead = (
         "The network's numbers are the parameters of a distribution, not its value. Errors and nats are means over the "
@@ -216,8 +216,8 @@ def curves(run: Run, answer: float = 0.75) -> None:
         "Laplace": dist.Laplace(m, 1.0),
     }
     nats = {name: -law.log_prob(y).numpy() for name, law in laws.items()}
-    series = {name: (means, each - each.min()) for name, each in nats.items()}
-    lowest = ", ".join(f"{name} at {means[each.argmin()]:.2f}" for name, each in nats.items())
+    series = {name: (means, curve - curve.min()) for name, curve in nats.items()}
+    lowest = ", ".join(f"{name} at {means[curve.argmin()]:.2f}" for name, curve in nats.items())
     caption = f"The right answer is {answer}. Each curve is drawn above its own lowest value: {lowest}."
     drawn = figures.lines(series, "mean given by the network", "nats above the lowest")
     run.figure("answer", "The right answer is likeliest where it is the mean", caption, drawn)

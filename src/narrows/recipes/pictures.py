@@ -55,7 +55,7 @@ def membranes(run: Run) -> Pictures:
     if run.quick or run.data is None:
         return _drawn(run, "drawn cells", synthetic_images.cells)
     names = _same_names(run.data, "train/image", "train/label", MEMBRANE)
-    images, labels = (_read(run.data / each, names[each], "L") for each in ("train/image", "train/label"))
+    images, labels = (_read(run.data / part, names[part], "L") for part in ("train/image", "train/label"))
     if images.shape != labels.shape:
         raise InputError(f"Pictures of shape {images.shape[1:]} and labels of {labels.shape[1:]}", MEMBRANE)
     if len(images) < 5:
@@ -82,10 +82,10 @@ def streets(run: Run) -> Pictures:
             came = f"Masks of shape {classes.shape} with values up to {classes.max()} for pictures {images.shape[:3]}"
             raise InputError(f"{run.data / part}annot: {came}", CAMVID)
         parts += [np.moveaxis(images, 3, 1), classes]
-    made = Pictures(*parts)
+    scenes = Pictures(*parts)
     notes = ["the split of the folders: neighbouring frames of a video look alike, a random split would flatter"]
-    run.data_is("CamVid", learnt=len(made.train), held=len(made.test), notes=notes)
-    return made
+    run.data_is("CamVid", learnt=len(scenes.train), held=len(scenes.test), notes=notes)
+    return scenes
 
 
 def facades(run: Run) -> Pictures:
@@ -99,9 +99,9 @@ def facades(run: Run) -> Pictures:
         if wide != 2 * high:
             raise InputError(f"{run.data / part} holds pictures of {high} x {wide}", FACADES)
         parts += [pairs[..., high:], pairs[..., :high]]
-    made = Pictures(*map(np.ascontiguousarray, parts))
-    run.data_is("facades", learnt=len(made.train), held=len(made.test), notes=["the split of the folders"])
-    return made
+    houses = Pictures(*map(np.ascontiguousarray, parts))
+    run.data_is("facades", learnt=len(houses.train), held=len(houses.test), notes=["the split of the folders"])
+    return houses
 
 
 def predict(model: Any, pictures: Array, *, classes: bool = False) -> Array:
@@ -125,7 +125,7 @@ def losses(model: Any, values: int) -> Array:
 
 def curves(run: Run, losses: Mapping[str, Array], label: str) -> None:
     """Show losses after every epoch."""
-    lines = {name: (np.arange(1, len(each) + 1), each) for name, each in losses.items()}
+    lines = {name: (np.arange(1, len(values) + 1), values) for name, values in losses.items()}
     caption = "After every epoch, on the training pictures: where it still falls, more epochs would help."
     run.figure("learning", "Learning", caption, figures.lines(lines, "epoch", label))
 

@@ -75,13 +75,13 @@ class Run:
         if not self.quick:
             test, names = source.test, source.class_names or ()
             parts = (source.values[:, 0], test.values[:, 0], source.labels, test.labels)
-            made = Images(name, *parts, names)
+            images = Images(name, *parts, names)
         else:
             values = enlarged(source.values[:, 0])
             held, labels = values[_QUICK:], source.labels
-            made = Images("digits", values[:few], held, labels[:few], labels[_QUICK:], source.class_names or ())
-        self.data_is(made.name, learnt=len(made.train), held=len(made.test))
-        return made
+            images = Images("digits", values[:few], held, labels[:few], labels[_QUICK:], source.class_names or ())
+        self.data_is(images.name, learnt=len(images.train), held=len(images.test))
+        return images
 
     def data_is(self, name: str, *, learnt: int, held: int, notes: Sequence[str] = ()) -> None:
         """Note what the recipe learns from."""
@@ -151,9 +151,9 @@ class Run:
 
     def table(self, title: str, lead: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Add a table; rows of one that is there already are added to it."""
-        for each in self.report["tables"]:
-            if each["title"] == title:
-                each["rows"].extend(rows)
+        for table in self.report["tables"]:
+            if table["title"] == title:
+                table["rows"].extend(rows)
                 return
         self.report["tables"].append({"title": title, "lead": lead, "columns": list(columns), "rows": list(rows)})
 
@@ -195,5 +195,5 @@ def enlarged(images: np.ndarray, side: int = 28) -> np.ndarray:
     import torch.nn.functional as F
 
     rows = torch.from_numpy(images[:, None].astype(np.float32))
-    made: np.ndarray = F.interpolate(rows, (side, side), mode="bilinear").round().to(torch.uint8)[:, 0].numpy()
-    return made
+    pixels: np.ndarray = F.interpolate(rows, (side, side), mode="bilinear").round().to(torch.uint8)[:, 0].numpy()
+    return pixels

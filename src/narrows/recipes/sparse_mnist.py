@@ -31,8 +31,8 @@ def sparse_mnist(run: Run) -> None:
     base = {"latent_dim": _CODE, "epochs": 20, "lr": 1e-3, **PLAIN}
     base["network"] = Dense((), (), code="relu", output="sigmoid")
     models = {}
-    for name, own in _KINDS.items():
-        model = SparseAutoEncoder(**{**base, **own})
+    for name, settings in _KINDS.items():
+        model = SparseAutoEncoder(**{**base, **settings})
         models[name] = run.fit(name.replace(" ", "-").lower(), model, images.train)
     codes = {name: model.transform(images.test) for name, model in models.items()}
     _compare(run, models, codes, images)
@@ -61,8 +61,8 @@ def _compare(run: Run, models: dict[str, Any], codes: dict[str, np.ndarray], ima
         "they belong to; PCA has no need to."
     )
     shown = [
-        (name, _price(models[name]), number(errors[name]), percent(each.mean()), int((~each.any(0)).sum()))
-        for name, each in active.items()
+        (name, _price(models[name]), number(errors[name]), percent(working.mean()), int((~working.any(0)).sum()))
+        for name, working in active.items()
     ]
     columns = ("kind", "price", "mean squared error", f"units above {_ACTIVE}", "units never above it")
     run.table(

@@ -55,8 +55,8 @@ def _labels(run: Run, models: dict[str, Any], images: Images) -> CodeClassifier:
     errors: dict[str, list[float]] = {name: [] for name in (*models, _NONE)}
     for n in counts:
         run.say(f"learning {n} labels")
-        made = {name: _classifier(run, name, models.get(name), images, n) for name in errors}
-        for name, model in made.items():
+        classifiers = {name: _classifier(run, name, models.get(name), images, n) for name in errors}
+        for name, model in classifiers.items():
             errors[name].append(1 - model.score(images.test, images.test_labels))
     pixels = unit(images.train), unit(images.test)
     errors[_NEIGHBOUR] = [
@@ -73,20 +73,20 @@ def _labels(run: Run, models: dict[str, Any], images: Images) -> CodeClassifier:
         f"With {counts[0]} labels, pre-training on all {number(len(images.train))} images takes the error of a sigmoid "
         f"network on test images from {few[_NONE]} to {few[main]}; the nearest labelled image has {few[_NEIGHBOUR]}."
     )
-    shown = [(name, *(f"{100 * each:.1f} %" for each in row)) for name, row in errors.items()]
+    shown = [(name, *(f"{100 * error:.1f} %" for error in row)) for name, row in errors.items()]
     lead = "All layers are tuned with the labels; pre-training saw every training image, but no label."
     run.table("Error on the test images", lead, ("begun from", *(f"{n} labels" for n in counts)), shown)
     curves = {name: (np.array(counts), np.array(row)) for name, row in errors.items()}
     drawn = figures.lines(curves, "labels", "share of the test images taken for another class", log_x=True)
     run.figure("labels", "What pre-training is worth", lead, drawn)
-    return made[main]
+    return classifiers[main]
 
 
 def _classifier(run: Run, name: str, model: Any, images: Images, n: int) -> CodeClassifier:
     """Return a classifier fitted to the first n labels, on top of a fitted model or of random weights."""
     steps = 300 if run.quick else 2000
     random = StackedAutoEncoder(**_layers(run), **PLAIN)
-    made = CodeClassifier(
+    classifier = CodeClassifier(
         estimator=model or random,
         prefit=model is not None,
         pretrain=model is not None,
@@ -97,11 +97,11 @@ def _classifier(run: Run, name: str, model: Any, images: Images, n: int) -> Code
         random_state=0,
     )
     folder = run.folder / "models" / f"{n}-labels" / name.replace(" ", "-").lower()
-    made.set_params(tune_checkpoint=str(folder))
-    made.fit(images.train[:n], images.train_labels[:n])
-    if not made.finished_:
+    classifier.set_params(tune_checkpoint=str(folder))
+    classifier.fit(images.train[:n], images.train_labels[:n])
+    if not classifier.finished_:
         raise KeyboardInterrupt
-    return made
+    return classifier
 
 
 def _variants(run: Run, models: dict[str, Any], classifier: CodeClassifier, images: Images) -> None:

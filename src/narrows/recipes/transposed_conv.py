@@ -110,8 +110,8 @@ def real_size(shape: tuple[int, int], height: Sides, width: Sides) -> tuple[int,
 def sizes(run: Run) -> tuple[int, int]:
     """Hold the size formula against the real size; return how many settings were tried and how many were wrong."""
     shape = (3, 5)
-    told = [Sides(3, *each) for each in _DOCUMENT]
-    pairs = [(side, side) for side in (*told, Sides(3, 2, 1, 1), Sides(4, 2, 1), Sides(3, 2, 1, 1, dilation=2))]
+    documented = [Sides(3, *settings) for settings in _DOCUMENT]
+    pairs = [(side, side) for side in (*documented, Sides(3, 2, 1, 1), Sides(4, 2, 1), Sides(3, 2, 1, 1, dilation=2))]
     pairs += [(Sides(3, 2, 1, 1), Sides(5, 1, 2)), (Sides(2, 3), Sides(3, 1, 0, 1, dilation=2))]
     rows = []
     for height, width in pairs:
@@ -211,8 +211,8 @@ def borders(run: Run) -> None:
         "that it adds are zeros."
     )
     run.table("Output padding", lead, ("setting", "size", "sum of the row and the column added"), rows)
-    given = made(replace(base, padding=1, output_padding=1), _SQUARE, _SQUARE) - whole[1:, 1:]
-    run.metric("given_back", np.abs(given).max(), "output padding 1 against what padding 1 cut off", "difference")
+    returned = made(replace(base, padding=1, output_padding=1), _SQUARE, _SQUARE) - whole[1:, 1:]
+    run.metric("given_back", np.abs(returned).max(), "output padding 1 against what padding 1 cut off", "difference")
 
 
 def groups_and_bias(run: Run) -> None:

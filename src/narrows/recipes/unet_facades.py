@@ -40,12 +40,12 @@ def unet_facades(run: Run) -> None:
     }
     outputs = {name: predict(model, houses.test) for name, model in models.items()}
     outputs[_TANH] = (outputs[_TANH] + 1) / 2
-    simple = [each.fit(houses.train, houses.train_targets) for each in (MeanTarget(), ColourTable())]
-    outputs |= {each.name: each.predict(houses.test) for each in simple}
-    outputs = {name: each.clip(0, 1) for name, each in outputs.items()}
-    numbers(run, truth, outputs, [each.name for each in simple])
+    simple = [rival.fit(houses.train, houses.train_targets) for rival in (MeanTarget(), ColourTable())]
+    outputs |= {rival.name: rival.predict(houses.test) for rival in simple}
+    outputs = {name: pixels.clip(0, 1) for name, pixels in outputs.items()}
+    numbers(run, truth, outputs, [rival.name for rival in simple])
     some = np.linspace(0, len(truth) - 1, 6).astype(int)
-    rows = [("labels", unit(houses.test[some])), *((name, each[some]) for name, each in outputs.items())]
+    rows = [("labels", unit(houses.test[some])), *((name, pixels[some]) for name, pixels in outputs.items())]
     caption = "Six test pictures, evenly chosen: what goes in, what comes out, and the photograph."
     run.figure("grid", "From labels to photographs", caption, figures.triplets([*rows, ("photograph", truth[some])]))
     learnt = {name: losses(model, size) - np.log(2) for name, model in models.items()}
@@ -75,14 +75,14 @@ def to_signed(target: Tensor) -> Tensor:
 
 def numbers(run: Run, truth: np.ndarray, outputs: dict[str, np.ndarray], simple: list[str]) -> None:
     """Report the absolute error of every output, and how much of the photographs' edges it has."""
-    errors = {name: [metrics.mae(*pair) for pair in zip(truth, each, strict=True)] for name, each in outputs.items()}
-    l1 = {name: float(np.mean(each)) for name, each in errors.items()}
+    errors = {name: [metrics.mae(*pair) for pair in zip(truth, array, strict=True)] for name, array in outputs.items()}
+    l1 = {name: float(np.mean(values)) for name, values in errors.items()}
     run.metric("l1", l1[_MAIN], "mean absolute error", "of values in [0, 1]")
     for name in list(l1)[1:]:
         run.rival(name, l1=l1[name])
     best = min(simple, key=lambda name: l1[name])
     run.judge("l1", best, len(truth), Comparison.of_rows(errors[_MAIN], errors[best], "lower"))
-    sharp = {name: edges(each) / edges(truth) for name, each in outputs.items()}
+    sharp = {name: edges(array) / edges(truth) for name, array in outputs.items()}
     lead = "On the test pictures, clipped to [0, 1]. Edges: the mean difference of neighbouring pixels, as a share of "
     lead += "the photographs'; an absolute error alone is smallest for a blur. Critic and L1 weigh 1 : 100."
     rows = [(name, l1[name], sharp[name]) for name in outputs]

@@ -45,13 +45,13 @@ def ways(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, ...]]
     side = (x.shape[1], x.shape[2])
     average = average_unpool(F.avg_pool2d(rows, 2, ceil_mode=True))[..., : side[0], : side[1]]
     back = (max_unpool(pooled, positions, side), max_unpool(pooled, None, side), average)
-    return pooled[:, 0].numpy(), positions[:, 0].numpy(), tuple(each[:, 0].numpy() for each in back)
+    return pooled[:, 0].numpy(), positions[:, 0].numpy(), tuple(images[:, 0].numpy() for images in back)
 
 
 def small(run: Run) -> None:
     """Show a small array, max- and average-pooled and back."""
     pooled, positions, back = ways(_HAND_MADE[None])
-    landed = {name: each[0] for name, each in zip(_WAYS[:2], back, strict=False)}
+    landed = {name: images[0] for name, images in zip(_WAYS[:2], back, strict=False)}
     drawn = figures.placement(_HAND_MADE, pooled[0], landed, positions[0])
     caption = (
         "The frames are the places where the maxima were. Without them, values go to the top left of their windows."
@@ -72,7 +72,7 @@ def crop(run: Run, digit: np.ndarray) -> None:
     top, left = np.unravel_index(windows.sum((2, 3)).argmax(), windows.shape[:2])
     part = np.ascontiguousarray(windows[top, left])
     pooled, positions, back = ways(part[None])
-    landed = {name: each[0] for name, each in zip(_WAYS[:2], back, strict=False)}
+    landed = {name: images[0] for name, images in zip(_WAYS[:2], back, strict=False)}
     drawn = figures.placement(part, pooled[0], landed, positions[0])
     run.figure("crop", "Max-unpooling of 6 x 6 pixels of a digit", "The brightest part of the first test image.", drawn)
 
@@ -83,7 +83,7 @@ def many(run: Run, digits: np.ndarray) -> tuple[float, float]:
     maxima = int((pooled != 0).sum())
     home = [int(((image != 0) & (image == digits)).sum()) for image in back[:2]]
     errors = [float(np.square(image - digits).mean()) for image in back]
-    rows = list(zip(_WAYS, [f"{each} of {maxima}" for each in home] + ["-"], errors, strict=True))
+    rows = list(zip(_WAYS, [f"{count} of {maxima}" for count in home] + ["-"], errors, strict=True))
     lead = "Five test digits, pooled over 2 x 2, then unpooled; only maxima above zero are counted."
     run.table("Digits", lead, ("unpooling", "maxima back in place", "mean squared error per pixel"), rows)
     run.metric("in_place", home[0] / maxima, "maxima back in place with positions", "share", "higher")
@@ -100,7 +100,7 @@ def trained(run: Run, images: Images) -> tuple[float, ...]:
     """Train a decoder that unpools and one that copies; return test errors with positions, without, and of copying."""
     base = {"latent_dim": 4, "epochs": run.epochs(5, 10), "batch_size": 64, "lr": 2e-3, **PLAIN}
     model = AutoEncoder(network=Stack(_ENCODER, _DECODER), **base)
-    copying = tuple(each.replace("unpool", "upsample") for each in _DECODER)
+    copying = tuple(layer.replace("unpool", "upsample") for layer in _DECODER)
     other = AutoEncoder(network=Stack(_ENCODER, copying), **base)
     run.fit("max-unpooling", model, images.train)
     run.fit("copying", other, images.train)
@@ -108,21 +108,21 @@ def trained(run: Run, images: Images) -> tuple[float, ...]:
     with torch.no_grad():
         *positions, _ = model.model_.encoder(torch.zeros(1, *model.shapes_[0]))
         alone = model.model_.decode(torch.from_numpy(codes).reshape(-1, *model.code_shape_)).numpy()
-    made = {
-        "unpooling, positions": (sum(each.numel() for each in positions), model.reconstruct(images.test)),
+    results = {
+        "unpooling, positions": (sum(position.numel() for position in positions), model.reconstruct(images.test)),
         "unpooling, code alone": (0, alone[:, 0]),
         "copying, code alone": (0, other.reconstruct(images.test)),
     }
-    errors = tuple(float(error_rows(unit(images.test), result).mean()) for _, result in made.values())
-    rows = [(name, codes.shape[1], known, mse) for (name, (known, _)), mse in zip(made.items(), errors, strict=True)]
+    errors = tuple(float(error_rows(unit(images.test), result).mean()) for _, result in results.values())
+    rows = [(name, codes.shape[1], known, mse) for (name, (known, _)), mse in zip(results.items(), errors, strict=True)]
     lead = "The same encoder layers. Positions are not part of the code: they must be kept as well, 2 bits each."
     columns = ("decoder", "numbers in the code", "positions beside it", "test mean squared error per pixel")
     run.table("With and without the encoder", lead, columns, rows)
     run.metric("mse", errors[0], "mean squared error, unpooling with positions", "per pixel")
     run.metric("mse_alone", errors[1], "mean squared error, unpooling the code alone", "per pixel")
     run.rival("copying instead of unpooling", mse=errors[2], mse_alone=errors[2])
-    shown = np.concatenate([unit(images.test[:5]), *(np.clip(result[:5], 0, 1) for _, result in made.values())])
-    drawn = figures.sample_grid(shown, "Five test digits, decoded", names=["input", *made])
+    shown = np.concatenate([unit(images.test[:5]), *(np.clip(result[:5], 0, 1) for _, result in results.values())])
+    drawn = figures.sample_grid(shown, "Five test digits, decoded", names=["input", *results])
     caption = "Without the encoder's positions the values go to the top left of their windows."
     run.figure("decoded", "Decoding without the encoder's positions", caption, drawn)
     run.keep(Reducer(latent_dim=4), model, images.train[:100])
