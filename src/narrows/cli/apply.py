@@ -20,8 +20,8 @@ from narrows.workflows.base import Journey, Request, journey_from_card
 __all__ = ["apply"]
 
 _FLAGS = {"history": "--history", "n": "-n", "label": "--class", "random_state": "--random-state"}
-_WORDS = {"decode": "--decode", "second": "DATA2"} | _FLAGS  # what not every run reads
-_OWNERS = {"history": "recommend", "decode": "reduce", "second": "sparse"}  # the others belong to generate
+_OPTION_WORDS = {"decode": "--decode", "second": "DATA2"} | _FLAGS  # what not every run reads
+_OPTION_OWNERS = {"history": "recommend", "decode": "reduce", "second": "sparse"}  # the others belong to generate
 
 
 def apply(options: Options) -> int:
@@ -79,8 +79,8 @@ def _require(journey: Journey, options: Options, given: dict[str, Any]) -> None:
     more = {name for name in ("decode", "second") if getattr(options, name)}
     useless = sorted((given.keys() | more) - set(journey.knows))
     if useless:
-        came = ", ".join(_WORDS[name] for name in useless)
-        owner = _OWNERS.get(useless[0], "generate")
+        came = ", ".join(_OPTION_WORDS[name] for name in useless)
+        owner = _OPTION_OWNERS.get(useless[0], "generate")
         raise InputError(f"{came} came for a run that has no use for it", f"a run of {owner}", "leave it out")
     history = " or --history FILE" if "history" in journey.knows else ""
     usage = f"narrows apply RUN DATA{history} -o OUT"

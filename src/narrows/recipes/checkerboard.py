@@ -18,13 +18,13 @@ from narrows.tasks.reduce.reducer import Reducer
 
 __all__ = ["checkerboard", "peak", "stride_energy"]
 
-_WAYS = {
+_UP_SAMPLINGS = {
     "transposed convolution": "transpose",
     "nearest, convolution": "resize",
     "bilinear, convolution": "bilinear",
     "pixel shuffle": "shuffle",
 }
-_STRIDE = 4  # of the whole decoder, which doubles twice
+_DECODER_STRIDE = 4  # of the whole decoder, which doubles twice
 _RIM = 6  # pixels from which the zeros around an image can be felt in the output
 
 
@@ -34,7 +34,7 @@ def checkerboard(run: Run) -> None:
     images = run.images()
     base: dict[str, Any] = {"latent_dim": 16, "batch_size": 64, "lr": 1e-3, "random_state": 0, **PLAIN}
     starts, ends, traces = {}, {}, {}
-    for name, up in _WAYS.items():
+    for name, up in _UP_SAMPLINGS.items():
         network, stem = Conv((8, 16), up=up), up  # type: ignore[arg-type]
         starts[name] = AutoEncoder(network=network, epochs=0, **base).fit(images.train[:64])
         traces[name] = run.trace(stem, lambda net: stride_energy(reconstructed(net, images.test)).mean())
@@ -44,7 +44,7 @@ def checkerboard(run: Run) -> None:
     flat = flat_maps(run, ends, images)
     curve(run, before, traces, unit(images.test))
     table(run, images, starts, ends, flat)
-    first, smooth = next(iter(_WAYS)), max(flat["nearest, convolution"], flat["bilinear, convolution"])
+    first, smooth = next(iter(_UP_SAMPLINGS)), max(flat["nearest, convolution"], flat["bilinear, convolution"])
     run.conclude(
         f"A flat map comes out of the trained transposed convolution with {share(flat[first])} of its energy in a "
         f"pattern of the stride, out of the pixel shuffle with {share(flat['pixel shuffle'])}, out of both resize-"
@@ -128,12 +128,15 @@ def flat_maps(run: Run, models: dict[str, Any], images: Images) -> dict[str, flo
             for stage in decoder.stages:
                 maps = stage(maps)
             outputs = decoder.head(maps)[:, 0, _RIM:-_RIM, _RIM:-_RIM].numpy()
-        pictures[name], energy[name] = outputs[0] - outputs[0].mean(), float(stride_energy(outputs, _STRIDE).mean())
+        pictures[name], energy[name] = (
+            outputs[0] - outputs[0].mean(),
+            float(stride_energy(outputs, _DECODER_STRIDE).mean()),
+        )
     drawn = figures.checkerboard(pictures, energy)
     caption = (
         "The maps that the trained decoder begins with, levelled: the code of a test image, without its picture. Drawn "
         f"is the difference from the mean; {_RIM} pixels at each side are left out, because zeros lie around the maps. "
-        f"The decoder doubles twice, so the bars count what repeats every {_STRIDE} pixels, period 2 among it."
+        f"The decoder doubles twice, so the bars count what repeats every {_DECODER_STRIDE} pixels, period 2 among it."
     )
     run.figure("flat", "What becomes of flat maps", caption, drawn)
     return energy
@@ -154,7 +157,7 @@ def table(run: Run, images: Images, starts: dict[str, Any], ends: dict[str, Any]
     truth = unit(images.test)
     energy = float(stride_energy(truth).mean())
     rows: list[tuple[Any, ...]] = [("the images themselves", "-", "-", energy, energy, "-", peak(truth), peak(truth))]
-    for name, stem in _WAYS.items():
+    for name, stem in _UP_SAMPLINGS.items():
         first, last = (models[name].reconstruct(images.test) for models in (starts, ends))
         error = float(error_rows(truth, last).mean())
         weights = sum(weight.numel() for weight in ends[name].model_.decoder.parameters())

@@ -23,8 +23,8 @@ from narrows.training.random import seeded
 
 __all__ = ["contractive_mnist"]
 
-_ONE = Dense((), (), code="tanh", output="sigmoid")
-_DEEP = Dense((256,), activation="tanh", code="tanh", output="sigmoid")
+_ONE_LAYER = Dense((), (), code="tanh", output="sigmoid")
+_TWO_LAYERS = Dense((256,), activation="tanh", code="tanh", output="sigmoid")
 _MAIN, _PLAIN = "CAE", "plain"
 _ROWS = 200  # images whose Jacobians are looked at
 
@@ -32,15 +32,15 @@ _ROWS = 200  # images whose Jacobians are looked at
 def _models(run: Run) -> dict[str, Any]:
     """Return the models that are held side by side: one hidden layer, then two."""
     base: dict[str, Any] = {"latent_dim": 32 if run.quick else 64, "lr": 3e-3 if run.quick else 1e-3, **PLAIN}
-    base |= {"epochs": run.epochs(10, 20), "network": _ONE}
+    base |= {"epochs": run.epochs(10, 20), "network": _ONE_LAYER}
     price: dict[str, Any] = {"contraction": 0.1}
     return {
         _MAIN: ContractiveAutoEncoder(method="exact", **price, **base),
         "SCAE": ContractiveAutoEncoder(method="noise", std=0.1, **price, **base),
         "DAE": DenoisingAutoEncoder(noise="gaussian:0.3", **base),
         _PLAIN: AutoEncoder(**base),
-        "CAE, two layers": ContractiveAutoEncoder(method="probe", **price, **{**base, "network": _DEEP}),
-        "plain, two layers": AutoEncoder(**{**base, "network": _DEEP}),
+        "CAE, two layers": ContractiveAutoEncoder(method="probe", **price, **{**base, "network": _TWO_LAYERS}),
+        "plain, two layers": AutoEncoder(**{**base, "network": _TWO_LAYERS}),
     }
 
 

@@ -21,22 +21,22 @@ __all__ = ["QUICK", "conv_mnist", "settings"]
 QUICK = 600  # images that a miniature learns from: convolutions take their time
 _BATCH = 256
 _SEED = 3  # from some others, pixels of the last relu die in the first steps, every second row and column
-_AFTER: dict[str, Any] = {"activation": "relu", "norm": "batch", "norm_last": True}
-_SAME: dict[str, Any] = {"stride": 1, "output_padding": 0}
+_AFTER_LAYER: dict[str, Any] = {"activation": "relu", "norm": "batch", "norm_last": True}
+_SAME_SIZE: dict[str, Any] = {"stride": 1, "output_padding": 0}
 _NETWORK = Stack(
     (
-        ConvLayer(16, **_AFTER),
-        ConvLayer(32, **_AFTER),
-        ConvLayer(64, **_AFTER),
+        ConvLayer(16, **_AFTER_LAYER),
+        ConvLayer(32, **_AFTER_LAYER),
+        ConvLayer(64, **_AFTER_LAYER),
         Pool(),
-        ConvLayer(128, **_AFTER),
+        ConvLayer(128, **_AFTER_LAYER),
         Pool(),
         ConvLayer(256, activation="relu"),
     ),
     (
-        Transpose(128, **_AFTER),
-        Transpose(64, **_SAME, **_AFTER),
-        Transpose(16, **_SAME, **_AFTER),
+        Transpose(128, **_AFTER_LAYER),
+        Transpose(64, **_SAME_SIZE, **_AFTER_LAYER),
+        Transpose(16, **_SAME_SIZE, **_AFTER_LAYER),
         Transpose(1, activation="relu"),
     ),
 )

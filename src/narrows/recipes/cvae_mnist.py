@@ -14,8 +14,8 @@ from narrows.tasks.reduce.reducer import Reducer
 
 __all__ = ["cvae_mnist"]
 
-_EACH = 10  # samples of a class
-_PLANES = (0, 1, 7)  # classes whose planes of codes are drawn
+_CLASS_SAMPLES = 10  # samples of a class
+_PLANE_CLASSES = (0, 1, 7)  # classes whose planes of codes are drawn
 
 
 @recipe("cvae-mnist", "conditional variational autoencoder: images of a class on demand", source="003, 004")
@@ -35,7 +35,7 @@ def cvae_mnist(run: Run) -> None:
         _classes(run, conditional, images.class_names, size)
         _unknown(run, conditional, images, size)
         if size == 2:
-            for label in _PLANES:
+            for label in _PLANE_CLASSES:
                 lattice(run, conditional, f"class-{label}", f"2 numbers, class {images.class_names[label]}", label)
     greys_note(run)
     reconstructions(run, conditional, images, "20 numbers, class unknown")
@@ -58,9 +58,9 @@ def _unknown(run: Run, model: ConditionalVAE, images: Images, size: int) -> None
 
 def _classes(run: Run, model: ConditionalVAE, names: tuple[str, ...], size: int) -> None:
     """Show the same codes decoded as every class, and how far the class changes them."""
-    grid = np.stack([model.sample(_EACH, random_state=0, y=label) for label in range(len(names))])
+    grid = np.stack([model.sample(_CLASS_SAMPLES, random_state=0, y=label) for label in range(len(names))])
     apart = float(np.abs(grid - grid.mean(0)).mean())
-    title = f"The same {_EACH} codes as every class: a pixel moves by {apart:.3f} on average"
+    title = f"The same {_CLASS_SAMPLES} codes as every class: a pixel moves by {apart:.3f} on average"
     caption = f"Rows are classes, columns codes of {size} numbers: style runs down a column, the class along a row."
     drawn = figures.sample_grid(np.clip(grid, 0, 1).reshape(-1, *grid.shape[2:]), title, names=names)
     run.figure(f"classes-{size}", f"Images of a class on demand, {size} numbers", caption, drawn)

@@ -34,8 +34,8 @@ _MODELS = {
     "Laplace": "laplace",
 }
 _HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
-_DRAWS = 7  # that are shown for a code
-_MANY = 400  # that are measured
+_SHOWN_DRAWS = 7  # that are shown for a code
+_MEASURED_DRAWS = 400  # that are measured
 
 
 class Fitted(NamedTuple):
@@ -164,7 +164,7 @@ def learnt(run: Run, fits: dict[str, Fitted]) -> None:
     rows = []
     for name, fit in fits.items():
         means = fit.likelihood.mean(fit.params)
-        one = fit.params[:1].expand(_MANY, *fit.params.shape[1:])
+        one = fit.params[:1].expand(_MEASURED_DRAWS, *fit.params.shape[1:])
         measured = float(fit.likelihood.sample(one, generator).var(0).mean().sqrt())
         stated = float(fit.law.variance[0].mean().sqrt())
         errors = (float(F.mse_loss(means, fit.target)), float(F.l1_loss(means, fit.target)))
@@ -172,7 +172,7 @@ def learnt(run: Run, fits: dict[str, Fitted]) -> None:
     lead = (
         "The network's numbers are the parameters of a distribution, not its value. Errors and nats are means over the "
         f"same {len(fit.target)} test images. The deviation is that of the pixels of the first one (root mean "
-        f"square): what the distribution says, and over {_MANY} draws."
+        f"square): what the distribution says, and over {_MEASURED_DRAWS} draws."
     )
     shown = ("squared error", "absolute error", "-log p, nats per image", "deviation", "deviation of the draws")
     run.table("What was learnt", lead, ("likelihood", "numbers per pixel", *shown), rows)
@@ -181,13 +181,13 @@ def learnt(run: Run, fits: dict[str, Fitted]) -> None:
 def draws(run: Run, fits: dict[str, Fitted], images: Images) -> None:
     """Show draws from the distributions: several for one code, and one for each of several codes."""
     generator = torch.Generator().manual_seed(1)
-    one, several = [], [unit(images.test[: _DRAWS + 1])]
+    one, several = [], [unit(images.test[: _SHOWN_DRAWS + 1])]
     for fit in fits.values():
         mean = fit.likelihood.mean(fit.params[:1])
-        some = fit.likelihood.sample(fit.params[:1].expand(_DRAWS, *fit.params.shape[1:]), generator)
+        some = fit.likelihood.sample(fit.params[:1].expand(_SHOWN_DRAWS, *fit.params.shape[1:]), generator)
         one.append(torch.cat([mean, some])[:, 0].numpy())
-        several.append(fit.likelihood.sample(fit.params[: _DRAWS + 1], generator)[:, 0].numpy())
-    title = f"One code: the mean at the left, then {_DRAWS} draws"
+        several.append(fit.likelihood.sample(fit.params[: _SHOWN_DRAWS + 1], generator)[:, 0].numpy())
+    title = f"One code: the mean at the left, then {_SHOWN_DRAWS} draws"
     drawn = figures.sample_grid(np.clip(np.concatenate(one), 0, 1), title, names=list(fits))
     off = float(F.mse_loss(fits["Gaussian, fixed"].params, fits["Gaussian, fixed"].target).sqrt())
     caption = (

@@ -38,7 +38,7 @@ CAMVID = "a folder with train, trainannot, test and testannot: pictures and clas
 FACADES = "a folder with train and test: pictures twice as wide as high, photograph left, labels right"
 VOID = 11
 _ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
-_LEARNT, _HELD = 40, 16  # pictures of a miniature
+_MINIATURE_LEARNT, _MINIATURE_HELD_OUT = 40, 16  # pictures of a miniature
 
 
 class Pictures(NamedTuple):
@@ -110,10 +110,10 @@ def predict(model: Any, pictures: Array, *, classes: bool = False) -> Array:
     return np.concatenate([part.argmax(axis=1) if classes else part for part in parts])
 
 
-def keep_masks(run: Run, model: Estimator, name: str, classes: Sequence[int], **own: Any) -> None:
+def keep_masks(run: Run, model: Estimator, name: str, classes: Sequence[int], **settings: Any) -> None:
     """Make a model what ``narrows apply RUN`` uses: it writes masks of these values, one for each of its channels."""
-    task, journey = Segmenter(ensemble=False, **own), SegmentJourney()  # type: ignore[call-arg]
-    task.classes_, task.void_, journey.encoding = sorted(classes), own.get("ignore"), Encoding("grey")
+    task, journey = Segmenter(ensemble=False, **settings), SegmentJourney()  # type: ignore[call-arg]
+    task.classes_, task.void_, journey.encoding = sorted(classes), settings.get("ignore"), Encoding("grey")
     task.order_ = list(classes)
     run.keep_pictures(task, model, journey, name)
 
@@ -135,8 +135,8 @@ def _drawn(run: Run, name: str, draw: Any) -> Pictures:
     notes = ["drawn by the program, so that the answers are known"]
     if run.data is not None:
         notes.append(f"{run.data} is not read: a miniature draws its own pictures")
-    run.data_is(name, learnt=_LEARNT, held=_HELD, notes=notes)
-    return Pictures(*draw(_LEARNT, 0), *draw(_HELD, 1))
+    run.data_is(name, learnt=_MINIATURE_LEARNT, held=_MINIATURE_HELD_OUT, notes=notes)
+    return Pictures(*draw(_MINIATURE_LEARNT, 0), *draw(_MINIATURE_HELD_OUT, 1))
 
 
 def _listed(folder: Path, part: str, accepted: str) -> list[str]:

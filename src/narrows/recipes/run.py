@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Images", "Run"]
 
-_QUICK = 1200  # rows of a miniature
+_MINIATURE_ROWS = 1200  # rows of a miniature
 
 
 class Images(NamedTuple):
@@ -66,7 +66,7 @@ class Run:
 
     # ---- data ------------------------------------------------------------------------------------------------------
 
-    def images(self, name: str = "mnist", few: int = _QUICK) -> Images:
+    def images(self, name: str = "mnist", few: int = _MINIATURE_ROWS) -> Images:
         """Return a named set of 28 x 28 images; in a miniature ``few`` of the embedded digits, enlarged to that size.
 
         The test images of a miniature are the last of them, however few it learns from.
@@ -78,8 +78,10 @@ class Run:
             images = Images(name, *parts, names)
         else:
             values = enlarged(source.values[:, 0])
-            held, labels = values[_QUICK:], source.labels
-            images = Images("digits", values[:few], held, labels[:few], labels[_QUICK:], source.class_names or ())
+            held, labels = values[_MINIATURE_ROWS:], source.labels
+            images = Images(
+                "digits", values[:few], held, labels[:few], labels[_MINIATURE_ROWS:], source.class_names or ()
+            )
         self.data_is(images.name, learnt=len(images.train), held=len(images.test))
         return images
 

@@ -20,8 +20,8 @@ from narrows.training.random import seeded
 
 __all__ = ["stacked_mnist"]
 
-_KINDS = {"SDAE": "mask:0.25", "SAE": None}
-_NONE, _NEIGHBOUR = "no pre-training", "nearest labelled image"
+_NOISES = {"SDAE": "mask:0.25", "SAE": None}
+_NO_PRETRAINING, _NEIGHBOUR = "no pre-training", "nearest labelled image"
 _BATCH = 64
 
 
@@ -32,7 +32,7 @@ def stacked_mnist(run: Run) -> None:
     base = {**_layers(run), "greedy_epochs": run.epochs(10, 30), "epochs": 10, "lr": 1e-3, **PLAIN}
     models = {
         kind: run.fit(kind.lower(), StackedAutoEncoder(noise=noise, **base), images.train)
-        for kind, noise in _KINDS.items()
+        for kind, noise in _NOISES.items()
     }
     run.note("The main model is the SDAE: masking noise hides a quarter of each layer's inputs while it learns.")
     run.note("The likelihood is Bernoulli, and a pixel's grey is read as a probability: cross-entropy, as in 004.")
@@ -52,7 +52,7 @@ def _layers(run: Run) -> dict[str, Any]:
 def _labels(run: Run, models: dict[str, Any], images: Images) -> CodeClassifier:
     """Show the test error for few, more and all labels; return the last classifier on top of the first model."""
     counts = (*((50, 200) if run.quick else (100, 1000)), len(images.train))
-    errors: dict[str, list[float]] = {name: [] for name in (*models, _NONE)}
+    errors: dict[str, list[float]] = {name: [] for name in (*models, _NO_PRETRAINING)}
     for n in counts:
         run.say(f"learning {n} labels")
         classifiers = {name: _classifier(run, name, models.get(name), images, n) for name in errors}
@@ -68,10 +68,11 @@ def _labels(run: Run, models: dict[str, Any], images: Images) -> CodeClassifier:
         run.metric(key, value, f"classification error with {n} labels", "share of the images")
     for name in list(errors)[1:]:
         run.rival(name, **dict(zip(keys, errors[name], strict=True)))
-    few = {name: f"{100 * errors[name][0]:.1f} %" for name in (_NONE, main, _NEIGHBOUR)}
+    few = {name: f"{100 * errors[name][0]:.1f} %" for name in (_NO_PRETRAINING, main, _NEIGHBOUR)}
     run.conclude(
         f"With {counts[0]} labels, pre-training on all {number(len(images.train))} images takes the error of a sigmoid "
-        f"network on test images from {few[_NONE]} to {few[main]}; the nearest labelled image has {few[_NEIGHBOUR]}."
+        f"network on test images from {few[_NO_PRETRAINING]} to {few[main]}; the nearest labelled image has "
+        f"{few[_NEIGHBOUR]}."
     )
     shown = [(name, *(f"{100 * error:.1f} %" for error in row)) for name, row in errors.items()]
     lead = "All layers are tuned with the labels; pre-training saw every training image, but no label."

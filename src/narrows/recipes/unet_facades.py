@@ -23,7 +23,7 @@ from narrows.workflows.translate import TranslateJourney
 
 __all__ = ["unet_facades"]
 
-_MAIN, _JUDGED, _TANH = "L1", "L1 and a critic", "L1, Tanh"
+_MAIN, _WITH_CRITIC, _TANH = "L1", "L1 and a critic", "L1, Tanh"
 
 
 @recipe("unet-facades", "U-Net that turns label maps into photographs, with a critic", source="000", folder=FACADES)
@@ -35,7 +35,7 @@ def unet_facades(run: Run) -> None:
     critic = Critic(weight=size / 100, widths=(32, 64, 128))
     models = {
         _MAIN: run.fit("l1", unet(run), plain),
-        _JUDGED: run.fit("critic", unet(run, penalties=(critic,)), plain),
+        _WITH_CRITIC: run.fit("critic", unet(run, penalties=(critic,)), plain),
         _TANH: run.fit("tanh", unet(run, output="tanh"), signed),
     }
     outputs = {name: predict(model, houses.test) for name, model in models.items()}
@@ -54,11 +54,11 @@ def unet_facades(run: Run) -> None:
     keep(run, models[_MAIN])
 
 
-def unet(run: Run, output: Any = "identity", **own: Any) -> AutoEncoder:
+def unet(run: Run, output: Any = "identity", **settings: Any) -> AutoEncoder:
     """Return the network of the documents with an absolute error, and an activation after its last layer."""
     network = UNet((16, 32, 64, 128), second=False, output=output)
-    own |= {"epochs": run.epochs(10, 6), "batch_size": 2, "lr": 1e-3, **PLAIN}
-    return AutoEncoder(latent_dim=256, network=network, likelihood="laplace", **own)
+    settings |= {"epochs": run.epochs(10, 6), "batch_size": 2, "lr": 1e-3, **PLAIN}
+    return AutoEncoder(latent_dim=256, network=network, likelihood="laplace", **settings)
 
 
 def keep(run: Run, model: AutoEncoder) -> None:

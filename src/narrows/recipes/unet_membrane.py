@@ -21,7 +21,7 @@ from narrows.report import figures
 __all__ = ["unet_membrane"]
 
 Found = dict[str, dict[str, Any]]
-_WIDTHS, _BRIDGE, _TILE = (16, 32, 64, 128), 256, 256
+_WIDTHS, _BRIDGE_CHANNELS, _TILE = (16, 32, 64, 128), 256, 256
 _SKIPS: dict[Skip, str] = {"concat": "skips concatenated", "add": "skips added", "none": "no skips"}
 _MAIN = _SKIPS["concat"]
 
@@ -36,7 +36,7 @@ def unet_membrane(run: Run) -> None:
     for skip, name in _SKIPS.items():
         settings = {"epochs": run.epochs(150, 8), "batch_size": 4, "lr": 1e-3, **PLAIN}
         network = UNet(_WIDTHS, skip=skip, second=False)
-        model = AutoEncoder(latent_dim=_BRIDGE, network=network, likelihood="bernoulli", **settings)
+        model = AutoEncoder(latent_dim=_BRIDGE_CHANNELS, network=network, likelihood="bernoulli", **settings)
         models[name] = run.fit(skip, model, pairs)
         masks[name] = predict(model, cells.test, classes=True) == 0
     simple = SmoothedThreshold().fit(cells.train, wanted)
@@ -100,7 +100,7 @@ def numbers(run: Run, found: Found, rival: str, size: tuple[int, ...]) -> None:
 @torch.no_grad()
 def shapes(run: Run) -> None:
     """Show what the network makes of a batch of pictures of 256 x 256 when it is to give three channels."""
-    sizes = Sizes((1, 256, 256), (3, 256, 256), code_in=_BRIDGE, code_out=_BRIDGE, out=3)
+    sizes = Sizes((1, 256, 256), (3, 256, 256), code_in=_BRIDGE_CHANNELS, code_out=_BRIDGE_CHANNELS, out=3)
     encoder, decoder = UNet(_WIDTHS, second=False).build(sizes)
     x = torch.zeros(2 if run.quick else 16, *sizes.shape)
     *skips, bridge = encoder(x)

@@ -17,7 +17,7 @@ from narrows.tasks.reduce.reducer import Reducer
 __all__ = ["unpool"]
 
 _HAND_MADE = np.array([[1.0, 2, 6, 3], [4, 3, 1, 7], [8, 5, 2, 2], [1, 4, 9, 5]])
-_WAYS = ("max-unpooling", "top-left unpooling", "average-unpooling")
+_UNPOOLINGS = ("max-unpooling", "top-left unpooling", "average-unpooling")
 _ENCODER = ("conv:8,relu", "pool", "conv:8,relu", "pool", "conv")
 _DECODER = ("conv:8,relu", "unpool", "conv:8,relu", "unpool", "conv")
 
@@ -51,7 +51,7 @@ def ways(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, ...]]
 def small(run: Run) -> None:
     """Show a small array, max- and average-pooled and back."""
     pooled, positions, back = ways(_HAND_MADE[None])
-    landed = {name: images[0] for name, images in zip(_WAYS[:2], back, strict=False)}
+    landed = {name: images[0] for name, images in zip(_UNPOOLINGS[:2], back, strict=False)}
     drawn = figures.placement(_HAND_MADE, pooled[0], landed, positions[0])
     caption = (
         "The frames are the places where the maxima were. Without them, values go to the top left of their windows."
@@ -72,7 +72,7 @@ def crop(run: Run, digit: np.ndarray) -> None:
     top, left = np.unravel_index(windows.sum((2, 3)).argmax(), windows.shape[:2])
     part = np.ascontiguousarray(windows[top, left])
     pooled, positions, back = ways(part[None])
-    landed = {name: images[0] for name, images in zip(_WAYS[:2], back, strict=False)}
+    landed = {name: images[0] for name, images in zip(_UNPOOLINGS[:2], back, strict=False)}
     drawn = figures.placement(part, pooled[0], landed, positions[0])
     run.figure("crop", "Max-unpooling of 6 x 6 pixels of a digit", "The brightest part of the first test image.", drawn)
 
@@ -83,13 +83,13 @@ def many(run: Run, digits: np.ndarray) -> tuple[float, float]:
     maxima = int((pooled != 0).sum())
     home = [int(((image != 0) & (image == digits)).sum()) for image in back[:2]]
     errors = [float(np.square(image - digits).mean()) for image in back]
-    rows = list(zip(_WAYS, [f"{count} of {maxima}" for count in home] + ["-"], errors, strict=True))
+    rows = list(zip(_UNPOOLINGS, [f"{count} of {maxima}" for count in home] + ["-"], errors, strict=True))
     lead = "Five test digits, pooled over 2 x 2, then unpooled; only maxima above zero are counted."
     run.table("Digits", lead, ("unpooling", "maxima back in place", "mean squared error per pixel"), rows)
     run.metric("in_place", home[0] / maxima, "maxima back in place with positions", "share", "higher")
     run.metric("in_place_top_left", home[1] / maxima, "maxima back in place without positions", "share", "higher")
     shown = np.concatenate([digits, *back])
-    drawn = figures.sample_grid(shown, "Five digits, pooled and unpooled", names=["input", *_WAYS])
+    drawn = figures.sample_grid(shown, "Five digits, pooled and unpooled", names=["input", *_UNPOOLINGS])
     run.figure(
         "digits", "Real digits", "Max-unpooling leaves zeros between the maxima, average-unpooling blocks.", drawn
     )

@@ -23,14 +23,14 @@ from narrows.workflows.feature_page import write_features
 
 __all__ = ["ActivationsJourney", "RowNames"]
 
-_SMALL = 20  # fewer rows are not split
-_HELD = 0.1  # of the rows are held out for the verdict ...
-_MOST = 10_000  # ... but no more than so many
-_LEARNT = 20_000  # rows that the competitors are fitted on ...
-_BYTES = 2**27  # ... and what rows that are looked at together may weigh
-_SURVEYED = 200_000  # rows that features.html is made from
-_RUN = 64  # rows that are held out together: neighbours are alike
-_BATCH = 1024
+_MIN_SPLIT_ROWS = 20  # fewer rows are not split
+_HELD_OUT_SHARE = 0.1  # of the rows are held out for the verdict ...
+_MAX_HELD_OUT_ROWS = 10_000  # ... but no more than so many
+_MAX_RIVAL_ROWS = 20_000  # rows that the competitors are fitted on ...
+_MAX_ROW_BYTES = 2**27  # ... and what rows that are looked at together may weigh
+_MAX_SURVEYED_ROWS = 200_000  # rows that features.html is made from
+_MAX_RUN_ROWS = 64  # rows that are held out together: neighbours are alike
+_BATCH_ROWS = 1024
 
 
 class Kept(TypedDict):
@@ -92,7 +92,7 @@ class ActivationsJourney(Journey):
 
     def judge(self) -> Judged:
         """Measure on the rows that were put aside."""
-        most = [min(rows, _BYTES // (4 * self.rows.width)) for rows in (_LEARNT, _MOST)]
+        most = [min(rows, _MAX_ROW_BYTES // (4 * self.rows.width)) for rows in (_MAX_RIVAL_ROWS, _MAX_HELD_OUT_ROWS)]
         some, held = (each.rows(each.spread(n)) for each, n in zip((self.learn, self.test), most, strict=True))
         return Judged(self.task.evaluate(Rows(some), Rows(held)), None)
 
@@ -160,18 +160,20 @@ class RowNames:
 
 def _held(n: int, seed: int) -> np.ndarray:
     """Return which rows are held out: runs of neighbours from all over the data."""
-    if n < _SMALL:
+    if n < _MIN_SPLIT_ROWS:
         return np.array([], np.int64)
-    run = max(1, min(_RUN, n // 100))
+    run = max(1, min(_MAX_RUN_ROWS, n // 100))
     starts = np.arange(0, n, run)
-    chosen = np.random.default_rng(seed).permutation(starts)[: max(1, math.ceil(min(_HELD * n, _MOST) / run))]
+    chosen = np.random.default_rng(seed).permutation(starts)[
+        : max(1, math.ceil(min(_HELD_OUT_SHARE * n, _MAX_HELD_OUT_ROWS) / run))
+    ]
     held = (np.sort(chosen)[:, None] + np.arange(run)).ravel()
     return held[held < n]
 
 
 def _page(task: FeatureDictionary, rows: Activations, names: RowNames, name: str, folder: Path) -> Path:
     """Write features.html from at most 200 000 rows."""
-    chosen = rows.spread(_SURVEYED)
+    chosen = rows.spread(_MAX_SURVEYED_ROWS)
     found: Survey = task.survey(rows.take(chosen))
     return write_features(found, folder / "features.html", name, lambda places: names(chosen[places]))
 
@@ -182,8 +184,8 @@ def _codes(task: FeatureDictionary, rows: Activations, out: Path) -> list[Path]:
     with whole(paths[0]) as first, whole(paths[1]) as second:
         features = open_memmap(first, "w+", np.int32, (len(rows), k))
         values = open_memmap(second, "w+", np.float32, (len(rows), k))
-        for start in range(0, len(rows), _BATCH):
-            part = slice(start, min(start + _BATCH, len(rows)))
+        for start in range(0, len(rows), _BATCH_ROWS):
+            part = slice(start, min(start + _BATCH_ROWS, len(rows)))
             made = task.outputs(rows.take(np.arange(part.start, part.stop)), fresh=True)
             features[part], values[part] = made["features"], made["values"]
         for each in (features, values):

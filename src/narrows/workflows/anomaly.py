@@ -28,8 +28,8 @@ from narrows.workflows.tables import RowsJourney, split
 
 __all__ = ["AnomalyJourney", "labelled", "reasons"]
 
-_NAMES = ("ordinary", "anomalous")
-_REASONS = 3
+_CLASS_NAMES = ("ordinary", "anomalous")
+_MAX_REASONS = 3
 
 
 class AnomalyJourney(RowsJourney):
@@ -141,7 +141,7 @@ def labelled(source: Source, name: str) -> Source:
         hint = f"--label {shlex.quote(near[0]) if near else 'COLUMN'}"
         accepted = ", ".join([*own, *columns][:20]) or "a column of a table, or y, in an .npz file"
         raise InputError(f"{source.name!r} has no label column {name!r}", accepted, hint)
-    return replace(made, labels=labels.astype(np.int64), class_names=_NAMES, test=None)
+    return replace(made, labels=labels.astype(np.int64), class_names=_CLASS_NAMES, test=None)
 
 
 def _marks(column: pl.Series, accepted: str) -> tuple[pl.Series, list[str]]:
@@ -176,7 +176,7 @@ def reasons(schema: TableSchema, source: Source, parts: np.ndarray, expected: np
     for place, column in enumerate(used):
         if isinstance(column, CategoryColumn):  # near rows of several levels, mostly of this one: no reason to name
             shares[_texts(seen[column.name]) == _texts(decoded[column.name]), place] = 0
-    order = np.argsort(-shares, axis=1, kind="stable")[:, :_REASONS]
+    order = np.argsort(-shares, axis=1, kind="stable")[:, :_MAX_REASONS]
     made: dict[str, pl.Series] = {}
     for rank in range(order.shape[1]):
         names, texts = np.empty(len(parts), object), np.empty((2, len(parts)), object)

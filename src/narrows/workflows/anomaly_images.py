@@ -26,8 +26,8 @@ from narrows.workflows.outputs import write_table
 __all__ = ["ImageAnomalyJourney"]
 
 GOOD, MASKS = ("good", "normal", "ok", "ordinary"), ("masks", "mask", "ground_truth")
-_PATCHES = 20_000  # that are learnt from
-_FEW = 20  # of fewer good images a third is put aside
+_MAX_PATCHES = 20_000  # that are learnt from
+_FEW_GOOD_IMAGES = 20  # of fewer good images a third is put aside
 
 
 class Kept(TypedDict):
@@ -60,7 +60,7 @@ class ImageAnomalyJourney(Journey):
         if len(good) < 2:
             raise InputError(f"{good.name!r} holds {len(good)} good image", "at least 2 to learn from")
         seed = seed_of(task.random_state)
-        share = self.held_out if len(good) >= _FEW else max(self.held_out, 1 / 3)
+        share = self.held_out if len(good) >= _FEW_GOOD_IMAGES else max(self.held_out, 1 / 3)
         learn, held, words = set_aside(good.names, share, seed)
         notes += [*mixed(good), words or f"{len(good)} good images are too few to put some aside"]
         for note in notes:
@@ -68,7 +68,7 @@ class ImageAnomalyJourney(Journey):
         self.task, self.good, self.held, self.seed = task, good, held, seed
         self.fine, self.bad, self.masks = fine, bad, masks
         self.channels = max(len(array) for array in good.arrays)
-        self.patches = drawn_patches(self.seen(good.take(learn)), self.patch, _PATCHES, seed)
+        self.patches = drawn_patches(self.seen(good.take(learn)), self.patch, _MAX_PATCHES, seed)
         for name, value in task.suited(self.patches.shape[1:]).items():
             if name not in request.given:
                 task.set_params(**{name: value})

@@ -11,7 +11,7 @@ from narrows.tasks.sparse import Survey
 
 __all__ = ["write_features"]
 
-_MANY = 4096  # features of which 10 rows each are shown; of more, 5
+_MANY_FEATURES = 4096  # features of which 10 rows each are shown; of more, 5
 
 CSS = """
 :root{color-scheme:light dark;--page:#f6f7f9;--card:#fff;--ink:#16202b;--soft:#5b6875;--rule:#e3e7ec;--tint:#d5e6f3}
@@ -34,7 +34,7 @@ span b{margin-left:8px;font-weight:600}.dead{columns:10em;font-variant-numeric:t
 
 def write_features(survey: Survey, path: Path, name: str, named: Callable[[np.ndarray], list[str]]) -> Path:
     """Write the page; ``named`` gives the names of rows by their positions."""
-    top = min(survey.places.shape[1], 10 if len(survey.counts) <= _MANY else 5)
+    top = min(survey.places.shape[1], 10 if len(survey.counts) <= _MANY_FEATURES else 5)
     alive = np.flatnonzero(survey.counts)
     order = alive[np.argsort(-survey.squares[alive], kind="stable")]
     places, values = survey.places[order, :top], survey.values[order, :top]

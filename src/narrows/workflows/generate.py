@@ -16,7 +16,7 @@ from narrows.workflows.tables import RowsJourney, encoded, schema_of
 
 __all__ = ["NewRowsJourney"]
 
-_ENOUGH = 64
+_DEFAULT_ROWS = 64
 
 
 class NewRowsJourney(RowsJourney):
@@ -42,7 +42,9 @@ class NewRowsJourney(RowsJourney):
         if request.data or request.decode:
             came = f"{request.data} came for new rows" if request.data else "--decode came without codes"
             raise InputError(came, "narrows apply RUN -o OUT -n 64, or codes with --decode", "leave DATA out")
-        rows = cast("Generator", task).made(given.get("n", _ENOUGH), given.get("label"), given.get("random_state"))
+        rows = cast("Generator", task).made(
+            given.get("n", _DEFAULT_ROWS), given.get("label"), given.get("random_state")
+        )
         return self._written(schema, rows, out, "samples")
 
     def _written(self, schema: Schema, rows: NewRows, folder: Path, stem: str) -> list[Path]:

@@ -10,7 +10,7 @@ from narrows.data.base import row_key
 
 __all__ = ["copied", "copies", "series", "set_aside"]
 
-_FEW = 4  # fewer pictures are not split: everything is measured on those that were learnt
+_MIN_SPLIT_PICTURES = 4  # fewer pictures are not split: everything is measured on those that were learnt
 
 
 def set_aside(names: Sequence[str], share: float, seed: int) -> tuple[list[int], list[int], str]:
@@ -25,7 +25,7 @@ def set_aside(names: Sequence[str], share: float, seed: int) -> tuple[list[int],
     ([0, 1, 2], [3, 4])
     """
     n, everything = len(names), list(range(len(names)))
-    if n < _FEW:
+    if n < _MIN_SPLIT_PICTURES:
         return everything, everything, ""
     held = min(n - 2, max(2, round(share * n)))  # two at least: of one nothing can be said
     rows = series(names)

@@ -15,10 +15,10 @@ from narrows.workflows.tables import Learnt, RowsJourney
 
 __all__ = ["LabelledJourney"]
 
-_FEW = 300  # labels: a part of fewer tells little, and all are judged by cross-validation ...
-_LEAST = 6  # ... unless there are fewer than so many: then all are learnt from, and measured
-_HELD = 0.2  # of the labels of every class are held out for the verdict ...
-_MOST = 10_000  # ... but no more than so many in all
+_MIN_SPLIT_LABELS = 300  # labels: a part of fewer tells little, and all are judged by cross-validation ...
+_MIN_JUDGED_LABELS = 6  # ... unless there are fewer than so many: then all are learnt from, and measured
+_HELD_OUT_SHARE = 0.2  # of the labels of every class are held out for the verdict ...
+_MAX_HELD_OUT_LABELS = 10_000  # ... but no more than so many in all
 
 
 class LabelledJourney(RowsJourney):
@@ -58,9 +58,13 @@ class LabelledJourney(RowsJourney):
             return source, source.test, "test"
         known = np.flatnonzero(labels >= 0)
         counts = np.bincount(labels[known])
-        if len(known) < _FEW:
-            return source, source.take(known), "cross-validated" if counts[counts > 1].sum() >= _LEAST else "training"
-        wanted = np.ceil(counts * min(_HELD, _MOST / len(known))).astype(int)
+        if len(known) < _MIN_SPLIT_LABELS:
+            return (
+                source,
+                source.take(known),
+                "cross-validated" if counts[counts > 1].sum() >= _MIN_JUDGED_LABELS else "training",
+            )
+        wanted = np.ceil(counts * min(_HELD_OUT_SHARE, _MAX_HELD_OUT_LABELS / len(known))).astype(int)
         wanted[counts < 2] = 0
         order = np.random.default_rng(seed).permutation(known)
         order = order[np.argsort(labels[order], kind="stable")]

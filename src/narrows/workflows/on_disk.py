@@ -31,11 +31,11 @@ from narrows.workflows.tables import SMALL, Learnt, RowsJourney, items_of, rows_
 
 __all__ = ["StreamJourney"]
 
-_SHARE = (
+_MEMORY_SHARE = (
     0.25  # of the free memory that the file may take before its rows stay on disk: work on them takes as much again
 )
-_HELD = 0.1  # of the rows are held out for the verdict
-_LEARNT = 20_000  # rows that the competitors learn from
+_HELD_OUT_SHARE = 0.1  # of the rows are held out for the verdict
+_MAX_RIVAL_ROWS = 20_000  # rows that the competitors learn from
 
 
 class StreamJourney(RowsJourney):
@@ -50,7 +50,7 @@ class StreamJourney(RowsJourney):
 
     def takes(self, task: Task, request: Request) -> bool:
         """Return whether the data can be read from disk, and should: asked for, or larger than memory."""
-        if not self.stream and size_of(request.data) <= _SHARE * free_memory():
+        if not self.stream and size_of(request.data) <= _MEMORY_SHARE * free_memory():
             return False  # before anything is opened: another journey may read what this one does not
         whole = request.decode or request.second is not None or pieces_of(request.data) is None
         if whole and self.stream:
@@ -66,7 +66,7 @@ class StreamJourney(RowsJourney):
         pieces = _opened(request.data, self.image_size)
         sample = pieces.sample()
         few = len(pieces) < SMALL
-        aside = np.zeros(len(pieces), bool) if request.valid or few else held_out(len(pieces), _HELD)
+        aside = np.zeros(len(pieces), bool) if request.valid or few else held_out(len(pieces), _HELD_OUT_SHARE)
         known = sample.take(np.flatnonzero(~aside[pieces.sampled]))
         schema = known.fit_schema() if request.start is None else schema_from_json(request.start["schema"])
         rows, where, passed_over = self._encoded(task, pieces, schema)
@@ -85,7 +85,7 @@ class StreamJourney(RowsJourney):
         shape = " x ".join(map(str, schema.shape))
         say(f"{task.name}: {len(learn):,} rows of {shape} values from {pieces.name}, from disk")
         task.fit(learn)
-        some = learn.take(np.unique(np.linspace(0, len(learn) - 1, min(len(learn), _LEARNT)).astype(np.int64)))
+        some = learn.take(np.unique(np.linspace(0, len(learn) - 1, min(len(learn), _MAX_RIVAL_ROWS)).astype(np.int64)))
         train, test = (rows_of(part[:], sample, schema)._replace(labels=None) for part in (some, held))
         self.learnt, self.pieces = Learnt(task, sample, schema, train, test), pieces
         return {

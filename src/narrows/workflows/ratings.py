@@ -21,12 +21,13 @@ from narrows.workflows.outputs import write_table
 
 __all__ = ["RatingsJourney"]
 
-_SMALL = 20  # fewer users are not split: everything is measured on the users that were learnt
-_HELD, _MOST = 0.1, 10_000  # share of the users held out for the verdict, and how many at most ...
-_ENOUGH = 20  # ... but of few users up to a quarter, to have so many
-_MOST_OF = 0.95  # of the users; where fewer are like those held out, the report says so
-_TELLING = 5  # items of a user that is held out, if there are enough such users
-_COUNTS = {  # of Mult-VAE and Mult-DAE, section 4 of their paper
+_MIN_SPLIT_USERS = 20  # fewer users are not split: everything is measured on the users that were learnt
+_HELD_OUT_SHARE = 0.1  # of the users are held out for the verdict ...
+_MAX_HELD_OUT_USERS = 10_000  # ... but no more than so many ...
+_ENOUGH_HELD_OUT_USERS = 20  # ... but of few users up to a quarter, to have so many
+_TYPICAL_USER_SHARE = 0.95  # of the users; where fewer are like those held out, the report says so
+_MIN_USER_ITEMS = 5  # items of a user that is held out, if there are enough such users
+_COUNT_SETTINGS = {  # of Mult-VAE and Mult-DAE, section 4 of their paper
     **{"likelihood": "multinomial", "corruption": "mask:0.5", "noise": "mask:0.5", "beta": 0.2},
     **{"network": "dense:600,activation=tanh", "latent_dim": 200, "lr": 1e-3},
 }
@@ -148,19 +149,25 @@ def for_counts(task: Task, given: Mapping[str, Any]) -> list[str]:
     model = task.resolve()
     if type(model)().epochs == 0:  # a closed form, whatever is trained after it
         return []
-    names = [name for name in _COUNTS if hasattr(model, name) and name not in given]
+    names = [name for name in _COUNT_SETTINGS if hasattr(model, name) and name not in given]
     names = [name for name in names if not (name == "corruption" and hasattr(model, "noise"))]
-    task.set_params(estimator=model.set_params(**{name: _COUNTS[name] for name in names}))
-    return ["set for interactions: " + ", ".join(f"{name} = {_COUNTS[name]}" for name in names)] if names else []
+    task.set_params(estimator=model.set_params(**{name: _COUNT_SETTINGS[name] for name in names}))
+    return (
+        ["set for interactions: " + ", ".join(f"{name} = {_COUNT_SETTINGS[name]}" for name in names)] if names else []
+    )
 
 
 def split(liked: Any, seed: int) -> tuple[np.ndarray, np.ndarray, str]:
     """Return the users to learn from, those to measure on, and whether the latter are held-out or training users."""
     counts = np.diff(liked.indptr)
-    some, able = np.flatnonzero(counts), np.flatnonzero(counts >= _TELLING)
-    able = able if len(able) >= 2 * _ENOUGH else np.flatnonzero(counts > 1)
-    n = min(_MOST, max(round(_HELD * len(some)), min(_ENOUGH, len(some) // 4)), len(able) // 2)
-    if len(some) < _SMALL or n < 1:
+    some, able = np.flatnonzero(counts), np.flatnonzero(counts >= _MIN_USER_ITEMS)
+    able = able if len(able) >= 2 * _ENOUGH_HELD_OUT_USERS else np.flatnonzero(counts > 1)
+    n = min(
+        _MAX_HELD_OUT_USERS,
+        max(round(_HELD_OUT_SHARE * len(some)), min(_ENOUGH_HELD_OUT_USERS, len(some) // 4)),
+        len(able) // 2,
+    )
+    if len(some) < _MIN_SPLIT_USERS or n < 1:
         return some, some, "training"
     held = np.sort(np.random.default_rng(seed).permutation(able)[:n])
     return np.setdiff1d(some, held), held, "held-out"
@@ -179,7 +186,7 @@ def told_held(liked: Any, held: np.ndarray) -> list[str]:
     least = int(counts[held].min())
     share = float((counts[counts > 0] >= least).mean())
     said = f"held-out users have {least} items or more, as {100 * share:.0f} % of all users have"
-    return [f"{said}: the verdict is about users like these"] if share < _MOST_OF else []
+    return [f"{said}: the verdict is about users like these"] if share < _TYPICAL_USER_SHARE else []
 
 
 def newcomers(ratings: Ratings, users: Sequence[str] | None) -> np.ndarray | None:

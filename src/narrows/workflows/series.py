@@ -39,9 +39,10 @@ from narrows.workflows.tables import between_neighbours, counted, gaps
 
 __all__ = ["SeriesJourney"]
 
-_PARTS = (0.6, 0.8)  # of the time is learnt from; what follows sets the threshold, up to ...; the rest is measured on
-_NEAR = 0.05  # share by which the interval of new steps may differ from that of the fit
-_MOST = 20_000  # windows that are learnt from
+# 0.6 of the time is learnt from; what follows sets the threshold, up to 0.8; the rest is measured on
+_PART_ENDS = (0.6, 0.8)
+_INTERVAL_TOLERANCE = 0.05  # share by which the interval of new steps may differ from that of the fit
+_MAX_WINDOWS = 20_000  # windows that are learnt from
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ class SeriesJourney(Journey):
             raise InputError(f"{request.second!r} came beside {request.data!r}", "one DATA", "leave it out")
         request.refuse({"image_shape": "windows of a series are no images"})
         made = self._read(request.data, None)
-        m, edges = len(made.steps), [int(share * len(made.steps)) for share in _PARTS]
+        m, edges = len(made.steps), [int(share * len(made.steps)) for share in _PART_ENDS]
         self.part = np.searchsorted(edges, np.arange(m), "right")
         rows = np.flatnonzero(self.part[made.steps.of_row] == 0)
         schema = made.source.take(rows).fit_schema().watching()
@@ -133,7 +134,7 @@ class SeriesJourney(Journey):
         if min(len(learnt), len(aside)) < 2:
             raise InputError("Nearly all windows hold a step labelled as anomalous", "ordinary windows in each part")
         seed = seed_of(task.random_state)
-        learnt, aside = (drawn_starts(each, _MOST, seed) for each in (learnt, aside))
+        learnt, aside = (drawn_starts(each, _MAX_WINDOWS, seed) for each in (learnt, aside))
         rows, others = (windows_at(self.values, each, self.window).reshape(len(each), -1) for each in (learnt, aside))
         if "latent_dim" not in request.given:
             varying = self.schema.varying_shape[0] / self.schema.shape[0]  # of what a window holds
@@ -180,7 +181,7 @@ class SeriesJourney(Journey):
         made = self._read(request.data, self.schema)
         found, words = interval_of(made.stamps, made.steps.interval)
         fitted, said = card.get("interval", (found, words))
-        if abs(found - fitted) > _NEAR * fitted:
+        if abs(found - fitted) > _INTERVAL_TOLERANCE * fitted:
             came = f"{made.source.name!r} has a step every {words}, and the model was fitted to one every {said}"
             raise InputError(came, "the interval of the fit", f"rows every {said}, or a fit to rows such as these")
         if made.steps.resampled or card.get("resampled"):  # on the grid of the fit, whatever else the file holds

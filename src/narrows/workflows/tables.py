@@ -63,11 +63,11 @@ def counted(schema: Schema, source: Source) -> dict[str, dict[str, int]]:
     return {"cells filled": found} if found else {}
 
 
-_SHOWN = 10_000  # items on the map of the codes
+_MAX_MAP_ITEMS = 10_000  # items on the map of the codes
 LEARNT = ("training", "cross-validated")  # splits whose measured rows are among those that were learnt from
 SMALL = 20  # fewer rows are not split: everything is measured on the rows that were learnt
-_HELD = 0.1  # of the rows are held out for the verdict ...
-_ENOUGH = 20  # ... but of few rows up to a quarter, to have so many
+_HELD_OUT_SHARE = 0.1  # of the rows are held out for the verdict ...
+_ENOUGH_HELD_OUT_ROWS = 20  # ... but of few rows up to a quarter, to have so many
 
 
 @dataclass(frozen=True)
@@ -271,14 +271,14 @@ def split(source: Source, seed: int) -> tuple[Source, Source, str]:
     if len(source) < SMALL:
         return source, source, "training"
     order = np.random.default_rng(seed).permutation(len(source))
-    held = max(round(_HELD * len(source)), min(_ENOUGH, len(source) // 4))
+    held = max(round(_HELD_OUT_SHARE * len(source)), min(_ENOUGH_HELD_OUT_ROWS, len(source) // 4))
     return source.take(np.sort(order[held:])), source.take(np.sort(order[:held])), "held-out"
 
 
 def items_of(made: Learnt) -> Items:
     """Return rows for the map of the codes: all, or evenly spaced ones where there are many."""
     source = made.source
-    index = np.unique(np.linspace(0, len(source) - 1, min(len(source), _SHOWN)).astype(np.int64))
+    index = np.unique(np.linspace(0, len(source) - 1, min(len(source), _MAX_MAP_ITEMS)).astype(np.int64))
     some = source.take(index)
     codes = made.task.outputs(encoded(made.task, made.schema, some), fresh=True)["codes"]
     return Items(

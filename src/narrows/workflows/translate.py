@@ -17,7 +17,7 @@ from narrows.workflows.images import Found, PicturesJourney, inside
 
 __all__ = ["TranslateJourney", "halves"]
 
-_ALIKE = 0.05  # how far the proportions of side-by-side pictures may differ from those of the fit
+_PROPORTION_TOLERANCE = 0.05  # how far the proportions of side-by-side pictures may differ from those of the fit
 
 
 class Kept(TypedDict):
@@ -65,7 +65,7 @@ class TranslateJourney(PicturesJourney):
         data = Path(request.data).expanduser()
         pictures = read_pictures(inside(data, ("a" if self.direction == "AtoB" else "b",)) or data)
         shapes = [array.shape for array in pictures.arrays]
-        if not self.proportions or any(abs(w / h / self.proportions - 1) > _ALIKE for _, h, w in shapes):
+        if not self.proportions or any(abs(w / h / self.proportions - 1) > _PROPORTION_TOLERANCE for _, h, w in shapes):
             return pictures
         A, B, notes = halves(pictures)
         return replace(A if self.direction == "AtoB" else B, notes=tuple(notes))
