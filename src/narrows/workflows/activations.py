@@ -93,7 +93,7 @@ class ActivationsJourney(Journey):
     def judge(self) -> Judged:
         """Measure on the rows that were put aside."""
         most = [min(rows, _MAX_ROW_BYTES // (4 * self.rows.width)) for rows in (_MAX_RIVAL_ROWS, _MAX_HELD_OUT_ROWS)]
-        some, held = (each.rows(each.spread(n)) for each, n in zip((self.learn, self.test), most, strict=True))
+        some, held = (part.rows(part.spread(n)) for part, n in zip((self.learn, self.test), most, strict=True))
         return Judged(self.task.evaluate(Rows(some), Rows(held)), None)
 
     def write(self, folder: Path) -> list[Path]:
@@ -174,8 +174,8 @@ def _held(n: int, seed: int) -> np.ndarray:
 def _page(task: FeatureDictionary, rows: Activations, names: RowNames, name: str, folder: Path) -> Path:
     """Write features.html from at most 200 000 rows."""
     chosen = rows.spread(_MAX_SURVEYED_ROWS)
-    found: Survey = task.survey(rows.take(chosen))
-    return write_features(found, folder / "features.html", name, lambda places: names(chosen[places]))
+    survey: Survey = task.survey(rows.take(chosen))
+    return write_features(survey, folder / "features.html", name, lambda places: names(chosen[places]))
 
 
 def _codes(task: FeatureDictionary, rows: Activations, out: Path) -> list[Path]:
@@ -186,8 +186,8 @@ def _codes(task: FeatureDictionary, rows: Activations, out: Path) -> list[Path]:
         values = open_memmap(second, "w+", np.float32, (len(rows), k))
         for start in range(0, len(rows), _BATCH_ROWS):
             part = slice(start, min(start + _BATCH_ROWS, len(rows)))
-            made = task.outputs(rows.take(np.arange(part.start, part.stop)), fresh=True)
-            features[part], values[part] = made["features"], made["values"]
-        for each in (features, values):
-            each.flush()
+            outputs = task.outputs(rows.take(np.arange(part.start, part.stop)), fresh=True)
+            features[part], values[part] = outputs["features"], outputs["values"]
+        for array in (features, values):
+            array.flush()
     return paths

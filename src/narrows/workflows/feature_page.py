@@ -39,7 +39,7 @@ def write_features(survey: Survey, path: Path, name: str, named: Callable[[np.nd
     order = alive[np.argsort(-survey.squares[alive], kind="stable")]
     places, values = survey.places[order, :top], survey.values[order, :top]
     flat, where = np.unique(places, return_inverse=True)
-    names = np.array([html.escape(each) for each in named(flat)], dtype=object)[where.reshape(places.shape)]
+    names = np.array([html.escape(row_name) for row_name in named(flat)], dtype=object)[where.reshape(places.shape)]
     energy = survey.squares.sum() or 1.0
     lines = [
         f'<tr id="f{feature}"><td>{feature}</td><td>{survey.counts[feature] / survey.rows:.3%}</td>'
@@ -49,11 +49,11 @@ def write_features(survey: Survey, path: Path, name: str, named: Callable[[np.nd
         for i, feature in enumerate(order)
     ]
     dead = np.flatnonzero(survey.counts == 0)
-    said = f"{len(alive):,} of {len(survey.counts):,} features are at work in {survey.rows:,} rows of {name}"
+    heading = f"{len(alive):,} of {len(survey.counts):,} features are at work in {survey.rows:,} rows of {name}"
     page = f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
 <title>Features: {html.escape(name)}</title><style>{CSS}</style></head><body>
-<h1>{html.escape(said)}</h1>
+<h1>{html.escape(heading)}</h1>
 <p>The features with the largest share in the energy of the codes come first. Each is shown with the {top} rows in which
 it is strongest, and its value there, in the units of the rows. A bar is the value as a share of the largest.</p>
 <table><thead><tr><th>feature</th><th>rows</th><th>energy</th><th>mean at work</th><th>largest</th>

@@ -72,8 +72,8 @@ class StreamJourney(RowsJourney):
         rows, where, passed_over = self._encoded(task, pieces, schema)
         learn, held, notes = rows.take(np.flatnonzero(~aside)), rows.take(np.flatnonzero(aside | few)), sample.notes
         if request.valid:
-            own, notes = self.own_rows(request.valid, schema, sample)
-            held = schema.encode(own)
+            valid_rows, notes = self.own_rows(request.valid, schema, sample)
+            held = schema.encode(valid_rows)
         if isinstance(held, Stored):
             held.limits()  # refused before anything is learnt
         settle(task, request, learn, schema)
@@ -127,9 +127,9 @@ class StreamJourney(RowsJourney):
 
     def judge(self) -> Judged:
         """Measure on the rows that were put aside."""
-        made = self.learnt
-        items = items_of(made)._replace(total=len(self.pieces)) if made.task.mapped else None
-        return Judged(made.task.evaluate(made.train, made.test), made.test, items)
+        learnt = self.learnt
+        items = items_of(learnt)._replace(total=len(self.pieces)) if learnt.task.mapped else None
+        return Judged(learnt.task.evaluate(learnt.train, learnt.test), learnt.test, items)
 
     def write(self, folder: Path) -> list[Path]:
         """Write the outputs for all rows, piece by piece."""
@@ -154,25 +154,25 @@ def write_pieces(
     task: Task, schema: Schema, pieces: Pieces, folder: Path, *, fresh: bool, say: Say | None = None
 ) -> list[Path]:
     """Write the task's outputs for all rows of a file, some at a time, and return the files."""
-    told: set[str] = set()
-    found: list[Fillings] = []
+    seen_words: set[str] = set()
+    fillings: list[Fillings] = []
     images: list[Path] = []
     fill = task.imputes and isinstance(schema, TableSchema) and pieces.has_holes()
     with Sinks(folder, len(pieces)) as sinks:
         start = 0
         for source in pieces.all(schema):
             for words in (*source.notes, *schema.warnings(source)):
-                if say is not None and words not in told and len(told) < 10:
+                if say is not None and words not in seen_words and len(seen_words) < 10:
                     say(words)
-                told.add(words)
-            found.append(schema.fillings(source))
+                seen_words.add(words)
+            fillings.append(schema.fillings(source))
             for stem, values in task.outputs(schema.encode(source), fresh=fresh).items():
                 images += _put(sinks, schema, source, stem, values, start)
             if fill and isinstance(schema, TableSchema) and isinstance(source, TableSource):
                 _put_whole(sinks, schema, source, task, start)
             start += len(source)
     if say is not None:
-        for words in filled_words(together(found)):
+        for words in filled_words(together(fillings)):
             say(words)
     return [*sinks.paths, *images]
 
@@ -187,11 +187,11 @@ def _put(sinks: Sinks, schema: Schema, source: Source, stem: str, values: Any, s
     shaped = values.reshape(len(values), *schema.shape)
     if schema.kind == "images":
         return schema.write(shaped, sinks.folder, stem, source.ids, source.id_name)
-    made = schema.decode(shaped)
+    decoded = schema.decode(shaped)
     if isinstance(schema, TableSchema) and not schema.array:
-        sinks.table(stem, schema.file_frame(made, source.ids, source.id_name))
+        sinks.table(stem, schema.file_frame(decoded, source.ids, source.id_name))
     else:
-        sinks.array(stem, made.to_numpy() if isinstance(made, pl.DataFrame) else made, start)
+        sinks.array(stem, decoded.to_numpy() if isinstance(decoded, pl.DataFrame) else decoded, start)
     return []
 
 

@@ -185,8 +185,8 @@ def told_held(liked: Any, held: np.ndarray) -> list[str]:
     counts = np.diff(liked.indptr)
     least = int(counts[held].min())
     share = float((counts[counts > 0] >= least).mean())
-    said = f"held-out users have {least} items or more, as {100 * share:.0f} % of all users have"
-    return [f"{said}: the verdict is about users like these"] if share < _TYPICAL_USER_SHARE else []
+    sentence = f"held-out users have {least} items or more, as {100 * share:.0f} % of all users have"
+    return [f"{sentence}: the verdict is about users like these"] if share < _TYPICAL_USER_SHARE else []
 
 
 def newcomers(ratings: Ratings, users: Sequence[str] | None) -> np.ndarray | None:

@@ -29,7 +29,7 @@ def is_pictures(path: str) -> bool:
     place = Path(path).expanduser()
     if place.is_file():
         return place.suffix.lower() in FORMATS
-    return place.is_dir() and any(each.suffix.lower() in FORMATS for each in place.rglob("*"))
+    return place.is_dir() and any(file.suffix.lower() in FORMATS for file in place.rglob("*"))
 
 
 class RestoreJourney(PicturesJourney):
@@ -87,7 +87,7 @@ class DenoiseJourney(RestoreJourney):
     def apply(self, task: Any, card: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
         """Write the results for new pictures."""
         pictures = self.inputs(request)
-        grey = sum(len(each) == 1 for each in pictures.arrays) if task.estimator_.shapes_[0][0] == 3 else 0
+        grey = sum(len(array) == 1 for array in pictures.arrays) if task.estimator_.shapes_[0][0] == 3 else 0
         hint = "learnt from colour pictures, whose noise differs between the colours: it takes less out of these"
         for note in (*pictures.notes, *([f"{grey} pictures are grey, and the model has {hint}"] if grey else [])):
             say(note)
@@ -123,9 +123,9 @@ class UpscaleJourney(RestoreJourney):
 
 def beside(found: Found, folder: Path, read: list[Path]) -> Found:
     """Return what was found, and which pictures of the folder lie beside it and are left out."""
-    left, places = outside(folder, read), " and ".join(f"{each.name}/" for each in read)
-    said = f"{folder.name!r}: {len(left)} pictures lie outside {places} and are left out ({listed(left)})"
-    return found._replace(left=left, notes=[*found.notes, *([said] if left else [])])
+    left, places = outside(folder, read), " and ".join(f"{path.name}/" for path in read)
+    note = f"{folder.name!r}: {len(left)} pictures lie outside {places} and are left out ({listed(left)})"
+    return found._replace(left=left, notes=[*found.notes, *([note] if left else [])])
 
 
 def same_sizes(a: Pictures, b: Pictures, notes: list[str]) -> Found:

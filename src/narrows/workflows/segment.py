@@ -54,7 +54,7 @@ class SegmentJourney(PicturesJourney):
         pictures, masks, alone = matched(pictures, masks)
         for picture, mask, name in zip(pictures.arrays, masks.arrays, pictures.names, strict=True):
             if picture.shape[1:] != mask.shape[1:]:
-                sizes = [" x ".join(map(str, each.shape[1:])) for each in (picture, mask)]
+                sizes = [" x ".join(map(str, array.shape[1:])) for array in (picture, mask)]
                 raise InputError(f"{name!r} is {sizes[0]} and its mask {sizes[1]}", "masks of their pictures' sizes")
         return Found(pictures, masks, [*notes, *alone, self.classes(masks)])
 
@@ -65,8 +65,8 @@ class SegmentJourney(PicturesJourney):
             for value, count in zip(*np.unique(mask, return_counts=True), strict=True):
                 counts[int(value)] = counts.get(int(value), 0) + int(count)
         total = sum(counts.values())
-        said = [f"{self.encoding.name(value)} ({100 * counts[value] / total:.3g} %)" for value in sorted(counts)]
-        return f"{masks.name!r}: {len(said)} values and their share of the pixels: {', '.join(said)}"
+        shares = [f"{self.encoding.name(value)} ({100 * counts[value] / total:.3g} %)" for value in sorted(counts)]
+        return f"{masks.name!r}: {len(shares)} values and their share of the pixels: {', '.join(shares)}"
 
     def save(self, task: Any, pictures: Pictures, folder: Path, *, fresh: bool) -> list[Path]:
         """Write masks in the encoding of those of the fit, and overlays to look at."""

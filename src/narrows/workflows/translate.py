@@ -55,7 +55,7 @@ class TranslateJourney(PicturesJourney):
             self.proportions = float(np.median([a.shape[2] / a.shape[1] for a in pictures.arrays]))
         for a, b, name in zip(A.arrays, B.arrays, A.names, strict=True):
             if a.shape[1:] != b.shape[1:]:
-                sizes = [" x ".join(map(str, each.shape[1:])) for each in (a, b)]
+                sizes = [" x ".join(map(str, array.shape[1:])) for array in (a, b)]
                 raise InputError(f"{name!r} is {sizes[0]} in A and {sizes[1]} in B", "pairs of one size")
         self.kind = alike((B if self.direction == "AtoB" else A).arrays)[0].dtype.name
         return Found(A, B, notes) if self.direction == "AtoB" else Found(B, A, notes)
@@ -72,8 +72,8 @@ class TranslateJourney(PicturesJourney):
 
     def save(self, task: Any, pictures: Pictures, folder: Path, *, fresh: bool) -> list[Path]:
         """Write what the pictures become, in their names and sizes, with the channels and the depth of the others."""
-        made = [to_dtype(each, np.dtype(self.kind)) for each in task.predict_pictures(pictures.arrays)]
-        return write_pictures(made, replace(pictures, arrays=made), folder / "translated")
+        outputs = [to_dtype(array, np.dtype(self.kind)) for array in task.predict_pictures(pictures.arrays)]
+        return write_pictures(outputs, replace(pictures, arrays=outputs), folder / "translated")
 
     def card(self) -> dict[str, Any]:
         """Return the type of the results, and the proportions of pictures that are side by side."""
