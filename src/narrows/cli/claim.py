@@ -86,8 +86,8 @@ def opened(run: Path) -> None:
         came = f"{run} holds a fit that is not finished: there is no model.json"
         raise ArtefactError(came, "a finished run", "the same `narrows fit` with --resume")
     for path in unfinished(run)[-1:]:
-        said = f"{path} is a run that is to replace this one, and is not finished"
-        sys.stderr.write(f"{said}: the same `narrows fit` with --resume goes on with it.\n")
+        sentence = f"{path} is a run that is to replace this one, and is not finished"
+        sys.stderr.write(f"{sentence}: the same `narrows fit` with --resume goes on with it.\n")
 
 
 def _writable(run: Path) -> None:
