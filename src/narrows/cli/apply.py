@@ -29,8 +29,8 @@ def apply(options: Options) -> int:
     for package in USES_PACKAGES:
         import_module(f"narrows.{package}")
     run, out = Path(options.run), Path(options.output)
-    holds = out.is_dir() and any(path.name != LOCK for path in out.iterdir())
-    if out.is_file() or (holds and not options.overwrite):
+    occupied = out.is_dir() and any(path.name != LOCK for path in out.iterdir())
+    if out.is_file() or (occupied and not options.overwrite):
         hint = "another -o" if out.is_file() else "--overwrite or another -o"
         raise InputError(f"{out} {'is a file' if out.is_file() else 'exists'}", "a folder that is new or empty", hint)
     if out.resolve() == run.resolve():

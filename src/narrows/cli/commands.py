@@ -69,14 +69,14 @@ def selftest(options: Options) -> int:
     from narrows.selftest import CHECKS
     from narrows.selftest import selftest as outcomes
 
-    started, held, shown = time.perf_counter(), 0, sys.stderr.isatty()
+    started, held, interactive = time.perf_counter(), 0, sys.stderr.isatty()
     sys.stdout.write(f"{'':<8}{'measured':>9}{'at most':>10}\n")
     for done, result in enumerate(outcomes(), 1):
         held += result.holds
         word = "ok" if result.holds else "FAILED"
         sys.stdout.write(f"{word:<8}{result.measured:>9.2g}{result.tolerance:>10.2g}  {result.what}\n")
         sys.stdout.flush()
-        if shown and done < len(CHECKS):
+        if interactive and done < len(CHECKS):
             sys.stderr.write(f"{done + 1} of {len(CHECKS)} ...\r")
     sys.stdout.write(f"{held} of {len(CHECKS)} hold ({time.perf_counter() - started:.0f} s).\n")
     return 0 if held == len(CHECKS) else 1

@@ -182,9 +182,9 @@ def make_task(options: Options, run: Path, base: Task | None = None) -> Task:
 def _settled(base: Task | None) -> dict[str, Any]:
     """Return the fields of a fitted task as they turned out."""
     names = [] if base is None else [f.name for f in fields(base)]
-    left = ("estimator", "epochs", "random_state")
+    skipped = ("estimator", "epochs", "random_state")
     fitted = getattr(base, "estimator_", None)
-    return {name: getattr(fitted, name, getattr(base, name)) for name in names if name not in left}
+    return {name: getattr(fitted, name, getattr(base, name)) for name in names if name not in skipped}
 
 
 def reading(options: Options) -> dict[str, Any]:

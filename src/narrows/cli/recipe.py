@@ -48,8 +48,8 @@ def recipe(options: Options) -> int:
 def claim(folder: Path, what: str) -> None:
     """Open a folder for a recipe; refuse one that holds anything else."""
     mark = folder / "recipe.txt"
-    holds = folder.is_dir() and any(path.name != LOCK for path in folder.iterdir())
-    if folder.is_file() or (holds and not mark.is_file()):
+    occupied = folder.is_dir() and any(path.name != LOCK for path in folder.iterdir())
+    if folder.is_file() or (occupied and not mark.is_file()):
         raise InputError(f"{folder} exists and is no run of a recipe", "a folder that is new or empty", "another -o")
     held = mark.read_text(encoding="utf-8").strip() if mark.is_file() else what
     if held != what:

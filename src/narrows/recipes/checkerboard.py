@@ -95,8 +95,8 @@ def peak(images: np.ndarray) -> float:
     power, bins = spectrum(images, 2)
     mean = power.mean(0)
     shifts = [(down, across) for down in (-1, 0, 1) for across in (-1, 0, 1) if down or across]
-    around = [np.roll(mean, shift, (0, 1))[spot] for spot in bins for shift in shifts]
-    return float(np.mean([mean[spot] for spot in bins]) / np.mean(around))
+    neighbours = [np.roll(mean, shift, (0, 1))[spot] for spot in bins for shift in shifts]
+    return float(np.mean([mean[spot] for spot in bins]) / np.mean(neighbours))
 
 
 def share(value: float) -> str:
@@ -110,10 +110,10 @@ def reconstructions(run: Run, models: dict[str, Any], images: Images) -> dict[st
     pictures |= {name: model.reconstruct(images.test) for name, model in models.items()}
     energy = {name: float(stride_energy(batch).mean()) for name, batch in pictures.items()}
     trained = any(model.epochs for model in models.values())
-    drawn = figures.checkerboard({name: batch[0] for name, batch in pictures.items()}, energy)
+    figure = figures.checkerboard({name: batch[0] for name, batch in pictures.items()}, energy)
     caption = "The first test image; the bars are means over all test images."
-    when = ("after", "After training") if trained else ("before", "At the random start")
-    run.figure(when[0], when[1], caption, drawn)
+    heading = ("after", "After training") if trained else ("before", "At the random start")
+    run.figure(heading[0], heading[1], caption, figure)
     return energy
 
 
@@ -132,13 +132,13 @@ def flat_maps(run: Run, models: dict[str, Any], images: Images) -> dict[str, flo
             outputs[0] - outputs[0].mean(),
             float(stride_energy(outputs, _DECODER_STRIDE).mean()),
         )
-    drawn = figures.checkerboard(pictures, energy)
+    figure = figures.checkerboard(pictures, energy)
     caption = (
         "The maps that the trained decoder begins with, levelled: the code of a test image, without its picture. Drawn "
         f"is the difference from the mean; {_RIM} pixels at each side are left out, because zeros lie around the maps. "
         f"The decoder doubles twice, so the bars count what repeats every {_DECODER_STRIDE} pixels, period 2 among it."
     )
-    run.figure("flat", "What becomes of flat maps", caption, drawn)
+    run.figure("flat", "What becomes of flat maps", caption, figure)
     return energy
 
 
@@ -148,8 +148,8 @@ def curve(run: Run, before: dict[str, float], traces: dict[str, Trace], truth: n
         name: (np.array([0, *trace.epochs]), np.array([before[name], *trace.values])) for name, trace in traces.items()
     }
     reference = ("the images themselves", float(stride_energy(truth).mean()))
-    drawn = figures.lines(series, "epoch", "energy at the stride's frequency", log_y=True, reference=reference)
-    run.figure("curve", "Training against the pattern", "Share of the energy of the test reconstructions.", drawn)
+    figure = figures.lines(series, "epoch", "energy at the stride's frequency", log_y=True, reference=reference)
+    run.figure("curve", "Training against the pattern", "Share of the energy of the test reconstructions.", figure)
 
 
 def table(run: Run, images: Images, starts: dict[str, Any], ends: dict[str, Any], flat: dict[str, float]) -> None:
@@ -169,5 +169,5 @@ def table(run: Run, images: Images, starts: dict[str, Any], ends: dict[str, Any]
         "Shares are of |FFT|² of an image, its mean included: period 2 across, down or both; of flat maps also "
         "period 4. The peak is the mean energy at period 2 over that at the eight frequencies around each."
     )
-    shown = ("share at the start", "share, trained", "share, flat maps", "peak at the start", "peak, trained")
-    run.table("Measured", lead, ("decoder", "weights", "test error", *shown), rows)
+    measure_columns = ("share at the start", "share, trained", "share, flat maps", "peak at the start", "peak, trained")
+    run.table("Measured", lead, ("decoder", "weights", "test error", *measure_columns), rows)

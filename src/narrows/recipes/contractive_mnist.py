@@ -60,11 +60,11 @@ def contractive_mnist(run: Run) -> None:
 
 def _compare(run: Run, models: dict[str, Any], images: Images) -> None:
     """Show how far each code moves on the data and off it, beside what it keeps."""
-    on, off = unit(images.test[:_ROWS]), np.random.default_rng(0).random((_ROWS, 28, 28), dtype=np.float32)
+    on_data, off_data = unit(images.test[:_ROWS]), np.random.default_rng(0).random((_ROWS, 28, 28), dtype=np.float32)
     rows, measures = [], {}
     for name, model in models.items():
         mse = float(image_errors(model, images.test).mean())
-        moves = [float(_autograd(model.model_, batch).mean()) for batch in (on, off)]
+        moves = [float(_autograd(model.model_, batch).mean()) for batch in (on_data, off_data)]
         spread = float(model.transform(images.test).var(0).sum())
         measures[name] = {"mse": mse, "jacobian": moves[0], "relative": moves[0] / spread}
         rows.append((name, *map(number, (mse, *moves, spread, moves[0] / spread))))
@@ -87,9 +87,9 @@ def _compare(run: Run, models: dict[str, Any], images: Images) -> None:
         f"{number(theirs['mse'])} to {number(ours['mse'])}."
     )
     label = "squared Jacobian norm on test images per spread of the code"
-    drawn = figures.bars({name: values["relative"] for name, values in measures.items()}, label)
+    figure = figures.bars({name: values["relative"] for name, values in measures.items()}, label)
     caption = "How far the code moves with the image, measured by how far apart the codes of the test images are."
-    run.figure("jacobian", "Which codes stay", caption, drawn)
+    run.figure("jacobian", "Which codes stay", caption, figure)
 
 
 def _against_autograd(run: Run, models: dict[str, Any], images: np.ndarray) -> None:
@@ -99,14 +99,14 @@ def _against_autograd(run: Run, models: dict[str, Any], images: np.ndarray) -> N
     rows = []
     for name, penalty, draws in ways:
         net = models[name].model_
-        truth, seen = _autograd(net, images), _penalties(net, penalty, images, draws)
+        truth, penalties = _autograd(net, images), _penalties(net, penalty, images, draws)
         if draws == 1:
-            gap = float(np.abs(seen[0] / truth - 1).max())
+            gap = float(np.abs(penalties[0] / truth - 1).max())
             run.metric("gap", gap, "largest difference of the exact penalty from autograd", "share")
-        means = seen.mean(1) / truth.mean() - 1
+        means = penalties.mean(1) / truth.mean() - 1
         error = f"{100 * means.std(ddof=1) / np.sqrt(draws):.2g} %" if draws > 1 else "none"
         method = f"{penalty.method}, std {penalty.std}" if penalty.method == "noise" else penalty.method
-        values = number(seen.mean(), 4), number(truth.mean(), 4), f"{100 * means.mean():.2g} %", error
+        values = number(penalties.mean(), 4), number(truth.mean(), 4), f"{100 * means.mean():.2g} %", error
         rows.append((name, method, draws, *values))
     lead = (
         f"Means over {len(images)} test images. Probe and noise are random, so they have a standard error; noise takes "

@@ -53,8 +53,8 @@ def conv_denoise(run: Run) -> None:
         other = run.fit("bilinear", DenoisingAutoEncoder(network=_network("bilinear"), **base), images.train)
         truth, clean = unit(images.test), other.reconstruct(task.corrupted(images.test, seed=1))
         run.rival("the same with bilinear up-sampling", mse=error_rows(truth, clean).mean(), psnr=psnr(truth, clean))
-    drawn = figures.loss_curves(model.history_, model.best_epoch_)
-    run.figure("losses", "Loss per epoch", "Nats per row, on the noisy images that are learnt from.", drawn)
+    figure = figures.loss_curves(model.history_, model.best_epoch_)
+    run.figure("losses", "Loss per epoch", "Nats per row, on the noisy images that are learnt from.", figure)
     layer_table(run, model, 128)
     run.keep(task, model, images.train[:100])
 
@@ -70,6 +70,6 @@ def judged(run: Run, model: Any, images: Images, noise: str) -> Denoiser:
         run.rival(name, **values)
     run.judge("mse", evaluation.rival, evaluation.rows, evaluation.comparison)
     for picture in evaluation.pictures:
-        drawn = figures.reconstructions(**picture.data)
-        run.figure("cleaned", picture.title, "Test images with noise that the model has not seen.", drawn)
+        figure = figures.reconstructions(**picture.data)
+        run.figure("cleaned", picture.title, "Test images with noise that the model has not seen.", figure)
     return task

@@ -89,9 +89,9 @@ def _apart(run: Run, model: Any, rows: np.ndarray) -> None:
         f"The saved model was loaded twice: the first wrote {file.name}, the second read nothing else. The whole model "
         f"is the one that was trained. By hand: narrows apply {run.folder} {file} --decode -o decoded"
     )
-    shown = [
+    table_rows = [
         (name, *(" x ".join(map(str, array.shape)) for array in (x, result)), float(np.abs(result - whole_model).max()))
         for name, x, result, whole_model in halves
     ]
     columns = ("half", "reads", "gives", "largest difference from the whole model")
-    run.table("Encoder and decoder apart", lead, columns, shown)
+    run.table("Encoder and decoder apart", lead, columns, table_rows)

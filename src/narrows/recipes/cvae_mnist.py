@@ -28,8 +28,8 @@ def cvae_mnist(run: Run) -> None:
         conditional = run.fit(
             f"told-{size}", ConditionalVAE(latent_dim=size, epochs=epochs, **base), images.train, images.train_labels
         )
-        alone = run.fit(f"alone-{size}", VAE(latent_dim=size, epochs=epochs, **base), images.train)
-        for name, model, y in (("told the class", conditional, images.test_labels), ("not told", alone, None)):
+        unconditional = run.fit(f"alone-{size}", VAE(latent_dim=size, epochs=epochs, **base), images.train)
+        for name, model, y in (("told the class", conditional, images.test_labels), ("not told", unconditional, None)):
             bounds[name, size] = bound(run, f"{size} numbers, {name}", model, images, y)
             code_use(run, f"{size} numbers, {name}", model, images, y)
         _classes(run, conditional, images.class_names, size)
@@ -59,8 +59,8 @@ def _unknown(run: Run, model: ConditionalVAE, images: Images, size: int) -> None
 def _classes(run: Run, model: ConditionalVAE, names: tuple[str, ...], size: int) -> None:
     """Show the same codes decoded as every class, and how far the class changes them."""
     grid = np.stack([model.sample(_CLASS_SAMPLES, random_state=0, y=label) for label in range(len(names))])
-    apart = float(np.abs(grid - grid.mean(0)).mean())
-    title = f"The same {_CLASS_SAMPLES} codes as every class: a pixel moves by {apart:.3f} on average"
+    change = float(np.abs(grid - grid.mean(0)).mean())
+    title = f"The same {_CLASS_SAMPLES} codes as every class: a pixel moves by {change:.3f} on average"
     caption = f"Rows are classes, columns codes of {size} numbers: style runs down a column, the class along a row."
-    drawn = figures.sample_grid(np.clip(grid, 0, 1).reshape(-1, *grid.shape[2:]), title, names=names)
-    run.figure(f"classes-{size}", f"Images of a class on demand, {size} numbers", caption, drawn)
+    figure = figures.sample_grid(np.clip(grid, 0, 1).reshape(-1, *grid.shape[2:]), title, names=names)
+    run.figure(f"classes-{size}", f"Images of a class on demand, {size} numbers", caption, figure)

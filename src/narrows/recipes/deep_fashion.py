@@ -25,11 +25,11 @@ def deep_fashion(run: Run) -> None:
     trace = run.trace("deep", lambda net: reconstructed(net, images.train[:5]))
     run.fit("deep", model, images.train, watch=trace)
     against_pca(run, model, images, _CODE_SIZE)
-    drawn = figures.epoch_strips(unit(images.train[:5]), trace.values, trace.epochs)
+    figure = figures.epoch_strips(unit(images.train[:5]), trace.values, trace.epochs)
     caption = "The first five training images, and what the model makes of them."
-    run.figure("epochs", "After every epoch", caption, drawn)
-    drawn = figures.code_map_3d(model.transform(images.test), images.test_labels, images.class_names)
+    run.figure("epochs", "After every epoch", caption, figure)
+    figure = figures.code_map_3d(model.transform(images.test), images.test_labels, images.class_names)
     caption = f"Every dot is a test image, at the {_CODE_SIZE} numbers of its code; the colour is its class."
-    run.figure("map3d", "The codes in space", caption, drawn)
+    run.figure("map3d", "The codes in space", caption, figure)
     reconstructions(run, model, images)
     run.keep(Reducer(latent_dim=_CODE_SIZE), model, images.train[:100])

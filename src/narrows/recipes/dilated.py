@@ -73,8 +73,8 @@ def view(run: Run) -> None:
         spread[dilation][::dilation, ::dilation] = _KERNEL
     grown = [(f"dilation {dilation}: zeros between", taps) for dilation, taps in spread.items()]
     caption = "The filter grows, the number of its weights does not."
-    drawn = figures.heat_maps([("filter, dilation 1", _KERNEL), *grown])
-    run.figure("filter", "The filter is dilated", caption, drawn)
+    figure = figures.heat_maps([("filter, dilation 1", _KERNEL), *grown])
+    run.figure("filter", "The filter is dilated", caption, figure)
     x = np.arange(1.0, 17.0).reshape(4, 4)
     padded = np.pad(x, 2)
     windows = np.lib.stride_tricks.sliding_window_view(padded, spread[2].shape)
@@ -92,25 +92,25 @@ def view(run: Run) -> None:
 def receptive_fields(run: Run) -> dict[tuple[int, ...], np.ndarray]:
     """Measure the fields of single layers and stacks against 1 + sum of dilation x (side - 1)."""
     fields: dict[tuple[int, ...], np.ndarray] = {}
-    rows, wrong, moved = [], 0, 0
+    rows, wrong_fields, changed_sizes = [], 0, 0
     for dilations in (*_SINGLE, *_STACKS):
         specs = [ConvLayer(1, dilation=dilation) for dilation in dilations]
         gradient, size = reach(specs)
         fields[dilations] = gradient
         expected = 1 + sum(2 * dilation for dilation in dilations)
         high, wide = extent(gradient)
-        seen = int(np.count_nonzero(gradient))
-        wrong += (high, wide) != (expected, expected)
-        moved += size != (_SIDE, _SIDE)
+        seen_pixels = int(np.count_nonzero(gradient))
+        wrong_fields += (high, wide) != (expected, expected)
+        changed_sizes += size != (_SIDE, _SIDE)
         padding = ", ".join(map(str, dilations))
         box = f"{high} x {wide}"
-        facts = (f"{size[0]} x {size[1]}", f"{expected} x {expected}", box, f"{seen} of {high * wide}")
+        facts = (f"{size[0]} x {size[1]}", f"{expected} x {expected}", box, f"{seen_pixels} of {high * wide}")
         rows.append((padding, padding, 9 * len(dilations), *facts))
     columns = ("dilations", "paddings", "weights", "size after", "field by formula", "measured", "pixels seen in it")
     lead = f"Filters of side 3 over {_SIDE} x {_SIDE}. The formula: 1 + the sum of dilation x (filter's side - 1)."
     run.table("Receptive fields", lead, columns, rows)
-    run.metric("wrong_fields", wrong, "fields that differ from the formula", f"of {len(rows)}")
-    run.metric("changed_sizes", moved, "outputs whose size is not the input's", f"of {len(rows)}")
+    run.metric("wrong_fields", wrong_fields, "fields that differ from the formula", f"of {len(rows)}")
+    run.metric("changed_sizes", changed_sizes, "outputs whose size is not the input's", f"of {len(rows)}")
     for stem, title, chosen in (("single", "One layer", _SINGLE), ("stacks", "Three layers", _STACKS)):
         named = {f"dilation {', '.join(map(str, rates))}": fields[rates] for rates in chosen}
         caption = "The gradient of one output by the pixels of the input, all weights being 1."

@@ -19,10 +19,10 @@ def reconstructions(run: Run, model: Any, images: Images, name: str = "") -> Non
     """Show the first five training and test images over what the model makes of them."""
     for part, rows in (("train", images.train[:5]), ("test", images.test[:5])):
         result = np.clip(model.reconstruct(rows), 0, 1)
-        drawn = figures.reconstructions(unit(rows), result)
+        figure = figures.reconstructions(unit(rows), result)
         title = f"Reconstructions, {part}{f', {name}' if name else ''}"
         file = f"{part} {name}".strip().replace(",", "").replace(" ", "-")
-        run.figure(file, title, f"The first five {part} images.", drawn)
+        run.figure(file, title, f"The first five {part} images.", figure)
 
 
 def image_errors(model: Any, images: np.ndarray) -> np.ndarray:

@@ -20,12 +20,12 @@ __all__ = ["bound", "code_use", "greys_note", "interpolations", "lattice", "samp
 
 def samples(run: Run, model: Any, images: Images, stem: str, name: str) -> np.ndarray:
     """Show draws from the prior over their nearest training images, and return them."""
-    drawn: np.ndarray = np.clip(model.sample(20, random_state=0), 0, 1)
+    pictures: np.ndarray = np.clip(model.sample(20, random_state=0), 0, 1)
     title = f"Twenty draws from the prior, {name}"
     caption = "Codes drawn from the prior, decoded; below each the training image that is nearest to it."
-    near = nearest_rows(drawn, map(unit, blocks(images.train)))
-    run.figure(f"samples-{stem}", title, caption, figures.sample_grid(drawn, title, nearest=near))
-    return drawn
+    nearest = nearest_rows(pictures, map(unit, blocks(images.train)))
+    run.figure(f"samples-{stem}", title, caption, figures.sample_grid(pictures, title, nearest=nearest))
+    return pictures
 
 
 def lattice(run: Run, model: Any, stem: str, name: str, y: Any = None, side: int = 15) -> None:
@@ -62,8 +62,8 @@ def traversals(run: Run, model: Any, images: Images, stem: str, name: str) -> No
         "per unit of z, over 200 test images."
     )
     changes = effects(model.inverse_transform, codes)
-    drawn = figures.traversal(pictures, values, changes, unit="unit of z")
-    run.figure(f"numbers-{stem}", f"What each number of the code changes, {name}", caption, drawn)
+    figure = figures.traversal(pictures, values, changes, unit="unit of z")
+    run.figure(f"numbers-{stem}", f"What each number of the code changes, {name}", caption, figure)
     lead = "Mean absolute change of a pixel, in [0, 1], per unit of z, over 200 test images; the largest first."
     sentence = ", ".join(f"z {i + 1}: {number(changes[i])}" for i in np.argsort(-changes, kind="stable"))
     run.table("What each number of the code changes", lead, ("model", "change per unit of z"), [(name, sentence)])
@@ -75,11 +75,11 @@ def bound(run: Run, name: str, model: Any, images: Images, y: Any = None) -> flo
     Returns minus the bound of the greys, in nats per image.
     """
     rows = model_rows(images.test, None, None)
-    lit = np.random.default_rng(0).random(rows.shape, dtype=np.float32) < unit(rows)
+    on_pixels = np.random.default_rng(0).random(rows.shape, dtype=np.float32) < unit(rows)
     totals = []
-    pixels = {"greys": rows, "drawn as 0 or 1": np.where(lit, 255, 0).astype(np.uint8)}
-    for kind, seen in pixels.items():
-        terms = evaluate(model.model_, model.pairs(seen, y).plain())
+    pixels = {"greys": rows, "drawn as 0 or 1": np.where(on_pixels, 255, 0).astype(np.uint8)}
+    for kind, values in pixels.items():
+        terms = evaluate(model.model_, model.pairs(values, y).plain())
         totals.append(sum(terms.values()))
         parts = (*(terms.get(key, 0.0) for key in ("reconstruction", "kl")), totals[-1])
         bits = totals[-1] / np.log(2) / rows[0].size
@@ -87,8 +87,8 @@ def bound(run: Run, name: str, model: Any, images: Images, y: Any = None) -> flo
             "Minus the evidence lower bound of the test images: nats per image, and bits per dimension, a pixel each."
         )
         columns = ("model", "pixels", "reconstruction", "kl", "sum, nats", "bits per dimension")
-        shown = (name, kind, *(f"{nats:.2f}" for nats in parts), f"{bits:.4f}")
-        run.table("Evidence lower bound", lead, columns, [shown])
+        row = (name, kind, *(f"{nats:.2f}" for nats in parts), f"{bits:.4f}")
+        run.table("Evidence lower bound", lead, columns, [row])
     return totals[0]
 
 

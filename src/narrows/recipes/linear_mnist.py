@@ -37,8 +37,10 @@ def linear_mnist(run: Run) -> None:
     optimum = against_pca(run, main, images, _CODE_SIZE, f"PCA with the same {_CODE_SIZE} numbers, the optimum")
     for name in list(errors)[1:]:
         run.rival(name, mse=errors[name])
-    drawn = figures.lines(curves, "epoch", "test mean squared error", reference=("PCA", optimum))
-    run.figure("curve", "The way to the optimum", "Test error after every epoch; no linear code can pass below.", drawn)
+    figure = figures.lines(curves, "epoch", "test mean squared error", reference=("PCA", optimum))
+    run.figure(
+        "curve", "The way to the optimum", "Test error after every epoch; no linear code can pass below.", figure
+    )
     reconstructions(run, main, images)
     rows = [("numbers", 784, _CODE_SIZE), ("bytes", 784, 4 * _CODE_SIZE)]
     run.table("Lossy compression", "One row before and after.", ("per row", "before", "after"), rows)

@@ -104,8 +104,8 @@ class Run:
         Says whether the weights were restored or training started afresh.
         """
         folder = self.folder / "models" / name
-        had = (folder / "resume.pt").exists()
-        self.say(f"{name}: {'restored' if had else 'started afresh'}")
+        resumed = (folder / "resume.pt").exists()
+        self.say(f"{name}: {'restored' if resumed else 'started afresh'}")
         model.set_params(checkpoint=str(folder), verbose=True)
         if model.random_state is None:
             model.set_params(random_state=0)
@@ -116,7 +116,7 @@ class Run:
         else:
             model.fit(X, y, **more)
         self.report["seconds"][name] = round(time.perf_counter() - started, 2)
-        row = (name, "restored" if had else "started afresh", len(model.history_), model.stopped_)
+        row = (name, "restored" if resumed else "started afresh", len(model.history_), model.stopped_)
         self.table("Fits", "", ("model", "began", "epochs", "why it stopped"), [row])
         save(model, folder)
         if not model.finished_:
@@ -185,8 +185,8 @@ class Run:
         if not self.report["verdict"]:
             raise InputError(f"The recipe {self.name} came to no conclusion", "run.judge or run.conclude in it")
         report: Mapping[str, Any] = self.report
-        shown = [{"title": t, "caption": c, "file": str(p.relative_to(self.folder))} for t, c, p in self.drawn]
-        self.report["figures"] = shown
+        entries = [{"title": t, "caption": c, "file": str(p.relative_to(self.folder))} for t, c, p in self.drawn]
+        self.report["figures"] = entries
         write_report(report, self.drawn, self.folder)
         return self.report
 

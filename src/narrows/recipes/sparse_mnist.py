@@ -36,12 +36,12 @@ def sparse_mnist(run: Run) -> None:
         models[name] = run.fit(name.replace(" ", "-").lower(), model, images.train)
     codes = {name: model.transform(images.test) for name, model in models.items()}
     _compare(run, models, codes, images)
-    drawn = figures.activity(codes, threshold=_ACTIVE_ABOVE)
-    run.figure("activity", "How many units work for an image", "Codes of the test images.", drawn)
+    figure = figures.activity(codes, threshold=_ACTIVE_ABOVE)
+    run.figure("activity", "How many units work for an image", "Codes of the test images.", figure)
     for name, model in models.items():
-        drawn = figures.filters(model.model_.encoder.layers[0].weight.detach().numpy(), (28, 28))
+        figure = figures.filters(model.model_.encoder.layers[0].weight.detach().numpy(), (28, 28))
         caption = "The encoder's weights of each unit, one picture each."
-        run.figure(f"filters-{name.replace(' ', '-').lower()}", f"Filters, {name}", caption, drawn)
+        run.figure(f"filters-{name.replace(' ', '-').lower()}", f"Filters, {name}", caption, figure)
     main = next(iter(models.values()))
     reconstructions(run, main, images)
     run.keep(Reducer(latent_dim=_CODE_SIZE), main, images.train[:100], next(iter(models)))
@@ -60,7 +60,7 @@ def _compare(run: Run, models: dict[str, Any], codes: dict[str, np.ndarray], ima
         f"The main model is {main}, which keeps {_KEPT_UNITS} of {_CODE_SIZE} numbers. A sparse code also has to say "
         "which units they belong to; PCA has no need to."
     )
-    shown = [
+    rows = [
         (name, _price(models[name]), number(errors[name]), percent(working.mean()), int((~working.any(0)).sum()))
         for name, working in active.items()
     ]
@@ -69,7 +69,7 @@ def _compare(run: Run, models: dict[str, Any], codes: dict[str, np.ndarray], ima
         "Side by side",
         f"{_CODE_SIZE} units in one hidden layer; {number(len(images.test))} test images.",
         columns,
-        shown,
+        rows,
     )
 
 

@@ -68,18 +68,18 @@ def _labels(run: Run, models: dict[str, Any], images: Images) -> CodeClassifier:
         run.metric(key, value, f"classification error with {n} labels", "share of the images")
     for name in list(errors)[1:]:
         run.rival(name, **dict(zip(keys, errors[name], strict=True)))
-    few = {name: f"{100 * errors[name][0]:.1f} %" for name in (_NO_PRETRAINING, main, _NEIGHBOUR)}
+    percents = {name: f"{100 * errors[name][0]:.1f} %" for name in (_NO_PRETRAINING, main, _NEIGHBOUR)}
     run.conclude(
         f"With {counts[0]} labels, pre-training on all {number(len(images.train))} images takes the error of a sigmoid "
-        f"network on test images from {few[_NO_PRETRAINING]} to {few[main]}; the nearest labelled image has "
-        f"{few[_NEIGHBOUR]}."
+        f"network on test images from {percents[_NO_PRETRAINING]} to {percents[main]}; the nearest labelled image has "
+        f"{percents[_NEIGHBOUR]}."
     )
-    shown = [(name, *(f"{100 * error:.1f} %" for error in row)) for name, row in errors.items()]
+    rows = [(name, *(f"{100 * error:.1f} %" for error in row)) for name, row in errors.items()]
     lead = "All layers are tuned with the labels; pre-training saw every training image, but no label."
-    run.table("Error on the test images", lead, ("begun from", *(f"{n} labels" for n in counts)), shown)
+    run.table("Error on the test images", lead, ("begun from", *(f"{n} labels" for n in counts)), rows)
     curves = {name: (np.array(counts), np.array(row)) for name, row in errors.items()}
-    drawn = figures.lines(curves, "labels", "share of the test images taken for another class", log_x=True)
-    run.figure("labels", "What pre-training is worth", lead, drawn)
+    figure = figures.lines(curves, "labels", "share of the test images taken for another class", log_x=True)
+    run.figure("labels", "What pre-training is worth", lead, figure)
     return classifiers[main]
 
 
@@ -107,24 +107,24 @@ def _classifier(run: Run, name: str, model: Any, images: Images, n: int) -> Code
 
 def _variants(run: Run, models: dict[str, Any], classifier: CodeClassifier, images: Images) -> None:
     """Draw variants of test images, and count how many are still of the class of the image."""
-    few, many, labels = images.test[:5], images.test[:200], images.test_labels[:200]
-    kept = {}
+    first, batch, labels = images.test[:5], images.test[:200], images.test_labels[:200]
+    shares = {}
     for name, model in models.items():
-        seen = classifier.predict(_sampled(model, many, 10).reshape(-1, *many.shape[1:]))
-        kept[name] = float(np.mean(seen == np.repeat(labels, 10)))
-        columns = [unit(few)[:, None], model.reconstruct(few)[:, None], _sampled(model, few, 8)]
+        predicted = classifier.predict(_sampled(model, batch, 10).reshape(-1, *batch.shape[1:]))
+        shares[name] = float(np.mean(predicted == np.repeat(labels, 10)))
+        columns = [unit(first)[:, None], model.reconstruct(first)[:, None], _sampled(model, first, 8)]
         grid = np.concatenate(columns, 1)
-        title = f"{name}: {percent(kept[name])} of {10 * len(many)} variants are taken for the class of their image"
+        title = f"{name}: {percent(shares[name])} of {10 * len(batch)} variants are taken for the class of their image"
         names = [images.class_names[label] for label in labels[:5]]
-        drawn = figures.sample_grid(grid.reshape(-1, *few.shape[1:]), title, names=names)
+        figure = figures.sample_grid(grid.reshape(-1, *first.shape[1:]), title, names=names)
         caption = (
             "A test image, its reconstruction, and eight variants: the code is read as probabilities and becomes bits, "
             f"and so does every layer of the decoder but the last. The classes are those that the {next(iter(models))} "
             "sees, fine-tuned with all labels."
         )
-        run.figure(f"variants-{name.lower()}", f"Variants by the {name}", caption, drawn)
+        run.figure(f"variants-{name.lower()}", f"Variants by the {name}", caption, figure)
     main = next(iter(models))
-    run.metric("variants", kept[main], "variants taken for the class of their image", "share", "higher")
+    run.metric("variants", shares[main], "variants taken for the class of their image", "share", "higher")
 
 
 def _sampled(model: Any, images: np.ndarray, count: int) -> np.ndarray:

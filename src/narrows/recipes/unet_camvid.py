@@ -34,10 +34,10 @@ def unet_camvid(run: Run) -> None:
     simple = LocationPrior(VOID).fit(scenes.train, scenes.train_targets)
     masks = {"U-Net": predict(model, scenes.test, classes=True), simple.name: simple.predict(scenes.test)}
     numbers(run, scenes.test_targets, masks)
-    some = np.linspace(0, len(scenes.test) - 1, 6).astype(int)
-    images, truth, seen = scenes.test[some] / 255, scenes.test_targets[some], masks["U-Net"][some]
+    index = np.linspace(0, len(scenes.test) - 1, 6).astype(int)
+    images, truth, predicted = scenes.test[index] / 255, scenes.test_targets[index], masks["U-Net"][index]
     caption = "Six test pictures, evenly chosen; void counts nowhere."
-    run.figure("masks", "Classes", caption, figures.overlay(images, truth, seen, _CLASSES, ignore=VOID))
+    run.figure("masks", "Classes", caption, figures.overlay(images, truth, predicted, _CLASSES, ignore=VOID))
     known = (scenes.train_targets != VOID).mean() * scenes.train_targets[0].size
     curves(run, {"U-Net": losses(model, known)}, "training cross-entropy (nats per pixel that is not void)")
     keep_masks(run, model, "U-Net", range(len(_CLASSES)), ignore=VOID, class_names=tuple(_CLASSES))

@@ -44,10 +44,10 @@ def unet_facades(run: Run) -> None:
     outputs |= {rival.name: rival.predict(houses.test) for rival in simple}
     outputs = {name: pixels.clip(0, 1) for name, pixels in outputs.items()}
     numbers(run, truth, outputs, [rival.name for rival in simple])
-    some = np.linspace(0, len(truth) - 1, 6).astype(int)
-    rows = [("labels", unit(houses.test[some])), *((name, pixels[some]) for name, pixels in outputs.items())]
+    index = np.linspace(0, len(truth) - 1, 6).astype(int)
+    rows = [("labels", unit(houses.test[index])), *((name, pixels[index]) for name, pixels in outputs.items())]
     caption = "Six test pictures, evenly chosen: what goes in, what comes out, and the photograph."
-    run.figure("grid", "From labels to photographs", caption, figures.triplets([*rows, ("photograph", truth[some])]))
+    run.figure("grid", "From labels to photographs", caption, figures.triplets([*rows, ("photograph", truth[index])]))
     learnt = {name: losses(model, size) - np.log(2) for name, model in models.items()}
     learnt[_TANH] = learnt[_TANH] / 2
     curves(run, learnt, "training L1 (values in [0, 1])")
@@ -82,10 +82,10 @@ def numbers(run: Run, truth: np.ndarray, outputs: dict[str, np.ndarray], simple:
         run.rival(name, l1=l1[name])
     best = min(simple, key=lambda name: l1[name])
     run.judge("l1", best, len(truth), Comparison.of_rows(errors[_MAIN], errors[best], "lower"))
-    sharp = {name: edges(array) / edges(truth) for name, array in outputs.items()}
+    sharpness = {name: edges(array) / edges(truth) for name, array in outputs.items()}
     lead = "On the test pictures, clipped to [0, 1]. Edges: the mean difference of neighbouring pixels, as a share of "
     lead += "the photographs'; an absolute error alone is smallest for a blur. Critic and L1 weigh 1 : 100."
-    rows = [(name, l1[name], sharp[name]) for name in outputs]
+    rows = [(name, l1[name], sharpness[name]) for name in outputs]
     run.table("Outputs", lead, ("output", "mean absolute error", "edges"), rows)
 
 

@@ -30,8 +30,8 @@ _MAIN = _SKIPS["concat"]
 def unet_membrane(run: Run) -> None:
     """Train the network of the documents with each kind of skip, and measure where it puts the boundaries."""
     cells = membranes(run)
-    wanted, truth = cells.train_targets == 0, cells.test_targets == 0
-    channels = np.stack([wanted, ~wanted], axis=1).astype(np.uint8) * 255
+    membrane, truth = cells.train_targets == 0, cells.test_targets == 0
+    channels = np.stack([membrane, ~membrane], axis=1).astype(np.uint8) * 255
     pairs, models, masks = Pairs(cells.train, channels, augment=tiles), {}, {}
     for skip, name in _SKIPS.items():
         settings = {"epochs": run.epochs(150, 8), "batch_size": 4, "lr": 1e-3, **PLAIN}
@@ -39,17 +39,19 @@ def unet_membrane(run: Run) -> None:
         model = AutoEncoder(latent_dim=_BRIDGE_CHANNELS, network=network, likelihood="bernoulli", **settings)
         models[name] = run.fit(skip, model, pairs)
         masks[name] = predict(model, cells.test, classes=True) == 0
-    simple = SmoothedThreshold().fit(cells.train, wanted)
+    simple = SmoothedThreshold().fit(cells.train, membrane)
     masks[simple.name] = simple.predict(cells.test)
     measures = {name: measure(truth, mask) for name, mask in masks.items()}
     numbers(run, measures, simple.name, cells.train.shape[-2:])
     for name in _SKIPS.values():
-        drawn = figures.overlay(cells.test / 255, truth, masks[name], ["inside", "membrane"])
+        figure = figures.overlay(cells.test / 255, truth, masks[name], ["inside", "membrane"])
         caption = "Held-out pictures: the truth, what the network finds (the larger of its two channels), the errors."
-        run.figure(f"masks-{name.replace(' ', '-')}", f"Membranes, {name}", caption, drawn)
-    apart = {name: scores["displacement"] for name, scores in measures.items()}
+        run.figure(f"masks-{name.replace(' ', '-')}", f"Membranes, {name}", caption, figure)
+    displacements = {name: scores["displacement"] for name, scores in measures.items()}
     caption = "Mean distance between true and found boundaries. Without skips all passes the small maps of the bridge."
-    run.figure("displacement", "Displacement", caption, figures.bars(apart, "displacement of the boundaries (pixels)"))
+    run.figure(
+        "displacement", "Displacement", caption, figures.bars(displacements, "displacement of the boundaries (pixels)")
+    )
     values = channels[0, :, :_TILE, :_TILE].size
     curves(run, {name: losses(model, values) for name, model in models.items()}, "cross-entropy (nats per value)")
     shapes(run)

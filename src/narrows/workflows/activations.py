@@ -75,8 +75,8 @@ class ActivationsJourney(Journey):
         self.learn, self.test = rows.take(learn), rows.take(held if len(held) else learn)
         self.test.require_finite()
         size = sum(shard.values.nbytes for shard in rows.shards)
-        much = f"{size / 2**20:,.0f} MiB" if size >= 2**23 else f"{size / 2**10:,.0f} KiB"
-        say(f"{task.name}: {len(learn):,} rows of {rows.width} values from {much} of activations")
+        size_text = f"{size / 2**20:,.0f} MiB" if size >= 2**23 else f"{size / 2**10:,.0f} KiB"
+        say(f"{task.name}: {len(learn):,} rows of {rows.width} values from {size_text} of activations")
         task.fit(self.learn)
         return {
             "name": self.called,
@@ -92,9 +92,9 @@ class ActivationsJourney(Journey):
 
     def judge(self) -> Judged:
         """Measure on the rows that were put aside."""
-        most = [min(rows, _MAX_ROW_BYTES // (4 * self.rows.width)) for rows in (_MAX_RIVAL_ROWS, _MAX_HELD_OUT_ROWS)]
-        some, held = (part.rows(part.spread(n)) for part, n in zip((self.learn, self.test), most, strict=True))
-        return Judged(self.task.evaluate(Rows(some), Rows(held)), None)
+        limits = [min(rows, _MAX_ROW_BYTES // (4 * self.rows.width)) for rows in (_MAX_RIVAL_ROWS, _MAX_HELD_OUT_ROWS)]
+        learnt_rows, held = (part.rows(part.spread(n)) for part, n in zip((self.learn, self.test), limits, strict=True))
+        return Judged(self.task.evaluate(Rows(learnt_rows), Rows(held)), None)
 
     def write(self, folder: Path) -> list[Path]:
         """Write the dictionary and what its features are at work in."""
@@ -150,8 +150,8 @@ class RowNames:
         """Return the names of the rows at these positions, which are in order."""
         if self.path is None:
             return [f"row {place}" for place in places]
-        wanted = set(places.tolist())
-        return [line.rstrip("\r\n") for place, line in enumerate(self._lines()) if place in wanted]
+        positions = set(places.tolist())
+        return [line.rstrip("\r\n") for place, line in enumerate(self._lines()) if place in positions]
 
     def _lines(self) -> Iterator[str]:
         with Path(str(self.path)).open(encoding="utf-8-sig", newline="\n") as file:

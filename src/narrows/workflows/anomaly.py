@@ -73,8 +73,8 @@ class AnomalyJourney(RowsJourney):
         """Put ordinary rows aside to be measured on, and all rows labelled as anomalous with them."""
         if source.labels is None:
             return split(source, seed)
-        names = np.arange(len(source))
-        ordinary, strange = names[source.labels == 0], names[source.labels == 1]
+        rows = np.arange(len(source))
+        ordinary, strange = rows[source.labels == 0], rows[source.labels == 1]
         if len(ordinary) < 2:
             raise InputError(
                 f"{source.name!r} has {len(ordinary)} ordinary rows",
@@ -125,8 +125,8 @@ def labelled(source: Source, name: str) -> Source:
     if isinstance(source, TableSource) and name in source.frame.columns:
         marks, words = _marks(source.frame[name], accepted)
         note = f"{name!r} is read as labels ({marks.sum()} of {len(marks)} rows are anomalous), not as a feature"
-        kept = without_column(source, name)
-        rows: Source = replace(kept, notes=(*kept.notes, note, *words))
+        remaining = without_column(source, name)
+        rows: Source = replace(remaining, notes=(*remaining.notes, note, *words))
         labels = marks.to_numpy()
     elif name == "y" and source.class_names is not None and (strange := strange_names(source.class_names, zero=True)):
         missing = 0 if source.labels is None else int((source.labels < 0).sum())
@@ -152,8 +152,8 @@ def _marks(column: pl.Series, accepted: str) -> tuple[pl.Series, list[str]]:
     marks = words.replace_strict(known, default=None, return_dtype=pl.Int64)
     odd = words.filter(marks.is_null()).unique().sort().to_list()
     if odd:
-        shown = ", ".join("missing" if label is None else repr(label) for label in odd[:3])
-        raise InputError(f"the label column {column.name!r} holds {shown}", accepted, "--label COLUMN")
+        examples = ", ".join("missing" if label is None else repr(label) for label in odd[:3])
+        raise InputError(f"the label column {column.name!r} holds {examples}", accepted, "--label COLUMN")
     return marks, _read_as(column.name, different)
 
 

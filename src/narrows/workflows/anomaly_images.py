@@ -221,11 +221,11 @@ def masks_of(bad: Pictures, truth: Path | None) -> tuple[list[np.ndarray | None]
         return [None] * len(bad), []
     masks, _ = read_masks(truth)
     known = {_key(name): array[0] > 0 for name, array in zip(masks.names, masks.arrays, strict=True)}
-    short = [_key(PurePosixPath(name).name) for name in bad.names]
-    counts = Counter(short)  # of several images of one name, nobody knows whose mask it is
+    file_keys = [_key(PurePosixPath(name).name) for name in bad.names]
+    counts = Counter(file_keys)  # of several images of one name, nobody knows whose mask it is
     bad_masks = [
         known.get(_key(name), known.get(key) if counts[key] == 1 else None)
-        for name, key in zip(bad.names, short, strict=True)
+        for name, key in zip(bad.names, file_keys, strict=True)
     ]
     for name, mask, array in zip(bad.names, bad_masks, bad.arrays, strict=True):
         if mask is not None and mask.shape != array.shape[1:]:

@@ -89,5 +89,5 @@ def copies(learnt: Iterable[Any], held: Iterable[Any]) -> int:
     >>> copies([np.zeros(2), np.ones(2)], [np.ones(2), np.ones(3)])
     1
     """
-    seen = {row_key(row) for row in learnt}
-    return sum(row_key(row) in seen for row in held)
+    learnt_keys = {row_key(row) for row in learnt}
+    return sum(row_key(row) in learnt_keys for row in held)

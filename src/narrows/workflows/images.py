@@ -85,9 +85,11 @@ class PicturesJourney(Journey):
         else:
             train, held_out, where = pairs, other, "validation"
             words = f"measured on the {len(held_out.x)} pictures of {request.valid}"
-        few = f"{len(pairs.x)} pictures are too few to put some aside: measured on those that were learnt"
-        same = [] if where == "training" else copied(train.x.arrays, held_out.x.arrays, "picture")
-        notes = list(dict.fromkeys((*pairs.notes, *self.channels(pairs.x), *held_out.notes, words or few, *same)))
+        few_note = f"{len(pairs.x)} pictures are too few to put some aside: measured on those that were learnt"
+        copy_notes = [] if where == "training" else copied(train.x.arrays, held_out.x.arrays, "picture")
+        notes = list(
+            dict.fromkeys((*pairs.notes, *self.channels(pairs.x), *held_out.notes, words or few_note, *copy_notes))
+        )
         for note in notes:
             say(note)
         say(f"{task.name}: {len(train.x):,} pictures, {sizes(train.x)}, from {pairs.x.name}")
@@ -169,10 +171,10 @@ def unmasked(data: str, masks: Sequence[str]) -> Pictures:
     """Return the pictures of a folder without those that are masks by their folder, and a note on these."""
     pictures, place = read_pictures(data), inside(Path(data).expanduser(), masks)
     index = [i for i, name in enumerate(pictures.names) if place is None or not name.startswith(f"{place.name}/")]
-    left = len(pictures) - len(index)
-    if place is None or not left or not index:
+    n_masks = len(pictures) - len(index)
+    if place is None or not n_masks or not index:
         return pictures
-    note = f"{left} images in {place.name!r} are masks by their folder, and are not read"
+    note = f"{n_masks} images in {place.name!r} are masks by their folder, and are not read"
     return replace(pictures.take(index), notes=(*pictures.notes, note))
 
 

@@ -64,12 +64,12 @@ class LabelledJourney(RowsJourney):
                 source.take(known),
                 "cross-validated" if counts[counts > 1].sum() >= _MIN_JUDGED_LABELS else "training",
             )
-        wanted = np.ceil(counts * min(_HELD_OUT_SHARE, _MAX_HELD_OUT_LABELS / len(known))).astype(int)
-        wanted[counts < 2] = 0
+        held_counts = np.ceil(counts * min(_HELD_OUT_SHARE, _MAX_HELD_OUT_LABELS / len(known))).astype(int)
+        held_counts[counts < 2] = 0
         order = np.random.default_rng(seed).permutation(known)
         order = order[np.argsort(labels[order], kind="stable")]
         rank = np.arange(len(order)) - np.searchsorted(labels[order], labels[order])
-        held = np.sort(order[rank < wanted[labels[order]]])
+        held = np.sort(order[rank < held_counts[labels[order]]])
         return source.take(np.delete(np.arange(len(source)), held)), source.take(held), "held-out"
 
     def caveats(self, source: Source, schema: Schema) -> tuple[str, ...]:

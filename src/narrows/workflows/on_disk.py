@@ -65,21 +65,21 @@ class StreamJourney(RowsJourney):
         self._refuse_columns(request.data)
         pieces = _opened(request.data, self.image_size)
         sample = pieces.sample()
-        few = len(pieces) < SMALL
-        aside = np.zeros(len(pieces), bool) if request.valid or few else held_out(len(pieces), _HELD_OUT_SHARE)
+        small = len(pieces) < SMALL
+        aside = np.zeros(len(pieces), bool) if request.valid or small else held_out(len(pieces), _HELD_OUT_SHARE)
         known = sample.take(np.flatnonzero(~aside[pieces.sampled]))
         schema = known.fit_schema() if request.start is None else schema_from_json(request.start["schema"])
         rows, where, passed_over = self._encoded(task, pieces, schema)
-        learn, held, notes = rows.take(np.flatnonzero(~aside)), rows.take(np.flatnonzero(aside | few)), sample.notes
+        learn, held, notes = rows.take(np.flatnonzero(~aside)), rows.take(np.flatnonzero(aside | small)), sample.notes
         if request.valid:
             valid_rows, notes = self.own_rows(request.valid, schema, sample)
             held = schema.encode(valid_rows)
         if isinstance(held, Stored):
             held.limits()  # refused before anything is learnt
         settle(task, request, learn, schema)
-        seen = f"{pieces.name}: read from disk while training ({where})"
-        seen += "" if request.start else f"; means, levels and sizes are those of {len(known):,} rows"
-        notes = tuple(dict.fromkeys((*notes, *schema.notes, *passed_over, seen)))
+        disk_note = f"{pieces.name}: read from disk while training ({where})"
+        disk_note += "" if request.start else f"; means, levels and sizes are those of {len(known):,} rows"
+        notes = tuple(dict.fromkeys((*notes, *schema.notes, *passed_over, disk_note)))
         for note in notes:
             say(note)
         shape = " x ".join(map(str, schema.shape))
@@ -92,11 +92,11 @@ class StreamJourney(RowsJourney):
             "name": pieces.name,
             "rows": len(pieces),
             "used": len(learn),
-            "held_out": 0 if few and not request.valid else len(held),
+            "held_out": 0 if small and not request.valid else len(held),
             "values per row": shape,
             "fingerprint": rows.fingerprint().decode()[:16],
             "notes": list(notes),
-            "split": "validation" if request.valid else "training" if few else "held-out",
+            "split": "validation" if request.valid else "training" if small else "held-out",
         }
 
     def _refuse_columns(self, data: str) -> None:

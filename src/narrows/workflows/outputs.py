@@ -51,8 +51,8 @@ def decode(task: Any, schema: Schema, data: str, out: Path) -> list[Path]:
     codes, ids, id_name = code_values(source)
     size = task.estimator_._n_features_out
     if codes.ndim != 2 or codes.shape[1] != size:
-        wanted = f"{size} number{'s' * (size > 1)} per row, as this model's codes"
-        raise InputError(f"{data} holds codes of shape {codes.shape[1:]}", wanted)
+        accepted = f"{size} number{'s' * (size > 1)} per row, as this model's codes"
+        raise InputError(f"{data} holds codes of shape {codes.shape[1:]}", accepted)
     if not np.isfinite(codes).all():
         row = int(np.argmin(np.isfinite(codes).all(axis=1)))
         raise InputError(f"{data} holds missing or infinite codes, the first in row {row}", "finite numbers")

@@ -160,17 +160,17 @@ def for_counts(task: Task, given: Mapping[str, Any]) -> list[str]:
 def split(liked: Any, seed: int) -> tuple[np.ndarray, np.ndarray, str]:
     """Return the users to learn from, those to measure on, and whether the latter are held-out or training users."""
     counts = np.diff(liked.indptr)
-    some, able = np.flatnonzero(counts), np.flatnonzero(counts >= _MIN_USER_ITEMS)
-    able = able if len(able) >= 2 * _ENOUGH_HELD_OUT_USERS else np.flatnonzero(counts > 1)
+    active, eligible = np.flatnonzero(counts), np.flatnonzero(counts >= _MIN_USER_ITEMS)
+    eligible = eligible if len(eligible) >= 2 * _ENOUGH_HELD_OUT_USERS else np.flatnonzero(counts > 1)
     n = min(
         _MAX_HELD_OUT_USERS,
-        max(round(_HELD_OUT_SHARE * len(some)), min(_ENOUGH_HELD_OUT_USERS, len(some) // 4)),
-        len(able) // 2,
+        max(round(_HELD_OUT_SHARE * len(active)), min(_ENOUGH_HELD_OUT_USERS, len(active) // 4)),
+        len(eligible) // 2,
     )
-    if len(some) < _MIN_SPLIT_USERS or n < 1:
-        return some, some, "training"
-    held = np.sort(np.random.default_rng(seed).permutation(able)[:n])
-    return np.setdiff1d(some, held), held, "held-out"
+    if len(active) < _MIN_SPLIT_USERS or n < 1:
+        return active, active, "training"
+    held = np.sort(np.random.default_rng(seed).permutation(eligible)[:n])
+    return np.setdiff1d(active, held), held, "held-out"
 
 
 def told_held(liked: Any, held: np.ndarray) -> list[str]:
@@ -200,13 +200,13 @@ def told_new(ratings: Ratings, new: np.ndarray | None) -> list[str]:
     """Say who is new, and how many of their items the model does not know."""
     if new is None or not new.any():
         return []
-    n, some = int(new.sum()), ratings.users[new][:5].tolist()
-    named = ", ".join(map(repr, some)) + (", ..." if n > len(some) else "")
+    n, examples = int(new.sum()), ratings.users[new][:5].tolist()
+    named = ", ".join(map(repr, examples)) + (", ..." if n > len(examples) else "")
     taken = int(ratings.taken[new].sum())
     unknown = taken - int(np.diff(ratings.seen.indptr)[new].sum())
-    were, items = "was" if n == 1 else "were", f"{taken:,} item{'s' * (taken != 1)}"
+    verb, items = "was" if n == 1 else "were", f"{taken:,} item{'s' * (taken != 1)}"
     return [
-        f"{n:,} of {len(new):,} user{'s' * (len(new) != 1)} {were} not there at the fit ({named}): the model does not "
+        f"{n:,} of {len(new):,} user{'s' * (len(new) != 1)} {verb} not there at the fit ({named}): the model does not "
         f"know {unknown:,} of their {items}"
     ]
 
@@ -230,12 +230,12 @@ def write_recs(task: Any, ratings: Ratings, path: Path) -> Path:
 
     items, scores = task.rank(ratings.liked, task.top, seen=ratings.seen)
     users, ranks = np.repeat(ratings.users, task.top), np.tile(np.arange(1, task.top + 1), len(items))
-    there = items.ravel() >= 0
+    valid = items.ravel() >= 0
     columns = {
-        "user": users[there],
-        "rank": ranks[there],
-        "item": ratings.items[items.ravel()[there]],
-        "score": scores.ravel()[there].astype(np.float32),
+        "user": users[valid],
+        "rank": ranks[valid],
+        "item": ratings.items[items.ravel()[valid]],
+        "score": scores.ravel()[valid].astype(np.float32),
     }
     with whole(path) as draft:
         write_csv(pl.DataFrame(columns, schema_overrides={"user": pl.String, "item": pl.String}), draft)

@@ -20,8 +20,8 @@ def settled(task: Any, request: Request) -> None:
     suited = task.suited_pictures()
     if "family" in request.given or "network" in request.given:
         suited = {name: value for name, value in suited.items() if name not in ("network", "start")}
-    wanted = {name: value for name, value in suited.items() if name not in request.given}
-    task.set_params(estimator=task.resolve().set_params(**wanted))
+    settings = {name: value for name, value in suited.items() if name not in request.given}
+    task.set_params(estimator=task.resolve().set_params(**settings))
 
 
 def is_pictures(path: str) -> bool:
@@ -131,21 +131,22 @@ def beside(found: Found, folder: Path, read: list[Path]) -> Found:
 def same_sizes(a: Pictures, b: Pictures, notes: list[str]) -> Found:
     """Return pairs of one size; others are left out by name."""
     sizes = [(x.shape[1:], y.shape[1:]) for x, y in zip(a.arrays, b.arrays, strict=True)]
-    kept = [i for i, (one, other) in enumerate(sizes) if one == other]
-    lost = [a.names[i] for i, (one, other) in enumerate(sizes) if one != other]
-    if not kept:
-        (one, other), name = sizes[0], a.names[0]
-        came = f"No noisy picture has the size of its clean one ({name}: {one[0]} x {one[1]}, {other[0]} x {other[1]})"
+    index = [i for i, (noisy, clean) in enumerate(sizes) if noisy == clean]
+    names = [a.names[i] for i, (noisy, clean) in enumerate(sizes) if noisy != clean]
+    if not index:
+        (noisy, clean), name = sizes[0], a.names[0]
+        shapes = f"{noisy[0]} x {noisy[1]}, {clean[0]} x {clean[1]}"
+        came = f"No noisy picture has the size of its clean one ({name}: {shapes})"
         raise InputError(came, "pairs of one size")
-    if lost:
-        notes = [*notes, f"{len(lost)} pairs are of two different sizes and are left out ({listed(lost)})"]
-    return Found(a.take(kept), b.take(kept), notes)
+    if names:
+        notes = [*notes, f"{len(names)} pairs are of two different sizes and are left out ({listed(names)})"]
+    return Found(a.take(index), b.take(index), notes)
 
 
 def _written(task: Any, pictures: Pictures, folder: Path) -> list[Path]:
     """Write the results one by one, so that no more than one is held."""
     paths: list[Path] = []
     for i in range(len(pictures)):
-        one = pictures.take([i])
-        paths += write_pictures(task.predict_pictures(one.arrays), one, folder)
+        picture = pictures.take([i])
+        paths += write_pictures(task.predict_pictures(picture.arrays), picture, folder)
     return paths

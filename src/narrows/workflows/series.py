@@ -129,8 +129,8 @@ class SeriesJourney(Journey):
             came = f"{m} steps do not hold windows of {self.window} in each of three parts"
             hint = f"--window {max(2, m // 12)}"
             raise InputError(came, f"{5 * self.window} steps or more without gaps, or shorter windows", hint)
-        odd = self._labels()[starts[:, None] + np.arange(self.window)].any(1)
-        learnt, aside = (starts[~odd & (kinds == kind)] for kind in (0, 1))
+        anomalous = self._labels()[starts[:, None] + np.arange(self.window)].any(1)
+        learnt, aside = (starts[~anomalous & (kinds == kind)] for kind in (0, 1))
         if min(len(learnt), len(aside)) < 2:
             raise InputError("Nearly all windows hold a step labelled as anomalous", "ordinary windows in each part")
         seed = seed_of(task.random_state)
@@ -153,10 +153,12 @@ class SeriesJourney(Journey):
         task.n_apart_ = math.ceil(task.n_apart_ / time)  # it stands beside as many as are independent
         if task.contamination is not None:
             task.contaminated_ = float(np.quantile(-total[known], task.contamination))
-        lost = int((~known[self.made.steps.of_row]).sum())
-        short = f"{lost} rows are in pieces shorter than a window of {self.window} steps, and have no score"
-        left = f"{int(odd.sum())} windows with steps labelled as anomalous are left out of training and threshold"
-        return [note for note, count in ((short, lost), (left, odd.sum())) if count]
+        lost_rows = int((~known[self.made.steps.of_row]).sum())
+        short_note = f"{lost_rows} rows are in pieces shorter than a window of {self.window} steps, and have no score"
+        left_note = (
+            f"{int(anomalous.sum())} windows with steps labelled as anomalous are left out of training and threshold"
+        )
+        return [note for note, count in ((short_note, lost_rows), (left_note, anomalous.sum())) if count]
 
     def judge(self) -> Judged:
         """Measure on the last part of the time."""
@@ -224,11 +226,11 @@ class SeriesJourney(Journey):
             notes.append(f"the rows are not evenly spaced: interpolated to {len(steps)} steps of the median interval")
         if gaps:
             notes.append(f"{gaps} gap{'s' * (gaps > 1)} in time: no window crosses one")
-        kept = [note for note in notes if not note.startswith(repr(self.time))]
+        kept_notes = [note for note in notes if not note.startswith(repr(self.time))]
         others = tuple(column for column in source.id_columns if column != self.time)
         stamps = source.frame[self.time]
         bare = replace(source, frame=source.frame.drop(self.time), id_columns=others, notes=())
-        return Read(bare, stamps, source.formats.get(str(self.time)), steps, tuple(kept))
+        return Read(bare, stamps, source.formats.get(str(self.time)), steps, tuple(kept_notes))
 
     def _values(self, series: Read) -> np.ndarray:
         """Return the encoded numbers of a series at its steps, (m, c); missing ones lie between their neighbours."""

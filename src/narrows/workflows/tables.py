@@ -254,10 +254,10 @@ def settle(task: Task, request: Request, X: Any, schema: Schema, *, labelled: bo
     """Set what follows from the data, where the user said nothing else."""
     other = task.labelled() if labelled and "family" not in request.given else None
     if other is not None and task.estimator is not None:
-        mine = {spec.name: getattr(task.estimator, spec.name) for spec in fields(task.estimator)}
+        settings = {spec.name: getattr(task.estimator, spec.name) for spec in fields(task.estimator)}
         field_names = {spec.name for spec in fields(other)}
         task.set_params(
-            estimator=other.set_params(**{name: value for name, value in mine.items() if name in field_names})
+            estimator=other.set_params(**{name: value for name, value in settings.items() if name in field_names})
         )
     if schema.image_shape and X.ndim == 2:
         task.set_params(estimator=task.resolve().set_params(image_shape=schema.image_shape))
@@ -285,10 +285,10 @@ def items_of(made: Learnt) -> Items:
     """Return rows for the map of the codes: all, or evenly spaced ones where there are many."""
     source = made.source
     index = np.unique(np.linspace(0, len(source) - 1, min(len(source), _MAX_MAP_ITEMS)).astype(np.int64))
-    some = source.take(index)
-    codes = made.task.outputs(encoded(made.task, made.schema, some), fresh=True)["codes"]
+    items = source.take(index)
+    codes = made.task.outputs(encoded(made.task, made.schema, items), fresh=True)["codes"]
     return Items(
-        codes, some.ids, some.id_name, some.labels, some.class_names, some.cells(), some.pictures(), len(source)
+        codes, items.ids, items.id_name, items.labels, items.class_names, items.cells(), items.pictures(), len(source)
     )
 
 
