@@ -25,7 +25,7 @@ _OPTION_OWNERS = {"history": "recommend", "decode": "reduce", "second": "sparse"
 
 
 def apply(options: Options) -> int:
-    """Write the task's outputs for new data, as the run reads its data."""
+    """Write the task's outputs for new data, as the run reads its data; raises InputError where OUT is in use."""
     for package in USES_PACKAGES:
         import_module(f"narrows.{package}")
     run, out = Path(options.run), Path(options.output)

@@ -45,7 +45,10 @@ def check(options: Options) -> int:
 
 
 def data(options: Options) -> int:
-    """List the named datasets, or fetch one."""
+    """List the named datasets, or fetch one.
+
+    Raises InputError where no dataset has that name.
+    """
     from narrows.data import datasets
 
     if options.name is None:

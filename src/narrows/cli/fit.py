@@ -31,7 +31,7 @@ __all__ = ["fit"]
 
 
 def fit(options: Options) -> int:
-    """Train a model for a task and write RUN."""
+    """Train a model for a task and write RUN; raises InputError where data or settings do not fit the task."""
     for package in USES_PACKAGES:
         import_module(f"narrows.{package}")
     run = Path(options.output)
@@ -161,7 +161,10 @@ def started(options: Options, run: Path) -> tuple[Task, dict[str, Any]]:
 
 
 def make_task(options: Options, run: Path, base: Task | None = None) -> Task:
-    """Return the unfitted task with the user's flags read by their fields; ``base`` gives those that did not come."""
+    """Return the unfitted task with the user's flags read by their fields; ``base`` gives those that did not come.
+
+    Raises InputError where ``base`` came for a fit without training.
+    """
     cls = TASKS[options.task]
     task: Task = cls(**{**_settled(base), **_given(cls, options, options.task_fields)})
     if not hasattr(options, "random_state"):

@@ -75,7 +75,10 @@ def field_table() -> dict[str, Any]:
 
 
 def parse(words: Sequence[str]) -> tuple[Callable[[Options], int], Options]:
-    """Return the command to run and its options."""
+    """Return the command to run and its options.
+
+    Raises InputError where no command came.
+    """
     summary = "The autoencoder toolkit: compress, clean and compare, on your own data."
     parser = Parser(prog="narrows", description=summary)
     parser.add_argument("-V", "--version", action="store_true", help="show the version")
@@ -163,7 +166,10 @@ def sentence(text: str) -> str:
 
 
 def parse_fit(words: Sequence[str]) -> Options:
-    """Read ``fit TASK DATA -o RUN ...``; the flags depend on the task and its family."""
+    """Read ``fit TASK DATA -o RUN ...``; the flags depend on the task and its family.
+
+    Raises InputError where there is no such task.
+    """
     table = field_table()
     names = ", ".join(table["tasks"])
     task = next((word for word in words if not word.startswith("-")), None)

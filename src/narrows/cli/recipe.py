@@ -15,7 +15,10 @@ __all__ = ["recipe"]
 
 
 def recipe(options: Options) -> int:
-    """List the recipes, or run one into a folder; the same one again goes on where it stopped."""
+    """List the recipes, or run one into a folder; the same one again goes on where it stopped.
+
+    Raises InputError where there is no such recipe, or where its data is missing or of no use.
+    """
     if options.name is None:
         width = max(map(len, RECIPES))
         for name, entry in sorted(RECIPES.items()):

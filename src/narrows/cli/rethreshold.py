@@ -22,7 +22,10 @@ __all__ = ["rethreshold"]
 
 
 def rethreshold(options: Options) -> int:
-    """Write the threshold into RUN's model.json, the flags into its scores.csv, and both into its report."""
+    """Write the threshold into RUN's model.json, the flags into its scores.csv, and both into its report.
+
+    Raises ArtefactError where the run holds no threshold.
+    """
     run, fpr = Path(options.run), _share(options.fpr)
     opened(run)
     with locked(run), drafted(run) as draft:

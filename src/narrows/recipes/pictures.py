@@ -51,7 +51,10 @@ class Pictures(NamedTuple):
 
 
 def membranes(run: Run) -> Pictures:
-    """Return slices through tissue and their classes, 0 membrane and 1 inside; the last fifth is the test."""
+    """Return slices through tissue and their classes, 0 membrane and 1 inside; the last fifth is the test.
+
+    Raises InputError where pictures and labels differ in shape, or where there are too few.
+    """
     if run.quick or run.data is None:
         return _drawn(run, "drawn cells", synthetic_images.cells)
     names = _same_names(run.data, "train/image", "train/label", MEMBRANE)
@@ -70,7 +73,10 @@ def membranes(run: Run) -> Pictures:
 
 
 def streets(run: Run) -> Pictures:
-    """Return street scenes and their classes, 0 to 10, or 11 for void; the split is that of the folders."""
+    """Return street scenes and their classes, 0 to 10, or 11 for void; the split is that of the folders.
+
+    Raises InputError where the masks do not fit the pictures or hold other classes.
+    """
     if run.quick or run.data is None:
         return _drawn(run, "drawn streets", synthetic_images.streets)
     parts = []
@@ -89,7 +95,10 @@ def streets(run: Run) -> Pictures:
 
 
 def facades(run: Run) -> Pictures:
-    """Return label maps of facades and their photographs, both (n, 3, H, W); the split is that of the folders."""
+    """Return label maps of facades and their photographs, both (n, 3, H, W); the split is that of the folders.
+
+    Raises InputError where the pictures are no pairs side by side.
+    """
     if run.quick or run.data is None:
         return _drawn(run, "drawn facades", synthetic_images.facades)
     parts: list[Array] = []

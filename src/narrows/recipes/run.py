@@ -181,7 +181,10 @@ class Run:
         self.report["verdict"] = {"text": text, "outcome": "shown"}
 
     def write(self) -> dict[str, Any]:
-        """Write report.html and report.json."""
+        """Write report.html and report.json.
+
+        Raises InputError where the recipe came to no conclusion.
+        """
         if not self.report["verdict"]:
             raise InputError(f"The recipe {self.name} came to no conclusion", "run.judge or run.conclude in it")
         report: Mapping[str, Any] = self.report

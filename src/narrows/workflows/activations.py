@@ -112,7 +112,10 @@ class ActivationsJourney(Journey):
         return {"width": self.rows.width}
 
     def apply(self, task: Task, card: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
-        """Write the features at work in every new row, their values, and the page; DATA2 names the rows."""
+        """Write the features at work in every new row, their values, and the page; DATA2 names the rows.
+
+        Raises InputError where the rows are of another width than at the fit.
+        """
         if not isinstance(task, FeatureDictionary):
             raise TypeError(f"{task.name} learnt no features")
         rows, notes = open_activations(request.data, self.tensor)

@@ -70,7 +70,10 @@ class AnomalyJourney(RowsJourney):
         return leak_notes(source, schema, self.label)
 
     def divide(self, source: Source, seed: int) -> tuple[Source, Source, str]:
-        """Put ordinary rows aside to be measured on, and all rows labelled as anomalous with them."""
+        """Put ordinary rows aside to be measured on, and all rows labelled as anomalous with them.
+
+        Raises InputError where fewer than two rows are ordinary.
+        """
         if source.labels is None:
             return split(source, seed)
         rows = np.arange(len(source))
@@ -120,7 +123,10 @@ def _bare(source: Source) -> Source:
 
 
 def labelled(source: Source, name: str) -> Source:
-    """Return rows whose labels are those of a column, which is no feature any more."""
+    """Return rows whose labels are those of a column, which is no feature any more.
+
+    Raises InputError where there is no such column, or where labels are missing.
+    """
     accepted = f"a column of {ACCEPTED}"
     if isinstance(source, TableSource) and name in source.frame.columns:
         marks, words = _marks(source.frame[name], accepted)

@@ -216,7 +216,10 @@ def _unused(data: Path, read: list[Path]) -> list[str]:
 
 
 def masks_of(bad: Pictures, truth: Path | None) -> tuple[list[np.ndarray | None], list[str]]:
-    """Return the mask of every bad image, matched by name with ``_mask`` or without, and notes on those without."""
+    """Return the mask of every bad image, matched by name with ``_mask`` or without, and notes on those without.
+
+    Raises InputError where an image and its mask differ in size.
+    """
     if truth is None or not len(bad):
         return [None] * len(bad), []
     masks, _ = read_masks(truth)

@@ -161,7 +161,10 @@ def journey_card(journey: Journey) -> dict[str, Any]:
 
 
 def journey_from_card(card: Mapping[str, Any]) -> tuple[Journey, Mapping[str, Any]]:
-    """Return the journey that ``journey_card`` described, and its own card."""
+    """Return the journey that ``journey_card`` described, and its own card.
+
+    Raises ArtefactError where the journey, or one of its settings, is not known here.
+    """
     where = f"{CARD}: journey"
     saved: JourneyCard = typed(card, JourneyCard, where)
     cls = JOURNEYS.get(saved["name"])

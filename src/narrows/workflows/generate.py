@@ -37,7 +37,10 @@ class NewRowsJourney(RowsJourney):
         return [path for stem, rows in outputs.items() for path in self._written(learnt.schema, rows, folder, stem)]
 
     def apply(self, task: Task, card: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
-        """Write new rows, or the rows that codes stand for."""
+        """Write new rows, or the rows that codes stand for.
+
+        Raises InputError where rows came without --decode, or --decode without codes.
+        """
         schema, options = schema_of(card, task), request.given
         if request.decode and request.data:
             return decode(task, schema, request.data, out)

@@ -31,7 +31,10 @@ class LabelledJourney(RowsJourney):
     labels: str | None = param(None, "a table of identifiers and labels: those of all rows, or of a few")
 
     def open(self, data: str, like: Schema | None = None) -> Source:
-        """Return the rows, some with a label."""
+        """Return the rows, some with a label.
+
+        Raises InputError where both --label and --labels came.
+        """
         if self.label and self.labels:
             raise InputError("--label and --labels came together", "a column, or a file", "leave one out")
         return self._labelled(super().open(data, like))

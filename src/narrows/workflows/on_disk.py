@@ -49,7 +49,10 @@ class StreamJourney(RowsJourney):
     stream: bool = param(False, "read the rows from disk while training, as it is done for data larger than memory")
 
     def takes(self, task: Task, request: Request) -> bool:
-        """Return whether the data can be read from disk, and should: asked for, or larger than memory."""
+        """Return whether the data can be read from disk, and should: asked for, or larger than memory.
+
+        Raises InputError where --stream came for data that cannot be read from disk.
+        """
         if not self.stream and size_of(request.data) <= _MEMORY_SHARE * free_memory():
             return False  # before anything is opened: another journey may read what this one does not
         whole = request.decode or request.second is not None or pieces_of(request.data) is None

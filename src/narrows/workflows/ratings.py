@@ -68,7 +68,7 @@ class RatingsJourney(Journey):
     implicit: bool = param(False, "every line counts as liked, whatever its rating")
 
     def fit(self, task: Task, request: Request, say: Say) -> dict[str, Any]:
-        """Read the ratings, put some users aside, and fit to the others."""
+        """Read the ratings, put some users aside, and fit to the others; raises InputError where they are too few."""
         if request.second is not None:
             hint = "one file of ratings" if Path(request.second).exists() else f"narrows fit {task.name} DATA -o RUN"
             raise InputError(f"{request.second!r} came beside {request.data!r}: one word too many", "one DATA", hint)
@@ -125,7 +125,10 @@ class RatingsJourney(Journey):
         }
 
     def apply(self, task: Task, card: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
-        """Write recommendations for the users of a history; they need not have been there at the fit."""
+        """Write recommendations for the users of a history; they need not have been there at the fit.
+
+        Raises InputError where no item of the history was there at the fit.
+        """
         ratings = read_ratings(Path(request.given.get("history") or request.data).expanduser(), self._reading(), card)
         users, liked = ratings.liked.shape[0], ratings.liked.nnz
         if not ratings.seen.nnz:

@@ -54,7 +54,10 @@ class DenoiseJourney(RestoreJourney):
         return is_pictures(request.data) and "image_size" not in request.given
 
     def found(self, request: Request) -> Found:
-        """Read clean pictures, or noisy ones with the clean ones of the same names."""
+        """Read clean pictures, or noisy ones with the clean ones of the same names.
+
+        Raises InputError where there are noisy pictures and no clean ones.
+        """
         folder = Path(request.data).expanduser()
         noisy, clean = (folder / part for part in ("noisy", "clean"))
         if request.second is not None:
@@ -129,7 +132,10 @@ def beside(found: Found, folder: Path, read: list[Path]) -> Found:
 
 
 def same_sizes(a: Pictures, b: Pictures, notes: list[str]) -> Found:
-    """Return pairs of one size; others are left out by name."""
+    """Return pairs of one size; others are left out by name.
+
+    Raises InputError where no pair is of one size.
+    """
     sizes = [(x.shape[1:], y.shape[1:]) for x, y in zip(a.arrays, b.arrays, strict=True)]
     index = [i for i, (noisy, clean) in enumerate(sizes) if noisy == clean]
     names = [a.names[i] for i, (noisy, clean) in enumerate(sizes) if noisy != clean]

@@ -35,14 +35,20 @@ class SegmentJourney(PicturesJourney):
     keeps: ClassVar[Any] = Kept
 
     def fit(self, task: Any, request: Request, say: Say) -> dict[str, Any]:
-        """Read the pictures, put some aside, and train on the others."""
+        """Read the pictures, put some aside, and train on the others.
+
+        Raises InputError where --likelihood came.
+        """
         if "likelihood" in request.given:
             came = f"--likelihood {request.given['likelihood']} came for masks, whose classes say what it is"
             raise InputError(came, "no --likelihood: bernoulli of two, categorical of more", "leave it out")
         return super().fit(task, request, say)
 
     def found(self, request: Request) -> Found:
-        """Read pictures and masks, and match them."""
+        """Read pictures and masks, and match them.
+
+        Raises InputError where a picture and its mask differ in size, or where masks are of two kinds.
+        """
         images, folder = folders(request)
         pictures, (masks, encoding) = read_pictures(images), read_masks(folder)
         earlier = getattr(self, "encoding", encoding)
@@ -91,7 +97,10 @@ class SegmentJourney(PicturesJourney):
 
 
 def folders(request: Request) -> tuple[Path, Path]:
-    """Return the folder of the pictures and that of the masks."""
+    """Return the folder of the pictures and that of the masks.
+
+    Raises InputError where there is no such folder, or where it does not hold both.
+    """
     data = Path(request.data).expanduser()
     if request.second is not None:
         return data, Path(request.second).expanduser()

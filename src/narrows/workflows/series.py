@@ -180,7 +180,10 @@ class SeriesJourney(Journey):
         return {"schema": self.schema.to_json(), "interval": interval, "resampled": steps.resampled}
 
     def apply(self, task: Any, card: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
-        """Write the scores of a new series."""
+        """Write the scores of a new series.
+
+        Raises InputError where the interval of its steps is not that of the fit.
+        """
         self.task, self.schema = task, schema_from_json(card["schema"])
         series = self._read(request.data, self.schema)
         interval, words = interval_of(series.stamps, series.steps.interval)

@@ -312,7 +312,10 @@ def rows_of(X: Any, source: Source, schema: Schema) -> Rows:
 
 
 def size_of_images(text: str | None) -> tuple[int, int] | None:
-    """Return height and width of a text like ``64x64``."""
+    """Return height and width of a text like ``64x64``.
+
+    Raises InputError where the text is not understood.
+    """
     if text is None:
         return None
     try:

@@ -38,7 +38,10 @@ class TranslateJourney(PicturesJourney):
     direction: Literal["AtoB", "BtoA"] = param("AtoB", "what becomes what; side by side, A is the left half")
 
     def found(self, request: Request) -> Found:
-        """Read A and B, and put them into the direction asked for."""
+        """Read A and B, and put them into the direction asked for.
+
+        Raises InputError where the pictures of a pair differ in size.
+        """
         data = Path(request.data).expanduser()
         first, second = inside(data, ("a",)), inside(data, ("b",))
         if request.second is not None:
