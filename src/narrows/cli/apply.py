@@ -20,17 +20,17 @@ from narrows.workflows.base import Journey, Request, journey_from_card
 __all__ = ["apply"]
 
 _FLAGS = {"history": "--history", "n": "-n", "label": "--class", "random_state": "--random-state"}
-_WORDS = {"decode": "--decode", "second": "DATA2"} | _FLAGS  # what not every run reads
-_OWNERS = {"history": "recommend", "decode": "reduce", "second": "sparse"}  # the others belong to generate
+_OPTION_WORDS = {"decode": "--decode", "second": "DATA2"} | _FLAGS  # what not every run reads
+_OPTION_OWNERS = {"history": "recommend", "decode": "reduce", "second": "sparse"}  # the others belong to generate
 
 
 def apply(options: Options) -> int:
-    """Write the task's outputs for new data, as the run reads its data."""
+    """Write the task's outputs for new data, as the run reads its data; raises InputError where OUT is in use."""
     for package in USES_PACKAGES:
         import_module(f"narrows.{package}")
     run, out = Path(options.run), Path(options.output)
-    holds = out.is_dir() and any(path.name != LOCK for path in out.iterdir())
-    if out.is_file() or (holds and not options.overwrite):
+    occupied = out.is_dir() and any(path.name != LOCK for path in out.iterdir())
+    if out.is_file() or (occupied and not options.overwrite):
         hint = "another -o" if out.is_file() else "--overwrite or another -o"
         raise InputError(f"{out} {'is a file' if out.is_file() else 'exists'}", "a folder that is new or empty", hint)
     if out.resolve() == run.resolve():
@@ -41,10 +41,10 @@ def apply(options: Options) -> int:
         raise ArtefactError(
             f"{run} was saved from Python: it does not know how its rows are read", "a folder that `narrows fit` wrote"
         )
-    journey, own = journey_from_card(card["journey"])
-    given = {name: value for name in _FLAGS if (value := getattr(options, name)) is not None}
-    _require(journey, options, given)
-    request = Request(options.data, options.second, decode=options.decode, given=given)
+    journey, journey_card = journey_from_card(card["journey"])
+    settings = {name: value for name in _FLAGS if (value := getattr(options, name)) is not None}
+    _require(journey, options, settings)
+    request = Request(options.data, options.second, decode=options.decode, given=settings)
     notes: list[str] = []
 
     def tell(text: str) -> None:
@@ -55,7 +55,7 @@ def apply(options: Options) -> int:
     with locked(out):
         tidy(out)
         earlier = _earlier(out)
-        paths = journey.apply(task, own, request, out, tell)
+        paths = journey.apply(task, journey_card, request, out, tell)
         for path, written in earlier.items():
             if path.is_file() and path.stat().st_mtime_ns == written:  # by the earlier call, and not by this one
                 path.unlink()
@@ -71,22 +71,22 @@ def _earlier(out: Path) -> dict[Path, int]:
         files = [out / name for name in names if (out / name).resolve().is_relative_to(out.resolve())]
     except (OSError, ValueError, KeyError, TypeError):
         return {}
-    return {each: each.stat().st_mtime_ns for each in files if each.is_file()}
+    return {path: path.stat().st_mtime_ns for path in files if path.is_file()}
 
 
-def _require(journey: Journey, options: Options, given: dict[str, Any]) -> None:
+def _require(journey: Journey, options: Options, settings: dict[str, Any]) -> None:
     """Refuse what a run does not read, and a call without what it needs."""
     more = {name for name in ("decode", "second") if getattr(options, name)}
-    useless = sorted((given.keys() | more) - set(journey.knows))
+    useless = sorted((settings.keys() | more) - set(journey.knows))
     if useless:
-        came = ", ".join(_WORDS[name] for name in useless)
-        owner = _OWNERS.get(useless[0], "generate")
+        came = ", ".join(_OPTION_WORDS[name] for name in useless)
+        owner = _OPTION_OWNERS.get(useless[0], "generate")
         raise InputError(f"{came} came for a run that has no use for it", f"a run of {owner}", "leave it out")
     history = " or --history FILE" if "history" in journey.knows else ""
     usage = f"narrows apply RUN DATA{history} -o OUT"
-    if options.data and "history" in given:
+    if options.data and "history" in settings:
         raise InputError(f"--history came beside {options.data!r}", usage, "leave one of them out")
-    if "data" in journey.asks and not options.data and "history" not in given:
+    if "data" in journey.asks and not options.data and "history" not in settings:
         raise InputError("DATA is missing", usage, "narrows apply --help")
 
 

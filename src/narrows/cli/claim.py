@@ -23,15 +23,15 @@ def refuse(run: Path, *, resume: bool, overwrite: bool) -> None:
         raise InputError(
             "--resume and --overwrite came together", "one of them", "--resume to go on with what RUN holds"
         )
-    holds = sorted(path.name for path in run.iterdir() if path.name != LOCK) if run.is_dir() else []
-    if holds and not resume and not overwrite:
-        files = f"{len(holds)} file{'s' * (len(holds) > 1)}"
+    names = sorted(path.name for path in run.iterdir() if path.name != LOCK) if run.is_dir() else []
+    if names and not resume and not overwrite:
+        files = f"{len(names)} file{'s' * (len(names) > 1)}"
         rest = "".join(f"; {path} is a run that was to replace it" for path in unfinished(run)[-1:])
         hint = "--resume, --overwrite or another -o" if is_run(run) else "another -o"
         raise InputError(f"{run} exists and holds {files}{rest}", "a folder that is new or empty", hint)
-    if holds and not is_run(run):
+    if names and not is_run(run):
         raise InputError(
-            f"{run} holds files that are not a run's ({holds[0]}, ...)", "a run's folder, or a new one", "another -o"
+            f"{run} holds files that are not a run's ({names[0]}, ...)", "a run's folder, or a new one", "another -o"
         )
 
 
@@ -86,8 +86,8 @@ def opened(run: Path) -> None:
         came = f"{run} holds a fit that is not finished: there is no model.json"
         raise ArtefactError(came, "a finished run", "the same `narrows fit` with --resume")
     for path in unfinished(run)[-1:]:
-        said = f"{path} is a run that is to replace this one, and is not finished"
-        sys.stderr.write(f"{said}: the same `narrows fit` with --resume goes on with it.\n")
+        sentence = f"{path} is a run that is to replace this one, and is not finished"
+        sys.stderr.write(f"{sentence}: the same `narrows fit` with --resume goes on with it.\n")
 
 
 def _writable(run: Path) -> None:

@@ -39,13 +39,16 @@ def check(options: Options) -> int:
     for finding in findings:
         sys.stdout.write(f"{finding.level}: {'. '.join(filter(None, (finding.what, finding.fix)))}.\n")
     errors = any(finding.level == "error" for finding in findings)
-    said = "cannot be used as it is" if errors else "nothing stands in the way"
-    sys.stdout.write(f"{source.name}: {len(source):,} row{'s' * (len(source) != 1)}, {said}.\n")
+    outcome = "cannot be used as it is" if errors else "nothing stands in the way"
+    sys.stdout.write(f"{source.name}: {len(source):,} row{'s' * (len(source) != 1)}, {outcome}.\n")
     return 2 if errors else 0
 
 
 def data(options: Options) -> int:
-    """List the named datasets, or fetch one."""
+    """List the named datasets, or fetch one.
+
+    Raises InputError where no dataset has that name.
+    """
     from narrows.data import datasets
 
     if options.name is None:
@@ -69,14 +72,14 @@ def selftest(options: Options) -> int:
     from narrows.selftest import CHECKS
     from narrows.selftest import selftest as outcomes
 
-    started, held, shown = time.perf_counter(), 0, sys.stderr.isatty()
+    started, held, interactive = time.perf_counter(), 0, sys.stderr.isatty()
     sys.stdout.write(f"{'':<8}{'measured':>9}{'at most':>10}\n")
-    for done, found in enumerate(outcomes(), 1):
-        held += found.holds
-        said = "ok" if found.holds else "FAILED"
-        sys.stdout.write(f"{said:<8}{found.measured:>9.2g}{found.tolerance:>10.2g}  {found.what}\n")
+    for done, result in enumerate(outcomes(), 1):
+        held += result.holds
+        word = "ok" if result.holds else "FAILED"
+        sys.stdout.write(f"{word:<8}{result.measured:>9.2g}{result.tolerance:>10.2g}  {result.what}\n")
         sys.stdout.flush()
-        if shown and done < len(CHECKS):
+        if interactive and done < len(CHECKS):
             sys.stderr.write(f"{done + 1} of {len(CHECKS)} ...\r")
     sys.stdout.write(f"{held} of {len(CHECKS)} hold ({time.perf_counter() - started:.0f} s).\n")
     return 0 if held == len(CHECKS) else 1

@@ -33,7 +33,7 @@ def _task(cls: Any) -> dict[str, Any]:
     card = {"summary": cls.summary, "family": type(default).name, "defaults": changed, "fields": _cards(cls)}
     *special, general = journeys_of(cls)  # help begins with what reads most kinds of data
     serving = [general, *special]
-    reading = {each["name"]: each for journey in serving for each in _cards(journey)}
+    reading = {field["name"]: field for journey in serving for field in _cards(journey)}
     kinds = (" ".join((journey.__doc__ or "").partition(".\n")[0].split()) for journey in serving)
     return {**card, "data": "; ".join(kinds), "reading": list(reading.values())}
 

@@ -31,7 +31,7 @@ __all__ = ["fit"]
 
 
 def fit(options: Options) -> int:
-    """Train a model for a task and write RUN."""
+    """Train a model for a task and write RUN; raises InputError where data or settings do not fit the task."""
     for package in USES_PACKAGES:
         import_module(f"narrows.{package}")
     run = Path(options.output)
@@ -39,10 +39,10 @@ def fit(options: Options) -> int:
     try:
         base, card = started(options, run) if options.origin else (None, None)
         task = make_task(options, run, base)
-        given = {name: getattr(options, name) for name in names if name in options}
-        given |= {"family": options.family} if options.family else {}
+        settings = {name: getattr(options, name) for name in names if name in options}
+        settings |= {"family": options.family} if options.family else {}
         start = origin(base, card) if base and card else None
-        request = Request(options.data, options.second, options.valid, given=given, start=start)
+        request = Request(options.data, options.second, options.valid, given=settings, start=start)
         journey = journey_for(task, request, reading(options))
         request.refuse(task.unused())
         if card and card["journey"]["name"] != journey.name:
@@ -135,8 +135,8 @@ def learnt_before(request: Request, task: Task, data: dict[str, Any]) -> list[st
         return []
     if before["seed"] == task.random_state or data.get("split") != "held-out":
         return []
-    said = f"--from names a run that learnt from the same data, put aside with --random-state {before['seed']}"
-    return [f"{said}: some of the rows that are measured on here it has seen. Use the same seed, or --valid."]
+    sentence = f"--from names a run that learnt from the same data, put aside with --random-state {before['seed']}"
+    return [f"{sentence}: some of the rows that are measured on here it has seen. Use the same seed, or --valid."]
 
 
 def started(options: Options, run: Path) -> tuple[Task, dict[str, Any]]:
@@ -161,7 +161,10 @@ def started(options: Options, run: Path) -> tuple[Task, dict[str, Any]]:
 
 
 def make_task(options: Options, run: Path, base: Task | None = None) -> Task:
-    """Return the unfitted task with the user's flags read by their fields; ``base`` gives those that did not come."""
+    """Return the unfitted task with the user's flags read by their fields; ``base`` gives those that did not come.
+
+    Raises InputError where ``base`` came for a fit without training.
+    """
     cls = TASKS[options.task]
     task: Task = cls(**{**_settled(base), **_given(cls, options, options.task_fields)})
     if not hasattr(options, "random_state"):
@@ -181,34 +184,34 @@ def make_task(options: Options, run: Path, base: Task | None = None) -> Task:
 
 def _settled(base: Task | None) -> dict[str, Any]:
     """Return the fields of a fitted task as they turned out."""
-    own = [] if base is None else [f.name for f in fields(base)]
-    left = ("estimator", "epochs", "random_state")
+    names = [] if base is None else [f.name for f in fields(base)]
+    skipped = ("estimator", "epochs", "random_state")
     fitted = getattr(base, "estimator_", None)
-    return {name: getattr(fitted, name, getattr(base, name)) for name in own if name not in left}
+    return {name: getattr(fitted, name, getattr(base, name)) for name in names if name not in skipped}
 
 
 def reading(options: Options) -> dict[str, Any]:
     """Return what the user set of how the data is read, each value read by the first journey that declares it."""
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for cls in journeys_of(TASKS[options.task]):
-        own = {spec.name for spec in fields(cls)}
-        found = _given(cls, options, [name for name in options.reading_fields if name in own]) | found
-    return found
+        names = {spec.name for spec in fields(cls)}
+        values = _given(cls, options, [name for name in options.reading_fields if name in names]) | values
+    return values
 
 
 def _given(cls: Any, options: Options, names: list[str]) -> dict[str, Any]:
     specs = {f.name: f for f in fields(cls)}
-    found = {}
+    values = {}
     for name in names:
         if hasattr(options, name):
             value = getattr(options, name)
             try:
-                found[name] = read_value(value, declared(cls, specs[name])) if isinstance(value, str) else value
+                values[name] = read_value(value, declared(cls, specs[name])) if isinstance(value, str) else value
             except InputError as error:
                 accepted = error.accepted.replace(" or None", ", or none").replace("True or False", "yes or no")
                 hint = f"narrows fit {options.task} --help"
                 raise InputError(f"{flag(name)} {value!r} is not understood", accepted, hint) from None
-    return found
+    return values
 
 
 def _check_parts(holder: Any) -> None:

@@ -55,10 +55,13 @@ def _owners(name: str) -> str:
     """Return the tasks and families that have a field."""
     table = field_table()
     kinds = (("task", "tasks"), ("family", "families"))
-    found = [
-        (what, own) for what, many in kinds for own, card in table[many].items() if name in map(_name, card["fields"])
+    owners = [
+        (what, owner)
+        for what, many in kinds
+        for owner, card in table[many].items()
+        if name in map(_name, card["fields"])
     ]
-    return " and ".join(f"the {what} {own}" for what, own in found)
+    return " and ".join(f"the {what} {owner}" for what, owner in owners)
 
 
 def _name(card: dict[str, Any]) -> str:
@@ -72,9 +75,12 @@ def field_table() -> dict[str, Any]:
 
 
 def parse(words: Sequence[str]) -> tuple[Callable[[Options], int], Options]:
-    """Return the command to run and its options."""
-    said = "The autoencoder toolkit: compress, clean and compare, on your own data."
-    parser = Parser(prog="narrows", description=said)
+    """Return the command to run and its options.
+
+    Raises InputError where no command came.
+    """
+    summary = "The autoencoder toolkit: compress, clean and compare, on your own data."
+    parser = Parser(prog="narrows", description=summary)
     parser.add_argument("-V", "--version", action="store_true", help="show the version")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
     fit = commands.add_parser("fit", help="train a model for a task", add_help=False)
@@ -99,50 +105,52 @@ _MODULES = {
 
 
 def _command(commands: Any, name: str, help: str, usage: str) -> Parser:
-    made: Parser = commands.add_parser(name, help=help, description=sentence(help))
-    made.usage_line = f"narrows {name} {usage}"
-    return made
+    parser: Parser = commands.add_parser(name, help=help, description=sentence(help))
+    parser.usage_line = f"narrows {name} {usage}"
+    return parser
 
 
 def _apply(commands: Any) -> None:
-    made = _command(commands, "apply", "use a fitted model on new data", "RUN DATA -o OUT")
-    made.add_argument("run", metavar="RUN", help="folder that `narrows fit` wrote")
-    made.add_argument("data", metavar="DATA", nargs="?", default="", help=f"{DATA}; none with --history or to generate")
-    made.add_argument("second", metavar="DATA2", nargs="?", help=argparse.SUPPRESS)
-    made.add_argument("-o", "--output", metavar="OUT", required=True, help="folder for the results")
-    made.add_argument(
+    parser = _command(commands, "apply", "use a fitted model on new data", "RUN DATA -o OUT")
+    parser.add_argument("run", metavar="RUN", help="folder that `narrows fit` wrote")
+    parser.add_argument(
+        "data", metavar="DATA", nargs="?", default="", help=f"{DATA}; none with --history or to generate"
+    )
+    parser.add_argument("second", metavar="DATA2", nargs="?", help=argparse.SUPPRESS)
+    parser.add_argument("-o", "--output", metavar="OUT", required=True, help="folder for the results")
+    parser.add_argument(
         "--history", metavar="FILE", help="what new users took, for a recommender; one user needs no name"
     )
-    made.add_argument("--decode", action="store_true", help="DATA holds codes; turn them into rows")
-    made.add_argument("--overwrite", action="store_true", help="write into OUT although it holds files")
-    made.add_argument("-n", type=int, metavar="N", help="generate: how many new rows (64)")
-    made.add_argument("--class", dest="label", metavar="NAME", help="generate: the class of the new rows")
-    made.add_argument("--random-state", type=int, metavar="N", help="generate: seed; none: new rows every time")
+    parser.add_argument("--decode", action="store_true", help="DATA holds codes; turn them into rows")
+    parser.add_argument("--overwrite", action="store_true", help="write into OUT although it holds files")
+    parser.add_argument("-n", type=int, metavar="N", help="generate: how many new rows (64)")
+    parser.add_argument("--class", dest="label", metavar="NAME", help="generate: the class of the new rows")
+    parser.add_argument("--random-state", type=int, metavar="N", help="generate: seed; none: new rows every time")
 
 
 def _rethreshold(commands: Any) -> None:
     help, usage = "change the false alarm rate of an anomaly detector, without training", "RUN --fpr X"
-    made = _command(commands, "rethreshold", help, usage)
-    made.add_argument("run", metavar="RUN", help="folder that `narrows fit anomaly` wrote")
-    made.add_argument("--fpr", metavar="X", required=True, help="share of ordinary rows that may be flagged")
+    parser = _command(commands, "rethreshold", help, usage)
+    parser.add_argument("run", metavar="RUN", help="folder that `narrows fit anomaly` wrote")
+    parser.add_argument("--fpr", metavar="X", required=True, help="share of ordinary rows that may be flagged")
 
 
 def _small(commands: Any) -> None:
-    made = _command(commands, "report", "write a run's report.html and report.json again", "RUN")
-    made.add_argument("run", metavar="RUN", help="folder that `narrows fit` wrote")
-    made = _command(commands, "check", "say what would go wrong with data, before training", "DATA")
-    made.add_argument("data", metavar="DATA", help=DATA)
-    made.add_argument("--likelihood", help="also check that the values are in this likelihood's range")
-    made.add_argument(
+    parser = _command(commands, "report", "write a run's report.html and report.json again", "RUN")
+    parser.add_argument("run", metavar="RUN", help="folder that `narrows fit` wrote")
+    parser = _command(commands, "check", "say what would go wrong with data, before training", "DATA")
+    parser.add_argument("data", metavar="DATA", help=DATA)
+    parser.add_argument("--likelihood", help="also check that the values are in this likelihood's range")
+    parser.add_argument(
         "--label", metavar="COLUMN", help="the column that holds labels; those that give it away are named"
     )
-    made = _command(commands, "recipe", "train a system of the founding documents and show its evidence", "[NAME]")
-    made.add_argument("name", metavar="NAME", nargs="?", help="which one; none: list them")
-    made.add_argument("-o", "--output", metavar="RUN", help="folder for models and report (runs/NAME)")
-    made.add_argument("--quick", action="store_true", help="a miniature of less than a minute")
-    made.add_argument("--data", metavar="FOLDER", help="the data of a recipe that Narrows cannot fetch")
-    made = _command(commands, "data", "list the named datasets, or fetch one", "[NAME]")
-    made.add_argument("name", metavar="NAME", nargs="?", help="fetch this one if it is not here")
+    parser = _command(commands, "recipe", "train a system of the founding documents and show its evidence", "[NAME]")
+    parser.add_argument("name", metavar="NAME", nargs="?", help="which one; none: list them")
+    parser.add_argument("-o", "--output", metavar="RUN", help="folder for models and report (runs/NAME)")
+    parser.add_argument("--quick", action="store_true", help="a miniature of less than a minute")
+    parser.add_argument("--data", metavar="FOLDER", help="the data of a recipe that Narrows cannot fetch")
+    parser = _command(commands, "data", "list the named datasets, or fetch one", "[NAME]")
+    parser.add_argument("name", metavar="NAME", nargs="?", help="fetch this one if it is not here")
     _command(commands, "selftest", "check the arithmetic on this machine against closed forms", "")
 
 
@@ -158,7 +166,10 @@ def sentence(text: str) -> str:
 
 
 def parse_fit(words: Sequence[str]) -> Options:
-    """Read ``fit TASK DATA -o RUN ...``; the flags depend on the task and its family."""
+    """Read ``fit TASK DATA -o RUN ...``; the flags depend on the task and its family.
+
+    Raises InputError where there is no such task.
+    """
     table = field_table()
     names = ", ".join(table["tasks"])
     task = next((word for word in words if not word.startswith("-")), None)
@@ -178,15 +189,15 @@ def parse_fit(words: Sequence[str]) -> Options:
     parser = _fit_parser(str(task), card, table)
     _fields(parser.add_argument_group(f"the task, {task}"), card["fields"])
     _fields(parser.add_argument_group("how the data is read"), card["reading"])
-    taken = {each["name"] for each in (*card["fields"], *card["reading"])}
+    taken = {field["name"] for field in (*card["fields"], *card["reading"])}
     group = parser.add_argument_group(f"the family, {family}")
     defaults = card["defaults"] if family == card["family"] else {}
-    own = [each for each in table["families"][family]["fields"] if each["name"] not in taken]
-    _fields(group, [{**each, "default": defaults.get(each["name"], each["default"])} for each in own])
+    family_fields = [field for field in table["families"][family]["fields"] if field["name"] not in taken]
+    _fields(group, [{**field, "default": defaults.get(field["name"], field["default"])} for field in family_fields])
     options = parser.parse_args(words)
-    options.task_fields = [each["name"] for each in card["fields"]]
-    options.reading_fields = [each["name"] for each in card["reading"]]
-    options.family_fields = [each["name"] for each in own]
+    options.task_fields = [field["name"] for field in card["fields"]]
+    options.reading_fields = [field["name"] for field in card["reading"]]
+    options.family_fields = [field["name"] for field in family_fields]
     return options
 
 

@@ -17,13 +17,13 @@ def identity(task: Task, journey: Journey, request: Request) -> dict[str, str]:
     reading = {spec.name: getattr(journey, spec.name) for spec in fields(journey)}
     files = [value for value in reading.values() if isinstance(value, str) and Path(value).is_file()]
     data = [request.data, request.second or "", *(request.valid or "").split(","), *files]
-    own = {name: value for name, value in settings(task).items() if name != "estimator"}
+    task_settings = {name: value for name, value in settings(task).items() if name != "estimator"}
     return {
         "task": task.name,
         "family": type(family).name,
         "minutes": said(family.minutes),
-        "the data": " ".join(content_digest(each) for each in data if each),
+        "the data": " ".join(content_digest(path) for path in data if path),
         **settings(family),
         **{name: said(value) for name, value in reading.items()},
-        **own,
+        **task_settings,
     }

@@ -34,12 +34,12 @@ def spoken(error: InputError, names: Sequence[str]) -> InputError:
 
 def _flags(text: str, names: Sequence[str]) -> str:
     known = "|".join(sorted(map(re.escape, names), key=len, reverse=True)) or "$^"
-    text = re.sub(rf"The '({known})' parameter of \w+", lambda found: flag(found[1]), text)
+    text = re.sub(rf"The '({known})' parameter of \w+", lambda match: flag(match[1]), text)
     value = r"'(?P<text>[^']*)'|\((?P<several>[^)]*)\)|(?P<plain>[^\s,;]+)"
 
-    def typed(found: "re.Match[str]") -> str:
-        several = found["several"]
-        written = found["text"] if found["text"] is not None else found["plain"]
-        return f"{flag(found['name'])} {several.replace(' ', '') if several is not None else written}"
+    def typed(match: "re.Match[str]") -> str:
+        several = match["several"]
+        written = match["text"] if match["text"] is not None else match["plain"]
+        return f"{flag(match['name'])} {several.replace(' ', '') if several is not None else written}"
 
     return re.sub(rf"(?<![\w-])(?P<name>{known})=(?:{value})", typed, text)

@@ -15,30 +15,33 @@ __all__ = ["recipe"]
 
 
 def recipe(options: Options) -> int:
-    """List the recipes, or run one into a folder; the same one again goes on where it stopped."""
+    """List the recipes, or run one into a folder; the same one again goes on where it stopped.
+
+    Raises InputError where there is no such recipe, or where its data is missing or of no use.
+    """
     if options.name is None:
         width = max(map(len, RECIPES))
-        for name, each in sorted(RECIPES.items()):
-            sys.stdout.write(f"{name:<{width}}  {each.summary}\n")
+        for name, entry in sorted(RECIPES.items()):
+            sys.stdout.write(f"{name:<{width}}  {entry.summary}\n")
         return 0
     if options.name not in RECIPES:
         near = difflib.get_close_matches(options.name, RECIPES, 1)
         hint = f"narrows recipe {near[0]}" if near else "narrows recipe"
         raise InputError(f"There is no recipe {options.name!r}", ", ".join(sorted(RECIPES)), hint)
-    made = RECIPES[options.name]
-    folder = Path(options.output or Path("runs") / (made.name + ("-quick" if options.quick else "")))
+    chosen = RECIPES[options.name]
+    folder = Path(options.output or Path("runs") / (chosen.name + ("-quick" if options.quick else "")))
     data = Path(options.data) if options.data else None
-    if made.folder and data is None and not options.quick:
-        hint = f"narrows recipe {made.name} --data FOLDER, or --quick"
-        raise InputError(f"{made.name} needs data that Narrows cannot fetch", made.folder, hint)
-    if data is not None and not made.folder:
-        raise InputError(f"{made.name} reads no --data: it has its own", "no --data", f"narrows recipe {made.name}")
+    if chosen.folder and data is None and not options.quick:
+        hint = f"narrows recipe {chosen.name} --data FOLDER, or --quick"
+        raise InputError(f"{chosen.name} needs data that Narrows cannot fetch", chosen.folder, hint)
+    if data is not None and not chosen.folder:
+        raise InputError(f"{chosen.name} reads no --data: it has its own", "no --data", f"narrows recipe {chosen.name}")
     if data is not None and not data.is_dir():
-        raise InputError(f"{data} is no folder", made.folder, "--quick")
+        raise InputError(f"{data} is no folder", chosen.folder, "--quick")
     with locked(folder):
-        claim(folder, f"{made.name}{' quick' if options.quick else ''}")
-        run = Run(made.name, folder, quick=options.quick, data=data, say=_say)
-        made.run(run)
+        claim(folder, f"{chosen.name}{' quick' if options.quick else ''}")
+        run = Run(chosen.name, folder, quick=options.quick, data=data, say=_say)
+        chosen.run(run)
         report = run.write()
     _say(report["verdict"]["text"])
     _say(f"Report: {folder / 'report.html'}")
@@ -48,8 +51,8 @@ def recipe(options: Options) -> int:
 def claim(folder: Path, what: str) -> None:
     """Open a folder for a recipe; refuse one that holds anything else."""
     mark = folder / "recipe.txt"
-    holds = folder.is_dir() and any(path.name != LOCK for path in folder.iterdir())
-    if folder.is_file() or (holds and not mark.is_file()):
+    occupied = folder.is_dir() and any(path.name != LOCK for path in folder.iterdir())
+    if folder.is_file() or (occupied and not mark.is_file()):
         raise InputError(f"{folder} exists and is no run of a recipe", "a folder that is new or empty", "another -o")
     held = mark.read_text(encoding="utf-8").strip() if mark.is_file() else what
     if held != what:

@@ -22,7 +22,10 @@ __all__ = ["rethreshold"]
 
 
 def rethreshold(options: Options) -> int:
-    """Write the threshold into RUN's model.json, the flags into its scores.csv, and both into its report."""
+    """Write the threshold into RUN's model.json, the flags into its scores.csv, and both into its report.
+
+    Raises ArtefactError where the run holds no threshold.
+    """
     run, fpr = Path(options.run), _share(options.fpr)
     opened(run)
     with locked(run), drafted(run) as draft:
@@ -44,10 +47,10 @@ def rethreshold(options: Options) -> int:
         tables = [run / name for name in ("scores.csv", "series_scores.csv") if (run / name).exists()]
         counted = _flag(tables[0], limit, draft) if tables else None
         write_text(draft / CARD, json.dumps(card, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
-        told = saved is not None and follow(saved, fpr, len(calibration), draft, apart)
+        report_follows = saved is not None and follow(saved, fpr, len(calibration), draft, apart)
     unit = "row" if saved is None or not saved.facts.get("flags") else saved.facts["flags"]["unit"]
     _say(run, f"{'at most' if task['params'].get('clean') else 'about'} {fpr:g}", limit, calibration, counted, unit)
-    if not told and (run / "report.html").exists():
+    if not report_follows and (run / "report.html").exists():
         sys.stdout.write("The report still tells of the threshold of the fit: it does not hold what is needed.\n")
     if (run / "heatmaps").exists():
         sys.stdout.write("The heat maps are still painted for the threshold of the fit.\n")

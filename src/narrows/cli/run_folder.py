@@ -50,8 +50,8 @@ def own(run: Path) -> list[Path]:
 def _results(run: Path) -> list[Path]:
     """Return model, report and outputs, whatever their format; model.json, which says that all is there, first."""
     stems = {name.partition(".")[0] for name in (*_MODEL, *_REPORT, *_OUTPUTS)}
-    found = [path for path in run.iterdir() if path.name.partition(".")[0] in stems] if run.is_dir() else []
-    return sorted(found, key=lambda path: path.name != "model.json")
+    paths = [path for path in run.iterdir() if path.name.partition(".")[0] in stems] if run.is_dir() else []
+    return sorted(paths, key=lambda path: path.name != "model.json")
 
 
 def unfinished(run: Path) -> list[Path]:
@@ -60,8 +60,8 @@ def unfinished(run: Path) -> list[Path]:
     That is the one of those that have been trained, or of all, that was written to last.
     """
     folders = [path for path in run.iterdir() if path.is_dir()] if run.is_dir() else []
-    found = [path for path in folders if _UNFINISHED.fullmatch(path.name)]
-    return sorted(found, key=lambda path: (trained(path), path.stat().st_mtime_ns))
+    runs = [path for path in folders if _UNFINISHED.fullmatch(path.name)]
+    return sorted(runs, key=lambda path: (trained(path), path.stat().st_mtime_ns))
 
 
 def is_run(run: Path) -> bool:

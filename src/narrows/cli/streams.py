@@ -39,7 +39,7 @@ def escaped(text: str) -> str:
     >>> print(escaped("a \x1b[31mred name"))
     a \x1b[31mred name
     """
-    return _STEERING.sub(lambda found: ascii(found[0])[1:-1], text)
+    return _STEERING.sub(lambda match: ascii(match[0])[1:-1], text)
 
 
 class Lasting:

@@ -43,16 +43,16 @@ def aae_mnist(run: Run) -> None:
         traversals(run, model, images, stem, name)
         if codes.shape[1] == 2:
             lattice(run, model, stem, name)
-            drawn = figures.code_map(codes, images.test_labels, images.class_names)
-            run.figure("map", "The test images as codes", "The prior asks for one round cloud around zero.", drawn)
+            figure = figures.code_map(codes, images.test_labels, images.class_names)
+            run.figure("map", "The test images as codes", "The prior asks for one round cloud around zero.", figure)
     run.note(
         "There is no evidence lower bound: the code of an image is one point, without a posterior. None of the models "
         "is told the class; cvae-mnist draws images of a class."
     )
     main = models["adversarial, 20 numbers"]
     reconstructions(run, main, images, "20 numbers")
-    off, deviations, _ = gaps["adversarial, 20 numbers"]
-    text = f"The critic leaves codes whose means are off by {off} and whose deviations are {deviations}; N(0, I)"
+    offset, deviations, _ = gaps["adversarial, 20 numbers"]
+    text = f"The critic leaves codes whose means are off by {offset} and whose deviations are {deviations}; N(0, I)"
     run.conclude(f"{text} has 0 and 1.")
     run.keep(Reducer(latent_dim=20), main, images.train[:100], "adversarial, 20 numbers")
 

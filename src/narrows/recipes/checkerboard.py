@@ -18,13 +18,13 @@ from narrows.tasks.reduce.reducer import Reducer
 
 __all__ = ["checkerboard", "peak", "stride_energy"]
 
-_WAYS = {
+_UP_SAMPLINGS = {
     "transposed convolution": "transpose",
     "nearest, convolution": "resize",
     "bilinear, convolution": "bilinear",
     "pixel shuffle": "shuffle",
 }
-_STRIDE = 4  # of the whole decoder, which doubles twice
+_DECODER_STRIDE = 4  # of the whole decoder, which doubles twice
 _RIM = 6  # pixels from which the zeros around an image can be felt in the output
 
 
@@ -34,17 +34,17 @@ def checkerboard(run: Run) -> None:
     images = run.images()
     base: dict[str, Any] = {"latent_dim": 16, "batch_size": 64, "lr": 1e-3, "random_state": 0, **PLAIN}
     starts, ends, traces = {}, {}, {}
-    for name, up in _WAYS.items():
+    for name, up in _UP_SAMPLINGS.items():
         network, stem = Conv((8, 16), up=up), up  # type: ignore[arg-type]
         starts[name] = AutoEncoder(network=network, epochs=0, **base).fit(images.train[:64])
         traces[name] = run.trace(stem, lambda net: stride_energy(reconstructed(net, images.test)).mean())
         model = AutoEncoder(network=network, epochs=run.epochs(3, 6), **base)
         ends[name] = run.fit(stem, model, images.train, watch=traces[name])
-    before, after = (reconstructions(run, each, images) for each in (starts, ends))
+    before, after = (reconstructions(run, models, images) for models in (starts, ends))
     flat = flat_maps(run, ends, images)
     curve(run, before, traces, unit(images.test))
     table(run, images, starts, ends, flat)
-    first, smooth = next(iter(_WAYS)), max(flat["nearest, convolution"], flat["bilinear, convolution"])
+    first, smooth = next(iter(_UP_SAMPLINGS)), max(flat["nearest, convolution"], flat["bilinear, convolution"])
     run.conclude(
         f"A flat map comes out of the trained transposed convolution with {share(flat[first])} of its energy in a "
         f"pattern of the stride, out of the pixel shuffle with {share(flat['pixel shuffle'])}, out of both resize-"
@@ -76,8 +76,8 @@ def stride_energy(images: np.ndarray, stride: int = 2) -> np.ndarray:
     [0.1, 0.0]
     """
     power, bins = spectrum(images, stride)
-    found: np.ndarray = sum(power[:, row, column] for row, column in bins) / power.sum((1, 2))
-    return found
+    shares: np.ndarray = sum(power[:, row, column] for row, column in bins) / power.sum((1, 2))
+    return shares
 
 
 def peak(images: np.ndarray) -> float:
@@ -95,8 +95,8 @@ def peak(images: np.ndarray) -> float:
     power, bins = spectrum(images, 2)
     mean = power.mean(0)
     shifts = [(down, across) for down in (-1, 0, 1) for across in (-1, 0, 1) if down or across]
-    around = [np.roll(mean, shift, (0, 1))[spot] for spot in bins for shift in shifts]
-    return float(np.mean([mean[spot] for spot in bins]) / np.mean(around))
+    neighbours = [np.roll(mean, shift, (0, 1))[spot] for spot in bins for shift in shifts]
+    return float(np.mean([mean[spot] for spot in bins]) / np.mean(neighbours))
 
 
 def share(value: float) -> str:
@@ -106,14 +106,14 @@ def share(value: float) -> str:
 
 def reconstructions(run: Run, models: dict[str, Any], images: Images) -> dict[str, float]:
     """Show one test image as the models give it back, and return the share of energy over all of them."""
-    made = {"the image itself": unit(images.test)}
-    made |= {name: model.reconstruct(images.test) for name, model in models.items()}
-    energy = {name: float(stride_energy(each).mean()) for name, each in made.items()}
+    pictures = {"the image itself": unit(images.test)}
+    pictures |= {name: model.reconstruct(images.test) for name, model in models.items()}
+    energy = {name: float(stride_energy(batch).mean()) for name, batch in pictures.items()}
     trained = any(model.epochs for model in models.values())
-    drawn = figures.checkerboard({name: each[0] for name, each in made.items()}, energy)
+    figure = figures.checkerboard({name: batch[0] for name, batch in pictures.items()}, energy)
     caption = "The first test image; the bars are means over all test images."
-    when = ("after", "After training") if trained else ("before", "At the random start")
-    run.figure(when[0], when[1], caption, drawn)
+    heading = ("after", "After training") if trained else ("before", "At the random start")
+    run.figure(heading[0], heading[1], caption, figure)
     return energy
 
 
@@ -127,15 +127,18 @@ def flat_maps(run: Run, models: dict[str, Any], images: Images) -> dict[str, flo
             maps = maps.mean((2, 3), keepdim=True).expand_as(maps)
             for stage in decoder.stages:
                 maps = stage(maps)
-            made = decoder.head(maps)[:, 0, _RIM:-_RIM, _RIM:-_RIM].numpy()
-        pictures[name], energy[name] = made[0] - made[0].mean(), float(stride_energy(made, _STRIDE).mean())
-    drawn = figures.checkerboard(pictures, energy)
+            outputs = decoder.head(maps)[:, 0, _RIM:-_RIM, _RIM:-_RIM].numpy()
+        pictures[name], energy[name] = (
+            outputs[0] - outputs[0].mean(),
+            float(stride_energy(outputs, _DECODER_STRIDE).mean()),
+        )
+    figure = figures.checkerboard(pictures, energy)
     caption = (
         "The maps that the trained decoder begins with, levelled: the code of a test image, without its picture. Drawn "
         f"is the difference from the mean; {_RIM} pixels at each side are left out, because zeros lie around the maps. "
-        f"The decoder doubles twice, so the bars count what repeats every {_STRIDE} pixels, period 2 among it."
+        f"The decoder doubles twice, so the bars count what repeats every {_DECODER_STRIDE} pixels, period 2 among it."
     )
-    run.figure("flat", "What becomes of flat maps", caption, drawn)
+    run.figure("flat", "What becomes of flat maps", caption, figure)
     return energy
 
 
@@ -145,20 +148,20 @@ def curve(run: Run, before: dict[str, float], traces: dict[str, Trace], truth: n
         name: (np.array([0, *trace.epochs]), np.array([before[name], *trace.values])) for name, trace in traces.items()
     }
     reference = ("the images themselves", float(stride_energy(truth).mean()))
-    drawn = figures.lines(series, "epoch", "energy at the stride's frequency", log_y=True, reference=reference)
-    run.figure("curve", "Training against the pattern", "Share of the energy of the test reconstructions.", drawn)
+    figure = figures.lines(series, "epoch", "energy at the stride's frequency", log_y=True, reference=reference)
+    run.figure("curve", "Training against the pattern", "Share of the energy of the test reconstructions.", figure)
 
 
 def table(run: Run, images: Images, starts: dict[str, Any], ends: dict[str, Any], flat: dict[str, float]) -> None:
     """Put all measures side by side."""
     truth = unit(images.test)
-    own = float(stride_energy(truth).mean())
-    rows: list[tuple[Any, ...]] = [("the images themselves", "-", "-", own, own, "-", peak(truth), peak(truth))]
-    for name, stem in _WAYS.items():
+    energy = float(stride_energy(truth).mean())
+    rows: list[tuple[Any, ...]] = [("the images themselves", "-", "-", energy, energy, "-", peak(truth), peak(truth))]
+    for name, stem in _UP_SAMPLINGS.items():
         first, last = (models[name].reconstruct(images.test) for models in (starts, ends))
         error = float(error_rows(truth, last).mean())
-        weights = sum(each.numel() for each in ends[name].model_.decoder.parameters())
-        shares = [float(stride_energy(each).mean()) for each in (first, last)]
+        weights = sum(weight.numel() for weight in ends[name].model_.decoder.parameters())
+        shares = [float(stride_energy(decoded).mean()) for decoded in (first, last)]
         rows.append((name, weights, error, *shares, flat[name], peak(first), peak(last)))
         run.metric(f"flat_{stem}", flat[name], f"energy at the stride's frequency, flat maps, {name}", "share")
         run.metric(f"mse_{stem}", error, f"mean squared error, {name}", "per pixel")
@@ -166,5 +169,5 @@ def table(run: Run, images: Images, starts: dict[str, Any], ends: dict[str, Any]
         "Shares are of |FFT|² of an image, its mean included: period 2 across, down or both; of flat maps also "
         "period 4. The peak is the mean energy at period 2 over that at the eight frequencies around each."
     )
-    shown = ("share at the start", "share, trained", "share, flat maps", "peak at the start", "peak, trained")
-    run.table("Measured", lead, ("decoder", "weights", "test error", *shown), rows)
+    measure_columns = ("share at the start", "share, trained", "share, flat maps", "peak at the start", "peak, trained")
+    run.table("Measured", lead, ("decoder", "weights", "test error", *measure_columns), rows)

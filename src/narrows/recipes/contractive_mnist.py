@@ -23,8 +23,8 @@ from narrows.training.random import seeded
 
 __all__ = ["contractive_mnist"]
 
-_ONE = Dense((), (), code="tanh", output="sigmoid")
-_DEEP = Dense((256,), activation="tanh", code="tanh", output="sigmoid")
+_ONE_LAYER = Dense((), (), code="tanh", output="sigmoid")
+_TWO_LAYERS = Dense((256,), activation="tanh", code="tanh", output="sigmoid")
 _MAIN, _PLAIN = "CAE", "plain"
 _ROWS = 200  # images whose Jacobians are looked at
 
@@ -32,15 +32,15 @@ _ROWS = 200  # images whose Jacobians are looked at
 def _models(run: Run) -> dict[str, Any]:
     """Return the models that are held side by side: one hidden layer, then two."""
     base: dict[str, Any] = {"latent_dim": 32 if run.quick else 64, "lr": 3e-3 if run.quick else 1e-3, **PLAIN}
-    base |= {"epochs": run.epochs(10, 20), "network": _ONE}
+    base |= {"epochs": run.epochs(10, 20), "network": _ONE_LAYER}
     price: dict[str, Any] = {"contraction": 0.1}
     return {
         _MAIN: ContractiveAutoEncoder(method="exact", **price, **base),
         "SCAE": ContractiveAutoEncoder(method="noise", std=0.1, **price, **base),
         "DAE": DenoisingAutoEncoder(noise="gaussian:0.3", **base),
         _PLAIN: AutoEncoder(**base),
-        "CAE, two layers": ContractiveAutoEncoder(method="probe", **price, **{**base, "network": _DEEP}),
-        "plain, two layers": AutoEncoder(**{**base, "network": _DEEP}),
+        "CAE, two layers": ContractiveAutoEncoder(method="probe", **price, **{**base, "network": _TWO_LAYERS}),
+        "plain, two layers": AutoEncoder(**{**base, "network": _TWO_LAYERS}),
     }
 
 
@@ -60,13 +60,13 @@ def contractive_mnist(run: Run) -> None:
 
 def _compare(run: Run, models: dict[str, Any], images: Images) -> None:
     """Show how far each code moves on the data and off it, beside what it keeps."""
-    on, off = unit(images.test[:_ROWS]), np.random.default_rng(0).random((_ROWS, 28, 28), dtype=np.float32)
-    rows, found = [], {}
+    on_data, off_data = unit(images.test[:_ROWS]), np.random.default_rng(0).random((_ROWS, 28, 28), dtype=np.float32)
+    rows, measures = [], {}
     for name, model in models.items():
         mse = float(image_errors(model, images.test).mean())
-        moves = [float(_autograd(model.model_, each).mean()) for each in (on, off)]
+        moves = [float(_autograd(model.model_, batch).mean()) for batch in (on_data, off_data)]
         spread = float(model.transform(images.test).var(0).sum())
-        found[name] = {"mse": mse, "jacobian": moves[0], "relative": moves[0] / spread}
+        measures[name] = {"mse": mse, "jacobian": moves[0], "relative": moves[0] / spread}
         rows.append((name, *map(number, (mse, *moves, spread, moves[0] / spread))))
     lead = (
         f"|J|² is the squared Frobenius norm of the encoder's Jacobian, a mean over {_ROWS} images: test images on the "
@@ -75,21 +75,21 @@ def _compare(run: Run, models: dict[str, Any], images: Images) -> None:
     )
     columns = ("model", "mean squared error", "|J|² on the data", "|J|² off the data", "spread", "|J|² / spread")
     run.table("Side by side", lead, columns, rows)
-    run.metric("mse", found[_MAIN]["mse"], "mean squared error", "per pixel")
-    run.metric("jacobian", found[_MAIN]["jacobian"], "squared Jacobian norm on test images")
-    run.metric("relative", found[_MAIN]["relative"], "the same per spread of the code")
+    run.metric("mse", measures[_MAIN]["mse"], "mean squared error", "per pixel")
+    run.metric("jacobian", measures[_MAIN]["jacobian"], "squared Jacobian norm on test images")
+    run.metric("relative", measures[_MAIN]["relative"], "the same per spread of the code")
     for name in list(models)[1:]:
-        run.rival(name, **found[name])
-    ours, theirs = found[_MAIN], found[_PLAIN]
+        run.rival(name, **measures[name])
+    ours, theirs = measures[_MAIN], measures[_PLAIN]
     run.conclude(
         f"The contractive penalty takes the squared norm of the encoder's Jacobian on test images from "
         f"{number(theirs['jacobian'])} to {number(ours['jacobian'])}, and the mean squared error from "
         f"{number(theirs['mse'])} to {number(ours['mse'])}."
     )
     label = "squared Jacobian norm on test images per spread of the code"
-    drawn = figures.bars({name: each["relative"] for name, each in found.items()}, label)
+    figure = figures.bars({name: values["relative"] for name, values in measures.items()}, label)
     caption = "How far the code moves with the image, measured by how far apart the codes of the test images are."
-    run.figure("jacobian", "Which codes stay", caption, drawn)
+    run.figure("jacobian", "Which codes stay", caption, figure)
 
 
 def _against_autograd(run: Run, models: dict[str, Any], images: np.ndarray) -> None:
@@ -99,14 +99,14 @@ def _against_autograd(run: Run, models: dict[str, Any], images: np.ndarray) -> N
     rows = []
     for name, penalty, draws in ways:
         net = models[name].model_
-        truth, seen = _autograd(net, images), _penalties(net, penalty, images, draws)
+        truth, penalties = _autograd(net, images), _penalties(net, penalty, images, draws)
         if draws == 1:
-            gap = float(np.abs(seen[0] / truth - 1).max())
+            gap = float(np.abs(penalties[0] / truth - 1).max())
             run.metric("gap", gap, "largest difference of the exact penalty from autograd", "share")
-        means = seen.mean(1) / truth.mean() - 1
+        means = penalties.mean(1) / truth.mean() - 1
         error = f"{100 * means.std(ddof=1) / np.sqrt(draws):.2g} %" if draws > 1 else "none"
         method = f"{penalty.method}, std {penalty.std}" if penalty.method == "noise" else penalty.method
-        values = number(seen.mean(), 4), number(truth.mean(), 4), f"{100 * means.mean():.2g} %", error
+        values = number(penalties.mean(), 4), number(truth.mean(), 4), f"{100 * means.mean():.2g} %", error
         rows.append((name, method, draws, *values))
     lead = (
         f"Means over {len(images)} test images. Probe and noise are random, so they have a standard error; noise takes "

@@ -51,10 +51,10 @@ def conv_denoise(run: Run) -> None:
     task = judged(run, model, images, _NOISE)
     if not run.quick:
         other = run.fit("bilinear", DenoisingAutoEncoder(network=_network("bilinear"), **base), images.train)
-        truth, made = unit(images.test), other.reconstruct(task.corrupted(images.test, seed=1))
-        run.rival("the same with bilinear up-sampling", mse=error_rows(truth, made).mean(), psnr=psnr(truth, made))
-    drawn = figures.loss_curves(model.history_, model.best_epoch_)
-    run.figure("losses", "Loss per epoch", "Nats per row, on the noisy images that are learnt from.", drawn)
+        truth, clean = unit(images.test), other.reconstruct(task.corrupted(images.test, seed=1))
+        run.rival("the same with bilinear up-sampling", mse=error_rows(truth, clean).mean(), psnr=psnr(truth, clean))
+    figure = figures.loss_curves(model.history_, model.best_epoch_)
+    run.figure("losses", "Loss per epoch", "Nats per row, on the noisy images that are learnt from.", figure)
     layer_table(run, model, 128)
     run.keep(task, model, images.train[:100])
 
@@ -63,13 +63,13 @@ def judged(run: Run, model: Any, images: Images, noise: str) -> Denoiser:
     """Measure a model on new noise beside the simple competitors, and return it as a task."""
     task = Denoiser(noise=noise)
     task.estimator_ = model
-    found = task.evaluate(Rows(images.train), Rows(images.test))
-    for key, metric in found.metrics.items():
+    evaluation = task.evaluate(Rows(images.train), Rows(images.test))
+    for key, metric in evaluation.metrics.items():
         run.metric(key, *metric)
-    for name, values in found.baselines.items():
+    for name, values in evaluation.baselines.items():
         run.rival(name, **values)
-    run.judge("mse", found.rival, found.rows, found.comparison)
-    for picture in found.pictures:
-        drawn = figures.reconstructions(**picture.data)
-        run.figure("cleaned", picture.title, "Test images with noise that the model has not seen.", drawn)
+    run.judge("mse", evaluation.rival, evaluation.rows, evaluation.comparison)
+    for picture in evaluation.pictures:
+        figure = figures.reconstructions(**picture.data)
+        run.figure("cleaned", picture.title, "Test images with noise that the model has not seen.", figure)
     return task

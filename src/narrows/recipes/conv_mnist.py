@@ -21,22 +21,22 @@ __all__ = ["QUICK", "conv_mnist", "settings"]
 QUICK = 600  # images that a miniature learns from: convolutions take their time
 _BATCH = 256
 _SEED = 3  # from some others, pixels of the last relu die in the first steps, every second row and column
-_AFTER: dict[str, Any] = {"activation": "relu", "norm": "batch", "norm_last": True}
-_SAME: dict[str, Any] = {"stride": 1, "output_padding": 0}
+_AFTER_LAYER: dict[str, Any] = {"activation": "relu", "norm": "batch", "norm_last": True}
+_SAME_SIZE: dict[str, Any] = {"stride": 1, "output_padding": 0}
 _NETWORK = Stack(
     (
-        ConvLayer(16, **_AFTER),
-        ConvLayer(32, **_AFTER),
-        ConvLayer(64, **_AFTER),
+        ConvLayer(16, **_AFTER_LAYER),
+        ConvLayer(32, **_AFTER_LAYER),
+        ConvLayer(64, **_AFTER_LAYER),
         Pool(),
-        ConvLayer(128, **_AFTER),
+        ConvLayer(128, **_AFTER_LAYER),
         Pool(),
         ConvLayer(256, activation="relu"),
     ),
     (
-        Transpose(128, **_AFTER),
-        Transpose(64, **_SAME, **_AFTER),
-        Transpose(16, **_SAME, **_AFTER),
+        Transpose(128, **_AFTER_LAYER),
+        Transpose(64, **_SAME_SIZE, **_AFTER_LAYER),
+        Transpose(16, **_SAME_SIZE, **_AFTER_LAYER),
         Transpose(1, activation="relu"),
     ),
 )
@@ -89,9 +89,9 @@ def _apart(run: Run, model: Any, rows: np.ndarray) -> None:
         f"The saved model was loaded twice: the first wrote {file.name}, the second read nothing else. The whole model "
         f"is the one that was trained. By hand: narrows apply {run.folder} {file} --decode -o decoded"
     )
-    shown = [
-        (name, *(" x ".join(map(str, each.shape)) for each in (x, made)), float(np.abs(made - whole_model).max()))
-        for name, x, made, whole_model in halves
+    table_rows = [
+        (name, *(" x ".join(map(str, array.shape)) for array in (x, result)), float(np.abs(result - whole_model).max()))
+        for name, x, result, whole_model in halves
     ]
     columns = ("half", "reads", "gives", "largest difference from the whole model")
-    run.table("Encoder and decoder apart", lead, columns, shown)
+    run.table("Encoder and decoder apart", lead, columns, table_rows)

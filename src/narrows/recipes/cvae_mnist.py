@@ -14,8 +14,8 @@ from narrows.tasks.reduce.reducer import Reducer
 
 __all__ = ["cvae_mnist"]
 
-_EACH = 10  # samples of a class
-_PLANES = (0, 1, 7)  # classes whose planes of codes are drawn
+_CLASS_SAMPLES = 10  # samples of a class
+_PLANE_CLASSES = (0, 1, 7)  # classes whose planes of codes are drawn
 
 
 @recipe("cvae-mnist", "conditional variational autoencoder: images of a class on demand", source="003, 004")
@@ -25,25 +25,25 @@ def cvae_mnist(run: Run) -> None:
     base = {"network": "dense:512,256,activation=relu", "likelihood": "bernoulli", "lr": 1e-3, **PLAIN}
     epochs, bounds = run.epochs(30, 80), {}
     for size in (2, 20):
-        told = run.fit(
+        conditional = run.fit(
             f"told-{size}", ConditionalVAE(latent_dim=size, epochs=epochs, **base), images.train, images.train_labels
         )
-        alone = run.fit(f"alone-{size}", VAE(latent_dim=size, epochs=epochs, **base), images.train)
-        for name, model, y in (("told the class", told, images.test_labels), ("not told", alone, None)):
+        unconditional = run.fit(f"alone-{size}", VAE(latent_dim=size, epochs=epochs, **base), images.train)
+        for name, model, y in (("told the class", conditional, images.test_labels), ("not told", unconditional, None)):
             bounds[name, size] = bound(run, f"{size} numbers, {name}", model, images, y)
             code_use(run, f"{size} numbers, {name}", model, images, y)
-        _classes(run, told, images.class_names, size)
-        _unknown(run, told, images, size)
+        _classes(run, conditional, images.class_names, size)
+        _unknown(run, conditional, images, size)
         if size == 2:
-            for label in _PLANES:
-                lattice(run, told, f"class-{label}", f"2 numbers, class {images.class_names[label]}", label)
+            for label in _PLANE_CLASSES:
+                lattice(run, conditional, f"class-{label}", f"2 numbers, class {images.class_names[label]}", label)
     greys_note(run)
-    reconstructions(run, told, images, "20 numbers, class unknown")
+    reconstructions(run, conditional, images, "20 numbers, class unknown")
     run.metric("nats", bounds["told the class", 20], "bound on minus log p of greys, given the class", "nats per image")
     run.rival("the same without the class", nats=bounds["not told", 20])
     nats = Comparison(ours=bounds["told the class", 20], theirs=bounds["not told", 20], better="lower", absolute=True)
     run.judge("nats", "the same without the class", len(images.test), nats)
-    run.keep(Reducer(latent_dim=20), told, images.train[:100], "told the class")
+    run.keep(Reducer(latent_dim=20), conditional, images.train[:100], "told the class")
 
 
 def _unknown(run: Run, model: ConditionalVAE, images: Images, size: int) -> None:
@@ -58,9 +58,9 @@ def _unknown(run: Run, model: ConditionalVAE, images: Images, size: int) -> None
 
 def _classes(run: Run, model: ConditionalVAE, names: tuple[str, ...], size: int) -> None:
     """Show the same codes decoded as every class, and how far the class changes them."""
-    made = np.stack([model.sample(_EACH, random_state=0, y=label) for label in range(len(names))])
-    apart = float(np.abs(made - made.mean(0)).mean())
-    title = f"The same {_EACH} codes as every class: a pixel moves by {apart:.3f} on average"
+    grid = np.stack([model.sample(_CLASS_SAMPLES, random_state=0, y=label) for label in range(len(names))])
+    change = float(np.abs(grid - grid.mean(0)).mean())
+    title = f"The same {_CLASS_SAMPLES} codes as every class: a pixel moves by {change:.3f} on average"
     caption = f"Rows are classes, columns codes of {size} numbers: style runs down a column, the class along a row."
-    drawn = figures.sample_grid(np.clip(made, 0, 1).reshape(-1, *made.shape[2:]), title, names=names)
-    run.figure(f"classes-{size}", f"Images of a class on demand, {size} numbers", caption, drawn)
+    figure = figures.sample_grid(np.clip(grid, 0, 1).reshape(-1, *grid.shape[2:]), title, names=names)
+    run.figure(f"classes-{size}", f"Images of a class on demand, {size} numbers", caption, figure)

@@ -12,7 +12,7 @@ from narrows.tasks.reduce.reducer import Reducer
 
 __all__ = ["deep_fashion"]
 
-_CODE = 3
+_CODE_SIZE = 3
 _NETWORK = Dense((128, 64, 12), activation="relu", output="sigmoid")
 
 
@@ -20,16 +20,16 @@ _NETWORK = Dense((128, 64, 12), activation="relu", output="sigmoid")
 def deep_fashion(run: Run) -> None:
     """Train, show the same images after every epoch, and draw the codes in space."""
     images = run.images("fashion-mnist")
-    base = {"latent_dim": _CODE, "network": _NETWORK, "batch_size": 64, "lr": 5e-3, **PLAIN}
+    base = {"latent_dim": _CODE_SIZE, "network": _NETWORK, "batch_size": 64, "lr": 5e-3, **PLAIN}
     model = AutoEncoder(epochs=run.epochs(10, 30), **base)
     trace = run.trace("deep", lambda net: reconstructed(net, images.train[:5]))
     run.fit("deep", model, images.train, watch=trace)
-    against_pca(run, model, images, _CODE)
-    drawn = figures.epoch_strips(unit(images.train[:5]), trace.values, trace.epochs)
+    against_pca(run, model, images, _CODE_SIZE)
+    figure = figures.epoch_strips(unit(images.train[:5]), trace.values, trace.epochs)
     caption = "The first five training images, and what the model makes of them."
-    run.figure("epochs", "After every epoch", caption, drawn)
-    drawn = figures.code_map_3d(model.transform(images.test), images.test_labels, images.class_names)
-    caption = f"Every dot is a test image, at the {_CODE} numbers of its code; the colour is its class."
-    run.figure("map3d", "The codes in space", caption, drawn)
+    run.figure("epochs", "After every epoch", caption, figure)
+    figure = figures.code_map_3d(model.transform(images.test), images.test_labels, images.class_names)
+    caption = f"Every dot is a test image, at the {_CODE_SIZE} numbers of its code; the colour is its class."
+    run.figure("map3d", "The codes in space", caption, figure)
     reconstructions(run, model, images)
-    run.keep(Reducer(latent_dim=_CODE), model, images.train[:100])
+    run.keep(Reducer(latent_dim=_CODE_SIZE), model, images.train[:100])

@@ -16,7 +16,7 @@ from narrows.report import figures
 __all__ = ["denoise_mnist"]
 
 _NOISE = "gaussian:0.1"
-_HIDDEN = 144
+_HIDDEN_UNITS = 144
 _ONE_LAYER = Dense((), decoder=(), code="sigmoid", output="sigmoid")
 
 
@@ -33,18 +33,18 @@ def denoise_mnist(run: Run) -> None:
 def _filters(run: Run, images: Images) -> None:
     """Show the filters of one hidden layer at the random start, and learnt with less and more noise."""
     epochs = run.epochs(30, 20)
-    base: dict[str, Any] = {"latent_dim": _HIDDEN, "network": _ONE_LAYER, "lr": 1e-3, "random_state": 0, **PLAIN}
-    shown = {"random start": _weights(AutoEncoder(epochs=0, **base).fit(images.train[:2]))}
-    shown["no noise"] = _weights(run.fit("dense", AutoEncoder(epochs=epochs, **base), images.train))
+    base: dict[str, Any] = {"latent_dim": _HIDDEN_UNITS, "network": _ONE_LAYER, "lr": 1e-3, "random_state": 0, **PLAIN}
+    filters = {"random start": _weights(AutoEncoder(epochs=0, **base).fit(images.train[:2]))}
+    filters["no noise"] = _weights(run.fit("dense", AutoEncoder(epochs=epochs, **base), images.train))
     for std in (0.1, 0.5):
         noisy = DenoisingAutoEncoder(noise=f"gaussian:{std}", epochs=epochs, **base)
-        shown[f"noise {std}"] = _weights(run.fit(f"dense-{std}", noisy, images.train))
-    drawn = figures.before_after_filters(shown, (28, 28))
+        filters[f"noise {std}"] = _weights(run.fit(f"dense-{std}", noisy, images.train))
+    figure = figures.before_after_filters(filters, (28, 28))
     caption = (
-        f"What the {_HIDDEN} units of one hidden layer look for: the 64 strongest, each in the same place. "
+        f"What the {_HIDDEN_UNITS} units of one hidden layer look for: the 64 strongest, each in the same place. "
         "All four begin at the same random weights; the noise is new for every batch."
     )
-    run.figure("filters", "Filters at the random start, without noise, with noise", caption, drawn)
+    run.figure("filters", "Filters at the random start, without noise, with noise", caption, figure)
 
 
 def _weights(model: Any) -> np.ndarray:

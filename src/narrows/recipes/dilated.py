@@ -73,44 +73,46 @@ def view(run: Run) -> None:
         spread[dilation][::dilation, ::dilation] = _KERNEL
     grown = [(f"dilation {dilation}: zeros between", taps) for dilation, taps in spread.items()]
     caption = "The filter grows, the number of its weights does not."
-    drawn = figures.heat_maps([("filter, dilation 1", _KERNEL), *grown])
-    run.figure("filter", "The filter is dilated", caption, drawn)
+    figure = figures.heat_maps([("filter, dilation 1", _KERNEL), *grown])
+    run.figure("filter", "The filter is dilated", caption, figure)
     x = np.arange(1.0, 17.0).reshape(4, 4)
     padded = np.pad(x, 2)
     windows = np.lib.stride_tricks.sliding_window_view(padded, spread[2].shape)
-    made = (windows * spread[2]).sum((2, 3))
+    result = (windows * spread[2]).sum((2, 3))
     with torch.no_grad():
         layer = layers_of([ConvLayer(1, dilation=2)], _KERNEL)(torch.from_numpy(x)[None, None])[0, 0].numpy()
-    steps = [("input", x), ("zeros around, 2 wide", padded), ("convolved with the filter of dilation 2", made)]
+    steps = [("input", x), ("zeros around, 2 wide", padded), ("convolved with the filter of dilation 2", result)]
     caption = "Padding of dilation x (filter's side - 1) / 2 on every side: the size stays."
     run.figure("view", "The input is padded", caption, figures.steps_strip(steps, layer=layer))
-    run.metric("gap", np.abs(made - layer).max(), "largest difference between the layer and the dilated filter by hand")
+    run.metric(
+        "gap", np.abs(result - layer).max(), "largest difference between the layer and the dilated filter by hand"
+    )
 
 
 def receptive_fields(run: Run) -> dict[tuple[int, ...], np.ndarray]:
     """Measure the fields of single layers and stacks against 1 + sum of dilation x (side - 1)."""
     fields: dict[tuple[int, ...], np.ndarray] = {}
-    rows, wrong, moved = [], 0, 0
+    rows, wrong_fields, changed_sizes = [], 0, 0
     for dilations in (*_SINGLE, *_STACKS):
-        specs = [ConvLayer(1, dilation=each) for each in dilations]
+        specs = [ConvLayer(1, dilation=dilation) for dilation in dilations]
         gradient, size = reach(specs)
         fields[dilations] = gradient
-        expected = 1 + sum(2 * each for each in dilations)
+        expected = 1 + sum(2 * dilation for dilation in dilations)
         high, wide = extent(gradient)
-        seen = int(np.count_nonzero(gradient))
-        wrong += (high, wide) != (expected, expected)
-        moved += size != (_SIDE, _SIDE)
+        seen_pixels = int(np.count_nonzero(gradient))
+        wrong_fields += (high, wide) != (expected, expected)
+        changed_sizes += size != (_SIDE, _SIDE)
         padding = ", ".join(map(str, dilations))
         box = f"{high} x {wide}"
-        facts = (f"{size[0]} x {size[1]}", f"{expected} x {expected}", box, f"{seen} of {high * wide}")
+        facts = (f"{size[0]} x {size[1]}", f"{expected} x {expected}", box, f"{seen_pixels} of {high * wide}")
         rows.append((padding, padding, 9 * len(dilations), *facts))
     columns = ("dilations", "paddings", "weights", "size after", "field by formula", "measured", "pixels seen in it")
     lead = f"Filters of side 3 over {_SIDE} x {_SIDE}. The formula: 1 + the sum of dilation x (filter's side - 1)."
     run.table("Receptive fields", lead, columns, rows)
-    run.metric("wrong_fields", wrong, "fields that differ from the formula", f"of {len(rows)}")
-    run.metric("changed_sizes", moved, "outputs whose size is not the input's", f"of {len(rows)}")
+    run.metric("wrong_fields", wrong_fields, "fields that differ from the formula", f"of {len(rows)}")
+    run.metric("changed_sizes", changed_sizes, "outputs whose size is not the input's", f"of {len(rows)}")
     for stem, title, chosen in (("single", "One layer", _SINGLE), ("stacks", "Three layers", _STACKS)):
-        named = {f"dilation {', '.join(map(str, each))}": fields[each] for each in chosen}
+        named = {f"dilation {', '.join(map(str, rates))}": fields[rates] for rates in chosen}
         caption = "The gradient of one output by the pixels of the input, all weights being 1."
         if stem == "stacks":
             caption += " Equal dilations above 1 leave holes; 1, 2 and 3 together do not."
@@ -132,7 +134,7 @@ def other_sizes(run: Run) -> None:
     }
     rows = []
     for name, text in kinds.items():
-        gradient, size = reach([as_part("layer", each) for each in text.split("/")])
+        gradient, size = reach([as_part("layer", spec) for spec in text.split("/")])
         high, wide = extent(gradient)
         change = "stays" if size == (_SIDE, _SIDE) else "grows" if size[0] > _SIDE else "shrinks"
         rows.append((name, f"{_SIDE} x {_SIDE}", f"{size[0]} x {size[1]}", change, f"{high} x {wide}"))

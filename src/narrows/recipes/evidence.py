@@ -19,10 +19,10 @@ def reconstructions(run: Run, model: Any, images: Images, name: str = "") -> Non
     """Show the first five training and test images over what the model makes of them."""
     for part, rows in (("train", images.train[:5]), ("test", images.test[:5])):
         result = np.clip(model.reconstruct(rows), 0, 1)
-        drawn = figures.reconstructions(unit(rows), result)
+        figure = figures.reconstructions(unit(rows), result)
         title = f"Reconstructions, {part}{f', {name}' if name else ''}"
         file = f"{part} {name}".strip().replace(",", "").replace(" ", "-")
-        run.figure(file, title, f"The first five {part} images.", drawn)
+        run.figure(file, title, f"The first five {part} images.", figure)
 
 
 def image_errors(model: Any, images: np.ndarray) -> np.ndarray:
@@ -47,8 +47,8 @@ def layer_table(run: Run, model: Any, batch: int) -> None:
     rows: list[tuple[str, str]] = [("input", _shape((batch, *model.shapes_[0])))]
 
     def note(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
-        made = output[0] if isinstance(output, tuple) else output
-        rows.append((str(module).partition("\n")[0], _shape((batch, *made.shape[1:]))))
+        tensor = output[0] if isinstance(output, tuple) else output
+        rows.append((str(module).partition("\n")[0], _shape((batch, *tensor.shape[1:]))))
 
     net = model.model_
     leaves = [m for half in (net.encoder, net.decoder) for m in half.modules() if not list(m.children())]

@@ -20,21 +20,21 @@ __all__ = ["bound", "code_use", "greys_note", "interpolations", "lattice", "samp
 
 def samples(run: Run, model: Any, images: Images, stem: str, name: str) -> np.ndarray:
     """Show draws from the prior over their nearest training images, and return them."""
-    drawn: np.ndarray = np.clip(model.sample(20, random_state=0), 0, 1)
+    pictures: np.ndarray = np.clip(model.sample(20, random_state=0), 0, 1)
     title = f"Twenty draws from the prior, {name}"
     caption = "Codes drawn from the prior, decoded; below each the training image that is nearest to it."
-    near = nearest_rows(drawn, map(unit, blocks(images.train)))
-    run.figure(f"samples-{stem}", title, caption, figures.sample_grid(drawn, title, nearest=near))
-    return drawn
+    nearest = nearest_rows(pictures, map(unit, blocks(images.train)))
+    run.figure(f"samples-{stem}", title, caption, figures.sample_grid(pictures, title, nearest=nearest))
+    return pictures
 
 
 def lattice(run: Run, model: Any, stem: str, name: str, y: Any = None, side: int = 15) -> None:
     """Show what a square lattice of codes of two numbers, over the prior's quantiles, decodes to as the class y."""
     values = norm.ppf((np.arange(side) + 0.5) / side)
     codes = np.stack(np.meshgrid(values, values), -1).reshape(-1, 2)  # the first number grows to the right
-    made = np.clip(model.inverse_transform(codes.astype(np.float32), y), 0, 1)
+    pictures = np.clip(model.inverse_transform(codes.astype(np.float32), y), 0, 1)
     caption = "Each picture is decoded from its place on the lattice; the places split the prior evenly."
-    run.figure(f"lattice-{stem}", f"The plane of codes, {name}", caption, figures.manifold_grid(made, values))
+    run.figure(f"lattice-{stem}", f"The plane of codes, {name}", caption, figures.manifold_grid(pictures, values))
 
 
 def interpolations(run: Run, model: Any, images: Images, stem: str, name: str) -> None:
@@ -55,18 +55,18 @@ def traversals(run: Run, model: Any, images: Images, stem: str, name: str) -> No
     size = codes.shape[1]
     grid = np.repeat(codes.mean(0)[None], size * len(values), 0).reshape(size, len(values), size)
     grid[np.arange(size), :, np.arange(size)] = values
-    made = np.clip(model.inverse_transform(grid.reshape(-1, size)), 0, 1)
-    made = made.reshape(size, len(values), *made.shape[1:])
+    pictures = np.clip(model.inverse_transform(grid.reshape(-1, size)), 0, 1)
+    pictures = pictures.reshape(size, len(values), *pictures.shape[1:])
     caption = (
         "One number of the code moves, the others stay at their mean. Beside it: the mean absolute change of a pixel "
         "per unit of z, over 200 test images."
     )
     changes = effects(model.inverse_transform, codes)
-    drawn = figures.traversal(made, values, changes, unit="unit of z")
-    run.figure(f"numbers-{stem}", f"What each number of the code changes, {name}", caption, drawn)
+    figure = figures.traversal(pictures, values, changes, unit="unit of z")
+    run.figure(f"numbers-{stem}", f"What each number of the code changes, {name}", caption, figure)
     lead = "Mean absolute change of a pixel, in [0, 1], per unit of z, over 200 test images; the largest first."
-    said = ", ".join(f"z {i + 1}: {number(changes[i])}" for i in np.argsort(-changes, kind="stable"))
-    run.table("What each number of the code changes", lead, ("model", "change per unit of z"), [(name, said)])
+    sentence = ", ".join(f"z {i + 1}: {number(changes[i])}" for i in np.argsort(-changes, kind="stable"))
+    run.table("What each number of the code changes", lead, ("model", "change per unit of z"), [(name, sentence)])
 
 
 def bound(run: Run, name: str, model: Any, images: Images, y: Any = None) -> float:
@@ -75,11 +75,11 @@ def bound(run: Run, name: str, model: Any, images: Images, y: Any = None) -> flo
     Returns minus the bound of the greys, in nats per image.
     """
     rows = model_rows(images.test, None, None)
-    lit = np.random.default_rng(0).random(rows.shape, dtype=np.float32) < unit(rows)
+    on_pixels = np.random.default_rng(0).random(rows.shape, dtype=np.float32) < unit(rows)
     totals = []
-    pixels = {"greys": rows, "drawn as 0 or 1": np.where(lit, 255, 0).astype(np.uint8)}
-    for kind, seen in pixels.items():
-        terms = evaluate(model.model_, model.pairs(seen, y).plain())
+    pixels = {"greys": rows, "drawn as 0 or 1": np.where(on_pixels, 255, 0).astype(np.uint8)}
+    for kind, values in pixels.items():
+        terms = evaluate(model.model_, model.pairs(values, y).plain())
         totals.append(sum(terms.values()))
         parts = (*(terms.get(key, 0.0) for key in ("reconstruction", "kl")), totals[-1])
         bits = totals[-1] / np.log(2) / rows[0].size
@@ -87,8 +87,8 @@ def bound(run: Run, name: str, model: Any, images: Images, y: Any = None) -> flo
             "Minus the evidence lower bound of the test images: nats per image, and bits per dimension, a pixel each."
         )
         columns = ("model", "pixels", "reconstruction", "kl", "sum, nats", "bits per dimension")
-        shown = (name, kind, *(f"{each:.2f}" for each in parts), f"{bits:.4f}")
-        run.table("Evidence lower bound", lead, columns, [shown])
+        row = (name, kind, *(f"{nats:.2f}" for nats in parts), f"{bits:.4f}")
+        run.table("Evidence lower bound", lead, columns, [row])
     return totals[0]
 
 
@@ -103,8 +103,8 @@ def greys_note(run: Run) -> None:
 
 def code_use(run: Run, name: str, model: Any, images: Images, y: Any = None) -> None:
     """Enter how many numbers of a code with a posterior carry something, and the advice on the model."""
-    found = latent_use(model.model_, model.pairs(model_rows(images.test, None, None), y).plain())
-    row = (name, f"{int(found.active.sum())} of {len(found.kl)}", f"{found.kl.sum():.2f}", f"{found.kl.max():.2f}")
+    use = latent_use(model.model_, model.pairs(model_rows(images.test, None, None), y).plain())
+    row = (name, f"{int(use.active.sum())} of {len(use.kl)}", f"{use.kl.sum():.2f}", f"{use.kl.max():.2f}")
     columns = ("model", "active units", "kl in all, nats", "kl of the busiest unit")
     run.table("Use of the code", "A unit is active when its mean varies over the test images.", columns, [row])
     for advice in model.diagnose(images.test, y):

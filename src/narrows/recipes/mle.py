@@ -34,8 +34,8 @@ _MODELS = {
     "Laplace": "laplace",
 }
 _HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
-_DRAWS = 7  # that are shown for a code
-_MANY = 400  # that are measured
+_SHOWN_DRAWS = 7  # that are shown for a code
+_MEASURED_DRAWS = 400  # that are measured
 
 
 class Fitted(NamedTuple):
@@ -64,7 +64,7 @@ def mle(run: Run) -> None:
         run.fit(text.replace(":", "-"), model, images.train)
         fits[name] = fitted(model, images.test[:2000])
     constants, gap = losses(run, fits)
-    apart = sums(run, fits)
+    set_gap = sums(run, fits)
     learnt(run, fits)
     draws(run, fits, images)
     curves(run)
@@ -77,7 +77,7 @@ def mle(run: Run) -> None:
         f"Half the squared error, the cross-entropy and the absolute error are minus log p of a Gaussian, a Bernoulli "
         f"and a Laplace, less {constants[0]:.1f}, {constants[1]:.0f} and {constants[2]:.1f} nats per image (measured "
         f"difference {number(gap, 2)}); the loss of the set is the sum over its rows (relative difference "
-        f"{number(apart, 2)})."
+        f"{number(set_gap, 2)})."
     )
     run.keep(Reducer(latent_dim=20), fits["Gaussian, fixed"].model, images.train[:100])
 
@@ -121,8 +121,8 @@ def losses(run: Run, fits: dict[str, Fitted]) -> tuple[list[float], float]:
     for name, (what, function, times, constant) in known.items():
         fit = fits[name]
         values = fit.target[0].numel()
-        made = fit.likelihood.mean(fit.params)
-        loss = function(made, fit.target, reduction="none").flatten(1).sum(1)
+        means = fit.likelihood.mean(fit.params)
+        loss = function(means, fit.target, reduction="none").flatten(1).sum(1)
         gaps.append(float((times * loss + constant * values - fit.nats).abs().max()))
         constants.append(constant * values)
         rows.append((name, what, times, constant, constants[-1], float(loss.mean()), float(fit.nats.mean()), gaps[-1]))
@@ -130,8 +130,8 @@ def losses(run: Run, fits: dict[str, Fitted]) -> tuple[list[float], float]:
         f"Minus log p = factor x loss + constant in each of {len(fit.target)} test images; losses are sums over pixels "
         "(MSE is their mean). A predicted deviation gives every pixel a factor and a constant of its own."
     )
-    shown = ("factor", "constant per pixel", "constant per image", "mean loss", "mean of -log p, nats")
-    run.table("Losses are likelihoods", lead, ("likelihood", "loss", *shown, "largest difference"), rows)
+    loss_columns = ("factor", "constant per pixel", "constant per image", "mean loss", "mean of -log p, nats")
+    run.table("Losses are likelihoods", lead, ("likelihood", "loss", *loss_columns, "largest difference"), rows)
     stems = ("gaussian", "bernoulli", "laplace", "learnt")
     for stem, name, constant, gap in zip(stems, known, constants, gaps, strict=True):
         run.metric(f"constant_{stem}", constant, f"{name}: constant", "nats per image")
@@ -141,21 +141,21 @@ def losses(run: Run, fits: dict[str, Fitted]) -> tuple[list[float], float]:
 
 def sums(run: Run, fits: dict[str, Fitted]) -> float:
     """Hold the loss of the whole set at once against the sum over its rows; return the largest relative difference."""
-    rows, apart = [], []
+    rows, gaps = [], []
     for name, fit in fits.items():
         law: Any = dist.Independent(fit.law, fit.target.ndim)
         whole = -float(law.log_prob(fit.target))
         total = float(fit.nats.sum())
-        apart.append(abs(whole / total - 1))
-        rows.append((name, len(fit.target), whole, total, apart[-1]))
+        gaps.append(abs(whole / total - 1))
+        rows.append((name, len(fit.target), whole, total, gaps[-1]))
     lead = (
         "Rows are independent given their codes, so that p of the set is a product and its logarithm a sum. The set at "
         "once is priced by PyTorch's distributions, the rows by Narrows."
     )
     columns = ("likelihood", "rows", "-log p of the set at once", "sum over its rows", "relative difference")
     run.table("The loss of a set is the sum over its rows", lead, columns, rows)
-    run.metric("set_gap", max(apart), "set at once against the sum of its rows, largest", "relative difference")
-    return max(apart)
+    run.metric("set_gap", max(gaps), "set at once against the sum of its rows, largest", "relative difference")
+    return max(gaps)
 
 
 def learnt(run: Run, fits: dict[str, Fitted]) -> None:
@@ -163,47 +163,47 @@ def learnt(run: Run, fits: dict[str, Fitted]) -> None:
     generator = torch.Generator().manual_seed(0)
     rows = []
     for name, fit in fits.items():
-        made = fit.likelihood.mean(fit.params)
-        one = fit.params[:1].expand(_MANY, *fit.params.shape[1:])
-        measured = float(fit.likelihood.sample(one, generator).var(0).mean().sqrt())
+        means = fit.likelihood.mean(fit.params)
+        params = fit.params[:1].expand(_MEASURED_DRAWS, *fit.params.shape[1:])
+        measured = float(fit.likelihood.sample(params, generator).var(0).mean().sqrt())
         stated = float(fit.law.variance[0].mean().sqrt())
-        errors = (float(F.mse_loss(made, fit.target)), float(F.l1_loss(made, fit.target)))
+        errors = (float(F.mse_loss(means, fit.target)), float(F.l1_loss(means, fit.target)))
         rows.append((name, fit.params.shape[1], *errors, float(fit.nats.mean()), stated, measured))
     lead = (
         "The network's numbers are the parameters of a distribution, not its value. Errors and nats are means over the "
         f"same {len(fit.target)} test images. The deviation is that of the pixels of the first one (root mean "
-        f"square): what the distribution says, and over {_MANY} draws."
+        f"square): what the distribution says, and over {_MEASURED_DRAWS} draws."
     )
-    shown = ("squared error", "absolute error", "-log p, nats per image", "deviation", "deviation of the draws")
-    run.table("What was learnt", lead, ("likelihood", "numbers per pixel", *shown), rows)
+    error_columns = ("squared error", "absolute error", "-log p, nats per image", "deviation", "deviation of the draws")
+    run.table("What was learnt", lead, ("likelihood", "numbers per pixel", *error_columns), rows)
 
 
 def draws(run: Run, fits: dict[str, Fitted], images: Images) -> None:
     """Show draws from the distributions: several for one code, and one for each of several codes."""
     generator = torch.Generator().manual_seed(1)
-    one, several = [], [unit(images.test[: _DRAWS + 1])]
+    one_code, several_codes = [], [unit(images.test[: _SHOWN_DRAWS + 1])]
     for fit in fits.values():
         mean = fit.likelihood.mean(fit.params[:1])
-        some = fit.likelihood.sample(fit.params[:1].expand(_DRAWS, *fit.params.shape[1:]), generator)
-        one.append(torch.cat([mean, some])[:, 0].numpy())
-        several.append(fit.likelihood.sample(fit.params[: _DRAWS + 1], generator)[:, 0].numpy())
-    title = f"One code: the mean at the left, then {_DRAWS} draws"
-    drawn = figures.sample_grid(np.clip(np.concatenate(one), 0, 1), title, names=list(fits))
-    off = float(F.mse_loss(fits["Gaussian, fixed"].params, fits["Gaussian, fixed"].target).sqrt())
+        samples = fit.likelihood.sample(fit.params[:1].expand(_SHOWN_DRAWS, *fit.params.shape[1:]), generator)
+        one_code.append(torch.cat([mean, samples])[:, 0].numpy())
+        several_codes.append(fit.likelihood.sample(fit.params[: _SHOWN_DRAWS + 1], generator)[:, 0].numpy())
+    title = f"One code: the mean at the left, then {_SHOWN_DRAWS} draws"
+    figure = figures.sample_grid(np.clip(np.concatenate(one_code), 0, 1), title, names=list(fits))
+    mean_error = float(F.mse_loss(fits["Gaussian, fixed"].params, fits["Gaussian, fixed"].target).sqrt())
     caption = (
         "The same input gives one mean, and as many outputs as are drawn. Squared error alone means a deviation of "
-        f"1; the means are off by {number(off, 2)} per pixel (root mean square)."
+        f"1; the means are off by {number(mean_error, 2)} per pixel (root mean square)."
     )
-    run.figure("one-code", "Several samples for one code", caption, drawn)
-    drawn = figures.sample_grid(
-        np.clip(np.concatenate(several), 0, 1), "One draw for each of several test images", names=["image", *fits]
+    run.figure("one-code", "Several samples for one code", caption, figure)
+    figure = figures.sample_grid(
+        np.clip(np.concatenate(several_codes), 0, 1), "One draw for each of several test images", names=["image", *fits]
     )
-    run.figure("samples", "Samples from the output distributions", "Values are cut to [0, 1] in the picture.", drawn)
+    run.figure("samples", "Samples from the output distributions", "Values are cut to [0, 1] in the picture.", figure)
     spread = fits["Gaussian, predicted"]
     rows = [spread.target[:10], spread.law.mean[:10], spread.law.stddev[:10].clamp(0, 1)]
     names = ["image", "predicted mean", "predicted deviation"]
-    drawn = figures.sample_grid(torch.cat(rows)[:, 0].clamp(0, 1).numpy(), "Where the network is unsure", names=names)
-    run.figure("deviation", "Predicted mean and deviation", "The lighter, the larger the deviation.", drawn)
+    figure = figures.sample_grid(torch.cat(rows)[:, 0].clamp(0, 1).numpy(), "Where the network is unsure", names=names)
+    run.figure("deviation", "Predicted mean and deviation", "The lighter, the larger the deviation.", figure)
 
 
 def curves(run: Run, answer: float = 0.75) -> None:
@@ -216,8 +216,8 @@ def curves(run: Run, answer: float = 0.75) -> None:
         "Laplace": dist.Laplace(m, 1.0),
     }
     nats = {name: -law.log_prob(y).numpy() for name, law in laws.items()}
-    series = {name: (means, each - each.min()) for name, each in nats.items()}
-    lowest = ", ".join(f"{name} at {means[each.argmin()]:.2f}" for name, each in nats.items())
+    series = {name: (means, curve - curve.min()) for name, curve in nats.items()}
+    lowest = ", ".join(f"{name} at {means[curve.argmin()]:.2f}" for name, curve in nats.items())
     caption = f"The right answer is {answer}. Each curve is drawn above its own lowest value: {lowest}."
-    drawn = figures.lines(series, "mean given by the network", "nats above the lowest")
-    run.figure("answer", "The right answer is likeliest where it is the mean", caption, drawn)
+    figure = figures.lines(series, "mean given by the network", "nats above the lowest")
+    run.figure("answer", "The right answer is likeliest where it is the mean", caption, figure)

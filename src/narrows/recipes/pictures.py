@@ -38,7 +38,7 @@ CAMVID = "a folder with train, trainannot, test and testannot: pictures and clas
 FACADES = "a folder with train and test: pictures twice as wide as high, photograph left, labels right"
 VOID = 11
 _ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
-_LEARNT, _HELD = 40, 16  # pictures of a miniature
+_MINIATURE_LEARNT, _MINIATURE_HELD_OUT = 40, 16  # pictures of a miniature
 
 
 class Pictures(NamedTuple):
@@ -51,11 +51,14 @@ class Pictures(NamedTuple):
 
 
 def membranes(run: Run) -> Pictures:
-    """Return slices through tissue and their classes, 0 membrane and 1 inside; the last fifth is the test."""
+    """Return slices through tissue and their classes, 0 membrane and 1 inside; the last fifth is the test.
+
+    Raises InputError where pictures and labels differ in shape, or where there are too few.
+    """
     if run.quick or run.data is None:
         return _drawn(run, "drawn cells", synthetic_images.cells)
     names = _same_names(run.data, "train/image", "train/label", MEMBRANE)
-    images, labels = (_read(run.data / each, names[each], "L") for each in ("train/image", "train/label"))
+    images, labels = (_read(run.data / part, names[part], "L") for part in ("train/image", "train/label"))
     if images.shape != labels.shape:
         raise InputError(f"Pictures of shape {images.shape[1:]} and labels of {labels.shape[1:]}", MEMBRANE)
     if len(images) < 5:
@@ -70,7 +73,10 @@ def membranes(run: Run) -> Pictures:
 
 
 def streets(run: Run) -> Pictures:
-    """Return street scenes and their classes, 0 to 10, or 11 for void; the split is that of the folders."""
+    """Return street scenes and their classes, 0 to 10, or 11 for void; the split is that of the folders.
+
+    Raises InputError where the masks do not fit the pictures or hold other classes.
+    """
     if run.quick or run.data is None:
         return _drawn(run, "drawn streets", synthetic_images.streets)
     parts = []
@@ -82,14 +88,17 @@ def streets(run: Run) -> Pictures:
             came = f"Masks of shape {classes.shape} with values up to {classes.max()} for pictures {images.shape[:3]}"
             raise InputError(f"{run.data / part}annot: {came}", CAMVID)
         parts += [np.moveaxis(images, 3, 1), classes]
-    made = Pictures(*parts)
+    scenes = Pictures(*parts)
     notes = ["the split of the folders: neighbouring frames of a video look alike, a random split would flatter"]
-    run.data_is("CamVid", learnt=len(made.train), held=len(made.test), notes=notes)
-    return made
+    run.data_is("CamVid", learnt=len(scenes.train), held=len(scenes.test), notes=notes)
+    return scenes
 
 
 def facades(run: Run) -> Pictures:
-    """Return label maps of facades and their photographs, both (n, 3, H, W); the split is that of the folders."""
+    """Return label maps of facades and their photographs, both (n, 3, H, W); the split is that of the folders.
+
+    Raises InputError where the pictures are no pairs side by side.
+    """
     if run.quick or run.data is None:
         return _drawn(run, "drawn facades", synthetic_images.facades)
     parts: list[Array] = []
@@ -99,9 +108,9 @@ def facades(run: Run) -> Pictures:
         if wide != 2 * high:
             raise InputError(f"{run.data / part} holds pictures of {high} x {wide}", FACADES)
         parts += [pairs[..., high:], pairs[..., :high]]
-    made = Pictures(*map(np.ascontiguousarray, parts))
-    run.data_is("facades", learnt=len(made.train), held=len(made.test), notes=["the split of the folders"])
-    return made
+    houses = Pictures(*map(np.ascontiguousarray, parts))
+    run.data_is("facades", learnt=len(houses.train), held=len(houses.test), notes=["the split of the folders"])
+    return houses
 
 
 def predict(model: Any, pictures: Array, *, classes: bool = False) -> Array:
@@ -110,10 +119,10 @@ def predict(model: Any, pictures: Array, *, classes: bool = False) -> Array:
     return np.concatenate([part.argmax(axis=1) if classes else part for part in parts])
 
 
-def keep_masks(run: Run, model: Estimator, name: str, classes: Sequence[int], **own: Any) -> None:
+def keep_masks(run: Run, model: Estimator, name: str, classes: Sequence[int], **settings: Any) -> None:
     """Make a model what ``narrows apply RUN`` uses: it writes masks of these values, one for each of its channels."""
-    task, journey = Segmenter(ensemble=False, **own), SegmentJourney()  # type: ignore[call-arg]
-    task.classes_, task.void_, journey.encoding = sorted(classes), own.get("ignore"), Encoding("grey")
+    task, journey = Segmenter(ensemble=False, **settings), SegmentJourney()  # type: ignore[call-arg]
+    task.classes_, task.void_, journey.encoding = sorted(classes), settings.get("ignore"), Encoding("grey")
     task.order_ = list(classes)
     run.keep_pictures(task, model, journey, name)
 
@@ -125,7 +134,7 @@ def losses(model: Any, values: int) -> Array:
 
 def curves(run: Run, losses: Mapping[str, Array], label: str) -> None:
     """Show losses after every epoch."""
-    lines = {name: (np.arange(1, len(each) + 1), each) for name, each in losses.items()}
+    lines = {name: (np.arange(1, len(values) + 1), values) for name, values in losses.items()}
     caption = "After every epoch, on the training pictures: where it still falls, more epochs would help."
     run.figure("learning", "Learning", caption, figures.lines(lines, "epoch", label))
 
@@ -135,8 +144,8 @@ def _drawn(run: Run, name: str, draw: Any) -> Pictures:
     notes = ["drawn by the program, so that the answers are known"]
     if run.data is not None:
         notes.append(f"{run.data} is not read: a miniature draws its own pictures")
-    run.data_is(name, learnt=_LEARNT, held=_HELD, notes=notes)
-    return Pictures(*draw(_LEARNT, 0), *draw(_HELD, 1))
+    run.data_is(name, learnt=_MINIATURE_LEARNT, held=_MINIATURE_HELD_OUT, notes=notes)
+    return Pictures(*draw(_MINIATURE_LEARNT, 0), *draw(_MINIATURE_HELD_OUT, 1))
 
 
 def _listed(folder: Path, part: str, accepted: str) -> list[str]:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Images", "Run"]
 
-_QUICK = 1200  # rows of a miniature
+_MINIATURE_ROWS = 1200  # rows of a miniature
 
 
 class Images(NamedTuple):
@@ -66,7 +66,7 @@ class Run:
 
     # ---- data ------------------------------------------------------------------------------------------------------
 
-    def images(self, name: str = "mnist", few: int = _QUICK) -> Images:
+    def images(self, name: str = "mnist", few: int = _MINIATURE_ROWS) -> Images:
         """Return a named set of 28 x 28 images; in a miniature ``few`` of the embedded digits, enlarged to that size.
 
         The test images of a miniature are the last of them, however few it learns from.
@@ -75,13 +75,15 @@ class Run:
         if not self.quick:
             test, names = source.test, source.class_names or ()
             parts = (source.values[:, 0], test.values[:, 0], source.labels, test.labels)
-            made = Images(name, *parts, names)
+            images = Images(name, *parts, names)
         else:
             values = enlarged(source.values[:, 0])
-            held, labels = values[_QUICK:], source.labels
-            made = Images("digits", values[:few], held, labels[:few], labels[_QUICK:], source.class_names or ())
-        self.data_is(made.name, learnt=len(made.train), held=len(made.test))
-        return made
+            held, labels = values[_MINIATURE_ROWS:], source.labels
+            images = Images(
+                "digits", values[:few], held, labels[:few], labels[_MINIATURE_ROWS:], source.class_names or ()
+            )
+        self.data_is(images.name, learnt=len(images.train), held=len(images.test))
+        return images
 
     def data_is(self, name: str, *, learnt: int, held: int, notes: Sequence[str] = ()) -> None:
         """Note what the recipe learns from."""
@@ -102,8 +104,8 @@ class Run:
         Says whether the weights were restored or training started afresh.
         """
         folder = self.folder / "models" / name
-        had = (folder / "resume.pt").exists()
-        self.say(f"{name}: {'restored' if had else 'started afresh'}")
+        resumed = (folder / "resume.pt").exists()
+        self.say(f"{name}: {'restored' if resumed else 'started afresh'}")
         model.set_params(checkpoint=str(folder), verbose=True)
         if model.random_state is None:
             model.set_params(random_state=0)
@@ -114,7 +116,7 @@ class Run:
         else:
             model.fit(X, y, **more)
         self.report["seconds"][name] = round(time.perf_counter() - started, 2)
-        row = (name, "restored" if had else "started afresh", len(model.history_), model.stopped_)
+        row = (name, "restored" if resumed else "started afresh", len(model.history_), model.stopped_)
         self.table("Fits", "", ("model", "began", "epochs", "why it stopped"), [row])
         save(model, folder)
         if not model.finished_:
@@ -151,9 +153,9 @@ class Run:
 
     def table(self, title: str, lead: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Add a table; rows of one that is there already are added to it."""
-        for each in self.report["tables"]:
-            if each["title"] == title:
-                each["rows"].extend(rows)
+        for table in self.report["tables"]:
+            if table["title"] == title:
+                table["rows"].extend(rows)
                 return
         self.report["tables"].append({"title": title, "lead": lead, "columns": list(columns), "rows": list(rows)})
 
@@ -179,12 +181,15 @@ class Run:
         self.report["verdict"] = {"text": text, "outcome": "shown"}
 
     def write(self) -> dict[str, Any]:
-        """Write report.html and report.json."""
+        """Write report.html and report.json.
+
+        Raises InputError where the recipe came to no conclusion.
+        """
         if not self.report["verdict"]:
             raise InputError(f"The recipe {self.name} came to no conclusion", "run.judge or run.conclude in it")
         report: Mapping[str, Any] = self.report
-        shown = [{"title": t, "caption": c, "file": str(p.relative_to(self.folder))} for t, c, p in self.drawn]
-        self.report["figures"] = shown
+        entries = [{"title": t, "caption": c, "file": str(p.relative_to(self.folder))} for t, c, p in self.drawn]
+        self.report["figures"] = entries
         write_report(report, self.drawn, self.folder)
         return self.report
 
@@ -195,5 +200,5 @@ def enlarged(images: np.ndarray, side: int = 28) -> np.ndarray:
     import torch.nn.functional as F
 
     rows = torch.from_numpy(images[:, None].astype(np.float32))
-    made: np.ndarray = F.interpolate(rows, (side, side), mode="bilinear").round().to(torch.uint8)[:, 0].numpy()
-    return made
+    pixels: np.ndarray = F.interpolate(rows, (side, side), mode="bilinear").round().to(torch.uint8)[:, 0].numpy()
+    return pixels

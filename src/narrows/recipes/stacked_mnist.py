@@ -20,8 +20,8 @@ from narrows.training.random import seeded
 
 __all__ = ["stacked_mnist"]
 
-_KINDS = {"SDAE": "mask:0.25", "SAE": None}
-_NONE, _NEIGHBOUR = "no pre-training", "nearest labelled image"
+_NOISES = {"SDAE": "mask:0.25", "SAE": None}
+_NO_PRETRAINING, _NEIGHBOUR = "no pre-training", "nearest labelled image"
 _BATCH = 64
 
 
@@ -32,7 +32,7 @@ def stacked_mnist(run: Run) -> None:
     base = {**_layers(run), "greedy_epochs": run.epochs(10, 30), "epochs": 10, "lr": 1e-3, **PLAIN}
     models = {
         kind: run.fit(kind.lower(), StackedAutoEncoder(noise=noise, **base), images.train)
-        for kind, noise in _KINDS.items()
+        for kind, noise in _NOISES.items()
     }
     run.note("The main model is the SDAE: masking noise hides a quarter of each layer's inputs while it learns.")
     run.note("The likelihood is Bernoulli, and a pixel's grey is read as a probability: cross-entropy, as in 004.")
@@ -52,11 +52,11 @@ def _layers(run: Run) -> dict[str, Any]:
 def _labels(run: Run, models: dict[str, Any], images: Images) -> CodeClassifier:
     """Show the test error for few, more and all labels; return the last classifier on top of the first model."""
     counts = (*((50, 200) if run.quick else (100, 1000)), len(images.train))
-    errors: dict[str, list[float]] = {name: [] for name in (*models, _NONE)}
+    errors: dict[str, list[float]] = {name: [] for name in (*models, _NO_PRETRAINING)}
     for n in counts:
         run.say(f"learning {n} labels")
-        made = {name: _classifier(run, name, models.get(name), images, n) for name in errors}
-        for name, model in made.items():
+        classifiers = {name: _classifier(run, name, models.get(name), images, n) for name in errors}
+        for name, model in classifiers.items():
             errors[name].append(1 - model.score(images.test, images.test_labels))
     pixels = unit(images.train), unit(images.test)
     errors[_NEIGHBOUR] = [
@@ -68,25 +68,26 @@ def _labels(run: Run, models: dict[str, Any], images: Images) -> CodeClassifier:
         run.metric(key, value, f"classification error with {n} labels", "share of the images")
     for name in list(errors)[1:]:
         run.rival(name, **dict(zip(keys, errors[name], strict=True)))
-    few = {name: f"{100 * errors[name][0]:.1f} %" for name in (_NONE, main, _NEIGHBOUR)}
+    percents = {name: f"{100 * errors[name][0]:.1f} %" for name in (_NO_PRETRAINING, main, _NEIGHBOUR)}
     run.conclude(
         f"With {counts[0]} labels, pre-training on all {number(len(images.train))} images takes the error of a sigmoid "
-        f"network on test images from {few[_NONE]} to {few[main]}; the nearest labelled image has {few[_NEIGHBOUR]}."
+        f"network on test images from {percents[_NO_PRETRAINING]} to {percents[main]}; the nearest labelled image has "
+        f"{percents[_NEIGHBOUR]}."
     )
-    shown = [(name, *(f"{100 * each:.1f} %" for each in row)) for name, row in errors.items()]
+    rows = [(name, *(f"{100 * error:.1f} %" for error in row)) for name, row in errors.items()]
     lead = "All layers are tuned with the labels; pre-training saw every training image, but no label."
-    run.table("Error on the test images", lead, ("begun from", *(f"{n} labels" for n in counts)), shown)
+    run.table("Error on the test images", lead, ("begun from", *(f"{n} labels" for n in counts)), rows)
     curves = {name: (np.array(counts), np.array(row)) for name, row in errors.items()}
-    drawn = figures.lines(curves, "labels", "share of the test images taken for another class", log_x=True)
-    run.figure("labels", "What pre-training is worth", lead, drawn)
-    return made[main]
+    figure = figures.lines(curves, "labels", "share of the test images taken for another class", log_x=True)
+    run.figure("labels", "What pre-training is worth", lead, figure)
+    return classifiers[main]
 
 
 def _classifier(run: Run, name: str, model: Any, images: Images, n: int) -> CodeClassifier:
     """Return a classifier fitted to the first n labels, on top of a fitted model or of random weights."""
     steps = 300 if run.quick else 2000
     random = StackedAutoEncoder(**_layers(run), **PLAIN)
-    made = CodeClassifier(
+    classifier = CodeClassifier(
         estimator=model or random,
         prefit=model is not None,
         pretrain=model is not None,
@@ -97,33 +98,33 @@ def _classifier(run: Run, name: str, model: Any, images: Images, n: int) -> Code
         random_state=0,
     )
     folder = run.folder / "models" / f"{n}-labels" / name.replace(" ", "-").lower()
-    made.set_params(tune_checkpoint=str(folder))
-    made.fit(images.train[:n], images.train_labels[:n])
-    if not made.finished_:
+    classifier.set_params(tune_checkpoint=str(folder))
+    classifier.fit(images.train[:n], images.train_labels[:n])
+    if not classifier.finished_:
         raise KeyboardInterrupt
-    return made
+    return classifier
 
 
 def _variants(run: Run, models: dict[str, Any], classifier: CodeClassifier, images: Images) -> None:
     """Draw variants of test images, and count how many are still of the class of the image."""
-    few, many, labels = images.test[:5], images.test[:200], images.test_labels[:200]
-    kept = {}
+    first, batch, labels = images.test[:5], images.test[:200], images.test_labels[:200]
+    shares = {}
     for name, model in models.items():
-        seen = classifier.predict(_sampled(model, many, 10).reshape(-1, *many.shape[1:]))
-        kept[name] = float(np.mean(seen == np.repeat(labels, 10)))
-        columns = [unit(few)[:, None], model.reconstruct(few)[:, None], _sampled(model, few, 8)]
+        predicted = classifier.predict(_sampled(model, batch, 10).reshape(-1, *batch.shape[1:]))
+        shares[name] = float(np.mean(predicted == np.repeat(labels, 10)))
+        columns = [unit(first)[:, None], model.reconstruct(first)[:, None], _sampled(model, first, 8)]
         grid = np.concatenate(columns, 1)
-        title = f"{name}: {percent(kept[name])} of {10 * len(many)} variants are taken for the class of their image"
+        title = f"{name}: {percent(shares[name])} of {10 * len(batch)} variants are taken for the class of their image"
         names = [images.class_names[label] for label in labels[:5]]
-        drawn = figures.sample_grid(grid.reshape(-1, *few.shape[1:]), title, names=names)
+        figure = figures.sample_grid(grid.reshape(-1, *first.shape[1:]), title, names=names)
         caption = (
             "A test image, its reconstruction, and eight variants: the code is read as probabilities and becomes bits, "
             f"and so does every layer of the decoder but the last. The classes are those that the {next(iter(models))} "
             "sees, fine-tuned with all labels."
         )
-        run.figure(f"variants-{name.lower()}", f"Variants by the {name}", caption, drawn)
+        run.figure(f"variants-{name.lower()}", f"Variants by the {name}", caption, figure)
     main = next(iter(models))
-    run.metric("variants", kept[main], "variants taken for the class of their image", "share", "higher")
+    run.metric("variants", shares[main], "variants taken for the class of their image", "share", "higher")
 
 
 def _sampled(model: Any, images: np.ndarray, count: int) -> np.ndarray:

@@ -82,14 +82,14 @@ def _several(draw: Callable[[np.random.Generator], tuple[Array, Array]], n: int,
 
 def _bytes(picture: Array) -> Array:
     """Turn values in [0, 1], channels last, into bytes, channels first."""
-    made: Array = np.moveaxis((picture.clip(0, 1) * 255).round().astype(np.uint8), -1, 0)
-    return made
+    pixels: Array = np.moveaxis((picture.clip(0, 1) * 255).round().astype(np.uint8), -1, 0)
+    return pixels
 
 
 def _box(top: Number, left: Number, high: Number, wide: Number) -> Array:
     """Mark the pixels of a rectangle."""
-    made: Array = (top <= _ROWS) & (top + high > _ROWS) & (left <= _COLUMNS) & (left + wide > _COLUMNS)
-    return made
+    inside: Array = (top <= _ROWS) & (top + high > _ROWS) & (left <= _COLUMNS) & (left + wide > _COLUMNS)
+    return inside
 
 
 def _cells(rng: np.random.Generator) -> tuple[Array, Array]:

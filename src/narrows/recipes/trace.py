@@ -56,5 +56,5 @@ class Trace:
 def reconstructed(model: Model, images: np.ndarray) -> np.ndarray:
     """Return what a model, in training or after it, makes of images, in their shape."""
     where = next(model.parameters()).device  # where it is being trained
-    made = run(model, Pairs(model_rows(images, None, None)), lambda model, batch: model.reconstruct(batch.x), where)
-    return made.reshape(images.shape)
+    outputs = run(model, Pairs(model_rows(images, None, None)), lambda model, batch: model.reconstruct(batch.x), where)
+    return outputs.reshape(images.shape)

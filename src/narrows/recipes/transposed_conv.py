@@ -77,9 +77,9 @@ def combinations(run: Run) -> None:
             continue
         if (stride, padding, extra) in _DOCUMENT:
             marked.append(len(maps) - 1)
-    drawn = figures.heat_maps(maps, marked=marked, mark="in document 002")
+    figure = figures.heat_maps(maps, marked=marked, mark="in document 002")
     caption = "Input 3 x 3 of ones, kernel 3 x 3 of ones, no bias: each number counts the inputs that reach that place."
-    run.figure("combinations", "All legal combinations", caption, drawn)
+    run.figure("combinations", "All legal combinations", caption, figure)
     lead = (
         "The output padding must be smaller than the stride or the dilation; this is what the network says otherwise."
     )
@@ -110,8 +110,8 @@ def real_size(shape: tuple[int, int], height: Sides, width: Sides) -> tuple[int,
 def sizes(run: Run) -> tuple[int, int]:
     """Hold the size formula against the real size; return how many settings were tried and how many were wrong."""
     shape = (3, 5)
-    told = [Sides(3, *each) for each in _DOCUMENT]
-    pairs = [(side, side) for side in (*told, Sides(3, 2, 1, 1), Sides(4, 2, 1), Sides(3, 2, 1, 1, dilation=2))]
+    documented = [Sides(3, *settings) for settings in _DOCUMENT]
+    pairs = [(side, side) for side in (*documented, Sides(3, 2, 1, 1), Sides(4, 2, 1), Sides(3, 2, 1, 1, dilation=2))]
     pairs += [(Sides(3, 2, 1, 1), Sides(5, 1, 2)), (Sides(2, 3), Sides(3, 1, 0, 1, dilation=2))]
     rows = []
     for height, width in pairs:
@@ -152,18 +152,18 @@ def spread(run: Run) -> None:
 def steps(spec: Transpose, x: np.ndarray, kernel: np.ndarray) -> list[tuple[str, np.ndarray]]:
     """Return the other view: zeros between the values, zeros around, convolution with the flipped kernel."""
     stride, dilation = spec.stride, spec.dilation
-    apart = np.zeros([stride * (side - 1) + 1 for side in x.shape])
-    apart[::stride, ::stride] = x
+    spaced = np.zeros([stride * (side - 1) + 1 for side in x.shape])
+    spaced[::stride, ::stride] = x
     taps = np.zeros([dilation * (spec.kernel - 1) + 1] * 2)
     taps[::dilation, ::dilation] = kernel[::-1, ::-1]
     rim = len(taps) - 1 - spec.padding
-    padded = np.pad(apart, (rim, rim + spec.output_padding))
-    between = [("zeros between", apart)] if stride > 1 else []
-    around = f"zeros around, {rim} wide" + (
+    padded = np.pad(spaced, (rim, rim + spec.output_padding))
+    between = [("zeros between", spaced)] if stride > 1 else []
+    caption = f"zeros around, {rim} wide" + (
         f", {spec.output_padding} more below and right" if spec.output_padding else ""
     )
     last = ("convolved with the flipped kernel", correlate2d(padded, taps, "valid"))
-    return [("input", x), *between, (around, padded), last]
+    return [("input", x), *between, (caption, padded), last]
 
 
 def other_view(run: Run) -> float:
@@ -177,10 +177,10 @@ def other_view(run: Run) -> float:
     )
     for stride, padding, extra in ((1, 0, 0), (2, 1, 0), (2, 1, 1)):
         spec = Transpose(1, 3, stride, padding, extra)
-        drawn = figures.steps_strip(steps(spec, x, _KERNEL), layer=made(spec, x, _KERNEL))
+        figure = figures.steps_strip(steps(spec, x, _KERNEL), layer=made(spec, x, _KERNEL))
         name = f"stride {stride}, padding {padding}, output padding {extra}"
         caption = "The same numbers by an ordinary convolution of stride 1 over the input with zeros put in."
-        run.figure(f"view-{stride}{padding}{extra}", f"The other view: {name}", caption, drawn)
+        run.figure(f"view-{stride}{padding}{extra}", f"The other view: {name}", caption, figure)
     rng, gaps = np.random.default_rng(0), []
     for kernel, stride, padding, extra, dilation in product((2, 3, 4), (1, 2, 3), (0, 1), (0, 1), (1, 2)):
         if extra < max(stride, dilation):
@@ -196,8 +196,8 @@ def borders(run: Run) -> None:
     base = Transpose(1, 3, 2, 0, 0)
     whole = made(base, _SQUARE, _SQUARE)
     trimmed = made(replace(base, padding=1), _SQUARE, _SQUARE)
-    drawn = figures.steps_strip([("padding 0", whole), ("its rim of 1 cut off", whole[1:-1, 1:-1])], layer=trimmed)
-    run.figure("rim", "Padding trims the rim", "The layer of the title has padding 1.", drawn)
+    figure = figures.steps_strip([("padding 0", whole), ("its rim of 1 cut off", whole[1:-1, 1:-1])], layer=trimmed)
+    run.figure("rim", "Padding trims the rim", "The layer of the title has padding 1.", figure)
     run.metric("rim", np.abs(trimmed - whole[1:-1, 1:-1]).max(), "padding 1 against the trimmed rim", "difference")
     rows = []
     for padding in (0, 1):
@@ -211,8 +211,8 @@ def borders(run: Run) -> None:
         "that it adds are zeros."
     )
     run.table("Output padding", lead, ("setting", "size", "sum of the row and the column added"), rows)
-    given = made(replace(base, padding=1, output_padding=1), _SQUARE, _SQUARE) - whole[1:, 1:]
-    run.metric("given_back", np.abs(given).max(), "output padding 1 against what padding 1 cut off", "difference")
+    returned = made(replace(base, padding=1, output_padding=1), _SQUARE, _SQUARE) - whole[1:, 1:]
+    run.metric("given_back", np.abs(returned).max(), "output padding 1 against what padding 1 cut off", "difference")
 
 
 def groups_and_bias(run: Run) -> None:

@@ -27,17 +27,17 @@ _CLASSES = [
 def unet_camvid(run: Run) -> None:
     """Train with cross-entropy, void ignored, and show what is taken for what."""
     scenes = streets(run)
-    own = {"epochs": run.epochs(45, 10), "batch_size": 4, "lr": 1e-3, **PLAIN}
+    settings = {"epochs": run.epochs(45, 10), "batch_size": 4, "lr": 1e-3, **PLAIN}
     network, likelihood = UNet((16, 32, 64, 128), second=False), Categorical(n_classes=len(_CLASSES), ignore=VOID)
-    model = AutoEncoder(latent_dim=256, network=network, likelihood=likelihood, **own)
+    model = AutoEncoder(latent_dim=256, network=network, likelihood=likelihood, **settings)
     run.fit("unet", model, Pairs(scenes.train, scenes.train_targets[:, None], augment=Flip()))
     simple = LocationPrior(VOID).fit(scenes.train, scenes.train_targets)
     masks = {"U-Net": predict(model, scenes.test, classes=True), simple.name: simple.predict(scenes.test)}
     numbers(run, scenes.test_targets, masks)
-    some = np.linspace(0, len(scenes.test) - 1, 6).astype(int)
-    images, truth, seen = scenes.test[some] / 255, scenes.test_targets[some], masks["U-Net"][some]
+    index = np.linspace(0, len(scenes.test) - 1, 6).astype(int)
+    images, truth, predicted = scenes.test[index] / 255, scenes.test_targets[index], masks["U-Net"][index]
     caption = "Six test pictures, evenly chosen; void counts nowhere."
-    run.figure("masks", "Classes", caption, figures.overlay(images, truth, seen, _CLASSES, ignore=VOID))
+    run.figure("masks", "Classes", caption, figures.overlay(images, truth, predicted, _CLASSES, ignore=VOID))
     known = (scenes.train_targets != VOID).mean() * scenes.train_targets[0].size
     curves(run, {"U-Net": losses(model, known)}, "training cross-entropy (nats per pixel that is not void)")
     keep_masks(run, model, "U-Net", range(len(_CLASSES)), ignore=VOID, class_names=tuple(_CLASSES))
@@ -57,7 +57,9 @@ def numbers(run: Run, truth: np.ndarray, masks: dict[str, np.ndarray]) -> None:
     run.rival(simple, miou=metrics.mean_iou(counts[simple]), accuracy=metrics.pixel_accuracy(counts[simple]))
     run.judge("miou", simple, len(truth), Comparison.of_totals(metrics.mean_iou, pictures[0], pictures[1], "higher"))
     shares = counts[ours].sum(axis=1) / counts[ours].sum()
-    rows = list(zip(_CLASSES, shares.tolist(), *(metrics.iou(each).tolist() for each in counts.values()), strict=True))
+    rows = list(
+        zip(_CLASSES, shares.tolist(), *(metrics.iou(matrix).tolist() for matrix in counts.values()), strict=True)
+    )
     lead = "Intersection over union on the test pictures, all pixels together; the headline is the mean of the classes."
     run.table("Classes", lead, ("class", "share of the pixels", *counts), rows)
     caption = "Test pictures, pixel by pixel, in percent of the true class."

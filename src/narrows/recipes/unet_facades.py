@@ -23,7 +23,7 @@ from narrows.workflows.translate import TranslateJourney
 
 __all__ = ["unet_facades"]
 
-_MAIN, _JUDGED, _TANH = "L1", "L1 and a critic", "L1, Tanh"
+_MAIN, _WITH_CRITIC, _TANH = "L1", "L1 and a critic", "L1, Tanh"
 
 
 @recipe("unet-facades", "U-Net that turns label maps into photographs, with a critic", source="000", folder=FACADES)
@@ -35,30 +35,30 @@ def unet_facades(run: Run) -> None:
     critic = Critic(weight=size / 100, widths=(32, 64, 128))
     models = {
         _MAIN: run.fit("l1", unet(run), plain),
-        _JUDGED: run.fit("critic", unet(run, penalties=(critic,)), plain),
+        _WITH_CRITIC: run.fit("critic", unet(run, penalties=(critic,)), plain),
         _TANH: run.fit("tanh", unet(run, output="tanh"), signed),
     }
     outputs = {name: predict(model, houses.test) for name, model in models.items()}
     outputs[_TANH] = (outputs[_TANH] + 1) / 2
-    simple = [each.fit(houses.train, houses.train_targets) for each in (MeanTarget(), ColourTable())]
-    outputs |= {each.name: each.predict(houses.test) for each in simple}
-    outputs = {name: each.clip(0, 1) for name, each in outputs.items()}
-    numbers(run, truth, outputs, [each.name for each in simple])
-    some = np.linspace(0, len(truth) - 1, 6).astype(int)
-    rows = [("labels", unit(houses.test[some])), *((name, each[some]) for name, each in outputs.items())]
+    simple = [rival.fit(houses.train, houses.train_targets) for rival in (MeanTarget(), ColourTable())]
+    outputs |= {rival.name: rival.predict(houses.test) for rival in simple}
+    outputs = {name: pixels.clip(0, 1) for name, pixels in outputs.items()}
+    numbers(run, truth, outputs, [rival.name for rival in simple])
+    index = np.linspace(0, len(truth) - 1, 6).astype(int)
+    rows = [("labels", unit(houses.test[index])), *((name, pixels[index]) for name, pixels in outputs.items())]
     caption = "Six test pictures, evenly chosen: what goes in, what comes out, and the photograph."
-    run.figure("grid", "From labels to photographs", caption, figures.triplets([*rows, ("photograph", truth[some])]))
+    run.figure("grid", "From labels to photographs", caption, figures.triplets([*rows, ("photograph", truth[index])]))
     learnt = {name: losses(model, size) - np.log(2) for name, model in models.items()}
     learnt[_TANH] = learnt[_TANH] / 2
     curves(run, learnt, "training L1 (values in [0, 1])")
     keep(run, models[_MAIN])
 
 
-def unet(run: Run, output: Any = "identity", **own: Any) -> AutoEncoder:
+def unet(run: Run, output: Any = "identity", **settings: Any) -> AutoEncoder:
     """Return the network of the documents with an absolute error, and an activation after its last layer."""
     network = UNet((16, 32, 64, 128), second=False, output=output)
-    own |= {"epochs": run.epochs(10, 6), "batch_size": 2, "lr": 1e-3, **PLAIN}
-    return AutoEncoder(latent_dim=256, network=network, likelihood="laplace", **own)
+    settings |= {"epochs": run.epochs(10, 6), "batch_size": 2, "lr": 1e-3, **PLAIN}
+    return AutoEncoder(latent_dim=256, network=network, likelihood="laplace", **settings)
 
 
 def keep(run: Run, model: AutoEncoder) -> None:
@@ -75,17 +75,17 @@ def to_signed(target: Tensor) -> Tensor:
 
 def numbers(run: Run, truth: np.ndarray, outputs: dict[str, np.ndarray], simple: list[str]) -> None:
     """Report the absolute error of every output, and how much of the photographs' edges it has."""
-    errors = {name: [metrics.mae(*pair) for pair in zip(truth, each, strict=True)] for name, each in outputs.items()}
-    l1 = {name: float(np.mean(each)) for name, each in errors.items()}
+    errors = {name: [metrics.mae(*pair) for pair in zip(truth, array, strict=True)] for name, array in outputs.items()}
+    l1 = {name: float(np.mean(values)) for name, values in errors.items()}
     run.metric("l1", l1[_MAIN], "mean absolute error", "of values in [0, 1]")
     for name in list(l1)[1:]:
         run.rival(name, l1=l1[name])
     best = min(simple, key=lambda name: l1[name])
     run.judge("l1", best, len(truth), Comparison.of_rows(errors[_MAIN], errors[best], "lower"))
-    sharp = {name: edges(each) / edges(truth) for name, each in outputs.items()}
+    sharpness = {name: edges(array) / edges(truth) for name, array in outputs.items()}
     lead = "On the test pictures, clipped to [0, 1]. Edges: the mean difference of neighbouring pixels, as a share of "
     lead += "the photographs'; an absolute error alone is smallest for a blur. Critic and L1 weigh 1 : 100."
-    rows = [(name, l1[name], sharp[name]) for name in outputs]
+    rows = [(name, l1[name], sharpness[name]) for name in outputs]
     run.table("Outputs", lead, ("output", "mean absolute error", "edges"), rows)
 
 

@@ -21,7 +21,7 @@ from narrows.report import figures
 __all__ = ["unet_membrane"]
 
 Found = dict[str, dict[str, Any]]
-_WIDTHS, _BRIDGE, _TILE = (16, 32, 64, 128), 256, 256
+_WIDTHS, _BRIDGE_CHANNELS, _TILE = (16, 32, 64, 128), 256, 256
 _SKIPS: dict[Skip, str] = {"concat": "skips concatenated", "add": "skips added", "none": "no skips"}
 _MAIN = _SKIPS["concat"]
 
@@ -30,26 +30,28 @@ _MAIN = _SKIPS["concat"]
 def unet_membrane(run: Run) -> None:
     """Train the network of the documents with each kind of skip, and measure where it puts the boundaries."""
     cells = membranes(run)
-    wanted, truth = cells.train_targets == 0, cells.test_targets == 0
-    channels = np.stack([wanted, ~wanted], axis=1).astype(np.uint8) * 255
+    membrane, truth = cells.train_targets == 0, cells.test_targets == 0
+    channels = np.stack([membrane, ~membrane], axis=1).astype(np.uint8) * 255
     pairs, models, masks = Pairs(cells.train, channels, augment=tiles), {}, {}
     for skip, name in _SKIPS.items():
-        own = {"epochs": run.epochs(150, 8), "batch_size": 4, "lr": 1e-3, **PLAIN}
+        settings = {"epochs": run.epochs(150, 8), "batch_size": 4, "lr": 1e-3, **PLAIN}
         network = UNet(_WIDTHS, skip=skip, second=False)
-        model = AutoEncoder(latent_dim=_BRIDGE, network=network, likelihood="bernoulli", **own)
+        model = AutoEncoder(latent_dim=_BRIDGE_CHANNELS, network=network, likelihood="bernoulli", **settings)
         models[name] = run.fit(skip, model, pairs)
         masks[name] = predict(model, cells.test, classes=True) == 0
-    simple = SmoothedThreshold().fit(cells.train, wanted)
+    simple = SmoothedThreshold().fit(cells.train, membrane)
     masks[simple.name] = simple.predict(cells.test)
-    found = {name: measure(truth, mask) for name, mask in masks.items()}
-    numbers(run, found, simple.name, cells.train.shape[-2:])
+    measures = {name: measure(truth, mask) for name, mask in masks.items()}
+    numbers(run, measures, simple.name, cells.train.shape[-2:])
     for name in _SKIPS.values():
-        drawn = figures.overlay(cells.test / 255, truth, masks[name], ["inside", "membrane"])
+        figure = figures.overlay(cells.test / 255, truth, masks[name], ["inside", "membrane"])
         caption = "Held-out pictures: the truth, what the network finds (the larger of its two channels), the errors."
-        run.figure(f"masks-{name.replace(' ', '-')}", f"Membranes, {name}", caption, drawn)
-    apart = {name: each["displacement"] for name, each in found.items()}
+        run.figure(f"masks-{name.replace(' ', '-')}", f"Membranes, {name}", caption, figure)
+    displacements = {name: scores["displacement"] for name, scores in measures.items()}
     caption = "Mean distance between true and found boundaries. Without skips all passes the small maps of the bridge."
-    run.figure("displacement", "Displacement", caption, figures.bars(apart, "displacement of the boundaries (pixels)"))
+    run.figure(
+        "displacement", "Displacement", caption, figures.bars(displacements, "displacement of the boundaries (pixels)")
+    )
     values = channels[0, :, :_TILE, :_TILE].size
     curves(run, {name: losses(model, values) for name, model in models.items()}, "cross-entropy (nats per value)")
     shapes(run)
@@ -79,9 +81,9 @@ def numbers(run: Run, found: Found, rival: str, size: tuple[int, ...]) -> None:
     run.metric("dice", found[_MAIN]["dice"], "Dice of the membrane", better="higher")
     run.metric("accuracy", found[_MAIN]["accuracy"], "share of pixels that are right", better="higher")
     run.metric("displacement", found[_MAIN]["displacement"], "displacement of the boundaries", "pixels")
-    for name, each in found.items():
+    for name, scores in found.items():
         if name != _MAIN:
-            run.rival(name, **{key: each[key] for key in keys})
+            run.rival(name, **{key: scores[key] for key in keys})
     counts = [found[name]["counts"] for name in (_MAIN, rival)]
     comparison = Comparison.of_totals(lambda total: float(metrics.dice(total)[1]), counts[0], counts[1], "higher")
     run.judge("dice", rival, len(counts[0]), comparison)
@@ -92,7 +94,7 @@ def numbers(run: Run, found: Found, rival: str, size: tuple[int, ...]) -> None:
             f"The network learns from tiles of {_TILE} x {_TILE}: every epoch cuts one out of each picture of {whole}, "
         )
         lead += "at a random place, flipped and turned at random. It is tested on whole pictures."
-    rows = [(name, *(float(each[key]) for key in keys)) for name, each in found.items()]
+    rows = [(name, *(float(scores[key]) for key in keys)) for name, scores in found.items()]
     columns = ("masks", "Dice of the membrane", "pixels right", "displacement of the boundaries (pixels)")
     run.table("Skips side by side", lead, columns, rows)
 
@@ -100,12 +102,12 @@ def numbers(run: Run, found: Found, rival: str, size: tuple[int, ...]) -> None:
 @torch.no_grad()
 def shapes(run: Run) -> None:
     """Show what the network makes of a batch of pictures of 256 x 256 when it is to give three channels."""
-    sizes = Sizes((1, 256, 256), (3, 256, 256), code_in=_BRIDGE, code_out=_BRIDGE, out=3)
+    sizes = Sizes((1, 256, 256), (3, 256, 256), code_in=_BRIDGE_CHANNELS, code_out=_BRIDGE_CHANNELS, out=3)
     encoder, decoder = UNet(_WIDTHS, second=False).build(sizes)
     x = torch.zeros(2 if run.quick else 16, *sizes.shape)
     *skips, bridge = encoder(x)
-    made = [("input", x), *((f"level {i + 1}", each) for i, each in enumerate(skips)), ("bridge", bridge)]
-    made.append(("output", decoder(bridge, tuple(skips))))
-    rows = [(name, " x ".join(map(str, each.shape))) for name, each in made]
+    tensors = [("input", x), *((f"level {i + 1}", skip) for i, skip in enumerate(skips)), ("bridge", bridge)]
+    tensors.append(("output", decoder(bridge, tuple(skips))))
+    rows = [(name, " x ".join(map(str, tensor.shape))) for name, tensor in tensors]
     lead = "The shape check of document 004: a batch of grey pictures, three channels out."
     run.table("Shapes", lead, ("", "shape, as one pass gave it"), rows)

@@ -17,7 +17,7 @@ from narrows.tasks.reduce.reducer import Reducer
 __all__ = ["unpool"]
 
 _HAND_MADE = np.array([[1.0, 2, 6, 3], [4, 3, 1, 7], [8, 5, 2, 2], [1, 4, 9, 5]])
-_WAYS = ("max-unpooling", "top-left unpooling", "average-unpooling")
+_UNPOOLINGS = ("max-unpooling", "top-left unpooling", "average-unpooling")
 _ENCODER = ("conv:8,relu", "pool", "conv:8,relu", "pool", "conv")
 _DECODER = ("conv:8,relu", "unpool", "conv:8,relu", "unpool", "conv")
 
@@ -44,26 +44,33 @@ def ways(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, ...]]
     pooled, positions = MaxPool(2)(rows)
     side = (x.shape[1], x.shape[2])
     average = average_unpool(F.avg_pool2d(rows, 2, ceil_mode=True))[..., : side[0], : side[1]]
-    back = (max_unpool(pooled, positions, side), max_unpool(pooled, None, side), average)
-    return pooled[:, 0].numpy(), positions[:, 0].numpy(), tuple(each[:, 0].numpy() for each in back)
+    unpooled = (max_unpool(pooled, positions, side), max_unpool(pooled, None, side), average)
+    return pooled[:, 0].numpy(), positions[:, 0].numpy(), tuple(images[:, 0].numpy() for images in unpooled)
 
 
 def small(run: Run) -> None:
     """Show a small array, max- and average-pooled and back."""
-    pooled, positions, back = ways(_HAND_MADE[None])
-    landed = {name: each[0] for name, each in zip(_WAYS[:2], back, strict=False)}
-    drawn = figures.placement(_HAND_MADE, pooled[0], landed, positions[0])
+    pooled, positions, unpooled = ways(_HAND_MADE[None])
+    placed = {name: images[0] for name, images in zip(_UNPOOLINGS[:2], unpooled, strict=False)}
+    figure = figures.placement(_HAND_MADE, pooled[0], placed, positions[0])
     caption = (
         "The frames are the places where the maxima were. Without them, values go to the top left of their windows."
     )
-    run.figure("small", "Max-unpooling of a small array", caption, drawn)
+    run.figure("small", "Max-unpooling of a small array", caption, figure)
     averaged = _HAND_MADE.reshape(2, 2, 2, 2).mean((1, 3))
-    again = F.avg_pool2d(torch.from_numpy(back[2])[None], 2)[0, 0].numpy()
-    steps = [("input", _HAND_MADE), ("averaged", averaged), ("copied", back[2][0]), ("averaged again", again)]
+    averaged_again = F.avg_pool2d(torch.from_numpy(unpooled[2])[None], 2)[0, 0].numpy()
+    steps = [
+        ("input", _HAND_MADE),
+        ("averaged", averaged),
+        ("copied", unpooled[2][0]),
+        ("averaged again", averaged_again),
+    ]
     caption = "Every value fills its window, so that the average of the window gives it back."
-    drawn = figures.steps_strip(steps, layer=averaged)
-    run.figure("average", "Average-unpooling of the same array", caption, drawn)
-    run.metric("average_gap", np.abs(again - averaged).max(), "averages against the averages of what was copied")
+    figure = figures.steps_strip(steps, layer=averaged)
+    run.figure("average", "Average-unpooling of the same array", caption, figure)
+    run.metric(
+        "average_gap", np.abs(averaged_again - averaged).max(), "averages against the averages of what was copied"
+    )
 
 
 def crop(run: Run, digit: np.ndarray) -> None:
@@ -71,59 +78,61 @@ def crop(run: Run, digit: np.ndarray) -> None:
     windows = np.lib.stride_tricks.sliding_window_view(digit, (6, 6))[::2, ::2]
     top, left = np.unravel_index(windows.sum((2, 3)).argmax(), windows.shape[:2])
     part = np.ascontiguousarray(windows[top, left])
-    pooled, positions, back = ways(part[None])
-    landed = {name: each[0] for name, each in zip(_WAYS[:2], back, strict=False)}
-    drawn = figures.placement(part, pooled[0], landed, positions[0])
-    run.figure("crop", "Max-unpooling of 6 x 6 pixels of a digit", "The brightest part of the first test image.", drawn)
+    pooled, positions, unpooled = ways(part[None])
+    placed = {name: images[0] for name, images in zip(_UNPOOLINGS[:2], unpooled, strict=False)}
+    figure = figures.placement(part, pooled[0], placed, positions[0])
+    run.figure(
+        "crop", "Max-unpooling of 6 x 6 pixels of a digit", "The brightest part of the first test image.", figure
+    )
 
 
 def many(run: Run, digits: np.ndarray) -> tuple[float, float]:
     """Unpool five digits in all ways; return the share of maxima back in place with positions and at the top left."""
-    pooled, _, back = ways(digits)
+    pooled, _, unpooled = ways(digits)
     maxima = int((pooled != 0).sum())
-    home = [int(((image != 0) & (image == digits)).sum()) for image in back[:2]]
-    errors = [float(np.square(image - digits).mean()) for image in back]
-    rows = list(zip(_WAYS, [f"{each} of {maxima}" for each in home] + ["-"], errors, strict=True))
+    counts = [int(((image != 0) & (image == digits)).sum()) for image in unpooled[:2]]
+    errors = [float(np.square(image - digits).mean()) for image in unpooled]
+    rows = list(zip(_UNPOOLINGS, [f"{count} of {maxima}" for count in counts] + ["-"], errors, strict=True))
     lead = "Five test digits, pooled over 2 x 2, then unpooled; only maxima above zero are counted."
     run.table("Digits", lead, ("unpooling", "maxima back in place", "mean squared error per pixel"), rows)
-    run.metric("in_place", home[0] / maxima, "maxima back in place with positions", "share", "higher")
-    run.metric("in_place_top_left", home[1] / maxima, "maxima back in place without positions", "share", "higher")
-    shown = np.concatenate([digits, *back])
-    drawn = figures.sample_grid(shown, "Five digits, pooled and unpooled", names=["input", *_WAYS])
+    run.metric("in_place", counts[0] / maxima, "maxima back in place with positions", "share", "higher")
+    run.metric("in_place_top_left", counts[1] / maxima, "maxima back in place without positions", "share", "higher")
+    pictures = np.concatenate([digits, *unpooled])
+    figure = figures.sample_grid(pictures, "Five digits, pooled and unpooled", names=["input", *_UNPOOLINGS])
     run.figure(
-        "digits", "Real digits", "Max-unpooling leaves zeros between the maxima, average-unpooling blocks.", drawn
+        "digits", "Real digits", "Max-unpooling leaves zeros between the maxima, average-unpooling blocks.", figure
     )
-    return home[0] / maxima, home[1] / maxima
+    return counts[0] / maxima, counts[1] / maxima
 
 
 def trained(run: Run, images: Images) -> tuple[float, ...]:
     """Train a decoder that unpools and one that copies; return test errors with positions, without, and of copying."""
     base = {"latent_dim": 4, "epochs": run.epochs(5, 10), "batch_size": 64, "lr": 2e-3, **PLAIN}
     model = AutoEncoder(network=Stack(_ENCODER, _DECODER), **base)
-    copying = tuple(each.replace("unpool", "upsample") for each in _DECODER)
+    copying = tuple(layer.replace("unpool", "upsample") for layer in _DECODER)
     other = AutoEncoder(network=Stack(_ENCODER, copying), **base)
     run.fit("max-unpooling", model, images.train)
     run.fit("copying", other, images.train)
     codes = model.transform(images.test)
     with torch.no_grad():
         *positions, _ = model.model_.encoder(torch.zeros(1, *model.shapes_[0]))
-        alone = model.model_.decode(torch.from_numpy(codes).reshape(-1, *model.code_shape_)).numpy()
-    made = {
-        "unpooling, positions": (sum(each.numel() for each in positions), model.reconstruct(images.test)),
-        "unpooling, code alone": (0, alone[:, 0]),
+        decoded = model.model_.decode(torch.from_numpy(codes).reshape(-1, *model.code_shape_)).numpy()
+    results = {
+        "unpooling, positions": (sum(position.numel() for position in positions), model.reconstruct(images.test)),
+        "unpooling, code alone": (0, decoded[:, 0]),
         "copying, code alone": (0, other.reconstruct(images.test)),
     }
-    errors = tuple(float(error_rows(unit(images.test), result).mean()) for _, result in made.values())
-    rows = [(name, codes.shape[1], known, mse) for (name, (known, _)), mse in zip(made.items(), errors, strict=True)]
+    errors = tuple(float(error_rows(unit(images.test), result).mean()) for _, result in results.values())
+    rows = [(name, codes.shape[1], known, mse) for (name, (known, _)), mse in zip(results.items(), errors, strict=True)]
     lead = "The same encoder layers. Positions are not part of the code: they must be kept as well, 2 bits each."
     columns = ("decoder", "numbers in the code", "positions beside it", "test mean squared error per pixel")
     run.table("With and without the encoder", lead, columns, rows)
     run.metric("mse", errors[0], "mean squared error, unpooling with positions", "per pixel")
     run.metric("mse_alone", errors[1], "mean squared error, unpooling the code alone", "per pixel")
     run.rival("copying instead of unpooling", mse=errors[2], mse_alone=errors[2])
-    shown = np.concatenate([unit(images.test[:5]), *(np.clip(result[:5], 0, 1) for _, result in made.values())])
-    drawn = figures.sample_grid(shown, "Five test digits, decoded", names=["input", *made])
+    pictures = np.concatenate([unit(images.test[:5]), *(np.clip(result[:5], 0, 1) for _, result in results.values())])
+    figure = figures.sample_grid(pictures, "Five test digits, decoded", names=["input", *results])
     caption = "Without the encoder's positions the values go to the top left of their windows."
-    run.figure("decoded", "Decoding without the encoder's positions", caption, drawn)
+    run.figure("decoded", "Decoding without the encoder's positions", caption, figure)
     run.keep(Reducer(latent_dim=4), model, images.train[:100])
     return errors

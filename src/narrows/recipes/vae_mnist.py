@@ -32,11 +32,11 @@ def vae_mnist(run: Run) -> None:
         interpolations(run, model, images, stem, name)
         if size == 2:
             lattice(run, model, stem, name)
-            drawn = figures.code_map(model.transform(images.test), images.test_labels, images.class_names)
-            run.figure("map", "The test images as codes", "Every dot is the posterior mean of a test image.", drawn)
-    some = Pairs(model_rows(images.test[:500], None, None))
+            figure = figures.code_map(model.transform(images.test), images.test_labels, images.class_names)
+            run.figure("map", "The test images as codes", "Every dot is the posterior mean of a test image.", figure)
+    pairs = Pairs(model_rows(images.test[:500], None, None))
     with torch.no_grad():
-        bits = log_likelihood(model.model_, some, 200)
+        bits = log_likelihood(model.model_, pairs, 200)
     run.metric("nats", bounds[20], "minus the evidence lower bound of greys, 20 numbers", "nats per image")
     run.metric("is", -bits.value.mean(), "minus log p of greys, 200 importance samples, 500 images", "nats per image")
     run.rival("2 numbers", nats=bounds[2])

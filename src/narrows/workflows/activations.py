@@ -23,14 +23,14 @@ from narrows.workflows.feature_page import write_features
 
 __all__ = ["ActivationsJourney", "RowNames"]
 
-_SMALL = 20  # fewer rows are not split
-_HELD = 0.1  # of the rows are held out for the verdict ...
-_MOST = 10_000  # ... but no more than so many
-_LEARNT = 20_000  # rows that the competitors are fitted on ...
-_BYTES = 2**27  # ... and what rows that are looked at together may weigh
-_SURVEYED = 200_000  # rows that features.html is made from
-_RUN = 64  # rows that are held out together: neighbours are alike
-_BATCH = 1024
+_MIN_SPLIT_ROWS = 20  # fewer rows are not split
+_HELD_OUT_SHARE = 0.1  # of the rows are held out for the verdict ...
+_MAX_HELD_OUT_ROWS = 10_000  # ... but no more than so many
+_MAX_RIVAL_ROWS = 20_000  # rows that the competitors are fitted on ...
+_MAX_ROW_BYTES = 2**27  # ... and what rows that are looked at together may weigh
+_MAX_SURVEYED_ROWS = 200_000  # rows that features.html is made from
+_MAX_RUN_ROWS = 64  # rows that are held out together: neighbours are alike
+_BATCH_ROWS = 1024
 
 
 class Kept(TypedDict):
@@ -75,8 +75,8 @@ class ActivationsJourney(Journey):
         self.learn, self.test = rows.take(learn), rows.take(held if len(held) else learn)
         self.test.require_finite()
         size = sum(shard.values.nbytes for shard in rows.shards)
-        much = f"{size / 2**20:,.0f} MiB" if size >= 2**23 else f"{size / 2**10:,.0f} KiB"
-        say(f"{task.name}: {len(learn):,} rows of {rows.width} values from {much} of activations")
+        size_text = f"{size / 2**20:,.0f} MiB" if size >= 2**23 else f"{size / 2**10:,.0f} KiB"
+        say(f"{task.name}: {len(learn):,} rows of {rows.width} values from {size_text} of activations")
         task.fit(self.learn)
         return {
             "name": self.called,
@@ -92,9 +92,9 @@ class ActivationsJourney(Journey):
 
     def judge(self) -> Judged:
         """Measure on the rows that were put aside."""
-        most = [min(rows, _BYTES // (4 * self.rows.width)) for rows in (_LEARNT, _MOST)]
-        some, held = (each.rows(each.spread(n)) for each, n in zip((self.learn, self.test), most, strict=True))
-        return Judged(self.task.evaluate(Rows(some), Rows(held)), None)
+        limits = [min(rows, _MAX_ROW_BYTES // (4 * self.rows.width)) for rows in (_MAX_RIVAL_ROWS, _MAX_HELD_OUT_ROWS)]
+        learnt_rows, held = (part.rows(part.spread(n)) for part, n in zip((self.learn, self.test), limits, strict=True))
+        return Judged(self.task.evaluate(Rows(learnt_rows), Rows(held)), None)
 
     def write(self, folder: Path) -> list[Path]:
         """Write the dictionary and what its features are at work in."""
@@ -112,7 +112,10 @@ class ActivationsJourney(Journey):
         return {"width": self.rows.width}
 
     def apply(self, task: Task, card: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
-        """Write the features at work in every new row, their values, and the page; DATA2 names the rows."""
+        """Write the features at work in every new row, their values, and the page; DATA2 names the rows.
+
+        Raises InputError where the rows are of another width than at the fit.
+        """
         if not isinstance(task, FeatureDictionary):
             raise TypeError(f"{task.name} learnt no features")
         rows, notes = open_activations(request.data, self.tensor)
@@ -150,8 +153,8 @@ class RowNames:
         """Return the names of the rows at these positions, which are in order."""
         if self.path is None:
             return [f"row {place}" for place in places]
-        wanted = set(places.tolist())
-        return [line.rstrip("\r\n") for place, line in enumerate(self._lines()) if place in wanted]
+        positions = set(places.tolist())
+        return [line.rstrip("\r\n") for place, line in enumerate(self._lines()) if place in positions]
 
     def _lines(self) -> Iterator[str]:
         with Path(str(self.path)).open(encoding="utf-8-sig", newline="\n") as file:
@@ -160,20 +163,22 @@ class RowNames:
 
 def _held(n: int, seed: int) -> np.ndarray:
     """Return which rows are held out: runs of neighbours from all over the data."""
-    if n < _SMALL:
+    if n < _MIN_SPLIT_ROWS:
         return np.array([], np.int64)
-    run = max(1, min(_RUN, n // 100))
+    run = max(1, min(_MAX_RUN_ROWS, n // 100))
     starts = np.arange(0, n, run)
-    chosen = np.random.default_rng(seed).permutation(starts)[: max(1, math.ceil(min(_HELD * n, _MOST) / run))]
+    chosen = np.random.default_rng(seed).permutation(starts)[
+        : max(1, math.ceil(min(_HELD_OUT_SHARE * n, _MAX_HELD_OUT_ROWS) / run))
+    ]
     held = (np.sort(chosen)[:, None] + np.arange(run)).ravel()
     return held[held < n]
 
 
 def _page(task: FeatureDictionary, rows: Activations, names: RowNames, name: str, folder: Path) -> Path:
     """Write features.html from at most 200 000 rows."""
-    chosen = rows.spread(_SURVEYED)
-    found: Survey = task.survey(rows.take(chosen))
-    return write_features(found, folder / "features.html", name, lambda places: names(chosen[places]))
+    chosen = rows.spread(_MAX_SURVEYED_ROWS)
+    survey: Survey = task.survey(rows.take(chosen))
+    return write_features(survey, folder / "features.html", name, lambda places: names(chosen[places]))
 
 
 def _codes(task: FeatureDictionary, rows: Activations, out: Path) -> list[Path]:
@@ -182,10 +187,10 @@ def _codes(task: FeatureDictionary, rows: Activations, out: Path) -> list[Path]:
     with whole(paths[0]) as first, whole(paths[1]) as second:
         features = open_memmap(first, "w+", np.int32, (len(rows), k))
         values = open_memmap(second, "w+", np.float32, (len(rows), k))
-        for start in range(0, len(rows), _BATCH):
-            part = slice(start, min(start + _BATCH, len(rows)))
-            made = task.outputs(rows.take(np.arange(part.start, part.stop)), fresh=True)
-            features[part], values[part] = made["features"], made["values"]
-        for each in (features, values):
-            each.flush()
+        for start in range(0, len(rows), _BATCH_ROWS):
+            part = slice(start, min(start + _BATCH_ROWS, len(rows)))
+            outputs = task.outputs(rows.take(np.arange(part.start, part.stop)), fresh=True)
+            features[part], values[part] = outputs["features"], outputs["values"]
+        for array in (features, values):
+            array.flush()
     return paths

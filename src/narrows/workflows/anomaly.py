@@ -28,8 +28,8 @@ from narrows.workflows.tables import RowsJourney, split
 
 __all__ = ["AnomalyJourney", "labelled", "reasons"]
 
-_NAMES = ("ordinary", "anomalous")
-_REASONS = 3
+_CLASS_NAMES = ("ordinary", "anomalous")
+_MAX_REASONS = 3
 
 
 class AnomalyJourney(RowsJourney):
@@ -70,11 +70,14 @@ class AnomalyJourney(RowsJourney):
         return leak_notes(source, schema, self.label)
 
     def divide(self, source: Source, seed: int) -> tuple[Source, Source, str]:
-        """Put ordinary rows aside to be measured on, and all rows labelled as anomalous with them."""
+        """Put ordinary rows aside to be measured on, and all rows labelled as anomalous with them.
+
+        Raises InputError where fewer than two rows are ordinary.
+        """
         if source.labels is None:
             return split(source, seed)
-        names = np.arange(len(source))
-        ordinary, strange = names[source.labels == 0], names[source.labels == 1]
+        rows = np.arange(len(source))
+        ordinary, strange = rows[source.labels == 0], rows[source.labels == 1]
         if len(ordinary) < 2:
             raise InputError(
                 f"{source.name!r} has {len(ordinary)} ordinary rows",
@@ -95,9 +98,9 @@ class AnomalyJourney(RowsJourney):
         if source.labels is None:
             return source
         ordinary = np.flatnonzero(source.labels == 0)
-        said = f"{len(source) - len(ordinary)} anomalous rows of {source.name!r} are not learnt from"
-        made = _bare(source.take(ordinary))
-        return replace(made, notes=(*made.notes, said)) if len(ordinary) < len(source) else made
+        note = f"{len(source) - len(ordinary)} anomalous rows of {source.name!r} are not learnt from"
+        rows = _bare(source.take(ordinary))
+        return replace(rows, notes=(*rows.notes, note)) if len(ordinary) < len(source) else rows
 
     def measured(self, held: Source, source: Source) -> Source:
         """Return the user's own rows with the labels of their column."""
@@ -120,28 +123,31 @@ def _bare(source: Source) -> Source:
 
 
 def labelled(source: Source, name: str) -> Source:
-    """Return rows whose labels are those of a column, which is no feature any more."""
+    """Return rows whose labels are those of a column, which is no feature any more.
+
+    Raises InputError where there is no such column, or where labels are missing.
+    """
     accepted = f"a column of {ACCEPTED}"
     if isinstance(source, TableSource) and name in source.frame.columns:
-        found, words = _marks(source.frame[name], accepted)
-        note = f"{name!r} is read as labels ({found.sum()} of {len(found)} rows are anomalous), not as a feature"
-        kept = without_column(source, name)
-        made: Source = replace(kept, notes=(*kept.notes, note, *words))
-        labels = found.to_numpy()
+        marks, words = _marks(source.frame[name], accepted)
+        note = f"{name!r} is read as labels ({marks.sum()} of {len(marks)} rows are anomalous), not as a feature"
+        remaining = without_column(source, name)
+        rows: Source = replace(remaining, notes=(*remaining.notes, note, *words))
+        labels = marks.to_numpy()
     elif name == "y" and source.class_names is not None and (strange := strange_names(source.class_names, zero=True)):
         missing = 0 if source.labels is None else int((source.labels < 0).sum())
         if missing:
             raise InputError(f"{missing} rows of {source.name!r} have no label in 'y'", accepted, "leave them out")
-        made = replace(source, notes=(*source.notes, *_read_as(name, source.class_names)))
+        rows = replace(source, notes=(*source.notes, *_read_as(name, source.class_names)))
         labels = np.array(strange)[source.labels]
     else:
         columns = source.frame.columns if isinstance(source, TableSource) else []
-        own = ["y"] if source.labels is not None and name != "y" else []  # beside the rows of an .npz file
-        near = difflib.get_close_matches(name, [*own, *columns], 1, 0.4)
+        npz_names = ["y"] if source.labels is not None and name != "y" else []  # beside the rows of an .npz file
+        near = difflib.get_close_matches(name, [*npz_names, *columns], 1, 0.4)
         hint = f"--label {shlex.quote(near[0]) if near else 'COLUMN'}"
-        accepted = ", ".join([*own, *columns][:20]) or "a column of a table, or y, in an .npz file"
+        accepted = ", ".join([*npz_names, *columns][:20]) or "a column of a table, or y, in an .npz file"
         raise InputError(f"{source.name!r} has no label column {name!r}", accepted, hint)
-    return replace(made, labels=labels.astype(np.int64), class_names=_NAMES, test=None)
+    return replace(rows, labels=labels.astype(np.int64), class_names=_CLASS_NAMES, test=None)
 
 
 def _marks(column: pl.Series, accepted: str) -> tuple[pl.Series, list[str]]:
@@ -149,12 +155,12 @@ def _marks(column: pl.Series, accepted: str) -> tuple[pl.Series, list[str]]:
     words = column.cast(pl.String).str.strip_chars().str.to_lowercase()
     different = words.drop_nulls().unique().sort().to_list()
     known = dict(zip(different, strange_names(different, zero=True) or (), strict=False))
-    found = words.replace_strict(known, default=None, return_dtype=pl.Int64)
-    odd = words.filter(found.is_null()).unique().sort().to_list()
+    marks = words.replace_strict(known, default=None, return_dtype=pl.Int64)
+    odd = words.filter(marks.is_null()).unique().sort().to_list()
     if odd:
-        shown = ", ".join("missing" if each is None else repr(each) for each in odd[:3])
-        raise InputError(f"the label column {column.name!r} holds {shown}", accepted, "--label COLUMN")
-    return found, _read_as(column.name, different)
+        examples = ", ".join("missing" if label is None else repr(label) for label in odd[:3])
+        raise InputError(f"the label column {column.name!r} holds {examples}", accepted, "--label COLUMN")
+    return marks, _read_as(column.name, different)
 
 
 def _read_as(name: str, labels: Sequence[str]) -> list[str]:
@@ -162,7 +168,9 @@ def _read_as(name: str, labels: Sequence[str]) -> list[str]:
     if all(strange_names([label]) is not None for label in labels):
         return []
     strange = strange_names(labels, zero=True) or []
-    sides = [listed([repr(each) for each, odd in zip(labels, strange, strict=True) if odd == side]) for side in (0, 1)]
+    sides = [
+        listed([repr(label) for label, odd in zip(labels, strange, strict=True) if odd == side]) for side in (0, 1)
+    ]
     return [f"{name!r}: {sides[0]} is read as ordinary, everything else as anomalous ({sides[1]})"]
 
 
@@ -176,8 +184,8 @@ def reasons(schema: TableSchema, source: Source, parts: np.ndarray, expected: np
     for place, column in enumerate(used):
         if isinstance(column, CategoryColumn):  # near rows of several levels, mostly of this one: no reason to name
             shares[_texts(seen[column.name]) == _texts(decoded[column.name]), place] = 0
-    order = np.argsort(-shares, axis=1, kind="stable")[:, :_REASONS]
-    made: dict[str, pl.Series] = {}
+    order = np.argsort(-shares, axis=1, kind="stable")[:, :_MAX_REASONS]
+    columns: dict[str, pl.Series] = {}
     for rank in range(order.shape[1]):
         names, texts = np.empty(len(parts), object), np.empty((2, len(parts)), object)
         for place, column in enumerate(used):
@@ -187,8 +195,8 @@ def reasons(schema: TableSchema, source: Source, parts: np.ndarray, expected: np
                 texts[0, rows] = _texts(_as_read(seen[column.name], column)[rows], digits=None)
                 texts[1, rows] = _texts(_as_read(decoded[column.name], column)[rows])
         for word, values in (("column", names), ("seen", texts[0]), ("expected", texts[1])):
-            made[f"{word}_{rank + 1}"] = pl.Series(values.tolist(), dtype=pl.String)
-    return made
+            columns[f"{word}_{rank + 1}"] = pl.Series(values.tolist(), dtype=pl.String)
+    return columns
 
 
 def _as_read(series: pl.Series, column: Column) -> pl.Series:
@@ -201,5 +209,5 @@ def _texts(series: pl.Series, digits: int | None = 6) -> np.ndarray:
     if series.dtype.is_float():
         series = series.fill_nan(None)
         series = series if digits is None else series.round_sig_figs(digits)
-    found: np.ndarray = as_text(series).fill_null("missing").to_numpy()
-    return found
+    texts: np.ndarray = as_text(series).fill_null("missing").to_numpy()
+    return texts

@@ -26,8 +26,8 @@ from narrows.workflows.outputs import write_table
 __all__ = ["ImageAnomalyJourney"]
 
 GOOD, MASKS = ("good", "normal", "ok", "ordinary"), ("masks", "mask", "ground_truth")
-_PATCHES = 20_000  # that are learnt from
-_FEW = 20  # of fewer good images a third is put aside
+_MAX_PATCHES = 20_000  # that are learnt from
+_FEW_GOOD_IMAGES = 20  # of fewer good images a third is put aside
 
 
 class Kept(TypedDict):
@@ -60,7 +60,7 @@ class ImageAnomalyJourney(Journey):
         if len(good) < 2:
             raise InputError(f"{good.name!r} holds {len(good)} good image", "at least 2 to learn from")
         seed = seed_of(task.random_state)
-        share = self.held_out if len(good) >= _FEW else max(self.held_out, 1 / 3)
+        share = self.held_out if len(good) >= _FEW_GOOD_IMAGES else max(self.held_out, 1 / 3)
         learn, held, words = set_aside(good.names, share, seed)
         notes += [*mixed(good), words or f"{len(good)} good images are too few to put some aside"]
         for note in notes:
@@ -68,7 +68,7 @@ class ImageAnomalyJourney(Journey):
         self.task, self.good, self.held, self.seed = task, good, held, seed
         self.fine, self.bad, self.masks = fine, bad, masks
         self.channels = max(len(array) for array in good.arrays)
-        self.patches = drawn_patches(self.seen(good.take(learn)), self.patch, _PATCHES, seed)
+        self.patches = drawn_patches(self.seen(good.take(learn)), self.patch, _MAX_PATCHES, seed)
         for name, value in task.suited(self.patches.shape[1:]).items():
             if name not in request.given:
                 task.set_params(**{name: value})
@@ -77,7 +77,7 @@ class ImageAnomalyJourney(Journey):
         self.maps = [heat(parts_of(task), picture, self.patch) for picture in self.seen(good)]
         task.n_set_aside_ -= task.n_apart_  # patches that were put aside set no threshold
         notes.append(f"{task.n_set_aside_:,} patches were too strange to learn from and were left out")
-        scores = np.array([image_score(each) for each in self.maps])
+        scores = np.array([image_score(heat_map) for heat_map in self.maps])
         task.calibrate(scores[held], np.ones(len(held), bool))  # it speaks of images from here on: of all put aside
         if task.fpr is None and task.contamination is None:
             task.set_params(fpr=max(0.01, 1 / (len(held) + 1)))
@@ -113,8 +113,8 @@ class ImageAnomalyJourney(Journey):
         notes = []
         if not strange:
             scale = Scale.kept(self.task.input_scale_, pictures)
-            made = [planted(p, pictures[i - 1], scale, self.seed + i) for i, p in enumerate(pictures)]
-            strange, known = [picture for picture, _ in made], [mask for _, mask in made]
+            examples = [planted(p, pictures[i - 1], scale, self.seed + i) for i, p in enumerate(pictures)]
+            strange, known = [picture for picture, _ in examples], [mask for _, mask in examples]
             notes.append(
                 "No bad images came: measured on good ones with a piece of another pasted in, 15 % of the range off."
             )
@@ -141,14 +141,14 @@ class ImageAnomalyJourney(Journey):
 
     def save(self, task: Any, pictures: Pictures, maps: list[np.ndarray], folder: Path) -> list[Path]:
         """Write scores.csv, and every image under its heat map, red where it is at the threshold or beyond."""
-        scores = -np.array([image_score(each) for each in maps])
+        scores = -np.array([image_score(heat_map) for heat_map in maps])
         columns = task.columns(scores)
         ids = np.array(pictures.names)
         top = -task.offset_ if np.isfinite(task.offset_) else max(task.calibration_)
         painted = [paint(*pair, top) for pair in zip(pictures.arrays, maps, strict=True)]
         overlays = Pictures("heatmaps", told_apart(pictures.names), painted)
-        made = write_pictures(painted, overlays, folder / "heatmaps")
-        return [write_table(columns, folder / "scores.csv", ids, "file"), *made]
+        paths = write_pictures(painted, overlays, folder / "heatmaps")
+        return [write_table(columns, folder / "scores.csv", ids, "file"), *paths]
 
     def card(self) -> dict[str, Any]:
         """Return the channels and the type of the images."""
@@ -160,7 +160,7 @@ class ImageAnomalyJourney(Journey):
         for note in (*pictures.notes, *smaller(pictures, card["channels"], card["dtype"])):
             say(note)
         arrays = alike(pictures.arrays, card["channels"], card["dtype"])
-        return self.save(task, pictures, [heat(parts_of(task), each, self.patch) for each in arrays], out)
+        return self.save(task, pictures, [heat(parts_of(task), array, self.patch) for array in arrays], out)
 
 
 class Sorted(NamedTuple):
@@ -190,8 +190,8 @@ def found(data: Path) -> Sorted:
         for name in ("good", "bad")
     )
     ordinary = read_pictures(good)
-    masks, said = masks_of(bad, truth)
-    notes = [*ordinary.notes, *fine.notes, *bad.notes, *said]
+    masks, mask_notes = masks_of(bad, truth)
+    notes = [*ordinary.notes, *fine.notes, *bad.notes, *mask_notes]
     if len(fine):
         notes.append(f"{len(fine)} good images of the test part are measured on, and not learnt from")
     places = sorted({name.partition("/")[0] for name in bad.names})
@@ -203,7 +203,7 @@ def found(data: Path) -> Sorted:
 def _together(name: str, folders: list[Path]) -> Pictures:
     """Return the pictures of several folders, each named by its folder and its file."""
     parts = [(folder.name, read_pictures(folder)) for folder in folders]
-    names = tuple(f"{folder}/{each}" for folder, part in parts for each in part.names)
+    names = tuple(f"{folder}/{file}" for folder, part in parts for file in part.names)
     arrays = [array for _, part in parts for array in part.arrays]
     return Pictures(name, names, arrays, tuple(note for _, part in parts for note in part.notes))
 
@@ -211,27 +211,30 @@ def _together(name: str, folders: list[Path]) -> Pictures:
 def _unused(data: Path, read: list[Path]) -> list[str]:
     """Return a note on the images that are in none of the folders that were read, if there are any."""
     left = outside(data, read)
-    said = f"{len(left)} images are neither good, bad nor masks by their folder, and are not used"
-    return [f"{said} ({listed(left)})"] if left else []
+    sentence = f"{len(left)} images are neither good, bad nor masks by their folder, and are not used"
+    return [f"{sentence} ({listed(left)})"] if left else []
 
 
 def masks_of(bad: Pictures, truth: Path | None) -> tuple[list[np.ndarray | None], list[str]]:
-    """Return the mask of every bad image, matched by name with ``_mask`` or without, and notes on those without."""
+    """Return the mask of every bad image, matched by name with ``_mask`` or without, and notes on those without.
+
+    Raises InputError where an image and its mask differ in size.
+    """
     if truth is None or not len(bad):
         return [None] * len(bad), []
     masks, _ = read_masks(truth)
     known = {_key(name): array[0] > 0 for name, array in zip(masks.names, masks.arrays, strict=True)}
-    short = [_key(PurePosixPath(name).name) for name in bad.names]
-    counts = Counter(short)  # of several images of one name, nobody knows whose mask it is
-    found = [
+    file_keys = [_key(PurePosixPath(name).name) for name in bad.names]
+    counts = Counter(file_keys)  # of several images of one name, nobody knows whose mask it is
+    bad_masks = [
         known.get(_key(name), known.get(key) if counts[key] == 1 else None)
-        for name, key in zip(bad.names, short, strict=True)
+        for name, key in zip(bad.names, file_keys, strict=True)
     ]
-    for name, mask, array in zip(bad.names, found, bad.arrays, strict=True):
+    for name, mask, array in zip(bad.names, bad_masks, bad.arrays, strict=True):
         if mask is not None and mask.shape != array.shape[1:]:
             raise InputError(f"{name!r} and its mask differ in size", "masks of their images' sizes")
-    alone = [name for name, mask in zip(bad.names, found, strict=True) if mask is None]
-    return found, [f"{len(alone)} bad images have no mask in {truth.name!r} ({listed(alone)})"] if alone else []
+    alone = [name for name, mask in zip(bad.names, bad_masks, strict=True) if mask is None]
+    return bad_masks, [f"{len(alone)} bad images have no mask in {truth.name!r} ({listed(alone)})"] if alone else []
 
 
 def paint(picture: np.ndarray, heat_map: np.ndarray, top: float) -> np.ndarray:
@@ -239,8 +242,8 @@ def paint(picture: np.ndarray, heat_map: np.ndarray, top: float) -> np.ndarray:
     share = np.clip(np.sqrt(np.maximum(heat_map, 0)) / (top or 1.0), 0, 1) ** 2 * 0.7
     grey = alike([shown(picture).astype(np.float32)], 3)[0]
     red = np.array([0.9, 0.1, 0.1])[:, None, None]
-    made: np.ndarray = np.rint(255 * ((1 - share) * grey + share * red)).astype(np.uint8)
-    return made
+    pixels: np.ndarray = np.rint(255 * ((1 - share) * grey + share * red)).astype(np.uint8)
+    return pixels
 
 
 def _key(name: str) -> str:

@@ -141,11 +141,11 @@ def journey_for(task: Task, request: Request, settings: Mapping[str, Any]) -> Jo
     meant(request.data)  # refuses a name of a dataset that is also a folder here
     serving = journeys_of(type(task))
     for cls in serving:
-        own = {spec.name for spec in fields(cls)}
-        journey = cls(**{name: value for name, value in settings.items() if name in own})
+        field_names = {spec.name for spec in fields(cls)}
+        journey = cls(**{name: value for name, value in settings.items() if name in field_names})
         check_params(journey)
         if journey.takes(task, request):
-            request.refuse(dict.fromkeys(sorted(settings.keys() - own), "it is not read that way"))
+            request.refuse(dict.fromkeys(sorted(settings.keys() - field_names), "it is not read that way"))
             for name, typed in (("valid", "--valid"), ("start", "--from")):
                 if getattr(request, name) is not None and name not in cls.honours:
                     raise InputError(f"{typed} came for {request.data}: {task.name} cannot do that", "", "leave it out")
@@ -156,12 +156,15 @@ def journey_for(task: Task, request: Request, settings: Mapping[str, Any]) -> Jo
 
 def journey_card(journey: Journey) -> dict[str, Any]:
     """Return what the artefact keeps of a journey: its name, its fields, and its own card."""
-    own = {spec.name: getattr(journey, spec.name) for spec in fields(journey)}
-    return {"name": journey.name, "fields": own, "card": journey.card()}
+    values = {spec.name: getattr(journey, spec.name) for spec in fields(journey)}
+    return {"name": journey.name, "fields": values, "card": journey.card()}
 
 
 def journey_from_card(card: Mapping[str, Any]) -> tuple[Journey, Mapping[str, Any]]:
-    """Return the journey that ``journey_card`` described, and its own card."""
+    """Return the journey that ``journey_card`` described, and its own card.
+
+    Raises ArtefactError where the journey, or one of its settings, is not known here.
+    """
     where = f"{CARD}: journey"
     saved: JourneyCard = typed(card, JourneyCard, where)
     cls = JOURNEYS.get(saved["name"])

@@ -11,7 +11,7 @@ from narrows.tasks.sparse import Survey
 
 __all__ = ["write_features"]
 
-_MANY = 4096  # features of which 10 rows each are shown; of more, 5
+_MANY_FEATURES = 4096  # features of which 10 rows each are shown; of more, 5
 
 CSS = """
 :root{color-scheme:light dark;--page:#f6f7f9;--card:#fff;--ink:#16202b;--soft:#5b6875;--rule:#e3e7ec;--tint:#d5e6f3}
@@ -34,12 +34,12 @@ span b{margin-left:8px;font-weight:600}.dead{columns:10em;font-variant-numeric:t
 
 def write_features(survey: Survey, path: Path, name: str, named: Callable[[np.ndarray], list[str]]) -> Path:
     """Write the page; ``named`` gives the names of rows by their positions."""
-    top = min(survey.places.shape[1], 10 if len(survey.counts) <= _MANY else 5)
+    top = min(survey.places.shape[1], 10 if len(survey.counts) <= _MANY_FEATURES else 5)
     alive = np.flatnonzero(survey.counts)
     order = alive[np.argsort(-survey.squares[alive], kind="stable")]
     places, values = survey.places[order, :top], survey.values[order, :top]
     flat, where = np.unique(places, return_inverse=True)
-    names = np.array([html.escape(each) for each in named(flat)], dtype=object)[where.reshape(places.shape)]
+    names = np.array([html.escape(row_name) for row_name in named(flat)], dtype=object)[where.reshape(places.shape)]
     energy = survey.squares.sum() or 1.0
     lines = [
         f'<tr id="f{feature}"><td>{feature}</td><td>{survey.counts[feature] / survey.rows:.3%}</td>'
@@ -49,11 +49,11 @@ def write_features(survey: Survey, path: Path, name: str, named: Callable[[np.nd
         for i, feature in enumerate(order)
     ]
     dead = np.flatnonzero(survey.counts == 0)
-    said = f"{len(alive):,} of {len(survey.counts):,} features are at work in {survey.rows:,} rows of {name}"
+    heading = f"{len(alive):,} of {len(survey.counts):,} features are at work in {survey.rows:,} rows of {name}"
     page = f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
 <title>Features: {html.escape(name)}</title><style>{CSS}</style></head><body>
-<h1>{html.escape(said)}</h1>
+<h1>{html.escape(heading)}</h1>
 <p>The features with the largest share in the energy of the codes come first. Each is shown with the {top} rows in which
 it is strongest, and its value there, in the units of the rows. A bar is the value as a share of the largest.</p>
 <table><thead><tr><th>feature</th><th>rows</th><th>energy</th><th>mean at work</th><th>largest</th>

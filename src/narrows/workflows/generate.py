@@ -16,7 +16,7 @@ from narrows.workflows.tables import RowsJourney, encoded, schema_of
 
 __all__ = ["NewRowsJourney"]
 
-_ENOUGH = 64
+_DEFAULT_ROWS = 64
 
 
 class NewRowsJourney(RowsJourney):
@@ -30,19 +30,26 @@ class NewRowsJourney(RowsJourney):
 
     def write(self, folder: Path) -> list[Path]:
         """Write new rows, and what lies between the rows of a table."""
-        made = self.learnt
-        outputs: Mapping[str, Any] = made.task.outputs(encoded(made.task, made.schema, made.source), fresh=False)
-        return [path for stem, rows in outputs.items() for path in self._written(made.schema, rows, folder, stem)]
+        learnt = self.learnt
+        outputs: Mapping[str, Any] = learnt.task.outputs(
+            encoded(learnt.task, learnt.schema, learnt.source), fresh=False
+        )
+        return [path for stem, rows in outputs.items() for path in self._written(learnt.schema, rows, folder, stem)]
 
     def apply(self, task: Task, card: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
-        """Write new rows, or the rows that codes stand for."""
-        schema, given = schema_of(card, task), request.given
+        """Write new rows, or the rows that codes stand for.
+
+        Raises InputError where rows came without --decode, or --decode without codes.
+        """
+        schema, options = schema_of(card, task), request.given
         if request.decode and request.data:
             return decode(task, schema, request.data, out)
         if request.data or request.decode:
             came = f"{request.data} came for new rows" if request.data else "--decode came without codes"
             raise InputError(came, "narrows apply RUN -o OUT -n 64, or codes with --decode", "leave DATA out")
-        rows = cast("Generator", task).made(given.get("n", _ENOUGH), given.get("label"), given.get("random_state"))
+        rows = cast("Generator", task).made(
+            options.get("n", _DEFAULT_ROWS), options.get("label"), options.get("random_state")
+        )
         return self._written(schema, rows, out, "samples")
 
     def _written(self, schema: Schema, rows: NewRows, folder: Path, stem: str) -> list[Path]:
@@ -51,7 +58,7 @@ class NewRowsJourney(RowsJourney):
         if rows.labels is None:
             return schema.write(values, folder, stem, rows.ids, rows.id_name)
         if schema.kind == "images":
-            ids = np.array([f"{_safe(name)}/{each}" for name, each in zip(rows.labels, rows.ids, strict=True)])
+            ids = np.array([f"{_safe(name)}/{row_id}" for name, row_id in zip(rows.labels, rows.ids, strict=True)])
             return schema.write(values, folder, stem, ids, rows.id_name)
         labels = {self.label or "class": rows.labels.tolist()}
         if schema.kind == "table" and not getattr(schema, "array", False):

@@ -10,7 +10,7 @@ from narrows.data.base import row_key
 
 __all__ = ["copied", "copies", "series", "set_aside"]
 
-_FEW = 4  # fewer pictures are not split: everything is measured on those that were learnt
+_MIN_SPLIT_PICTURES = 4  # fewer pictures are not split: everything is measured on those that were learnt
 
 
 def set_aside(names: Sequence[str], share: float, seed: int) -> tuple[list[int], list[int], str]:
@@ -25,7 +25,7 @@ def set_aside(names: Sequence[str], share: float, seed: int) -> tuple[list[int],
     ([0, 1, 2], [3, 4])
     """
     n, everything = len(names), list(range(len(names)))
-    if n < _FEW:
+    if n < _MIN_SPLIT_PICTURES:
         return everything, everything, ""
     held = min(n - 2, max(2, round(share * n)))  # two at least: of one nothing can be said
     rows = series(names)
@@ -51,13 +51,13 @@ def series(names: Sequence[str]) -> list[list[int]]:
     >>> series(["a5.png", "a10.png"]), series(["a1.png", "a2.png", "a7.png"]), series(["a.png", "b.png"])
     ([[0, 1]], [], [])
     """
-    found = [re.fullmatch(r"(.*?)(\d+)(\.\w+)?", name) for name in names]
+    matches = [re.fullmatch(r"(.*?)(\d+)(\.\w+)?", name) for name in names]
     rows: dict[str, list[int]] = {}
-    for i, each in enumerate(found):
-        if each is None:
+    for i, match in enumerate(matches):
+        if match is None:
             return []
-        rows.setdefault(each[1], []).append(i)
-    numbers = {prefix: [int(found[i][2]) for i in row] for prefix, row in rows.items()}  # type: ignore[index]
+        rows.setdefault(match[1], []).append(i)
+    numbers = {prefix: [int(matches[i][2]) for i in row] for prefix, row in rows.items()}  # type: ignore[index]
     even = all(len(row) > 1 and len(set(np.diff(row))) == 1 and row[1] > row[0] for row in numbers.values())
     return list(rows.values()) if even and 4 * len(rows) <= len(names) + 3 else []
 
@@ -72,12 +72,12 @@ def copied(learnt: Iterable[Any], held: Iterable[Any], what: str = "row") -> lis
     '1 of 2 held-out rows is a copy of one learnt from: th'
     """
     rows = list(held)
-    found = copies(learnt, rows)
-    if not found:
+    count = copies(learnt, rows)
+    if not count:
         return []
-    are = "is a copy" if found == 1 else "are copies"
-    said = f"{found} of {len(rows)} held-out {what}s {are} of one learnt from: the verdict also measures memory"
-    return [f"{said}. Remove the copies, or measure on other data (--valid)."]
+    are = "is a copy" if count == 1 else "are copies"
+    sentence = f"{count} of {len(rows)} held-out {what}s {are} of one learnt from: the verdict also measures memory"
+    return [f"{sentence}. Remove the copies, or measure on other data (--valid)."]
 
 
 def copies(learnt: Iterable[Any], held: Iterable[Any]) -> int:
@@ -89,5 +89,5 @@ def copies(learnt: Iterable[Any], held: Iterable[Any]) -> int:
     >>> copies([np.zeros(2), np.ones(2)], [np.ones(2), np.ones(3)])
     1
     """
-    seen = {row_key(each) for each in learnt}
-    return sum(row_key(each) in seen for each in held)
+    learnt_keys = {row_key(row) for row in learnt}
+    return sum(row_key(row) in learnt_keys for row in held)

@@ -74,45 +74,47 @@ class PicturesJourney(Journey):
 
     def fit(self, task: Any, request: Request, say: Say) -> dict[str, Any]:
         """Read the pictures, put some aside, and train on the others."""
-        pictures = "pictures have their own shape"
-        request.refuse({"image_shape": pictures} | ({} if request.valid is None else {"held_out": "--valid holds out"}))
+        reason = "pictures have their own shape"
+        request.refuse({"image_shape": reason} | ({} if request.valid is None else {"held_out": "--valid holds out"}))
         other = None if request.valid is None else self.found(_valid(request))
-        found = self.found(request)
+        pairs = self.found(request)
         seed = seed_of(task.random_state)
         if other is None:
-            learn, held, words = set_aside(found.x.names, self.held_out, seed)
-            train, held_out, where = found.take(learn), found.take(held), "held-out" if words else "training"
+            learn, held, words = set_aside(pairs.x.names, self.held_out, seed)
+            train, held_out, where = pairs.take(learn), pairs.take(held), "held-out" if words else "training"
         else:
-            train, held_out, where = found, other, "validation"
+            train, held_out, where = pairs, other, "validation"
             words = f"measured on the {len(held_out.x)} pictures of {request.valid}"
-        few = f"{len(found.x)} pictures are too few to put some aside: measured on those that were learnt"
-        same = [] if where == "training" else copied(train.x.arrays, held_out.x.arrays, "picture")
-        notes = list(dict.fromkeys((*found.notes, *self.channels(found.x), *held_out.notes, words or few, *same)))
+        few_note = f"{len(pairs.x)} pictures are too few to put some aside: measured on those that were learnt"
+        copy_notes = [] if where == "training" else copied(train.x.arrays, held_out.x.arrays, "picture")
+        notes = list(
+            dict.fromkeys((*pairs.notes, *self.channels(pairs.x), *held_out.notes, words or few_note, *copy_notes))
+        )
         for note in notes:
             say(note)
-        say(f"{task.name}: {len(train.x):,} pictures, {sizes(train.x)}, from {found.x.name}")
-        if found.y is not None:
+        say(f"{task.name}: {len(train.x):,} pictures, {sizes(train.x)}, from {pairs.x.name}")
+        if pairs.y is not None:
             request.refuse(self.unpaired)
         examples = train.examples()
         task.fit_pictures(examples.x, examples.y)
-        self.learnt = Learnt(task, found, train, held_out)
+        self.learnt = Learnt(task, pairs, train, held_out)
         return {
-            "name": found.x.name,
+            "name": pairs.x.name,
             "unit": "picture",
-            "rows": len(found.x) + len(found.left),
+            "rows": len(pairs.x) + len(pairs.left),
             "used": len(train.x),
             "held_out": len(held_out.x) if where != "training" else 0,
-            **({"left out": len(found.left)} if found.left else {}),
-            "sizes": sizes(found.x),
-            "fingerprint": found.x.fingerprint()[:16],
+            **({"left out": len(pairs.left)} if pairs.left else {}),
+            "sizes": sizes(pairs.x),
+            "fingerprint": pairs.x.fingerprint()[:16],
             "notes": notes,
             "split": where,
         }
 
     def judge(self) -> Judged:
         """Measure on the pictures that were put aside."""
-        made = self.learnt
-        return Judged(made.task.evaluate_pictures(made.train.examples(), made.held.examples()), None)
+        learnt = self.learnt
+        return Judged(learnt.task.evaluate_pictures(learnt.train.examples(), learnt.held.examples()), None)
 
     def write(self, folder: Path) -> list[Path]:
         """Write the results for all pictures of the data."""
@@ -140,8 +142,8 @@ def mixed(pictures: Pictures) -> list[str]:
     """
     counts = sorted(Counter(len(array) for array in pictures.arrays).items())
     held = ", ".join(f"{n} of {k}" for k, n in counts)
-    said = f"{pictures.name!r}: pictures by channels: {held}; the network sees {counts[-1][0]} of all, grey is repeated"
-    return [said] if len(counts) > 1 else []
+    note = f"{pictures.name!r}: pictures by channels: {held}; the network sees {counts[-1][0]} of all, grey is repeated"
+    return [note] if len(counts) > 1 else []
 
 
 def smaller(pictures: Pictures, channels: int, dtype: str | None = None) -> list[str]:
@@ -169,10 +171,10 @@ def unmasked(data: str, masks: Sequence[str]) -> Pictures:
     """Return the pictures of a folder without those that are masks by their folder, and a note on these."""
     pictures, place = read_pictures(data), inside(Path(data).expanduser(), masks)
     index = [i for i, name in enumerate(pictures.names) if place is None or not name.startswith(f"{place.name}/")]
-    left = len(pictures) - len(index)
-    if place is None or not left or not index:
+    n_masks = len(pictures) - len(index)
+    if place is None or not n_masks or not index:
         return pictures
-    note = f"{left} images in {place.name!r} are masks by their folder, and are not read"
+    note = f"{n_masks} images in {place.name!r} are masks by their folder, and are not read"
     return replace(pictures.take(index), notes=(*pictures.notes, note))
 
 
@@ -188,7 +190,7 @@ def outside(data: Path, read: Sequence[Path]) -> list[str]:
     (['a.png'], [])
     """
     every = (path for path in sorted(data.rglob("*")) if path.suffix.lower() in FORMATS)
-    return [path.relative_to(data).as_posix() for path in every if not any(each in path.parents for each in read)]
+    return [path.relative_to(data).as_posix() for path in every if not any(folder in path.parents for folder in read)]
 
 
 def sizes(pictures: Pictures) -> str:

@@ -15,10 +15,10 @@ from narrows.workflows.tables import Learnt, RowsJourney
 
 __all__ = ["LabelledJourney"]
 
-_FEW = 300  # labels: a part of fewer tells little, and all are judged by cross-validation ...
-_LEAST = 6  # ... unless there are fewer than so many: then all are learnt from, and measured
-_HELD = 0.2  # of the labels of every class are held out for the verdict ...
-_MOST = 10_000  # ... but no more than so many in all
+_MIN_SPLIT_LABELS = 300  # labels: a part of fewer tells little, and all are judged by cross-validation ...
+_MIN_JUDGED_LABELS = 6  # ... unless there are fewer than so many: then all are learnt from, and measured
+_HELD_OUT_SHARE = 0.2  # of the labels of every class are held out for the verdict ...
+_MAX_HELD_OUT_LABELS = 10_000  # ... but no more than so many in all
 
 
 class LabelledJourney(RowsJourney):
@@ -31,7 +31,10 @@ class LabelledJourney(RowsJourney):
     labels: str | None = param(None, "a table of identifiers and labels: those of all rows, or of a few")
 
     def open(self, data: str, like: Schema | None = None) -> Source:
-        """Return the rows, some with a label."""
+        """Return the rows, some with a label.
+
+        Raises InputError where both --label and --labels came.
+        """
         if self.label and self.labels:
             raise InputError("--label and --labels came together", "a column, or a file", "leave one out")
         return self._labelled(super().open(data, like))
@@ -58,14 +61,18 @@ class LabelledJourney(RowsJourney):
             return source, source.test, "test"
         known = np.flatnonzero(labels >= 0)
         counts = np.bincount(labels[known])
-        if len(known) < _FEW:
-            return source, source.take(known), "cross-validated" if counts[counts > 1].sum() >= _LEAST else "training"
-        wanted = np.ceil(counts * min(_HELD, _MOST / len(known))).astype(int)
-        wanted[counts < 2] = 0
+        if len(known) < _MIN_SPLIT_LABELS:
+            return (
+                source,
+                source.take(known),
+                "cross-validated" if counts[counts > 1].sum() >= _MIN_JUDGED_LABELS else "training",
+            )
+        held_counts = np.ceil(counts * min(_HELD_OUT_SHARE, _MAX_HELD_OUT_LABELS / len(known))).astype(int)
+        held_counts[counts < 2] = 0
         order = np.random.default_rng(seed).permutation(known)
         order = order[np.argsort(labels[order], kind="stable")]
         rank = np.arange(len(order)) - np.searchsorted(labels[order], labels[order])
-        held = np.sort(order[rank < wanted[labels[order]]])
+        held = np.sort(order[rank < held_counts[labels[order]]])
         return source.take(np.delete(np.arange(len(source)), held)), source.take(held), "held-out"
 
     def caveats(self, source: Source, schema: Schema) -> tuple[str, ...]:

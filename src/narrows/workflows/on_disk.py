@@ -31,11 +31,11 @@ from narrows.workflows.tables import SMALL, Learnt, RowsJourney, items_of, rows_
 
 __all__ = ["StreamJourney"]
 
-_SHARE = (
+_MEMORY_SHARE = (
     0.25  # of the free memory that the file may take before its rows stay on disk: work on them takes as much again
 )
-_HELD = 0.1  # of the rows are held out for the verdict
-_LEARNT = 20_000  # rows that the competitors learn from
+_HELD_OUT_SHARE = 0.1  # of the rows are held out for the verdict
+_MAX_RIVAL_ROWS = 20_000  # rows that the competitors learn from
 
 
 class StreamJourney(RowsJourney):
@@ -49,8 +49,11 @@ class StreamJourney(RowsJourney):
     stream: bool = param(False, "read the rows from disk while training, as it is done for data larger than memory")
 
     def takes(self, task: Task, request: Request) -> bool:
-        """Return whether the data can be read from disk, and should: asked for, or larger than memory."""
-        if not self.stream and size_of(request.data) <= _SHARE * free_memory():
+        """Return whether the data can be read from disk, and should: asked for, or larger than memory.
+
+        Raises InputError where --stream came for data that cannot be read from disk.
+        """
+        if not self.stream and size_of(request.data) <= _MEMORY_SHARE * free_memory():
             return False  # before anything is opened: another journey may read what this one does not
         whole = request.decode or request.second is not None or pieces_of(request.data) is None
         if whole and self.stream:
@@ -65,38 +68,38 @@ class StreamJourney(RowsJourney):
         self._refuse_columns(request.data)
         pieces = _opened(request.data, self.image_size)
         sample = pieces.sample()
-        few = len(pieces) < SMALL
-        aside = np.zeros(len(pieces), bool) if request.valid or few else held_out(len(pieces), _HELD)
+        small = len(pieces) < SMALL
+        aside = np.zeros(len(pieces), bool) if request.valid or small else held_out(len(pieces), _HELD_OUT_SHARE)
         known = sample.take(np.flatnonzero(~aside[pieces.sampled]))
         schema = known.fit_schema() if request.start is None else schema_from_json(request.start["schema"])
         rows, where, passed_over = self._encoded(task, pieces, schema)
-        learn, held, notes = rows.take(np.flatnonzero(~aside)), rows.take(np.flatnonzero(aside | few)), sample.notes
+        learn, held, notes = rows.take(np.flatnonzero(~aside)), rows.take(np.flatnonzero(aside | small)), sample.notes
         if request.valid:
-            own, notes = self.own_rows(request.valid, schema, sample)
-            held = schema.encode(own)
+            valid_rows, notes = self.own_rows(request.valid, schema, sample)
+            held = schema.encode(valid_rows)
         if isinstance(held, Stored):
             held.limits()  # refused before anything is learnt
         settle(task, request, learn, schema)
-        seen = f"{pieces.name}: read from disk while training ({where})"
-        seen += "" if request.start else f"; means, levels and sizes are those of {len(known):,} rows"
-        notes = tuple(dict.fromkeys((*notes, *schema.notes, *passed_over, seen)))
+        disk_note = f"{pieces.name}: read from disk while training ({where})"
+        disk_note += "" if request.start else f"; means, levels and sizes are those of {len(known):,} rows"
+        notes = tuple(dict.fromkeys((*notes, *schema.notes, *passed_over, disk_note)))
         for note in notes:
             say(note)
         shape = " x ".join(map(str, schema.shape))
         say(f"{task.name}: {len(learn):,} rows of {shape} values from {pieces.name}, from disk")
         task.fit(learn)
-        some = learn.take(np.unique(np.linspace(0, len(learn) - 1, min(len(learn), _LEARNT)).astype(np.int64)))
+        some = learn.take(np.unique(np.linspace(0, len(learn) - 1, min(len(learn), _MAX_RIVAL_ROWS)).astype(np.int64)))
         train, test = (rows_of(part[:], sample, schema)._replace(labels=None) for part in (some, held))
         self.learnt, self.pieces = Learnt(task, sample, schema, train, test), pieces
         return {
             "name": pieces.name,
             "rows": len(pieces),
             "used": len(learn),
-            "held_out": 0 if few and not request.valid else len(held),
+            "held_out": 0 if small and not request.valid else len(held),
             "values per row": shape,
             "fingerprint": rows.fingerprint().decode()[:16],
             "notes": list(notes),
-            "split": "validation" if request.valid else "training" if few else "held-out",
+            "split": "validation" if request.valid else "training" if small else "held-out",
         }
 
     def _refuse_columns(self, data: str) -> None:
@@ -127,9 +130,9 @@ class StreamJourney(RowsJourney):
 
     def judge(self) -> Judged:
         """Measure on the rows that were put aside."""
-        made = self.learnt
-        items = items_of(made)._replace(total=len(self.pieces)) if made.task.mapped else None
-        return Judged(made.task.evaluate(made.train, made.test), made.test, items)
+        learnt = self.learnt
+        items = items_of(learnt)._replace(total=len(self.pieces)) if learnt.task.mapped else None
+        return Judged(learnt.task.evaluate(learnt.train, learnt.test), learnt.test, items)
 
     def write(self, folder: Path) -> list[Path]:
         """Write the outputs for all rows, piece by piece."""
@@ -154,25 +157,25 @@ def write_pieces(
     task: Task, schema: Schema, pieces: Pieces, folder: Path, *, fresh: bool, say: Say | None = None
 ) -> list[Path]:
     """Write the task's outputs for all rows of a file, some at a time, and return the files."""
-    told: set[str] = set()
-    found: list[Fillings] = []
+    seen_words: set[str] = set()
+    fillings: list[Fillings] = []
     images: list[Path] = []
     fill = task.imputes and isinstance(schema, TableSchema) and pieces.has_holes()
     with Sinks(folder, len(pieces)) as sinks:
         start = 0
         for source in pieces.all(schema):
             for words in (*source.notes, *schema.warnings(source)):
-                if say is not None and words not in told and len(told) < 10:
+                if say is not None and words not in seen_words and len(seen_words) < 10:
                     say(words)
-                told.add(words)
-            found.append(schema.fillings(source))
+                seen_words.add(words)
+            fillings.append(schema.fillings(source))
             for stem, values in task.outputs(schema.encode(source), fresh=fresh).items():
                 images += _put(sinks, schema, source, stem, values, start)
             if fill and isinstance(schema, TableSchema) and isinstance(source, TableSource):
                 _put_whole(sinks, schema, source, task, start)
             start += len(source)
     if say is not None:
-        for words in filled_words(together(found)):
+        for words in filled_words(together(fillings)):
             say(words)
     return [*sinks.paths, *images]
 
@@ -187,11 +190,11 @@ def _put(sinks: Sinks, schema: Schema, source: Source, stem: str, values: Any, s
     shaped = values.reshape(len(values), *schema.shape)
     if schema.kind == "images":
         return schema.write(shaped, sinks.folder, stem, source.ids, source.id_name)
-    made = schema.decode(shaped)
+    decoded = schema.decode(shaped)
     if isinstance(schema, TableSchema) and not schema.array:
-        sinks.table(stem, schema.file_frame(made, source.ids, source.id_name))
+        sinks.table(stem, schema.file_frame(decoded, source.ids, source.id_name))
     else:
-        sinks.array(stem, made.to_numpy() if isinstance(made, pl.DataFrame) else made, start)
+        sinks.array(stem, decoded.to_numpy() if isinstance(decoded, pl.DataFrame) else decoded, start)
     return []
 
 

@@ -46,13 +46,16 @@ def write_table(columns: Mapping[str, Any], path: Path, ids: Any, id_name: str) 
 
 
 def decode(task: Any, schema: Schema, data: str, out: Path) -> list[Path]:
-    """Write the rows that the codes in ``data`` stand for."""
+    """Write the rows that the codes in ``data`` stand for.
+
+    Raises InputError where these are no codes of the model, or where it cannot decode codes alone.
+    """
     source = read(data)
     codes, ids, id_name = code_values(source)
     size = task.estimator_._n_features_out
     if codes.ndim != 2 or codes.shape[1] != size:
-        wanted = f"{size} number{'s' * (size > 1)} per row, as this model's codes"
-        raise InputError(f"{data} holds codes of shape {codes.shape[1:]}", wanted)
+        accepted = f"{size} number{'s' * (size > 1)} per row, as this model's codes"
+        raise InputError(f"{data} holds codes of shape {codes.shape[1:]}", accepted)
     if not np.isfinite(codes).all():
         row = int(np.argmin(np.isfinite(codes).all(axis=1)))
         raise InputError(f"{data} holds missing or infinite codes, the first in row {row}", "finite numbers")
@@ -65,7 +68,10 @@ def decode(task: Any, schema: Schema, data: str, out: Path) -> list[Path]:
 
 
 def code_values(source: Source) -> tuple[np.ndarray, Any, str]:
-    """Return codes from an array or from the table that ``narrows`` wrote (identifier, z1, z2, ...)."""
+    """Return codes from an array or from the table that ``narrows`` wrote (identifier, z1, z2, ...).
+
+    Raises InputError where a column of codes holds anything but numbers.
+    """
     frame = getattr(source, "frame", None)
     if frame is None:
         return np.asarray(source.values), source.ids, source.id_name  # type: ignore[attr-defined]

@@ -21,12 +21,13 @@ from narrows.workflows.outputs import write_table
 
 __all__ = ["RatingsJourney"]
 
-_SMALL = 20  # fewer users are not split: everything is measured on the users that were learnt
-_HELD, _MOST = 0.1, 10_000  # share of the users held out for the verdict, and how many at most ...
-_ENOUGH = 20  # ... but of few users up to a quarter, to have so many
-_MOST_OF = 0.95  # of the users; where fewer are like those held out, the report says so
-_TELLING = 5  # items of a user that is held out, if there are enough such users
-_COUNTS = {  # of Mult-VAE and Mult-DAE, section 4 of their paper
+_MIN_SPLIT_USERS = 20  # fewer users are not split: everything is measured on the users that were learnt
+_HELD_OUT_SHARE = 0.1  # of the users are held out for the verdict ...
+_MAX_HELD_OUT_USERS = 10_000  # ... but no more than so many ...
+_ENOUGH_HELD_OUT_USERS = 20  # ... but of few users up to a quarter, to have so many
+_TYPICAL_USER_SHARE = 0.95  # of the users; where fewer are like those held out, the report says so
+_MIN_USER_ITEMS = 5  # items of a user that is held out, if there are enough such users
+_COUNT_SETTINGS = {  # of Mult-VAE and Mult-DAE, section 4 of their paper
     **{"likelihood": "multinomial", "corruption": "mask:0.5", "noise": "mask:0.5", "beta": 0.2},
     **{"network": "dense:600,activation=tanh", "latent_dim": 200, "lr": 1e-3},
 }
@@ -67,7 +68,7 @@ class RatingsJourney(Journey):
     implicit: bool = param(False, "every line counts as liked, whatever its rating")
 
     def fit(self, task: Task, request: Request, say: Say) -> dict[str, Any]:
-        """Read the ratings, put some users aside, and fit to the others."""
+        """Read the ratings, put some users aside, and fit to the others; raises InputError where they are too few."""
         if request.second is not None:
             hint = "one file of ratings" if Path(request.second).exists() else f"narrows fit {task.name} DATA -o RUN"
             raise InputError(f"{request.second!r} came beside {request.data!r}: one word too many", "one DATA", hint)
@@ -124,7 +125,10 @@ class RatingsJourney(Journey):
         }
 
     def apply(self, task: Task, card: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
-        """Write recommendations for the users of a history; they need not have been there at the fit."""
+        """Write recommendations for the users of a history; they need not have been there at the fit.
+
+        Raises InputError where no item of the history was there at the fit.
+        """
         ratings = read_ratings(Path(request.given.get("history") or request.data).expanduser(), self._reading(), card)
         users, liked = ratings.liked.shape[0], ratings.liked.nnz
         if not ratings.seen.nnz:
@@ -148,22 +152,28 @@ def for_counts(task: Task, given: Mapping[str, Any]) -> list[str]:
     model = task.resolve()
     if type(model)().epochs == 0:  # a closed form, whatever is trained after it
         return []
-    names = [name for name in _COUNTS if hasattr(model, name) and name not in given]
+    names = [name for name in _COUNT_SETTINGS if hasattr(model, name) and name not in given]
     names = [name for name in names if not (name == "corruption" and hasattr(model, "noise"))]
-    task.set_params(estimator=model.set_params(**{name: _COUNTS[name] for name in names}))
-    return ["set for interactions: " + ", ".join(f"{name} = {_COUNTS[name]}" for name in names)] if names else []
+    task.set_params(estimator=model.set_params(**{name: _COUNT_SETTINGS[name] for name in names}))
+    return (
+        ["set for interactions: " + ", ".join(f"{name} = {_COUNT_SETTINGS[name]}" for name in names)] if names else []
+    )
 
 
 def split(liked: Any, seed: int) -> tuple[np.ndarray, np.ndarray, str]:
     """Return the users to learn from, those to measure on, and whether the latter are held-out or training users."""
     counts = np.diff(liked.indptr)
-    some, able = np.flatnonzero(counts), np.flatnonzero(counts >= _TELLING)
-    able = able if len(able) >= 2 * _ENOUGH else np.flatnonzero(counts > 1)
-    n = min(_MOST, max(round(_HELD * len(some)), min(_ENOUGH, len(some) // 4)), len(able) // 2)
-    if len(some) < _SMALL or n < 1:
-        return some, some, "training"
-    held = np.sort(np.random.default_rng(seed).permutation(able)[:n])
-    return np.setdiff1d(some, held), held, "held-out"
+    active, eligible = np.flatnonzero(counts), np.flatnonzero(counts >= _MIN_USER_ITEMS)
+    eligible = eligible if len(eligible) >= 2 * _ENOUGH_HELD_OUT_USERS else np.flatnonzero(counts > 1)
+    n = min(
+        _MAX_HELD_OUT_USERS,
+        max(round(_HELD_OUT_SHARE * len(active)), min(_ENOUGH_HELD_OUT_USERS, len(active) // 4)),
+        len(eligible) // 2,
+    )
+    if len(active) < _MIN_SPLIT_USERS or n < 1:
+        return active, active, "training"
+    held = np.sort(np.random.default_rng(seed).permutation(eligible)[:n])
+    return np.setdiff1d(active, held), held, "held-out"
 
 
 def told_held(liked: Any, held: np.ndarray) -> list[str]:
@@ -178,8 +188,8 @@ def told_held(liked: Any, held: np.ndarray) -> list[str]:
     counts = np.diff(liked.indptr)
     least = int(counts[held].min())
     share = float((counts[counts > 0] >= least).mean())
-    said = f"held-out users have {least} items or more, as {100 * share:.0f} % of all users have"
-    return [f"{said}: the verdict is about users like these"] if share < _MOST_OF else []
+    sentence = f"held-out users have {least} items or more, as {100 * share:.0f} % of all users have"
+    return [f"{sentence}: the verdict is about users like these"] if share < _TYPICAL_USER_SHARE else []
 
 
 def newcomers(ratings: Ratings, users: Sequence[str] | None) -> np.ndarray | None:
@@ -193,13 +203,13 @@ def told_new(ratings: Ratings, new: np.ndarray | None) -> list[str]:
     """Say who is new, and how many of their items the model does not know."""
     if new is None or not new.any():
         return []
-    n, some = int(new.sum()), ratings.users[new][:5].tolist()
-    named = ", ".join(map(repr, some)) + (", ..." if n > len(some) else "")
+    n, examples = int(new.sum()), ratings.users[new][:5].tolist()
+    named = ", ".join(map(repr, examples)) + (", ..." if n > len(examples) else "")
     taken = int(ratings.taken[new].sum())
     unknown = taken - int(np.diff(ratings.seen.indptr)[new].sum())
-    were, items = "was" if n == 1 else "were", f"{taken:,} item{'s' * (taken != 1)}"
+    verb, items = "was" if n == 1 else "were", f"{taken:,} item{'s' * (taken != 1)}"
     return [
-        f"{n:,} of {len(new):,} user{'s' * (len(new) != 1)} {were} not there at the fit ({named}): the model does not "
+        f"{n:,} of {len(new):,} user{'s' * (len(new) != 1)} {verb} not there at the fit ({named}): the model does not "
         f"know {unknown:,} of their {items}"
     ]
 
@@ -223,12 +233,12 @@ def write_recs(task: Any, ratings: Ratings, path: Path) -> Path:
 
     items, scores = task.rank(ratings.liked, task.top, seen=ratings.seen)
     users, ranks = np.repeat(ratings.users, task.top), np.tile(np.arange(1, task.top + 1), len(items))
-    there = items.ravel() >= 0
+    valid = items.ravel() >= 0
     columns = {
-        "user": users[there],
-        "rank": ranks[there],
-        "item": ratings.items[items.ravel()[there]],
-        "score": scores.ravel()[there].astype(np.float32),
+        "user": users[valid],
+        "rank": ranks[valid],
+        "item": ratings.items[items.ravel()[valid]],
+        "score": scores.ravel()[valid].astype(np.float32),
     }
     with whole(path) as draft:
         write_csv(pl.DataFrame(columns, schema_overrides={"user": pl.String, "item": pl.String}), draft)

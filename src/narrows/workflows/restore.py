@@ -20,8 +20,8 @@ def settled(task: Any, request: Request) -> None:
     suited = task.suited_pictures()
     if "family" in request.given or "network" in request.given:
         suited = {name: value for name, value in suited.items() if name not in ("network", "start")}
-    wanted = {name: value for name, value in suited.items() if name not in request.given}
-    task.set_params(estimator=task.resolve().set_params(**wanted))
+    settings = {name: value for name, value in suited.items() if name not in request.given}
+    task.set_params(estimator=task.resolve().set_params(**settings))
 
 
 def is_pictures(path: str) -> bool:
@@ -29,7 +29,7 @@ def is_pictures(path: str) -> bool:
     place = Path(path).expanduser()
     if place.is_file():
         return place.suffix.lower() in FORMATS
-    return place.is_dir() and any(each.suffix.lower() in FORMATS for each in place.rglob("*"))
+    return place.is_dir() and any(file.suffix.lower() in FORMATS for file in place.rglob("*"))
 
 
 class RestoreJourney(PicturesJourney):
@@ -54,7 +54,10 @@ class DenoiseJourney(RestoreJourney):
         return is_pictures(request.data) and "image_size" not in request.given
 
     def found(self, request: Request) -> Found:
-        """Read clean pictures, or noisy ones with the clean ones of the same names."""
+        """Read clean pictures, or noisy ones with the clean ones of the same names.
+
+        Raises InputError where there are noisy pictures and no clean ones.
+        """
         folder = Path(request.data).expanduser()
         noisy, clean = (folder / part for part in ("noisy", "clean"))
         if request.second is not None:
@@ -87,7 +90,7 @@ class DenoiseJourney(RestoreJourney):
     def apply(self, task: Any, card: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
         """Write the results for new pictures."""
         pictures = self.inputs(request)
-        grey = sum(len(each) == 1 for each in pictures.arrays) if task.estimator_.shapes_[0][0] == 3 else 0
+        grey = sum(len(array) == 1 for array in pictures.arrays) if task.estimator_.shapes_[0][0] == 3 else 0
         hint = "learnt from colour pictures, whose noise differs between the colours: it takes less out of these"
         for note in (*pictures.notes, *([f"{grey} pictures are grey, and the model has {hint}"] if grey else [])):
             say(note)
@@ -123,29 +126,33 @@ class UpscaleJourney(RestoreJourney):
 
 def beside(found: Found, folder: Path, read: list[Path]) -> Found:
     """Return what was found, and which pictures of the folder lie beside it and are left out."""
-    left, places = outside(folder, read), " and ".join(f"{each.name}/" for each in read)
-    said = f"{folder.name!r}: {len(left)} pictures lie outside {places} and are left out ({listed(left)})"
-    return found._replace(left=left, notes=[*found.notes, *([said] if left else [])])
+    left, places = outside(folder, read), " and ".join(f"{path.name}/" for path in read)
+    note = f"{folder.name!r}: {len(left)} pictures lie outside {places} and are left out ({listed(left)})"
+    return found._replace(left=left, notes=[*found.notes, *([note] if left else [])])
 
 
 def same_sizes(a: Pictures, b: Pictures, notes: list[str]) -> Found:
-    """Return pairs of one size; others are left out by name."""
+    """Return pairs of one size; others are left out by name.
+
+    Raises InputError where no pair is of one size.
+    """
     sizes = [(x.shape[1:], y.shape[1:]) for x, y in zip(a.arrays, b.arrays, strict=True)]
-    kept = [i for i, (one, other) in enumerate(sizes) if one == other]
-    lost = [a.names[i] for i, (one, other) in enumerate(sizes) if one != other]
-    if not kept:
-        (one, other), name = sizes[0], a.names[0]
-        came = f"No noisy picture has the size of its clean one ({name}: {one[0]} x {one[1]}, {other[0]} x {other[1]})"
+    index = [i for i, (noisy, clean) in enumerate(sizes) if noisy == clean]
+    names = [a.names[i] for i, (noisy, clean) in enumerate(sizes) if noisy != clean]
+    if not index:
+        (noisy, clean), name = sizes[0], a.names[0]
+        shapes = f"{noisy[0]} x {noisy[1]}, {clean[0]} x {clean[1]}"
+        came = f"No noisy picture has the size of its clean one ({name}: {shapes})"
         raise InputError(came, "pairs of one size")
-    if lost:
-        notes = [*notes, f"{len(lost)} pairs are of two different sizes and are left out ({listed(lost)})"]
-    return Found(a.take(kept), b.take(kept), notes)
+    if names:
+        notes = [*notes, f"{len(names)} pairs are of two different sizes and are left out ({listed(names)})"]
+    return Found(a.take(index), b.take(index), notes)
 
 
 def _written(task: Any, pictures: Pictures, folder: Path) -> list[Path]:
     """Write the results one by one, so that no more than one is held."""
     paths: list[Path] = []
     for i in range(len(pictures)):
-        one = pictures.take([i])
-        paths += write_pictures(task.predict_pictures(one.arrays), one, folder)
+        picture = pictures.take([i])
+        paths += write_pictures(task.predict_pictures(picture.arrays), picture, folder)
     return paths

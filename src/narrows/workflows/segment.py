@@ -35,14 +35,20 @@ class SegmentJourney(PicturesJourney):
     keeps: ClassVar[Any] = Kept
 
     def fit(self, task: Any, request: Request, say: Say) -> dict[str, Any]:
-        """Read the pictures, put some aside, and train on the others."""
+        """Read the pictures, put some aside, and train on the others.
+
+        Raises InputError where --likelihood came.
+        """
         if "likelihood" in request.given:
             came = f"--likelihood {request.given['likelihood']} came for masks, whose classes say what it is"
             raise InputError(came, "no --likelihood: bernoulli of two, categorical of more", "leave it out")
         return super().fit(task, request, say)
 
     def found(self, request: Request) -> Found:
-        """Read pictures and masks, and match them."""
+        """Read pictures and masks, and match them.
+
+        Raises InputError where a picture and its mask differ in size, or where masks are of two kinds.
+        """
         images, folder = folders(request)
         pictures, (masks, encoding) = read_pictures(images), read_masks(folder)
         earlier = getattr(self, "encoding", encoding)
@@ -54,7 +60,7 @@ class SegmentJourney(PicturesJourney):
         pictures, masks, alone = matched(pictures, masks)
         for picture, mask, name in zip(pictures.arrays, masks.arrays, pictures.names, strict=True):
             if picture.shape[1:] != mask.shape[1:]:
-                sizes = [" x ".join(map(str, each.shape[1:])) for each in (picture, mask)]
+                sizes = [" x ".join(map(str, array.shape[1:])) for array in (picture, mask)]
                 raise InputError(f"{name!r} is {sizes[0]} and its mask {sizes[1]}", "masks of their pictures' sizes")
         return Found(pictures, masks, [*notes, *alone, self.classes(masks)])
 
@@ -65,8 +71,8 @@ class SegmentJourney(PicturesJourney):
             for value, count in zip(*np.unique(mask, return_counts=True), strict=True):
                 counts[int(value)] = counts.get(int(value), 0) + int(count)
         total = sum(counts.values())
-        said = [f"{self.encoding.name(value)} ({100 * counts[value] / total:.3g} %)" for value in sorted(counts)]
-        return f"{masks.name!r}: {len(said)} values and their share of the pixels: {', '.join(said)}"
+        shares = [f"{self.encoding.name(value)} ({100 * counts[value] / total:.3g} %)" for value in sorted(counts)]
+        return f"{masks.name!r}: {len(shares)} values and their share of the pixels: {', '.join(shares)}"
 
     def save(self, task: Any, pictures: Pictures, folder: Path, *, fresh: bool) -> list[Path]:
         """Write masks in the encoding of those of the fit, and overlays to look at."""
@@ -91,7 +97,10 @@ class SegmentJourney(PicturesJourney):
 
 
 def folders(request: Request) -> tuple[Path, Path]:
-    """Return the folder of the pictures and that of the masks."""
+    """Return the folder of the pictures and that of the masks.
+
+    Raises InputError where there is no such folder, or where it does not hold both.
+    """
     data = Path(request.data).expanduser()
     if request.second is not None:
         return data, Path(request.second).expanduser()

@@ -39,9 +39,10 @@ from narrows.workflows.tables import between_neighbours, counted, gaps
 
 __all__ = ["SeriesJourney"]
 
-_PARTS = (0.6, 0.8)  # of the time is learnt from; what follows sets the threshold, up to ...; the rest is measured on
-_NEAR = 0.05  # share by which the interval of new steps may differ from that of the fit
-_MOST = 20_000  # windows that are learnt from
+# 0.6 of the time is learnt from; what follows sets the threshold, up to 0.8; the rest is measured on
+_PART_ENDS = (0.6, 0.8)
+_INTERVAL_TOLERANCE = 0.05  # share by which the interval of new steps may differ from that of the fit
+_MAX_WINDOWS = 20_000  # windows that are learnt from
 
 
 @dataclass(frozen=True)
@@ -94,27 +95,27 @@ class SeriesJourney(Journey):
         if request.second is not None:
             raise InputError(f"{request.second!r} came beside {request.data!r}", "one DATA", "leave it out")
         request.refuse({"image_shape": "windows of a series are no images"})
-        made = self._read(request.data, None)
-        m, edges = len(made.steps), [int(share * len(made.steps)) for share in _PARTS]
+        series = self._read(request.data, None)
+        m, edges = len(series.steps), [int(share * len(series.steps)) for share in _PART_ENDS]
         self.part = np.searchsorted(edges, np.arange(m), "right")
-        rows = np.flatnonzero(self.part[made.steps.of_row] == 0)
-        schema = made.source.take(rows).fit_schema().watching()
-        self.made, self.task, self.schema = made, task, schema
-        self.values = self._values(made)
-        told = between_neighbours(schema.told(made.source))
-        notes = [*made.notes, *told, *schema.warnings(made.source), *self._train(task, request)]
+        rows = np.flatnonzero(self.part[series.steps.of_row] == 0)
+        schema = series.source.take(rows).fit_schema().watching()
+        self.made, self.task, self.schema = series, task, schema
+        self.values = self._values(series)
+        column_notes = between_neighbours(schema.told(series.source))
+        notes = [*series.notes, *column_notes, *schema.warnings(series.source), *self._train(task, request)]
         for note in notes:
             say(note)
-        held = int((self.part[made.steps.of_row] == 2).sum())
+        held = int((self.part[series.steps.of_row] == 2).sum())
         return {
-            "name": made.source.name,
-            "rows": len(made.source),
+            "name": series.source.name,
+            "rows": len(series.source),
             "used": len(rows),
             "held_out": held,
             "channels": len(_names(schema)),
             "window": self.window,
-            "fingerprint": made.source.fingerprint()[:16],
-            **counted(schema, made.source),
+            "fingerprint": series.source.fingerprint()[:16],
+            **counted(schema, series.source),
             "notes": notes,
             "split": "held-out",
         }
@@ -128,13 +129,15 @@ class SeriesJourney(Journey):
             came = f"{m} steps do not hold windows of {self.window} in each of three parts"
             hint = f"--window {max(2, m // 12)}"
             raise InputError(came, f"{5 * self.window} steps or more without gaps, or shorter windows", hint)
-        odd = self._labels()[starts[:, None] + np.arange(self.window)].any(1)
-        learnt, aside = (starts[~odd & (kinds == kind)] for kind in (0, 1))
+        anomalous = self._labels()[starts[:, None] + np.arange(self.window)].any(1)
+        learnt, aside = (starts[~anomalous & (kinds == kind)] for kind in (0, 1))
         if min(len(learnt), len(aside)) < 2:
             raise InputError("Nearly all windows hold a step labelled as anomalous", "ordinary windows in each part")
         seed = seed_of(task.random_state)
-        learnt, aside = (drawn_starts(each, _MOST, seed) for each in (learnt, aside))
-        rows, others = (windows_at(self.values, each, self.window).reshape(len(each), -1) for each in (learnt, aside))
+        learnt, aside = (drawn_starts(places, _MAX_WINDOWS, seed) for places in (learnt, aside))
+        rows, others = (
+            windows_at(self.values, places, self.window).reshape(len(places), -1) for places in (learnt, aside)
+        )
         if "latent_dim" not in request.given:
             varying = self.schema.varying_shape[0] / self.schema.shape[0]  # of what a window holds
             task.set_params(**task.suited((round(varying * rows.shape[1]),)))
@@ -150,18 +153,20 @@ class SeriesJourney(Journey):
         task.n_apart_ = math.ceil(task.n_apart_ / time)  # it stands beside as many as are independent
         if task.contamination is not None:
             task.contaminated_ = float(np.quantile(-total[known], task.contamination))
-        lost = int((~known[self.made.steps.of_row]).sum())
-        short = f"{lost} rows are in pieces shorter than a window of {self.window} steps, and have no score"
-        left = f"{int(odd.sum())} windows with steps labelled as anomalous are left out of training and threshold"
-        return [said for said, count in ((short, lost), (left, odd.sum())) if count]
+        lost_rows = int((~known[self.made.steps.of_row]).sum())
+        short_note = f"{lost_rows} rows are in pieces shorter than a window of {self.window} steps, and have no score"
+        left_note = (
+            f"{int(anomalous.sum())} windows with steps labelled as anomalous are left out of training and threshold"
+        )
+        return [note for note, count in ((short_note, lost_rows), (left_note, anomalous.sum())) if count]
 
     def judge(self) -> Judged:
         """Measure on the last part of the time."""
         names = _names(self.schema)
         part = Part(self.values, self.made.steps.pieces, self.part, self.window, self._groups())
         labels = None if self.made.source.labels is None else self._labels()
-        found = evaluation(self.task, part, lambda values: self._look(values).scores, labels, names, _clock(self.made))
-        return Judged(found, None)
+        result = evaluation(self.task, part, lambda values: self._look(values).scores, labels, names, _clock(self.made))
+        return Judged(result, None)
 
     def write(self, folder: Path) -> list[Path]:
         """Write the scores of all rows."""
@@ -175,23 +180,26 @@ class SeriesJourney(Journey):
         return {"schema": self.schema.to_json(), "interval": interval, "resampled": steps.resampled}
 
     def apply(self, task: Any, card: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
-        """Write the scores of a new series."""
+        """Write the scores of a new series.
+
+        Raises InputError where the interval of its steps is not that of the fit.
+        """
         self.task, self.schema = task, schema_from_json(card["schema"])
-        made = self._read(request.data, self.schema)
-        found, words = interval_of(made.stamps, made.steps.interval)
-        fitted, said = card.get("interval", (found, words))
-        if abs(found - fitted) > _NEAR * fitted:
-            came = f"{made.source.name!r} has a step every {words}, and the model was fitted to one every {said}"
-            raise InputError(came, "the interval of the fit", f"rows every {said}, or a fit to rows such as these")
-        if made.steps.resampled or card.get("resampled"):  # on the grid of the fit, whatever else the file holds
-            times = _times(made.stamps, made.source.name)
-            made = replace(made, steps=grid_steps(times, fitted * units_of(made.stamps)))
-        told = between_neighbours(gaps(self.schema, made.source))
-        for note in (*made.notes, *self.schema.warnings(made.source), *told):
+        series = self._read(request.data, self.schema)
+        interval, words = interval_of(series.stamps, series.steps.interval)
+        fitted, phrase = card.get("interval", (interval, words))
+        if abs(interval - fitted) > _INTERVAL_TOLERANCE * fitted:
+            came = f"{series.source.name!r} has a step every {words}, and the model was fitted to one every {phrase}"
+            raise InputError(came, "the interval of the fit", f"rows every {phrase}, or a fit to rows such as these")
+        if series.steps.resampled or card.get("resampled"):  # on the grid of the fit, whatever else the file holds
+            times = _times(series.stamps, series.source.name)
+            series = replace(series, steps=grid_steps(times, fitted * units_of(series.stamps)))
+        column_notes = between_neighbours(gaps(self.schema, series.source))
+        for note in (*series.notes, *self.schema.warnings(series.source), *column_notes):
             say(note)
-        self.made, self.part = made, np.zeros(len(made.steps), int)
-        values = self._values(made)
-        return [self._put(made, self._look(values), out, None)]
+        self.made, self.part = series, np.zeros(len(series.steps), int)
+        values = self._values(series)
+        return [self._put(series, self._look(values), out, None)]
 
     def _read(self, data: str, schema: Schema | None) -> Read:
         """Return a series in the order of time, without its column of times and labels."""
@@ -221,19 +229,19 @@ class SeriesJourney(Journey):
             notes.append(f"the rows are not evenly spaced: interpolated to {len(steps)} steps of the median interval")
         if gaps:
             notes.append(f"{gaps} gap{'s' * (gaps > 1)} in time: no window crosses one")
-        kept = [note for note in notes if not note.startswith(repr(self.time))]
-        others = tuple(each for each in source.id_columns if each != self.time)
+        kept_notes = [note for note in notes if not note.startswith(repr(self.time))]
+        others = tuple(column for column in source.id_columns if column != self.time)
         stamps = source.frame[self.time]
         bare = replace(source, frame=source.frame.drop(self.time), id_columns=others, notes=())
-        return Read(bare, stamps, source.formats.get(str(self.time)), steps, tuple(kept))
+        return Read(bare, stamps, source.formats.get(str(self.time)), steps, tuple(kept_notes))
 
-    def _values(self, made: Read) -> np.ndarray:
+    def _values(self, series: Read) -> np.ndarray:
         """Return the encoded numbers of a series at its steps, (m, c); missing ones lie between their neighbours."""
-        values, known = self.schema.encode(made.source), self.schema.known(made.source)
+        values, known = self.schema.encode(series.source), self.schema.known(series.source)
         if known is None or known.all():
-            return made.steps.at(values)
-        pieces = (3 * made.steps.pieces + self.part)[made.steps.of_row]  # no part knows what comes later
-        return made.steps.at(filled_between(values, known, _times(made.stamps, made.source.name), pieces))
+            return series.steps.at(values)
+        pieces = (3 * series.steps.pieces + self.part)[series.steps.of_row]  # no part knows what comes later
+        return series.steps.at(filled_between(values, known, _times(series.stamps, series.source.name), pieces))
 
     def _look(self, values: np.ndarray) -> Look:
         """Return the score of every channel at every step, and why."""
@@ -246,15 +254,15 @@ class SeriesJourney(Journey):
 
     def _examined(self, windows: np.ndarray, starts: np.ndarray) -> np.ndarray:
         """Return what every number adds to the squared score of its step, and what was expected, (n, window, 2 c)."""
-        found = self.task.examine(windows.reshape(len(windows), -1), fresh=True, starts=starts)[1]
-        parts, expected = (part.reshape(windows.shape) for part in found)
+        pair = self.task.examine(windows.reshape(len(windows), -1), fresh=True, starts=starts)[1]
+        parts, expected = (part.reshape(windows.shape) for part in pair)
         return np.concatenate([parts * self.window, expected], axis=2)
 
     def _groups(self) -> np.ndarray:
         """Return where each channel's features begin."""
         if not isinstance(self.schema, TableSchema):
             return np.arange(self.schema.shape[0])
-        return np.cumsum([0, *(len(each.features) for each in self.schema.columns if each.features)])[:-1]
+        return np.cumsum([0, *(len(column.features) for column in self.schema.columns if column.features)])[:-1]
 
     def _labels(self) -> np.ndarray:
         """Return which steps have an anomalous row nearest to them."""
@@ -269,21 +277,23 @@ class SeriesJourney(Journey):
         total: np.ndarray = np.sqrt(np.square(scores).sum(1))
         return total
 
-    def _put(self, made: Read, looks: Look, folder: Path, parts: np.ndarray | None) -> Path:
+    def _put(self, series: Read, looks: Look, folder: Path, parts: np.ndarray | None) -> Path:
         """Write series_scores.csv: time, score, p-value, flag, part, the score of every channel, and the reasons."""
-        rows, shares, expected = (each[made.steps.of_row] for each in looks)
+        rows, shares, expected = (array[series.steps.of_row] for array in looks)
         total = self._total(rows)
         known = np.isfinite(total)
-        found = self.task.columns(-np.where(known, total, 0.0))
-        columns = {name: pl.Series(values).set(pl.Series(~known), None) for name, values in found.items()}
+        score_columns = self.task.columns(-np.where(known, total, 0.0))
+        columns = {name: pl.Series(values).set(pl.Series(~known), None) for name, values in score_columns.items()}
         if parts is not None:
-            columns["part"] = pl.Series(parts[made.steps.of_row].tolist())
+            columns["part"] = pl.Series(parts[series.steps.of_row].tolist())
         for name, values in zip(_names(self.schema), rows.T, strict=True):
             columns[f"score_{name}"] = pl.Series(values).fill_nan(None)
         if isinstance(self.schema, TableSchema):
-            why = reasons(self.schema, made.source, np.nan_to_num(shares), np.nan_to_num(expected))
+            why = reasons(self.schema, series.source, np.nan_to_num(shares), np.nan_to_num(expected))
             columns |= {name: values.set(pl.Series(~known), None) for name, values in why.items()}
-        return write_table(columns, folder / "series_scores.csv", time_texts(made.stamps, made.form), str(self.time))
+        return write_table(
+            columns, folder / "series_scores.csv", time_texts(series.stamps, series.form), str(self.time)
+        )
 
 
 def _times(series: pl.Series, name: str) -> np.ndarray:
@@ -298,10 +308,10 @@ def _times(series: pl.Series, name: str) -> np.ndarray:
     return times.to_numpy()
 
 
-def _clock(made: Read) -> np.ndarray:
+def _clock(series: Read) -> np.ndarray:
     """Return the times of the steps for an axis: dates as dates."""
-    dates = isinstance(made.stamps.dtype, (pl.Datetime, pl.Date))
-    return made.stamps.to_numpy()[made.steps.low] if dates else made.steps.times
+    dates = isinstance(series.stamps.dtype, (pl.Datetime, pl.Date))
+    return series.stamps.to_numpy()[series.steps.low] if dates else series.steps.times
 
 
 def _names(schema: Any) -> list[str]:

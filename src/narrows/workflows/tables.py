@@ -39,10 +39,10 @@ __all__ = [
 
 def as_treated(task: Task, notes: Sequence[str]) -> list[str]:
     """Return notes once each; a missing value is not filled for a task that reads it as missing."""
-    found = list(dict.fromkeys(notes))
+    unique = list(dict.fromkeys(notes))
     if not task.reads_missing:
-        return found
-    return [f"{note.partition(FILLED)[0]}: of no price there" if FILLED in note else note for note in found]
+        return unique
+    return [f"{note.partition(FILLED)[0]}: of no price there" if FILLED in note else note for note in unique]
 
 
 def between_neighbours(notes: Sequence[str]) -> list[str]:
@@ -59,15 +59,15 @@ def gaps(schema: Schema, source: Source) -> tuple[str, ...]:
 
 def counted(schema: Schema, source: Source) -> dict[str, dict[str, int]]:
     """Return the count of filled cells by column as a fact of the data, where there are some."""
-    found = {name: n for name, (n, _) in schema.fillings(source).items()}
-    return {"cells filled": found} if found else {}
+    counts = {name: n for name, (n, _) in schema.fillings(source).items()}
+    return {"cells filled": counts} if counts else {}
 
 
-_SHOWN = 10_000  # items on the map of the codes
+_MAX_MAP_ITEMS = 10_000  # items on the map of the codes
 LEARNT = ("training", "cross-validated")  # splits whose measured rows are among those that were learnt from
 SMALL = 20  # fewer rows are not split: everything is measured on the rows that were learnt
-_HELD = 0.1  # of the rows are held out for the verdict ...
-_ENOUGH = 20  # ... but of few rows up to a quarter, to have so many
+_HELD_OUT_SHARE = 0.1  # of the rows are held out for the verdict ...
+_ENOUGH_HELD_OUT_ROWS = 20  # ... but of few rows up to a quarter, to have so many
 
 
 @dataclass(frozen=True)
@@ -121,9 +121,9 @@ class RowsJourney(Journey):
             schema = start or self.schema_of(learn)
             held, notes = self.own_rows(request.valid, schema, learn)
         of_columns = schema.told(source) if start is None else gaps(schema, source)
-        said = as_treated(task, (*notes, *of_columns, *schema.warnings(source)))
+        treated_notes = as_treated(task, (*notes, *of_columns, *schema.warnings(source)))
         caveats = self.caveats(source, schema)
-        for note in (*said, *caveats):
+        for note in (*treated_notes, *caveats):
             say(note)
         X = encoded(task, schema, learn)
         settle(task, request, X, schema, labelled=learn.labels is not None)
@@ -136,30 +136,30 @@ class RowsJourney(Journey):
         copies = [] if where in LEARNT else copied(train.X, test.X)
         for note in copies:
             say(note)
-        return self._facts([*said, *copies])
+        return self._facts([*treated_notes, *copies])
 
     def _facts(self, notes: list[str]) -> dict[str, Any]:
         """Return what the report says of the data."""
-        made = self.learnt
-        source, schema = made.source, made.schema
+        learnt = self.learnt
+        source, schema = learnt.source, learnt.schema
         return {
             "name": source.name,
             "rows": len(source) + (len(source.test) if source.test is not None else 0),
-            "used": made.train.X.shape[0],
-            "held_out": 0 if made.split in LEARNT else made.test.X.shape[0],
+            "used": learnt.train.X.shape[0],
+            "held_out": 0 if learnt.split in LEARNT else learnt.test.X.shape[0],
             "values per row": _by(schema.shape),
             "fingerprint": source.fingerprint()[:16],
-            **({} if made.task.reads_missing else counted(schema, source)),
+            **({} if learnt.task.reads_missing else counted(schema, source)),
             "notes": notes,
-            "split": made.split,
+            "split": learnt.split,
         }
 
     def judge(self) -> Judged:
         """Measure on the rows that were put aside."""
-        made = self.learnt
-        evaluation = self.evaluation(made)
-        evaluation.caveats = made.caveats
-        return Judged(evaluation, made.task.as_read(made.test), items_of(made) if made.task.mapped else None)
+        learnt = self.learnt
+        evaluation = self.evaluation(learnt)
+        evaluation.caveats = learnt.caveats
+        return Judged(evaluation, learnt.task.as_read(learnt.test), items_of(learnt) if learnt.task.mapped else None)
 
     def evaluation(self, learnt: Learnt) -> Evaluation:
         """Return how the fitted task does on the rows that were put aside."""
@@ -171,8 +171,10 @@ class RowsJourney(Journey):
 
     def write(self, folder: Path) -> list[Path]:
         """Write the outputs for all rows of the data."""
-        made = self.learnt
-        return self.put(made.task, made.schema, made.source, encoded(made.task, made.schema, made.source), folder)
+        learnt = self.learnt
+        return self.put(
+            learnt.task, learnt.schema, learnt.source, encoded(learnt.task, learnt.schema, learnt.source), folder
+        )
 
     def card(self) -> dict[str, Any]:
         """Return the schema and the classes of the labels."""
@@ -204,13 +206,15 @@ class RowsJourney(Journey):
         except InputError as error:
             came = f"--valid {data} does not fit {source.name}: {error.came}"
             raise InputError(came, error.accepted, error.hint) from None
-        said = (
+        sentence = (
             f"the verdict is measured on the {len(held):,} rows of {held.name} (--valid); no row of them is learnt "
             f"from, and early stopping looks at a share of {source.name} only"
         )
         unused = f"the {len(source.test):,} test rows of {source.name} are not used" if source.test is not None else ""
         filled = [f"{held.name}: {words}" for words in gaps(schema, held)]
-        return held, tuple(filter(None, (*source.notes, said, unused, *held.notes, *schema.warnings(held), *filled)))
+        return held, tuple(
+            filter(None, (*source.notes, sentence, unused, *held.notes, *schema.warnings(held), *filled))
+        )
 
     def learnable(self, source: Source) -> Source:
         """Return the rows that may be learnt from where others are measured on: all."""
@@ -250,9 +254,11 @@ def settle(task: Task, request: Request, X: Any, schema: Schema, *, labelled: bo
     """Set what follows from the data, where the user said nothing else."""
     other = task.labelled() if labelled and "family" not in request.given else None
     if other is not None and task.estimator is not None:
-        mine = {spec.name: getattr(task.estimator, spec.name) for spec in fields(task.estimator)}
-        own = {spec.name for spec in fields(other)}
-        task.set_params(estimator=other.set_params(**{name: value for name, value in mine.items() if name in own}))
+        settings = {spec.name: getattr(task.estimator, spec.name) for spec in fields(task.estimator)}
+        field_names = {spec.name for spec in fields(other)}
+        task.set_params(
+            estimator=other.set_params(**{name: value for name, value in settings.items() if name in field_names})
+        )
     if schema.image_shape and X.ndim == 2:
         task.set_params(estimator=task.resolve().set_params(image_shape=schema.image_shape))
     elif X.ndim > 2:
@@ -271,18 +277,18 @@ def split(source: Source, seed: int) -> tuple[Source, Source, str]:
     if len(source) < SMALL:
         return source, source, "training"
     order = np.random.default_rng(seed).permutation(len(source))
-    held = max(round(_HELD * len(source)), min(_ENOUGH, len(source) // 4))
+    held = max(round(_HELD_OUT_SHARE * len(source)), min(_ENOUGH_HELD_OUT_ROWS, len(source) // 4))
     return source.take(np.sort(order[held:])), source.take(np.sort(order[:held])), "held-out"
 
 
 def items_of(made: Learnt) -> Items:
     """Return rows for the map of the codes: all, or evenly spaced ones where there are many."""
     source = made.source
-    index = np.unique(np.linspace(0, len(source) - 1, min(len(source), _SHOWN)).astype(np.int64))
-    some = source.take(index)
-    codes = made.task.outputs(encoded(made.task, made.schema, some), fresh=True)["codes"]
+    index = np.unique(np.linspace(0, len(source) - 1, min(len(source), _MAX_MAP_ITEMS)).astype(np.int64))
+    items = source.take(index)
+    codes = made.task.outputs(encoded(made.task, made.schema, items), fresh=True)["codes"]
     return Items(
-        codes, some.ids, some.id_name, some.labels, some.class_names, some.cells(), some.pictures(), len(source)
+        codes, items.ids, items.id_name, items.labels, items.class_names, items.cells(), items.pictures(), len(source)
     )
 
 
@@ -300,13 +306,16 @@ def rows_of(X: Any, source: Source, schema: Schema) -> Rows:
     units = "in standard deviations of the column, squared: 1 is no better than its mean"
     if schema.kind != "table":
         units = "per value"
-    elif any(each.kind in ("categorical", "bernoulli") for each in schema.measures):
+    elif any(measure.kind in ("categorical", "bernoulli") for measure in schema.measures):
         units = "numbers in standard deviations of their column, squared; categories as 0 and 1"
     return Rows(X, source.labels, source.class_names, schema.feature_names, units)
 
 
 def size_of_images(text: str | None) -> tuple[int, int] | None:
-    """Return height and width of a text like ``64x64``."""
+    """Return height and width of a text like ``64x64``.
+
+    Raises InputError where the text is not understood.
+    """
     if text is None:
         return None
     try:

@@ -17,7 +17,7 @@ from narrows.workflows.images import Found, PicturesJourney, inside
 
 __all__ = ["TranslateJourney", "halves"]
 
-_ALIKE = 0.05  # how far the proportions of side-by-side pictures may differ from those of the fit
+_PROPORTION_TOLERANCE = 0.05  # how far the proportions of side-by-side pictures may differ from those of the fit
 
 
 class Kept(TypedDict):
@@ -38,7 +38,10 @@ class TranslateJourney(PicturesJourney):
     direction: Literal["AtoB", "BtoA"] = param("AtoB", "what becomes what; side by side, A is the left half")
 
     def found(self, request: Request) -> Found:
-        """Read A and B, and put them into the direction asked for."""
+        """Read A and B, and put them into the direction asked for.
+
+        Raises InputError where the pictures of a pair differ in size.
+        """
         data = Path(request.data).expanduser()
         first, second = inside(data, ("a",)), inside(data, ("b",))
         if request.second is not None:
@@ -55,7 +58,7 @@ class TranslateJourney(PicturesJourney):
             self.proportions = float(np.median([a.shape[2] / a.shape[1] for a in pictures.arrays]))
         for a, b, name in zip(A.arrays, B.arrays, A.names, strict=True):
             if a.shape[1:] != b.shape[1:]:
-                sizes = [" x ".join(map(str, each.shape[1:])) for each in (a, b)]
+                sizes = [" x ".join(map(str, array.shape[1:])) for array in (a, b)]
                 raise InputError(f"{name!r} is {sizes[0]} in A and {sizes[1]} in B", "pairs of one size")
         self.kind = alike((B if self.direction == "AtoB" else A).arrays)[0].dtype.name
         return Found(A, B, notes) if self.direction == "AtoB" else Found(B, A, notes)
@@ -65,15 +68,15 @@ class TranslateJourney(PicturesJourney):
         data = Path(request.data).expanduser()
         pictures = read_pictures(inside(data, ("a" if self.direction == "AtoB" else "b",)) or data)
         shapes = [array.shape for array in pictures.arrays]
-        if not self.proportions or any(abs(w / h / self.proportions - 1) > _ALIKE for _, h, w in shapes):
+        if not self.proportions or any(abs(w / h / self.proportions - 1) > _PROPORTION_TOLERANCE for _, h, w in shapes):
             return pictures
         A, B, notes = halves(pictures)
         return replace(A if self.direction == "AtoB" else B, notes=tuple(notes))
 
     def save(self, task: Any, pictures: Pictures, folder: Path, *, fresh: bool) -> list[Path]:
         """Write what the pictures become, in their names and sizes, with the channels and the depth of the others."""
-        made = [to_dtype(each, np.dtype(self.kind)) for each in task.predict_pictures(pictures.arrays)]
-        return write_pictures(made, replace(pictures, arrays=made), folder / "translated")
+        outputs = [to_dtype(array, np.dtype(self.kind)) for array in task.predict_pictures(pictures.arrays)]
+        return write_pictures(outputs, replace(pictures, arrays=outputs), folder / "translated")
 
     def card(self) -> dict[str, Any]:
         """Return the type of the results, and the proportions of pictures that are side by side."""
