@@ -1,4 +1,4 @@
-"""Speed, side by side with the loop of the founding documents in plain PyTorch.
+"""Speed, side by side with the loop of the classic tutorials in plain PyTorch.
 
 ``python bench/speed.py [ROW ...] [--quick] [--repeats N] [--threads N] [--images N]``
 """
@@ -28,7 +28,7 @@ from narrows.likelihood import Gaussian
 from narrows.model import Model
 from narrows.networks import Dense, Linear, Network, Sizes
 from narrows.training import Runtime, train
-from narrows.training.flops import products
+from narrows.training.flops import multiply_adds
 
 WORKERS = 2  # of the documents' DataLoader
 STARTS = 10  # times that a process is started
@@ -165,7 +165,7 @@ def conv_model() -> Model:
 def ours(model: Model, work: "Work", images: np.ndarray, epochs: int, precision: str = "auto") -> list[float]:
     """Train with ``narrows.train`` as a fit would, and return the mean squared error of every epoch."""
     rows = Pairs(images.reshape(len(images), -1) if work.flat else images[:, None])
-    step = 3 * work.batch * products(model, rows.batch(slice(0, 1)))
+    step = 3 * work.batch * multiply_adds(model, rows.batch(slice(0, 1)))
     runtime = Runtime("cpu", precision=precision, threads=torch.get_num_threads()).resolve(step)
     plain: dict[str, Any] = {"schedule": "constant", "warm_up": 0.0, "runtime": runtime}
     passes = train(model, rows, epochs=epochs, batch_size=work.batch, lr=work.lr, **plain)

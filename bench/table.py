@@ -28,7 +28,7 @@ published method of that kind. Seconds are fit and predict, the mean over the se
 SPEED = """
 ## Speed
 
-Side by side in one run, in turn, with the founding documents' own loop in plain PyTorch: medians. The start of the
+Side by side in one run, in turn, with the classic tutorials' own loop in plain PyTorch: medians. The start of the
 command is in seconds, beside an empty Python.
 
 | row | ours | the other | ratio | goal | met | images | machine | date |
@@ -103,17 +103,17 @@ def quality_row(line: Line) -> list[str]:
     cells = [name, short(line["value"]) + also, short(line["floor"]), short(line["goal"]) + wanted]
     met = missed(line["value"], line["goal"], better)
     met += "".join(f" ({name} {missed(others[name], goal, 'higher')})" for name, goal in goals.items())
-    return [*cells, met, f"{line['seconds']:.1f}", str(line["seeds"]), *_where(line)]
+    return [*cells, met, f"{line['seconds']:.1f}", str(line["seeds"]), *scoring_device(line)]
 
 
 def speed_row(line: Line) -> list[str]:
     """Return the cells of a speed row: a ratio to reach, or seconds to stay under."""
     cells = [line["row"], f"{line['ours']:.3g} s", f"{line['theirs']:.3g} s"]
     if "images" not in line:
-        return [*cells, "", f"under {line['goal']:g} s", missed(line["ours"], line["goal"]), "", *_where(line)]
+        return [*cells, "", f"under {line['goal']:g} s", missed(line["ours"], line["goal"]), "", *scoring_device(line)]
     ratio, goal = line["ratio"], line["goal"]
     met = "yes" if line["met"] else f"no: {100 * (1 - ratio / goal):.0f} % short"
-    return [*cells, f"{ratio:.2f}x", f"{goal:g}x", met, str(line["images"]), *_where(line)]
+    return [*cells, f"{ratio:.2f}x", f"{goal:g}x", met, str(line["images"]), *scoring_device(line)]
 
 
 def verdict_rows(lines: list[Line]) -> list[list[str]]:
@@ -134,7 +134,7 @@ def rate_row(line: Line) -> list[str]:
     return [*cells, str(line["rows"]), str(line["draws"]), line["date"][:10]]
 
 
-def _where(line: Line) -> list[str]:
+def scoring_device(line: Line) -> list[str]:
     return [line["machine"], line["date"][:10]]
 
 

@@ -244,7 +244,7 @@ def test_without_room_pictures_are_decoded_whenever_they_are_read(
 
 
 def test_pictures_that_are_decoded_whenever_they_are_read_travel(tmp_path: Path) -> None:
-    found = chunks.ImagePieces(photos(tmp_path / "images"), (8, 8))
+    found = chunks.ImageChunks(photos(tmp_path / "images"), (8, 8))
     rows = found.anew(found.sample().fit_schema())
     assert rows is not None
     some = rows.take([50, 3])

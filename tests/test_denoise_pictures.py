@@ -1,4 +1,4 @@
-"""Denoising folders of pictures: every journey through the command line, on miniatures drawn here."""
+"""Denoising folders of pictures: every workflow through the command line, on miniatures drawn here."""
 
 import json
 

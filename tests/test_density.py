@@ -14,7 +14,7 @@ from narrows.estimator.log_likelihood import bits_per_dimension, log_likelihood
 from narrows.likelihood import Bernoulli, Gaussian
 from narrows.model import Model
 from narrows.networks import Conv, Dense, Linear, Sizes
-from narrows.training.random import mixed
+from narrows.training.random import derive_seed
 
 SCALE = 0.5
 
@@ -61,7 +61,7 @@ def weights_by_hand(model, x, samples, seed, cond=None):
     for row in range(len(x)):
         given = None if cond is None else cond[row : row + 1]
         mean, log_var = model.bottleneck.posterior(model.features(x[row : row + 1], given))
-        stream = np.random.default_rng(mixed(seed, row))
+        stream = np.random.default_rng(derive_seed(seed, row))
         noise = torch.from_numpy(stream.standard_normal((samples, *mean.shape[1:])))
         q = D.Normal(mean, torch.exp(0.5 * log_var))
         z = mean + q.scale * noise

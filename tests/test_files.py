@@ -81,7 +81,7 @@ import resource, sys
 from pathlib import Path
 import numpy as np
 from narrows.files import write_array
-from narrows.data.disk.writers import Sinks
+from narrows.data.disk.writers import Writers
 from narrows.errors import InputError
 from narrows.files import whole
 
@@ -89,7 +89,7 @@ folder = Path(sys.argv[1])
 resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
 try:
     if sys.argv[2] == "memory":
-        with Sinks(folder, rows=1000) as sinks:
+        with Writers(folder, rows=1000) as sinks:
             sinks.array("rows", np.ones((10, 8)), 0)
     elif sys.argv[2] == "numpy":
         write_array(np.ones(1000), folder / "rows.npy")

@@ -25,7 +25,7 @@ from narrows.families.vae import VAE
 from narrows.families.vqvae import VQVAE
 from narrows.likelihood import Gaussian
 from narrows.training import checkpoint as checkpoints
-from narrows.training.config import Course
+from narrows.training.config import TrainingConfig
 from narrows.training.loop import Epoch, Part, passes
 from narrows.training.packing import packed, unpacked
 from narrows.training.runtime import Runtime
@@ -89,22 +89,22 @@ def rows(kind: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Pairs:
 def test_the_loop_goes_on_at_every_part(
     family: type, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    course, held = Course(epochs=2, batch_size=64, lr=0.01, seed=3, clip=5.0), Pairs(X[:50])
+    config, held = TrainingConfig(epochs=2, batch_size=64, lr=0.01, seed=3, clip=5.0), Pairs(X[:50])
     start, pairs = family(epochs=0, **SMALL).fit(X).model_, rows(kind, tmp_path, monkeypatch)
     whole, state = copy.deepcopy(start), State()
-    seen = list(passes(whole, pairs, held, course, state, Runtime("cpu")))
+    seen = list(passes(whole, pairs, held, config, state, Runtime("cpu")))
     assert [type(each) for each in seen] == [Part, Part, Epoch] * 2
     assert [each.number for each in seen] == [1, 1, 1, 2, 2, 2]
     epochs = [each for each in seen if isinstance(each, Epoch)]
     for stop in range(1, 6):
         model, state = copy.deepcopy(start), State()
-        loop = passes(model, pairs, held, course, state, Runtime("cpu"))
+        loop = passes(model, pairs, held, config, state, Runtime("cpu"))
         for _ in range(stop):
             next(loop)
         content = packed(vars(state))
         fresh = copy.deepcopy(start)  # what the state does not say is lost
         state = State(**unpacked(content))
-        left = list(passes(fresh, pairs, held, course, state, Runtime("cpu")))
+        left = list(passes(fresh, pairs, held, config, state, Runtime("cpu")))
         assert len(left) == 6 - stop
         assert same(fresh.state_dict(), whole.state_dict())
         for one, other in zip([each for each in left if isinstance(each, Epoch)][::-1], epochs[::-1], strict=False):
@@ -112,15 +112,18 @@ def test_the_loop_goes_on_at_every_part(
 
 
 def test_a_state_without_errors_goes_on_to_the_same_weights() -> None:
-    course, start = Course(epochs=2, batch_size=64, lr=0.01, seed=3), AutoEncoder(epochs=0, **SMALL).fit(X).model_
+    config, start = (
+        TrainingConfig(epochs=2, batch_size=64, lr=0.01, seed=3),
+        AutoEncoder(epochs=0, **SMALL).fit(X).model_,
+    )
     whole, old, state = copy.deepcopy(start), copy.deepcopy(start), State()
     epochs = [
-        each for each in passes(whole, Pairs(X), None, course, State(), Runtime("cpu")) if isinstance(each, Epoch)
+        each for each in passes(whole, Pairs(X), None, config, State(), Runtime("cpu")) if isinstance(each, Epoch)
     ]
-    next(passes(old, Pairs(X), None, course, state, Runtime("cpu")))
+    next(passes(old, Pairs(X), None, config, state, Runtime("cpu")))
     assert state.step
     saved = {name: value for name, value in vars(state).items() if name != "errors"}  # as it was written before
-    left = list(passes(copy.deepcopy(start), Pairs(X), None, course, State(**saved), Runtime("cpu")))
+    left = list(passes(copy.deepcopy(start), Pairs(X), None, config, State(**saved), Runtime("cpu")))
     ends = [each for each in left if isinstance(each, Epoch)]
     assert [end.train for end in ends] == [epoch.train for epoch in epochs]
     assert ends[0].errors["train"] == {}  # a part of them is not known

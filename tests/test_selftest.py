@@ -9,7 +9,7 @@ import torch
 from narrows import selftest
 from narrows.cli import main
 from narrows.selftest import CHECKS, Check
-from narrows.training.random import seeded
+from narrows.training.random import fork_rng
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def test_every_check_finds_a_mistake(number, monkeypatch):
         owner = getattr(owner, each)
     right = getattr(owner, name)
     monkeypatch.setattr(owner, name, lambda *args, **kwargs: wrong(right(*args, **kwargs), *args))
-    with seeded(0):
+    with fork_rng(0):
         found = CHECKS[number]()
     assert found.measured > found.tolerance
     assert not found.holds

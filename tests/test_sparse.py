@@ -101,7 +101,7 @@ MEASURE = """
 import resource, sys
 import numpy as np, torch
 import narrows as nw
-from narrows.workflows.activations import ActivationsJourney
+from narrows.workflows.activations import ActivationsWorkflow
 from narrows.workflows.base import Request
 from narrows.tasks.sparse import FeatureDictionary
 import sklearn.decomposition, narrows.artefact, safetensors.torch, html, pathlib
@@ -120,9 +120,9 @@ except MemoryError:
     pass
 task = FeatureDictionary(latent_dim=16, k=2, epochs=1, random_state=0)
 task.estimator = task.default().set_params(batch_size=1024, threads=1)
-journey = ActivationsJourney()
-facts = journey.fit(task, Request(path, given={"latent_dim": 16, "k": 2}), lambda text: None)
-journey.write(folder)
+workflow = ActivationsWorkflow()
+facts = workflow.fit(task, Request(path, given={"latent_dim": 16, "k": 2}), lambda text: None)
+workflow.write(folder)
 print(facts["rows"], len(task.estimator_.history_))
 """
 

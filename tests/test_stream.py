@@ -11,12 +11,12 @@ from scipy.stats import spearmanr
 
 import narrows as nw
 from narrows.data import pairs as pairs_module
-from narrows.data.disk.stored import Stored, block_order, held_out, stored
+from narrows.data.disk.stored import DiskArray, block_order, held_out, stored
 from narrows.data.pairs import Batches, Pairs
 from narrows.errors import InputError
 
 
-def on_disk(rows: np.ndarray, folder: Path) -> Stored:
+def on_disk(rows: np.ndarray, folder: Path) -> DiskArray:
     np.save(folder / "rows.npy", rows)
     return stored(folder / "rows.npy")
 

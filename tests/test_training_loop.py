@@ -19,7 +19,7 @@ from narrows.likelihood import Gaussian
 from narrows.training.config import Rate
 from narrows.training.fit import Job, Settings, plan
 from narrows.training.loop import evaluate, train
-from narrows.training.random import drawn, mixed, seed_of, seeded
+from narrows.training.random import derive_seed, draw_seed, fork_rng, seed_of
 from narrows.training.runtime import Runtime
 from narrows.training.state import State
 
@@ -153,7 +153,7 @@ def test_the_terms_add_up_and_are_means_over_rows() -> None:
     batch = next(held.batches(77))
     net = model.model_.eval()
     net.bottleneck.train()  # a validation loss draws codes: it is the evidence lower bound
-    with torch.no_grad(), seeded(mixed(0, 0)):
+    with torch.no_grad(), fork_rng(derive_seed(0, 0)):
         by_hand = net(Batch(batch.x, batch.target), 1.0)
     for name, value in terms.items():
         assert value == pytest.approx(float(by_hand[name].mean()), rel=1e-5)
@@ -242,17 +242,29 @@ def test_default_epochs_are_about_16000_steps() -> None:
 
 def test_seeds_leave_the_global_state_alone() -> None:
     numpy, torchs = np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
-    assert drawn(3) == drawn(np.int64(3)) == drawn(np.random.RandomState(3))
-    assert drawn(None) != drawn(None)
+    assert draw_seed(3) == draw_seed(np.int64(3)) == draw_seed(np.random.RandomState(3))
+    assert draw_seed(None) != draw_seed(None)
     assert seed_of(np.int64(3)) == seed_of(3) == 3
     assert seed_of(None) == seed_of(np.random.RandomState(3)) == 0
-    with seeded(1):
+    with fork_rng(1):
         a = torch.rand(2)
-    with seeded(1):
+    with fork_rng(1):
         assert torch.equal(a, torch.rand(2))
     assert (np.random.get_state()[1] == numpy).all()  # noqa: NPY002
     assert torch.equal(torch.get_rng_state(), torchs)
-    assert len({mixed(0), mixed(0, 0), mixed(0, 1), mixed(0, 1, 0), mixed(0, 0, 1), mixed(1, 0)}) == 6
+    assert (
+        len(
+            {
+                derive_seed(0),
+                derive_seed(0, 0),
+                derive_seed(0, 1),
+                derive_seed(0, 1, 0),
+                derive_seed(0, 0, 1),
+                derive_seed(1, 0),
+            }
+        )
+        == 6
+    )
 
 
 def test_the_machine_is_chosen_by_a_rule() -> None:

@@ -1,4 +1,4 @@
-"""Enlarging pictures: the journey through the command line on miniatures, and the parts against what they should be."""
+"""Enlarging pictures: through the command line on miniatures, and the parts against what they should be."""
 
 import json
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-__all__ = ["ArtefactError", "InputError", "listed"]
+__all__ = ["ArtefactError", "InputError", "Interrupted", "listed"]
 
 _MAX_LISTED_NAMES = 5  # names in a message
 
@@ -52,3 +52,7 @@ def listed(names: Sequence[str], between: str = ", ") -> str:
     return between.join(names[:_MAX_LISTED_NAMES]) + (
         f" and {len(names) - _MAX_LISTED_NAMES} more" if len(names) > _MAX_LISTED_NAMES else ""
     )
+
+
+class Interrupted(Exception):
+    """A fit was interrupted by its user; what it goes on from is on disk."""

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from narrows.bottlenecks import Bottleneck, Code
 from narrows.corruption import Corruption
 from narrows.data.pairs import Batch
-from narrows.likelihood import Pricing
+from narrows.likelihood import LikelihoodModule
 
 __all__ = ["Maps", "Model", "Step"]
 
@@ -73,7 +73,7 @@ class Model(nn.Module):
         encoder: nn.Module,
         bottleneck: Bottleneck,
         decoder: nn.Module,
-        likelihood: Pricing,
+        likelihood: LikelihoodModule,
         *,
         corruption: Corruption | Callable[[Tensor], Tensor] | None = None,
         penalties: "Sequence[Callable[[Model, Step], Tensor]]" = (),

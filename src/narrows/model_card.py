@@ -65,7 +65,7 @@ class FamilyCard(UseCard):
 
 
 class Card(TypedDict):
-    """What ``model.json`` holds; journeys add what they must know."""
+    """What ``model.json`` holds; workflows add what they must know."""
 
     format: str
     version: Natural

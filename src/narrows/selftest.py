@@ -26,7 +26,7 @@ from narrows.model import Model, Step
 from narrows.networks import Dense, Linear, Sizes
 from narrows.networks.resample import MaxPool, average_unpool, max_unpool
 from narrows.penalties import Contractive
-from narrows.training.random import seeded
+from narrows.training.random import fork_rng
 
 __all__ = ["CHECKS", "Check", "selftest"]
 
@@ -57,7 +57,7 @@ def selftest() -> Iterator[Check]:
     True
     """
     for outcome in CHECKS:
-        with seeded(0):
+        with fork_rng(0):
             result = outcome()
         yield result
 

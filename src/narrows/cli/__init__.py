@@ -54,7 +54,7 @@ def require_place() -> None:
 def outcome(words: Sequence[str]) -> int:
     """Run a command and return its exit code; what stops it is said in one line on stderr."""
     from narrows.cli.flags import parse
-    from narrows.errors import InputError
+    from narrows.errors import InputError, Interrupted
 
     try:
         if words in (["--version"], ["-V"]):
@@ -71,7 +71,7 @@ def outcome(words: Sequence[str]) -> int:
     except UnicodeEncodeError as error:
         odd = ascii(error.object[max(0, error.start - 40) : error.end + 40])
         return say(f"{odd} holds bytes that are no text. Accepted: names in UTF-8. Try: rename it.", 2)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Interrupted):
         return say("interrupted", 1)
     except MemoryError:
         return say(TOO_LARGE, 1)

@@ -15,7 +15,7 @@ from narrows.errors import ArtefactError, InputError
 from narrows.files import write_text
 from narrows.lock import LOCK, locked
 from narrows.model_card import read_card
-from narrows.workflows.base import Journey, Request, journey_from_card
+from narrows.workflows.base import Request, Workflow, workflow_from_card
 
 __all__ = ["apply"]
 
@@ -41,9 +41,9 @@ def apply(options: Options) -> int:
         raise ArtefactError(
             f"{run} was saved from Python: it does not know how its rows are read", "a folder that `narrows fit` wrote"
         )
-    journey, journey_card = journey_from_card(card["journey"])
+    workflow, workflow_card = workflow_from_card(card["journey"])
     settings = {name: value for name in _FLAGS if (value := getattr(options, name)) is not None}
-    _require(journey, options, settings)
+    _require(workflow, options, settings)
     request = Request(options.data, options.second, decode=options.decode, given=settings)
     notes: list[str] = []
 
@@ -55,7 +55,7 @@ def apply(options: Options) -> int:
     with locked(out):
         tidy(out)
         earlier = _earlier(out)
-        paths = journey.apply(task, journey_card, request, out, tell)
+        paths = workflow.apply(task, workflow_card, request, out, tell)
         for path, written in earlier.items():
             if path.is_file() and path.stat().st_mtime_ns == written:  # by the earlier call, and not by this one
                 path.unlink()
@@ -74,19 +74,19 @@ def _earlier(out: Path) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in files if path.is_file()}
 
 
-def _require(journey: Journey, options: Options, settings: dict[str, Any]) -> None:
+def _require(workflow: Workflow, options: Options, settings: dict[str, Any]) -> None:
     """Refuse what a run does not read, and a call without what it needs."""
     more = {name for name in ("decode", "second") if getattr(options, name)}
-    useless = sorted((settings.keys() | more) - set(journey.knows))
+    useless = sorted((settings.keys() | more) - set(workflow.knows))
     if useless:
         came = ", ".join(_OPTION_WORDS[name] for name in useless)
         owner = _OPTION_OWNERS.get(useless[0], "generate")
         raise InputError(f"{came} came for a run that has no use for it", f"a run of {owner}", "leave it out")
-    history = " or --history FILE" if "history" in journey.knows else ""
+    history = " or --history FILE" if "history" in workflow.knows else ""
     usage = f"narrows apply RUN DATA{history} -o OUT"
     if options.data and "history" in settings:
         raise InputError(f"--history came beside {options.data!r}", usage, "leave one of them out")
-    if "data" in journey.asks and not options.data and "history" not in settings:
+    if "data" in workflow.asks and not options.data and "history" not in settings:
         raise InputError("DATA is missing", usage, "narrows apply --help")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from narrows.discovery import USES_PACKAGES
 from narrows.params import FAMILIES, TASKS, declared
-from narrows.workflows.base import journeys_of
+from narrows.workflows.base import workflows_of
 
 __all__ = ["table", "written"]
 
@@ -31,10 +31,10 @@ def _task(cls: Any) -> dict[str, Any]:
         f.name: _text(getattr(default, f.name)) for f in fields(default) if getattr(default, f.name) != f.default
     }
     card = {"summary": cls.summary, "family": type(default).name, "defaults": changed, "fields": _cards(cls)}
-    *special, general = journeys_of(cls)  # help begins with what reads most kinds of data
+    *special, general = workflows_of(cls)  # help begins with what reads most kinds of data
     serving = [general, *special]
-    reading = {field["name"]: field for journey in serving for field in _cards(journey)}
-    kinds = (" ".join((journey.__doc__ or "").partition(".\n")[0].split()) for journey in serving)
+    reading = {field["name"]: field for workflow in serving for field in _cards(workflow)}
+    kinds = (" ".join((workflow.__doc__ or "").partition(".\n")[0].split()) for workflow in serving)
     return {**card, "data": "; ".join(kinds), "reading": list(reading.values())}
 
 

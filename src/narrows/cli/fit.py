@@ -25,7 +25,7 @@ from narrows.report.build import make_report
 from narrows.tasks.base import Task
 from narrows.training import ranks
 from narrows.training.checkpoint import StateError, changed, write_history
-from narrows.workflows.base import Journey, Request, Say, journey_card, journey_for, journey_from_card, journeys_of
+from narrows.workflows.base import Request, Say, Workflow, workflow_card, workflow_for, workflow_from_card, workflows_of
 
 __all__ = ["fit"]
 
@@ -43,15 +43,15 @@ def fit(options: Options) -> int:
         settings |= {"family": options.family} if options.family else {}
         start = origin(base, card) if base and card else None
         request = Request(options.data, options.second, options.valid, given=settings, start=start)
-        journey = journey_for(task, request, reading(options))
+        workflow = workflow_for(task, request, reading(options))
         request.refuse(task.unused())
-        if card and card["journey"]["name"] != journey.name:
-            came = f"{options.origin} read its data as {card['journey']['name']}, and {options.data} is {journey.name}"
+        if card and card["journey"]["name"] != workflow.name:
+            came = f"{options.origin} read its data as {card['journey']['name']}, and {options.data} is {workflow.name}"
             raise InputError(came, "data like the run's own", "leave out --from")
         if ranks.assigned() and not (options.resume and finished(run)):  # a further process of torchrun
-            journey.fit(task, request, _silent)
+            workflow.fit(task, request, _silent)
             return 0
-        report = make_run(options, journey, task, request, run)
+        report = make_run(options, workflow, task, request, run)
     except StateError as error:
         hint = f"another -o, or --overwrite, which starts again and keeps what {run} holds until it is finished"
         raise spoken(StateError(error.came, error.accepted, hint), names) from None
@@ -70,11 +70,11 @@ def fit(options: Options) -> int:
     return 0
 
 
-def make_run(options: Options, journey: Journey, task: Task, request: Request, run: Path) -> dict[str, Any] | None:
+def make_run(options: Options, workflow: Workflow, task: Task, request: Request, run: Path) -> dict[str, Any] | None:
     """Make the run and return its report; None when ``run`` holds it, finished."""
     refuse(run, resume=options.resume, overwrite=options.overwrite)
     settled(run)
-    asked = identity(task, journey, request)
+    asked = identity(task, workflow, request)
     if options.resume and finished(run):
         refuse_another(run, asked, {"task", "the data", *request.given})
         return None
@@ -83,7 +83,7 @@ def make_run(options: Options, journey: Journey, task: Task, request: Request, r
         if place != run:
             say(f"This run is made in {place}; {run} holds the one before until it is finished.")
         task.set_params(estimator__checkpoint=str(place))
-        return travel(journey, task, request, place, say, asked)
+        return travel(workflow, task, request, place, say, asked)
 
 
 def refuse_another(run: Path, asked: dict[str, str], given: set[str]) -> None:
@@ -97,25 +97,25 @@ def refuse_another(run: Path, asked: dict[str, str], given: set[str]) -> None:
 
 
 def travel(
-    journey: Journey, task: Task, request: Request, run: Path, say: Say, asked: dict[str, str]
+    workflow: Workflow, task: Task, request: Request, run: Path, say: Say, asked: dict[str, str]
 ) -> dict[str, Any]:
     """Fit, measure, and write the model, the outputs and the report, and return it; the resume state goes last."""
     started = time.perf_counter()
-    data = journey.fit(task, request, say)
+    data = workflow.fit(task, request, say)
     fitted = time.perf_counter()
     say("comparing with the simple competitors")
-    judged = journey.judge()
+    judged = workflow.judge()
     data["notes"] = [*data.get("notes", ()), *learnt_before(request, task, data)]
     seconds = {"fit": round(fitted - started, 2), "compare": round(time.perf_counter() - fitted, 2)}
     known = {key: data[key] for key in ("name", "rows", "used", "fingerprint") if key in data}
     clear(run)  # of a fit that was interrupted, and has gone on
     if task.estimator_.history_:  # a closed form has no epochs
         write_history(run / "history.csv", task.estimator_.history_)
-    journey.write(run)
+    workflow.write(run)
     report = make_report(task, judged.evaluation, run, data=data, seconds=seconds, rows=judged.rows, items=judged.items)
     for words in report["warnings"]:
         say(words)
-    save(task, run, {"journey": journey_card(journey), "data": known, "identity": asked})
+    save(task, run, {"journey": workflow_card(workflow), "data": known, "identity": asked})
     if task.estimator_.finished_:
         shutil.rmtree(run / ENCODED, ignore_errors=True)
         (run / "resume.pt").unlink(missing_ok=True)  # last: nothing is left to do
@@ -148,7 +148,7 @@ def started(options: Options, run: Path) -> tuple[Task, dict[str, Any]]:
     card = read_card(folder)
     if "journey" not in card or card["task"] is None:
         raise ArtefactError(f"{folder} was saved from Python: its columns are not known", "a run of `narrows fit`")
-    journey_from_card(card["journey"])  # refuses a card whose columns cannot be read
+    workflow_from_card(card["journey"])  # refuses a card whose columns cannot be read
     task: Task = load(folder)
     theirs, family = card["task"]["name"], card["family"]["name"]
     if theirs != options.task:
@@ -191,9 +191,9 @@ def _settled(base: Task | None) -> dict[str, Any]:
 
 
 def reading(options: Options) -> dict[str, Any]:
-    """Return what the user set of how the data is read, each value read by the first journey that declares it."""
+    """Return what the user set of how the data is read, each value read by the first workflow that declares it."""
     values: dict[str, Any] = {}
-    for cls in journeys_of(TASKS[options.task]):
+    for cls in workflows_of(TASKS[options.task]):
         names = {spec.name for spec in fields(cls)}
         values = _given(cls, options, [name for name in options.reading_fields if name in names]) | values
     return values

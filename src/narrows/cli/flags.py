@@ -144,7 +144,7 @@ def _small(commands: Any) -> None:
     parser.add_argument(
         "--label", metavar="COLUMN", help="the column that holds labels; those that give it away are named"
     )
-    parser = _command(commands, "recipe", "train a system of the founding documents and show its evidence", "[NAME]")
+    parser = _command(commands, "recipe", "train a system of the classic tutorials and show its evidence", "[NAME]")
     parser.add_argument("name", metavar="NAME", nargs="?", help="which one; none: list them")
     parser.add_argument("-o", "--output", metavar="RUN", help="folder for models and report (runs/NAME)")
     parser.add_argument("--quick", action="store_true", help="a miniature of less than a minute")

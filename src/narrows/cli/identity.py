@@ -6,15 +6,15 @@ from pathlib import Path
 from narrows.data.fingerprint import content_digest
 from narrows.estimator.fitting import said, settings
 from narrows.tasks.base import Task
-from narrows.workflows.base import Journey, Request
+from narrows.workflows.base import Request, Workflow
 
 __all__ = ["identity"]
 
 
-def identity(task: Task, journey: Journey, request: Request) -> dict[str, str]:
+def identity(task: Task, workflow: Workflow, request: Request) -> dict[str, str]:
     """Return task, family and data of a fit, and every setting that changes what comes of it."""
     family = task.resolve()
-    reading = {spec.name: getattr(journey, spec.name) for spec in fields(journey)}
+    reading = {spec.name: getattr(workflow, spec.name) for spec in fields(workflow)}
     files = [value for value in reading.values() if isinstance(value, str) and Path(value).is_file()]
     data = [request.data, request.second or "", *(request.valid or "").split(","), *files]
     task_settings = {name: value for name, value in settings(task).items() if name != "estimator"}

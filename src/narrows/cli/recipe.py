@@ -1,4 +1,4 @@
-"""``narrows recipe``: the systems of the founding documents."""
+"""``narrows recipe``: the systems of the classic tutorials."""
 
 import difflib
 import sys

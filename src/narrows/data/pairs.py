@@ -10,7 +10,7 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from narrows.data.disk.stored import BLOCK, WINDOW, Stored, block_order
+from narrows.data.disk.stored import BLOCK, WINDOW, DiskArray, block_order
 from narrows.data.masked import unmasked
 from narrows.data.scale import Scale, is_levels, top
 from narrows.errors import InputError
@@ -20,7 +20,7 @@ __all__ = ["Batch", "Batches", "Pairs", "as_column", "at_once", "chosen", "float
 
 def as_column(column: Any) -> Any:
     """Return a tensor or a CSR matrix; numpy rows are shared, not copied, where torch can."""
-    if column is None or isinstance(column, (Tensor, Stored)):
+    if column is None or isinstance(column, (Tensor, DiskArray)):
         return column
     if sp.issparse(column):
         return column.tocsr()
@@ -32,14 +32,14 @@ def as_column(column: Any) -> Any:
 
 def taken(column: Any, index: np.ndarray, rows: Tensor) -> Any:
     """Return some rows of a column as a column."""
-    if isinstance(column, Stored):
+    if isinstance(column, DiskArray):
         return column.take(index)
     return column[index] if sp.issparse(column) else column[rows]
 
 
 def chosen(column: Any, rows: "Tensor | slice") -> Any:
     """Return some rows of a column in their own type."""
-    if isinstance(column, Stored):
+    if isinstance(column, DiskArray):
         return torch.from_numpy(column[rows if isinstance(rows, slice) else rows.cpu().numpy()])
     if sp.issparse(column):
         return column[rows if isinstance(rows, slice) else rows.numpy()]
@@ -154,11 +154,11 @@ class Pairs:
 
     Dense rows stay in their own type until the batch: uint8 and uint16 become [0, 1] there, unless they are conditions,
     weights or labels. Sparse rows turn dense there; their numbers are counts or ratings, whatever the type, and stay as
-    they are. Rows that are ``Stored`` stay on disk until the batch, and are shuffled in blocks.
+    they are. Rows that are ``DiskArray`` stay on disk until the batch, and are shuffled in blocks.
 
     Parameters
     ----------
-    x, target, cond, weight : array, tensor, sparse matrix or Stored
+    x, target, cond, weight : array, tensor, sparse matrix or DiskArray
         Rows first, features on axis 1; a ``weight`` in the shape of the target multiplies the nats of every value, one
         number per row, (n,), multiplies the loss of the row.
     dtype : torch.dtype
@@ -272,7 +272,7 @@ class Pairs:
         """Return the rows in order, or shuffled when a generator is given."""
         if generator is None:
             return torch.arange(len(self))
-        width = sum(column.row_bytes for column in self.columns if isinstance(column, Stored))
+        width = sum(column.row_bytes for column in self.columns if isinstance(column, DiskArray))
         if not width:
             return torch.randperm(len(self), generator=generator)
         return block_order(len(self), max(1, BLOCK // width), max(1, WINDOW // width), generator)
@@ -301,7 +301,7 @@ class Pairs:
         for name, column in zip(Batch._fields, self.columns, strict=True):
             if column is None:
                 continue
-            if isinstance(column, Stored):
+            if isinstance(column, DiskArray):
                 digest.update(column.fingerprint())
                 continue
             arrays = [column.data, column.indices, column.indptr] if sp.issparse(column) else [column.cpu().numpy()]

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 import torch
 from numpy.typing import NDArray
 
-from narrows.data.disk.stored import Stored
+from narrows.data.disk.stored import DiskArray
 from narrows.errors import InputError
 
 __all__ = ["Scale", "is_levels", "refuse_scale", "top", "unit", "unit_pictures"]
@@ -188,7 +188,7 @@ def _hint(scale: Scale) -> str:
 
 def _limits(values: Any) -> tuple[float, float]:
     """Return the smallest and the largest value; zeros of sparse rows count."""
-    if isinstance(values, Stored):
+    if isinstance(values, DiskArray):
         return values.limits()
     if isinstance(values, torch.Tensor):
         values = (values.float() if values.is_floating_point() else values).detach().cpu().numpy()

@@ -24,7 +24,7 @@ from narrows.estimator.fitting import FitResult, fit_model
 from narrows.estimator.inference import run
 from narrows.estimator.inputs import checked_rows, checked_weights, like_rows, model_rows, n_axes, present
 from narrows.estimator.problem import Problem, network_for
-from narrows.likelihood import Likelihood, Pricing
+from narrows.likelihood import Likelihood, LikelihoodModule
 from narrows.model import Model
 from narrows.networks import Network
 from narrows.networks.initialize import sample_size, unit_variance_start
@@ -32,7 +32,7 @@ from narrows.params import FAMILIES, MOST_EPOCHS, check_params, kebab, param, re
 from narrows.parts import as_part, as_parts
 from narrows.penalties import Penalty
 from narrows.training.fit import Settings, Watch
-from narrows.training.random import drawn
+from narrows.training.random import draw_seed
 from narrows.training.runtime import Runtime
 from narrows.typed_json import Nothing
 
@@ -65,7 +65,7 @@ class Decoding:
     shapes_: tuple[Any, ...]
     _n_features_out: int
     transform: Callable[[Any], np.ndarray]
-    _where: Callable[[], torch.device]
+    scoring_device: Callable[[], torch.device]
 
     def conditions(self, y: Any, n: int) -> Any:
         """Return the condition of ``n`` rows, (n, n_cond), from what the user gave; None where there is none."""
@@ -96,7 +96,7 @@ class Decoding:
         def rows(model: Model, batch: Batch) -> torch.Tensor:
             return model.likelihood.mean(model.decode(batch.x, (), batch.cond))
 
-        values = run(self.model_, pairs, rows, self._where(), self.shapes_[1])
+        values = run(self.model_, pairs, rows, self.scoring_device(), self.shapes_[1])
         return like_rows(values, getattr(self, "rows_axes_", None))
 
     @available_if(samples)  # type: ignore[untyped-decorator]
@@ -112,7 +112,7 @@ class Decoding:
         check_is_fitted(self, "model_")
         if n < 1:
             raise InputError(f"{n} rows are asked for", "at least 1", "n=64")
-        generator = torch.Generator().manual_seed(drawn(random_state))
+        generator = torch.Generator().manual_seed(draw_seed(random_state))
         with torch.no_grad():
             Z = self.model_.bottleneck.sample((n, *self.code_shape_), generator)
         result: np.ndarray = self.inverse_transform(Z.flatten(1).numpy(), y)
@@ -273,7 +273,7 @@ class Estimator(Decoding, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         rows, y, weights = present(rows, y, weights)
         self.observe(rows, y)
         valid_rows, labels = valid if isinstance(valid, tuple) and len(valid) == 2 else (valid, None)
-        held = None if valid is None else self._pairs_of(valid_rows, labels, rows.shape[1:], Scale.of(rows))
+        held = None if valid is None else self.pairs_of(valid_rows, labels, rows.shape[1:], Scale.of(rows))
         pairs = self.pairs(rows, y)
         pairs = pairs if weights is None else pairs.weighted(weights)
         self.fit_pairs(pairs, valid=held, watch=watch)
@@ -294,18 +294,18 @@ class Estimator(Decoding, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
 
     def transform(self, X: Any) -> np.ndarray:
         """Return the code of every row, (n, latent_dim)."""
-        return self._map(X, None, self.encode_batch)
+        return self.map_rows(X, None, self.encode_batch)
 
     def reconstruct(self, X: Any, y: Any = None) -> np.ndarray:
         """Return what remains of every row after going through the code, in the shape of X; of labels, their shares."""
-        return like_rows(self._map(X, y, lambda model, b: model.reconstruct(b.x, b.cond)), n_axes(X))
+        return like_rows(self.map_rows(X, y, lambda model, b: model.reconstruct(b.x, b.cond)), n_axes(X))
 
     def score_samples(self, X: Any, y: Any = None) -> np.ndarray:
         """Return minus the loss of every row, in nats: the higher, the more ordinary the row.
 
         With a variational code it decodes the posterior mean: a score like a bound, not the bound itself.
         """
-        return -self._map(X, y, lambda model, b: model.nats(b))
+        return -self.map_rows(X, y, lambda model, b: model.nats(b))
 
     def score(self, X: Any, y: Any = None) -> float:
         """Return the mean of ``score_samples``, in nats per row."""
@@ -317,7 +317,7 @@ class Estimator(Decoding, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         It knows collapsed posteriors, unused codebooks, and outputs that are dead or the same for all rows.
         """
         check_is_fitted(self, "model_")
-        return diagnose(self.model_, self._pairs_of(X, y, self.shapes_[0]), self._where())
+        return diagnose(self.model_, self.pairs_of(X, y, self.shapes_[0]), self.scoring_device())
 
     def save(self, folder: "str | Path") -> Path:
         """Write the fitted estimator to a folder: ``model.json`` and ``model.safetensors``."""
@@ -337,17 +337,19 @@ class Estimator(Decoding, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         chosen: Network | None = as_part("network", self.network)
         return network_for(shape, self.rows_network) if chosen is None else chosen
 
-    def problem(self, shapes: tuple[Any, ...], priced: Pricing) -> Problem:
+    def problem(self, shapes: tuple[Any, ...], priced: LikelihoodModule) -> Problem:
         """Return what ``build`` is given for data of these shapes."""
         shape, target, n_cond = shapes
         corruption, penalties = as_part("corruption", self.corruption), as_parts("penalty", self.penalties)
         return Problem(shape, target, n_cond, priced, corruption, penalties)
 
-    def _map(self, X: Any, y: Any, function: Callable[[Model, Batch], Tensor]) -> np.ndarray:
+    def map_rows(self, X: Any, y: Any, function: Callable[[Model, Batch], Tensor]) -> np.ndarray:
+        """Return what a function makes of every batch of rows X with their y, as rows."""
         check_is_fitted(self, "model_")
-        return run(self.model_, self._pairs_of(X, y, self.shapes_[0]), function, self._where())
+        return run(self.model_, self.pairs_of(X, y, self.shapes_[0]), function, self.scoring_device())
 
-    def _pairs_of(self, X: Any, y: Any, shape: tuple[int, ...], scale: Scale | None = None) -> Pairs:
+    def pairs_of(self, X: Any, y: Any, shape: tuple[int, ...], scale: Scale | None = None) -> Pairs:
+        """Return rows X and y as pairs without augmentation; rows of another shape or scale are an InputError."""
         rows = model_rows(checked_rows(self, X, reset=False), self.image_shape, shape)
         refuse_scale(self.input_scale_ if scale is None else scale, rows)
         return self.pairs(rows, y).plain()
@@ -378,7 +380,7 @@ class Estimator(Decoding, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
             self.n_features_in_ = new
             self.__dict__.pop("feature_names_in_", None)
 
-    def _where(self) -> torch.device:
+    def scoring_device(self) -> torch.device:
         """Return the device for scoring: that of training, or the processor when this machine has no such device."""
         try:
             return Runtime(self.device).where

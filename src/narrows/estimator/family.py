@@ -8,7 +8,7 @@ from torch import Tensor
 
 from narrows.data.pairs import Batch, Pairs
 from narrows.estimator.problem import Problem
-from narrows.likelihood import Likelihood, Pricing
+from narrows.likelihood import Likelihood, LikelihoodModule
 from narrows.model import Model
 from narrows.networks import Network
 
@@ -46,7 +46,7 @@ class Family(Protocol):
     def prepare(self, model: Model, pairs: Pairs) -> None:
         """Start the model from the data."""
 
-    def problem(self, shapes: tuple[Any, ...], priced: Pricing) -> Problem:
+    def problem(self, shapes: tuple[Any, ...], priced: LikelihoodModule) -> Problem:
         """Return what ``build`` is given."""
 
     def chosen_network(self, shape: tuple[int, ...]) -> Network:

@@ -22,8 +22,8 @@ from narrows.model import Model
 from narrows.networks.blocks import ACTIVATIONS
 from narrows.training.checkpoint import Checkpoint
 from narrows.training.fit import Job, Outcome, Settings, fit
-from narrows.training.flops import products
-from narrows.training.random import seeded
+from narrows.training.flops import multiply_adds
+from narrows.training.random import fork_rng
 from narrows.training.runtime import Runtime
 
 __all__ = ["SHARED", "Tuning", "headed", "tune"]
@@ -69,7 +69,7 @@ def tune(
     model = headed(base, classes, tuning.corruption, seed)
     kept, held = _split(pairs, places, tuning.validation, seed)
     runtime = Runtime(base.device, 1, base.precision, base.threads, base.compile)
-    work = products(model, kept.batch(slice(0, 1))) * 3 * min(tuning.batch_size, len(kept))
+    work = multiply_adds(model, kept.batch(slice(0, 1))) * 3 * min(tuning.batch_size, len(kept))
     saved = checkpoint.load() if checkpoint else None
     job = Job(model, kept, held, tuning.settings(base), seed, runtime.resolve(work), checkpoint, saved)
     with dropped(model.encoder, tuning.dropout):
@@ -149,7 +149,7 @@ def headed(base: Estimator, classes: int, corruption: Corruption | None, seed: i
     """Return a copy of a fitted encoder under a fresh linear head that starts at zero: every class as likely."""
     model = copy.deepcopy(base.model_)
     width = model.bottleneck.n_out + (base.shapes_[2] or 0)
-    with seeded(seed):
+    with fork_rng(seed):
         head = Head(int(np.prod(base.code_shape_)) // model.bottleneck.n_out * width, classes)
         nn.init.zeros_(head.layer.weight), nn.init.zeros_(head.layer.bias)
     return Model(model.encoder, Scored(model.bottleneck), head, Categorical(classes), corruption=corruption).train()

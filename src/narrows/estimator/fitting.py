@@ -14,23 +14,23 @@ from torch import Tensor
 
 from narrows.base_measure import Measure
 from narrows.data.disk.memory import require_memory
-from narrows.data.disk.stored import LARGEST, Stored
+from narrows.data.disk.stored import LARGEST, DiskArray
 from narrows.data.pairs import Pairs, at_once
 from narrows.data.scale import Scale, top
 from narrows.errors import InputError
 from narrows.estimator.family import Family
 from narrows.estimator.problem import Problem
-from narrows.likelihood import Likelihood, Pricing
+from narrows.likelihood import Likelihood, LikelihoodModule
 from narrows.model import Model, sketch
 from narrows.networks.initialize import sample_size
 from narrows.params import OF_TASK
 from narrows.parts import Part, as_part
 from narrows.training.checkpoint import Checkpoint
 from narrows.training.fit import Job, Outcome, Settings, Watch, fit
-from narrows.training.flops import products
+from narrows.training.flops import multiply_adds
 from narrows.training.loop import train
 from narrows.training.progress import listeners
-from narrows.training.random import drawn, seeded
+from narrows.training.random import draw_seed, fork_rng
 from narrows.training.runtime import Runtime
 
 __all__ = [
@@ -66,7 +66,7 @@ def refuse_broken(pairs: Pairs, largest: float = LARGEST) -> None:
             refuse_huge(column, largest)
         elif sp.issparse(column) and column.dtype.kind == "f":
             refuse_huge(torch.as_tensor(column.data), largest)
-        elif isinstance(column, Stored):
+        elif isinstance(column, DiskArray):
             refuse_huge(torch.tensor(column.limits()), largest)
 
 
@@ -145,7 +145,7 @@ def targets(pairs: Pairs) -> Iterator[Tensor]:
     """Yield the targets as a likelihood reads them, piece by piece."""
     column = pairs.columns[0] if pairs.columns[1] is None else pairs.columns[1]
     grey = not sp.issparse(column) and not pairs.labels
-    if isinstance(column, Stored):
+    if isinstance(column, DiskArray):
         parts = (torch.as_tensor(column[rows]) for rows in column.blocks())
     else:
         whole = torch.as_tensor(column.data) if sp.issparse(column) else column
@@ -194,7 +194,7 @@ def fit_model(
     spec: Likelihood = as_part("likelihood", likelihood or own.likelihood)
     checkpoint = Checkpoint(own.checkpoint, signature(own, pairs, valid, spec, runtime)) if own.checkpoint else None
     saved = runtime.first(checkpoint.load) if checkpoint else None
-    seed = runtime.first(lambda: drawn(own.random_state))
+    seed = runtime.first(lambda: draw_seed(own.random_state))
     seed = saved["seed"] if saved else seed  # an unseeded fit goes on with the seed that it drew
     largest = LEARNT if own.trains else LARGEST
     refuse_broken(pairs, largest)
@@ -211,9 +211,9 @@ def fit_model(
     kept, held = kept.balanced(), held and held.balanced()
     refuse_copies(own, model, pairs)
     scale = input_scale(model, pairs, seed)
-    with seeded(seed):
+    with fork_rng(seed):
         first = kept.plain().batch(slice(0, 1))
-    runtime = runtime.resolve(products(model, first) * 3 * min(own.batch_size, len(kept)))
+    runtime = runtime.resolve(multiply_adds(model, first) * 3 * min(own.batch_size, len(kept)))
     outcome = fit(Job(model, kept, held, Settings.of(own), seed, runtime, checkpoint, saved, watch))
     model = model.eval()
     with torch.no_grad():
@@ -228,13 +228,13 @@ def input_scale(model: Model, pairs: Pairs, seed: int) -> Scale:
         return scale
     if getattr(model.corruption, "cuts", False):
         scale.require_unit()
-    with seeded(seed), torch.no_grad():
+    with fork_rng(seed), torch.no_grad():
         return scale.noised(model.corruption(pairs.plain().batch(slice(0, at_once(*pairs.shapes[:2]))).x))
 
 
 def learn(estimator: Family, model: Model, pairs: Pairs, epochs: int) -> None:
     """Train a further model of an estimator in place, with the estimator's own settings and without early stopping."""
-    work = products(model, pairs.batch(slice(0, 1))) * 3 * min(estimator.batch_size, len(pairs))
+    work = multiply_adds(model, pairs.batch(slice(0, 1))) * 3 * min(estimator.batch_size, len(pairs))
     runtime = Runtime(estimator.device, 1, estimator.precision, estimator.threads).resolve(work)
     progress = listeners(estimator.verbose and epochs > 0, None, epochs, 0)
     options, seed = Settings.of(estimator).options(), int(torch.randint(2**31, ()))
@@ -269,9 +269,9 @@ def held_out(n: int, share: float, seed: int) -> np.ndarray:
     return np.sort(np.random.RandomState(seed).permutation(n)[:most])
 
 
-def fresh(estimator: Family, kept: Pairs, priced: Pricing, seed: int, *, start: bool) -> Model:
+def fresh(estimator: Family, kept: Pairs, priced: LikelihoodModule, seed: int, *, start: bool) -> Model:
     """Return the model to train: with the last fit's weights when asked to go on, else started from the data."""
-    with seeded(seed):
+    with fork_rng(seed):
         paired = kept.columns[1] is not None
         problem = estimator.problem(kept.shapes, priced)._replace(paired=paired)
         refuse_large(estimator, problem)

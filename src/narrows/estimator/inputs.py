@@ -13,7 +13,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from narrows.data.base import channels_last
-from narrows.data.disk.stored import Stored
+from narrows.data.disk.stored import DiskArray
 from narrows.data.masked import unmasked
 from narrows.data.scale import unit
 from narrows.errors import InputError
@@ -44,7 +44,7 @@ def checked_rows(estimator: BaseEstimator, X: Any, *, reset: bool, missing: bool
     float64 too, everything else becomes float64. To scikit-learn an image is a row of values, so that it counts them
     all. ``missing`` lets NaN pass. Raises ``InputError`` for images of another size.
     """
-    if isinstance(X, Stored):
+    if isinstance(X, DiskArray):
         return _checked_stored(estimator, X, reset=reset)
     if isinstance(X, torch.Tensor):
         X = X.detach().cpu()
@@ -66,7 +66,7 @@ def checked_rows(estimator: BaseEstimator, X: Any, *, reset: bool, missing: bool
     return validate_data(estimator, X.reshape(shape[0], values), **rules).reshape(shape)
 
 
-def _checked_stored(estimator: BaseEstimator, X: Stored, *, reset: bool) -> Stored:
+def _checked_stored(estimator: BaseEstimator, X: DiskArray, *, reset: bool) -> DiskArray:
     """Return rows on disk after one pass over them: finite, and of the fitted size."""
     values, n_fitted = math.prod(X.shape[1:]), getattr(estimator, "n_features_in_", None)
     if not reset and n_fitted not in (None, values):
@@ -107,7 +107,7 @@ def present(rows: Any, y: Any, weights: np.ndarray | None) -> tuple[Any, Any, np
         return rows, y, weights
     kept = np.flatnonzero(weights)
     y = np.asarray(y)[kept] if np.ndim(y) and len(y) == len(weights) else y
-    return rows.take(kept) if isinstance(rows, Stored) else rows[kept], y, weights[kept]
+    return rows.take(kept) if isinstance(rows, DiskArray) else rows[kept], y, weights[kept]
 
 
 def model_rows(X: Any, image_shape: tuple[int, ...] | None, expected: tuple[int, ...] | None) -> Any:

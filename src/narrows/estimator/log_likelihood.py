@@ -13,7 +13,7 @@ from narrows.data.pairs import Batch, Pairs
 from narrows.errors import InputError
 from narrows.estimator.inference import run
 from narrows.model import Maps, Model, attach
-from narrows.training.random import mixed, seeded
+from narrows.training.random import derive_seed, fork_rng
 
 __all__ = ["LogLikelihood", "bits_per_dimension", "log_likelihood", "with_background"]
 
@@ -71,9 +71,9 @@ def log_likelihood(
         nonlocal started
         rows = range(started, started + len(batch.x))
         started += len(batch.x)
-        return _sums(model, batch, samples, [mixed(seed, row if keys is None else keys[row]) for row in rows])
+        return _sums(model, batch, samples, [derive_seed(seed, row if keys is None else keys[row]) for row in rows])
 
-    with seeded(seed):  # for targets that are drawn anew
+    with fork_rng(seed):  # for targets that are drawn anew
         first, second = run(model, pairs, sums, where).T
     with np.errstate(invalid="ignore"):
         effective = np.exp(2 * first - second)

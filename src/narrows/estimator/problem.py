@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from narrows.bottlenecks import Bottleneck
 from narrows.corruption import Corruption
-from narrows.likelihood import Pricing
+from narrows.likelihood import LikelihoodModule
 from narrows.model import Model
 from narrows.networks import Network, Sizes
 from narrows.parts import as_part
@@ -32,7 +32,7 @@ class Problem(NamedTuple):
     shape: tuple[int, ...]  # of one input, (C, *spatial)
     target: tuple[int, ...]  # of one target
     n_cond: int
-    likelihood: Pricing
+    likelihood: LikelihoodModule
     corruption: Corruption | None = None
     penalties: tuple[Penalty, ...] = ()
     paired: bool = False  # targets came beside the inputs

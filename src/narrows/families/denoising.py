@@ -11,7 +11,7 @@ from narrows.estimator.base import Estimator, Problem
 from narrows.model import Model
 from narrows.params import param
 from narrows.parts import as_part
-from narrows.training.random import mixed, seed_of, seeded
+from narrows.training.random import derive_seed, fork_rng, seed_of
 
 __all__ = ["DenoisingAutoEncoder"]
 
@@ -69,5 +69,5 @@ def noised(pairs: Pairs, noise: Corruption, random_state: Any, stream: int) -> P
     if target is not None:
         return pairs
     clean = torch.cat([batch.x for batch in pairs.plain().batches(4096)])
-    with seeded(mixed(seed_of(random_state), stream)):
+    with fork_rng(derive_seed(seed_of(random_state), stream)):
         return Pairs(noise(clean), clean, cond, weight, dtype=pairs.dtype, augment=pairs.augment)

@@ -17,7 +17,7 @@ from narrows.likelihood import Categorical
 from narrows.model import Model
 from narrows.networks import Network, ResNet
 from narrows.params import MOST_EPOCHS, param
-from narrows.training.random import seeded
+from narrows.training.random import fork_rng
 
 __all__ = ["VQVAE"]
 
@@ -82,14 +82,14 @@ class VQVAE(Estimator):
         super().fit_pairs(pairs, likelihood, **more)
         code = cast("Quantizer", self.model_.bottleneck)
         if code.prior is not None:
-            entries = run(self.model_, pairs.plain(), entries_of, self._where())
+            entries = run(self.model_, pairs.plain(), entries_of, self.scoring_device())
             rows = Pairs(entries.astype(np.float32), weight=pairs.row_weight).balanced()
             size = math.ceil(len(rows) / self.batch_size)
             most = min(self.n_epochs_, max(1, round(_MAX_PRIOR_STEPS / size)))
             epochs = most if self.prior_epochs is None else self.prior_epochs
             places = code.prior.length
             prior = Model(PriorEncoder(code.prior), Free(places * code.n_codes), Through(), Categorical(code.n_codes))
-            with seeded(self.seed_):
+            with fork_rng(self.seed_):
                 learn(self, prior, rows, epochs)
             self.model_.to("cpu").eval()
         return self
@@ -102,7 +102,7 @@ class VQVAE(Estimator):
 
     def indices(self, X: Any) -> np.ndarray:
         """Return the entries that stand for every row, (n, groups * places), whole numbers."""
-        return self._map(X, None, entries_of)
+        return self.map_rows(X, None, entries_of)
 
 
 def entries_of(model: Model, batch: Batch) -> Tensor:

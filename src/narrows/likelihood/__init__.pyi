@@ -2,7 +2,7 @@
 
 from narrows.likelihood.atoms import Atoms as Atoms
 from narrows.likelihood.base import Likelihood as Likelihood
-from narrows.likelihood.base import Pricing as Pricing
+from narrows.likelihood.base import LikelihoodModule as LikelihoodModule
 from narrows.likelihood.continuous import Gaussian as Gaussian
 from narrows.likelihood.continuous import Laplace as Laplace
 from narrows.likelihood.continuous import LearntGaussian as LearntGaussian
@@ -24,10 +24,10 @@ __all__ = [
     "Laplace",
     "LearntGaussian",
     "Likelihood",
+    "LikelihoodModule",
     "Mixed",
     "MixedColumns",
     "Multinomial",
     "Poisson",
     "PredictedGaussian",
-    "Pricing",
 ]

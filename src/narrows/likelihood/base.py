@@ -12,12 +12,12 @@ from narrows import moments
 from narrows.base_measure import BaseMeasure
 from narrows.parts import Part
 
-__all__ = ["Likelihood", "Pricing", "normal", "per_value", "uniform"]
+__all__ = ["Likelihood", "LikelihoodModule", "normal", "per_value", "uniform"]
 
 _ROUNDED = 1e-5  # how far beyond the end of its range rounding may take a target
 
 
-class Pricing(ABC):
+class LikelihoodModule(ABC):
     """Reads ``n_params`` numbers per value of the target and prices the target in nats."""
 
     n_params: int = 1
@@ -79,7 +79,7 @@ class Pricing(ABC):
         return self.nats(params, target, weight)
 
 
-class Likelihood(Pricing, Part):
+class Likelihood(LikelihoodModule, Part):
     """A likelihood as a setting; ``build`` gives the part that the model owns: itself, or a module with weights."""
 
     kind: ClassVar[str] = "likelihood"
@@ -105,7 +105,7 @@ class Likelihood(Pricing, Part):
         """Return what the densities of ``n`` values are densities of."""
         return [self.base] * n
 
-    def build(self, shape: tuple[int, ...]) -> Pricing:
+    def build(self, shape: tuple[int, ...]) -> LikelihoodModule:
         """Return what prices targets of this shape."""
         return self
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from narrows import moments
 from narrows.base_measure import Lebesgue
-from narrows.likelihood.base import Likelihood, Pricing, normal, uniform
+from narrows.likelihood.base import Likelihood, LikelihoodModule, normal, uniform
 from narrows.params import param
 from narrows.parts import part
 
@@ -54,7 +54,7 @@ class Gaussian(Likelihood):
             raise TypeError(f"Gaussian(scale={self.scale!r}) prices nothing by itself: call build(shape) first.")
         return float(self.scale)
 
-    def build(self, shape: tuple[int, ...]) -> Pricing:
+    def build(self, shape: tuple[int, ...]) -> LikelihoodModule:
         """Return itself, or a module that owns the scale."""
         if self.scale == "learnt":
             return LearntGaussian()
@@ -85,7 +85,7 @@ class Gaussian(Likelihood):
         return params + normal(params, generator) * self._fixed
 
 
-class LearntGaussian(nn.Module, Pricing):
+class LearntGaussian(nn.Module, LikelihoodModule):
     """N(params, scale²) with one scale, learnt with the network and started at the data's own deviation."""
 
     real = True
@@ -128,7 +128,7 @@ class LearntGaussian(nn.Module, Pricing):
         return params + normal(params, generator) * self.log_scale.exp()
 
 
-class PredictedGaussian(Pricing):
+class PredictedGaussian(LikelihoodModule):
     """N(mean, scale²), both from the decoder: the first half of the channels are means, the second log-scales."""
 
     n_params = 2

@@ -10,7 +10,7 @@ from torch import Tensor
 from narrows import moments
 from narrows.base_measure import BaseMeasure, Counting
 from narrows.errors import InputError
-from narrows.likelihood.base import Likelihood, Pricing, per_value, uniform
+from narrows.likelihood.base import Likelihood, LikelihoodModule, per_value, uniform
 from narrows.params import param
 from narrows.parts import part
 
@@ -157,7 +157,7 @@ class Multinomial(Likelihood):
         """From 0."""
         return 0.0, math.inf
 
-    def build(self, shape: tuple[int, ...]) -> Pricing:
+    def build(self, shape: tuple[int, ...]) -> LikelihoodModule:
         """Return what prices rows of one axis; over the channels of a picture there would be nothing to learn.
 
         Raises ``InputError`` for rows of more axes.

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from narrows.base_measure import BaseMeasure, Measure
 from narrows.errors import InputError
-from narrows.likelihood.base import Likelihood, Pricing
+from narrows.likelihood.base import Likelihood, LikelihoodModule
 from narrows.likelihood.mixed_columns import KINDS, MixedColumns
 from narrows.params import param
 from narrows.parts import part
@@ -88,7 +88,7 @@ class Mixed(Likelihood):
         """Return what the densities of ``n`` encoded columns are densities of."""
         return [measure.base for measure in self.measures for _ in range(measure.width)]
 
-    def build(self, shape: tuple[int, ...]) -> Pricing:
+    def build(self, shape: tuple[int, ...]) -> LikelihoodModule:
         """Return the module that owns the scales. Raises ``InputError`` for rows of another shape."""
         widths = sum(width for _, width, _ in map(_parsed, self.columns))
         if len(shape) > 1 or widths != shape[0] or not {len(self.shift), len(self.scale)} <= {0, widths}:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from narrows import moments
 from narrows.base_measure import Measure
 from narrows.likelihood.atoms import Atoms
-from narrows.likelihood.base import Pricing, normal, uniform
+from narrows.likelihood.base import LikelihoodModule, normal, uniform
 from narrows.likelihood.discrete import Poisson
 
 __all__ = ["KINDS", "MixedColumns"]
@@ -25,7 +25,7 @@ _FINE = 0.02  # steps of less than so many deviations: the density is the probab
 _POISSON = Poisson()
 
 
-class MixedColumns(nn.Module, Pricing):
+class MixedColumns(nn.Module, LikelihoodModule):
     """What ``Mixed`` says; scales of numbers are weights, which further channels of the decoder may change.
 
     The channels are one per encoded column, one per scale where those are predicted, and a logit for every atom.

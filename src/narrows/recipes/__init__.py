@@ -1,4 +1,4 @@
-"""The systems of the founding documents, each a short script of settings: every module here holds one recipe."""
+"""The systems of the classic tutorials, each a short script of settings: every module here holds one recipe."""
 
 from importlib import import_module
 from pkgutil import iter_modules

@@ -1,4 +1,4 @@
-"""What a recipe is, and the settings that the founding documents train with."""
+"""What a recipe is, and the settings that the classic tutorials train with."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,7 +18,7 @@ PLAIN: dict[str, Any] = {
 
 
 class Recipe(NamedTuple):
-    """One system of the founding documents."""
+    """One system of the classic tutorials."""
 
     name: str
     summary: str

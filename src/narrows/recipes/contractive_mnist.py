@@ -19,7 +19,7 @@ from narrows.report import figures
 from narrows.report.figures.style import number
 from narrows.tasks.base import unit
 from narrows.tasks.reduce.reducer import Reducer
-from narrows.training.random import seeded
+from narrows.training.random import fork_rng
 
 __all__ = ["contractive_mnist"]
 
@@ -131,7 +131,7 @@ def _autograd(net: Any, images: np.ndarray) -> np.ndarray:
 def _penalties(net: Any, penalty: Contractive, images: np.ndarray, draws: int) -> np.ndarray:
     """Return the penalty of every image, (draws, n)."""
     x = torch.from_numpy(images)[:, None]
-    with seeded(0):
+    with fork_rng(0):
         code, _ = net.encode(x)
         step = Step(x, None, code, net.decode(code.z), x)
         values: np.ndarray = torch.stack([penalty(net, step).detach() for _ in range(draws)]).numpy()

@@ -15,7 +15,7 @@ from narrows.data.pairs import Batch, Pairs
 from narrows.estimator.inference import run as through
 from narrows.estimator.inputs import model_rows
 from narrows.families.autoencoder import AutoEncoder
-from narrows.likelihood import Pricing
+from narrows.likelihood import LikelihoodModule
 from narrows.model import Model
 from narrows.recipes.base import PLAIN, recipe
 from narrows.recipes.run import Images, Run
@@ -42,7 +42,7 @@ class Fitted(NamedTuple):
     """A model with what its network says of some test images, all in float64."""
 
     model: AutoEncoder
-    likelihood: Pricing
+    likelihood: LikelihoodModule
     params: Tensor  # (n, numbers per pixel, 28, 28)
     target: Tensor  # (n, 1, 28, 28)
     law: dist.Distribution  # the same distribution by PyTorch, for all values at once

@@ -15,7 +15,7 @@ from narrows.recipes import synthetic_images
 from narrows.recipes.run import Run
 from narrows.report import figures
 from narrows.tasks.segment.segmenter import Segmenter
-from narrows.workflows.segment import SegmentJourney
+from narrows.workflows.segment import SegmentWorkflow
 
 __all__ = [
     "CAMVID",
@@ -121,10 +121,10 @@ def predict(model: Any, pictures: Array, *, classes: bool = False) -> Array:
 
 def keep_masks(run: Run, model: Estimator, name: str, classes: Sequence[int], **settings: Any) -> None:
     """Make a model what ``narrows apply RUN`` uses: it writes masks of these values, one for each of its channels."""
-    task, journey = Segmenter(ensemble=False, **settings), SegmentJourney()  # type: ignore[call-arg]
-    task.classes_, task.void_, journey.encoding = sorted(classes), settings.get("ignore"), Encoding("grey")
+    task, workflow = Segmenter(ensemble=False, **settings), SegmentWorkflow()  # type: ignore[call-arg]
+    task.classes_, task.void_, workflow.encoding = sorted(classes), settings.get("ignore"), Encoding("grey")
     task.order_ = list(classes)
-    run.keep_pictures(task, model, journey, name)
+    run.keep_pictures(task, model, workflow, name)
 
 
 def losses(model: Any, values: int) -> Array:

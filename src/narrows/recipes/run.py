@@ -10,7 +10,7 @@ import numpy as np
 from narrows.artefact import save
 from narrows.data import datasets, read
 from narrows.data.pairs import Pairs
-from narrows.errors import InputError
+from narrows.errors import InputError, Interrupted
 from narrows.estimator.base import Estimator
 from narrows.metrics import Better, Comparison
 from narrows.recipes.trace import Trace
@@ -20,9 +20,9 @@ from narrows.report.html.page import write_report
 from narrows.report.verdict import verdict
 from narrows.tasks.base import Task
 from narrows.tasks.images import PicturesTask
-from narrows.workflows.base import journey_card
-from narrows.workflows.images import PicturesJourney
-from narrows.workflows.tables import RowsJourney
+from narrows.workflows.base import workflow_card
+from narrows.workflows.images import PicturesWorkflow
+from narrows.workflows.tables import RowsWorkflow
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -120,7 +120,7 @@ class Run:
         self.table("Fits", "", ("model", "began", "epochs", "why it stopped"), [row])
         save(model, folder)
         if not model.finished_:
-            raise KeyboardInterrupt
+            raise Interrupted
         return model
 
     def trace(self, name: str, look: Callable[[Any], Any]) -> Trace:
@@ -130,11 +130,11 @@ class Run:
     def keep(self, task: Task, model: Estimator, X: np.ndarray, name: str = "") -> None:
         """Make ``model`` what ``narrows apply RUN`` uses, for rows like X; beside its rivals it is called ``name``."""
         schema = read(X).fit_schema().to_json()
-        self._keep(task, model, {"name": RowsJourney.name, "fields": {}, "card": {"schema": schema}}, name)
+        self._keep(task, model, {"name": RowsWorkflow.name, "fields": {}, "card": {"schema": schema}}, name)
 
-    def keep_pictures(self, task: PicturesTask, model: Estimator, journey: PicturesJourney, name: str = "") -> None:
-        """Make ``model`` what ``narrows apply RUN`` uses, for pictures as a journey finds and writes them."""
-        self._keep(task, model, journey_card(journey), name)
+    def keep_pictures(self, task: PicturesTask, model: Estimator, workflow: PicturesWorkflow, name: str = "") -> None:
+        """Make ``model`` what ``narrows apply RUN`` uses, for pictures as a workflow finds and writes them."""
+        self._keep(task, model, workflow_card(workflow), name)
 
     def _keep(self, task: Any, model: Estimator, card: Mapping[str, Any], name: str) -> None:
         task.estimator_ = model

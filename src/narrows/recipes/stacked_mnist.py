@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from narrows.errors import Interrupted
 from narrows.families.stacked import StackedAutoEncoder, blocks
 from narrows.metrics import knn_accuracy
 from narrows.networks.dense import Dense
@@ -16,7 +17,7 @@ from narrows.report.figures.style import number, percent
 from narrows.tasks.base import unit
 from narrows.tasks.classify.classifier import CodeClassifier
 from narrows.tasks.reduce.reducer import Reducer
-from narrows.training.random import seeded
+from narrows.training.random import fork_rng
 
 __all__ = ["stacked_mnist"]
 
@@ -101,7 +102,7 @@ def _classifier(run: Run, name: str, model: Any, images: Images, n: int) -> Code
     classifier.set_params(tune_checkpoint=str(folder))
     classifier.fit(images.train[:n], images.train_labels[:n])
     if not classifier.finished_:
-        raise KeyboardInterrupt
+        raise Interrupted
     return classifier
 
 
@@ -132,7 +133,7 @@ def _sampled(model: Any, images: np.ndarray, count: int) -> np.ndarray:
     net = model.model_
     x = torch.from_numpy(unit(images))[:, None]
     *layers, last = blocks(net.decoder.layers)
-    with torch.no_grad(), seeded(0):
+    with torch.no_grad(), fork_rng(0):
         bits = torch.bernoulli(net.features(x).repeat_interleave(count, 0))
         for layer in layers:
             bits = torch.bernoulli(layer(bits))

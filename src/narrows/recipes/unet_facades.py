@@ -19,7 +19,7 @@ from narrows.recipes.run import Run
 from narrows.report import figures
 from narrows.tasks.base import unit
 from narrows.tasks.translate import Translator
-from narrows.workflows.translate import TranslateJourney
+from narrows.workflows.translate import TranslateWorkflow
 
 __all__ = ["unet_facades"]
 
@@ -63,9 +63,9 @@ def unet(run: Run, output: Any = "identity", **settings: Any) -> AutoEncoder:
 
 def keep(run: Run, model: AutoEncoder) -> None:
     """Make a model what ``narrows apply RUN`` uses, for label maps alone or right of photographs."""
-    task, journey = Translator(ensemble=False), TranslateJourney(direction="BtoA")  # type: ignore[call-arg]
-    task.whole_, journey.kind, journey.proportions = True, "uint8", 2.0
-    run.keep_pictures(task, model, journey, f"U-Net, {_MAIN}")
+    task, workflow = Translator(ensemble=False), TranslateWorkflow(direction="BtoA")  # type: ignore[call-arg]
+    task.whole_, workflow.kind, workflow.proportions = True, "uint8", 2.0
+    run.keep_pictures(task, model, workflow, f"U-Net, {_MAIN}")
 
 
 def to_signed(target: Tensor) -> Tensor:

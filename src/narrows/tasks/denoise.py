@@ -37,7 +37,7 @@ from narrows.tasks.restore import (
     some,
     split_alpha,
 )
-from narrows.training.random import mixed, seeded
+from narrows.training.random import derive_seed, fork_rng
 
 __all__ = ["Denoiser", "compared"]
 
@@ -202,7 +202,7 @@ class Denoiser(PicturesTask, OneToOneFeatureMixin, TransformerMixin, Task, name=
 
     def corrupted(self, X: Any, seed: int = 0) -> np.ndarray:
         """Return ``X`` with fresh noise, drawn from ``seed``."""
-        with seeded(seed):
+        with fork_rng(seed):
             rows = torch.as_tensor(unit(X))
             noisy: np.ndarray = self.noise_(rows).numpy()
         return noisy
@@ -262,7 +262,7 @@ class Denoiser(PicturesTask, OneToOneFeatureMixin, TransformerMixin, Task, name=
             raise InputError(came, "noisy and clean pictures of the same names")
         if examples.y is not None:
             return [unit(split_alpha(picture)[0]) for picture in examples.x], clean
-        return [self.corrupted(picture[None], mixed(stream, i))[0] for i, picture in enumerate(clean)], clean
+        return [self.corrupted(picture[None], derive_seed(stream, i))[0] for i, picture in enumerate(clean)], clean
 
     def evaluate(self, train: Rows, held: Rows) -> Evaluation:
         """Return the error on newly noised ``held`` rows beside the competitors', all on the same noise.

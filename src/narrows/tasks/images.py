@@ -197,7 +197,7 @@ def budget(estimator: Estimator, pixels: int) -> int:
 
     Where there is a graphics card, ten times as many.
     """
-    much = PIXELS if estimator._where().type == "cpu" else 10 * PIXELS
+    much = PIXELS if estimator.scoring_device().type == "cpu" else 10 * PIXELS
     return int(np.clip(round(much / pixels), 5, 300))
 
 
@@ -256,7 +256,7 @@ def through(estimator: Estimator, image: Array, side: int | None = None) -> Arra
     def mean(x: Array) -> Array:
         floats = x if x.dtype in (np.uint8, np.uint16) else np.ascontiguousarray(x, np.float32)
         pairs = Pairs(floats).read_by(estimator.model_.likelihood)
-        return run(estimator.model_, pairs, lambda model, batch: model.reconstruct(batch.x), estimator._where())
+        return run(estimator.model_, pairs, lambda model, batch: model.reconstruct(batch.x), estimator.scoring_device())
 
     height, width = fitted
     if image.shape[1:] == (height, width):

@@ -149,7 +149,7 @@ def plan(estimator: Estimator, crops: int) -> dict[str, Any]:
     """Return the epochs of a fit that the user set no length for, and the share of crops to validate on."""
     settings: dict[str, Any] = {"validation": min(estimator.validation, 100 / crops)}
     if estimator.epochs is None and estimator.minutes is None:
-        steps = _STEPS_BY_DEVICE.get(estimator._where().type, _STEPS_BY_DEVICE["other"])
+        steps = _STEPS_BY_DEVICE.get(estimator.scoring_device().type, _STEPS_BY_DEVICE["other"])
         settings["epochs"] = max(1, round(steps / max(1, crops / estimator.batch_size)))
     return settings
 

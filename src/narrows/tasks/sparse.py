@@ -135,13 +135,13 @@ class FeatureDictionary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task,
     def transform(self, X: Any) -> np.ndarray:
         """Return how strongly each feature is at work, (n, features), in the units of the rows; most are 0."""
         rows = self._scaled(X)
-        codes = run(self.estimator_.model_, rows, Estimator.encode_batch, self.estimator_._where())
+        codes = run(self.estimator_.model_, rows, Estimator.encode_batch, self.estimator_.scoring_device())
         return np.asarray(codes * self._scale(rows))
 
     def reconstruct(self, X: Any) -> np.ndarray:
         """Return what the features at work add up to."""
         rows = self._scaled(X)
-        scaled = run(self.estimator_.model_, rows, lambda m, b: m.reconstruct(b.x), self.estimator_._where())
+        scaled = run(self.estimator_.model_, rows, lambda m, b: m.reconstruct(b.x), self.estimator_.scoring_device())
         return np.asarray(scaled * self._scale(rows) + self.shift_.astype(scaled.dtype))
 
     def inverse_transform(self, Z: Any) -> np.ndarray:

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Course", "Plan", "Rate", "Steps"]
+__all__ = ["Plan", "Rate", "Steps", "TrainingConfig"]
 
 Plan = Literal["cosine", "constant", "linear"]
 
@@ -23,7 +23,7 @@ class Steps:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Course(Steps):
+class TrainingConfig(Steps):
     """The settings of the loop; ``seed`` settles every random number."""
 
     epochs: int = 20
@@ -34,7 +34,7 @@ class Course(Steps):
 
         Examples
         --------
-        >>> Course(batch_size=4).rows(10), Course(batch_size=4, drop_last=True).rows(10)
+        >>> TrainingConfig(batch_size=4).rows(10), TrainingConfig(batch_size=4, drop_last=True).rows(10)
         (10, 8)
         """
         return n - n % self.batch_size if self.drop_last and n > self.batch_size else n

@@ -16,10 +16,10 @@ from torch import Tensor
 from narrows.data.pairs import Pairs
 from narrows.model import Model
 from narrows.training.checkpoint import Checkpoint, Keeper
-from narrows.training.config import Course, Steps
+from narrows.training.config import Steps, TrainingConfig
 from narrows.training.loop import Epoch, Part, evaluate, passes, train
 from narrows.training.progress import Listener, listeners
-from narrows.training.random import mixed
+from narrows.training.random import derive_seed
 from narrows.training.runtime import Runtime
 from narrows.training.state import State
 
@@ -221,10 +221,10 @@ class Session:
         """Return the loop over what is left of the epochs."""
         pairs = job.pairs
         if self.rows < len(pairs):
-            order = torch.randperm(len(pairs), generator=torch.Generator().manual_seed(mixed(job.seed, 0, 1)))
+            order = torch.randperm(len(pairs), generator=torch.Generator().manual_seed(derive_seed(job.seed, 0, 1)))
             pairs = pairs.take(order[: self.rows].sort().values.numpy())
-        course = Course(epochs=self.epochs, seed=job.seed, **job.settings.options())
-        return passes(job.model, pairs, job.held, course, state, job.runtime)
+        config = TrainingConfig(epochs=self.epochs, seed=job.seed, **job.settings.options())
+        return passes(job.model, pairs, job.held, config, state, job.runtime)
 
     def take(self, model: Model, epoch: Epoch, state: State) -> dict[str, Any]:
         """Note an epoch; keep its weights when it is the best so far, or when nothing is held out."""

@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from narrows.data.pairs import Batch
 from narrows.model import Model
 
-__all__ = ["products"]
+__all__ = ["multiply_adds"]
 
 
 @torch.no_grad()
-def products(model: Model, batch: Batch) -> float:
+def multiply_adds(model: Model, batch: Batch) -> float:
     """Return the multiply-adds of the model's matrices and filters for one row of ``batch``.
 
     Examples
@@ -22,7 +22,7 @@ def products(model: Model, batch: Batch) -> float:
     >>> from narrows.likelihood import Gaussian
     >>> from narrows.networks import Linear, Sizes
     >>> encoder, decoder = Linear().build(Sizes((4,), (4,), code_in=2, code_out=2, out=4))
-    >>> products(Model(encoder, Free(2), decoder, Gaussian()), Batch(torch.rand(1, 4), torch.rand(1, 4)))
+    >>> multiply_adds(Model(encoder, Free(2), decoder, Gaussian()), Batch(torch.rand(1, 4), torch.rand(1, 4)))
     16.0
     """
     count = 0.0

@@ -14,8 +14,8 @@ from torch import Tensor
 from narrows.data.pairs import Batch, Pairs, at_once
 from narrows.model import Model
 from narrows.training.adam import Adam
-from narrows.training.config import Course, Rate
-from narrows.training.random import mixed, seeded
+from narrows.training.config import Rate, TrainingConfig
+from narrows.training.random import derive_seed, fork_rng
 from narrows.training.runtime import Runtime
 from narrows.training.state import State, go_back, remember, restore
 
@@ -56,12 +56,12 @@ def train(
     *,
     state: State | None = None,
     runtime: Runtime | None = None,
-    **course: Any,
+    **config: Any,
 ) -> Iterator[Epoch]:
     """Fit ``model`` in place, handing over after every epoch. To stop early, stop iterating.
 
-    ``course`` are the fields of ``Course``: epochs, batch_size, lr, ... ``state`` is filled in before an epoch is
-    handed over; given back later, training goes on from there, bit for bit.
+    ``config`` are the fields of ``TrainingConfig``: epochs, batch_size, lr, ... ``state`` is filled in before an epoch
+    is handed over; given back later, training goes on from there, bit for bit.
 
     Examples
     --------
@@ -73,26 +73,26 @@ def train(
     >>> [epoch.number for epoch in train(Model(encoder, Free(2), decoder, Gaussian()), rows, epochs=2)]
     [1, 2]
     """
-    for event in passes(model, pairs, valid, Course(**course), state or State(), runtime or Runtime("cpu")):
+    for event in passes(model, pairs, valid, TrainingConfig(**config), state or State(), runtime or Runtime("cpu")):
         if isinstance(event, Epoch):
             yield event
 
 
 def passes(
-    model: Model, pairs: Pairs, valid: Pairs | None, course: Course, state: State, runtime: Runtime
+    model: Model, pairs: Pairs, valid: Pairs | None, config: TrainingConfig, state: State, runtime: Runtime
 ) -> Iterator[Epoch | Part]:
     """Do what ``train`` does, handing over after every part of a long epoch too, with ``state`` filled in."""
     model.to(runtime.where)
     pairs, valid = pairs.read_by(model.likelihood).to(runtime.where), valid and valid.to(runtime.where)
     net = runtime.wrap(Measured(model), runtime.world > 1 and _unused(model, pairs, runtime))
-    optimizer = Adam(model.parameters(), course.weight_decay)
+    optimizer = Adam(model.parameters(), config.weight_decay)
     (restore if state.epoch or state.step else remember)(model, optimizer, state)
-    rows = course.rows(len(pairs))
-    rate = course.rate(len(portions(torch.empty(rows), course.batch_size)))
-    loop = Loop(model, net, optimizer, pairs, valid, course, rate, state, runtime)
-    while state.epoch < course.epochs:
-        order = pairs.order(torch.Generator().manual_seed(mixed(course.seed, state.epoch + 1)))[:rows]
-        yield from loop.epoch(portions(order, course.batch_size))
+    rows = config.rows(len(pairs))
+    rate = config.rate(len(portions(torch.empty(rows), config.batch_size)))
+    loop = Loop(model, net, optimizer, pairs, valid, config, rate, state, runtime)
+    while state.epoch < config.epochs:
+        order = pairs.order(torch.Generator().manual_seed(derive_seed(config.seed, state.epoch + 1)))[:rows]
+        yield from loop.epoch(portions(order, config.batch_size))
 
 
 class Measured(torch.nn.Module):
@@ -116,7 +116,7 @@ class Loop:
     optimizer: Adam
     pairs: Pairs
     valid: Pairs | None
-    course: Course
+    config: TrainingConfig
     rate: Rate
     state: State
     runtime: Runtime
@@ -152,7 +152,7 @@ class Loop:
         state, runtime, sums, errors = self.state, self.runtime, dict[str, Tensor](), dict[str, Tensor]()
         part = state.step // runtime.part
         place = (state.epoch + 1, part, runtime.rank) if part else (state.epoch + 1, runtime.rank)
-        with seeded(mixed(self.course.seed, *place), runtime.where):
+        with fork_rng(derive_seed(self.config.seed, *place), runtime.where):
             for rows in steps:
                 terms, missed = self.step(rows, step)
                 _add(sums, terms)
@@ -182,14 +182,14 @@ class Loop:
         loss = functools.reduce(torch.add, totals.values()) * (world / len(rows))
         self.optimizer.clear()
         loss.backward()  # type: ignore[no-untyped-call]
-        if self.course.clip is not None:
-            torch.nn.utils.clip_grad_norm_(self.optimizer.parameters, self.course.clip)
+        if self.config.clip is not None:
+            torch.nn.utils.clip_grad_norm_(self.optimizer.parameters, self.config.clip)
         self.optimizer.step(self.rate(step) * self.state.slower)
         return {name: total.detach() for name, total in totals.items()}, errors
 
     def held(self) -> tuple[dict[str, float], dict[str, float]]:
         """Return the terms and the errors on the rows that are held out."""
-        options, errors = {"batch_size": self.course.batch_size, "seed": self.course.seed}, dict[str, float]()
+        options, errors = {"batch_size": self.config.batch_size, "seed": self.config.seed}, dict[str, float]()
         return evaluate(self.model, self.valid, **options, runtime=self.runtime, errors=errors), errors
 
 
@@ -228,7 +228,7 @@ def evaluate(
     pairs = pairs.read_by(model.likelihood)
     model.eval()
     model.bottleneck.train(model.bottleneck.draws)
-    with seeded(mixed(seed, 0), runtime.where):
+    with fork_rng(derive_seed(seed, 0), runtime.where):
         for batch in pairs.batches(max(batch_size, at_once(*pairs.shapes[:2]))):
             terms, missed = model.measured(batch.to(runtime.where), 1.0)
             _add(sums, {name: term.sum() for name, term in terms.items()})
@@ -261,7 +261,7 @@ def _totals(sums: dict[str, Tensor], runtime: Runtime) -> dict[str, float]:
 def _unused(model: Model, pairs: Pairs, runtime: Runtime) -> bool:
     """Return whether some weights have no part in the loss: a trial on a copy tells."""
     trial = copy.deepcopy(model).train()
-    with seeded(0, runtime.where):
+    with fork_rng(0, runtime.where):
         terms = trial(pairs.batch(slice(0, 2)).to(runtime.where), 0.5)
         torch.stack([term.sum() for term in terms.values()]).sum().backward()  # type: ignore[no-untyped-call]
     return any(weight.requires_grad and weight.grad is None for weight in trial.parameters())

@@ -11,19 +11,19 @@ from sklearn.utils import check_random_state
 
 from narrows.errors import InputError
 
-__all__ = ["drawn", "mixed", "seed_of", "seeded"]
+__all__ = ["derive_seed", "draw_seed", "fork_rng", "seed_of"]
 
 _MASK = 0xFFFFFFFFFFFFFFFF
 
 
-def drawn(random_state: "int | np.random.RandomState | None") -> int:
+def draw_seed(random_state: "int | np.random.RandomState | None") -> int:
     """Return a seed: from ``random_state``, or a fresh one that touches no global state.
 
     Raises ``InputError`` for a number that is below 0 or has more than 32 bits.
 
     Examples
     --------
-    >>> drawn(0) == drawn(0), drawn(None) == drawn(None)
+    >>> drawn(0) == drawn(0), drawn(None) == draw_seed(None)
     (True, False)
     """
     if isinstance(random_state, Integral) and not 0 <= random_state < 2**32:
@@ -44,7 +44,7 @@ def seed_of(random_state: Any) -> int:
     return int(random_state) if isinstance(random_state, Integral) else 0
 
 
-def mixed(seed: int, *numbers: int) -> int:
+def derive_seed(seed: int, *numbers: int) -> int:
     """Return a seed that depends on all the numbers (splitmix64), so that no random state needs to be stored."""
     state = seed & _MASK
     for number in numbers:
@@ -56,13 +56,13 @@ def mixed(seed: int, *numbers: int) -> int:
 
 
 @contextlib.contextmanager
-def seeded(seed: int, where: torch.device | None = None) -> Iterator[None]:
+def fork_rng(seed: int, where: torch.device | None = None) -> Iterator[None]:
     """Make random numbers on the processor and on ``where`` depend on ``seed`` inside; outside nothing changes.
 
     Examples
     --------
     >>> before = torch.get_rng_state()
-    >>> with seeded(0):
+    >>> with fork_rng(0):
     ...     a = torch.rand(3)
     >>> bool((torch.get_rng_state() == before).all())
     True

@@ -18,10 +18,10 @@ from narrows.tasks.base import Rows, Task
 from narrows.tasks.sparse import FeatureDictionary, Survey
 from narrows.training.random import seed_of
 from narrows.typed_json import Natural
-from narrows.workflows.base import Journey, Judged, Request, Say
+from narrows.workflows.base import Judged, Request, Say, Workflow
 from narrows.workflows.feature_page import write_features
 
-__all__ = ["ActivationsJourney", "RowNames"]
+__all__ = ["ActivationsWorkflow", "RowNames"]
 
 _MIN_SPLIT_ROWS = 20  # fewer rows are not split
 _HELD_OUT_SHARE = 0.1  # of the rows are held out for the verdict ...
@@ -39,7 +39,7 @@ class Kept(TypedDict):
     width: Natural
 
 
-class ActivationsJourney(Journey):
+class ActivationsWorkflow(Workflow):
     """Activations as npy or safetensors: a file, a folder of such shards, or a pattern, of any size."""
 
     keeps: ClassVar[Any] = Kept

@@ -24,15 +24,15 @@ from narrows.params import param
 from narrows.tasks.anomaly.labels import ACCEPTED, strange_names
 from narrows.workflows.base import Request, Say
 from narrows.workflows.outputs import write_outputs, write_table
-from narrows.workflows.tables import RowsJourney, split
+from narrows.workflows.tables import RowsWorkflow, split
 
-__all__ = ["AnomalyJourney", "labelled", "reasons"]
+__all__ = ["AnomalyWorkflow", "labelled", "reasons"]
 
 _CLASS_NAMES = ("ordinary", "anomalous")
 _MAX_REASONS = 3
 
 
-class AnomalyJourney(RowsJourney):
+class AnomalyWorkflow(RowsWorkflow):
     """A table (csv, tsv, parquet, npy, npz), a folder of images, or a named dataset.
 
     With labels, the anomalous rows are left out of training and all of them are measured on.

@@ -18,12 +18,12 @@ from narrows.tasks.anomaly.images import PatchResidual, drawn_patches, heat, ima
 from narrows.tasks.images import shown
 from narrows.training.random import seed_of
 from narrows.typed_json import Range
-from narrows.workflows.base import Journey, Judged, Request, Say
+from narrows.workflows.base import Judged, Request, Say, Workflow
 from narrows.workflows.holdout import set_aside
 from narrows.workflows.images import inside, mixed, outside, sizes, smaller, unmasked
 from narrows.workflows.outputs import write_table
 
-__all__ = ["ImageAnomalyJourney"]
+__all__ = ["ImageAnomalyWorkflow"]
 
 GOOD, MASKS = ("good", "normal", "ok", "ordinary"), ("masks", "mask", "ground_truth")
 _MAX_PATCHES = 20_000  # that are learnt from
@@ -37,7 +37,7 @@ class Kept(TypedDict):
     dtype: Literal["uint8", "uint16"]
 
 
-class ImageAnomalyJourney(Journey):
+class ImageAnomalyWorkflow(Workflow):
     """A folder of good images, or one that holds good/, folders of bad ones, and masks/ of what is wrong in these.
 
     Also read: train/good, test/good, test/... and ground_truth/..., as in MVTec AD; test/good is measured on only.

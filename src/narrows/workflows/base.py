@@ -1,4 +1,4 @@
-"""What every journey is: one kind of data, from the user's files to a fitted task, its evaluation and its outputs."""
+"""What every workflow is: one kind of data, from the user's files to a fitted task, its evaluation and its outputs."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -16,20 +16,20 @@ from narrows.tasks.base import Evaluation, Rows, Task
 from narrows.typed_json import Nothing, typed
 
 __all__ = [
-    "JOURNEYS",
+    "WORKFLOWS",
     "Items",
-    "Journey",
     "Judged",
     "Request",
     "Say",
-    "journey_for",
-    "journey_from_card",
-    "journeys_of",
+    "Workflow",
+    "workflow_for",
+    "workflow_from_card",
+    "workflows_of",
 ]
 
 Say = Callable[[str], None]
 
-JOURNEYS: "dict[str, type[Journey]]" = {}
+WORKFLOWS: "dict[str, type[Workflow]]" = {}
 
 
 class Request(NamedTuple):
@@ -45,7 +45,7 @@ class Request(NamedTuple):
     def refuse(self, unused: Mapping[str, str]) -> None:
         """Refuse what the user typed among the fields ``unused``, each with the reason why it is of no use here.
 
-        Every journey says with it, before training, which flags its data leave without a meaning.
+        Every workflow says with it, before training, which flags its data leave without a meaning.
         """
         typed_ones = {name: why for name, why in unused.items() if name in self.given}
         if typed_ones:
@@ -54,8 +54,8 @@ class Request(NamedTuple):
             raise InputError(f"{flags} came for {self.data}: {reasons}", "", "leave it out")
 
 
-class JourneyCard(TypedDict):
-    """How a run read its data: which journey, its fields, and what it must know besides."""
+class WorkflowCard(TypedDict):
+    """How a run read its data: which workflow, its fields, and what it must know besides."""
 
     name: str
     fields: dict[str, Any]
@@ -85,10 +85,10 @@ class Judged(NamedTuple):
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(param,))
 @dataclass(kw_only=True, eq=False, repr=False)
-class Journey(ABC):
+class Workflow(ABC):
     """The way of one kind of data; its fields are flags of the tasks that name it.
 
-    A journey is made anew for every run: ``fit``, then ``judge``, ``write`` and ``card``; or, from a card, ``apply``.
+    A workflow is made anew for every run: ``fit``, then ``judge``, ``write`` and ``card``; or, from a card, ``apply``.
     """
 
     name: ClassVar[str] = ""
@@ -99,9 +99,9 @@ class Journey(ABC):
 
     def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)
-        cls.name = kebab(cls.__name__.removesuffix("Journey"))
+        cls.name = kebab(cls.__name__.removesuffix("Workflow"))
         dataclass(cls, kw_only=True, eq=False, repr=False)
-        claim(JOURNEYS, cls, cls.name)
+        claim(WORKFLOWS, cls, cls.name)
 
     def takes(self, task: Task, request: Request) -> bool:
         """Return whether this data is of this kind; looks at names and types of files only."""
@@ -131,50 +131,50 @@ class Journey(ABC):
         """Write the task's outputs for new data."""
 
 
-def journeys_of(task: type[Task]) -> "list[type[Journey]]":
-    """Return the journeys that read the data of a task, in the order in which they are asked."""
-    return [JOURNEYS[name] for name in task.workflows]
+def workflows_of(task: type[Task]) -> "list[type[Workflow]]":
+    """Return the workflows that read the data of a task, in the order in which they are asked."""
+    return [WORKFLOWS[name] for name in task.workflows]
 
 
-def journey_for(task: Task, request: Request, settings: Mapping[str, Any]) -> Journey:
-    """Return the journey for a task and data, with the settings that are its own; settings of no use are refused."""
+def workflow_for(task: Task, request: Request, settings: Mapping[str, Any]) -> Workflow:
+    """Return the workflow for a task and data, with the settings that are its own; settings of no use are refused."""
     meant(request.data)  # refuses a name of a dataset that is also a folder here
-    serving = journeys_of(type(task))
+    serving = workflows_of(type(task))
     for cls in serving:
         field_names = {spec.name for spec in fields(cls)}
-        journey = cls(**{name: value for name, value in settings.items() if name in field_names})
-        check_params(journey)
-        if journey.takes(task, request):
+        workflow = cls(**{name: value for name, value in settings.items() if name in field_names})
+        check_params(workflow)
+        if workflow.takes(task, request):
             request.refuse(dict.fromkeys(sorted(settings.keys() - field_names), "it is not read that way"))
             for name, typed in (("valid", "--valid"), ("start", "--from")):
                 if getattr(request, name) is not None and name not in cls.honours:
                     raise InputError(f"{typed} came for {request.data}: {task.name} cannot do that", "", "leave it out")
-            return journey
+            return workflow
     kinds = "; ".join(" ".join((cls.__doc__ or "").partition(".")[0].split()) for cls in serving)
     raise InputError(f"{request.data} is nothing that {task.name} reads", kinds, f"narrows fit {task.name} --help")
 
 
-def journey_card(journey: Journey) -> dict[str, Any]:
-    """Return what the artefact keeps of a journey: its name, its fields, and its own card."""
-    values = {spec.name: getattr(journey, spec.name) for spec in fields(journey)}
-    return {"name": journey.name, "fields": values, "card": journey.card()}
+def workflow_card(workflow: Workflow) -> dict[str, Any]:
+    """Return what the artefact keeps of a workflow: its name, its fields, and its own card."""
+    values = {spec.name: getattr(workflow, spec.name) for spec in fields(workflow)}
+    return {"name": workflow.name, "fields": values, "card": workflow.card()}
 
 
-def journey_from_card(card: Mapping[str, Any]) -> tuple[Journey, Mapping[str, Any]]:
-    """Return the journey that ``journey_card`` described, and its own card.
+def workflow_from_card(card: Mapping[str, Any]) -> tuple[Workflow, Mapping[str, Any]]:
+    """Return the workflow that ``workflow_card`` described, and its own card.
 
-    Raises ArtefactError where the journey, or one of its settings, is not known here.
+    Raises ArtefactError where the workflow, or one of its settings, is not known here.
     """
     where = f"{CARD}: journey"
-    saved: JourneyCard = typed(card, JourneyCard, where)
-    cls = JOURNEYS.get(saved["name"])
+    saved: WorkflowCard = typed(card, WorkflowCard, where)
+    cls = WORKFLOWS.get(saved["name"])
     if cls is None:
-        raise ArtefactError(f"This run read its data as {saved['name']!r}", ", ".join(JOURNEYS))
+        raise ArtefactError(f"This run read its data as {saved['name']!r}", ", ".join(WORKFLOWS))
     unknown = sorted(set(saved["fields"]) - {spec.name for spec in fields(cls)})
     if unknown:
         raise ArtefactError(f"This run has settings that are not known here: {', '.join(unknown)}", "a run of today")
     with refusing(f"{where}.fields"):
-        journey: Journey = cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in saved["fields"].items()})
-        check_params(journey)
+        workflow: Workflow = cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in saved["fields"].items()})
+        check_params(workflow)
     typed(saved["card"], cls.keeps, f"{where}.card")
-    return journey, saved["card"]
+    return workflow, saved["card"]

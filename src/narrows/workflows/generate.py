@@ -12,14 +12,14 @@ from narrows.tasks.base import NewRows, Task
 from narrows.tasks.generate.generator import Generator
 from narrows.workflows.base import Request, Say
 from narrows.workflows.outputs import decode, write_table
-from narrows.workflows.tables import RowsJourney, encoded, schema_of
+from narrows.workflows.tables import RowsWorkflow, encoded, schema_of
 
-__all__ = ["NewRowsJourney"]
+__all__ = ["NewRowsWorkflow"]
 
 _DEFAULT_ROWS = 64
 
 
-class NewRowsJourney(RowsJourney):
+class NewRowsWorkflow(RowsWorkflow):
     """A table (csv, tsv, parquet, npy, npz), a folder of images, or a named dataset, for new rows like those.
 
     Classes are subfolders, or the column that ``label`` names.

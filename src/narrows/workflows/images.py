@@ -15,10 +15,10 @@ from narrows.data.images.sets import Pictures, read_pictures
 from narrows.params import param
 from narrows.tasks.images import Examples
 from narrows.training.random import seed_of
-from narrows.workflows.base import Journey, Judged, Request, Say
+from narrows.workflows.base import Judged, Request, Say, Workflow
 from narrows.workflows.holdout import copied, set_aside
 
-__all__ = ["Found", "PicturesJourney", "inside", "outside", "unmasked"]
+__all__ = ["Found", "PicturesWorkflow", "inside", "outside", "unmasked"]
 
 
 class Found(NamedTuple):
@@ -48,7 +48,7 @@ class Learnt:
     held: Found
 
 
-class PicturesJourney(Journey):
+class PicturesWorkflow(Workflow):
     """Pictures of any sizes. Subclasses say how they are found and how results are written."""
 
     honours: ClassVar[tuple[str, ...]] = ("valid",)

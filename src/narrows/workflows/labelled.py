@@ -7,13 +7,13 @@ import numpy as np
 from narrows.data import Schema, Source
 from narrows.data.labels import same_classes, with_folders, with_labels
 from narrows.data.leaks import leak_notes
-from narrows.errors import InputError
+from narrows.errors import InputError, Interrupted
 from narrows.params import param
 from narrows.tasks.base import Evaluation, Task
 from narrows.workflows.base import Request, Say
-from narrows.workflows.tables import Learnt, RowsJourney
+from narrows.workflows.tables import Learnt, RowsWorkflow
 
-__all__ = ["LabelledJourney"]
+__all__ = ["LabelledWorkflow"]
 
 _MIN_SPLIT_LABELS = 300  # labels: a part of fewer tells little, and all are judged by cross-validation ...
 _MIN_JUDGED_LABELS = 6  # ... unless there are fewer than so many: then all are learnt from, and measured
@@ -21,7 +21,7 @@ _HELD_OUT_SHARE = 0.2  # of the labels of every class are held out for the verdi
 _MAX_HELD_OUT_LABELS = 10_000  # ... but no more than so many in all
 
 
-class LabelledJourney(RowsJourney):
+class LabelledWorkflow(RowsWorkflow):
     """A table with a label column, images in one folder per class, or any rows with a file of labels.
 
     Rows without a label are learnt from without it. A part of the labelled rows is held out; where there are few, all
@@ -88,6 +88,6 @@ class LabelledJourney(RowsJourney):
         """Train, and count the labels."""
         facts = super().fit(task, request, say)
         if task.estimator_.finished_ and not getattr(task, "finished_", True):
-            raise KeyboardInterrupt  # while the labels were learnt: --resume begins with them again
+            raise Interrupted  # while the labels were learnt: --resume begins with them again
         labels = np.array(self.learnt.train.labels)
         return facts | {"labels learnt from": int((labels >= 0).sum()), "without a label": int((labels < 0).sum())}

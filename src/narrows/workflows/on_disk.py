@@ -10,11 +10,11 @@ import polars as pl
 
 from narrows.data import Schema, Source, schema_from_json
 from narrows.data.base import Fillings, filled_words, together
-from narrows.data.disk.chunks import Pieces, pieces_of, size_of
-from narrows.data.disk.encode import spool
+from narrows.data.disk.chunks import Chunks, pieces_of, size_of
+from narrows.data.disk.encode import encode_to_disk
 from narrows.data.disk.memory import free_memory
-from narrows.data.disk.stored import Stored, held_out
-from narrows.data.disk.writers import Sinks
+from narrows.data.disk.stored import DiskArray, held_out
+from narrows.data.disk.writers import Writers
 from narrows.data.read import TEXT
 from narrows.data.tables.csv_text import to_parquet
 from narrows.data.tables.formatting import with_ids
@@ -27,9 +27,9 @@ from narrows.params import param
 from narrows.tasks.base import Task
 from narrows.training import ranks
 from narrows.workflows.base import Judged, Request, Say
-from narrows.workflows.tables import SMALL, Learnt, RowsJourney, items_of, rows_of, schema_of, settle, size_of_images
+from narrows.workflows.tables import SMALL, Learnt, RowsWorkflow, items_of, rows_of, schema_of, settle, size_of_images
 
-__all__ = ["StreamJourney"]
+__all__ = ["StreamWorkflow"]
 
 _MEMORY_SHARE = (
     0.25  # of the free memory that the file may take before its rows stay on disk: work on them takes as much again
@@ -38,7 +38,7 @@ _HELD_OUT_SHARE = 0.1  # of the rows are held out for the verdict
 _MAX_RIVAL_ROWS = 20_000  # rows that the competitors learn from
 
 
-class StreamJourney(RowsJourney):
+class StreamWorkflow(RowsWorkflow):
     """An array (npy), a Parquet file or a folder of images that is larger than memory.
 
     The schema is learnt from at most 100 000 rows, and what must be encoded is encoded once, on disk.
@@ -54,7 +54,7 @@ class StreamJourney(RowsJourney):
         Raises InputError where --stream came for data that cannot be read from disk.
         """
         if not self.stream and size_of(request.data) <= _MEMORY_SHARE * free_memory():
-            return False  # before anything is opened: another journey may read what this one does not
+            return False  # before anything is opened: another workflow may read what this one does not
         whole = request.decode or request.second is not None or pieces_of(request.data) is None
         if whole and self.stream:
             text = Path(request.data).suffix.lower() in TEXT and Path(request.data).is_file()
@@ -77,7 +77,7 @@ class StreamJourney(RowsJourney):
         if request.valid:
             valid_rows, notes = self.own_rows(request.valid, schema, sample)
             held = schema.encode(valid_rows)
-        if isinstance(held, Stored):
+        if isinstance(held, DiskArray):
             held.limits()  # refused before anything is learnt
         settle(task, request, learn, schema)
         disk_note = f"{pieces.name}: read from disk while training ({where})"
@@ -112,7 +112,7 @@ class StreamJourney(RowsJourney):
                 )
                 raise InputError(came, "data whose columns are all learnt from", hint)
 
-    def _encoded(self, task: Task, pieces: Pieces, schema: Schema) -> tuple[Stored, str, list[str]]:
+    def _encoded(self, task: Task, pieces: Chunks, schema: Schema) -> tuple[DiskArray, str, list[str]]:
         """Return the encoded rows on disk, what they are (the file itself, or a copy), and what was passed over.
 
         The copy stays in the folder of the run until that is finished. A further process of torchrun has its own, which
@@ -124,9 +124,9 @@ class StreamJourney(RowsJourney):
         run = task.resolve().checkpoint
         place = Path(run) if run and Path(run).is_dir() else None
         if place is not None and not ranks.assigned():
-            return spool(pieces, schema, place / ENCODED)
+            return encode_to_disk(pieces, schema, place / ENCODED)
         self._folder = TemporaryDirectory(prefix=".rows-", dir=place)
-        return spool(pieces, schema, Path(self._folder.name) / ENCODED)
+        return encode_to_disk(pieces, schema, Path(self._folder.name) / ENCODED)
 
     def judge(self) -> Judged:
         """Measure on the rows that were put aside."""
@@ -146,7 +146,7 @@ class StreamJourney(RowsJourney):
         return write_pieces(task, schema_of(card, task), pieces, out, fresh=True, say=say)
 
 
-def _opened(data: str, image_size: str | None) -> Pieces:
+def _opened(data: str, image_size: str | None) -> Chunks:
     pieces = pieces_of(data, size_of_images(image_size))
     if pieces is None or len(pieces) < 2:
         raise InputError(f"{data} has no rows to learn from", "at least 2 rows")
@@ -154,14 +154,14 @@ def _opened(data: str, image_size: str | None) -> Pieces:
 
 
 def write_pieces(
-    task: Task, schema: Schema, pieces: Pieces, folder: Path, *, fresh: bool, say: Say | None = None
+    task: Task, schema: Schema, pieces: Chunks, folder: Path, *, fresh: bool, say: Say | None = None
 ) -> list[Path]:
     """Write the task's outputs for all rows of a file, some at a time, and return the files."""
     seen_words: set[str] = set()
     fillings: list[Fillings] = []
     images: list[Path] = []
     fill = task.imputes and isinstance(schema, TableSchema) and pieces.has_holes()
-    with Sinks(folder, len(pieces)) as sinks:
+    with Writers(folder, len(pieces)) as sinks:
         start = 0
         for source in pieces.all(schema):
             for words in (*source.notes, *schema.warnings(source)):
@@ -180,7 +180,7 @@ def write_pieces(
     return [*sinks.paths, *images]
 
 
-def _put(sinks: Sinks, schema: Schema, source: Source, stem: str, values: Any, start: int) -> list[Path]:
+def _put(sinks: Writers, schema: Schema, source: Source, stem: str, values: Any, start: int) -> list[Path]:
     """Add one output of a piece; images are files of their own, and returned."""
     if stem == "codes":
         values = {f"z{i + 1}": values[:, i] for i in range(values.shape[1])}
@@ -198,7 +198,7 @@ def _put(sinks: Sinks, schema: Schema, source: Source, stem: str, values: Any, s
     return []
 
 
-def _put_whole(sinks: Sinks, schema: TableSchema, source: TableSource, task: Task, start: int) -> None:
+def _put_whole(sinks: Writers, schema: TableSchema, source: TableSource, task: Task, start: int) -> None:
     """Add a piece of the table with its holes filled."""
     frame = filled(schema, source, task.reconstruct)
     frame = source.frame if frame is None else frame

@@ -16,10 +16,10 @@ from narrows.params import param
 from narrows.tasks.base import Rows, Task
 from narrows.training.random import seed_of
 from narrows.typed_json import Distinct
-from narrows.workflows.base import Journey, Judged, Request, Say
+from narrows.workflows.base import Judged, Request, Say, Workflow
 from narrows.workflows.outputs import write_table
 
-__all__ = ["RatingsJourney"]
+__all__ = ["RatingsWorkflow"]
 
 _MIN_SPLIT_USERS = 20  # fewer users are not split: everything is measured on the users that were learnt
 _HELD_OUT_SHARE = 0.1  # of the users are held out for the verdict ...
@@ -52,7 +52,7 @@ class Kept(TypedDict):
     threshold: float | None
 
 
-class RatingsJourney(Journey):
+class RatingsWorkflow(Workflow):
     """A file of ratings (csv, tsv, dat with ::, parquet) with columns of users and items."""
 
     keeps: ClassVar[Any] = Kept

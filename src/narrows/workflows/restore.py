@@ -10,9 +10,9 @@ from narrows.data.images.sets import Pictures, matched, read_pictures, write_pic
 from narrows.errors import InputError, listed
 from narrows.tasks.base import Task
 from narrows.workflows.base import Request, Say
-from narrows.workflows.images import Found, PicturesJourney, outside
+from narrows.workflows.images import Found, PicturesWorkflow, outside
 
-__all__ = ["DenoiseJourney", "UpscaleJourney"]
+__all__ = ["DenoiseWorkflow", "UpscaleWorkflow"]
 
 
 def settled(task: Any, request: Request) -> None:
@@ -32,7 +32,7 @@ def is_pictures(path: str) -> bool:
     return place.is_dir() and any(file.suffix.lower() in FORMATS for file in place.rglob("*"))
 
 
-class RestoreJourney(PicturesJourney):
+class RestoreWorkflow(PicturesWorkflow):
     """Pictures in, the same pictures out, better."""
 
     def fit(self, task: Task, request: Request, say: Say) -> dict[str, Any]:
@@ -41,7 +41,7 @@ class RestoreJourney(PicturesJourney):
         return super().fit(task, request, say)
 
 
-class DenoiseJourney(RestoreJourney):
+class DenoiseWorkflow(RestoreWorkflow):
     """A folder of clean pictures; or noisy ones and clean ones of the same names, in two folders or noisy/ and clean/.
 
     Pictures stay as they are: sizes, channels, bit depth.
@@ -103,7 +103,7 @@ class DenoiseJourney(RestoreJourney):
         return _written(task, pictures, folder / "cleaned")
 
 
-class UpscaleJourney(RestoreJourney):
+class UpscaleWorkflow(RestoreWorkflow):
     """A folder of sharp pictures of any sizes, channels and depths."""
 
     def channels(self, pictures: Pictures) -> list[str]:

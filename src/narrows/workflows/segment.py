@@ -11,9 +11,9 @@ from narrows.data.images.sets import Pictures, alike, matched, read_pictures, to
 from narrows.errors import InputError
 from narrows.tasks.images import shown
 from narrows.workflows.base import Request, Say
-from narrows.workflows.images import Found, PicturesJourney, inside
+from narrows.workflows.images import Found, PicturesWorkflow, inside
 
-__all__ = ["SegmentJourney"]
+__all__ = ["SegmentWorkflow"]
 
 IMAGES = ("images", "image", "imgs", "img", "x", "pictures", "input", "inputs")
 MASKS = ("masks", "mask", "labels", "label", "annotations", "annot", "annots", "y", "gt", "target", "targets")
@@ -26,7 +26,7 @@ class Kept(TypedDict):
     encoding: dict[str, Any]
 
 
-class SegmentJourney(PicturesJourney):
+class SegmentWorkflow(PicturesWorkflow):
     """A folder that holds images/ and masks/, or two folders: pictures, and masks of the same names.
 
     Masks hold one value for each class: 0 and 255, numbers, places in a palette, or colours.

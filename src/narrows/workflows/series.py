@@ -33,11 +33,11 @@ from narrows.tasks.base import Task
 from narrows.training.random import seed_of
 from narrows.typed_json import Range
 from narrows.workflows.anomaly import labelled, reasons
-from narrows.workflows.base import Journey, Judged, Request, Say
+from narrows.workflows.base import Judged, Request, Say, Workflow
 from narrows.workflows.outputs import write_table
 from narrows.workflows.tables import between_neighbours, counted, gaps
 
-__all__ = ["SeriesJourney"]
+__all__ = ["SeriesWorkflow"]
 
 # 0.6 of the time is learnt from; what follows sets the threshold, up to 0.8; the rest is measured on
 _PART_ENDS = (0.6, 0.8)
@@ -72,7 +72,7 @@ class Kept(TypedDict):
     resampled: NotRequired[bool]
 
 
-class SeriesJourney(Journey):
+class SeriesWorkflow(Workflow):
     """A table with a time column, ``--time COLUMN``, and one column for each channel.
 
     The first 60 % of the time is learnt from, the next 20 % sets the threshold, the rest is measured on. No window that

@@ -17,14 +17,14 @@ from narrows.errors import ArtefactError, InputError
 from narrows.params import param
 from narrows.tasks.base import Evaluation, Rows, Task
 from narrows.training.random import seed_of
-from narrows.workflows.base import Items, Journey, Judged, Request, Say
+from narrows.workflows.base import Items, Judged, Request, Say, Workflow
 from narrows.workflows.holdout import copied
 from narrows.workflows.outputs import decode, write_outputs
 
 __all__ = [
     "SMALL",
     "Learnt",
-    "RowsJourney",
+    "RowsWorkflow",
     "as_treated",
     "between_neighbours",
     "counted",
@@ -90,7 +90,7 @@ class Kept(TypedDict):
     classes: NotRequired[list[str] | None]
 
 
-class RowsJourney(Journey):
+class RowsWorkflow(Workflow):
     """A table (csv, tsv, parquet, npy, npz), a folder of images, or a named dataset.
 
     Rows are encoded by a schema, a part is held out, and results go back through the schema.

@@ -13,9 +13,9 @@ from narrows.errors import InputError
 from narrows.params import param
 from narrows.typed_json import Range
 from narrows.workflows.base import Request, Say
-from narrows.workflows.images import Found, PicturesJourney, inside
+from narrows.workflows.images import Found, PicturesWorkflow, inside
 
-__all__ = ["TranslateJourney", "halves"]
+__all__ = ["TranslateWorkflow", "halves"]
 
 _PROPORTION_TOLERANCE = 0.05  # how far the proportions of side-by-side pictures may differ from those of the fit
 
@@ -27,7 +27,7 @@ class Kept(TypedDict):
     proportions: Annotated[float, Range(0, 1e9)]
 
 
-class TranslateJourney(PicturesJourney):
+class TranslateWorkflow(PicturesWorkflow):
     """A folder that holds A/ and B/, two folders, or one folder of pictures that hold A and B side by side.
 
     In separate folders, pictures that belong together have the same name.

@@ -14,7 +14,7 @@ import polars.selectors as cs
 
 from narrows.data.base import Schema, Source, digest
 from narrows.data.datasets import meant
-from narrows.data.disk.stored import Stored, stored
+from narrows.data.disk.stored import DiskArray, stored
 from narrows.data.images.files import image_names
 from narrows.data.images.pixels import FORMATS
 from narrows.data.images.source import ImageSchema, load_images
@@ -25,13 +25,13 @@ from narrows.data.tables.parquet import open_parquet, whole_parquet
 from narrows.data.tables.schema import TableSchema
 from narrows.data.tables.source import table_source
 
-__all__ = ["Pieces", "pieces_of", "size_of"]
+__all__ = ["Chunks", "pieces_of", "size_of"]
 
 SAMPLE = 100_000  # rows that a schema is learnt from
 PIECE = 64 << 20  # bytes of a piece, roughly
 
 
-class Pieces(ABC):
+class Chunks(ABC):
     """Rows of a file that are read some at a time."""
 
     name: str
@@ -63,11 +63,11 @@ class Pieces(ABC):
         """Return whether some cells are empty."""
         return False
 
-    def direct(self, schema: Schema) -> Stored | None:
+    def direct(self, schema: Schema) -> DiskArray | None:
         """Return the rows themselves where the schema leaves them as they are."""
         return None
 
-    def anew(self, schema: Schema) -> Stored | None:
+    def anew(self, schema: Schema) -> DiskArray | None:
         """Return rows that are encoded whenever they are read, where scattered rows can be read."""
         return None
 
@@ -78,7 +78,7 @@ class Pieces(ABC):
             yield self.read(start, min(start + step, len(self)), like)
 
 
-class ArrayPieces(Pieces):
+class ArrayChunks(Chunks):
     """An ``.npy`` file."""
 
     def __init__(self, path: Path):
@@ -107,12 +107,12 @@ class ArrayPieces(Pieces):
         floats = self.rows.dtype.kind == "f"
         return floats and any(bool(np.isnan(self.rows[part]).any()) for part in self.rows.blocks())
 
-    def direct(self, schema: Schema) -> Stored | None:
+    def direct(self, schema: Schema) -> DiskArray | None:
         """Return the rows themselves, unless they are read as a table with columns of its own."""
         return self.rows if schema.kind == "array" else None
 
 
-class ParquetPieces(Pieces):
+class ParquetChunks(Chunks):
     """A Parquet file, of which only the row groups that are needed are read."""
 
     def __init__(self, path: Path):
@@ -153,7 +153,7 @@ class ParquetPieces(Pieces):
         return source if source.id_columns else replace(source, ids=numbers.astype(np.str_))
 
 
-class ImagePieces(Pieces):
+class ImageChunks(Chunks):
     """A folder of images, decoded by several threads."""
 
     def __init__(self, folder: Path, image_size: tuple[int, int] | None):
@@ -173,9 +173,9 @@ class ImagePieces(Pieces):
         """Return the images at these positions, at the size of the fit."""
         return self._source(rows, like)
 
-    def anew(self, schema: Schema) -> Stored | None:
+    def anew(self, schema: Schema) -> DiskArray | None:
         """Return images that are decoded whenever they are read."""
-        return Stored(Decoded(self, schema)) if isinstance(schema, ImageSchema) else None
+        return DiskArray(Decoded(self, schema)) if isinstance(schema, ImageSchema) else None
 
     @property
     def sampled(self) -> np.ndarray:
@@ -195,7 +195,7 @@ class ImagePieces(Pieces):
 
 
 class Decoded:
-    """Images that are decoded whenever they are read: what ``Stored`` needs of an array.
+    """Images that are decoded whenever they are read: what ``DiskArray`` needs of an array.
 
     Examples
     --------
@@ -204,13 +204,13 @@ class Decoded:
     >>> folder = Path(tempfile.mkdtemp())
     >>> for i in range(3):
     ...     Image.new("L", (2, 2), i).save(folder / f"{i}.png")
-    >>> pieces = ImagePieces(folder, None)
+    >>> pieces = ImageChunks(folder, None)
     >>> rows = pieces.anew(pieces.sample().fit_schema())
     >>> rows.shape, rows[np.array([2, 0])].max((1, 2, 3)).tolist()
     ((3, 1, 2, 2), [2, 0])
     """
 
-    def __init__(self, pieces: ImagePieces, schema: ImageSchema):
+    def __init__(self, pieces: ImageChunks, schema: ImageSchema):
         self.pieces, self.schema = pieces, schema
         self.dtype, self.shape = np.dtype(schema.dtype), (len(pieces), *schema.shape)
 
@@ -225,16 +225,16 @@ class Decoded:
         return self.schema.encode(self.pieces.pick(rows, self.schema))
 
 
-def pieces_of(data: str, image_size: tuple[int, int] | None = None) -> Pieces | None:
+def pieces_of(data: str, image_size: tuple[int, int] | None = None) -> Chunks | None:
     """Return the rows of a file piece by piece, or None where it can only be read as a whole."""
     if meant(data):
         return None
     path = data_path(data)
     if path.is_dir():
-        return ImagePieces(path, image_size)
+        return ImageChunks(path, image_size)
     if path.suffix.lower() == ".npy" and path.is_file():
-        return ArrayPieces(path)
-    return ParquetPieces(path) if path.suffix.lower() == ".parquet" and path.is_file() else None
+        return ArrayChunks(path)
+    return ParquetChunks(path) if path.suffix.lower() == ".parquet" and path.is_file() else None
 
 
 def size_of(data: str) -> int:

@@ -11,20 +11,20 @@ from numpy.lib.format import open_memmap
 
 from narrows._version import __version__
 from narrows.data.base import Schema, digest
-from narrows.data.disk.chunks import Pieces
+from narrows.data.disk.chunks import Chunks
 from narrows.data.disk.memory import size_words
-from narrows.data.disk.stored import Stored, stored
+from narrows.data.disk.stored import DiskArray, stored
 from narrows.errors import InputError
 from narrows.files import reserve, whole, write_text
 
-__all__ = ["spool"]
+__all__ = ["encode_to_disk"]
 
 _ROWS_FILE, _KEY_FILE, _NOTES_FILE = "rows.npy", "rows.key", "rows.told"
 _MAX_NOTES = 10  # lines of what was passed over
 _MAX_DISK_SHARE = 0.9  # of the free disk that the rows may take
 
 
-def spool(pieces: Pieces, schema: Schema, folder: Path) -> tuple[Stored, str, list[str]]:
+def encode_to_disk(pieces: Chunks, schema: Schema, folder: Path) -> tuple[DiskArray, str, list[str]]:
     """Return the encoded rows, in words where they are, and what was passed over: pixels stay, others become float32.
 
     They are written to ``folder/rows.npy``, once: what a stopped run left there is used again, where names, sizes and
@@ -55,7 +55,7 @@ def spool(pieces: Pieces, schema: Schema, folder: Path) -> tuple[Stored, str, li
             notes += [words for words in schema.warnings(piece) if words not in notes]
             array[at : at + len(piece)] = schema.encode(piece)
             at += len(piece)
-            Stored(array).release()
+            DiskArray(array).release()
         array.flush()
     notes = notes[:_MAX_NOTES]
     write_text(folder / _NOTES_FILE, "\n".join(notes))

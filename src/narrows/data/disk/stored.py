@@ -18,7 +18,7 @@ from narrows.data.npy import DAMAGED, damaged, map_npy, require_uncut
 from narrows.data.paths import data_path
 from narrows.errors import InputError
 
-__all__ = ["LARGEST", "Stored", "block_order", "held_out", "stored"]
+__all__ = ["LARGEST", "DiskArray", "block_order", "held_out", "stored"]
 
 WINDOW = 128 << 20  # bytes that are shuffled among each other; the system may keep twice as much in memory
 BLOCK = 1 << 20  # bytes that are read in one go
@@ -28,7 +28,7 @@ LARGEST = float(np.finfo(np.float32).max)  # what is beyond is infinite to a mod
 _FINGERPRINT_ROWS = 4096  # rows that a fingerprint reads
 
 
-class Stored:
+class DiskArray:
     """Rows of a memory-mapped array, or some of them; indexing reads them into memory.
 
     A column of ``Pairs`` may be one, and what ``fit`` takes as X. The array may be whatever has the shape, the type and
@@ -109,17 +109,17 @@ class Stored:
             mapped.madvise(mmap.MADV_DONTNEED)
         self._read = 0
 
-    def take(self, index: Any) -> Stored:
+    def take(self, index: Any) -> DiskArray:
         """Return some of the rows; nothing is read."""
         chosen = np.asarray(index, np.int64)
         return self._of(chosen if self.index is None else self.index[chosen], self.shape[1:])
 
-    def reshape(self, n: int, *shape: int) -> Stored:
+    def reshape(self, n: int, *shape: int) -> DiskArray:
         """Return the same rows, each in another shape."""
         return self._of(self.index, shape)
 
-    def _of(self, index: NDArray[np.int64] | None, shape: tuple[int, ...]) -> Stored:
-        return Stored(self.array, index, tuple(shape), channels_last=self.channels_last)
+    def _of(self, index: NDArray[np.int64] | None, shape: tuple[int, ...]) -> DiskArray:
+        return DiskArray(self.array, index, tuple(shape), channels_last=self.channels_last)
 
     def blocks(self) -> list[slice]:
         """Return slices that go through all rows, each of about a megabyte or one row."""
@@ -158,14 +158,14 @@ class Stored:
         return _rebuilt, (place, self.index, self.shape[1:], self.channels_last)
 
 
-def _rebuilt(place: Any, index: Any, shape: tuple[int, ...], channels_last: bool) -> Stored:
+def _rebuilt(place: Any, index: Any, shape: tuple[int, ...], channels_last: bool) -> DiskArray:
     if isinstance(place, tuple):
         name, dtype, array_shape, offset = place
         place = np.memmap(name, dtype=dtype, mode="r", offset=offset, shape=array_shape)
-    return Stored(place, index, shape, channels_last=channels_last)
+    return DiskArray(place, index, shape, channels_last=channels_last)
 
 
-def stored(path: Path | str | NDArray[Any]) -> Stored:
+def stored(path: Path | str | NDArray[Any]) -> DiskArray:
     """Open an ``.npy`` file, or a memory-mapped array, as rows that stay on disk: (n, d), (n, H, W) or (n, C, H, W).
 
     An array with channels last, (n, H, W, 1 or 3 or 4), is read with them first. Raises InputError where
@@ -177,7 +177,7 @@ def stored(path: Path | str | NDArray[Any]) -> Stored:
         raise damaged(str(path), error, "an .npy file with an array of numbers") from None
     require_dense(array, Path(path).name if isinstance(path, (str, Path)) else "the array")
     shape = (1, *array.shape[1:]) if array.ndim == 3 else None
-    return Stored(array, shape=shape, channels_last=channels_last(array.shape[1:]))
+    return DiskArray(array, shape=shape, channels_last=channels_last(array.shape[1:]))
 
 
 def block_order(n: int, block: int, window: int, generator: torch.Generator) -> Tensor:

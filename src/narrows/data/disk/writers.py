@@ -11,21 +11,21 @@ import numpy as np
 import polars as pl
 from numpy.lib.format import open_memmap
 
-from narrows.data.disk.stored import Stored
+from narrows.data.disk.stored import DiskArray
 from narrows.data.tables.formatting import write_csv
 from narrows.files import reserve, whole
 
-__all__ = ["Sinks"]
+__all__ = ["Writers"]
 
 
-class Sinks(contextlib.ExitStack):
+class Writers(contextlib.ExitStack):
     """Open files of results; at the end of the ``with`` block they are put in place together.
 
     Examples
     --------
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
-    >>> with Sinks(folder, rows=3) as sinks:
+    >>> with Writers(folder, rows=3) as sinks:
     ...     for start, part in ((0, [1.0, 2.0]), (2, [3.0])):
     ...         sinks.table("a", {"z": part})
     ...         sinks.array("b", np.array(part), start)
@@ -56,7 +56,7 @@ class Sinks(contextlib.ExitStack):
             reserve(draft, rows.offset + rows.nbytes)
         self._open[stem][start : start + len(values)] = values
         self._open[stem].flush()
-        Stored(self._open[stem]).release()
+        DiskArray(self._open[stem]).release()
 
     def _draft(self, name: str) -> Path:
         self.paths.append(self.folder / name)

@@ -43,7 +43,7 @@ def series_scores(
     threshold : float
         Steps above it are flagged.
     pieces, parts : ndarray, shape (m,)
-        Pieces without gaps, which are not joined, and the parts of the time, between which dotted lines are drawn.
+        Chunks without gaps, which are not joined, and the parts of the time, between which dotted lines are drawn.
 
     Examples
     --------

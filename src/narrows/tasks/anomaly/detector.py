@@ -23,7 +23,7 @@ from narrows.tasks.anomaly.neighbours import Neighbourhood, Overlap, reference_p
 from narrows.tasks.anomaly.normal_scale import NormalScale
 from narrows.tasks.anomaly.outliers import LEAST, groups_apart, teaching, trusted
 from narrows.tasks.base import Evaluation, Rows, Task, unit
-from narrows.training.random import drawn
+from narrows.training.random import draw_seed
 from narrows.typed_json import Natural, Numbers, Range
 
 __all__ = ["AnomalyDetector", "Explanation", "moments", "ordinary_rows", "remoteness", "standardised"]
@@ -176,7 +176,7 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
             raise InputError(f"{int(ordinary.sum())} of {len(rows)} rows are ordinary", "at least 2", "y of 0 and 1")
         if self.estimator is None:
             model.set_params(**self.suited(rows.shape[1:]))
-        seed = drawn(self.random_state if self.random_state is not None else model.random_state)
+        seed = draw_seed(self.random_state if self.random_state is not None else model.random_state)
         self.seed_ = seed
         whole = np.arange(int(ordinary.sum()))
         learn, held = self.parts(len(whole)) if aside is None else (whole, whole[:0])

@@ -31,7 +31,7 @@ from narrows.tasks.classify.evaluate import cross_validated, in_order, judge
 from narrows.tasks.classify.label_budgets import with_budgets
 from narrows.training.checkpoint import Checkpoint
 from narrows.training.fit import Settings
-from narrows.training.random import drawn
+from narrows.training.random import draw_seed
 from narrows.typed_json import Distinct, Labels
 
 __all__ = ["CodeClassifier"]
@@ -113,7 +113,7 @@ class CodeClassifier(ClassifierMixin, Task, name="classify"):
         rows = X if known.all() else X[np.flatnonzero(known)]
         checkpoint = self._checkpoint(Pairs(rows, places), X, unlabelled) if self.tune_checkpoint else None
         saved = checkpoint.load() if checkpoint else None
-        seed = saved["seed"] if saved else drawn(self.random_state)
+        seed = saved["seed"] if saved else draw_seed(self.random_state)
         base = model if self.prefit else self._coded(model, X, unlabelled, seed)
         tuning = replace(self.tuning(), verbose=base.verbose)
         tuned_model, outcome = tune(base, rows, places, len(classes), tuning, seed, checkpoint)
@@ -171,7 +171,7 @@ class CodeClassifier(ClassifierMixin, Task, name="classify"):
         rows = model_rows(checked_rows(self, X, reset=False), base.image_shape, base.shapes_[0])
         refuse_scale(base.input_scale_, rows)
         pairs = base.pairs(rows, None).plain()
-        return run(self.model_, pairs, lambda model, b: model.reconstruct(b.x, b.cond), base._where())
+        return run(self.model_, pairs, lambda model, b: model.reconstruct(b.x, b.cond), base.scoring_device())
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the most probable class of every row."""

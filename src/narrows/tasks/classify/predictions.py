@@ -14,7 +14,7 @@ from narrows.estimator.inference import run
 from narrows.estimator.inputs import dense, model_rows
 from narrows.tasks.base import Rows
 from narrows.tasks.classify.baselines import LogisticBaseline
-from narrows.training.flops import products
+from narrows.training.flops import multiply_adds
 
 __all__ = [
     "FREQUENT",
@@ -112,7 +112,9 @@ def tuned(task: Classifier, base: Any, X: Any, y: np.ndarray, seen: Any, seed: i
         how = replace(how, epochs=math.ceil(steps / math.ceil(len(y) / how.batch_size)))
     model, _ = tune(base, X, places, len(classes), how, seed)
     pairs = base.pairs(model_rows(seen, base.image_shape, base.shapes_[0]), None).plain()
-    return Shares(run(model, pairs, lambda network, b: network.reconstruct(b.x, b.cond), base._where()), classes)
+    return Shares(
+        run(model, pairs, lambda network, b: network.reconstruct(b.x, b.cond), base.scoring_device()), classes
+    )
 
 
 def measures(shares: Shares, truth: np.ndarray) -> dict[str, float]:
@@ -134,4 +136,4 @@ def row_products(task: Classifier, X: Any) -> float:
     """Return the multiply-adds of the tuned model for one row."""
     base = task.estimator_
     pairs = single(base.pairs(model_rows(X[:1], base.image_shape, base.shapes_[0]), None))
-    return max(1.0, products(task.model_, pairs.batch(slice(0, 1))))
+    return max(1.0, multiply_adds(task.model_, pairs.batch(slice(0, 1))))

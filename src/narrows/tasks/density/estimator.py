@@ -139,7 +139,9 @@ class DensityEstimator(Units, Gaps, Task, name="density"):
         coarse = single(rows)  # only now: rows far from zero would lose what tells them apart
         keys = [zlib.crc32(row.tobytes()) for row in np.ascontiguousarray(coarse)]  # the same draws, quick or not
         pairs = self.gappy_pairs(model, coarse if quick else rows)
-        estimate = log_likelihood(model.model_, pairs, self.samples, seed=model.seed_, keys=keys, where=model._where())
+        estimate = log_likelihood(
+            model.model_, pairs, self.samples, seed=model.seed_, keys=keys, where=model.scoring_device()
+        )
         params = self.background_
         estimate = (
             with_background(estimate, model.model_, pairs, params, _BACKGROUND_SHARE) if params.size else estimate

@@ -26,7 +26,7 @@ from narrows.tasks.generate.features import Features
 from narrows.tasks.generate.figures import PAIRS, drawn_pictures, marginals
 from narrows.tasks.generate.mixture import CodeMixture
 from narrows.tasks.missing import Gaps, single
-from narrows.training.random import drawn
+from narrows.training.random import draw_seed
 from narrows.typed_json import Distinct, Numbers
 
 __all__ = ["Generator"]
@@ -126,7 +126,7 @@ class Generator(Gaps, Task, name="generate"):
 
     def _mixtures(self, X: Any, y: np.ndarray | None) -> dict[str, Any]:
         """Return a mixture over the codes of every class, and of all rows under the name of no class."""
-        codes = self.estimator_._map(X, y, self.estimator_.encode_batch)
+        codes = self.estimator_.map_rows(X, y, self.estimator_.encode_batch)
         groups = {"": codes} if not self.classes_ else {name: codes[y == name] for name in self.classes_}
         return {name: CodeMixture.of(group, self.parts)._asdict() for name, group in groups.items()}
 
@@ -153,7 +153,7 @@ class Generator(Gaps, Task, name="generate"):
             raise InputError(f"{n} rows are asked for", "at least 1", "-n 64")
         values = math.prod(self.estimator_.shapes_[1])
         require_memory(_ARRAYS_AT_ONCE * 8 * n * values, f"{n:,} rows of {values:,} values are asked for", "-n 64")
-        seed = drawn(random_state)
+        seed = draw_seed(random_state)
         draw, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
         known = self.classes_ if hasattr(self.estimator_, "classes_") or self.mixtures_ else []
         label = label if label is None or str(label) in known else label_text(label)

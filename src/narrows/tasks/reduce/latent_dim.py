@@ -13,7 +13,7 @@ from narrows.bottlenecks import Variational
 from narrows.estimator.base import Estimator
 from narrows.estimator.diagnostics import latent_use
 from narrows.estimator.inputs import checked_rows, unit
-from narrows.training.flops import products
+from narrows.training.flops import multiply_adds
 
 __all__ = ["CodeSize", "active_units", "sweep"]
 
@@ -108,7 +108,7 @@ def active_units(fitted: Estimator, X: Any) -> int:
     the mean variance of the code's numbers.
     """
     if isinstance(fitted.model_.bottleneck, Variational):
-        pairs = fitted._pairs_of(X, None, fitted.shapes_[0])
+        pairs = fitted.pairs_of(X, None, fitted.shapes_[0])
         return int(np.count_nonzero(latent_use(fitted.model_, pairs).active))
     variance = np.asarray(fitted.transform(X)).var(0)
     return int(np.count_nonzero(variance > _ACTIVE_SHARE * variance.mean()))
@@ -142,8 +142,8 @@ def _epochs(model: Estimator, rows: Any) -> int:
         return 0
     fitted = clone(model).set_params(epochs=0).fit(rows[:64])
     with torch.no_grad():
-        batch = fitted._pairs_of(rows[:1], None, fitted.shapes_[0]).batch(slice(0, 1))
-        step: float = products(fitted.model_, batch._replace(x=batch.x.float())) * 3 * model.batch_size
+        batch = fitted.pairs_of(rows[:1], None, fitted.shapes_[0]).batch(slice(0, 1))
+        step: float = multiply_adds(fitted.model_, batch._replace(x=batch.x.float())) * 3 * model.batch_size
     steps = min(max(_MAX_PRODUCTS / step, _STEP_LIMITS[0]), _STEP_LIMITS[1])
     per_epoch = int(rows.shape[0]) / model.batch_size
     if model.epochs is not None:
