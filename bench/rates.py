@@ -10,7 +10,7 @@ import numpy as np
 from common import arguments, known, record
 
 import narrows as nw
-from narrows.tasks.anomaly.conformal import threshold
+from narrows.conformal import threshold
 
 RATES = (0.01, 0.05)
 COLUMNS, FRESH, ANOMALIES, SHARE = 6, 4000, 500, 0.05

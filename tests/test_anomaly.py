@@ -12,9 +12,9 @@ from sklearn.metrics import f1_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import narrows as nw
+from narrows import conformal
+from narrows.conformal import tally, told
 from narrows.metrics import Comparison, auroc, placements
-from narrows.tasks.anomaly import conformal
-from narrows.tasks.anomaly.conformal import tally, told
 from narrows.tasks.anomaly.constants import move_distance
 from narrows.tasks.anomaly.evaluate import planted
 from narrows.tasks.anomaly.neighbours import Neighbourhood

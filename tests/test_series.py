@@ -10,10 +10,10 @@ import numpy as np
 import polars as pl
 import pytest
 
+from narrows import conformal
 from narrows.cli import main
 from narrows.data.series import drawn_starts, filled_between, regular_steps, step_means, window_starts
 from narrows.data.tables.times import time_texts
-from narrows.tasks.anomaly import conformal
 from narrows.tasks.anomaly.baselines import rolling_z
 from narrows.tasks.anomaly.dependence import correlation_time, independent
 from narrows.tasks.anomaly.neighbours import Neighbourhood, Overlap

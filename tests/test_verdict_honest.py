@@ -10,10 +10,9 @@ import scipy.stats as st
 from sklearn.datasets import load_digits
 
 import narrows as nw
-from narrows import metrics
+from narrows import conformal, metrics
 from narrows.cli import main
 from narrows.report.verdict import verdict
-from narrows.tasks.anomaly import conformal
 from narrows.tasks.base import Evaluation, Metric, Rows
 from narrows.tasks.segment.evaluate import compare_masks
 from narrows.workflows.holdout import set_aside

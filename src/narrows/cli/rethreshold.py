@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any
 
+from narrows import conformal
 from narrows.cli.claim import opened
 from narrows.cli.flags import Options
 from narrows.cli.replacement import drafted
@@ -15,7 +16,6 @@ from narrows.errors import ArtefactError, InputError
 from narrows.files import content, whole, write_text
 from narrows.lock import locked
 from narrows.model_card import CARD, LONGEST, digest, plain, read_card
-from narrows.tasks.anomaly import conformal
 from narrows.typed_json import Natural, Numbers, typed
 
 __all__ = ["rethreshold"]

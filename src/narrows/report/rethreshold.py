@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+from narrows.conformal import rule, told
 from narrows.report.html.page import write_report
 from narrows.report.report_json import Saved
-from narrows.tasks.anomaly.conformal import rule, told
 
 __all__ = ["follow"]
 

@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from narrows.report.formatting import number, together
-from narrows.tasks.base import Evaluation
 
 if TYPE_CHECKING:
     from narrows.metrics import Comparison
@@ -113,7 +112,7 @@ def _doubt(comparison: "Comparison", unit: str) -> str:
     return words[comparison.doubt]
 
 
-def of_training(evaluation: Evaluation) -> Evaluation:
+def of_training(evaluation: "Evaluation") -> "Evaluation":
     """Return an evaluation on the rows that were learnt from, whose captions and notes say so."""
 
     def reworded(text: str) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.base import OutlierMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
+from narrows import conformal
 from narrows.data.scale import Scale, refuse_scale
 from narrows.errors import InputError
 from narrows.estimator.base import Estimator
@@ -15,7 +16,6 @@ from narrows.estimator.inputs import checked_rows
 from narrows.families.autoencoder import AutoEncoder
 from narrows.params import check_params, param
 from narrows.parts import as_part
-from narrows.tasks.anomaly import conformal
 from narrows.tasks.anomaly.constants import Constants, move_distance
 from narrows.tasks.anomaly.evaluate import evaluation
 from narrows.tasks.anomaly.labels import ACCEPTED, strange_names

@@ -5,12 +5,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from narrows import metrics
+from narrows import conformal, metrics
+from narrows.conformal import tally
 from narrows.data.scale import Scale
 from narrows.errors import InputError
-from narrows.tasks.anomaly import conformal
 from narrows.tasks.anomaly.baselines import ANOMALY_BASELINES
-from narrows.tasks.anomaly.conformal import tally
 from narrows.tasks.anomaly.labels import ACCEPTED, strange_names
 from narrows.tasks.anomaly.outliers import MOST, teaching
 from narrows.tasks.base import Evaluation, Metric, Picture, Rows, pick, unit

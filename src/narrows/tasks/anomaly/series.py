@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from narrows import metrics
+from narrows import conformal, metrics
 from narrows.data.series import drawn_starts, step_means, window_starts, windows_at
-from narrows.tasks.anomaly import conformal
 from narrows.tasks.anomaly.baselines import PCAResidual, rolling_z
 from narrows.tasks.anomaly.evaluate import flags_of
 from narrows.tasks.anomaly.outliers import teaching, trusted
