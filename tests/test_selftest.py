@@ -51,7 +51,7 @@ WRONG = {  # what a mistake in the arithmetic would look like: where it is made,
     "Gaussian, Laplace and Bernoulli draws": ("narrows.likelihood.continuous:normal", scaled(1.1)),
     "PSNR": ("narrows.metrics:psnr", shifted(1e-6)),
     "neighbours": ("narrows.metrics:trustworthiness", shifted(1e-6)),
-    "two fits": ("narrows.estimator.fitting:drawn", lambda *_: next(SEEDS)),
+    "two fits": ("narrows.estimator.fitting:draw_seed", lambda *_: next(SEEDS)),
     "a model saved": ("narrows.selftest:load", disturbed),
 }
 

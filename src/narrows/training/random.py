@@ -23,7 +23,7 @@ def draw_seed(random_state: "int | np.random.RandomState | None") -> int:
 
     Examples
     --------
-    >>> drawn(0) == drawn(0), drawn(None) == draw_seed(None)
+    >>> draw_seed(0) == draw_seed(0), draw_seed(None) == draw_seed(None)
     (True, False)
     """
     if isinstance(random_state, Integral) and not 0 <= random_state < 2**32:
