@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 
 from narrows.cli.fields import written
-from narrows.discovery import PARTS_PACKAGES, USES_PACKAGES, discovered
+from narrows.discovery import PARTS_PACKAGES, discovered, import_uses
 from narrows.params import FAMILIES, TASKS
 from narrows.parts import PARTS
 
@@ -37,8 +37,7 @@ def report(
 
 def declarations() -> dict[Path, str]:
     """Return every file that is written from the declarations, and its text."""
-    for package in (*PARTS_PACKAGES, *USES_PACKAGES):
-        import_module(f"narrows.{package}")
+    import_uses()
     files = {ROOT / "cli" / "fields.json": written(), ROOT / "__init__.pyi": _public()}
     for package in PARTS_PACKAGES:
         module = import_module(f"narrows.{package}")

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from importlib import import_module
 from pkgutil import iter_modules
 
-__all__ = ["PARTS_PACKAGES", "USES_PACKAGES", "discovered"]
+__all__ = ["PARTS_PACKAGES", "discovered", "import_uses"]
 
 PARTS_PACKAGES = ("bottlenecks", "corruption", "likelihood", "networks", "penalties")
-USES_PACKAGES = ("families", "tasks", "workflows")  # what registers itself and is found under its name
+_USES_PACKAGES = ("families", "tasks", "workflows")  # what registers itself and is found under its name
 
 
 def discovered(package: str, path: Iterable[str]) -> dict[str, type]:
@@ -29,3 +29,9 @@ def discovered(package: str, path: Iterable[str]) -> dict[str, type]:
                     raise TypeError(f"{package} has two classes {name}: in {classes[name].__module__} and {module}")
                 classes[name] = value
     return classes
+
+
+def import_uses() -> None:
+    """Import every family, task and workflow, so that each is found under its name."""
+    for package in _USES_PACKAGES:
+        import_module(f"narrows.{package}")

@@ -2,7 +2,6 @@
 
 import json
 import sys
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ from narrows.artefact import load
 from narrows.cli.claim import opened
 from narrows.cli.flags import Options
 from narrows.cli.run_folder import tidy
-from narrows.discovery import USES_PACKAGES
+from narrows.discovery import import_uses
 from narrows.errors import ArtefactError, InputError
 from narrows.files import write_text
 from narrows.lock import LOCK, locked
@@ -26,8 +25,7 @@ _OPTION_OWNERS = {"history": "recommend", "decode": "reduce", "second": "sparse"
 
 def apply(options: Options) -> int:
     """Write the task's outputs for new data, as the run reads its data; raises InputError where OUT is in use."""
-    for package in USES_PACKAGES:
-        import_module(f"narrows.{package}")
+    import_uses()
     run, out = Path(options.run), Path(options.output)
     occupied = out.is_dir() and any(path.name != LOCK for path in out.iterdir())
     if out.is_file() or (occupied and not options.overwrite):

@@ -3,10 +3,9 @@
 import json
 import typing
 from dataclasses import fields
-from importlib import import_module
 from typing import Any
 
-from narrows.discovery import USES_PACKAGES
+from narrows.discovery import import_uses
 from narrows.params import FAMILIES, TASKS, declared
 from narrows.workflows.base import workflows_of
 
@@ -17,8 +16,7 @@ HIDDEN = {"estimator", "prefit", "checkpoint", "tune_checkpoint", "weights", "ve
 
 def table() -> dict[str, Any]:
     """Return the fields of every task and family as JSON values."""
-    for package in USES_PACKAGES:
-        import_module(f"narrows.{package}")
+    import_uses()
     return {
         "tasks": {name: _task(cls) for name, cls in sorted(TASKS.items())},
         "families": {name: {"fields": _cards(cls)} for name, cls in sorted(FAMILIES.items())},

@@ -4,7 +4,6 @@ import shutil
 import sys
 import time
 from dataclasses import fields
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from narrows.cli.flags import Options
 from narrows.cli.identity import identity
 from narrows.cli.messages import flag, spoken
 from narrows.cli.run_folder import clear, finished, unfinished
-from narrows.discovery import USES_PACKAGES
+from narrows.discovery import import_uses
 from narrows.errors import ArtefactError, InputError
 from narrows.files import ENCODED
 from narrows.params import FAMILIES, TASKS, declared
@@ -32,8 +31,7 @@ __all__ = ["fit"]
 
 def fit(options: Options) -> int:
     """Train a model for a task and write RUN; raises InputError where data or settings do not fit the task."""
-    for package in USES_PACKAGES:
-        import_module(f"narrows.{package}")
+    import_uses()
     run = Path(options.output)
     names = [*options.task_fields, *options.reading_fields, *options.family_fields]
     try:

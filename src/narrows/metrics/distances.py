@@ -85,44 +85,42 @@ def compare_kernel_distances(ours: Any, theirs: Any, real: Any, width: float) ->
     >>> compare_kernel_distances(np.zeros((3, 1)), np.zeros((3, 1)), np.full((3, 1), 9.0), 1.0).gap
     0.0
     """
-    rows, pair = (ours, theirs), [kernel_rows(sampled, real, width) for sampled in (ours, theirs)]
-    samples = (pair[0] - pair[1], *(_projected(sampled, real, width) for sampled in rows))
-    twice = sum(_second_order(sampled, real, width) for sampled in rows)
+    pair = [kernel_rows(sampled, real, width) for sampled in (ours, theirs)]
+    checked = [_rows(sampled, real) for sampled in (ours, theirs)]
+    kernels = [(_kernel(A, A, width), _kernel(A, B, width)) for A, B in checked]
+    samples = (pair[0] - pair[1], *(_projected(within, cross) for within, cross in kernels))
+    twice = sum(_second_order(within, cross) for within, cross in kernels)
     values = pair[0].mean(), pair[1].mean()
     return Comparison.of_samples(*values, "lower", *samples, counted_twice=twice, absolute=True)
 
 
-def _projected(A: Any, B: Any, width: float) -> Floats:
+def _projected(within: Floats, cross: Floats) -> Floats:
     """Return what every row of A adds to the squared maximum mean discrepancy, up to a constant, as pseudo-values.
 
-    Those of the jackknife: within A they are (n - 1) / (n - 2) times the means over pairs (Arvesen 1969, section 2).
+    ``within`` (n, n) are kernels of pairs of A, ``cross`` (n, m) of A and B. The values are those of the jackknife:
+    within A they are (n - 1) / (n - 2) times the means over pairs (Arvesen 1969, section 2).
     """
-    A, B = _rows(A, B)
-    n = len(A)
-    within = (_kernel(A, A, width).sum(1) - 1) / max(n - 2, 1)
-    projections: Floats = 2 * (within - _kernel(A, B, width).mean(1))
+    projections: Floats = 2 * ((within.sum(1) - 1) / max(len(within) - 2, 1) - cross.mean(1))
     return projections
 
 
-def _second_order(A: Any, B: Any, width: float) -> float:
+def _second_order(within: Floats, cross: Floats) -> float:
     """Return the variance that pairs of rows of A, and of A and B, add to the squared maximum mean discrepancy.
 
     That of a U-statistic's second term in Hoeffding's (1948) decomposition, from centred kernels: those of pairs
     within A by U-centring (Székely & Rizzo 2014, equation 2.4), which takes four rows.
     """
-    A, B = _rows(A, B)
-    n, m = len(A), len(B)
-    cross = _kernel(A, B, width)
-    cross -= cross.mean(0) + cross.mean(1, keepdims=True) - cross.mean()
-    between = 4 * np.square(cross).sum() / ((n - 1) * (m - 1) * n * m)
+    n, m = cross.shape
+    centred = cross - (cross.mean(0) + cross.mean(1, keepdims=True) - cross.mean())
+    between = 4 * np.square(centred).sum() / ((n - 1) * (m - 1) * n * m)
     if n < 4:
         return float(between)
-    within = _kernel(A, A, width)
-    np.fill_diagonal(within, 0.0)
-    mean = within.sum(1) / (n - 2)
-    within += within.sum() / ((n - 1) * (n - 2)) - mean - mean[:, None]
-    np.fill_diagonal(within, 0.0)
-    return float(between + 2 * np.square(within).sum() / (n * (n - 3) * n * (n - 1)))
+    pairs = within.copy()
+    np.fill_diagonal(pairs, 0.0)
+    mean = pairs.sum(1) / (n - 2)
+    pairs += pairs.sum() / ((n - 1) * (n - 2)) - mean - mean[:, None]
+    np.fill_diagonal(pairs, 0.0)
+    return float(between + 2 * np.square(pairs).sum() / (n * (n - 3) * n * (n - 1)))
 
 
 def distances_of(made: Any, real: Any, width: float) -> dict[str, float]:
