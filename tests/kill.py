@@ -160,7 +160,7 @@ def same_file(one: Path, other: Path) -> bool:
 
 def phase(run: Path) -> str:
     """Return what a run was at when it was killed, by what it left."""
-    if any((run / name).exists() for name in (".replacing", ".moving", ".draft")):
+    if any((run / name).exists() for name in (".replacing", ".incomparable", ".draft")):
         return "replacing"
     place = (*unfinished(run), run)[0]
     held = {path.name for path in place.iterdir()} if place.is_dir() else set()

@@ -236,7 +236,7 @@ def test_a_network_with_skips_has_no_decoder_of_its_own():
 def test_own_validation_rows_are_used(tmp_path):
     model = nw.AutoEncoder(latent_dim=4, epochs=2, **SMALL)
     model.fit(X[:500], valid=X[500:600])
-    by_hand = model.model_.nats(Batch(torch.from_numpy(X[500:600]), torch.from_numpy(X[500:600]))).mean()
+    by_hand = model.model_.nll(Batch(torch.from_numpy(X[500:600]), torch.from_numpy(X[500:600]))).mean()
     assert model.history_[model.best_epoch_ - 1]["valid"]["reconstruction"] == pytest.approx(by_hand.item(), rel=1e-5)
     model.set_params(checkpoint=str(tmp_path)).fit(X[:500], valid=X[500:600])
     with pytest.raises(InputError, match="the data changed"):

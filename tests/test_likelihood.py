@@ -98,11 +98,11 @@ def test_multinomial_equals_torch_with_its_coefficient(rng, total):
     logits = randn(rng, 6)
     target = D.Multinomial(total, logits=logits).sample((5,)).double()
     expected = D.Multinomial(total, logits=logits).log_prob(target)
-    assert_close(-Multinomial().nats(logits.expand(5, -1), target), expected)
+    assert_close(-Multinomial().nll(logits.expand(5, -1), target), expected)
 
 
 def test_multinomial_of_an_empty_row_costs_nothing():
-    assert Multinomial().nats(torch.zeros(1, 3), torch.zeros(1, 3)).item() == 0
+    assert Multinomial().nll(torch.zeros(1, 3), torch.zeros(1, 3)).item() == 0
 
 
 # ---- the usual losses ------------------------------------------------------------------------------------------------
@@ -114,16 +114,16 @@ def test_usual_losses_per_row(values):
     params, target = torch.tensor(values, dtype=torch.float64).T.unsqueeze(1)
     n = params.numel()
     squared = 0.5 * (params - target).square().sum() + 0.5 * n * math.log(2 * math.pi)
-    assert Gaussian().nats(params, target).item() == pytest.approx(squared.item())
+    assert Gaussian().nll(params, target).item() == pytest.approx(squared.item())
     absolute = (params - target).abs().sum() + n * math.log(2)
-    assert Laplace().nats(params, target).item() == pytest.approx(absolute.item())
+    assert Laplace().nll(params, target).item() == pytest.approx(absolute.item())
 
 
 def test_weights_hide_and_stress_values(rng):
     params, target = randn(rng, 3, 4), randn(rng, 3, 4)
     weight = torch.tensor([[1.0, 0.0, 2.0, 1.0]], dtype=torch.float64).expand(3, 4)
     single = -D.Normal(params, 1).log_prob(target)
-    assert_close(Gaussian().nats(params, target, weight), single[:, 0] + 2 * single[:, 2] + single[:, 3])
+    assert_close(Gaussian().nll(params, target, weight), single[:, 0] + 2 * single[:, 2] + single[:, 3])
 
 
 # ---- moments ---------------------------------------------------------------------------------------------------------
@@ -210,11 +210,11 @@ def targets(made, rng):
 def test_centre_is_the_optimum_of_a_constant_model(rng, made):
     target = targets(made, rng)
     made.start(target)
-    centre = made.centre(target).double()
+    centre = made.constant_params(target).double()
     assert centre.shape == (made.n_out(target.shape[1:]), *target.shape[2:])
 
     def loss(params):
-        return made.nats(params.expand(len(target), *params.shape), target).mean().item()
+        return made.nll(params.expand(len(target), *params.shape), target).mean().item()
 
     best = loss(centre)
     for size in (1e-3, 1e-2, 0.1):
@@ -229,7 +229,7 @@ def test_a_learnt_scale_reaches_the_deviation_of_the_data(rng, deviation):
     optimizer = torch.optim.Adam(made.parameters(), 0.01)
     for _ in range(1500):
         optimizer.zero_grad()
-        made.nats(torch.zeros(200, 4), target).mean().backward()
+        made.nll(torch.zeros(200, 4), target).mean().backward()
         optimizer.step()
     found = made.log_scale.exp().item()
     assert found == pytest.approx(target.square().mean().sqrt().item(), rel=1e-3)
@@ -241,7 +241,7 @@ def test_a_learnt_scale_starts_at_the_optimum_for_the_mean_row(rng):
     made.start(target)
     expected = (target - target.mean(0)).square().mean().sqrt()
     assert_close(made.log_scale.exp(), expected, check_dtype=False)
-    made.nats(made.centre(target).expand(5000, 2), target).mean().backward()
+    made.nll(made.constant_params(target).expand(5000, 2), target).mean().backward()
     assert made.raw.grad.item() == pytest.approx(0, abs=1e-3)
 
 
@@ -250,8 +250,8 @@ def test_constant_targets_start_finite():
     made.start(torch.ones(10, 3))
     assert made.log_scale.exp().item() == pytest.approx(1e-3)
     for other in (Gaussian("predicted").build((3,)), Bernoulli(), Categorical(2), Multinomial()):
-        assert other.centre(torch.ones(10, 3)).isfinite().all()
-        assert other.centre(torch.zeros(10, 3)).isfinite().all()
+        assert other.constant_params(torch.ones(10, 3)).isfinite().all()
+        assert other.constant_params(torch.zeros(10, 3)).isfinite().all()
 
 
 def test_an_unbuilt_learnt_scale_says_so():
@@ -294,7 +294,7 @@ def test_the_continuous_bernoulli_equals_torch_in_both_precisions(rng):
 
 def test_the_continuous_bernoulli_starts_at_the_mean_row(rng):
     target = rand(rng, 500, 3) ** torch.tensor([0.1, 1.0, 8.0])
-    centre = ContinuousBernoulli().centre(target)
+    centre = ContinuousBernoulli().constant_params(target)
     assert_close(ContinuousBernoulli().mean(centre), target.mean(0))
 
 

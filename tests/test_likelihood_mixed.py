@@ -65,7 +65,7 @@ def test_poisson_equals_torch(rng):
 
 def test_poisson_centre_is_the_optimum_of_a_constant_model(rng):
     target = torch.randint(4, (300, 5), generator=rng).double()
-    centre = Poisson().centre(target)
+    centre = Poisson().constant_params(target)
     assert_close(centre.exp(), target.mean(0))
 
 
@@ -83,8 +83,8 @@ def test_mixed_is_the_sum_of_the_laws_of_its_columns(rng):
     expected += D.Poisson(params[:, 6:8].exp()).log_prob(values[:, 6:8]).sum(1)
     whole = D.Normal(mean[:, 8], 0.8 * 4.0)
     expected += (whole.cdf(values[:, 8] + 0.5) - whole.cdf(values[:, 8] - 0.5)).log()
-    assert_close(made.nats(params, encoded), -expected, rtol=1e-6, atol=1e-6)
-    assert_close(built(torch.float32).nats(params.float(), encoded.float()).double(), -expected, rtol=1e-4, atol=1e-4)
+    assert_close(made.nll(params, encoded), -expected, rtol=1e-6, atol=1e-6)
+    assert_close(built(torch.float32).nll(params.float(), encoded.float()).double(), -expected, rtol=1e-4, atol=1e-4)
 
 
 def test_predicted_scales_are_further_channels(rng):
@@ -100,7 +100,7 @@ def test_predicted_scales_are_further_channels(rng):
     assert_close(*draws, rtol=1e-6, atol=1e-6)
     _, many = rows(3000, rng)
     learnt.start(many), made.start(many)
-    prices = [each.nats(each.centre(many).expand(3000, -1), many).mean() for each in (made, learnt)]
+    prices = [each.nll(each.constant_params(many).expand(3000, -1), many).mean() for each in (made, learnt)]
     assert_close(*prices, rtol=1e-6, atol=1e-6)
     assert Mixed(spread="learnt").told([("gaussian", 1, 0.0, 2.0)]) == Mixed(("gaussian*1",), (0.0,), (2.0,), "learnt")
 
@@ -126,12 +126,12 @@ def test_a_missing_value_costs_nothing_and_an_impossible_one_everything(rng):
     single = made.log_prob(params, encoded)
     odd = encoded.clone()
     odd[:, 6] = -50  # a negative count
-    assert_close(made.nats(params, odd, weight), -(single.sum(1) - single[:, 0] - single[:, 6]))
-    assert made.nats(params, odd).tolist() == [math.inf] * 3
+    assert_close(made.nll(params, odd, weight), -(single.sum(1) - single[:, 0] - single[:, 6]))
+    assert made.nll(params, odd).tolist() == [math.inf] * 3
     for place, value in ((slice(2, 5), 0.0), (slice(5, 6), 3.0)):  # a level never seen, a bit that is neither
         unseen = encoded.clone()
         unseen[:, place] = value
-        assert made.nats(params, unseen).tolist() == [math.inf] * 3
+        assert made.nll(params, unseen).tolist() == [math.inf] * 3
 
 
 def test_draws_are_of_the_kinds_and_means_of_the_columns(rng):
@@ -153,7 +153,7 @@ def test_a_constant_model_starts_at_the_entropy_of_independent_columns(rng):
     _, encoded = rows(20_000, rng)
     made = Mixed(WORDS, CENTRE, SCALE, "learnt").build((14,)).double()
     made.start(encoded)
-    found = made.nats(made.centre(encoded).expand(len(encoded), 14), encoded).mean().item()
+    found = made.nll(made.constant_params(encoded).expand(len(encoded), 14), encoded).mean().item()
     gaussian = sum(0.5 * math.log(2 * math.pi * math.e * deviation**2) for deviation in (2.0, 0.1))
     levels = 2 * math.log(3) + 2 * math.log(2)
     poisson = -2 * D.Poisson(torch.tensor(2.5)).log_prob(torch.arange(6.0)).mean().item()
@@ -224,7 +224,7 @@ def test_draws_come_back_in_the_types_of_the_table():
     made = Mixed.of(schema.measures).build(schema.shape)
     encoded = torch.from_numpy(schema.encode(source)).float()
     made.start(encoded)
-    params = made.centre(encoded).expand(2000, -1)
+    params = made.constant_params(encoded).expand(2000, -1)
     back = schema.decode(made.sample(params, torch.Generator().manual_seed(0)).detach().numpy())
     assert back.schema == source.frame.schema
     assert set(back["town"]) == {"Aa", "Bo", "Ce"}
@@ -347,7 +347,7 @@ def test_what_was_never_seen_has_a_thousandth_of_the_columns_alone(rng):
     params = torch.randn(3, 14, generator=rng, dtype=torch.float64)
     _, encoded = rows(3, rng)
     known = made.background(params, encoded)
-    assert_close(known, made.nats(params, encoded) - 6 * math.log1p(-1e-3))  # of six discrete columns
+    assert_close(known, made.nll(params, encoded) - 6 * math.log1p(-1e-3))  # of six discrete columns
     unseen = encoded.clone()
     unseen[:, 2:5], unseen[:, 5], unseen[:, 6] = 0.0, 3.0, -50.0
     assert torch.isfinite(made.background(params, unseen)).all()

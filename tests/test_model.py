@@ -76,7 +76,7 @@ def test_the_terms_add_up_to_the_loss(likelihood, bottleneck, penalties, shape, 
         torch.manual_seed(1)
         made, skips = model.encode(batch.x, batch.cond, progress)
         params = model.decode(made.z, skips, batch.cond)
-        loss = model.likelihood.nats(params, batch.target) + made.cost
+        loss = model.likelihood.nll(params, batch.target) + made.cost
         for penalty in penalties:
             step = type("Step", (), {"x": batch.x, "cond": batch.cond, "code": made})
             loss = loss + penalty(model, step)
@@ -108,23 +108,24 @@ def test_a_plain_function_may_be_a_penalty_or_a_corruption():
     terms = model(batch)
     z = model.encode(0 * batch.x)[0].z
     assert_close(terms["length"], z.square().sum(1))
-    assert model.settled({"reconstruction": 1.0, "length": 2.0}) == 3.0
+    assert model.comparable_loss({"reconstruction": 1.0, "length": 2.0}) == 3.0
 
 
 def test_what_does_not_settle_is_left_out_of_the_stopping_criterion():
     class Moving(Penalty):
-        name, settles = "moving", False
+        name, comparable = "moving", False
 
         def __call__(self, model, step):
             return step.code.z.sum(1)
 
     class Restless(Free):
-        term, settles = "restless", False
+        term, comparable = "restless", False
 
     terms = {"reconstruction": 1.0, "moving": 2.0, "restless": 4.0}
-    assert build(Gaussian(), Free(3), (Moving(),)).settled(terms) == 5.0
-    assert build(Gaussian(), Restless(3), (Moving(),)).settled(terms) == 1.0
-    assert build(Gaussian(), Variational(3), (L1(),)).settled({"reconstruction": 1.0, "kl": 2.0, "l1": 4.0}) == 7.0
+    assert build(Gaussian(), Free(3), (Moving(),)).comparable_loss(terms) == 5.0
+    assert build(Gaussian(), Restless(3), (Moving(),)).comparable_loss(terms) == 1.0
+    model = build(Gaussian(), Variational(3), (L1(),))
+    assert model.comparable_loss({"reconstruction": 1.0, "kl": 2.0, "l1": 4.0}) == 7.0
 
 
 @pytest.mark.parametrize("likelihood", LIKELIHOODS, ids=str)
@@ -133,10 +134,10 @@ def test_nats_are_deterministic_in_eval_and_the_loss_without_noise_and_penalties
     batch = rows()
     if isinstance(likelihood, Bernoulli):
         batch = batch._replace(target=batch.target.clamp(0, 1))
-    first = model.nats(batch)
-    assert torch.equal(first, model.nats(batch))
+    first = model.nll(batch)
+    assert torch.equal(first, model.nll(batch))
     code, _ = model.encode(batch.x)
-    expected = model.likelihood.nats(model.decode(code.z), batch.target) + code.cost
+    expected = model.likelihood.nll(model.decode(code.z), batch.target) + code.cost
     assert_close(first, expected)
     assert torch.equal(model.reconstruct(batch.x), model.reconstruct(batch.x))
 
@@ -144,8 +145,8 @@ def test_nats_are_deterministic_in_eval_and_the_loss_without_noise_and_penalties
 def test_rows_do_not_depend_on_the_other_rows_in_eval():
     model = build(Gaussian(), Variational(4, free_bits=1.0)).double().eval()
     batch = Batch(torch.rand(8, 6, dtype=torch.float64), torch.rand(8, 6, dtype=torch.float64))
-    alone = torch.cat([model.nats(Batch(batch.x[i : i + 1], batch.target[i : i + 1])) for i in range(8)])
-    assert_close(model.nats(batch), alone)
+    alone = torch.cat([model.nll(Batch(batch.x[i : i + 1], batch.target[i : i + 1])) for i in range(8)])
+    assert_close(model.nll(batch), alone)
 
 
 def test_the_input_is_corrupted_and_the_target_is_not():
@@ -156,15 +157,15 @@ def test_the_input_is_corrupted_and_the_target_is_not():
     terms = model(Batch(x, x))
     assert seen[0].std().item() == pytest.approx(0.5, rel=0.03)
     params = model.decode(model.features(seen[0]))
-    assert_close(terms["reconstruction"], Gaussian().nats(params, x))
+    assert_close(terms["reconstruction"], Gaussian().nll(params, x))
 
 
 def test_weights_hide_values_from_the_loss():
     model = build(Gaussian(), Free(3)).eval()
     batch = rows()
     hidden = batch._replace(weight=torch.zeros(5, 6))
-    assert_close(model.nats(hidden), torch.zeros(5))
-    assert_close(model.nats(batch._replace(weight=torch.ones(5, 6))), model.nats(batch))
+    assert_close(model.nll(hidden), torch.zeros(5))
+    assert_close(model.nll(batch._replace(weight=torch.ones(5, 6))), model.nll(batch))
 
 
 def test_the_condition_is_appended_to_every_position():
@@ -217,7 +218,7 @@ def test_terms_are_summed_in_single_precision_under_autocast(likelihood, bottlen
         terms = model(batch)
     assert seen["h"].dtype == seen["params"].dtype == torch.bfloat16
     code = model.bottleneck(seen["h"].double())
-    exact = {"reconstruction": model.likelihood.nats(seen["params"].double(), batch.target.double())}
+    exact = {"reconstruction": model.likelihood.nll(seen["params"].double(), batch.target.double())}
     exact |= {"kl": code.cost, "l1": 0.3 * code.z.abs().sum(1)}
     for name, term in terms.items():
         assert term.dtype == torch.float32

@@ -141,7 +141,7 @@ def started(name, n=3000, code=4, likelihood=None):
         x = (torch.rand(n, *shape) < 0.2).float()
     encoder, decoder = spec.build(Sizes(shape, shape, code, code, likelihood.n_out(shape)))
     model = Model(encoder, Free(code), decoder, likelihood)
-    unit_variance_start(encoder, decoder, lambda: model.reconstruct(x), likelihood.centre(x))
+    unit_variance_start(encoder, decoder, lambda: model.reconstruct(x), likelihood.constant_params(x))
     return model, x
 
 
@@ -165,7 +165,7 @@ def test_every_layer_starts_with_mean_0_and_variance_1(name):
 @pytest.mark.parametrize("name", STARTS)
 def test_the_decoder_starts_around_the_centre(name, likelihood):
     model, x = started(name, likelihood=likelihood)
-    centre = likelihood.centre(x)
+    centre = likelihood.constant_params(x)
     with torch.no_grad():
         params = model.decode(model.encode(x)[0].z)
     axes = [0, *range(2, params.ndim)]

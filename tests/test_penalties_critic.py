@@ -108,7 +108,7 @@ def test_the_model_owns_trains_and_saves_the_critic_and_does_not_wait_for_it():
     terms = model(Batch(*rows()))
     assert set(terms) == {"reconstruction", "critic"}
     assert terms["critic"].shape == (5,)
-    assert model.settled({"reconstruction": 1.0, "critic": 2.0}) == 1.0
+    assert model.comparable_loss({"reconstruction": 1.0, "critic": 2.0}) == 1.0
     other = built()
     other.load_state_dict(model.state_dict())
     batch = Batch(*rows())

@@ -76,7 +76,7 @@ def test_pixels_that_a_likelihood_leaves_out_count_nowhere():
     likelihood, target = Categorical(3, ignore=0), torch.tensor([[[0, 1, 2, 0, 1]]]).double()
     logits = normal(1, 3, 5)
     other = torch.where(target == 0, normal(1, 3, 5), logits)
-    assert_close(likelihood.nats(logits, target), likelihood.nats(other, target))
+    assert_close(likelihood.nll(logits, target), likelihood.nll(other, target))
     assert_close(cost_of(Dice(), likelihood, logits, target), cost_of(Dice(), likelihood, other, target))
 
 

@@ -32,8 +32,8 @@ class Breaks(Gaussian):
     calls: ClassVar[range] = range(0)
     count: ClassVar[int] = 0
 
-    def nats(self, params: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
-        own = super().nats(params, target, weight)
+    def nll(self, params: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+        own = super().nll(params, target, weight)
         if not torch.is_grad_enabled():  # the start, validation
             return own
         type(self).count += 1

@@ -111,7 +111,7 @@ def test_what_a_likelihood_misses_is_in_its_own_unit() -> None:
     assert (Categorical(2).error_name, Multinomial().error_name) == ("share of wrong labels", "")
     batch = Batch(torch.ones(2, 3), torch.ones(2, 3))
     model = AutoEncoder(latent_dim=1, likelihood="multinomial", epochs=1).fit(np.ones((30, 3))).model_
-    assert model.measured(batch)[1] == {}
+    assert model.terms_and_errors(batch)[1] == {}
 
 
 def test_a_history_of_before_the_errors_is_shown_and_written(tmp_path: Path) -> None:

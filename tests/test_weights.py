@@ -64,7 +64,7 @@ def test_every_term_of_a_row_counts_with_its_weight() -> None:
     weight = torch.linspace(0, 2, 60)
     for name, term in model(Batch(rows, rows, None, weight)).items():
         assert torch.allclose(term, plain[name] * weight)
-    assert torch.allclose(model.nats(Batch(rows, rows, None, weight)), model.nats(Batch(rows, rows)) * weight)
+    assert torch.allclose(model.nll(Batch(rows, rows, None, weight)), model.nll(Batch(rows, rows)) * weight)
 
 
 def test_the_loss_of_weighted_rows_is_that_of_the_repeated_rows() -> None:
@@ -173,9 +173,9 @@ def test_a_law_starts_from_weights_as_from_repetitions(law: str) -> None:
     made[0].start(rows, weight), made[1].start(twice)
     for name, value in getattr(made[0], "state_dict", dict)().items():
         assert torch.allclose(value, made[1].state_dict()[name], rtol=1e-6)
-    assert torch.allclose(made[0].centre(rows, weight), made[1].centre(twice), rtol=1e-5)
-    assert made[0].deviation(rows, weight) == pytest.approx(made[1].deviation(twice), rel=1e-6)
-    assert not torch.allclose(made[0].centre(rows, weight), made[0].centre(rows))
+    assert torch.allclose(made[0].constant_params(rows, weight), made[1].constant_params(twice), rtol=1e-5)
+    assert made[0].params_spread(rows, weight) == pytest.approx(made[1].params_spread(twice), rel=1e-6)
+    assert not torch.allclose(made[0].constant_params(rows, weight), made[0].constant_params(rows))
 
 
 def test_the_laws_of_a_table_and_of_labels_and_items_start_from_weights() -> None:
@@ -189,8 +189,8 @@ def test_the_laws_of_a_table_and_of_labels_and_items_start_from_weights() -> Non
     for law, values in laws.items():
         rows, weight = torch.from_numpy(values).float(), torch.from_numpy(TIMES)
         priced, twice = as_part("likelihood", law).build(tuple(rows.shape[1:])), rows[np.repeat(np.arange(60), TIMES)]
-        assert torch.allclose(priced.centre(rows, weight), priced.centre(twice), atol=1e-5)
-        assert not torch.allclose(priced.centre(rows, weight), priced.centre(rows), atol=1e-3)
+        assert torch.allclose(priced.constant_params(rows, weight), priced.constant_params(twice), atol=1e-5)
+        assert not torch.allclose(priced.constant_params(rows, weight), priced.constant_params(rows), atol=1e-3)
 
 
 def test_the_median_of_weighted_rows_is_that_of_the_repeated_rows() -> None:

@@ -40,7 +40,7 @@ def _single(values: Tensor) -> Tensor:
     return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
-def _stressed(terms: dict[str, Tensor], weight: Tensor | None) -> dict[str, Tensor]:
+def _weighted(terms: dict[str, Tensor], weight: Tensor | None) -> dict[str, Tensor]:
     """Multiply the terms of every row with the weight of the row, (B,), where there is one."""
     return terms if weight is None or weight.ndim > 1 else {name: term * weight for name, term in terms.items()}
 
@@ -106,48 +106,48 @@ class Model(nn.Module):
 
     def forward(self, batch: Batch, progress: float = 1.0) -> dict[str, Tensor]:
         """Return the terms of the training loss of every row, ``{name: (B,)}``; the loss is their sum."""
-        return self._priced(batch, progress)[1]
+        return self._penalized(batch, progress)[1]
 
-    def measured(self, batch: Batch, progress: float = 1.0) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    def terms_and_errors(self, batch: Batch, progress: float = 1.0) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Return what ``forward`` does and, from the same pass, the errors of every row: no part of the loss.
 
         ``{name: (B,)}``: what the likelihood says is its natural error, in the unit of reports; none where it has none.
         """
-        step, terms = self._priced(batch, progress)
+        step, terms = self._penalized(batch, progress)
         name = self.likelihood.error_name
         with torch.no_grad():
             errors = {name: self.likelihood.error(step.params, step.target, batch.values)} if name else {}
-        return terms, _stressed(errors, batch.weight)
+        return terms, _weighted(errors, batch.weight)
 
-    def _priced(self, batch: Batch, progress: float) -> tuple[Step, dict[str, Tensor]]:
+    def _penalized(self, batch: Batch, progress: float) -> tuple[Step, dict[str, Tensor]]:
         x = batch.x if self.corruption is None else self.corruption(batch.x)
         step, terms = self._step(batch._replace(x=x), progress)
         for penalty in self.penalties:
             name, cost = _name(penalty), penalty(self, step)
             terms[name] = terms[name] + cost if name in terms else cost
-        return step, _stressed(terms, batch.weight)
+        return step, _weighted(terms, batch.weight)
 
-    def nats(self, batch: Batch) -> Tensor:
+    def nll(self, batch: Batch) -> Tensor:
         """Return the loss of every row, (B,), without corruption and penalties: what a row costs once trained."""
         _, terms = self._step(batch, 1.0)
-        return torch.stack(list(_stressed(terms, batch.weight).values())).sum(0)
+        return torch.stack(list(_weighted(terms, batch.weight).values())).sum(0)
 
     @property
-    def moving(self) -> set[str]:
+    def incomparable(self) -> set[str]:
         """The names of the terms that are not comparable between epochs."""
-        moving = {_name(penalty) for penalty in self.penalties if not getattr(penalty, "settles", True)}
-        return moving if self.bottleneck.settles else {*moving, self.bottleneck.term}
+        names = {_name(penalty) for penalty in self.penalties if not getattr(penalty, "comparable", True)}
+        return names if self.bottleneck.comparable else {*names, self.bottleneck.term}
 
-    def settled(self, terms: dict[str, float]) -> float:
+    def comparable_loss(self, terms: dict[str, float]) -> float:
         """Return the sum of the terms that are comparable between epochs."""
-        moving = self.moving
-        return sum(value for name, value in terms.items() if name not in moving)
+        incomparable = self.incomparable
+        return sum(value for name, value in terms.items() if name not in incomparable)
 
     def _step(self, batch: Batch, progress: float) -> tuple[Step, dict[str, Tensor]]:
         self.bottleneck.weigh(batch.row_weight)
         code, skips = self.encode(batch.x, batch.cond, progress)
         params = _single(self.decode(code.z, skips, batch.cond))
-        terms = {"reconstruction": self.likelihood.nats(params, batch.target, batch.values)}
+        terms = {"reconstruction": self.likelihood.nll(params, batch.target, batch.values)}
         if self.bottleneck.term:
             terms[self.bottleneck.term] = code.cost
         return Step(batch.x, batch.cond, code, params, batch.target, batch.row_weight), terms

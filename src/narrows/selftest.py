@@ -147,7 +147,7 @@ def _unpooling() -> Iterator[float]:
 def _densities() -> Iterator[float]:
     for likelihood, law, log_density in _laws(params := _random(4, 12)):
         target = law.rvs(params.shape, random_state=0).astype(np.float64)
-        yield _gap(likelihood.nats(params, torch.from_numpy(target)), -log_density(target).sum(1))
+        yield _gap(likelihood.nll(params, torch.from_numpy(target)), -log_density(target).sum(1))
 
 
 @check("Gaussian, Laplace and Bernoulli draws against their entropy, in standard errors", _MAX_STANDARD_ERRORS)

@@ -31,9 +31,9 @@ class Adversarial(Bottleneck):
     """
 
     term = "adversarial"
-    settles = False
+    comparable = False
     has_prior = True
-    draws = True
+    samples_in_eval = True
 
     def __init__(self, size: int, weight: float = 1.0, widths: tuple[int, ...] = (128, 128)):
         super().__init__()

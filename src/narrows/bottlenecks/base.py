@@ -29,9 +29,9 @@ class Bottleneck(nn.Module, ABC):
     n_in: int
     n_out: int
     term: str = ""  # the name of its cost in the logs; empty when it has none
-    settles: bool = True  # False: the cost is not comparable between epochs, kept out of early stopping
+    comparable: bool = True  # False: the cost is not comparable between epochs, kept out of early stopping
     has_prior: bool = False
-    draws: bool = False  # True: a validation loss draws codes as training does, so that it stays a bound
+    samples_in_eval: bool = False  # True: a validation loss draws codes as training does, so that it stays a bound
 
     @abstractmethod
     def forward(self, h: Tensor, progress: float = 1.0) -> Code:

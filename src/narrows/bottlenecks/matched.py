@@ -27,8 +27,8 @@ class Matched(Bottleneck):
 
     term = "mmd"
     has_prior = True
-    draws = True
-    settles = False  # the noise of one batch, not progress
+    samples_in_eval = True
+    comparable = False  # the noise of one batch, not progress
 
     def __init__(self, size: int, weight: float = 100.0):
         super().__init__()

@@ -35,7 +35,7 @@ class Variational(Bottleneck):
 
     term = "kl"
     has_prior = True
-    draws = True
+    samples_in_eval = True
 
     def __init__(self, size: int, beta: float | Schedule = 1.0, free_bits: float = 0.0):
         super().__init__()

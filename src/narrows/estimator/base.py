@@ -214,21 +214,25 @@ class Estimator(Decoding, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
             if not varies:  # one row says it all: between equal ones rounding would be scaled up
                 batch = batch._replace(x=batch.x[:1], cond=None if batch.cond is None else batch.cond[:1])
             weight = batch.row_weight
-            centre = model.likelihood.centre(batch.target, weight)
+            constant_params = model.likelihood.constant_params(batch.target, weight)
             free = model.bottleneck.n_in == model.bottleneck.n_out
 
             def forward() -> Tensor:
                 return model.reconstruct(batch.x, batch.cond)
 
-            spread = model.likelihood.deviation(batch.target, weight)
+            spread = model.likelihood.params_spread(batch.target, weight)
             if spread and not _FINE <= spread <= _COARSE:
                 message = f"The values deviate by {spread:.2g} around their mean row; weights are learnt best near 1"
                 warnings.warn(f"{message}. Scale the columns first, for example with StandardScaler.", stacklevel=5)
             seen = weight if varies else None
             model.bottleneck.weigh(seen)
-            unit_variance_start(model.encoder, model.decoder, forward, centre, weight=seen, spread=spread, code=free)
+            unit_variance_start(
+                model.encoder, model.decoder, forward, constant_params, weight=seen, spread=spread, code=free
+            )
             if free and varies:
-                self.chosen_network(pairs.shapes[0]).start(model.encoder, model.decoder, batch.x, centre, weight)
+                self.chosen_network(pairs.shapes[0]).start(
+                    model.encoder, model.decoder, batch.x, constant_params, weight
+                )
 
     @property
     def trains(self) -> bool:
@@ -305,7 +309,7 @@ class Estimator(Decoding, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
 
         With a variational code it decodes the posterior mean: a score like a bound, not the bound itself.
         """
-        return -self.map_rows(X, y, lambda model, b: model.nats(b))
+        return -self.map_rows(X, y, lambda model, b: model.nll(b))
 
     def score(self, X: Any, y: Any = None) -> float:
         """Return the mean of ``score_samples``, in nats per row."""

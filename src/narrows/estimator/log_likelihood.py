@@ -159,7 +159,7 @@ def _weights(
     columns = (batch.target, batch.cond, batch.values)  # how often a row counts is not its density
     target, cond, values = (None if column is None else _repeated(column, draws) for column in columns)
     params = model.decode(z.flatten(0, 1).to(batch.x), (), cond)
-    nats = model.likelihood.nats(params, target, values)  # type: ignore[arg-type]
+    nats = model.likelihood.nll(params, target, values)  # type: ignore[arg-type]
     return ratio - nats.cpu().double().reshape(ratio.shape)
 
 

@@ -90,9 +90,9 @@ class StackedAutoEncoder(Estimator):
         batch = next(rows.batches(4096, torch.Generator().manual_seed(0)))
         if self.start == "data":
             weight, forward = batch.row_weight, partial(layer.reconstruct, batch.x)
-            centre = layer.likelihood.centre(batch.target, weight)
-            spread = layer.likelihood.deviation(batch.target, weight)
-            unit_variance_start(layer.encoder, layer.decoder, forward, centre, weight=weight, spread=spread)
+            constant_params = layer.likelihood.constant_params(batch.target, weight)
+            spread = layer.likelihood.params_spread(batch.target, weight)
+            unit_variance_start(layer.encoder, layer.decoder, forward, constant_params, weight=weight, spread=spread)
         learn(self, layer, rows, self.greedy_epochs)
 
 

@@ -66,7 +66,7 @@ class Atoms(nn.Module):
             out[:, columns] = (~self._hit(target[:, columns], atoms).any(2)).to(out)
         return out
 
-    def centre(self, target: Tensor, weight: Tensor | None = None) -> Tensor:
+    def constant_params(self, target: Tensor, weight: Tensor | None = None) -> Tensor:
         """Return the logits of the shares of the atoms, (count,)."""
         logits = [target.new_zeros(0)]
         for columns, atoms, _ in self.groups:

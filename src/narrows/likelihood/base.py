@@ -41,16 +41,16 @@ class LikelihoodModule(ABC):
         Here and below a row counts ``weight`` (n,) times: rows with weights and rows repeated give the same numbers.
         """
 
-    def centre(self, target: Tensor, weight: Tensor | None = None) -> Tensor | None:
+    def constant_params(self, target: Tensor, weight: Tensor | None = None) -> Tensor | None:
         """Return the parameters that fit all rows of ``target`` at once, (n_out, *spatial); None where unknown."""
         return None
 
     def marginal(self, target: Tensor) -> Tensor | None:
         """Return the parameters of the rows of ``target`` when nothing is known of their code; None where unknown."""
-        return self.centre(target)
+        return self.constant_params(target)
 
-    def deviation(self, target: Tensor, weight: Tensor | None = None) -> float:
-        """Return how far parameters lie from ``centre``, as the targets from their mean row; 1 if not ``real``."""
+    def params_spread(self, target: Tensor, weight: Tensor | None = None) -> float:
+        """Return how far parameters lie from ``constant_params``: as targets from their mean; 1 if not ``real``."""
         return moments.variance(target, weight).mean().sqrt().item() if self.real else 1.0
 
     @abstractmethod
@@ -65,7 +65,7 @@ class LikelihoodModule(ABC):
     def sample(self, params: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Return one draw of the target for every row of ``params``."""
 
-    def nats(self, params: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+    def nll(self, params: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
         """Return -log p(target | params) of every row, (B,); ``weight`` hides values (0) or stresses them."""
         nats = self.log_prob(params, target).neg()
         return (nats if weight is None else nats * weight).flatten(1).sum(1)
@@ -76,7 +76,7 @@ class LikelihoodModule(ABC):
 
     def background(self, params: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
         """Return ``nats`` of the columns by themselves, which have some probability for all that may come."""
-        return self.nats(params, target, weight)
+        return self.nll(params, target, weight)
 
 
 class Likelihood(LikelihoodModule, Part):

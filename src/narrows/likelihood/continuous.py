@@ -39,7 +39,7 @@ class Gaussian(Likelihood):
 
     Examples
     --------
-    >>> round(Gaussian().nats(torch.zeros(1, 2), torch.tensor([[0.0, 2.0]])).item(), 4)  # 2 * 0.919 + 2² / 2
+    >>> round(Gaussian().nll(torch.zeros(1, 2), torch.tensor([[0.0, 2.0]])).item(), 4)  # 2 * 0.919 + 2² / 2
     3.8379
     """
 
@@ -60,7 +60,7 @@ class Gaussian(Likelihood):
             return LearntGaussian()
         return PredictedGaussian() if self.scale == "predicted" else self
 
-    def centre(self, target: Tensor, weight: Tensor | None = None) -> Tensor | None:
+    def constant_params(self, target: Tensor, weight: Tensor | None = None) -> Tensor | None:
         """Return the mean row."""
         return moments.mean(target, weight)
 
@@ -69,10 +69,10 @@ class Gaussian(Likelihood):
         constant = math.log(self._fixed) + 0.5 * _LOG_2PI
         return (target - params).square().mul(-0.5 / self._fixed**2) - constant
 
-    def nats(self, params: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+    def nll(self, params: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
         """Return -log p(target | params) of every row, (B,), by way of the squared error."""
         if weight is not None:
-            return super().nats(params, target, weight)
+            return super().nll(params, target, weight)
         constant = (math.log(self._fixed) + 0.5 * _LOG_2PI) * target[0].numel()
         return _squares(params, target) * (0.5 / self._fixed**2) + constant
 
@@ -102,9 +102,9 @@ class LearntGaussian(nn.Module, LikelihoodModule):
     def start(self, target: Tensor, weight: Tensor | None = None) -> None:
         """Start at the deviation of the targets around their mean row."""
         with torch.no_grad():
-            self.raw.fill_(math.log(max(self.deviation(target, weight), _MIN_DEVIATION)) / _GAIN)
+            self.raw.fill_(math.log(max(self.params_spread(target, weight), _MIN_DEVIATION)) / _GAIN)
 
-    def centre(self, target: Tensor, weight: Tensor | None = None) -> Tensor | None:
+    def constant_params(self, target: Tensor, weight: Tensor | None = None) -> Tensor | None:
         """Return the mean row."""
         return moments.mean(target, weight)
 
@@ -112,10 +112,10 @@ class LearntGaussian(nn.Module, LikelihoodModule):
         """Return the log-density of every value, in nats."""
         return _log_prob(params, target, self.log_scale)
 
-    def nats(self, params: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+    def nll(self, params: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
         """Return -log p(target | params) of every row, (B,), by way of the squared error."""
         if weight is not None:
-            return super().nats(params, target, weight)
+            return super().nll(params, target, weight)
         constant = (self.log_scale + 0.5 * _LOG_2PI) * target[0].numel()
         return _squares(params, target) * torch.exp(-2 * self.log_scale) * 0.5 + constant
 
@@ -134,14 +134,14 @@ class PredictedGaussian(LikelihoodModule):
     n_params = 2
     real = True
 
-    def centre(self, target: Tensor, weight: Tensor | None = None) -> Tensor | None:
+    def constant_params(self, target: Tensor, weight: Tensor | None = None) -> Tensor | None:
         """Return the mean row and the log-deviation around it."""
         deviation = moments.variance(target, weight).sqrt().clamp_min(_MIN_DEVIATION)
         return torch.cat([moments.mean(target, weight), deviation.log().to(target)])
 
-    def deviation(self, target: Tensor, weight: Tensor | None = None) -> float:
+    def params_spread(self, target: Tensor, weight: Tensor | None = None) -> float:
         """Return the deviation of the targets around their mean row, 1 at most: half the channels are logarithms."""
-        return min(1.0, super().deviation(target, weight))
+        return min(1.0, super().params_spread(target, weight))
 
     def log_prob(self, params: Tensor, target: Tensor) -> Tensor:
         """Return the log-density of every value, in nats."""
@@ -164,7 +164,7 @@ class Laplace(Likelihood):
 
     Examples
     --------
-    >>> round(Laplace().nats(torch.zeros(1, 1), torch.tensor([[2.0]])).item(), 4)  # 2 + log 2
+    >>> round(Laplace().nll(torch.zeros(1, 1), torch.tensor([[2.0]])).item(), 4)  # 2 + log 2
     2.6931
     """
 
@@ -173,7 +173,7 @@ class Laplace(Likelihood):
 
     scale: float = param(1.0, "mean absolute deviation", gt=0)
 
-    def centre(self, target: Tensor, weight: Tensor | None = None) -> Tensor | None:
+    def constant_params(self, target: Tensor, weight: Tensor | None = None) -> Tensor | None:
         """Return the median row."""
         return moments.median(target, weight)
 
@@ -182,7 +182,7 @@ class Laplace(Likelihood):
         return (target - params).abs().div(-self.scale) - math.log(2 * self.scale)
 
     def mean(self, params: Tensor) -> Tensor:
-        """Return the centre."""
+        """Return the location."""
         return params
 
     def sample(self, params: Tensor, generator: torch.Generator | None = None) -> Tensor:

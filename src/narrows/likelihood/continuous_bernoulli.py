@@ -28,7 +28,7 @@ class ContinuousBernoulli(Likelihood):
     Examples
     --------
     >>> law, logit = ContinuousBernoulli(), torch.full((1, 1), 2.0)
-    >>> round(law.nats(logit, torch.tensor([[0.25]])).item(), 4)  # log((e² - 1) / 2) - 2 / 4
+    >>> round(law.nll(logit, torch.tensor([[0.25]])).item(), 4)  # log((e² - 1) / 2) - 2 / 4
     0.6614
     """
 
@@ -39,7 +39,7 @@ class ContinuousBernoulli(Likelihood):
         """From 0 to 1."""
         return 0.0, 1.0
 
-    def centre(self, target: Tensor, weight: Tensor | None = None) -> Tensor | None:
+    def constant_params(self, target: Tensor, weight: Tensor | None = None) -> Tensor | None:
         """Return the logits under which the mean row is expected, within 1 and 99 per cent."""
         mean = moments.mean(target, weight).clamp(_RARE, 1 - _RARE)
         low, high = torch.full_like(mean, -_FURTHEST), torch.full_like(mean, _FURTHEST)

@@ -26,7 +26,7 @@ class Bernoulli(Likelihood):
 
     Examples
     --------
-    >>> round(Bernoulli().nats(torch.zeros(1, 3), torch.ones(1, 3)).item(), 4)  # 3 log 2
+    >>> round(Bernoulli().nll(torch.zeros(1, 3), torch.ones(1, 3)).item(), 4)  # 3 log 2
     2.0794
     """
 
@@ -37,7 +37,7 @@ class Bernoulli(Likelihood):
         """From 0 to 1."""
         return 0.0, 1.0
 
-    def centre(self, target: Tensor, weight: Tensor | None = None) -> Tensor | None:
+    def constant_params(self, target: Tensor, weight: Tensor | None = None) -> Tensor | None:
         """Return the logits of the mean row, within 1 and 99 per cent."""
         return moments.mean(target, weight).clamp(_RARE, 1 - _RARE).logit()
 
@@ -62,7 +62,7 @@ class Categorical(Likelihood):
 
     Examples
     --------
-    >>> round(Categorical(4).nats(torch.zeros(1, 4), torch.tensor([[2]])).item(), 4)  # log 4
+    >>> round(Categorical(4).nll(torch.zeros(1, 4), torch.tensor([[2]])).item(), 4)  # log 4
     1.3863
     """
 
@@ -105,7 +105,7 @@ class Categorical(Likelihood):
         shape = (len(params), params.shape[1] // self.n_classes, self.n_classes, *params.shape[2:])
         return params.reshape(shape).log_softmax(2)
 
-    def centre(self, target: Tensor, weight: Tensor | None = None) -> Tensor | None:
+    def constant_params(self, target: Tensor, weight: Tensor | None = None) -> Tensor | None:
         """Return the logarithms of the labels' shares, from 1 per cent on."""
         labels, known = self._known(target)
         seen = F.one_hot(labels, self.n_classes).movedim(-1, 2) * known.unsqueeze(2)
@@ -146,7 +146,7 @@ class Multinomial(Likelihood):
 
     Examples
     --------
-    >>> round(Multinomial().nats(torch.zeros(1, 2), torch.tensor([[1.0, 1.0]])).item(), 4)  # 2! * 1/2 * 1/2
+    >>> round(Multinomial().nll(torch.zeros(1, 2), torch.tensor([[1.0, 1.0]])).item(), 4)  # 2! * 1/2 * 1/2
     0.6931
     """
 
@@ -167,7 +167,7 @@ class Multinomial(Likelihood):
             raise InputError(came, "rows of one axis, (n, d)", "bernoulli, poisson, or X.reshape(len(X), -1)")
         return self
 
-    def centre(self, target: Tensor, weight: Tensor | None = None) -> Tensor | None:
+    def constant_params(self, target: Tensor, weight: Tensor | None = None) -> Tensor | None:
         """Return the logarithms of the features' shares; one that never occurs counts as a tenth of a time."""
         counts = (len(target) * moments.mean(target, weight)).clamp_min(0.1)
         return (counts / counts.sum(0)).log()
@@ -194,7 +194,7 @@ class Poisson(Likelihood):
 
     Examples
     --------
-    >>> round(Poisson().nats(torch.zeros(1, 1), torch.tensor([[2.0]])).item(), 4)  # 1 + log 2!
+    >>> round(Poisson().nll(torch.zeros(1, 1), torch.tensor([[2.0]])).item(), 4)  # 1 + log 2!
     1.6931
     """
 
@@ -215,7 +215,7 @@ class Poisson(Likelihood):
         """The counts, in words."""
         return "whole numbers from 0"
 
-    def centre(self, target: Tensor, weight: Tensor | None = None) -> Tensor | None:
+    def constant_params(self, target: Tensor, weight: Tensor | None = None) -> Tensor | None:
         """Return the logarithms of the mean row, from a count of 0.01 on."""
         return moments.mean(target, weight).clamp_min(_RARE).log()
 

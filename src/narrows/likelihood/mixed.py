@@ -34,7 +34,7 @@ class Mixed(Likelihood):
     Examples
     --------
     >>> priced = Mixed(("bernoulli", "categorical*2")).build((3,))
-    >>> round(priced.nats(torch.zeros(1, 3), torch.tensor([[1.0, 0.0, 1.0]])).item(), 4)  # log 2 + log 2
+    >>> round(priced.nll(torch.zeros(1, 3), torch.tensor([[1.0, 0.0, 1.0]])).item(), 4)  # log 2 + log 2
     1.3863
     """
 

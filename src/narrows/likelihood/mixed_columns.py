@@ -73,7 +73,7 @@ class MixedColumns(nn.Module, LikelihoodModule):
             with torch.no_grad():
                 self.raw.copy_(self._log_deviation(target, weight) / _GAIN)
 
-    def centre(self, target: Tensor, weight: Tensor | None = None) -> Tensor | None:
+    def constant_params(self, target: Tensor, weight: Tensor | None = None) -> Tensor | None:
         """Return means, log-odds, logarithms of rates and of shares, no change of the scales, and logits of atoms."""
         mean = moments.mean(target, self._counts(target, weight))
         value = (mean * self.scales + self.centres).to(mean)
@@ -82,12 +82,12 @@ class MixedColumns(nn.Module, LikelihoodModule):
         mean[counts] = value[counts].clamp_min(_RARE).log()
         mean[levels] = value[levels].clamp_min(_RARE).log()
         changes = mean.new_zeros(len(self.numbers) if self.predicted else 0)
-        return torch.cat([mean, changes, self.atoms.centre(target, weight)])
+        return torch.cat([mean, changes, self.atoms.constant_params(target, weight)])
 
     @torch.no_grad()
     def marginal(self, target: Tensor) -> Tensor | None:
-        """Return ``centre``, with the deviations of the columns as scales where those are predicted."""
-        values = self.centre(target)
+        """Return ``constant_params``, with the deviations of the columns as scales where those are predicted."""
+        values = self.constant_params(target)
         if values is not None and self.predicted:
             place = slice(len(self.scales), len(self.scales) + len(self.numbers))
             values[place] = self._log_deviation(target, None).to(values) - self.raw.to(values) * _GAIN
@@ -152,7 +152,7 @@ class MixedColumns(nn.Module, LikelihoodModule):
     def _blocks(self) -> list[list[int]]:
         return [block for blocks in self.categories.values() for block in blocks]
 
-    def nats(self, params: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+    def nll(self, params: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
         """Return -log p of every row, (B,), of the values whose weight is not 0."""
         return self._weighted(self.log_prob(params, target).neg(), weight)
 

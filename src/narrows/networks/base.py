@@ -62,10 +62,10 @@ class Network(Part, ABC):
         encoder: nn.Module,
         decoder: nn.Module,
         x: Tensor,
-        centre: Tensor | None,
+        constant_params: Tensor | None,
         weight: Tensor | None = None,
     ) -> None:
-        """Set first weights of its own from inputs that count ``weight`` times; ``centre`` fits all targets at once."""
+        """Set first weights of its own from inputs that count ``weight`` times; ``constant_params`` fit all targets."""
 
 
 def require_images(name: str, sizes: Sizes) -> None:

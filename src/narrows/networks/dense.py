@@ -60,7 +60,7 @@ class Dense(Network):
         encoder: nn.Module,
         decoder: nn.Module,
         x: Tensor,
-        centre: Tensor | None,
+        constant_params: Tensor | None,
         weight: Tensor | None = None,
     ) -> None:
         """Start the linear path at the principal axes of ``x`` where it maps a code back to rows of the same size."""
@@ -73,7 +73,7 @@ class Dense(Network):
         ):
             return
         last = [[layer for layer in half.modules() if isinstance(layer, nn.Linear)][-1] for half in (encoder, decoder)]
-        principal_start(down, up, (last[0], last[1]), x.flatten(1), centre, weight)
+        principal_start(down, up, (last[0], last[1]), x.flatten(1), constant_params, weight)
 
 
 def default_widths(features: int) -> tuple[int, int]:

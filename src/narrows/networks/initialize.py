@@ -33,7 +33,7 @@ def unit_variance_start(
     encoder: nn.Module,
     decoder: nn.Module,
     forward: Callable[[], Any],
-    centre: Tensor | None,
+    constant_params: Tensor | None,
     *,
     weight: Tensor | None = None,
     spread: float = 1.0,
@@ -44,7 +44,7 @@ def unit_variance_start(
     Weights become orthogonal, biases take away the mean of every output channel, and weights are divided by the
     deviation that is left, so that no unit starts dead or saturated. Layers without a bias stand before a
     normalisation, which does the same, and stay. Rows count ``weight`` (n,) times. The decoder's last layer starts
-    small around ``centre``, the parameters that fit all rows at once, on the scale of their ``spread``. ``code=False``
+    small around ``constant_params``, which fit all rows at once, on the scale of their ``spread``. ``code=False``
     leaves the encoder's last layer as it is, for a bottleneck with an idea of its own.
 
     Examples
@@ -73,9 +73,9 @@ def unit_variance_start(
         deviation = moments.mean(output.square().flatten(1).mean(1), weight).sqrt()
         scale = (first if layer is last_of_decoder else 1.0) / torch.where(deviation > _FLAT, deviation, 1.0)
         shift = torch.zeros_like(mean)
-        if layer is last_of_decoder and centre is not None:
-            per_channel = len(layer.bias) == len(centre) and centre.ndim > 1
-            around = centre.flatten(1).mean(1) if per_channel else centre.flatten()
+        if layer is last_of_decoder and constant_params is not None:
+            per_channel = len(layer.bias) == len(constant_params) and constant_params.ndim > 1
+            around = constant_params.flatten(1).mean(1) if per_channel else constant_params.flatten()
             if len(around) == len(layer.bias):  # else layers without weights follow, that move values about
                 shift = around.view_as(mean)
         layer.weight.mul_(scale)

@@ -39,7 +39,7 @@ def principal_start(
     up: Bypass,
     last: tuple[nn.Linear, nn.Linear],
     rows: Tensor,
-    centre: Tensor | None,
+    constant_params: Tensor | None,
     weight: Tensor | None = None,
 ) -> None:
     """Set ``down`` and ``up`` to the principal axes of ``rows`` (n, d), whitened, and silence the layers beside them.
@@ -73,7 +73,7 @@ def principal_start(
     down.weight[:k] = axes[:k] / deviation[:, None]
     down.bias[:k] = -down.weight[:k].double() @ mean
     up.weight[:, :k] = axes[:k].T * deviation
-    up.bias.copy_((mean if centre is None else centre).flatten())
+    up.bias.copy_((mean if constant_params is None else constant_params).flatten())
     for layer in last:
         layer.weight.zero_()
         layer.bias.zero_()

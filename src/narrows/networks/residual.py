@@ -79,7 +79,7 @@ class Residual(Network):
         encoder: nn.Module,
         decoder: nn.Module,
         x: Tensor,
-        centre: Tensor | None,
+        constant_params: Tensor | None,
         weight: Tensor | None = None,
     ) -> None:
         """Start as the identity."""

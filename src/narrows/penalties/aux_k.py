@@ -31,7 +31,7 @@ class AuxK(Penalty):
     AuxK(weight=0.1, k=0, after=200)
     """
 
-    settles: ClassVar[bool] = False
+    comparable: ClassVar[bool] = False
 
     weight: float = param(1 / 32, "nats per nat of the residual", ge=0)
     k: int = param(0, "dead units at work per row; 0: half as many as a row has values", ge=0)

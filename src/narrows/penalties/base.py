@@ -19,7 +19,7 @@ class Penalty(Part, ABC):
 
     kind: ClassVar[str] = "penalty"
     plain: ClassVar[bool] = True
-    settles: ClassVar[bool] = True  # False: not comparable between epochs, kept out of early stopping
+    comparable: ClassVar[bool] = True  # False: not comparable between epochs, kept out of early stopping
 
     def build(self, shape: tuple[int, ...], target: tuple[int, ...]) -> Callable[["Model", "Step"], Tensor]:
         """Return what costs rows of inputs and targets of these shapes: itself, or a module with weights."""

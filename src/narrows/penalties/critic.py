@@ -38,7 +38,7 @@ class Critic(Penalty):
     torch.Size([2, 1, 8, 8])
     """
 
-    settles: ClassVar[bool] = False
+    comparable: ClassVar[bool] = False
 
     weight: float = param(1.0, "nats for the model per nat of the critic's verdict", ge=0)
     widths: tuple[int, ...] = param((64, 128, 256), "channels after each halving, as many as the image has", ge=1)
@@ -69,7 +69,7 @@ class PatchCritic(nn.Module):
     gradients of their sum are those of the two steps done one after the other from the same weights.
     """
 
-    name, settles = "critic", Critic.settles
+    name, comparable = "critic", Critic.comparable
 
     def __init__(self, spec: Critic, shape: tuple[int, ...], target: tuple[int, ...]):
         super().__init__()

@@ -48,9 +48,9 @@ class Fitted(NamedTuple):
     law: dist.Distribution  # the same distribution by PyTorch, for all values at once
 
     @property
-    def nats(self) -> Tensor:
+    def nll(self) -> Tensor:
         """Minus log p of every row."""
-        return self.likelihood.nats(self.params, self.target)
+        return self.likelihood.nll(self.params, self.target)
 
 
 @recipe("mle", "maximum likelihood: the losses as distributions, samples from them", source="004")
@@ -123,9 +123,9 @@ def losses(run: Run, fits: dict[str, Fitted]) -> tuple[list[float], float]:
         values = fit.target[0].numel()
         means = fit.likelihood.mean(fit.params)
         loss = function(means, fit.target, reduction="none").flatten(1).sum(1)
-        gaps.append(float((times * loss + constant * values - fit.nats).abs().max()))
+        gaps.append(float((times * loss + constant * values - fit.nll).abs().max()))
         constants.append(constant * values)
-        rows.append((name, what, times, constant, constants[-1], float(loss.mean()), float(fit.nats.mean()), gaps[-1]))
+        rows.append((name, what, times, constant, constants[-1], float(loss.mean()), float(fit.nll.mean()), gaps[-1]))
     lead = (
         f"Minus log p = factor x loss + constant in each of {len(fit.target)} test images; losses are sums over pixels "
         "(MSE is their mean). A predicted deviation gives every pixel a factor and a constant of its own."
@@ -145,7 +145,7 @@ def sums(run: Run, fits: dict[str, Fitted]) -> float:
     for name, fit in fits.items():
         law: Any = dist.Independent(fit.law, fit.target.ndim)
         whole = -float(law.log_prob(fit.target))
-        total = float(fit.nats.sum())
+        total = float(fit.nll.sum())
         gaps.append(abs(whole / total - 1))
         rows.append((name, len(fit.target), whole, total, gaps[-1]))
     lead = (
@@ -168,7 +168,7 @@ def learnt(run: Run, fits: dict[str, Fitted]) -> None:
         measured = float(fit.likelihood.sample(params, generator).var(0).mean().sqrt())
         stated = float(fit.law.variance[0].mean().sqrt())
         errors = (float(F.mse_loss(means, fit.target)), float(F.l1_loss(means, fit.target)))
-        rows.append((name, fit.params.shape[1], *errors, float(fit.nats.mean()), stated, measured))
+        rows.append((name, fit.params.shape[1], *errors, float(fit.nll.mean()), stated, measured))
     lead = (
         "The network's numbers are the parameters of a distribution, not its value. Errors and nats are means over the "
         f"same {len(fit.target)} test images. The deviation is that of the pixels of the first one (root mean "

@@ -206,11 +206,11 @@ class Session:
 
         Not where a term is left out of the comparison, as an adversary's is: a start that never met it could win.
         """
-        if job.model.moving:
+        if job.model.incomparable:
             return
         model = job.model.to(job.runtime.where)
         held = None if job.held is None else job.held.to(job.runtime.where)
-        loss = model.settled(
+        loss = model.comparable_loss(
             evaluate(model, held, batch_size=job.settings.batch_size, seed=job.seed, runtime=job.runtime)
         )
         if held is not None and math.isfinite(loss):
@@ -236,7 +236,7 @@ class Session:
             "lr": epoch.lr,
         }
         self.history.append(entry)
-        loss = model.settled(epoch.valid) if epoch.valid else -math.inf
+        loss = model.comparable_loss(epoch.valid) if epoch.valid else -math.inf
         if loss < self.lowest or not epoch.valid:
             self.best, self.lowest, self.weights = epoch.number, loss, state.model
         return entry

@@ -104,7 +104,7 @@ class Measured(torch.nn.Module):
 
     def forward(self, batch: Batch, progress: float) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Return terms and errors of every row."""
-        return self.model.measured(batch, progress)
+        return self.model.terms_and_errors(batch, progress)
 
 
 @dataclass(frozen=True)
@@ -227,10 +227,10 @@ def evaluate(
         return {}
     pairs = pairs.read_by(model.likelihood)
     model.eval()
-    model.bottleneck.train(model.bottleneck.draws)
+    model.bottleneck.train(model.bottleneck.samples_in_eval)
     with fork_rng(derive_seed(seed, 0), runtime.where):
         for batch in pairs.batches(max(batch_size, at_once(*pairs.shapes[:2]))):
-            terms, missed = model.measured(batch.to(runtime.where), 1.0)
+            terms, missed = model.terms_and_errors(batch.to(runtime.where), 1.0)
             _add(sums, {name: term.sum() for name, term in terms.items()})
             _add(wrong, {name: error.sum() for name, error in missed.items()})
     model.eval()
