@@ -84,7 +84,7 @@ class Model(nn.Module):
         self.critics = nn.ModuleList(penalty for penalty in penalties if isinstance(penalty, nn.Module))
 
     def features(self, x: Tensor, cond: Tensor | None = None) -> Tensor:
-        """Return the encoder's last output, before the bottleneck."""
+        """Return the encoder's last output for ``x`` (B, C, *spatial), before the bottleneck: (B, n_in, *spatial)."""
         deepest: Tensor = self.encoder(attach(x, cond))[-1]
         return deepest
 
@@ -95,12 +95,12 @@ class Model(nn.Module):
         return code, tuple(skips)
 
     def decode(self, z: Tensor, skips: Maps = (), cond: Tensor | None = None) -> Tensor:
-        """Return the likelihood's parameters for codes ``z``."""
+        """Return the likelihood's parameters (B, n_out, *spatial) for codes ``z`` (B, n_code, *spatial)."""
         params: Tensor = self.decoder(attach(z, cond), skips)
         return params
 
     def reconstruct(self, x: Tensor, cond: Tensor | None = None) -> Tensor:
-        """Return the expected target of ``x``."""
+        """Return the expected target of ``x`` (B, C, *spatial), in the target's shape."""
         code, skips = self.encode(x, cond)
         return self.likelihood.mean(self.decode(code.z, skips, cond))
 

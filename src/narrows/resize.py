@@ -17,14 +17,14 @@ _TRUNCATE = 4.0  # deviations at which a Gaussian is cut, as SciPy does
 
 
 def bicubic(x: np.ndarray) -> np.ndarray:
-    """Return the cubic convolution kernel with a = -1/2 (Keys 1981, eq. 15)."""
+    """Return the cubic convolution kernel with a = -1/2 at distances x, in their shape (Keys 1981, eq. 15)."""
     x = np.abs(x)
     near, far = 1.5 * x**3 - 2.5 * x**2 + 1, -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2
     return np.where(x <= 1, near, np.where(x < 2, far, 0.0))
 
 
 def lanczos(x: np.ndarray) -> np.ndarray:
-    """Return the Lanczos kernel of three lobes: sinc(x) sinc(x / 3)."""
+    """Return the Lanczos kernel of three lobes at distances x, in their shape: sinc(x) sinc(x / 3)."""
     return np.where(np.abs(x) < 3, np.sinc(x) * np.sinc(x / 3), 0.0)
 
 

@@ -59,7 +59,7 @@ class DictionaryLearning:
         return self
 
     def reconstruct(self, X: Array) -> Array:
-        """Return rows as ``k`` atoms each give them best."""
+        """Return rows (n, d) as ``k`` atoms each give them best."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             codes = self.model_.transform((X - self.mean_) / self.scale_)

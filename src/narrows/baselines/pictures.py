@@ -179,14 +179,14 @@ class MeanTarget:
     name = "mean training target"
 
     def fit(self, A: Array, B: Array) -> Self:
-        """Average the rows of B; uint8 and uint16 become [0, 1]."""
+        """Average the rows of B (n, C, H, W); uint8 and uint16 become [0, 1]."""
         mean: Floats = np.mean(B, axis=0, dtype=np.float64)
         full = np.iinfo(B.dtype).max if B.dtype in (np.uint8, np.uint16) else 1
         self.mean_ = (mean / full).astype(np.result_type(B, np.float32) if full == 1 else np.float32)
         return self
 
     def predict(self, A: Array) -> Array:
-        """Return the mean, once for every row of A."""
+        """Return the mean, once for every row of A: (n, C, H, W)."""
         return np.broadcast_to(self.mean_, (len(A), *self.mean_.shape))
 
 

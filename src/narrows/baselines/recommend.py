@@ -37,7 +37,7 @@ class Popularity(BaseEstimator):
         return self
 
     def reconstruct(self, X: sp.csr_matrix) -> NDArray[Any]:
-        """Return the share of the rows that hold an item, the same for every row of X."""
+        """Return the share of the rows that hold an item, (n, items), the same for every row of X."""
         return np.tile(self.share_, (X.shape[0], 1))
 
 
@@ -81,7 +81,7 @@ class ItemKNN(BaseEstimator):
         return self
 
     def reconstruct(self, X: sp.csr_matrix) -> NDArray[Any]:
-        """Return the sum of the similarities to what a row holds, for every item."""
+        """Return the sum of the similarities to what a row holds, for every item: (n, items)."""
         scores: NDArray[Any] = (X @ self.similar_).toarray()
         return scores
 

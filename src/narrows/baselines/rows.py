@@ -57,7 +57,7 @@ class PCABaseline:
         return self
 
     def transform(self, X: Array) -> Floats:
-        """Return the codes, one row of k numbers each."""
+        """Return the codes, (n, k)."""
         return np.concatenate([(part - self.mean_) @ self.components_.T for part in _parts(X)])
 
     def reconstruct(self, X: Array) -> Array:
@@ -112,7 +112,7 @@ class LinearDenoiser:
         return self
 
     def denoise(self, noisy: Array) -> Array:
-        """Return the estimate of the clean rows."""
+        """Return the estimate of the clean rows, (n, d)."""
         kind, whole = np.result_type(noisy, np.float32), (x @ self.weights_ + self.intercept_ for x in _parts(noisy))
         results = (self._denoise_image(unit(image)) for image in noisy) if self.patch_ else whole
         shape = noisy.shape if self.patch_ else (len(noisy), *self.shape_)
@@ -191,7 +191,7 @@ class NoisyInput:
         return self
 
     def denoise(self, noisy: Array) -> Array:
-        """Return the rows as they came, in [0, 1] when they were integers."""
+        """Return the rows as they came, in their shape, in [0, 1] when they were integers."""
         return unit(noisy)
 
 

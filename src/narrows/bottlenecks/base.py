@@ -35,7 +35,7 @@ class Bottleneck(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, h: Tensor, progress: float = 1.0) -> Code:
-        """Return the code: random in training mode, deterministic in eval mode, like dropout."""
+        """Return the code of ``h`` (B, n_in, *spatial): random in training mode, deterministic in eval mode."""
 
     def weigh(self, weight: Tensor | None) -> None:
         """Be told how often every row (B,) of the next batch counts, where a bottleneck learns from rows by itself."""
@@ -45,7 +45,7 @@ class Bottleneck(nn.Module, ABC):
         return Length(self.n_out * places, 32 * self.n_out * places)
 
     def sample(self, shape: tuple[int, ...], generator: torch.Generator | None = None) -> Tensor:
-        """Return codes drawn from the prior, of the given shape (B, n_out, *spatial)."""
+        """Return codes drawn from the prior, of the given shape (B, n_out, *spatial); TypeError where there is none."""
         raise TypeError(f"{type(self).__name__} has no prior to sample from. Use a VAE.")
 
 

@@ -165,7 +165,7 @@ def enlarge(x: Tensor, scale: int, side: tuple[int, ...], kernel: str = "bicubic
 
 
 def require_pictures(corruption: Corruption, x: Tensor) -> None:
-    """Refuse rows that are no pictures."""
+    """Refuse rows that are no pictures (C, H, W)."""
     if x.ndim != 4:
         came = f"{corruption.name} came for rows of shape {tuple(x.shape[1:])}"
         raise InputError(came, "pictures (channels, height, width)", "image_shape=(1, 28, 28) for flattened images")

@@ -305,7 +305,7 @@ class Estimator(Decoding, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         return like_rows(self.map_rows(X, y, lambda model, b: model.reconstruct(b.x, b.cond)), n_axes(X))
 
     def score_samples(self, X: Any, y: Any = None) -> np.ndarray:
-        """Return minus the loss of every row, in nats: the higher, the more ordinary the row.
+        """Return minus the loss of every row, (n,), in nats: the higher, the more ordinary the row.
 
         With a variational code it decodes the posterior mean: a score like a bound, not the bound itself.
         """
@@ -333,7 +333,7 @@ class Estimator(Decoding, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
 
     @staticmethod
     def encode_batch(model: Model, batch: Batch) -> Tensor:
-        """Return the codes of a batch as rows."""
+        """Return the codes of a batch as rows (B, d)."""
         return model.encode(batch.x, batch.cond)[0].z.flatten(1)
 
     def chosen_network(self, shape: tuple[int, ...]) -> Network:
@@ -348,7 +348,7 @@ class Estimator(Decoding, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         return Problem(shape, target, n_cond, priced, corruption, penalties)
 
     def map_rows(self, X: Any, y: Any, function: Callable[[Model, Batch], Tensor]) -> np.ndarray:
-        """Return what a function makes of every batch of rows X with their y, as rows."""
+        """Return what a function makes of every batch of rows X with their y, as rows (n, ...)."""
         check_is_fitted(self, "model_")
         return run(self.model_, self.pairs_of(X, y, self.shapes_[0]), function, self.scoring_device())
 

@@ -54,4 +54,4 @@ class Family(Protocol):
 
     @staticmethod
     def encode_batch(model: Model, batch: Batch) -> Tensor:
-        """Return the codes of a batch as rows."""
+        """Return the codes of a batch as rows (B, d)."""

@@ -90,7 +90,7 @@ class LinearRecommender(Estimator):
         return _L2 if self.l2 is None else self.l2, _DROPOUT if self.dropout is None else self.dropout
 
     def reconstruct(self, X: Any, y: Any = None) -> np.ndarray:
-        """Return the scores ``X @ B``; sparse rows are multiplied as they are."""
+        """Return the scores ``X @ B``, (n, items); sparse rows are multiplied as they are."""
         encoder = self.model_.encoder if hasattr(self, "model_") else None
         squared = encoder is not None and isinstance(self.model_.likelihood, (Gaussian, LearntGaussian))
         if not (squared and isinstance(encoder, ZeroDiagonal) and sp.issparse(X)):
@@ -115,7 +115,7 @@ def gram(pairs: Pairs) -> Tensor:
 
 
 def penalised(square: Tensor, l2: float, dropout: float) -> Tensor:
-    """Return XᵀX + Λ, with Λ = l2 I + dropout / (1 - dropout) diag(XᵀX) (Steck 2020)."""
+    """Return XᵀX + Λ, (items, items), with Λ = l2 I + dropout / (1 - dropout) diag(XᵀX) (Steck 2020)."""
     matrix = square.clone()
     matrix.diagonal().mul_(1 / (1 - dropout)).add_(l2)
     return matrix

@@ -76,7 +76,7 @@ class Atoms(nn.Module):
         return torch.cat(logits)
 
     def log_prob(self, density: Tensor, params: Tensor, target: Tensor) -> Tensor:
-        """Return log-densities with those of columns with atoms replaced."""
+        """Return log-densities (B, d), in nats, with those of columns with atoms replaced."""
         for columns, atoms, channels in self.groups:
             hit, log_shares = self._hit(target[:, columns], atoms), self._log_shares(params, channels)
             atom = (log_shares[..., :-1] * hit).sum(2)
@@ -84,14 +84,14 @@ class Atoms(nn.Module):
         return density
 
     def mean(self, real: Tensor, params: Tensor) -> Tensor:
-        """Return expected values, given those of real numbers."""
+        """Return expected values (B, d), given those of real numbers."""
         for columns, atoms, channels in self.groups:
             shares = self._log_shares(params, channels).exp()
             real[:, columns] = (shares[..., :-1] * atoms.to(shares)).sum(2) + shares[..., -1] * real[:, columns]
         return real
 
     def sample(self, real: Tensor, params: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Return draws, given those of real numbers; the Gumbel maximum chooses."""
+        """Return draws (B, d), given those of real numbers; the Gumbel maximum chooses (Gumbel 1954)."""
         for columns, atoms, channels in self.groups:
             logits = self._log_shares(params, channels)
             noise = uniform(logits, generator).clamp_min(torch.finfo(logits.dtype).tiny)

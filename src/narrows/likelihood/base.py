@@ -46,7 +46,7 @@ class LikelihoodModule(ABC):
         return None
 
     def marginal(self, target: Tensor) -> Tensor | None:
-        """Return the parameters of the rows of ``target`` when nothing is known of their code; None where unknown."""
+        """Return the parameters of rows (B, C, *spatial) of whose code nothing is known, (n_out, *spatial), or None."""
         return self.constant_params(target)
 
     def params_spread(self, target: Tensor, weight: Tensor | None = None) -> float:
@@ -55,15 +55,18 @@ class LikelihoodModule(ABC):
 
     @abstractmethod
     def log_prob(self, params: Tensor, target: Tensor) -> Tensor:
-        """Return the log-probability of every value, in nats, in the target's shape."""
+        """Return the log-probability of every value, in nats, in the target's shape (B, C, *spatial).
+
+        ``params`` are (B, n_out, *spatial), as everywhere below.
+        """
 
     @abstractmethod
     def mean(self, params: Tensor) -> Tensor:
-        """Return the expected target: the reconstruction."""
+        """Return the expected target, (B, C, *spatial): the reconstruction."""
 
     @abstractmethod
     def sample(self, params: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Return one draw of the target for every row of ``params``."""
+        """Return one draw of the target, (B, C, *spatial), for every row of ``params``."""
 
     def nll(self, params: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
         """Return -log p(target | params) of every row, (B,); ``weight`` hides values (0) or stresses them."""
@@ -75,7 +78,7 @@ class LikelihoodModule(ABC):
         return per_value((self.mean(params) - target).square(), weight)
 
     def background(self, params: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
-        """Return ``nats`` of the columns by themselves, which have some probability for all that may come."""
+        """Return the nll of the columns by themselves, (B,), which have some probability for all that may come."""
         return self.nll(params, target, weight)
 
 
@@ -91,7 +94,7 @@ class Likelihood(LikelihoodModule, Part):
         return -math.inf, math.inf
 
     def impossible(self, values: Tensor) -> Tensor:
-        """Return which targets have no probability; rounding may take them a little beyond the ends."""
+        """Return which targets have no probability, in their shape; rounding may take them a little beyond the ends."""
         low, high = self.support
         return ~((values >= low - _ROUNDED) & (values <= high + _ROUNDED))
 

@@ -142,7 +142,7 @@ class MixedColumns(nn.Module, LikelihoodModule):
         return self.atoms.log_prob(out, params, target)
 
     def background(self, params: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
-        """Return ``nats`` with a thousandth of every discrete column for what was impossible at fit."""
+        """Return the nll (B,) with a thousandth of every discrete column for what was impossible at fit."""
         price = self.log_prob(params, target)
         discrete = [*self.places["bernoulli"], *self.places["poisson"], *(b[0] for b in self._blocks())]
         log_probs = price[:, discrete]
@@ -161,7 +161,7 @@ class MixedColumns(nn.Module, LikelihoodModule):
         return (nats if weight is None else torch.where(weight > 0, nats * weight, 0)).sum(1)
 
     def mean(self, params: Tensor) -> Tensor:
-        """Return the expected row in encoded units; of a category, the probabilities of its levels."""
+        """Return the expected rows (B, d) in encoded units; of a category, the probabilities of its levels."""
         rows = self._encoded(params, lambda bits: bits.sigmoid(), _POISSON.mean, lambda levels: levels.softmax(2))
         return self.atoms.mean(rows, params)
 

@@ -11,7 +11,7 @@ __all__ = ["auroc", "average_precision", "compare_aurocs", "f1", "placements"]
 
 
 def auroc(labels: ArrayLike, scores: ArrayLike) -> float:
-    """Area under the ROC curve; 1 is an anomaly. NaN where only one kind is there.
+    """Area under the ROC curve of scores (n,) for labels (n,), 1 for an anomaly. NaN where only one kind is there.
 
     Examples
     --------
@@ -24,7 +24,7 @@ def auroc(labels: ArrayLike, scores: ArrayLike) -> float:
 
 
 def average_precision(labels: ArrayLike, scores: ArrayLike) -> float:
-    """Precision averaged over the steps of recall; NaN without anomalies.
+    """Precision of scores (n,) averaged over the steps of recall; NaN without anomalies (1) in the labels (n,).
 
     Examples
     --------
@@ -37,7 +37,7 @@ def average_precision(labels: ArrayLike, scores: ArrayLike) -> float:
 
 
 def f1(labels: ArrayLike, flagged: ArrayLike) -> float:
-    """Harmonic mean of precision and recall of the flagged rows.
+    """Harmonic mean of precision and recall of the flagged rows: labels (n,) and flags (n,), 1 for an anomaly.
 
     Examples
     --------
