@@ -157,9 +157,8 @@ def picture_halves(task: PicturesTask, X: Any, y: Any = None) -> tuple[Examples,
     if others is not None and [other.shape[1:] for other in others] != [picture.shape[1:] for picture in pictures]:
         came = f"{len(others)} {task.belongs or 'pictures'} as y came for {n} pictures"
         raise InputError(came, "one of its height and width for every picture")
-    sides = [
+    first, second = (
         Examples([pictures[i] for i in part], None if others is None else [others[i] for i in part])
         for part in HALVES.last(n)[:2]
-    ]
-    first, second = sides
+    )
     return first, second
