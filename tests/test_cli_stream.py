@@ -291,14 +291,14 @@ def test_what_cannot_be_read_from_disk_is_refused(
 
 def test_rows_that_are_put_aside_say_nothing_of_means_and_scales(tmp_path: Path) -> None:
     from narrows.artefact import read_card
-    from narrows.data.disk.stored import held_out
+    from narrows.holdout import ROWS_ON_DISK
 
-    rows, aside = curved(), held_out(500, 0.1)
-    rows[aside] += 1000
+    rows, parts = curved(), ROWS_ON_DISK.numbers(500)
+    rows[parts.measure] += 1000
     np.save(tmp_path / "rows.npy", rows)
     fit(f"fit reduce {tmp_path}/rows.npy --stream --latent-dim 2 --epochs 1 --quiet", tmp_path / "run")
     schema = schema_from_json(read_card(tmp_path / "run")["journey"]["card"]["schema"])
-    X = schema.encode(read(rows, like=schema))[~aside]
+    X = schema.encode(read(rows, like=schema))[parts.learn]
     assert np.allclose(X.mean(0), 0, atol=1e-5)
     assert np.allclose(X.std(0), 1, atol=1e-5)
 

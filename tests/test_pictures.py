@@ -16,8 +16,8 @@ from narrows.data.images.tiles import tiled
 from narrows.data.pairs import Pairs
 from narrows.errors import InputError
 from narrows.families.autoencoder import AutoEncoder
+from narrows.holdout import PICTURES
 from narrows.tasks.images import through
-from narrows.workflows.holdout import set_aside
 
 RNG = np.random.default_rng(0)
 
@@ -201,11 +201,12 @@ def test_a_network_takes_pictures_of_any_size(network: str, size: tuple[int, int
 
 
 def test_consecutive_slices_are_never_split_at_random() -> None:
-    learn, held, words = set_aside([f"{i}.png" for i in range(30)], 0.2, 0)
-    assert (learn, held) == (list(range(24)), list(range(24, 30)))
-    assert "numbered evenly" in words
-    learn, held, words = set_aside([f"cell{i * i}.png" for i in range(30)], 0.2, 0)
-    assert held != list(range(24, 30))
-    assert sorted(learn + held) == list(range(30))
+    learn, held, split, why = PICTURES.pictures([f"{i}.png" for i in range(30)], 0)
+    assert (learn.tolist(), held.tolist(), split) == (list(range(24)), list(range(24, 30)), "held-out")
+    assert "numbered evenly" in why
+    learn, held, split, why = PICTURES.pictures([f"cell{i * i}.png" for i in range(30)], 0)
+    assert held.tolist() != list(range(24, 30))
+    assert sorted([*learn, *held]) == list(range(30))
     assert len(held) == 6
-    assert set_aside(["a.png", "b.png"], 0.2, 0) == ([0, 1], [0, 1], "")
+    learn, held, split, why = PICTURES.pictures(["a.png", "b.png"], 0)
+    assert (learn.tolist(), held.tolist(), split, why) == ([0, 1], [0, 1], "training", "")

@@ -2,6 +2,7 @@
 
 import pickle
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,10 @@ from scipy.stats import spearmanr
 
 import narrows as nw
 from narrows.data import pairs as pairs_module
-from narrows.data.disk.stored import DiskArray, block_order, held_out, stored
+from narrows.data.disk.stored import DiskArray, block_order, stored
 from narrows.data.pairs import Batches, Pairs
 from narrows.errors import InputError
+from narrows.holdout import ROWS_ON_DISK
 
 
 def on_disk(rows: np.ndarray, folder: Path) -> DiskArray:
@@ -165,8 +167,9 @@ def test_what_is_no_array_of_rows_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_part_that_is_put_aside_is_fixed() -> None:
-    aside = held_out(200_000, 0.1, most=10**6)
+    aside = np.zeros(200_000, bool)
+    aside[replace(ROWS_ON_DISK, at_most=10**6).numbers(200_000).measure] = True
     assert aside.mean() == pytest.approx(0.1, abs=0.003)
     assert abs(np.corrcoef(aside[:-1], aside[1:])[0, 1]) < 0.01
-    assert np.array_equal(aside[:1000], held_out(1000, 0.1))
-    assert held_out(200_000, 0.1).sum() == pytest.approx(10_000, rel=0.05)
+    assert np.array_equal(np.flatnonzero(aside[:1000]), ROWS_ON_DISK.numbers(1000).measure)
+    assert len(ROWS_ON_DISK.numbers(200_000).measure) == pytest.approx(10_000, rel=0.05)

@@ -2,6 +2,7 @@
 
 import csv
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,9 @@ from sklearn.datasets import load_digits
 from narrows.artefact import load
 from narrows.data.pairs import Batch
 from narrows.errors import InputError
-from narrows.estimator.fitting import held_out
 from narrows.families.autoencoder import AutoEncoder
 from narrows.families.vae import VAE
+from narrows.holdout import VALIDATION
 from narrows.likelihood import Bernoulli, Categorical, Gaussian, Multinomial
 from narrows.report import figures
 from narrows.training.checkpoint import write_history
@@ -78,7 +79,7 @@ def test_history_is_a_table(tmp_path: Path) -> None:
 
 def test_the_error_in_the_unit_of_reports_stands_beside_the_nats(capsys: pytest.CaptureFixture[str]) -> None:
     model = AutoEncoder(latent_dim=3, epochs=4, validation=0.2, random_state=0, verbose=True).fit(X)
-    held = X[held_out(len(X), 0.2, model.seed_)]
+    held = X[replace(VALIDATION, share=0.2).rows(len(X), model.seed_).measure]
     best = model.history_[model.best_epoch_ - 1]
     error = best["errors"]["valid"]["mean squared error"]
     assert error == pytest.approx(float(np.square(model.reconstruct(held) - held).mean()), rel=1e-4)

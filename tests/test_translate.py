@@ -144,7 +144,7 @@ def test_the_competitors_are_what_they_say() -> None:
 def test_the_figure_shows_pictures_as_they_are() -> None:
     rng = np.random.default_rng(0)
     made, truth = [rng.uniform(0.4, 0.6, (3, 8, 9)).astype(np.float32)], [rng.random((3, 8, 9)).astype(np.float32)]
-    rows = drawing([np.full((1, 8, 9), 51, np.uint8)], made, truth).data
+    rows = drawing(Examples([np.full((1, 8, 9), 51, np.uint8)]), made, truth).data
     np.testing.assert_array_equal(rows["output"][0], made[0])
     np.testing.assert_array_equal(rows["B"][0], truth[0])
     np.testing.assert_allclose(rows["A"], 0.2)

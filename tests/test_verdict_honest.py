@@ -12,10 +12,10 @@ from sklearn.datasets import load_digits
 import narrows as nw
 from narrows import conformal, metrics
 from narrows.cli import main
+from narrows.holdout import PICTURES
 from narrows.report.verdict import verdict
 from narrows.tasks.base import Evaluation, Metric, Rows
 from narrows.tasks.segment.evaluate import compare_masks
-from narrows.workflows.holdout import set_aside
 
 DRAW = np.random.default_rng(0)
 
@@ -168,10 +168,10 @@ def test_captions_say_when_all_was_learnt_from(tmp_path: Path) -> None:
 
 def test_series_of_pictures_are_cut_in_blocks() -> None:
     names = [f"{side}_{i:03d}.png" for side in ("left", "right") for i in range(0, 50, 5)]
-    learn, held, words = set_aside(names, 0.2, 0)
-    assert held == [8, 9, 18, 19]
-    assert sorted(learn + held) == list(range(20))
-    assert "2 series" in words
+    parts = PICTURES.pictures(names, 0)
+    assert parts.measure.tolist() == [8, 9, 18, 19]
+    assert sorted([*parts.learn, *parts.measure]) == list(range(20))
+    assert "2 series" in parts.why
 
 
 def test_a_rate_that_is_named_can_be_kept() -> None:

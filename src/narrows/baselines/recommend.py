@@ -8,12 +8,13 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
 
 from narrows.data.ratings.matrix import hide, interactions
+from narrows.holdout import SETTINGS
 from narrows.metrics.ranking import ndcg_at_k, rank
 
 __all__ = ["ItemKNN", "Popularity", "Trial", "tuned"]
 
 # share of the users that settings are tried on; at most, at least
-_HELD_OUT_SHARE, _MAX_HELD_OUT_USERS, _MIN_HELD_OUT_USERS = 0.2, 1000, 25
+_MIN_HELD_OUT_USERS = 25
 _MAX_ITEMS = 3000  # the most frequent items, on which settings are tried
 _RANKS = 100  # ranks that count
 _ALONE = {"checkpoint": None, "verbose": False}  # a trial leaves nothing behind
@@ -137,7 +138,5 @@ def _tried(
 def _apart(X: sp.csr_matrix, seed: int) -> tuple[sp.csr_matrix, sp.csr_matrix]:
     """Return the rows to learn from and those to try settings on, at random among those of two items or more."""
     able = np.flatnonzero(np.diff(X.indptr) > 1)
-    away = np.random.default_rng(seed).permutation(able)[: min(_MAX_HELD_OUT_USERS, int(_HELD_OUT_SHARE * len(able)))]
-    learnt = np.ones(X.shape[0], bool)
-    learnt[away] = False
-    return X[learnt], X[np.sort(away)]
+    held = able[SETTINGS.rows(len(able), seed).measure]
+    return X[np.delete(np.arange(X.shape[0]), held)], X[held]

@@ -18,6 +18,7 @@ from narrows.cli.run_folder import clear, finished, unfinished
 from narrows.discovery import import_uses
 from narrows.errors import ArtefactError, InputError
 from narrows.files import ENCODED
+from narrows.holdout import Split
 from narrows.params import FAMILIES, TASKS, declared
 from narrows.parts import as_part, as_parts, read_value
 from narrows.report.build import make_report
@@ -131,7 +132,7 @@ def learnt_before(request: Request, task: Task, data: dict[str, Any]) -> list[st
     before = (request.start or {}).get("learnt", {"fingerprint": None})
     if before["fingerprint"] is None or before["fingerprint"] != data.get("fingerprint"):
         return []
-    if before["seed"] == task.random_state or data.get("split") != "held-out":
+    if before["seed"] == task.random_state or data.get("split") != Split.HELD_OUT:
         return []
     sentence = f"--from names a run that learnt from the same data, put aside with --random-state {before['seed']}"
     return [f"{sentence}: some of the rows that are measured on here it has seen. Use the same seed, or --valid."]

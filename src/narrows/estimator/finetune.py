@@ -15,8 +15,9 @@ from narrows.bottlenecks import Bottleneck, Code
 from narrows.corruption import Corruption
 from narrows.data.pairs import Pairs
 from narrows.estimator.base import Estimator
-from narrows.estimator.fitting import held_out, single
+from narrows.estimator.fitting import single
 from narrows.estimator.inputs import model_rows
+from narrows.holdout import VALIDATION
 from narrows.likelihood import Categorical
 from narrows.model import Model
 from narrows.networks.blocks import ACTIVATIONS
@@ -105,7 +106,7 @@ def dropped(layers: nn.Module, share: float) -> Iterator[None]:
 
 def _split(pairs: Pairs, places: np.ndarray, share: float, seed: int) -> tuple[Pairs, Pairs | None]:
     """Return the rows to learn from and those held out; a class that would only be held out is learnt from."""
-    held = held_out(len(pairs), share, seed)
+    held = replace(VALIDATION, share=share).rows(len(pairs), seed).measure
     held = held[np.isin(places[held], np.delete(places, held))]
     if not len(held):
         return pairs, None

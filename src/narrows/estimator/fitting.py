@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ from narrows.data.scale import Scale, top
 from narrows.errors import InputError
 from narrows.estimator.family import Family
 from narrows.estimator.problem import Problem
+from narrows.holdout import VALIDATION
 from narrows.likelihood import Likelihood, LikelihoodModule
 from narrows.model import Model, sketch
 from narrows.networks.initialize import sample_size
@@ -37,7 +38,6 @@ __all__ = [
     "LEARNT",
     "FitResult",
     "fit_model",
-    "held_out",
     "learn",
     "refuse_broken",
     "refuse_copies",
@@ -156,8 +156,6 @@ def targets(pairs: Pairs) -> Iterator[Tensor]:
         yield values if most == 1 else values / most
 
 
-_MAX_HELD_OUT_ROWS = 10_000  # rows that are held out at most
-_MIN_HELD_OUT_ROWS = 50  # fewer tell little: up to a fifth of the rows is held out to have as many
 _FREE_SETTINGS = {
     "checkpoint",
     "tensorboard",
@@ -249,24 +247,10 @@ def learn(estimator: Family, model: Model, pairs: Pairs, epochs: int) -> None:
 
 def split(pairs: Pairs, share: float, seed: int) -> tuple[Pairs, Pairs | None]:
     """Return the rows to learn from, and those held out for early stopping and best weights."""
-    held = held_out(len(pairs), share, seed)
-    if not len(held):
+    parts = replace(VALIDATION, share=share).rows(len(pairs), seed)
+    if parts.split.learnt:
         return pairs, None
-    kept = np.ones(len(pairs), bool)
-    kept[held] = False
-    return pairs.take(np.flatnonzero(kept)), pairs.take(held).plain()
-
-
-def held_out(n: int, share: float, seed: int) -> np.ndarray:
-    """Return which of ``n`` rows are held out, in order: of few rows up to a fifth, of many at most 10 000.
-
-    Examples
-    --------
-    >>> held_out(20, 0.1, seed=0).tolist()
-    [1, 8, 18, 19]
-    """
-    most = max(min(int(share * n), _MAX_HELD_OUT_ROWS), min(_MIN_HELD_OUT_ROWS, n // 5)) if share else 0
-    return np.sort(np.random.RandomState(seed).permutation(n)[:most])
+    return pairs.take(parts.learn), pairs.take(parts.measure).plain()
 
 
 def fresh(estimator: Family, kept: Pairs, priced: LikelihoodModule, seed: int, *, start: bool) -> Model:

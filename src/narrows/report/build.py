@@ -16,7 +16,7 @@ from narrows.report.formatting import several
 from narrows.report.from_python import HALF, as_task, beside, halves, leak_caveats, picture_halves
 from narrows.report.html.map import write_explorer
 from narrows.report.html.page import write_report
-from narrows.report.verdict import first_line, of_training
+from narrows.report.verdict import first_line
 from narrows.tasks.base import Evaluation, Picture, Rows, Task
 from narrows.tasks.images import PicturesTask
 from narrows.workflows.base import Items
@@ -71,7 +71,6 @@ def make_report(
 ) -> dict[str, Any]:
     """Draw the figures, write report.json and report.html to ``folder``, and return the report."""
     family = task.estimator_
-    evaluation = of_training(evaluation) if str(data.get("split")).startswith("training") else evaluation
     params, changed = params_of(family)
     task_params, task_changed = params_of(task, leave=("estimator",))
     report: dict[str, Any] = {

@@ -10,6 +10,7 @@ from narrows.data.leaks import leaks
 from narrows.errors import InputError
 from narrows.estimator.base import Estimator
 from narrows.estimator.inputs import checked_rows, known_labels, label_text
+from narrows.holdout import HALVES
 from narrows.params import TASKS
 from narrows.tasks.base import Rows, Task
 from narrows.tasks.images import Examples, PicturesTask, as_pictures
@@ -47,13 +48,13 @@ def halves(task: Task, X: Any, y: Any = None) -> tuple[Rows, Rows]:
     """
     rows, title = _read(task, X)
     n = rows.shape[0]
-    if n < 4:
+    if n < HALVES.fewest:
         raise InputError(f"{n} rows came to nw.report", "at least 4: half to compare with, half to measure on")
     labels, classes = _classes(task, y, n)
     order = np.arange(n)
     if classes is not None and ((labels < 0).any() or (np.diff(labels) >= 0).all()):
         order = np.random.default_rng(0).permutation(n)
-    parts = (order[: n // 2], order[n // 2 :])
+    parts = (order[part] for part in HALVES.last(n)[:2])
     sides = [Rows(rows[part], None if labels is None else labels[part], classes) for part in parts]
     first, second = (side._replace(feature_names=title) for side in sides)
     return first, second
@@ -147,7 +148,7 @@ def picture_halves(task: PicturesTask, X: Any, y: Any = None) -> tuple[Examples,
     """
     pictures = as_pictures(X)
     n = len(pictures)
-    if n < 4:
+    if n < HALVES.fewest:
         raise InputError(f"{n} pictures came to nw.report", "at least 4: half to compare with, half to measure on")
     if y is None and task.belongs:
         came = f"Pictures without {task.belongs} came to nw.report"
@@ -156,6 +157,8 @@ def picture_halves(task: PicturesTask, X: Any, y: Any = None) -> tuple[Examples,
     if others is not None and [other.shape[1:] for other in others] != [picture.shape[1:] for picture in pictures]:
         came = f"{len(others)} {task.belongs or 'pictures'} as y came for {n} pictures"
         raise InputError(came, "one of its height and width for every picture")
-    parts = (slice(0, n // 2), slice(n // 2, n))
-    first, second = (Examples(pictures[part], None if others is None else others[part]) for part in parts)
+    first, second = (
+        Examples([pictures[i] for i in part], None if others is None else [others[i] for i in part])
+        for part in HALVES.last(n)[:2]
+    )
     return first, second

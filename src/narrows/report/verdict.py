@@ -1,6 +1,5 @@
 """One honest sentence on whether the autoencoder beats the simple competitor."""
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from narrows.report.formatting import number, together
@@ -9,7 +8,7 @@ if TYPE_CHECKING:
     from narrows.metrics import Comparison
     from narrows.tasks.base import Evaluation
 
-__all__ = ["change", "first_line", "of_training", "verdict"]
+__all__ = ["change", "first_line", "verdict"]
 
 _VERBS = {"wins": "beats", "loses": "loses to", "even": "is level with", "unclear": "cannot be told from"}
 
@@ -110,19 +109,3 @@ def _doubt(comparison: "Comparison", unit: str) -> str:
         Doubt.NOISE: "within its noise",
     }
     return words[comparison.doubt]
-
-
-def of_training(evaluation: "Evaluation") -> "Evaluation":
-    """Return an evaluation on the rows that were learnt from, whose captions and notes say so."""
-
-    def reworded(text: str) -> str:
-        for word, real in (("held-out", "training"), ("Held-out", "Training"), ("were not learnt", "were learnt")):
-            text = text.replace(word, real)
-        return text
-
-    pictures = [
-        picture._replace(title=reworded(picture.title), caption=reworded(picture.caption))
-        for picture in evaluation.pictures
-    ]
-    tables = [{**table, "lead": reworded(table.get("lead", ""))} for table in evaluation.tables]
-    return replace(evaluation, pictures=pictures, tables=tables, notes=list(map(reworded, evaluation.notes)))

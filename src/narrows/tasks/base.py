@@ -15,6 +15,7 @@ from narrows.base_measure import Measure
 from narrows.errors import InputError
 from narrows.estimator.base import Estimator
 from narrows.estimator.inputs import unit
+from narrows.holdout import Split
 from narrows.likelihood import Mixed
 from narrows.metrics import Better, Comparison
 from narrows.params import MOST_EPOCHS, TASKS, check_params, kebab, param, register
@@ -52,6 +53,7 @@ class Rows(NamedTuple):
     class_names: tuple[str, ...] | None = None
     feature_names: tuple[str, ...] = ()
     units: str = "per value"  # what a squared error of 1 means
+    split: Split = Split.HELD_OUT  # what they are, where they are measured on
 
 
 class NewRows(NamedTuple):

@@ -20,6 +20,7 @@ from narrows.errors import InputError
 from narrows.estimator.base import Estimator
 from narrows.estimator.inputs import checked_rows, checked_weights, dense, model_rows, n_axes
 from narrows.families.denoising import DenoisingAutoEncoder
+from narrows.holdout import Split
 from narrows.metrics import Comparison
 from narrows.params import param
 from narrows.parts import as_part
@@ -49,9 +50,9 @@ _PATCH_SIDES = {1: 12}  # side of the linear denoiser's patches by channels ...
 _USUAL_PATCH_SIDE = 8  # ... of others
 
 
-def compared(held: Sides, train: Sides, clean: Callable[[Array], Array], channels: int) -> Evaluation:
+def compared(held: Sides, train: Sides, clean: Callable[[Array], Array], channels: int, split: Split) -> Evaluation:
     """Measure ``clean`` and the competitors, fitted on ``train``, on the middles of held-out pictures."""
-    index, notes = some(len(held[0]))
+    index, notes = some(len(held[0]), split)
     windows = [Window.of(held[1][i]) for i in index]
     noisy, truth = ([w.cut(part[i]) for w, i in zip(windows, index, strict=True)] for part in held)
     large = sum(picture.shape != held[1][i].shape for picture, i in zip(truth, index, strict=True))
@@ -67,7 +68,7 @@ def compared(held: Sides, train: Sides, clean: Callable[[Array], Array], channel
     shown = {"noisy": noisy, best.removeprefix("the ").removeprefix("a "): rivals[best], "cleaned": ours}
     if best == "the noisy input":
         shown = {"noisy": noisy, "cleaned": ours}
-    return evaluation(score(targets, ours), scores, "", {**shown, "clean": targets}, notes)
+    return evaluation(score(targets, ours), scores, "", {**shown, "clean": targets}, notes, split)
 
 
 def competitors(train: Sides, channels: int) -> dict[str, Callable[[Array], Array]]:
@@ -241,7 +242,8 @@ class Denoiser(PicturesTask, OneToOneFeatureMixin, TransformerMixin, Task, name=
         """Return the error on held-out pictures beside the competitors', all on the same noise."""
         notes = [] if self.paired_ else [self._said()]
         model = self._fitted()
-        result = compared(self._pairs(held, 1), self._pairs(train, 2), self._cleaned, model.shapes_[0][0])
+        sides = self._pairs(held, 1), self._pairs(train, 2)
+        result = compared(*sides, self._cleaned, model.shapes_[0][0], held.split)
         result.notes[:0] = [*notes, *getattr(self, "remarks_", [])]
         return result
 
@@ -292,7 +294,8 @@ class Denoiser(PicturesTask, OneToOneFeatureMixin, TransformerMixin, Task, name=
         pictures = []
         if clean.ndim > 2:
             strips = {"originals": clean[:12], "middle": noisy[:12], "results": result[:12]}
-            caption = "Held-out rows" + ("." if self.paired_ else " with noise that the model has not seen.")
+            noise = "" if self.paired_ else " with noise that the model has not seen"
+            caption = f"{held.split.word.capitalize()} rows{noise}."
             data = {**strips, "titles": ("clean", "noisy", "cleaned")}
             pictures.append(Picture("reconstructions", "Clean, noisy, cleaned", caption, data))
         comparison = Comparison.of_rows(ours, errors[rival], "lower")

@@ -18,6 +18,7 @@ from narrows.data.scale import refuse_scale
 from narrows.errors import InputError
 from narrows.estimator.base import Estimator
 from narrows.estimator.inference import run
+from narrows.holdout import Split
 from narrows.likelihood import Likelihood
 from narrows.penalties import Dice
 from narrows.tasks.base import Evaluation, Rows
@@ -82,6 +83,7 @@ class Examples(NamedTuple):
     x: list[Array]
     y: list[Array] | None = None
     names: tuple[str, ...] = ()
+    split: Split = Split.HELD_OUT  # what they are, where they are measured on
 
 
 class PicturesTask(ABC):
@@ -139,7 +141,7 @@ def paired(rows: Rows, what: str) -> Examples:
     """
     if rows.labels is None:
         raise InputError(f"Pictures without {what}", f"Rows(pictures, {what})")
-    return Examples(as_pictures(rows.X), as_pictures(rows.labels, what))
+    return Examples(as_pictures(rows.X), as_pictures(rows.labels, what), split=rows.split)
 
 
 def like_pictures(made: list[Array], X: Any) -> Any:

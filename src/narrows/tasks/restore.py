@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ from narrows.data.images.augment import CropFlip, Flip
 from narrows.data.images.crops import crops
 from narrows.data.scale import top
 from narrows.estimator.base import Estimator
-from narrows.estimator.fitting import held_out
+from narrows.holdout import VALIDATION, Split
 from narrows.metrics import Better, Comparison
 from narrows.tasks.base import Evaluation, Metric, Picture
 from narrows.tasks.images import crop_size, through
@@ -138,7 +139,7 @@ def learn(model: Estimator, x: Sequence[Array], y: Sequence[Array] | None) -> tu
     size = crop_size([picture.shape[1:] for picture in inputs or ()], most, multiple)
     pairs, remarks = crops(inputs or (), targets, size, augment=augment)
     model.set_params(**plan(model, len(pairs)))
-    alone = model.validation > 0 and not len(held_out(len(pairs), model.validation, 0))
+    alone = model.validation > 0 and not replace(VALIDATION, share=model.validation).count(len(pairs))
     if alone:
         crop = "crop is" if len(pairs) == 1 else "crops are"
         remarks.append(f"{len(pairs)} {crop} too few to put some aside: the best weights are the best for these")
@@ -168,7 +169,12 @@ def score(truth: Sequence[Array], made: Sequence[Array]) -> Scores:
 
 
 def evaluation(
-    ours: Scores, rivals: Mapping[str, Scores], label: str, shown: Mapping[str, Sequence[Array]], notes: Sequence[str]
+    ours: Scores,
+    rivals: Mapping[str, Scores],
+    label: str,
+    shown: Mapping[str, Sequence[Array]],
+    notes: Sequence[str],
+    split: Split,
 ) -> Evaluation:
     """Return the evaluation: means over pictures, the best competitor, and the figures.
 
@@ -184,7 +190,7 @@ def evaluation(
     measures = {name: Metric(value, *known[name]) for name, value in numbers.items()}
     baselines = {name: rival_scores.means() for name, rival_scores in rivals.items()}
     columns = {name: list(column) for name, column in shown.items()}
-    caption = "From pictures that were not learnt from, pixel by pixel; PSNR of what is shown."
+    caption = f"From pictures that {split.were} learnt from, pixel by pixel; PSNR of what is shown."
     pictures = [Picture("closeups", "What it does to pictures", caption, {"columns": columns})]
     ratios = {name: values["psnr"] for name, values in baselines.items()} | {"the autoencoder": numbers["psnr"]}
     if np.isfinite(list(ratios.values())).all():
@@ -206,10 +212,10 @@ def evaluation(
     )
 
 
-def some(count: int) -> tuple[list[int], list[str]]:
+def some(count: int, split: Split) -> tuple[list[int], list[str]]:
     """Return which of so many pictures are measured, evenly spaced, and a note if not all are."""
     index = np.unique(np.linspace(0, count - 1, min(_MAX_MEASURED_PICTURES, count)).astype(int)).tolist()
-    return index, [f"{len(index)} of {count} held-out pictures are measured"] if len(index) < count else []
+    return index, [f"{len(index)} of {count} {split.word} pictures are measured"] if len(index) < count else []
 
 
 def rounded(picture: Array, dtype: Any) -> Array:

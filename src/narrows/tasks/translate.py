@@ -124,7 +124,7 @@ class Translator(PicturesTask, Task, name="translate"):
             "ssim": ("structural similarity", "", "higher"),
         }
         measures = {name: Metric(value, *labels[name]) for name, value in measured(truth, results, peak).items()}
-        pictures = [drawing(held.x, results, truth)]
+        pictures = [drawing(held, results, truth)]
         return Evaluation(measures, values, "l1", rival, len(truth), comparison, pictures, unit="picture", piece="crop")
 
     def outputs(self, X: Any, *, fresh: bool) -> dict[str, np.ndarray]:
@@ -171,19 +171,19 @@ def rivals(train: Examples, x: list[Array], truth: list[Array]) -> dict[str, lis
     return results
 
 
-def drawing(x: list[Array], made: list[Array], truth: list[Array]) -> Picture:
+def drawing(held: Examples, made: list[Array], truth: list[Array]) -> Picture:
     """Return some pictures beside what they become and should become."""
-    some = np.unique(np.linspace(0, len(x) - 1, _PICTURES_DRAWN).astype(int)).tolist()
+    some = np.unique(np.linspace(0, len(held.x) - 1, _PICTURES_DRAWN).astype(int)).tolist()
     size, (low, high) = truth[some[0]].shape[1:], Scale.of([truth[i] for i in some]).ends
     ours, theirs = ([((pictures[i] - low) / (high - low)).clip(0, 1) for i in some] for pictures in (made, truth))
     columns = {
-        "A": [shown(x[i]) for i in some],
+        "A": [shown(held.x[i]) for i in some],
         "output": [shown(picture) for picture in ours],
         "B": map(shown, theirs),
     }
     rows = {
         name: np.stack([alike([resized(picture, size)], 3)[0] for picture in part]) for name, part in columns.items()
     }
-    caption = "Held-out pictures, evenly chosen, brought to one size: A, what it becomes, and what it should become, "
-    caption += "both on one scale of grey."
+    caption = f"{held.split.word.capitalize()} pictures, evenly chosen, brought to one size: "
+    caption += "A, what it becomes, and what it should become, both on one scale of grey."
     return Picture("translations", "A, output, B", caption, rows)

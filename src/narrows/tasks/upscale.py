@@ -98,7 +98,7 @@ class Upscaler(PicturesTask, Task, name="upscale"):
 
     def evaluate(self, train: Rows, held: Rows) -> Evaluation:
         """Return how it does on held-out pictures of one size."""
-        return self.evaluate_pictures(*(Examples(as_pictures(rows.X)) for rows in (train, held)))
+        return self.evaluate_pictures(*(Examples(as_pictures(rows.X), split=rows.split) for rows in (train, held)))
 
     def evaluate_pictures(self, train: Examples, held: Examples) -> Evaluation:
         """Return the error of the luminance on held-out pictures, made smaller and larger again.
@@ -106,7 +106,7 @@ class Upscaler(PicturesTask, Task, name="upscale"):
         The protocol is that of published figures: of colours the Y of MATLAB's rgb2ycbcr counts, 16 to 235 of 255, for
         PSNR and SSIM (Wang et al. 2004) with a range of 255, and a rim of ``scale`` pixels counts nowhere.
         """
-        index, notes = some(len(held.x))
+        index, notes = some(len(held.x), held.split)
         colours = [split_alpha(held.x[i])[0] for i in index]
         sharp = [Window.of(picture, self.scale).cut(picture) for picture in colours]
         small = [reduced(unit(picture), self.scale) for picture in sharp]
@@ -126,7 +126,7 @@ class Upscaler(PicturesTask, Task, name="upscale"):
             "to 235 of 255, as published figures are; SSIM with a Gaussian of 1.5 pixels."
         )
         last = {"sharp": [unit(picture) for picture in sharp]}
-        return evaluation(ours, scores, " of the luminance", {**shown, **last}, notes)
+        return evaluation(ours, scores, " of the luminance", {**shown, **last}, notes, held.split)
 
     def _brightness(self, picture: Array) -> Array:
         """Return the luminance of a picture, (1, H, W)."""

@@ -1,6 +1,5 @@
 """Activations in files, larger than memory: every step reads its own rows."""
 
-import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, TypedDict
@@ -13,6 +12,7 @@ from narrows.data.disk.activations import Activations
 from narrows.data.paths import data_path
 from narrows.errors import InputError
 from narrows.files import whole
+from narrows.holdout import ACTIVATIONS
 from narrows.params import param
 from narrows.tasks.base import Rows, Task
 from narrows.tasks.sparse import FeatureDictionary, Survey
@@ -23,13 +23,9 @@ from narrows.workflows.feature_page import write_features
 
 __all__ = ["ActivationsWorkflow", "RowNames"]
 
-_MIN_SPLIT_ROWS = 20  # fewer rows are not split
-_HELD_OUT_SHARE = 0.1  # of the rows are held out for the verdict ...
-_MAX_HELD_OUT_ROWS = 10_000  # ... but no more than so many
 _MAX_RIVAL_ROWS = 20_000  # rows that the competitors are fitted on ...
 _MAX_ROW_BYTES = 2**27  # ... and what rows that are looked at together may weigh
 _MAX_SURVEYED_ROWS = 200_000  # rows that features.html is made from
-_MAX_RUN_ROWS = 64  # rows that are held out together: neighbours are alike
 _BATCH_ROWS = 1024
 
 
@@ -70,31 +66,31 @@ class ActivationsWorkflow(Workflow):
         for name, value in task.suited(rows.shapes[0]).items():
             if name not in request.given:
                 task.set_params(**{name: value})
-        held = _held(len(rows), seed_of(task.random_state))
-        learn = np.delete(np.arange(len(rows)), held)
-        self.learn, self.test = rows.take(learn), rows.take(held if len(held) else learn)
+        parts = ACTIVATIONS.runs(len(rows), seed_of(task.random_state))
+        self.learn, self.test, self.split = rows.take(parts.learn), rows.take(parts.measure), parts.split
         self.test.require_finite()
         size = sum(shard.values.nbytes for shard in rows.shards)
         size_text = f"{size / 2**20:,.0f} MiB" if size >= 2**23 else f"{size / 2**10:,.0f} KiB"
-        say(f"{task.name}: {len(learn):,} rows of {rows.width} values from {size_text} of activations")
+        say(f"{task.name}: {len(self.learn):,} rows of {rows.width} values from {size_text} of activations")
         task.fit(self.learn)
         return {
             "name": self.called,
             "rows": len(rows),
-            "used": len(learn),
-            "held_out": len(held),
+            "used": len(self.learn),
+            "held_out": parts.n_held,
             "values per row": str(rows.width),
             "shards": len(rows.shards),
             "fingerprint": rows.fingerprint()[:16],
             "notes": notes,
-            "split": "held-out" if len(held) else "training",
+            "split": parts.split,
         }
 
     def judge(self) -> Judged:
         """Measure on the rows that were put aside."""
-        limits = [min(rows, _MAX_ROW_BYTES // (4 * self.rows.width)) for rows in (_MAX_RIVAL_ROWS, _MAX_HELD_OUT_ROWS)]
+        most = _MAX_ROW_BYTES // (4 * self.rows.width)
+        limits = [min(rows, most) for rows in (_MAX_RIVAL_ROWS, int(ACTIVATIONS.at_most))]
         learnt_rows, held = (part.rows(part.spread(n)) for part, n in zip((self.learn, self.test), limits, strict=True))
-        return Judged(self.task.evaluate(Rows(learnt_rows), Rows(held)), None)
+        return Judged(self.task.evaluate(Rows(learnt_rows), Rows(held, split=self.split)), None)
 
     def write(self, folder: Path) -> list[Path]:
         """Write the dictionary and what its features are at work in."""
@@ -159,19 +155,6 @@ class RowNames:
     def _lines(self) -> Iterator[str]:
         with Path(str(self.path)).open(encoding="utf-8-sig", newline="\n") as file:
             yield from file
-
-
-def _held(n: int, seed: int) -> np.ndarray:
-    """Return which rows are held out: runs of neighbours from all over the data."""
-    if n < _MIN_SPLIT_ROWS:
-        return np.array([], np.int64)
-    run = max(1, min(_MAX_RUN_ROWS, n // 100))
-    starts = np.arange(0, n, run)
-    chosen = np.random.default_rng(seed).permutation(starts)[
-        : max(1, math.ceil(min(_HELD_OUT_SHARE * n, _MAX_HELD_OUT_ROWS) / run))
-    ]
-    held = (np.sort(chosen)[:, None] + np.arange(run)).ravel()
-    return held[held < n]
 
 
 def _page(task: FeatureDictionary, rows: Activations, names: RowNames, name: str, folder: Path) -> Path:

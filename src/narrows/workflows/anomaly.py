@@ -20,6 +20,7 @@ from narrows.data.tables.formatting import as_text
 from narrows.data.tables.schema import TableSchema
 from narrows.data.tables.source import TableSource
 from narrows.errors import InputError, listed
+from narrows.holdout import ROWS, Split
 from narrows.params import param
 from narrows.tasks.anomaly.labels import ACCEPTED, strange_names
 from narrows.workflows.base import Request, Say
@@ -69,7 +70,7 @@ class AnomalyWorkflow(RowsWorkflow):
         """Name the columns that determine the label."""
         return leak_notes(source, schema, self.label)
 
-    def divide(self, source: Source, seed: int) -> tuple[Source, Source, str]:
+    def divide(self, source: Source, seed: int) -> tuple[Source, Source, Split]:
         """Put ordinary rows aside to be measured on, and all rows labelled as anomalous with them.
 
         Raises InputError where fewer than two rows are ordinary.
@@ -84,10 +85,9 @@ class AnomalyWorkflow(RowsWorkflow):
                 "at least 2",
                 f"--label {shlex.quote(str(self.label))}",
             )
-        place = replace(source.take(ordinary), ids=ordinary.astype(np.str_), test=None)
-        learn, held, where = split(place, seed)
-        held_rows = np.concatenate([held.ids.astype(int), strange])
-        return _bare(source.take(learn.ids.astype(int))), source.take(held_rows), where
+        parts = ROWS.rows(len(ordinary), seed)
+        held = np.concatenate([ordinary[parts.measure], strange])
+        return _bare(source.take(ordinary[parts.learn])), source.take(held), parts.split
 
     def schema_of(self, learn: Source) -> Schema:
         """Return how rows become numbers; a value that a constant column never held is one of them."""

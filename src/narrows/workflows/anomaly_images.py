@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypedDict
 
@@ -12,6 +13,7 @@ from narrows.data.images.pixels import FORMATS
 from narrows.data.images.sets import Pictures, alike, read_pictures, told_apart, write_pictures
 from narrows.data.scale import Scale
 from narrows.errors import InputError, listed
+from narrows.holdout import GOOD_PICTURES, Split
 from narrows.params import param
 from narrows.tasks.anomaly.evaluate import flags_of
 from narrows.tasks.anomaly.images import PatchResidual, drawn_patches, heat, image_score, judge_maps, parts_of, planted
@@ -19,7 +21,6 @@ from narrows.tasks.images import shown
 from narrows.training.random import seed_of
 from narrows.typed_json import Range
 from narrows.workflows.base import Judged, Request, Say, Workflow
-from narrows.workflows.holdout import set_aside
 from narrows.workflows.images import inside, mixed, outside, sizes, smaller, unmasked
 from narrows.workflows.outputs import write_table
 
@@ -27,7 +28,6 @@ __all__ = ["ImageAnomalyWorkflow"]
 
 GOOD, MASKS = ("good", "normal", "ok", "ordinary"), ("masks", "mask", "ground_truth")
 _MAX_PATCHES = 20_000  # that are learnt from
-_FEW_GOOD_IMAGES = 20  # of fewer good images a third is put aside
 
 
 class Kept(TypedDict):
@@ -45,7 +45,9 @@ class ImageAnomalyWorkflow(Workflow):
 
     keeps: ClassVar[Any] = Kept
 
-    held_out: float = param(0.2, "share of the good images that set the threshold and are measured on", gt=0, lt=1)
+    held_out: float = param(
+        GOOD_PICTURES.share, "share of the good images that set the threshold and are measured on", gt=0, lt=1
+    )
     patch: int = param(16, "side in pixels of the patches that are compared", ge=4)
 
     def takes(self, task: Any, request: Request) -> bool:
@@ -60,9 +62,9 @@ class ImageAnomalyWorkflow(Workflow):
         if len(good) < 2:
             raise InputError(f"{good.name!r} holds {len(good)} good image", "at least 2 to learn from")
         seed = seed_of(task.random_state)
-        share = self.held_out if len(good) >= _FEW_GOOD_IMAGES else max(self.held_out, 1 / 3)
-        learn, held, words = set_aside(good.names, share, seed)
-        notes += [*mixed(good), words or f"{len(good)} good images are too few to put some aside"]
+        parts = replace(GOOD_PICTURES, share=self.held_out).pictures(good.names, seed)
+        learn, held = parts[:2]
+        notes += [*mixed(good), parts.why or f"{len(good)} good images are too few to put some aside"]
         for note in notes:
             say(note)
         self.task, self.good, self.held, self.seed = task, good, held, seed
@@ -88,12 +90,12 @@ class ImageAnomalyWorkflow(Workflow):
             "unit": "image",
             "rows": len(good) + len(fine) + len(bad),
             "used": len(learn),
-            "held_out": (len(held) if words else 0) + len(fine),
+            "held_out": parts.n_held + len(fine),
             "bad": len(bad),
             "sizes": sizes(good),
             "fingerprint": good.fingerprint()[:16],
             "notes": notes,
-            "split": "held-out" if words or len(fine) else "training",
+            "split": Split.HELD_OUT if len(fine) else parts.split,
         }
 
     def seen(self, pictures: Pictures) -> list[np.ndarray]:

@@ -12,11 +12,12 @@ import numpy as np
 from narrows.data.images.files import lessened
 from narrows.data.images.pixels import FORMATS
 from narrows.data.images.sets import Pictures, read_pictures
+from narrows.holdout import PICTURES, Split
 from narrows.params import param
 from narrows.tasks.images import Examples
 from narrows.training.random import seed_of
 from narrows.workflows.base import Judged, Request, Say, Workflow
-from narrows.workflows.holdout import copied, set_aside
+from narrows.workflows.copies import copied
 
 __all__ = ["Found", "PicturesWorkflow", "inside", "outside", "unmasked"]
 
@@ -46,6 +47,7 @@ class Learnt:
     all: Found
     train: Found
     held: Found
+    split: Split  # what the latter are
 
 
 class PicturesWorkflow(Workflow):
@@ -54,7 +56,7 @@ class PicturesWorkflow(Workflow):
     honours: ClassVar[tuple[str, ...]] = ("valid",)
     unpaired: ClassVar[dict[str, str]] = {}  # flags that only pictures with nothing beside them have a use for
 
-    held_out: float = param(0.2, "share of the pictures that the verdict is measured on", gt=0, lt=1)
+    held_out: float = param(PICTURES.share, "share of the pictures that the verdict is measured on", gt=0, lt=1)
 
     @abstractmethod
     def found(self, request: Request) -> Found:
@@ -80,13 +82,13 @@ class PicturesWorkflow(Workflow):
         pairs = self.found(request)
         seed = seed_of(task.random_state)
         if other is None:
-            learn, held, words = set_aside(pairs.x.names, self.held_out, seed)
-            train, held_out, where = pairs.take(learn), pairs.take(held), "held-out" if words else "training"
+            parts = replace(PICTURES, share=self.held_out).pictures(pairs.x.names, seed)
+            train, held_out, where, words = pairs.take(parts.learn), pairs.take(parts.measure), parts.split, parts.why
         else:
-            train, held_out, where = pairs, other, "validation"
+            train, held_out, where = pairs, other, Split.VALIDATION
             words = f"measured on the {len(held_out.x)} pictures of {request.valid}"
         few_note = f"{len(pairs.x)} pictures are too few to put some aside: measured on those that were learnt"
-        copy_notes = [] if where == "training" else copied(train.x.arrays, held_out.x.arrays, "picture")
+        copy_notes = [] if where.learnt else copied(train.x.arrays, held_out.x.arrays, "picture")
         notes = list(
             dict.fromkeys((*pairs.notes, *self.channels(pairs.x), *held_out.notes, words or few_note, *copy_notes))
         )
@@ -97,13 +99,13 @@ class PicturesWorkflow(Workflow):
             request.refuse(self.unpaired)
         examples = train.examples()
         task.fit_pictures(examples.x, examples.y)
-        self.learnt = Learnt(task, pairs, train, held_out)
+        self.learnt = Learnt(task, pairs, train, held_out, where)
         return {
             "name": pairs.x.name,
             "unit": "picture",
             "rows": len(pairs.x) + len(pairs.left),
             "used": len(train.x),
-            "held_out": len(held_out.x) if where != "training" else 0,
+            "held_out": len(held_out.x) if not where.learnt else 0,
             **({"left out": len(pairs.left)} if pairs.left else {}),
             "sizes": sizes(pairs.x),
             "fingerprint": pairs.x.fingerprint()[:16],
@@ -114,7 +116,8 @@ class PicturesWorkflow(Workflow):
     def judge(self) -> Judged:
         """Measure on the pictures that were put aside."""
         learnt = self.learnt
-        return Judged(learnt.task.evaluate_pictures(learnt.train.examples(), learnt.held.examples()), None)
+        held = learnt.held.examples()._replace(split=learnt.split)
+        return Judged(learnt.task.evaluate_pictures(learnt.train.examples(), held), None)
 
     def write(self, folder: Path) -> list[Path]:
         """Write the results for all pictures of the data."""

@@ -8,17 +8,13 @@ from narrows.data import Schema, Source
 from narrows.data.labels import same_classes, with_folders, with_labels
 from narrows.data.leaks import leak_notes
 from narrows.errors import InputError, Interrupted
+from narrows.holdout import LABELS, Split
 from narrows.params import param
 from narrows.tasks.base import Evaluation, Task
 from narrows.workflows.base import Request, Say
-from narrows.workflows.tables import Learnt, RowsWorkflow
+from narrows.workflows.tables import Learnt, RowsWorkflow, parted
 
 __all__ = ["LabelledWorkflow"]
-
-_MIN_SPLIT_LABELS = 300  # labels: a part of fewer tells little, and all are judged by cross-validation ...
-_MIN_JUDGED_LABELS = 6  # ... unless there are fewer than so many: then all are learnt from, and measured
-_HELD_OUT_SHARE = 0.2  # of the labels of every class are held out for the verdict ...
-_MAX_HELD_OUT_LABELS = 10_000  # ... but no more than so many in all
 
 
 class LabelledWorkflow(RowsWorkflow):
@@ -51,29 +47,14 @@ class LabelledWorkflow(RowsWorkflow):
             raise InputError(f"{source.name!r} came without labels", accepted)
         return source
 
-    def divide(self, source: Source, seed: int) -> tuple[Source, Source, str]:
+    def divide(self, source: Source, seed: int) -> tuple[Source, Source, Split]:
         """Hold out labelled rows of every class that has two or more; rows without a label are all learnt from.
 
         Of few labels none is held out: they are measured by cross-validation.
         """
-        labels = np.array(source.labels)
         if source.test is not None and source.test.labels is not None:
-            return source, source.test, "test"
-        known = np.flatnonzero(labels >= 0)
-        counts = np.bincount(labels[known])
-        if len(known) < _MIN_SPLIT_LABELS:
-            return (
-                source,
-                source.take(known),
-                "cross-validated" if counts[counts > 1].sum() >= _MIN_JUDGED_LABELS else "training",
-            )
-        held_counts = np.ceil(counts * min(_HELD_OUT_SHARE, _MAX_HELD_OUT_LABELS / len(known))).astype(int)
-        held_counts[counts < 2] = 0
-        order = np.random.default_rng(seed).permutation(known)
-        order = order[np.argsort(labels[order], kind="stable")]
-        rank = np.arange(len(order)) - np.searchsorted(labels[order], labels[order])
-        held = np.sort(order[rank < held_counts[labels[order]]])
-        return source.take(np.delete(np.arange(len(source)), held)), source.take(held), "held-out"
+            return source, source.test, Split.TEST
+        return parted(source, LABELS.classes(np.array(source.labels), seed))
 
     def caveats(self, source: Source, schema: Schema) -> tuple[str, ...]:
         """Name the columns that determine the label."""
@@ -82,7 +63,10 @@ class LabelledWorkflow(RowsWorkflow):
     def evaluation(self, learnt: Learnt) -> Evaluation:
         """Return how the classifier does on labels that were put aside, or by cross-validation."""
         task: Any = learnt.task
-        return task.cross_validate(learnt.train) if learnt.split == "cross-validated" else super().evaluation(learnt)
+        if learnt.test.split is Split.CROSS_VALIDATED:
+            evaluation: Evaluation = task.cross_validate(learnt.train)
+            return evaluation
+        return super().evaluation(learnt)
 
     def fit(self, task: Task, request: Request, say: Say) -> dict[str, Any]:
         """Train, and count the labels."""

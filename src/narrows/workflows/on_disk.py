@@ -13,7 +13,7 @@ from narrows.data.base import Fillings, filled_words, together
 from narrows.data.disk.chunks import Chunks, pieces_of, size_of
 from narrows.data.disk.encode import encode_to_disk
 from narrows.data.disk.memory import free_memory
-from narrows.data.disk.stored import DiskArray, held_out
+from narrows.data.disk.stored import DiskArray
 from narrows.data.disk.writers import Writers
 from narrows.data.read import TEXT
 from narrows.data.tables.csv_text import to_parquet
@@ -23,18 +23,18 @@ from narrows.data.tables.schema import TableSchema
 from narrows.data.tables.source import TableSource
 from narrows.errors import InputError
 from narrows.files import ENCODED
+from narrows.holdout import ROWS_ON_DISK, Parts, Split
 from narrows.params import param
 from narrows.tasks.base import Task
 from narrows.training import ranks
 from narrows.workflows.base import Judged, Request, Say
-from narrows.workflows.tables import SMALL, Learnt, RowsWorkflow, items_of, rows_of, schema_of, settle, size_of_images
+from narrows.workflows.tables import Learnt, RowsWorkflow, items_of, rows_of, schema_of, settle, size_of_images
 
 __all__ = ["StreamWorkflow"]
 
 _MEMORY_SHARE = (
     0.25  # of the free memory that the file may take before its rows stay on disk: work on them takes as much again
 )
-_HELD_OUT_SHARE = 0.1  # of the rows are held out for the verdict
 _MAX_RIVAL_ROWS = 20_000  # rows that the competitors learn from
 
 
@@ -68,19 +68,20 @@ class StreamWorkflow(RowsWorkflow):
         self._refuse_columns(request.data)
         pieces = _opened(request.data, self.image_size)
         sample = pieces.sample()
-        small = len(pieces) < SMALL
-        aside = np.zeros(len(pieces), bool) if request.valid or small else held_out(len(pieces), _HELD_OUT_SHARE)
-        known = sample.take(np.flatnonzero(~aside[pieces.sampled]))
+        parts = Parts.of_all(len(pieces)) if request.valid else ROWS_ON_DISK.numbers(len(pieces))
+        where = Split.VALIDATION if request.valid else parts.split
+        unseen = parts.measure[: parts.n_held]
+        known = sample.take(np.flatnonzero(~np.isin(pieces.sampled, unseen)))
         schema = known.fit_schema() if request.start is None else schema_from_json(request.start["schema"])
-        rows, where, passed_over = self._encoded(task, pieces, schema)
-        learn, held, notes = rows.take(np.flatnonzero(~aside)), rows.take(np.flatnonzero(aside | small)), sample.notes
+        rows, form, passed_over = self._encoded(task, pieces, schema)
+        learn, held, notes = rows.take(parts.learn), rows.take(parts.measure), sample.notes
         if request.valid:
             valid_rows, notes = self.own_rows(request.valid, schema, sample)
             held = schema.encode(valid_rows)
         if isinstance(held, DiskArray):
             held.limits()  # refused before anything is learnt
         settle(task, request, learn, schema)
-        disk_note = f"{pieces.name}: read from disk while training ({where})"
+        disk_note = f"{pieces.name}: read from disk while training ({form})"
         disk_note += "" if request.start else f"; means, levels and sizes are those of {len(known):,} rows"
         notes = tuple(dict.fromkeys((*notes, *schema.notes, *passed_over, disk_note)))
         for note in notes:
@@ -90,16 +91,16 @@ class StreamWorkflow(RowsWorkflow):
         task.fit(learn)
         some = learn.take(np.unique(np.linspace(0, len(learn) - 1, min(len(learn), _MAX_RIVAL_ROWS)).astype(np.int64)))
         train, test = (rows_of(part[:], sample, schema)._replace(labels=None) for part in (some, held))
-        self.learnt, self.pieces = Learnt(task, sample, schema, train, test), pieces
+        self.learnt, self.pieces = Learnt(task, sample, schema, train, test._replace(split=where)), pieces
         return {
             "name": pieces.name,
             "rows": len(pieces),
             "used": len(learn),
-            "held_out": 0 if small and not request.valid else len(held),
+            "held_out": 0 if where.learnt else len(held),
             "values per row": shape,
             "fingerprint": rows.fingerprint().decode()[:16],
             "notes": list(notes),
-            "split": "validation" if request.valid else "training" if small else "held-out",
+            "split": where,
         }
 
     def _refuse_columns(self, data: str) -> None:

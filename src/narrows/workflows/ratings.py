@@ -12,6 +12,7 @@ from narrows.data.ratings.read import Ratings, Reading, read_ratings
 from narrows.data.tables.formatting import write_csv
 from narrows.errors import InputError
 from narrows.files import whole
+from narrows.holdout import USERS, Parts
 from narrows.params import param
 from narrows.tasks.base import Rows, Task
 from narrows.training.random import seed_of
@@ -21,10 +22,6 @@ from narrows.workflows.outputs import write_table
 
 __all__ = ["RatingsWorkflow"]
 
-_MIN_SPLIT_USERS = 20  # fewer users are not split: everything is measured on the users that were learnt
-_HELD_OUT_SHARE = 0.1  # of the users are held out for the verdict ...
-_MAX_HELD_OUT_USERS = 10_000  # ... but no more than so many ...
-_ENOUGH_HELD_OUT_USERS = 20  # ... but of few users up to a quarter, to have so many
 _TYPICAL_USER_SHARE = 0.95  # of the users; where fewer are like those held out, the report says so
 _MIN_USER_ITEMS = 5  # items of a user that is held out, if there are enough such users
 _COUNT_SETTINGS = {  # of Mult-VAE and Mult-DAE, section 4 of their paper
@@ -83,27 +80,27 @@ class RatingsWorkflow(Workflow):
         notes = [*ratings.notes, *for_counts(task, request.given)]
         for note in notes:
             say(note)
-        learn, held, where = split(ratings.liked, seed_of(task.random_state))
+        parts = split(ratings.liked, seed_of(task.random_state))
         users, items = ratings.liked.shape
-        say(f"{task.name}: {len(learn):,} users, {items:,} items from {request.data}")
-        train, test = (Rows(ratings.liked[rows], feature_names=tuple(ratings.items)) for rows in (learn, held))
+        say(f"{task.name}: {len(parts.learn):,} users, {items:,} items from {request.data}")
+        train, test = (Rows(ratings.liked[rows], feature_names=tuple(ratings.items)) for rows in parts[:2])
         task.fit(train.X)
-        self.learnt = Learnt(task, ratings, train, test)
+        self.learnt = Learnt(task, ratings, train, test._replace(split=parts.split))
         new = int(np.count_nonzero(np.asarray(train.X.sum(0)).ravel() == 0))
         notes += [f"{new:,} item{'s' * (new > 1)} of held-out users only: not recommended"] if new else []
-        notes += told_held(ratings.liked, held) if where != "training" else []
+        notes += told_held(ratings.liked, parts.measure) if parts.n_held else []
         return {
             "name": Path(request.data).name,
             "rows": users,
-            "used": len(learn),
-            "held_out": len(held) if where != "training" else 0,
+            "used": len(parts.learn),
+            "held_out": parts.n_held,
             "unit": "user",
             "items": items,
             "lines of the file": ratings.lines,
             "of these liked": ratings.liked.nnz,
             "fingerprint": digest(ratings.liked.indptr, ratings.liked.indices, *ratings.users, *ratings.items)[:16],
             "notes": notes,
-            "split": "held-out users'" if where != "training" else "training users'",
+            "split": f"{parts.split} users'",
         }
 
     def judge(self) -> Judged:
@@ -160,20 +157,14 @@ def for_counts(task: Task, given: Mapping[str, Any]) -> list[str]:
     )
 
 
-def split(liked: Any, seed: int) -> tuple[np.ndarray, np.ndarray, str]:
-    """Return the users to learn from, those to measure on, and whether the latter are held-out or training users."""
+def split(liked: Any, seed: int) -> Parts:
+    """Return the users to learn from and those to measure on, who have a few items, where enough users have."""
     counts = np.diff(liked.indptr)
-    active, eligible = np.flatnonzero(counts), np.flatnonzero(counts >= _MIN_USER_ITEMS)
-    eligible = eligible if len(eligible) >= 2 * _ENOUGH_HELD_OUT_USERS else np.flatnonzero(counts > 1)
-    n = min(
-        _MAX_HELD_OUT_USERS,
-        max(round(_HELD_OUT_SHARE * len(active)), min(_ENOUGH_HELD_OUT_USERS, len(active) // 4)),
-        len(eligible) // 2,
-    )
-    if len(active) < _MIN_SPLIT_USERS or n < 1:
-        return active, active, "training"
-    held = np.sort(np.random.default_rng(seed).permutation(eligible)[:n])
-    return np.setdiff1d(active, held), held, "held-out"
+    active = np.flatnonzero(counts)
+    able = np.flatnonzero(counts[active] >= _MIN_USER_ITEMS)
+    able = able if len(able) >= 2 * USERS.enough else np.flatnonzero(counts[active] > 1)
+    parts = USERS.rows(len(active), seed, among=able)
+    return parts._replace(learn=active[parts.learn], measure=active[parts.measure])
 
 
 def told_held(liked: Any, held: np.ndarray) -> list[str]:

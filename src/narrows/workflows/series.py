@@ -26,6 +26,7 @@ from narrows.data.tables.schema import TableSchema
 from narrows.data.tables.source import TableSource
 from narrows.data.tables.times import interval_of, time_texts, units_of
 from narrows.errors import InputError
+from narrows.holdout import Role, Split, in_time
 from narrows.params import param
 from narrows.tasks.anomaly.dependence import correlation_time, independent
 from narrows.tasks.anomaly.series import Part, evaluation
@@ -39,8 +40,6 @@ from narrows.workflows.tables import between_neighbours, counted, gaps
 
 __all__ = ["SeriesWorkflow"]
 
-# 0.6 of the time is learnt from; what follows sets the threshold, up to 0.8; the rest is measured on
-_PART_ENDS = (0.6, 0.8)
 _INTERVAL_TOLERANCE = 0.05  # share by which the interval of new steps may differ from that of the fit
 _MAX_WINDOWS = 20_000  # windows that are learnt from
 
@@ -96,9 +95,8 @@ class SeriesWorkflow(Workflow):
             raise InputError(f"{request.second!r} came beside {request.data!r}", "one DATA", "leave it out")
         request.refuse({"image_shape": "windows of a series are no images"})
         series = self._read(request.data, None)
-        m, edges = len(series.steps), [int(share * len(series.steps)) for share in _PART_ENDS]
-        self.part = np.searchsorted(edges, np.arange(m), "right")
-        rows = np.flatnonzero(self.part[series.steps.of_row] == 0)
+        self.part = in_time(len(series.steps))
+        rows = np.flatnonzero(self.part[series.steps.of_row] == Role.LEARN)
         schema = series.source.take(rows).fit_schema().watching()
         self.made, self.task, self.schema = series, task, schema
         self.values = self._values(series)
@@ -106,7 +104,7 @@ class SeriesWorkflow(Workflow):
         notes = [*series.notes, *column_notes, *schema.warnings(series.source), *self._train(task, request)]
         for note in notes:
             say(note)
-        held = int((self.part[series.steps.of_row] == 2).sum())
+        held = int((self.part[series.steps.of_row] == Role.MEASURE).sum())
         return {
             "name": series.source.name,
             "rows": len(series.source),
@@ -117,7 +115,7 @@ class SeriesWorkflow(Workflow):
             "fingerprint": series.source.fingerprint()[:16],
             **counted(schema, series.source),
             "notes": notes,
-            "split": "held-out",
+            "split": Split.HELD_OUT,
         }
 
     def _train(self, task: Any, request: Request) -> list[str]:
@@ -125,12 +123,12 @@ class SeriesWorkflow(Workflow):
         m, pieces = len(self.made.steps), self.made.steps.pieces
         starts = window_starts(3 * pieces + self.part, self.window)
         kinds = self.part[starts]
-        if min(int((kinds == kind).sum()) for kind in range(3)) == 0:
+        if min(int((kinds == kind).sum()) for kind in Role) == 0:
             came = f"{m} steps do not hold windows of {self.window} in each of three parts"
             hint = f"--window {max(2, m // 12)}"
             raise InputError(came, f"{5 * self.window} steps or more without gaps, or shorter windows", hint)
         anomalous = self._labels()[starts[:, None] + np.arange(self.window)].any(1)
-        learnt, aside = (starts[~anomalous & (kinds == kind)] for kind in (0, 1))
+        learnt, aside = (starts[~anomalous & (kinds == kind)] for kind in (Role.LEARN, Role.THRESHOLD))
         if min(len(learnt), len(aside)) < 2:
             raise InputError("Nearly all windows hold a step labelled as anomalous", "ordinary windows in each part")
         seed = seed_of(task.random_state)
@@ -146,7 +144,7 @@ class SeriesWorkflow(Workflow):
         total = self._total(self.looks.scores)
         known = np.isfinite(total)
         task.n_set_aside_ -= len(others) - len(task.calibration_)  # windows; steps set the threshold
-        steps = total[known & (self.part == 1) & (self._labels() == 0)]
+        steps = total[known & (self.part == Role.THRESHOLD) & (self._labels() == 0)]
         task.calibrate(steps)
         time = correlation_time(steps)
         task.calibration_ = independent(task.calibration_, time)

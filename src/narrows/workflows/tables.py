@@ -14,15 +14,15 @@ from narrows.data.check import require_range
 from narrows.data.labels import label_names, same_classes, with_label
 from narrows.data.tables.drop_columns import without_columns
 from narrows.errors import ArtefactError, InputError
+from narrows.holdout import ROWS, Parts, Split
 from narrows.params import param
 from narrows.tasks.base import Evaluation, Rows, Task
 from narrows.training.random import seed_of
 from narrows.workflows.base import Items, Judged, Request, Say, Workflow
-from narrows.workflows.holdout import copied
+from narrows.workflows.copies import copied
 from narrows.workflows.outputs import decode, write_outputs
 
 __all__ = [
-    "SMALL",
     "Learnt",
     "RowsWorkflow",
     "as_treated",
@@ -30,6 +30,7 @@ __all__ = [
     "counted",
     "gaps",
     "items_of",
+    "parted",
     "rows_of",
     "settle",
     "size_of_images",
@@ -64,10 +65,6 @@ def counted(schema: Schema, source: Source) -> dict[str, dict[str, int]]:
 
 
 _MAX_MAP_ITEMS = 10_000  # items on the map of the codes
-LEARNT = ("training", "cross-validated")  # splits whose measured rows are among those that were learnt from
-SMALL = 20  # fewer rows are not split: everything is measured on the rows that were learnt
-_HELD_OUT_SHARE = 0.1  # of the rows are held out for the verdict ...
-_ENOUGH_HELD_OUT_ROWS = 20  # ... but of few rows up to a quarter, to have so many
 
 
 @dataclass(frozen=True)
@@ -79,7 +76,6 @@ class Learnt:
     schema: Schema
     train: Rows
     test: Rows
-    split: str = "held-out"  # what the latter are: held-out, test, validation, training or cross-validated rows
     caveats: tuple[str, ...] = ()  # what a reader of the verdict must know of the data
 
 
@@ -117,7 +113,7 @@ class RowsWorkflow(Workflow):
             learn, held, where = self.divide(source, seed_of(task.random_state))
             schema, notes = start or self.schema_of(learn), source.notes
         else:
-            learn, where = self.learnable(source), "validation"
+            learn, where = self.learnable(source), Split.VALIDATION
             schema = start or self.schema_of(learn)
             held, notes = self.own_rows(request.valid, schema, learn)
         of_columns = schema.told(source) if start is None else gaps(schema, source)
@@ -132,8 +128,8 @@ class RowsWorkflow(Workflow):
         say(f"{task.name}: {len(learn):,} rows of {_by(schema.shape)} values from {source.name}")
         task.fit(X, label_names(learn))
         train, test = (rows_of(values, of, schema) for values, of in ((X, learn), (held_rows, held)))
-        self.learnt = Learnt(task, source, schema, train, test, where, caveats)
-        copies = [] if where in LEARNT else copied(train.X, test.X)
+        self.learnt = Learnt(task, source, schema, train, test._replace(split=where), caveats)
+        copies = [] if where.learnt else copied(train.X, test.X)
         for note in copies:
             say(note)
         return self._facts([*treated_notes, *copies])
@@ -141,17 +137,17 @@ class RowsWorkflow(Workflow):
     def _facts(self, notes: list[str]) -> dict[str, Any]:
         """Return what the report says of the data."""
         learnt = self.learnt
-        source, schema = learnt.source, learnt.schema
+        source, schema, split = learnt.source, learnt.schema, learnt.test.split
         return {
             "name": source.name,
             "rows": len(source) + (len(source.test) if source.test is not None else 0),
             "used": learnt.train.X.shape[0],
-            "held_out": 0 if learnt.split in LEARNT else learnt.test.X.shape[0],
+            "held_out": 0 if split.learnt else learnt.test.X.shape[0],
             "values per row": _by(schema.shape),
             "fingerprint": source.fingerprint()[:16],
             **({} if learnt.task.reads_missing else counted(schema, source)),
             "notes": notes,
-            "split": learnt.split,
+            "split": split,
         }
 
     def judge(self) -> Judged:
@@ -228,7 +224,7 @@ class RowsWorkflow(Workflow):
         """Return rows with their labels; ``classes`` are those of the fit."""
         return with_label(source, self.label, classes)
 
-    def divide(self, source: Source, seed: int) -> tuple[Source, Source, str]:
+    def divide(self, source: Source, seed: int) -> tuple[Source, Source, Split]:
         """Return rows to learn from, rows to measure on, and what the latter are."""
         return split(source, seed)
 
@@ -270,15 +266,17 @@ def settle(task: Task, request: Request, X: Any, schema: Schema, *, labelled: bo
             task.set_params(**{name: value})
 
 
-def split(source: Source, seed: int) -> tuple[Source, Source, str]:
+def split(source: Source, seed: int) -> tuple[Source, Source, Split]:
     """Return rows to learn from, rows to measure on, and what the latter are: test, held-out or training rows."""
     if source.test is not None:
-        return source, source.test, "test"
-    if len(source) < SMALL:
-        return source, source, "training"
-    order = np.random.default_rng(seed).permutation(len(source))
-    held = max(round(_HELD_OUT_SHARE * len(source)), min(_ENOUGH_HELD_OUT_ROWS, len(source) // 4))
-    return source.take(np.sort(order[held:])), source.take(np.sort(order[:held])), "held-out"
+        return source, source.test, Split.TEST
+    return parted(source, ROWS.rows(len(source), seed))
+
+
+def parted(source: Source, parts: Parts) -> tuple[Source, Source, Split]:
+    """Return the rows of both parts, and what those measured on are; all rows are the source itself."""
+    learn, measured = (source if len(part) == len(source) else source.take(part) for part in parts[:2])
+    return learn, measured, parts.split
 
 
 def items_of(made: Learnt) -> Items:

@@ -18,7 +18,7 @@ from narrows.data.npy import DAMAGED, damaged, map_npy, require_uncut
 from narrows.data.paths import data_path
 from narrows.errors import InputError
 
-__all__ = ["LARGEST", "DiskArray", "block_order", "held_out", "stored"]
+__all__ = ["LARGEST", "DiskArray", "block_order", "stored"]
 
 WINDOW = 128 << 20  # bytes that are shuffled among each other; the system may keep twice as much in memory
 BLOCK = 1 << 20  # bytes that are read in one go
@@ -200,24 +200,3 @@ def block_order(n: int, block: int, window: int, generator: torch.Generator) -> 
     for near in torch.split(rows, window):
         near[:] = near[torch.randperm(len(near), generator=generator)]
     return rows
-
-
-def held_out(n: int, share: float, most: int = 10_000) -> NDArray[np.bool_]:
-    """Return which of ``n`` rows are put aside: a fixed hash of the row's number decides, whatever ``n`` is.
-
-    Rows that are added at the end do not change the part of those before; more than ``most`` are thinned out by the
-    same hash.
-
-    Examples
-    --------
-    >>> first, more = held_out(1000, 0.1), held_out(1500, 0.1)
-    >>> bool((first == more[:1000]).all()), 60 < int(first.sum()) < 140
-    (True, True)
-    """
-    number = np.arange(n, dtype=np.uint64)
-    with np.errstate(over="ignore"):  # splitmix64 (Steele et al. 2014)
-        number = (number + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-        number = (number ^ (number >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        number = (number ^ (number >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    drawn = (number ^ (number >> np.uint64(31))) / np.float64(2**64)
-    return drawn < min(share, most / n if n else share)

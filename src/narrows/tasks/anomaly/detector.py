@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar, NamedTuple, NotRequired, Self, TypedDict, cast
 
 import numpy as np
@@ -14,6 +15,7 @@ from narrows.errors import InputError
 from narrows.estimator.base import Estimator
 from narrows.estimator.inputs import checked_rows
 from narrows.families.autoencoder import AutoEncoder
+from narrows.holdout import CALIBRATION, Parts
 from narrows.params import check_params, param
 from narrows.parts import as_part
 from narrows.tasks.anomaly.constants import Constants, move_distance
@@ -179,11 +181,11 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
         seed = draw_seed(self.random_state if self.random_state is not None else model.random_state)
         self.seed_ = seed
         whole = np.arange(int(ordinary.sum()))
-        learn, held = self.parts(len(whole)) if aside is None else (whole, whole[:0])
+        learn, held, split, _ = self.parts(len(whole)) if aside is None else Parts(whole, whole[:0])
         self._starts, self._window = None if starts is None else np.asarray(starts)[ordinary][learn], window
         self._train(model, rows[ordinary][learn], seed)
-        calibrating = rows[ordinary][held if len(held) else learn] if aside is None else self._rows(aside)
-        distance = -self._scores_of(calibrating, itself=aside is None and not len(held))
+        calibrating = rows[ordinary][held] if aside is None else self._rows(aside)
+        distance = -self._scores_of(calibrating, itself=split.learnt)
         trusted_rows, self.share_apart_ = self.trusted(rows[ordinary][learn], calibrating)
         self.move_ = move_distance(distance, self._constants.moved(calibrating))
         self.calibrate(np.sqrt(distance**2 + self._moves(calibrating).sum(1)), trusted_rows)
@@ -193,15 +195,13 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
             warnings.warn(conformal.rule(len(self.calibration_), self.fpr_), stacklevel=2)
         return self
 
-    def parts(self, n: int) -> tuple[np.ndarray, np.ndarray]:
+    def parts(self, n: int) -> Parts:
         """Return which of n rows are learnt from, and which set the threshold: a fifth, of few rows up to a third.
 
         Of few rows as many are put aside as the rate needs, and a tenth more where some may be left out again.
         """
         wanted = math.ceil((1 / (self.fpr or _USUAL_FPR) - 1) * (1.0 if self.clean else 1.1))
-        held = max(round(0.2 * n), min(wanted, n // 3))
-        order = np.random.default_rng(self.seed_).permutation(n)
-        return np.sort(order[held:]), np.sort(order[:held])
+        return replace(CALIBRATION, enough=wanted).rows(n, self.seed_)
 
     def _train(self, model: Estimator, rows: np.ndarray, seed: int) -> None:
         """Train on rows, without those that a first, shorter training finds outside."""

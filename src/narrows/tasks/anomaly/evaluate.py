@@ -154,7 +154,7 @@ def _labelled(held: Rows) -> tuple[Rows, list[str]]:
         return held, []
     if not known.any():
         return held._replace(labels=None), []
-    note = f"{int((~known).sum())} of {len(known)} held-out rows have no label and are not judged."
+    note = f"{int((~known).sum())} of {len(known)} {held.split.word} rows have no label and are not judged."
     return held._replace(X=held.X[known], labels=np.asarray(held.labels)[known]), [note]
 
 
@@ -167,8 +167,8 @@ def _judged(held: Rows, scale: Scale) -> tuple[np.ndarray, np.ndarray, list[str]
     if rows.ndim > 2:
         anomalies = np.clip(anomalies, *scale.ends)
     note = (
-        "No labelled anomalies came, so the comparison is on planted ones: copies of the held-out rows, half of them "
-        "with a third of their columns taken from another row, half with one column moved by 3 to 6 standard "
+        f"No labelled anomalies came, so the comparison is on planted ones: copies of the {held.split.word} rows, half "
+        "of them with a third of their columns taken from another row, half with one column moved by 3 to 6 standard "
         "deviations. Real anomalies may be of another kind."
     )
     labels = np.repeat([0, 1], len(rows))
@@ -207,9 +207,8 @@ def _competitors(
     """Return the measures of the competitors, their scores, and the sorted scores that set their thresholds."""
     whole = unit(train.X)
     learnt = detector.standard(whole).reshape(len(whole), -1)
-    learn, aside = detector.parts(len(learnt))
+    learn, places = detector.parts(len(learnt))[:2]
     few = learnt[learn] if len(learn) <= _MAX_TRAIN_ROWS else learnt[learn][:: -(-len(learn) // _MAX_TRAIN_ROWS)]
-    places = aside if len(aside) else learn
     places = places[detector.trusted(whole[learn], whole[places])[0]]
     judged, calibrating = detector.standard(rows).reshape(len(rows), -1), learnt[places]
     numbers, scores, calibration = {}, {}, {}
@@ -274,11 +273,12 @@ def _pictures(
 ) -> list[Picture]:
     ours = scores["the autoencoder"]
     data: dict[str, Any] = {"scores": ours, "labels": labels, "threshold": -detector.offset_, "anomalous": kind}
+    word = held.split.word
+    caption = f"{word.capitalize()} ordinary rows and {kind}; to the right of the line is flagged."
+    areas = {"labels": labels, "scores": scores}
     shown = [
-        Picture("scores", "Scores", f"Held-out ordinary rows and {kind}; to the right of the line is flagged.", data),
-        Picture(
-            "roc", "Detected against false alarms", f"Held-out rows, {kind}.", {"labels": labels, "scores": scores}
-        ),
+        Picture("scores", "Scores", caption, data),
+        Picture("roc", "Detected against false alarms", f"{word.capitalize()} rows, {kind}.", areas),
     ]
     if rows.ndim == 2 and rows.shape[1] > 1:
         real = slice(0, held.X.shape[0])  # planted rows follow: what is strange in them is no news
@@ -287,6 +287,6 @@ def _pictures(
         ordinary = pick(Rows(rows[labels == 0]), 1000).X
         parts = [detector.explain(group).contributions for group in (strangest, ordinary)]
         data = {"strange": parts[0], "ordinary": parts[1], "names": names}
-        caption = f"The {len(strangest)} held-out rows with the highest scores, and each column's share of the score."
+        caption = f"The {len(strangest)} {word} rows with the highest scores, and each column's share of the score."
         shown.append(Picture("contributions", "What made the rows strange", caption, data))
     return shown

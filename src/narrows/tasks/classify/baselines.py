@@ -8,6 +8,7 @@ import numpy as np
 
 from narrows.baselines.rows import Array
 from narrows.estimator.inputs import unit
+from narrows.holdout import PRICES
 
 __all__ = ["LogisticBaseline"]
 
@@ -42,7 +43,7 @@ class LogisticBaseline:
         self.scale_[self.scale_ == 0] = 1
         rows = self._scaled(X)
         order = np.random.default_rng(0).permutation(len(rows))[:_MAX_TRIAL_ROWS]
-        test, train = np.split(order, [len(order) // 4])
+        test, train = np.split(order, [PRICES.count(len(order))])
         self.C_ = 1.0
         if len(rows) >= _MIN_ROWS_TO_CHOOSE and len(np.unique(y[train])) > 1:
             scores = [(_logistic(c, rows[train], y[train]).predict(rows[test]) == y[test]).mean() for c in _PRICES]

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix
 
 from narrows.estimator.inputs import label_text
+from narrows.holdout import Split
 from narrows.metrics import Comparison, resampled_spread, stratified_folds
 from narrows.tasks.base import Evaluation, Metric, Picture, Rows, spaced
 from narrows.tasks.classify.predictions import (
@@ -37,7 +38,7 @@ def judge(task: Classifier, train: Rows, held: Rows) -> Evaluation:
     rows, truth = (part[spaced(len(truth), MOST)] for part in (rows, truth))
     names = np.array([label_text(value) for value in task.classes_])
     answers = {TUNED: Shares(task.predict_proba(rows), names), **rivals(task, X, y, rows)}
-    return evaluated(task, {name: [shares] for name, shares in answers.items()}, y, truth)
+    return evaluated(task, {name: [shares] for name, shares in answers.items()}, y, truth, held.split)
 
 
 def cross_validated(task: Classifier, rows: Rows) -> Evaluation:
@@ -53,7 +54,7 @@ def cross_validated(task: Classifier, rows: Rows) -> Evaluation:
     for repeat, fold_of in enumerate(folds):
         for name, shares in _out_of_fold(task, X, y, fold_of, seed=repeat).items():
             answers.setdefault(name, []).append(shares)
-    return evaluated(task, answers, y, y[tested], folds[:, tested])
+    return evaluated(task, answers, y, y[tested], Split.CROSS_VALIDATED, folds[:, tested])
 
 
 def _out_of_fold(task: Classifier, X: Any, y: np.ndarray, folds: NDArray[np.int64], seed: int) -> dict[str, Shares]:
@@ -80,6 +81,7 @@ def evaluated(
     answers: Mapping[str, Sequence[Shares]],
     y: np.ndarray,
     truth: np.ndarray,
+    split: Split,
     folds: NDArray[np.int64] | None = None,
 ) -> Evaluation:
     """Return what the answers to rows of classes ``truth`` amount to, after learning labels ``y``.
@@ -100,7 +102,7 @@ def evaluated(
     if probe["accuracy"] > ours["accuracy"]:
         notes.append("The probe on the frozen code does better than tuning: more labels, or a lower --tune-lr.")
     named = np.concatenate([shares.seen for shares in answers[TUNED]])
-    pictures = confusions(named, np.tile(truth, len(answers[TUNED])))
+    pictures = confusions(named, np.tile(truth, len(answers[TUNED])), split)
     if getattr(task, "history_", None):
         caption = f"Cross-entropy in nats per label while the layers are tuned; {task.stopped_}."
         pictures.append(Picture("tuning", "Learning the labels", caption, {"history": task.history_}))
@@ -161,7 +163,7 @@ def remarks(classes: np.ndarray, counts: np.ndarray, truth: np.ndarray) -> list[
     return notes
 
 
-def confusions(seen: np.ndarray, truth: np.ndarray) -> list[Picture]:
+def confusions(seen: np.ndarray, truth: np.ndarray, split: Split) -> list[Picture]:
     """Return the figure of which class is taken for which; of many classes, those that are most often wrong."""
     names = np.unique(np.concatenate([truth, seen]))
     shown = names
@@ -173,7 +175,7 @@ def confusions(seen: np.ndarray, truth: np.ndarray) -> list[Picture]:
         return []
     order = in_order(shown)
     matrix = confusion_matrix(truth[among], seen[among], labels=shown[order])
-    caption = "Rows that were not learnt from: their class, and what they are taken for."
+    caption = f"Rows that {split.were} learnt from: their class, and what they are taken for."
     left = f" The {_MAX_CLASSES_SHOWN} classes with the most errors." if len(names) > _MAX_CLASSES_SHOWN else ""
     data = {"matrix": matrix, "names": [str(name) for name in shown[order]]}
     return [Picture("confusion", "Confusions", caption + left, data)]

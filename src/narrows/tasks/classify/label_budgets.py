@@ -59,13 +59,14 @@ def with_budgets(task: Classifier, evaluation: Evaluation, train: Rows, held: Ro
         return evaluation  # what there is to say stands in the table of the cross-validation
     whole = {TUNED: evaluation.metrics["accuracy"].value, PROBE: evaluation.metrics["probe"].value}
     whole |= {name: evaluation.baselines[name]["accuracy"] for name in (NETWORK, LOGISTIC)}
-    lead = (
-        f"Accuracy on {evaluation.rows:,} rows that were not learnt from. The code comes from all others, "
-        "without labels."
-    )
     if held is None:
         lead = (
             "Accuracy on labelled rows whose labels were not learnt; that with all labels is of the cross-validation."
+        )
+    else:
+        lead = (
+            f"Accuracy on {evaluation.rows:,} rows that {held.split.were} learnt from. The code comes from all others, "
+            "without labels."
         )
     if by_budget:
         lead += (

@@ -32,7 +32,7 @@ _MAX_BACKGROUND_ROWS = 10_000  # rows that these are told from
 _MIN_SAMPLES = 10  # effective samples below which an estimate is a guess
 _OURS = "the autoencoder"
 _BARS_CAPTION = (
-    "Mean of -log p over the same held-out rows, in one measure: densities of real numbers, probabilities of others."
+    "Mean of -log p over the same {} rows, in one measure: densities of real numbers, probabilities of others."
 )
 _DENSITIES_CAPTION = "The share of the rows whose log p is at most so much: the further to the right, the better."
 
@@ -194,13 +194,13 @@ class DensityEstimator(Units, Gaps, Task, name="density"):
         }
         if rare is not None:
             metrics["auroc"] = Metric(ours["auroc"], f"AUROC of {rare.name!r}", "by low log p", "higher")
-        rival = min(judged, key=lambda name: judged[name]["nats"])
+        rival, word = min(judged, key=lambda name: judged[name]["nats"]), held.split.word
         comparison = Comparison.of_rows(-estimate.value[sure], -rivals[rival][sure], "lower", absolute=True)
         pictures = [
-            Picture("bars", "Nats per row", _BARS_CAPTION, {"values": bars, "label": "nats per row"}),
+            Picture("bars", "Nats per row", _BARS_CAPTION.format(word), {"values": bars, "label": "nats per row"}),
             Picture(
                 "densities",
-                "Held-out rows by their log p",
+                f"{word.capitalize()} rows by their log p",
                 _DENSITIES_CAPTION,
                 _shown(estimate.value, rivals[rival], rival, rare),
             ),
@@ -269,15 +269,13 @@ def _shown(log_p: np.ndarray, other: np.ndarray, rival: str, rare: Rare | None) 
 
 
 def _notes(estimate: LogLikelihood, sure: np.ndarray, held: Rows, rare: Rare | None) -> list[str]:
-    notes = []
+    notes, word = [], held.split.word
     if not sure.all():
-        text = f"{int((~sure).sum())} held-out rows hold a value without a probability: their log p is -inf, and"
+        text = f"{int((~sure).sum())} {word} rows hold a value without a probability: their log p is -inf, and"
         notes.append(f"{text} they are left out of all means, the competitors' too.")
     few = float(np.mean(estimate.effective[sure] < _MIN_SAMPLES))
     if few > 0.1:
-        text = (
-            f"{few:.0%} of the held-out rows have fewer than {_MIN_SAMPLES} effective samples: their log p is too low"
-        )
+        text = f"{few:.0%} of the {word} rows have fewer than {_MIN_SAMPLES} effective samples: their log p is too low"
         notes.append(f"{text}. Try --samples 3000, or a smaller --latent-dim.")
     if held.labels is not None and rare is None:
         notes.append(f"No AUROC: labels of two classes are needed, and {len(np.unique(held.labels))} are held out.")

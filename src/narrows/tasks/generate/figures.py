@@ -66,7 +66,7 @@ def drawn_pictures(task: Sampler, learnt: np.ndarray, train: Rows, held: Rows) -
     along["total"] = codes.shape[1]
     pairs = min(PAIRS, len(codes) // 2)
     lines = interpolated(expected, codes[:pairs], codes[pairs : 2 * pairs])
-    between = "From one held-out row to another on a straight line between their codes."
+    between = f"From one {held.split.word} row to another on a straight line between their codes."
     return [
         Picture("samples", "Samples", caption, grid),
         Picture(
@@ -79,5 +79,6 @@ def drawn_pictures(task: Sampler, learnt: np.ndarray, train: Rows, held: Rows) -
 def marginals(truth: np.ndarray, made: np.ndarray, held: Rows) -> Picture:
     """Return the figure of the columns of held-out rows beside those of new ones."""
     names = held.feature_names or tuple(f"column {i}" for i in range(truth.shape[1]))
-    caption = "The share of held-out and of new rows with at most so large a value, as the model sees the columns."
+    who = f"{held.split.word} and of new rows"
+    caption = f"The share of {who} with at most so large a value, as the model sees the columns."
     return Picture("marginals", "Columns", caption, {"real": truth, "made": made, "names": names})

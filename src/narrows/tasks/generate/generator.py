@@ -17,6 +17,7 @@ from narrows.estimator.inputs import checked_rows, flat, label_text, label_texts
 from narrows.estimator.traversal import decoded, interpolated, prior_codes, traversed
 from narrows.families.conditional_vae import ConditionalVAE
 from narrows.families.vae import VAE
+from narrows.holdout import Split
 from narrows.likelihood import Gaussian, Laplace, Mixed
 from narrows.params import param
 from narrows.parts import as_part
@@ -214,7 +215,7 @@ class Generator(Gaps, Task, name="generate"):
 
     def evaluate(self, train: Rows, held: Rows) -> Evaluation:
         """Return how far new rows are from ``held``, beside new rows on PCA codes."""
-        held = pick(held, _MAX_JUDGED_ROWS)
+        held, word = pick(held, _MAX_JUDGED_ROWS), held.split.word
         truth, learnt = self.read(held.X), self.read(pick(train, 5000).X)
         n, draw = max(2, len(truth)), np.random.default_rng(self.estimator_.seed_)
         features = Features().fit(learnt)
@@ -230,14 +231,14 @@ class Generator(Gaps, Task, name="generate"):
         values = {
             "kernel": Metric(ours["kernel"], "kernel distance", f"squared; {features.name}"),
             "frechet": Metric(ours["frechet"], "Fréchet distance", f"squared; {features.name}"),
-            "spread": Metric(ours["spread"], "spread of the samples", "1: that of the held-out rows", "higher"),
+            "spread": Metric(ours["spread"], "spread of the samples", f"1: that of the {word} rows", "higher"),
             "floor": Metric(same["kernel"], f"kernel distance of {_SAME}", "what a perfect sampler has"),
         }
         rival = min(judged, key=lambda name: judged[name]["kernel"])
         comparison = metrics.compare_kernel_distances(features_of[_OURS], features_of[rival], target, features.width)
         shown = sets[_OURS].reshape(-1, *truth.shape[1:])
         pictures = drawn_pictures(self, learnt, train, held) if truth.ndim > 2 else [marginals(truth, shown, held)]
-        notes = _notes(ours)
+        notes = _notes(ours, held.split)
         return Evaluation(values, judged, "kernel", rival, len(truth), comparison, pictures, notes)
 
     def _measures(self) -> Any:
@@ -245,8 +246,8 @@ class Generator(Gaps, Task, name="generate"):
         return spec.measures if isinstance(spec, Mixed) else ()
 
 
-def _notes(ours: dict[str, float]) -> list[str]:
+def _notes(ours: dict[str, float], split: Split) -> list[str]:
     if ours["spread"] >= _MIN_SPREAD:
         return []
-    sentence = f"The samples vary {ours['spread']:.0%} as much as the held-out rows: they are too much alike"
+    sentence = f"The samples vary {ours['spread']:.0%} as much as the {split.word} rows: they are too much alike"
     return [f"{sentence}. Try --beta 0.5 or --free-bits 0.1, a smaller --latent-dim, or more epochs."]

@@ -13,6 +13,7 @@ from narrows.bottlenecks import Variational
 from narrows.estimator.base import Estimator
 from narrows.estimator.diagnostics import latent_use
 from narrows.estimator.inputs import checked_rows, unit
+from narrows.holdout import CODE_SIZES
 from narrows.training.flops import multiply_adds
 
 __all__ = ["CodeSize", "active_units", "sweep"]
@@ -62,7 +63,7 @@ def sweep(model: Estimator, X: Any, weight: np.ndarray | None = None) -> CodeSiz
     """
     rows = checked_rows(clone(model), X, reset=True)
     order = np.random.default_rng(0).permutation(rows.shape[0] if weight is None else np.flatnonzero(weight))[:_ROWS]
-    few = max(1, len(order) // 5) if len(order) > 1 else 0
+    few = CODE_SIZES.count(len(order))
     parts = np.sort(order[few:]), np.sort(order[:few] if few else order)
     learn, held = (rows[part if weight is None else as_often(part, weight)] for part in parts)
     trial = clone(model).set_params(

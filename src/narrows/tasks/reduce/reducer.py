@@ -129,7 +129,7 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="red
         return Evaluation(metrics, {rival: theirs_in}, "mse", rival, len(truth), comparison, pictures, notes)
 
     def _pictures(self, held: Rows, truth: np.ndarray, result: np.ndarray, pca: np.ndarray) -> list[Picture]:
-        few = slice(0, 12)
+        few, word = slice(0, 12), held.split.word
         shown: list[Picture] = []
         if hasattr(self, "code_size_"):
             code_size = CodeSize(**self.code_size_)
@@ -138,12 +138,12 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="red
         if truth.ndim > 2:
             shape = truth[few].shape
             strips = {"originals": truth[few], "middle": pca[few].reshape(shape), "results": result[few].reshape(shape)}
-            caption = "Held-out rows, what PCA makes of them, and what the autoencoder makes of them."
+            caption = f"{word.capitalize()} rows, what PCA makes of them, and what the autoencoder makes of them."
             data = {**strips, "titles": ("original", "PCA", "autoencoder"), "ends": Scale.of(truth).ends}
             shown.append(Picture("reconstructions", "Reconstructions", caption, data))
         else:
             names = held.feature_names or tuple(f"column {i}" for i in range(truth.shape[1]))
-            caption = "Held-out values against their reconstruction, as the model sees them."
+            caption = f"{word.capitalize()} values against their reconstruction, as the model sees them."
             caption += " Of the columns: the worst and the eight that vary most." if truth.shape[1] > 9 else ""
             data = {"original": truth, "reconstructed": result, "names": names}
             shown.append(Picture("columns", "Columns", caption, data))
@@ -151,7 +151,7 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="red
         codes = np.asarray(self.transform(some.X))
         if codes.shape[1] > 1:
             data = {"codes": codes, "labels": some.labels, "class_names": some.class_names}
-            shown.append(Picture("map", "Map of the codes", "Every dot is a held-out row.", data))
+            shown.append(Picture("map", "Map of the codes", f"Every dot is a {word} row.", data))
             if codes.shape[1] > 2:
                 shown.append(
                     Picture("map3d", "The codes from three sides", "The same codes in three dimensions.", data)

@@ -21,8 +21,8 @@ __all__ = ["judge"]
 Array = NDArray[Any]
 _MAX_PIXELS_LEARNT = 8_000_000  # that the competitors learn from
 _PICTURES_DRAWN = 6
-EMPTY = (
-    "IoU and Dice count all pixels of the held-out pictures together. A class that is in neither the true nor the "
+_EMPTY = (
+    "IoU and Dice count all pixels of the {} pictures together. A class that is in neither the true nor the "
     "predicted masks has none and is left out of the mean."
 )
 
@@ -50,10 +50,11 @@ def judge(train: Examples, held: Examples, found: list[Array], names: Sequence[s
     values = {name: {key: metric.value for key, metric in scores(m).items()} for name, m in matrices.items()}
     rival = max(values, key=lambda name: np.nan_to_num(values[name][headline], nan=-1))
     by_picture = [[count(*pair) for pair in zip(truth, predicted, strict=True)] for predicted in (found, masks[rival])]
-    notes.append(EMPTY)
+    empty = _EMPTY.format(held.split.word)
+    notes.append(empty)
     absent = [name for name, row in zip(names, ours, strict=True) if not row.any()]
     if absent:
-        notes.append(f"In no true mask of the held-out pictures: {', '.join(absent)}.")
+        notes.append(f"In no true mask of the {held.split.word} pictures: {', '.join(absent)}.")
     return Evaluation(
         scores(ours, names[1] if k == 2 else ""),
         values,
@@ -61,9 +62,9 @@ def judge(train: Examples, held: Examples, found: list[Array], names: Sequence[s
         rival,
         len(truth),
         compare_masks(by_picture[0], by_picture[1], headline),
-        drawings(held.x, truth, found, ours, names, void),
+        drawings(held, found, ours, names, void),
         notes,
-        [table(names, ours, rival, matrices[rival])],
+        [table(names, ours, rival, matrices[rival], empty)],
         unit="picture",
         piece="crop",
     )
@@ -121,7 +122,7 @@ def grey(picture: Array) -> Array:
     return mean
 
 
-def table(names: Sequence[str], ours: Array, rival: str, theirs: Array) -> dict[str, Any]:
+def table(names: Sequence[str], ours: Array, rival: str, theirs: Array, lead: str) -> dict[str, Any]:
     """Return IoU and Dice class by class, as a table of the report."""
 
     def cells(values: Array) -> list[Any]:
@@ -130,16 +131,17 @@ def table(names: Sequence[str], ours: Array, rival: str, theirs: Array) -> dict[
     columns = [ours.sum(axis=1) / ours.sum(), metrics.iou(ours), metrics.dice(ours), metrics.iou(theirs)]
     return {
         "title": "Classes",
-        "lead": EMPTY,
+        "lead": lead,
         "columns": ["class", "share of the pixels", "IoU", "Dice", f"IoU of {rival}"],
         "rows": [list(row) for row in zip(names, *map(cells, columns), strict=True)],
     }
 
 
 def drawings(
-    x: list[Array], truth: list[Array], found: list[Array], matrix: Array, names: Sequence[str], void: int | None
+    held: Examples, found: list[Array], matrix: Array, names: Sequence[str], void: int | None
 ) -> list[Picture]:
     """Return pictures with both masks, and which class is taken for which."""
+    x, truth, word = held.x, held.y or [], held.split.word.capitalize()
     some = [
         i
         for i in np.unique(np.linspace(0, len(x) - 1, _PICTURES_DRAWN).astype(int)).tolist()
@@ -153,8 +155,8 @@ def drawings(
         "names": list(names),
         "ignore": void,
     }
-    caption = "Held-out pictures, evenly chosen, brought to one size: the true mask, the predicted one, the errors."
-    matrix_caption = "Held-out pictures, pixel by pixel, in percent of the true class."
+    caption = f"{word} pictures, evenly chosen, brought to one size: the true mask, the predicted one, the errors."
+    matrix_caption = f"{word} pictures, pixel by pixel, in percent of the true class."
     return [
         Picture("overlay", "Masks", caption, data),
         Picture("confusion", "What is taken for what", matrix_caption, {"matrix": matrix, "names": list(names)}),

@@ -124,7 +124,7 @@ class Segmenter(PicturesTask, Task, name="segment"):
         learnt, truth = ([self._index(mask, values) for mask in part.y or []] for part in (train, held))
         masks = [self._shares(picture).argmax(axis=0) for picture in held.x]
         names = [self.class_name(value) for value in values]
-        return judge(Examples(train.x, learnt), Examples(held.x, truth, held.names), masks, names, void)
+        return judge(train._replace(y=learnt), held._replace(y=truth), masks, names, void)
 
     def outputs(self, X: Any, *, fresh: bool) -> dict[str, np.ndarray]:
         """Return the masks."""
