@@ -54,7 +54,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("runs")
     data = {
         "images": images(home / "images-data", 20, 0),
-        "series": series(home / "series-data.csv", waves(2500, 0)),
+        "series": series(home / "series-data.csv", waves(5000, 0)),
         "rows": table(home / "rows-data.npy", 200, 0),
     }
     images(home / "images-new", 6, 1)
@@ -86,7 +86,7 @@ def new_data(home: Path, kind: str) -> Path:
 def test_a_detector_of_images_speaks_of_patches(home: Path) -> None:
     detector = nw.load(home / "images")
     patches = drawn_patches(pictures(30, 2), PATCH, 3000, 0)
-    for fpr in (0.01, 0.1):
+    for fpr in (0.05, 0.2):
         share = (detector.rethreshold(fpr).predict(patches) == -1).mean()
         assert fpr / 2 < share < 2 * fpr
         assert np.array_equal(detector.predict(patches) == -1, detector.p_values(patches) <= fpr)
@@ -98,12 +98,12 @@ def test_a_detector_of_images_speaks_of_patches(home: Path) -> None:
 def test_a_detector_of_a_series_speaks_of_windows(home: Path) -> None:
     detector, values = nw.load(home / "series"), waves(6000, 3)
     windows = np.lib.stride_tricks.sliding_window_view((values - values.mean()) / values.std(), WINDOW)
-    for fpr in (0.02, 0.1):
+    for fpr in (0.1, 0.3):
         share = (detector.rethreshold(fpr).predict(windows) == -1).mean()
         assert fpr / 2 < share < 2 * fpr
     of_steps = kept(home / "series")
     assert of_steps.unit == "step"
-    assert (-detector.score_samples(windows) > of_steps.asked(0.1, None).limit).mean() > 0.2
+    assert (-detector.score_samples(windows) > of_steps.asked(0.1, None).limit).mean() < 0.03
 
 
 @pytest.mark.parametrize(("kind", "unit"), [("images", "image"), ("series", "step"), ("rows", "row")])

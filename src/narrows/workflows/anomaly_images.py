@@ -91,7 +91,7 @@ class ImageAnomalyWorkflow(Workflow):
         exceeded = None
         if task.contamination is not None:
             exceeded = float(np.percentile(scores, 100 * (1 - task.contamination)))
-        self.threshold = Threshold("image", np.sort(scores[held]).tolist(), exceeded=exceeded)
+        self.threshold = _asked(Threshold("image", np.sort(scores[held]).tolist(), exceeded=exceeded), task)
         return {
             "name": good.name,
             "unit": "image",
@@ -134,7 +134,7 @@ class ImageAnomalyWorkflow(Workflow):
         everything = [*pictures, *strange]
         theirs = [heat(baseline, picture, self.patch) for picture in everything]
         evaluation = evaluate_maps(everything, labels, masks + known, maps + new, theirs, baseline.name)
-        evaluation.flags = flags_of(_asked(self.threshold, self.task), labels, {}, {}, drawn=())
+        evaluation.flags = flags_of(self.threshold, labels, {}, {}, drawn=())
         evaluation.notes += [*notes, evaluation.flags["said"]]
         if not self.task.clean:
             note = "The rate holds where no image put aside is bad; where some are, fewer images are flagged."
@@ -146,8 +146,7 @@ class ImageAnomalyWorkflow(Workflow):
         parts = (self.good, self.fine, self.bad)
         names = tuple(name for part in parts for name in part.names)
         pictures = Pictures(self.good.name, names, [array for part in parts for array in part.arrays])
-        threshold = _asked(self.threshold, self.task)
-        return save(threshold, pictures, self.maps + self.fine_maps + self.bad_maps, folder)
+        return save(self.threshold, pictures, self.maps + self.fine_maps + self.bad_maps, folder)
 
     def card(self) -> dict[str, Any]:
         """Return the channels and the type of the images, and what sets their threshold."""
@@ -172,7 +171,7 @@ def _asked(threshold: Threshold, task: Any) -> Threshold:
 def save(threshold: Threshold, pictures: Pictures, maps: list[np.ndarray], folder: Path) -> list[Path]:
     """Write scores.csv, and every image under its heat map, red where it is at the threshold or beyond."""
     scores = np.array([image_score(heat_map) for heat_map in maps])
-    top = threshold.limit if np.isfinite(threshold.limit) else max(threshold.calibration)
+    top = threshold.limit if np.isfinite(threshold.limit) else max(threshold.calibration, default=1.0)
     painted = [paint(*pair, top) for pair in zip(pictures.arrays, maps, strict=True)]
     overlays = Pictures("heatmaps", told_apart(pictures.names), painted)
     paths = write_pictures(painted, overlays, folder / "heatmaps")

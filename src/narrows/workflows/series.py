@@ -147,7 +147,8 @@ class SeriesWorkflow(Workflow):
         known = np.isfinite(total)
         exceeded = None if task.contamination is None else -float(np.quantile(-total[known], task.contamination))
         steps = total[known & (self.part == 1) & (self._labels() == 0)]
-        self.threshold, steps_apart = step_threshold(steps, clean=task.clean, exceeded=exceeded)
+        threshold, steps_apart = step_threshold(steps, clean=task.clean, exceeded=exceeded)
+        self.threshold = threshold.asked(task.fpr, task.contamination)
         self.n_left_out = task.n_set_aside_ - task.n_apart_ + steps_apart  # windows not learnt from, and steps
         lost_rows = int((~known[self.series.steps.of_row]).sum())
         short_note = f"{lost_rows} rows are in pieces shorter than a window of {self.window} steps, and have no score"
@@ -168,11 +169,11 @@ class SeriesWorkflow(Workflow):
             times=_clock(self.series),
             labels=None if self.series.source.labels is None else self._labels(),
         )
-        threshold = self.threshold.asked(self.task.fpr, self.task.contamination)
-        result = evaluation(
-            self.task, threshold, divided, lambda values: self._look(values).scores, n_left_out=self.n_left_out
-        )
-        return Judged(result, None)
+
+        def score(values: np.ndarray) -> np.ndarray:
+            return self._look(values).scores
+
+        return Judged(evaluation(self.task, self.threshold, divided, score, n_left_out=self.n_left_out), None)
 
     def write(self, folder: Path) -> list[Path]:
         """Write the scores of all rows."""
@@ -192,7 +193,7 @@ class SeriesWorkflow(Workflow):
         Raises InputError where the interval of its steps is not that of the fit.
         """
         self.task, self.schema = task, schema_from_json(card["schema"])
-        self.threshold = Threshold(**card["threshold"])
+        self.threshold = Threshold(**card["threshold"]).asked(task.fpr, task.contamination)
         series = self._read(request.data, self.schema)
         interval, words = interval_of(series.stamps, series.steps.interval)
         fitted, phrase = card.get("interval", (interval, words))
@@ -290,9 +291,7 @@ class SeriesWorkflow(Workflow):
         rows, shares, expected = (array[series.steps.of_row] for array in looks)
         total = self._total(rows)
         known = np.isfinite(total)
-        score_columns = self.threshold.asked(self.task.fpr, self.task.contamination).columns(
-            np.where(known, total, 0.0)
-        )
+        score_columns = self.threshold.columns(np.where(known, total, 0.0))
         columns = {name: pl.Series(values).set(pl.Series(~known), None) for name, values in score_columns.items()}
         if parts is not None:
             columns["part"] = pl.Series(parts[series.steps.of_row].tolist())

@@ -167,6 +167,7 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
         self.n_apart_ = int((~trusted_rows).sum())
         self.n_set_aside_ += self.n_apart_
         self.calibration_ = np.sort(strange[trusted_rows].astype(np.float64)).tolist()
+        self.__dict__.pop("contaminated_", None)  # of another fit
         if self.contamination is not None:
             self.contaminated_ = float(np.percentile(self._scores_of(rows, itself=False), 100 * self.contamination))
         if self.fpr is not None and math.isinf(self.offset_):
