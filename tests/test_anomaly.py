@@ -99,9 +99,7 @@ def test_the_threshold_and_the_p_values_say_the_same(fpr: float) -> None:
 
 
 def p_values(scores: np.ndarray, calibration: list[float]) -> np.ndarray:
-    made = nw.AnomalyDetector()
-    made.calibration_ = calibration
-    return made.p_values_of(-scores)
+    return conformal.Threshold("row", calibration).p_values(scores)
 
 
 def test_conformal_p_values_are_valid_by_enumeration() -> None:

@@ -11,9 +11,9 @@ from PIL import Image
 from sklearn.metrics import roc_auc_score
 
 from narrows.cli import main
-from narrows.tasks.anomaly.images import _drawing, heat, judge_maps
+from narrows.tasks.anomaly.images import _drawing, evaluate_maps, heat
 from narrows.workflows import anomaly_images
-from narrows.workflows.anomaly_images import found
+from narrows.workflows.anomaly_images import sorted_images
 
 FAST = ["--epochs", "3", "--patch", "8", "--quiet"]
 
@@ -97,7 +97,7 @@ def test_good_images_of_the_test_part_are_measured_on_and_never_learnt_from(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mvtec(tmp_path / "data")
-    good, fine, bad, masks, notes = found(tmp_path / "data")
+    good, fine, bad, masks, notes = sorted_images(tmp_path / "data")
     assert good.names == tuple(f"g{i * i}.png" for i in range(9))
     assert fine.names == tuple(f"good/{i:03}.png" for i in range(5))
     assert bad.names == ("hole/000.png", "hole/001.png", "hole/002.png", "scratch/000.png")
@@ -132,8 +132,8 @@ def test_the_rule_speaks_of_images_and_not_of_patches(tmp_path: Path) -> None:
     picture[:16, :16] = np.random.default_rng(3).integers(0, 2, (16, 16)) * 255
     Image.fromarray(picture).save(learnt)
     report = run(["fit", "anomaly", str(tmp_path / "data" / "good"), *FAST], tmp_path / "run")
-    kept = json.loads((tmp_path / "run" / "model.json").read_text(encoding="utf-8"))["task"]["fitted"]
-    assert (kept["n_apart_"], len(kept["calibration_"])) == (0, 6)
+    kept = json.loads((tmp_path / "run" / "model.json").read_text(encoding="utf-8"))["journey"]["card"]["threshold"]
+    assert (kept["unit"], kept["n_apart"], len(kept["calibration"])) == ("image", 0, 6)
     rules = [note for note in report["warnings"] if note.startswith("Flagged")]
     assert rules == ["Flagged are images with p-values of at most 0.143, by 6 images put aside."]
     assert any(note.startswith("The rate holds where no image put aside is bad") for note in report["warnings"])
@@ -143,7 +143,7 @@ def test_the_difference_is_that_of_the_areas_picture_by_picture() -> None:
     rng = np.random.default_rng(0)
     labels, pictures = np.array([0, 0, 0, 1, 1]), [rng.random((1, 8, 8)) for _ in range(5)]
     maps = [[np.full((8, 8), v) for v in row] for row in ([1, 2, 3, 2.5, 9], [4, 2, 3, 1, 3])]
-    made = judge_maps(pictures, labels, [None] * 5, *maps, "rival")
+    made = evaluate_maps(pictures, labels, [None] * 5, *maps, "rival")
     assert list(map(len, made.comparison.samples)) == [2, 3]  # the ordinary pictures are a sample too
     gap = made.metrics["image_auroc"].value - made.baselines["rival"]["image_auroc"]
     assert made.comparison.gap == pytest.approx(gap)
@@ -192,7 +192,7 @@ def test_a_mask_that_two_images_may_own_belongs_to_neither(tmp_path: Path) -> No
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(mask if "masks" in name else rng.integers(0, 256, (20, 20), np.uint8)).save(path)
-    made = found(tmp_path)
+    made = sorted_images(tmp_path)
     assert made.bad.names == ("bent/0.png", "bent/1.png", "cut/0.png")
     assert [each is not None for each in made.masks] == [False, True, True]
     assert any("1 bad images have no mask in 'masks' (bent/0.png)" in note for note in made.notes)

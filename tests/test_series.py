@@ -17,7 +17,7 @@ from narrows.data.tables.times import time_texts
 from narrows.tasks.anomaly.baselines import rolling_z
 from narrows.tasks.anomaly.dependence import correlation_time, independent
 from narrows.tasks.anomaly.neighbours import Neighbourhood, Overlap
-from narrows.tasks.anomaly.series import Part, plant
+from narrows.tasks.anomaly.series import DividedSeries, plant
 
 RNG = np.random.default_rng(0)
 
@@ -94,7 +94,7 @@ def test_the_rolling_z_score_is_what_it_says() -> None:
 
 def test_planted_intervals_lie_in_the_last_part() -> None:
     values, part = RNG.normal(size=(1000, 2)), np.repeat([0, 1, 2], [600, 200, 200])
-    series = Part(values, part, part, 16, np.array([0, 1]))
+    series = DividedSeries(values, part, part, 16, np.array([0, 1]), ("a", "b"), np.arange(1000), None)
     made, marks = plant(series, 0)
     changed = (made.values != values).any(1)
     assert marks[:800].sum() == 0
@@ -108,7 +108,7 @@ def test_ordinary_steps_are_judged_without_what_is_planted_beside_them(
 ) -> None:
     marks: list[np.ndarray] = []
 
-    def planted(*given: Any) -> tuple[Part, np.ndarray]:
+    def planted(*given: Any) -> tuple[DividedSeries, np.ndarray]:
         series, where = plant(*given)
         marks.append(where)
         return series, where

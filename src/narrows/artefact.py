@@ -16,6 +16,7 @@ from narrows.model_card import (
     CARD,
     FORMAT,
     WEIGHTS,
+    Card,
     FamilyCard,
     Fitted,
     UseCard,
@@ -34,6 +35,8 @@ __all__ = ["CARD", "digest", "load", "plain", "read_card", "refusing", "save"]
 
 def save(fitted: Any, folder: "str | Path", extra: "dict[str, Any] | None" = None) -> Path:
     """Write a fitted family or task to ``folder`` and return it; ``extra`` is kept in the card under its own keys.
+
+    Without it, a task that ``load`` read and that was not fitted since keeps what its card held: how a run reads data.
 
     Examples
     --------
@@ -64,7 +67,7 @@ def save(fitted: Any, folder: "str | Path", extra: "dict[str, Any] | None" = Non
         "task": _task_card(fitted) if task else None,
         "family": _family_card(family),
         "weights": {"file": WEIGHTS, "bytes": len(blob), "sha256": hashlib.sha256(blob).hexdigest()},
-        **(extra or {}),
+        **(extra or _card_read(fitted)),
     }
     card = plain(card)
     card["digest"] = digest(card)
@@ -89,7 +92,17 @@ def load(folder: "str | Path", parts: Sequence[type] = ()) -> Any:
     arrays = {name.removeprefix(OF_TASK): tensors.pop(name) for name in list(tensors) if name.startswith(OF_TASK)}
     where = str(Path(folder) / CARD)
     family = _family(card["family"], tensors, f"{where}: family")
-    return family if card["task"] is None else _task(card["task"], family, arrays, f"{where}: task")
+    if card["task"] is None:
+        return family
+    task = _task(card["task"], family, arrays, f"{where}: task")
+    vars(task)["_read"] = family, {key: value for key, value in card.items() if key not in Card.__required_keys__}
+    return task
+
+
+def _card_read(fitted: Any) -> dict[str, Any]:
+    """Return the entries of other layers in the card that a task was read from, unless it was fitted since."""
+    family, entries = vars(fitted).get("_read", (None, {}))
+    return entries if family is getattr(fitted, "estimator_", None) else {}
 
 
 def _tensors(path: Path, card: WeightsCard) -> dict[str, Any]:

@@ -6,10 +6,106 @@ Plain numbers only: a threshold can be changed without a library of arrays.
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import ceil, floor, inf, log10
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
-__all__ = ["finest", "rounded_up", "rule", "tally", "threshold", "told"]
+from narrows.errors import InputError
+from narrows.typed_json import Natural, Numbers
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["USUAL_FPR", "Threshold", "finest", "rounded_up", "rule", "tally", "threshold", "told"]
+
+USUAL_FPR = 0.01  # the rate of false alarms where none is asked for, and enough scores allow it
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """From where on a score is flagged, by the scores of ordinary rows, or of other units, that were put aside.
+
+    Parameters
+    ----------
+    unit : str
+        What one score is of: row, image, step. Scores of another unit are not comparable.
+    calibration : list of float
+        The sorted scores of those put aside; higher is stranger.
+    n_apart : int
+        How many more lay apart from all others, and set no threshold.
+    exceeded : float, optional
+        The score that the share ``contamination`` of the fit exceeds.
+    fpr : float, optional
+        The rate of false alarms that is asked for; None: the usual one, 0.01, of few scores up to 0.1.
+    contamination : float, optional
+        The share of the fit to flag, asked for instead.
+
+    Raises ``InputError`` where ``contamination`` is asked for, and the fit was to another threshold.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> threshold = Threshold("image", [float(i) for i in range(99)])
+    >>> threshold.rate, threshold.limit, threshold.asked(0.05, None).limit
+    (0.02, 97.0, 94.0)
+    >>> threshold.columns(np.array([5.5, 99.0]))["flag"].tolist(), threshold.rule()
+    ([0, 1], 'Flagged are images with p-values of at most 0.02, by 99 images put aside.')
+    """
+
+    unit: str
+    calibration: Annotated[list[float], Numbers(-1)]
+    n_apart: Natural = 0
+    exceeded: float | None = None
+    fpr: float | None = None
+    contamination: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.contamination is not None and self.exceeded is None:
+            came = f"contamination={self.contamination:g} came after a fit to a rate of false alarms"
+            raise InputError(came, "fpr, or contamination before the fit", f"fpr={self.contamination:g}")
+
+    def kept(self) -> dict[str, Any]:
+        """Return what a run keeps, as JSON values: all but what is asked for, which is a setting of the task."""
+        return {name: getattr(self, name) for name in ("unit", "calibration", "n_apart", "exceeded")}
+
+    def asked(self, fpr: float | None, contamination: float | None) -> Self:
+        """Return the same with another rate, or another share of the fit, to flag."""
+        return replace(self, fpr=fpr, contamination=contamination)
+
+    @property
+    def rate(self) -> float:
+        """The share of ordinary ones that may be flagged, in (0, 1)."""
+        fine = finest(self.calibration)
+        usual = min(max(USUAL_FPR, 2 * fine), max(5 * USUAL_FPR, min(fine, 10 * USUAL_FPR)))
+        return self.fpr if self.fpr is not None else usual
+
+    @property
+    def limit(self) -> float:
+        """The score above which all are flagged; inf where too few were put aside for this rate."""
+        if self.contamination is not None and self.exceeded is not None:
+            return self.exceeded
+        return threshold(self.calibration, self.rate)
+
+    def p_values(self, scores: "NDArray[Any]") -> "NDArray[np.float64]":
+        """Return conformal p-values of scores (n,): the share of ordinary ones that are as strange."""
+        import numpy as np
+
+        n = len(self.calibration)
+        return np.asarray((1 + n - np.searchsorted(self.calibration, scores, "left")) / (n + 1), np.float64)
+
+    def columns(self, scores: "NDArray[Any]") -> "dict[str, NDArray[Any]]":
+        """Return what is written of scores (n,): the score, its p-value, and 1 where it is flagged."""
+        import numpy as np
+
+        strange = scores.astype(np.float64)
+        return {"score": strange, "p_value": self.p_values(strange), "flag": (strange > self.limit).astype(int)}
+
+    def rule(self) -> str:
+        """Say what is flagged."""
+        if self.contamination is not None:
+            return f"Flagged is what is stranger than {1 - self.contamination:.3g} of the {self.unit}s of the fit."
+        return rule(len(self.calibration), self.rate, self.unit, self.n_apart)
 
 
 def threshold(calibration: Sequence[float], fpr: float) -> float:

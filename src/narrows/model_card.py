@@ -9,6 +9,7 @@ from typing import Annotated, Any, NotRequired, TypedDict
 from narrows._version import __version__
 from narrows.errors import ArtefactError, InputError
 from narrows.files import content
+from narrows.old_thresholds import separated
 from narrows.params import fits
 from narrows.typed_json import Natural, Range, Scalar, parsed, typed
 
@@ -99,7 +100,7 @@ def read_card(folder: "str | Path") -> dict[str, Any]:
     checked: dict[str, Any] = revived(card)
     known = Card.__required_keys__
     typed({key: value for key, value in checked.items() if key in known}, Card, str(path))  # the rest is the caller's
-    return checked
+    return separated(checked)
 
 
 def digest(card: dict[str, Any]) -> str:

@@ -6,17 +6,18 @@ import json
 import math
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from narrows import conformal
 from narrows.cli.claim import opened
 from narrows.cli.flags import Options
 from narrows.cli.replacement import drafted
+from narrows.conformal import Threshold
 from narrows.errors import ArtefactError, InputError
 from narrows.files import content, whole, write_text
 from narrows.lock import locked
 from narrows.model_card import CARD, LONGEST, digest, plain, read_card
-from narrows.typed_json import Natural, Numbers, typed
+from narrows.typed_json import typed
 
 __all__ = ["rethreshold"]
 
@@ -30,14 +31,8 @@ def rethreshold(options: Options) -> int:
     opened(run)
     with locked(run), drafted(run) as draft:
         card = read_card(run)
-        task: dict[str, Any] = card["task"] or {}
-        if task.get("name") != "anomaly" or not task["fitted"].get("calibration_"):
-            raise ArtefactError(f"{run} holds no threshold", "a run of `narrows fit anomaly`")
-        where = f"{run / CARD}: task.fitted"
-        calibration = typed(task["fitted"]["calibration_"], Annotated[Any, Numbers(-1)], f"{where}.calibration_")
-        apart = typed(task["fitted"].get("n_apart_", 0), Natural, f"{where}.n_apart_")
-        limit = conformal.threshold(calibration, fpr)
-        task["params"] |= {"fpr": fpr, "contamination": None}
+        threshold = _threshold(card, run).asked(fpr, None)
+        card["task"]["params"] |= {"fpr": fpr, "contamination": None}
         card = plain(card)
         card["digest"] = digest(card)
         from narrows.report.report_json import read_report
@@ -45,16 +40,29 @@ def rethreshold(options: Options) -> int:
 
         saved = read_report(run) if (run / "report.json").exists() else None
         tables = [run / name for name in ("scores.csv", "series_scores.csv") if (run / name).exists()]
-        counted = _flag(tables[0], limit, draft) if tables else None
+        counted = _flag(tables[0], threshold.limit, draft) if tables else None
         write_text(draft / CARD, json.dumps(card, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
-        report_follows = saved is not None and follow(saved, fpr, len(calibration), draft, apart)
-    unit = "row" if saved is None or not saved.facts.get("flags") else saved.facts["flags"]["unit"]
-    _say(run, f"{'at most' if task['params'].get('clean') else 'about'} {fpr:g}", limit, calibration, counted, unit)
+        report_follows = saved is not None and follow(saved, threshold, draft)
+    _say(run, "at most" if card["task"]["params"].get("clean") else "about", threshold, counted)
     if not report_follows and (run / "report.html").exists():
         sys.stdout.write("The report still tells of the threshold of the fit: it does not hold what is needed.\n")
     if (run / "heatmaps").exists():
         sys.stdout.write("The heat maps are still painted for the threshold of the fit.\n")
     return 0
+
+
+def _threshold(card: dict[str, Any], run: Path) -> Threshold:
+    """Return the threshold of a run: the workflow's own, or that of the detector's rows."""
+    match card:
+        case {"task": {"name": "anomaly"}, "journey": {"card": {"threshold": kept}}}:
+            where = "journey.card.threshold"
+        case {"task": {"name": "anomaly", "fitted": {"calibration_": [_, *_] as calibration, **fitted}}}:
+            where = "task.fitted"
+            kept = {"unit": "row", "calibration": calibration, "n_apart": fitted.get("n_apart_", 0)}
+        case _:
+            raise ArtefactError(f"{run} holds no threshold", "a run of `narrows fit anomaly`")
+    threshold: Threshold = typed(kept, Threshold, f"{run / CARD}: {where}")
+    return threshold
 
 
 def _share(text: str) -> float:
@@ -84,11 +92,11 @@ def _flag(path: Path, limit: float, out: Path) -> tuple[int, int]:
     return sum(row[flag] == "1" for row in rows), len(rows)
 
 
-def _say(
-    run: Path, share: str, limit: float, calibration: list[float], counted: tuple[int, int] | None, unit: str
-) -> None:
-    if math.isinf(limit):
-        fine = conformal.rounded_up(conformal.finest(calibration))
-        sys.stderr.write(f"{len(calibration)} {unit}s were put aside: nothing can be flagged below --fpr {fine}.\n")
+def _say(run: Path, share: str, threshold: Threshold, counted: tuple[int, int] | None) -> None:
+    unit = threshold.unit
+    if math.isinf(threshold.limit):
+        fine = conformal.rounded_up(conformal.finest(threshold.calibration))
+        n = len(threshold.calibration)
+        sys.stderr.write(f"{n} {unit}s were put aside: nothing can be flagged below --fpr {fine}.\n")
     flagged = "" if counted is None else f"; {counted[0]} of the {counted[1]} rows are flagged"
-    sys.stdout.write(f"{run}: {share} of ordinary {unit}s are flagged from now on{flagged}.\n")
+    sys.stdout.write(f"{run}: {share} {threshold.rate:g} of ordinary {unit}s are flagged from now on{flagged}.\n")

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from narrows.conformal import rule, told
+from narrows.conformal import Threshold, told
 from narrows.report.html.page import write_report
 from narrows.report.report_json import Saved
 
@@ -12,18 +12,18 @@ __all__ = ["follow"]
 _STALE_NOTE = " It was drawn at the fit and shows the threshold of then."
 
 
-def follow(saved: Saved, fpr: float, put_aside: int, out: Path, apart: int = 0) -> bool:
-    """Write a run's report.json and report.html for another rate of false alarms to ``out``; False if they cannot tell.
+def follow(saved: Saved, threshold: Threshold, out: Path) -> bool:
+    """Write a run's report.json and report.html for another threshold to ``out``; False if they cannot tell.
 
-    ``put_aside`` rows set the threshold, without those left ``apart``. Nothing is scored: the report keeps how many
-    rows are flagged at any rate. Figures stay, and their captions say so.
+    Nothing is scored: the report keeps how many rows are flagged at any rate of false alarms. Figures stay, and their
+    captions say so.
     """
-    report, flags = saved.facts, saved.facts.get("flags")
+    report, flags, fpr = saved.facts, saved.facts.get("flags"), threshold.rate
     figures = report.get("figures", [])
     if not flags or len(saved.figures) < len(figures):
         return False
     _count(report, flags, fpr)
-    sentence = rule(put_aside, fpr, flags["unit"], apart)
+    sentence = threshold.rule()
     report["warnings"] = [sentence if note == flags["said"] else note for note in report.get("warnings", [])]
     params = report.get("params", {}).items()
     report["params"] = {name: value for name, value in params if name != "contamination"} | {"fpr": fpr}

@@ -114,7 +114,9 @@ class AnomalyWorkflow(RowsWorkflow):
             return write_outputs(task, schema, source, X, folder, fresh=fresh)
         scores, explained = task.examine(X, fresh=fresh)
         why = reasons(schema, source, explained.contributions, explained.expected)
-        return [write_table({**task.columns(scores), **why}, folder / "scores.csv", source.ids, source.id_name)]
+        return [
+            write_table({**task.threshold_.columns(-scores), **why}, folder / "scores.csv", source.ids, source.id_name)
+        ]
 
 
 def _bare(source: Source) -> Source:

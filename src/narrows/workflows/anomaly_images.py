@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypedDict
 
 import numpy as np
 
+from narrows.conformal import USUAL_FPR, Threshold, finest
 from narrows.data.images.masks import read_masks
 from narrows.data.images.pixels import FORMATS
 from narrows.data.images.sets import Pictures, alike, read_pictures, told_apart, write_pictures
@@ -16,7 +17,15 @@ from narrows.errors import InputError, listed
 from narrows.holdout import GOOD_PICTURES, Split
 from narrows.params import param
 from narrows.tasks.anomaly.evaluate import flags_of
-from narrows.tasks.anomaly.images import PatchResidual, drawn_patches, heat, image_score, judge_maps, parts_of, planted
+from narrows.tasks.anomaly.images import (
+    PatchResidual,
+    drawn_patches,
+    evaluate_maps,
+    heat,
+    image_score,
+    parts_of,
+    planted,
+)
 from narrows.tasks.images import shown
 from narrows.training.random import seed_of
 from narrows.typed_json import Range
@@ -31,10 +40,11 @@ _MAX_PATCHES = 20_000  # that are learnt from
 
 
 class Kept(TypedDict):
-    """What a run keeps of how its data was read."""
+    """What a run keeps of how its data was read, and the scores of images that set its threshold."""
 
     channels: Annotated[int, Range(1, 4)]
     dtype: Literal["uint8", "uint16"]
+    threshold: Threshold
 
 
 class ImageAnomalyWorkflow(Workflow):
@@ -58,7 +68,7 @@ class ImageAnomalyWorkflow(Workflow):
     def fit(self, task: Any, request: Request, say: Say) -> dict[str, Any]:
         """Read the images, put some good ones aside, and train on patches of the others."""
         request.refuse({"image_shape": "patches have their own shape"})
-        good, fine, bad, masks, notes = found(Path(request.data).expanduser())
+        good, fine, bad, masks, notes = sorted_images(Path(request.data).expanduser())
         if len(good) < 2:
             raise InputError(f"{good.name!r} holds {len(good)} good image", "at least 2 to learn from")
         seed = seed_of(task.random_state)
@@ -77,14 +87,13 @@ class ImageAnomalyWorkflow(Workflow):
         say(f"anomaly: {len(self.patches):,} patches of {len(learn)} good images, {sizes(good)}")
         task.fit(self.patches)
         self.maps = [heat(parts_of(task), picture, self.patch) for picture in self.seen(good)]
-        task.n_set_aside_ -= task.n_apart_  # patches that were put aside set no threshold
-        notes.append(f"{task.n_set_aside_:,} patches were too strange to learn from and were left out")
+        too_strange = task.n_set_aside_ - task.n_apart_  # the others are of those put aside for patches
+        notes.append(f"{too_strange:,} patches were too strange to learn from and were left out")
         scores = np.array([image_score(heat_map) for heat_map in self.maps])
-        task.calibrate(scores[held], np.ones(len(held), bool))  # it speaks of images from here on: of all put aside
-        if task.fpr is None and task.contamination is None:
-            task.set_params(fpr=max(0.01, 1 / (len(held) + 1)))
+        exceeded = None
         if task.contamination is not None:
-            task.contaminated_ = -float(np.percentile(scores, 100 * (1 - task.contamination)))
+            exceeded = float(np.percentile(scores, 100 * (1 - task.contamination)))
+        self.threshold = _asked(Threshold("image", np.sort(scores[held]).tolist(), exceeded=exceeded), task)
         return {
             "name": good.name,
             "unit": "image",
@@ -121,13 +130,13 @@ class ImageAnomalyWorkflow(Workflow):
                 "No bad images came: measured on good ones with a piece of another pasted in, 15 % of the range off."
             )
         labels = np.repeat([0, 1], [len(pictures), len(strange)])
-        rival = PatchResidual(int(self.task.estimator_._n_features_out)).fit(self.patches, clean=self.task.clean)
+        baseline = PatchResidual(int(self.task.estimator_._n_features_out)).fit(self.patches, clean=self.task.clean)
         new = [heat(parts_of(self.task), picture, self.patch) for picture in strange]
         self.bad_maps = new if len(self.bad) else []
         everything = [*pictures, *strange]
-        theirs = [heat(rival, picture, self.patch) for picture in everything]
-        evaluation = judge_maps(everything, labels, masks + known, maps + new, theirs, rival.name)
-        evaluation.flags = flags_of(self.task, labels, {}, {}, drawn=(), unit="image")
+        theirs = [heat(baseline, picture, self.patch) for picture in everything]
+        evaluation = evaluate_maps(everything, labels, masks + known, maps + new, theirs, baseline.name)
+        evaluation.flags = flags_of(self.threshold, labels, {}, {}, drawn=())
         evaluation.notes += [*notes, evaluation.flags["said"]]
         if not self.task.clean:
             note = "The rate holds where no image put aside is bad; where some are, fewer images are flagged."
@@ -139,22 +148,11 @@ class ImageAnomalyWorkflow(Workflow):
         parts = (self.good, self.fine, self.bad)
         names = tuple(name for part in parts for name in part.names)
         pictures = Pictures(self.good.name, names, [array for part in parts for array in part.arrays])
-        return self.save(self.task, pictures, self.maps + self.fine_maps + self.bad_maps, folder)
-
-    def save(self, task: Any, pictures: Pictures, maps: list[np.ndarray], folder: Path) -> list[Path]:
-        """Write scores.csv, and every image under its heat map, red where it is at the threshold or beyond."""
-        scores = -np.array([image_score(heat_map) for heat_map in maps])
-        columns = task.columns(scores)
-        ids = np.array(pictures.names)
-        top = -task.offset_ if np.isfinite(task.offset_) else max(task.calibration_)
-        painted = [paint(*pair, top) for pair in zip(pictures.arrays, maps, strict=True)]
-        overlays = Pictures("heatmaps", told_apart(pictures.names), painted)
-        paths = write_pictures(painted, overlays, folder / "heatmaps")
-        return [write_table(columns, folder / "scores.csv", ids, "file"), *paths]
+        return save(self.threshold, pictures, self.maps + self.fine_maps + self.bad_maps, folder)
 
     def card(self) -> dict[str, Any]:
-        """Return the channels and the type of the images."""
-        return {"channels": self.channels, "dtype": self.patches.dtype.name}
+        """Return the channels and the type of the images, and what sets their threshold."""
+        return {"channels": self.channels, "dtype": self.patches.dtype.name, "threshold": self.threshold.kept()}
 
     def apply(self, task: Any, card: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
         """Write scores and heat maps of new images."""
@@ -162,10 +160,28 @@ class ImageAnomalyWorkflow(Workflow):
         for note in (*pictures.notes, *smaller(pictures, card["channels"], card["dtype"])):
             say(note)
         arrays = alike(pictures.arrays, card["channels"], card["dtype"])
-        return self.save(task, pictures, [heat(parts_of(task), array, self.patch) for array in arrays], out)
+        maps = [heat(parts_of(task), array, self.patch) for array in arrays]
+        return save(_asked(Threshold(**card["threshold"]), task), pictures, maps, out)
 
 
-class Sorted(NamedTuple):
+def _asked(threshold: Threshold, task: Any) -> Threshold:
+    """Return the threshold of images for what is asked of a task: by default the finest rate that they allow."""
+    usual = max(USUAL_FPR, finest(threshold.calibration))
+    return threshold.asked(usual if task.fpr is None else task.fpr, task.contamination)
+
+
+def save(threshold: Threshold, pictures: Pictures, maps: list[np.ndarray], folder: Path) -> list[Path]:
+    """Write scores.csv, and every image under its heat map, red where it is at the threshold or beyond."""
+    scores = np.array([image_score(heat_map) for heat_map in maps])
+    top = threshold.limit if np.isfinite(threshold.limit) else max(threshold.calibration, default=1.0)
+    painted = [paint(*pair, top) for pair in zip(pictures.arrays, maps, strict=True)]
+    overlays = Pictures("heatmaps", told_apart(pictures.names), painted)
+    paths = write_pictures(painted, overlays, folder / "heatmaps")
+    ids = np.array(pictures.names)
+    return [write_table(threshold.columns(scores), folder / "scores.csv", ids, "file"), *paths]
+
+
+class SortedImages(NamedTuple):
     """The images of a folder by what they are used for, the mask of each bad one where there is one, and notes."""
 
     good: Pictures  # learnt from, and put aside from
@@ -175,7 +191,7 @@ class Sorted(NamedTuple):
     notes: list[str]
 
 
-def found(data: Path) -> Sorted:
+def sorted_images(data: Path) -> SortedImages:
     """Return good images, good ones of the test part, bad ones, masks of these, and notes."""
     good, test, truth = inside(data, GOOD), inside(data, ("test",)), inside(data, MASKS)
     train = inside(data, ("train",))
@@ -183,7 +199,7 @@ def found(data: Path) -> Sorted:
         good = inside(train, GOOD)
     if good is None:
         pictures = read_pictures(data)
-        return Sorted(pictures, Pictures("good", (), []), Pictures("bad", (), []), [], list(pictures.notes))
+        return SortedImages(pictures, Pictures("good", (), []), Pictures("bad", (), []), [], list(pictures.notes))
     left = {good, test, truth, train}
     beside = [path for path in sorted(data.iterdir()) if path.is_dir() and path not in left]
     tested = [path for path in sorted(test.iterdir()) if path.is_dir()] if test is not None else []
@@ -199,7 +215,7 @@ def found(data: Path) -> Sorted:
     places = sorted({name.partition("/")[0] for name in bad.names})
     notes.append(f"{len(bad)} bad images are measured on, in {', '.join(places) or 'no folders'}")
     read = [good, *beside, *tested, *([truth] if truth else [])]
-    return Sorted(ordinary, fine, bad, masks, [*notes, *_unused(data, read)])
+    return SortedImages(ordinary, fine, bad, masks, [*notes, *_unused(data, read)])
 
 
 def _together(name: str, folders: list[Path]) -> Pictures:

@@ -1,7 +1,6 @@
 """A series: windows of a table with a time column, scored step by step and channel by channel."""
 
 import difflib
-import math
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -11,6 +10,7 @@ from typing import Annotated, Any, ClassVar, NamedTuple, NotRequired, TypedDict,
 import numpy as np
 import polars as pl
 
+from narrows.conformal import Threshold
 from narrows.data import Schema, Source, read, schema_from_json
 from narrows.data.series import (
     Steps,
@@ -28,8 +28,7 @@ from narrows.data.tables.times import interval_of, time_texts, units_of
 from narrows.errors import InputError
 from narrows.holdout import Role, Split, in_time
 from narrows.params import param
-from narrows.tasks.anomaly.dependence import correlation_time, independent
-from narrows.tasks.anomaly.series import Part, evaluation
+from narrows.tasks.anomaly.series import DividedSeries, evaluation, step_threshold
 from narrows.tasks.base import Task
 from narrows.training.random import seed_of
 from narrows.typed_json import Range
@@ -64,9 +63,10 @@ class Look(NamedTuple):
 
 
 class Kept(TypedDict):
-    """What a run keeps of how its data was read."""
+    """What a run keeps of how its data was read, and the scores of steps that set its threshold."""
 
     schema: dict[str, Any]
+    threshold: Threshold
     interval: NotRequired[tuple[Annotated[float, Range(0, 1e300)], str]]
     resampled: NotRequired[bool]
 
@@ -98,7 +98,7 @@ class SeriesWorkflow(Workflow):
         self.part = in_time(len(series.steps))
         rows = np.flatnonzero(self.part[series.steps.of_row] == Role.LEARN)
         schema = series.source.take(rows).fit_schema().watching()
-        self.made, self.task, self.schema = series, task, schema
+        self.series, self.task, self.schema = series, task, schema
         self.values = self._values(series)
         column_notes = between_neighbours(schema.told(series.source))
         notes = [*series.notes, *column_notes, *schema.warnings(series.source), *self._train(task, request)]
@@ -120,7 +120,7 @@ class SeriesWorkflow(Workflow):
 
     def _train(self, task: Any, request: Request) -> list[str]:
         """Fit to windows of the first part, set the threshold by the steps of the second, and say what was passed."""
-        m, pieces = len(self.made.steps), self.made.steps.pieces
+        m, pieces = len(self.series.steps), self.series.steps.pieces
         starts = window_starts(3 * pieces + self.part, self.window)
         kinds = self.part[starts]
         if min(int((kinds == kind).sum()) for kind in Role) == 0:
@@ -143,15 +143,12 @@ class SeriesWorkflow(Workflow):
         self.looks = self._look(self.values)
         total = self._total(self.looks.scores)
         known = np.isfinite(total)
-        task.n_set_aside_ -= len(others) - len(task.calibration_)  # windows; steps set the threshold
+        exceeded = None if task.contamination is None else -float(np.quantile(-total[known], task.contamination))
         steps = total[known & (self.part == Role.THRESHOLD) & (self._labels() == 0)]
-        task.calibrate(steps)
-        time = correlation_time(steps)
-        task.calibration_ = independent(task.calibration_, time)
-        task.n_apart_ = math.ceil(task.n_apart_ / time)  # it stands beside as many as are independent
-        if task.contamination is not None:
-            task.contaminated_ = float(np.quantile(-total[known], task.contamination))
-        lost_rows = int((~known[self.made.steps.of_row]).sum())
+        threshold, steps_apart = step_threshold(steps, clean=task.clean, exceeded=exceeded)
+        self.threshold = threshold.asked(task.fpr, task.contamination)
+        self.n_left_out = task.n_set_aside_ - task.n_apart_ + steps_apart  # windows not learnt from, and steps
+        lost_rows = int((~known[self.series.steps.of_row]).sum())
         short_note = f"{lost_rows} rows are in pieces shorter than a window of {self.window} steps, and have no score"
         left_note = (
             f"{int(anomalous.sum())} windows with steps labelled as anomalous are left out of training and threshold"
@@ -160,22 +157,33 @@ class SeriesWorkflow(Workflow):
 
     def judge(self) -> Judged:
         """Measure on the last part of the time."""
-        names = _names(self.schema)
-        part = Part(self.values, self.made.steps.pieces, self.part, self.window, self._groups())
-        labels = None if self.made.source.labels is None else self._labels()
-        result = evaluation(self.task, part, lambda values: self._look(values).scores, labels, names, _clock(self.made))
-        return Judged(result, None)
+        divided = DividedSeries(
+            values=self.values,
+            pieces=self.series.steps.pieces,
+            part=self.part,
+            window=self.window,
+            groups=self._groups(),
+            names=_names(self.schema),
+            times=_clock(self.series),
+            labels=None if self.series.source.labels is None else self._labels(),
+        )
+
+        def score(values: np.ndarray) -> np.ndarray:
+            return self._look(values).scores
+
+        return Judged(evaluation(self.task, self.threshold, divided, score, n_left_out=self.n_left_out), None)
 
     def write(self, folder: Path) -> list[Path]:
         """Write the scores of all rows."""
         parts = np.array(["learnt", "threshold", "held-out"])[self.part]
-        return [self._put(self.made, self.looks, folder, parts)]
+        return [self._put(self.series, self.looks, folder, parts)]
 
     def card(self) -> dict[str, Any]:
-        """Return the schema of the channels, and the interval of the steps."""
-        steps = self.made.steps
-        interval = interval_of(self.made.stamps, steps.interval)
-        return {"schema": self.schema.to_json(), "interval": interval, "resampled": steps.resampled}
+        """Return the schema of the channels, the interval of the steps, and what sets their threshold."""
+        steps = self.series.steps
+        interval = interval_of(self.series.stamps, steps.interval)
+        facts = {"schema": self.schema.to_json(), "interval": interval, "resampled": steps.resampled}
+        return {**facts, "threshold": self.threshold.kept()}
 
     def apply(self, task: Any, card: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
         """Write the scores of a new series.
@@ -183,6 +191,7 @@ class SeriesWorkflow(Workflow):
         Raises InputError where the interval of its steps is not that of the fit.
         """
         self.task, self.schema = task, schema_from_json(card["schema"])
+        self.threshold = Threshold(**card["threshold"]).asked(task.fpr, task.contamination)
         series = self._read(request.data, self.schema)
         interval, words = interval_of(series.stamps, series.steps.interval)
         fitted, phrase = card.get("interval", (interval, words))
@@ -195,7 +204,7 @@ class SeriesWorkflow(Workflow):
         column_notes = between_neighbours(gaps(self.schema, series.source))
         for note in (*series.notes, *self.schema.warnings(series.source), *column_notes):
             say(note)
-        self.made, self.part = series, np.zeros(len(series.steps), int)
+        self.series, self.part = series, np.zeros(len(series.steps), int)
         values = self._values(series)
         return [self._put(series, self._look(values), out, None)]
 
@@ -243,7 +252,7 @@ class SeriesWorkflow(Workflow):
 
     def _look(self, values: np.ndarray) -> Look:
         """Return the score of every channel at every step, and why."""
-        starts = window_starts(self.made.steps.pieces, self.window)
+        starts = window_starts(self.series.steps.pieces, self.window)
         if not len(starts):
             raise InputError(f"{len(values)} steps hold no window of {self.window} without a gap", "a longer series")
         both = step_means(values, starts, self.part, self.window, self._examined)
@@ -264,10 +273,10 @@ class SeriesWorkflow(Workflow):
 
     def _labels(self) -> np.ndarray:
         """Return which steps have an anomalous row nearest to them."""
-        labels = np.zeros(len(self.made.steps), int)
-        if self.made.source.labels is None:
+        labels = np.zeros(len(self.series.steps), int)
+        if self.series.source.labels is None:
             return labels
-        np.maximum.at(labels, self.made.steps.of_row, self.made.source.labels)
+        np.maximum.at(labels, self.series.steps.of_row, self.series.source.labels)
         return labels
 
     @staticmethod
@@ -280,7 +289,7 @@ class SeriesWorkflow(Workflow):
         rows, shares, expected = (array[series.steps.of_row] for array in looks)
         total = self._total(rows)
         known = np.isfinite(total)
-        score_columns = self.task.columns(-np.where(known, total, 0.0))
+        score_columns = self.threshold.columns(np.where(known, total, 0.0))
         columns = {name: pl.Series(values).set(pl.Series(~known), None) for name, values in score_columns.items()}
         if parts is not None:
             columns["part"] = pl.Series(parts[series.steps.of_row].tolist())

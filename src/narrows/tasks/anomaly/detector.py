@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.base import OutlierMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
-from narrows import conformal
+from narrows.conformal import USUAL_FPR, Threshold
 from narrows.data.scale import Scale, refuse_scale
 from narrows.errors import InputError
 from narrows.estimator.base import Estimator
@@ -20,15 +20,17 @@ from narrows.params import check_params, param
 from narrows.parts import as_part
 from narrows.tasks.anomaly.constants import Constants, move_distance
 from narrows.tasks.anomaly.evaluate import evaluation
-from narrows.tasks.anomaly.labels import ACCEPTED, strange_names
-from narrows.tasks.anomaly.neighbours import Neighbourhood, Overlap, reference_places
+from narrows.tasks.anomaly.labels import ordinary_rows
+from narrows.tasks.anomaly.neighbours import Neighbourhood, Overlap, reference_places, remoteness
 from narrows.tasks.anomaly.normal_scale import NormalScale
-from narrows.tasks.anomaly.outliers import LEAST, groups_apart, teaching, trusted
+from narrows.tasks.anomaly.outliers import LEAST, groups_apart, teaching
 from narrows.tasks.base import Evaluation, Rows, Task, unit
 from narrows.training.random import draw_seed
 from narrows.typed_json import Natural, Numbers, Range
 
-__all__ = ["AnomalyDetector", "Explanation", "moments", "ordinary_rows", "remoteness", "standardised"]
+__all__ = ["AnomalyDetector", "Explanation", "moments", "standardised"]
+
+_MAX_STEPS, _MAX_PASSES = 4000, 100  # of training at most, where nobody says how many epochs
 
 
 class Explanation(NamedTuple):
@@ -36,18 +38,6 @@ class Explanation(NamedTuple):
 
     contributions: np.ndarray  # the squared score, shared out by the columns' squared deviations from ...
     expected: np.ndarray  # ... the mean of the nearest rows of the fit, in the units of the rows
-
-
-def ordinary_rows(y: Any, n: int) -> np.ndarray:
-    """Return which rows are not labelled as anomalous."""
-    if y is None:
-        return np.ones(n, bool)
-    values, places = np.unique(np.asarray(y).ravel().astype(str), return_inverse=True)
-    strange = strange_names(values.tolist())
-    if len(places) != n or strange is None:
-        warnings.warn(f"y is ignored: it is not, for every row, one of {ACCEPTED}", stacklevel=4)
-        return np.ones(n, bool)
-    return ~np.array(strange)[places]
 
 
 def moments(model: Estimator, rows: np.ndarray) -> tuple[Any, Any]:
@@ -68,19 +58,6 @@ def standardised(rows: np.ndarray, mean: Any, scale: Any) -> np.ndarray:
     return scaled
 
 
-def remoteness(reference: np.ndarray, rows: np.ndarray, neighbours: int) -> np.ndarray:
-    """Return how far rows are from those of reference, and after them how far these are from each other."""
-    reference, rows = reference.astype(np.float32), rows.astype(np.float32)
-    near = Neighbourhood(reference, reference, neighbours, 1.0)
-    squared = near.distances(rows, rows)[0], near.distances(reference, reference, itself=True)[0]
-    distances: np.ndarray = np.sqrt(np.concatenate(squared))
-    return distances
-
-
-_USUAL_FPR = 0.01
-_MAX_STEPS, _MAX_PASSES = 4000, 100  # of training at most, where nobody says how many epochs
-
-
 class State(TypedDict):
     """What the artefact keeps of a fitted detector."""
 
@@ -88,7 +65,7 @@ class State(TypedDict):
     scale_: float | Annotated[Any, Numbers("row")]
     constant_: NotRequired[Constants]
     move_: NotRequired[Annotated[float, Range(0, 1e150)]]
-    calibration_: Annotated[Any, Numbers(-1)]
+    calibration_: NotRequired[Annotated[Any, Numbers(-1)]]
     input_scale_: NotRequired[Scale | None]
     contaminated_: NotRequired[float]
     n_labelled_: Natural
@@ -188,11 +165,15 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
         distance = -self._scores_of(calibrating, itself=split.learnt)
         trusted_rows, self.share_apart_ = self.trusted(rows[ordinary][learn], calibrating)
         self.move_ = move_distance(distance, self._constants.moved(calibrating))
-        self.calibrate(np.sqrt(distance**2 + self._moves(calibrating).sum(1)), trusted_rows)
+        strange = np.sqrt(distance**2 + self._moves(calibrating).sum(1))
+        self.n_apart_ = int((~trusted_rows).sum())
+        self.n_set_aside_ += self.n_apart_
+        self.calibration_ = np.sort(strange[trusted_rows].astype(np.float64)).tolist()
+        self.__dict__.pop("contaminated_", None)  # of another fit
         if self.contamination is not None:
             self.contaminated_ = float(np.percentile(self._scores_of(rows, itself=False), 100 * self.contamination))
         if self.fpr is not None and math.isinf(self.offset_):
-            warnings.warn(conformal.rule(len(self.calibration_), self.fpr_), stacklevel=2)
+            warnings.warn(self.threshold_.rule(), stacklevel=2)
         return self
 
     def parts(self, n: int) -> Parts:
@@ -200,7 +181,7 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
 
         Of few rows as many are put aside as the rate needs, and a tenth more where some may be left out again.
         """
-        wanted = math.ceil((1 / (self.fpr or _USUAL_FPR) - 1) * (1.0 if self.clean else 1.1))
+        wanted = math.ceil((1 / (self.fpr or USUAL_FPR) - 1) * (1.0 if self.clean else 1.1))
         return replace(CALIBRATION, enough=wanted).rows(n, self.seed_)
 
     def _train(self, model: Estimator, rows: np.ndarray, seed: int) -> None:
@@ -229,19 +210,11 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
         self.reference_ = self.standard(rows[places]).astype(np.float32)
         self._met = None if self._starts is None else self._starts[places]
 
-    def calibrate(self, strange: np.ndarray, kept: np.ndarray | None = None) -> None:
-        """Set the threshold by the distances of rows, of those ``kept``; None: without a group that lies apart."""
-        if kept is None:
-            kept = np.ones(len(strange), bool) if self.clean else trusted(strange)
-        self.n_apart_ = int((~kept).sum())
-        self.n_set_aside_ += self.n_apart_
-        self.calibration_ = np.sort(strange[kept].astype(np.float64)).tolist()
-
     def trusted(self, learnt: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, float]:
         """Return which rows put aside set the threshold, and the share of all that lies apart and yet is ordinary.
 
         The distances of all rows tell. Where a column has a heavy tail, they are those in normal columns. Anomalies
-        among the rows widen that scale, so the scale of the rows inside the fence counts as well.
+        among the rows widen that scale, so the scale of the rows that are no outliers counts as well.
         """
         if self.clean:
             return np.ones(len(rows), bool), 0.0
@@ -257,18 +230,27 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
     # ---- after the fit ---------------------------------------------------------------------------------------------
 
     @property
+    def threshold_(self) -> Threshold:
+        """The threshold of its own rows.
+
+        Raises ``InputError`` for a run of images or of a series that kept the threshold of these and no other.
+        """
+        if "calibration_" not in vars(self) and "estimator_" in vars(self):
+            came = "This run keeps a threshold of whole images or of steps, and its detector none of its own rows"
+            raise InputError(came, "score_samples and explain", "narrows apply RUN DATA -o OUT, or a new fit")
+        contaminated: float | None = getattr(self, "contaminated_", None)
+        exceeded = None if contaminated is None else -contaminated
+        return Threshold("row", self.calibration_, self.n_apart_, exceeded, self.fpr, self.contamination)
+
+    @property
     def fpr_(self) -> float:
         """The share of ordinary rows that may be flagged; by default 0.01, up to 0.1 where few rows were put aside."""
-        fine = conformal.finest(self.calibration_)
-        usual = min(max(_USUAL_FPR, 2 * fine), max(5 * _USUAL_FPR, min(fine, 10 * _USUAL_FPR)))
-        return self.fpr if self.fpr is not None else usual
+        return self.threshold_.rate
 
     @property
     def offset_(self) -> float:
         """The score below which a row is flagged; -inf when too few rows were put aside for this ``fpr``."""
-        if self.contamination is not None:
-            return self.contaminated_
-        return -conformal.threshold(self.calibration_, self.fpr_)
+        return -self.threshold_.limit
 
     def rethreshold(self, fpr: float) -> Self:
         """Flag a share of at most ``fpr`` of ordinary rows from now on; nothing is trained."""
@@ -291,12 +273,7 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
 
     def p_values(self, X: Any) -> np.ndarray:
         """Return conformal p-values: the share of ordinary rows that are as strange."""
-        return self.p_values_of(self.score_samples(X))
-
-    def p_values_of(self, scores: np.ndarray) -> np.ndarray:
-        """Return the p-values of what ``score_samples`` gave."""
-        n = len(self.calibration_)
-        return np.asarray((1 + n - np.searchsorted(self.calibration_, -scores, "left")) / (n + 1), np.float64)
+        return self.threshold_.p_values(-self.score_samples(X))
 
     def explain(self, X: Any) -> Explanation:
         """Return what each column adds to the squared score, and the values that the nearest rows of the fit have."""
@@ -319,12 +296,7 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
 
     def outputs(self, X: Any, *, fresh: bool) -> dict[str, Any]:
         """Return distance, p-value and flag of every row."""
-        return {"scores": self.columns(self.examine(X, fresh=fresh)[0])}
-
-    def columns(self, scores: np.ndarray) -> dict[str, np.ndarray]:
-        """Return what is written of ``score_samples``: the distance (higher is stranger), p-value and flag."""
-        strange = -scores.astype(np.float64)
-        return {"score": strange, "p_value": self.p_values_of(-strange), "flag": (strange > -self.offset_).astype(int)}
+        return {"scores": self.threshold_.columns(-self.examine(X, fresh=fresh)[0])}
 
     def evaluate(self, train: Rows, held: Rows) -> Evaluation:
         """Return how well anomalies in ``held`` are told: the labelled ones or, without labels, planted ones."""
@@ -335,7 +307,7 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
         rows, setting = self.reference_, (self.neighbours, self.weight)
         known: tuple[Any, Neighbourhood] | None = self.__dict__.get("_searched")
         if known is None or known[0] != setting:
-            known = setting, Neighbourhood(rows.reshape(len(rows), -1), self._made(rows), *setting)
+            known = setting, Neighbourhood(rows.reshape(len(rows), -1), self._reconstructed(rows), *setting)
             self.__dict__["_searched"] = known
         return known[1]
 
@@ -343,7 +315,7 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
         """Return rows standardised."""
         return rows._replace(X=self.standard(unit(rows.X)))
 
-    def _made(self, rows: np.ndarray) -> np.ndarray:
+    def _reconstructed(self, rows: np.ndarray) -> np.ndarray:
         return self.estimator_.reconstruct(rows).reshape(len(rows), -1)
 
     def _rows(self, X: Any) -> np.ndarray:
@@ -372,7 +344,7 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
     def _distances(self, rows: np.ndarray, *, itself: bool, starts: Any = None) -> tuple[np.ndarray, np.ndarray]:
         flat, met = self.standard(self._constants.restored(rows)), self.__dict__.get("_met")
         overlap = None if starts is None or met is None else Overlap(starts, met, self._window)
-        reconstructed = self._made(flat)
+        reconstructed = self._reconstructed(flat)
         return self._neighbourhood().distances(
             flat.reshape(len(rows), -1), reconstructed, itself=itself, overlap=overlap
         )

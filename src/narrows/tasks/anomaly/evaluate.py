@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from narrows import conformal, metrics
-from narrows.conformal import tally
+from narrows.conformal import Threshold, tally
 from narrows.data.scale import Scale
 from narrows.errors import InputError
 from narrows.tasks.anomaly.baselines import ANOMALY_BASELINES
@@ -23,10 +23,8 @@ class Detector(Protocol):
     """What is asked of a fitted detector to measure it and its competitors."""
 
     clean: bool
-    contamination: float | None
     neighbours: int
     weight: float
-    calibration_: Any  # scores of the ordinary rows that set the threshold
     input_scale_: Any
     n_apart_: int
     n_labelled_: int
@@ -34,12 +32,8 @@ class Detector(Protocol):
     share_apart_: float
 
     @property
-    def fpr_(self) -> float:
-        """The rate of false alarms."""
-
-    @property
-    def offset_(self) -> float:
-        """The threshold: scores below are anomalous."""
+    def threshold_(self) -> Threshold:
+        """The threshold of its rows."""
 
     def score_samples(self, X: Any) -> np.ndarray:
         """Return the higher, the more ordinary."""
@@ -68,7 +62,7 @@ def evaluation(detector: Detector, train: Rows, held: Rows) -> Evaluation:
     rows, labels, notes = _judged(held, Scale.kept(detector.input_scale_, held.X))
     notes = left_out + notes
     score = -detector.score_samples(rows)
-    flags = score > -detector.offset_
+    flags = score > detector.threshold_.limit
     ours = _numbers(labels, score, flags)
     theirs, others, aside = _competitors(detector, train, rows, labels)
     rival = max(theirs, key=lambda name: theirs[name]["auroc"])
@@ -81,35 +75,29 @@ def evaluation(detector: Detector, train: Rows, held: Rows) -> Evaluation:
     }
     comparison = metrics.compare_aurocs(labels, score, others[rival])
     pictures = _pictures(detector, held, rows, labels, {"the autoencoder": score, **others}, kind)
-    record = flags_of(detector, labels, {"": score, **others}, aside, drawn=("scores",))
-    notes += _said(detector, record["said"])
+    record = flags_of(detector.threshold_, labels, {"": score, **others}, aside, drawn=("scores",))
+    notes += _notes(detector, record["said"])
     return Evaluation(metric, theirs, "auroc", rival, held.X.shape[0], comparison, pictures, notes, flags=record)
 
 
 def flags_of(
-    detector: Detector,
+    threshold: Threshold,
     labels: np.ndarray,
     scores: Mapping[str, np.ndarray],
     aside: Mapping[str, Sequence[float]],
     *,
     drawn: Sequence[str],
-    unit: str = "row",
 ) -> dict[str, Any]:
     """Return what a report keeps so that it can follow another threshold.
 
-    ``scores`` are those of the judged rows, of the detector (named "") and of its competitors; ``aside`` are the sorted
+    ``scores`` are those that are judged, of the detector (named "") and of its competitors; ``aside`` are the sorted
     scores that set the competitors' thresholds; ``drawn`` are the figures that show the threshold.
     """
-    fpr = None if detector.contamination is not None else detector.fpr_
-    sentence = (
-        f"Flagged is what is stranger than {1 - detector.contamination:.3g} of the {unit}s of the fit."
-        if detector.contamination is not None
-        else conformal.rule(len(detector.calibration_), detector.fpr_, unit, detector.n_apart_)
-    )
-    calibrations = {"": detector.calibration_, **aside}
+    fpr = None if threshold.contamination is not None else threshold.rate
+    calibrations = {"": threshold.calibration, **aside}
     counts = {name: tally(labels.tolist(), score.tolist(), calibrations[name]) for name, score in scores.items()}
     figures = [f"figures/{name}.png" for name in drawn]
-    return {"said": sentence, "unit": unit, "fpr": fpr, "drawn": figures, "counts": counts}
+    return {"said": threshold.rule(), "unit": threshold.unit, "fpr": fpr, "drawn": figures, "counts": counts}
 
 
 def planted(X: np.ndarray, seed: int) -> np.ndarray:
@@ -219,7 +207,7 @@ def _competitors(
             model = make().fit(few[teaching(model.score(few))])
         scores[make.name] = score = model.score(judged)
         calibration[make.name] = np.sort(model.score(calibrating)).tolist()
-        limit = conformal.threshold(calibration[make.name], detector.fpr_)
+        limit = conformal.threshold(calibration[make.name], detector.threshold_.rate)
         numbers[make.name] = _numbers(labels, score, score > limit)
     return numbers, scores, calibration
 
@@ -232,7 +220,7 @@ def _numbers(labels: np.ndarray, score: np.ndarray, flags: np.ndarray) -> dict[s
     }
 
 
-def _said(detector: Detector, rule: str) -> list[str]:
+def _notes(detector: Detector, rule: str) -> list[str]:
     """Return what the score is, what the threshold is, and which rows were set aside."""
     notes = [
         f"The score is the distance to the mean of the {detector.neighbours} nearest rows of the fit, in what the "
@@ -272,7 +260,7 @@ def _pictures(
     kind: str,
 ) -> list[Picture]:
     ours = scores["the autoencoder"]
-    data: dict[str, Any] = {"scores": ours, "labels": labels, "threshold": -detector.offset_, "anomalous": kind}
+    data: dict[str, Any] = {"scores": ours, "labels": labels, "threshold": detector.threshold_.limit, "anomalous": kind}
     word = held.split.word
     caption = f"{word.capitalize()} ordinary rows and {kind}; to the right of the line is flagged."
     areas = {"labels": labels, "scores": scores}

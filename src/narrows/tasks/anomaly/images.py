@@ -16,7 +16,7 @@ from narrows.tasks.anomaly.outliers import teaching
 from narrows.tasks.base import Evaluation, Metric, Picture
 from narrows.tasks.images import resized, shown
 
-__all__ = ["PatchResidual", "drawn_patches", "heat", "image_score", "judge_maps", "parts_of", "planted"]
+__all__ = ["PatchResidual", "drawn_patches", "evaluate_maps", "heat", "image_score", "parts_of", "planted"]
 
 Array = NDArray[Any]
 Strange = Callable[[Array], Array]  # patches (n, C, p, p) to what is strange of every pixel, (n, p, p)
@@ -147,7 +147,7 @@ def planted(picture: Array, other: Array, scale: Scale, seed: int) -> tuple[Arra
     return changed, mask
 
 
-def judge_maps(
+def evaluate_maps(
     pictures: list[Array], labels: Array, masks: list[Array | None], ours: list[Array], theirs: list[Array], name: str
 ) -> Evaluation:
     """Return how well heat maps tell pictures labelled 1 from those labelled 0, and pixels in masks from others.
@@ -159,11 +159,11 @@ def judge_maps(
         "pixel_auroc": "area under the ROC curve of pixels",
     }
     measures = {key: Metric(value, labels_of[key], "", "higher") for key, value in _aurocs(labels, masks, ours).items()}
-    rival = {name: _aurocs(labels, masks, theirs)}
+    baselines = {name: _aurocs(labels, masks, theirs)}
     comparison = compare_aurocs(labels, *([image_score(heat_map) for heat_map in maps] for maps in (ours, theirs)))
     drawings = [_drawing(pictures, labels, masks, ours)]
     return Evaluation(
-        measures, rival, "image_auroc", name, len(pictures), comparison, drawings, unit="picture", piece="patch"
+        measures, baselines, "image_auroc", name, len(pictures), comparison, drawings, unit="picture", piece="patch"
     )
 
 

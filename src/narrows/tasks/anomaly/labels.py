@@ -1,9 +1,12 @@
 """How labels say which rows are anomalous, in every form that they come in."""
 
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
-__all__ = ["ACCEPTED", "strange_names"]
+import numpy as np
+
+__all__ = ["ACCEPTED", "ordinary_rows", "strange_names"]
 
 ACCEPTED = "0 (ordinary) and 1 (anomalous), 1 and -1, false and true, or words such as normal and anomaly"
 _WORDS = {"ordinary", "normal", "inlier", "good", "benign", "ok", "healthy", "legitimate", "genuine", "정상", "양품"}
@@ -33,3 +36,21 @@ def strange_names(names: Iterable[Any], *, zero: bool = False) -> list[bool] | N
         _STRANGE_BY_SIGN if signed else dict.fromkeys(_ORDINARY_LABELS, False) | dict.fromkeys(_STRANGE_LABELS, True)
     )
     return [known[text] for text in texts] if known.keys() >= {*texts} else None
+
+
+def ordinary_rows(y: Any, n: int) -> np.ndarray:
+    """Return which of n rows are not labelled as anomalous; labels that say nothing are ignored with a warning.
+
+    Examples
+    --------
+    >>> ordinary_rows([0, 1, 0], 3).tolist(), ordinary_rows(None, 2).tolist()
+    ([True, False, True], [True, True])
+    """
+    if y is None:
+        return np.ones(n, bool)
+    values, places = np.unique(np.asarray(y).ravel().astype(str), return_inverse=True)
+    strange = strange_names(values.tolist())
+    if len(places) != n or strange is None:
+        warnings.warn(f"y is ignored: it is not, for every row, one of {ACCEPTED}", stacklevel=4)
+        return np.ones(n, bool)
+    return ~np.array(strange)[places]

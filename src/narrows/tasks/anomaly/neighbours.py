@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Neighbourhood", "Overlap", "reference_places"]
+__all__ = ["Neighbourhood", "Overlap", "reference_places", "remoteness"]
 
 Floats = NDArray[Any]
 Indices = NDArray[np.intp]
@@ -44,7 +44,7 @@ class Neighbourhood:
 
     Parameters
     ----------
-    rows, made : ndarray, shape (m, d)
+    rows, reconstructed : ndarray, shape (m, d)
         Reference rows and their reconstructions.
     k : int
         Neighbours.
@@ -58,16 +58,16 @@ class Neighbourhood:
     [8.0, 8.0]
     """
 
-    def __init__(self, rows: Floats, made: Floats, k: int, weight: float):
+    def __init__(self, rows: Floats, reconstructed: Floats, k: int, weight: float):
         from sklearn.neighbors import NearestNeighbors
 
-        self.rows, self.made, self.k, self.weight = rows, made, min(k, len(rows)), weight
-        joint = np.concatenate([made, weight * (rows - made)], axis=1)
+        self.rows, self.reconstructed, self.k, self.weight = rows, reconstructed, min(k, len(rows)), weight
+        joint = np.concatenate([reconstructed, weight * (rows - reconstructed)], axis=1)
         self.least = _ROUNDING_SHARE**2 * float(np.square(joint).sum(1).mean())
         self.tree = NearestNeighbors(algorithm="brute" if joint.shape[1] > 24 else "kd_tree").fit(joint)
 
     def distances(
-        self, rows: Floats, made: Floats, *, itself: bool = False, overlap: Overlap | None = None
+        self, rows: Floats, reconstructed: Floats, *, itself: bool = False, overlap: Overlap | None = None
     ) -> tuple[Floats, Floats]:
         """Return the squared distance of every row, (n,), and the mean of its nearest rows, (n, d).
 
@@ -75,7 +75,7 @@ class Neighbourhood:
         ``overlap``, reference rows that overlap the row do not count: a window of a series is like the one that begins
         a step later, however strange both are (the exclusion zone of Yeh et al. 2016).
         """
-        joint = np.concatenate([made, self.weight * (rows - made)], axis=1)
+        joint = np.concatenate([reconstructed, self.weight * (rows - reconstructed)], axis=1)
         index = self._nearest(joint, itself) if overlap is None else self._nearest_apart(joint, overlap)
         kind = np.result_type(rows, np.float32)
         squared, near = np.empty(len(rows), kind), np.empty(rows.shape, kind)
@@ -83,7 +83,7 @@ class Neighbourhood:
         for low in range(0, len(rows), step):
             some = slice(low, low + step)
             near[some] = self.rows[index[some]].mean(1, dtype=kind)
-            held = made[some] - self.made[index[some]].mean(1, dtype=kind)
+            held = reconstructed[some] - self.reconstructed[index[some]].mean(1, dtype=kind)
             missed = rows[some] - near[some] - held
             apart = (held**2 + self.weight**2 * missed**2).sum(1)
             squared[some] = np.where(apart > self.least, apart, 0)
@@ -121,3 +121,18 @@ def reference_places(shape: tuple[int, ...], seed: int) -> Indices:
     if shape[0] <= most:
         return np.arange(shape[0])
     return np.sort(np.random.default_rng(seed).permutation(shape[0])[:most])
+
+
+def remoteness(reference: Floats, rows: Floats, neighbours: int) -> Floats:
+    """Return how far rows are from those of reference, and after them how far these are from each other.
+
+    Examples
+    --------
+    >>> remoteness(np.array([[0.0], [1.0]]), np.array([[5.0]]), 1).tolist()
+    [4.0, 1.0, 1.0]
+    """
+    reference, rows = reference.astype(np.float32), rows.astype(np.float32)
+    near = Neighbourhood(reference, reference, neighbours, 1.0)
+    squared = near.distances(rows, rows)[0], near.distances(reference, reference, itself=True)[0]
+    distances: Floats = np.sqrt(np.concatenate(squared))
+    return distances

@@ -8,9 +8,9 @@ import numpy as np
 
 from narrows.tasks.anomaly.tail import beyond_tail
 
-__all__ = ["LEAST", "MOST", "groups_apart", "inside_fence", "teaching", "trusted"]
+__all__ = ["LEAST", "MOST", "groups_apart", "inliers", "teaching", "trusted"]
 
-_FENCE_RANGES = 1.0  # interquartile ranges beyond the upper quartile (Tukey 1977)
+_OUTLIER_RANGES = 1.0  # interquartile ranges beyond the upper quartile (Tukey 1977)
 LEAST = 20  # rows of which some may be left out of training
 _BODY_QUANTILES = (0.5, 0.75, 0.9)  # quantiles from which on the tail may be that of a rarer kind of row
 MOST = 0.075  # share of the rows that may be anomalies; a larger group that lies apart is ordinary
@@ -18,7 +18,7 @@ MOST = 0.075  # share of the rows that may be anomalies; a larger group that lie
 
 def teaching(strange: np.ndarray) -> np.ndarray:
     """Return which rows are learnt from, by their scores after a first training; of few rows all."""
-    return inside_fence(strange, _FENCE_RANGES) if len(strange) >= LEAST else np.ones(len(strange), bool)
+    return inliers(strange, _OUTLIER_RANGES) if len(strange) >= LEAST else np.ones(len(strange), bool)
 
 
 def groups_apart(*strange: np.ndarray) -> tuple[np.ndarray, float]:
@@ -52,14 +52,14 @@ def trusted(strange: np.ndarray) -> np.ndarray:
     return ~groups_apart(strange)[0]
 
 
-def inside_fence(strange: np.ndarray, ranges: float) -> np.ndarray:
-    """Return which scores are below the fence, on a logarithmic scale: so many quartile ranges above the upper one.
+def inliers(strange: np.ndarray, ranges: float) -> np.ndarray:
+    """Return which scores are no outliers: at most so many quartile ranges above the upper one, of their logarithms.
 
     Scores of 0 count as the smallest other one.
 
     Examples
     --------
-    >>> inside_fence(np.array([0.0, 0.0, 1.0, 1.5, 2.0, 900.0]), 1.5).tolist()
+    >>> inliers(np.array([0.0, 0.0, 1.0, 1.5, 2.0, 900.0]), 1.5).tolist()
     [True, True, True, True, True, False]
     """
     apart = strange[strange > 0]

@@ -1,5 +1,6 @@
 """What scores of a series are worth: beside simple competitors, on labelled intervals or on planted ones."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -7,22 +8,24 @@ from typing import Any
 import numpy as np
 
 from narrows import conformal, metrics
+from narrows.conformal import Threshold
 from narrows.data.series import drawn_starts, step_means, window_starts, windows_at
 from narrows.tasks.anomaly.baselines import PCAResidual, rolling_z
+from narrows.tasks.anomaly.dependence import correlation_time, independent
 from narrows.tasks.anomaly.evaluate import flags_of
 from narrows.tasks.anomaly.outliers import teaching, trusted
 from narrows.tasks.base import Evaluation, Metric, Picture
 
-__all__ = ["Part", "evaluation", "plant", "stretches"]
+__all__ = ["DividedSeries", "evaluation", "plant", "step_threshold", "stretches"]
 
-Rival = Callable[[np.ndarray], np.ndarray]
+Baseline = Callable[[np.ndarray], np.ndarray]  # values (m, c) to the score of every step, (m,)
 
 _OURS = "the autoencoder"
 _MAX_WINDOWS = 5000  # windows that principal components are fitted on
 
 
 @dataclass(frozen=True)
-class Part:
+class DividedSeries:
     """A series (m, c) in three parts: 0 is learnt from, 1 sets the threshold, 2 is measured on."""
 
     values: np.ndarray
@@ -30,40 +33,51 @@ class Part:
     part: np.ndarray
     window: int
     groups: np.ndarray  # where the columns of each channel begin
+    names: Sequence[str]  # of the channels
+    times: np.ndarray  # of the steps
+    labels: np.ndarray | None  # which steps are anomalous; None: nobody says
+
+
+def step_threshold(scores: np.ndarray, *, clean: bool, exceeded: float | None) -> tuple[Threshold, int]:
+    """Return the threshold that ordinary steps in a row (m,) set, and how many of them lie apart from all others.
+
+    Neighbours are alike, so that only as many scores are kept as are independent, and as many in proportion apart.
+    """
+    calibration, time = _calibration(scores, clean=clean), correlation_time(scores)
+    n_apart = len(scores) - len(calibration)
+    return Threshold("step", independent(calibration, time), math.ceil(n_apart / time), exceeded), n_apart
 
 
 def evaluation(
     task: Any,
-    series: Part,
+    threshold: Threshold,
+    series: DividedSeries,
     score: Callable[[np.ndarray], np.ndarray],
-    labels: np.ndarray | None,
-    names: Sequence[str],
-    times: np.ndarray,
+    *,
+    n_left_out: int,
 ) -> Evaluation:
     """Return how well anomalous steps of the last part are told, beside a rolling z-score and PCA of windows.
 
     All learn from the same steps, and their thresholds come from the same steps, each without what it finds far outside
-    as the detector does; ``score`` gives (m, channels).
+    as the detector does; ``score`` gives (m, channels). ``n_left_out`` windows and steps are said to be left out.
     """
-    real = score(series.values)
+    real, labels = score(series.values), series.labels
     labelled = labels is not None and 0 < labels[series.part == 2].sum() < (series.part == 2).sum()
     kind = "anomalous steps" if labelled else "planted anomalies"
-    rivals = _rivals(series, labels, task.seed_, clean=task.clean)
-    scores, marks = _scores(real, rivals, series.values), np.asarray(labels)
+    baselines = _baselines(series, task.seed_, clean=task.clean)
+    scores, marks = _scores(real, baselines, series.values), np.asarray(labels)
     if not labelled:
-        scores, marks = _with_planted(scores, series, score, rivals)
+        scores, marks = _with_planted(scores, series, score, baselines)
     known = np.isfinite(scores[_OURS])
     held, aside = known & (series.part == 2), known & (series.part == 1) & (marks == 0)
     truth = marks[held]
-    calibrations = {name: _calibration(scores[name][aside], clean=task.clean) for name in rivals}
-    calibrations[_OURS] = task.calibration_
-    limits = {name: conformal.threshold(calibration, task.fpr_) for name, calibration in calibrations.items()} | {
-        _OURS: float(-task.offset_)
-    }
+    calibrations = {name: _calibration(scores[name][aside], clean=task.clean) for name in baselines}
+    limits = {name: conformal.threshold(calibration, threshold.rate) for name, calibration in calibrations.items()}
+    limits[_OURS] = threshold.limit
     numbers = {name: _numbers(truth, strange[held], limits[name]) for name, strange in scores.items()}
     ours = numbers.pop(_OURS)
-    rival = max(numbers, key=lambda name: numbers[name]["auroc"])
-    flags = scores[_OURS][held] > -task.offset_
+    best = max(numbers, key=lambda name: numbers[name]["auroc"])
+    flags = scores[_OURS][held] > threshold.limit
     metric = {
         "auroc": Metric(ours["auroc"], f"area under the ROC curve, {kind}", "", "higher"),
         "average precision": Metric(ours["average precision"], f"average precision, {kind}", "", "higher"),
@@ -72,16 +86,16 @@ def evaluation(
     }
     shown = {name: strange[held] for name, strange in scores.items()}
     clusters = stretches(np.flatnonzero(held), truth, series.window)
-    comparison = metrics.compare_aurocs(truth, shown[_OURS], shown[rival], clusters)
-    pictures = _pictures(series, real, names, times, -task.offset_, truth, shown, kind)
+    comparison = metrics.compare_aurocs(truth, shown[_OURS], shown[best], clusters)
+    pictures = _pictures(series, real, threshold.limit, truth, shown, kind)
     judged = {"" if name == _OURS else name: strange for name, strange in shown.items()}
-    record = flags_of(task, truth, judged, calibrations, drawn=("scores", "series"), unit="step")
-    notes = [*_notes(task, labelled, int(aside.sum())), record["said"]]
-    measured = Evaluation(metric, numbers, "auroc", rival, int(held.sum()), comparison, pictures, notes, flags=record)
+    record = flags_of(threshold, truth, judged, calibrations, drawn=("scores", "series"))
+    notes = [*_notes(task, threshold, labelled, int(aside.sum()), n_left_out), record["said"]]
+    measured = Evaluation(metric, numbers, "auroc", best, int(held.sum()), comparison, pictures, notes, flags=record)
     return replace(measured, unit="step", piece="window")
 
 
-def plant(series: Part, seed: int) -> tuple[Part, np.ndarray]:
+def plant(series: DividedSeries, seed: int) -> tuple[DividedSeries, np.ndarray]:
     """Return the series with anomalous intervals in its last part, and which steps they are.
 
     Every second window has one, a quarter of a window long, in one column: in turn a shift by two standard deviations,
@@ -110,45 +124,45 @@ def plant(series: Part, seed: int) -> tuple[Part, np.ndarray]:
 
 
 def _calibration(strange: np.ndarray, *, clean: bool) -> list[float]:
-    """Return the sorted scores that set a competitor's threshold, as the detector's do: without those far outside.
+    """Return the sorted scores that set a threshold: without those far outside, unless all are known to be ordinary.
 
-    All of them, dependent ones too: nobody states a competitor's rate, and of few it could flag nothing.
+    For a competitor all of them count, dependent ones too: nobody states its rate, and of few it could flag nothing.
     """
     calibration: list[float] = np.sort(strange if clean else strange[trusted(strange)]).tolist()
     return calibration
 
 
-def _scores(parts: np.ndarray, rivals: Mapping[str, Rival], values: np.ndarray) -> dict[str, np.ndarray]:
+def _scores(parts: np.ndarray, baselines: Mapping[str, Baseline], values: np.ndarray) -> dict[str, np.ndarray]:
     """Return the score of every step of a series, ours from those of its channels ``parts``, and the competitors'."""
-    return {_OURS: np.sqrt(np.square(parts).sum(1))} | {name: rival(values) for name, rival in rivals.items()}
+    return {_OURS: np.sqrt(np.square(parts).sum(1))} | {name: baseline(values) for name, baseline in baselines.items()}
 
 
 def _with_planted(
     scores: Mapping[str, np.ndarray],
-    series: Part,
+    series: DividedSeries,
     score: Callable[[np.ndarray], np.ndarray],
-    rivals: Mapping[str, Rival],
+    baselines: Mapping[str, Baseline],
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Return scores of planted steps, beside those that ordinary steps have without them, and which are planted.
 
     Windows spread what is planted over its neighbours, which would count as false alarms there.
     """
     planted, marks = plant(series, 0)
-    strange = _scores(score(planted.values), rivals, planted.values)
+    strange = _scores(score(planted.values), baselines, planted.values)
     return {name: np.where(marks == 1, strange[name], ordinary) for name, ordinary in scores.items()}, marks
 
 
-def _rivals(series: Part, labels: np.ndarray | None, seed: int, *, clean: bool) -> dict[str, Rival]:
+def _baselines(series: DividedSeries, seed: int, *, clean: bool) -> dict[str, Baseline]:
     """Return the competitors, which give values (m, c) at the steps of the series their scores (m,)."""
 
     def rolling(values: np.ndarray) -> np.ndarray:
         return np.asarray(rolling_z(values, series.pieces, series.window).max(1))
 
-    odd = np.zeros(len(series.values), bool) if labels is None else np.asarray(labels) > 0
+    odd = np.zeros(len(series.values), bool) if series.labels is None else np.asarray(series.labels) > 0
     return {"a rolling z-score": rolling, "PCA of windows": _principal(series, odd, seed, clean=clean)}
 
 
-def _principal(series: Part, odd: np.ndarray, seed: int, *, clean: bool) -> Rival:
+def _principal(series: DividedSeries, odd: np.ndarray, seed: int, *, clean: bool) -> Baseline:
     """Return what principal components of windows miss, step by step, learnt from windows without odd steps."""
     starts = window_starts(3 * series.pieces + series.part, series.window)
     plain = starts[(series.part[starts] == 0) & ~odd[starts[:, None] + np.arange(series.window)].any(1)]
@@ -189,7 +203,7 @@ def stretches(steps: np.ndarray, labels: np.ndarray, window: int) -> np.ndarray:
     return np.asarray(interval * (len(steps) + 1) + piece)
 
 
-def _notes(task: Any, labelled: bool, steps: int) -> list[str]:
+def _notes(task: Any, threshold: Threshold, labelled: bool, steps: int, n_left_out: int) -> list[str]:
     notes = [
         f"A window's score is its distance to the mean of the {task.neighbours} nearest windows of the fit, in what "
         f"the autoencoder makes of it and, {task.weight:g} times, in what it misses; a step has its windows' mean."
@@ -202,33 +216,29 @@ def _notes(task: Any, labelled: bool, steps: int) -> list[str]:
         )
     notes.append(
         f"Steps are like their neighbours: the {steps} steps that set the threshold tell as much as "
-        f"{len(task.calibration_)} independent ones, and count as so many. Later times may differ from earlier ones: "
-        "the rate of false alarms is that of times like these, and no promise for others. If there are unlabelled "
-        "anomalies among them, less is flagged."
+        f"{len(threshold.calibration)} independent ones, and count as so many. Later times may differ from earlier "
+        "ones: the rate of false alarms is that of times like these, and no promise for others. If there are "
+        "unlabelled anomalies among them, less is flagged."
     )
-    if task.n_set_aside_:
-        notes.append(
-            f"{task.n_set_aside_} windows or steps far from all others were left out, as they may be anomalies."
-        )
+    if n_left_out:
+        notes.append(f"{n_left_out} windows or steps far from all others were left out, as they may be anomalies.")
     return notes
 
 
 def _pictures(
-    series: Part,
+    series: DividedSeries,
     real: np.ndarray,
-    names: Sequence[str],
-    times: np.ndarray,
     limit: float,
     labels: np.ndarray,
     scores: dict[str, np.ndarray],
     kind: str,
 ) -> list[Picture]:
     data = {
-        "times": times,
+        "times": series.times,
         "values": series.values[:, series.groups],
         "scores": np.sqrt(np.square(real).sum(1)),
         "channels": real,
-        "names": tuple(names),
+        "names": tuple(series.names),
         "threshold": limit,
         "pieces": series.pieces,
         "parts": series.part,
