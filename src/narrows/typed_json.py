@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import re
 import typing
 from abc import ABC, abstractmethod
@@ -160,7 +161,7 @@ class _Reading:
             converted = self.read(value, inner[0], where)
             for rule in inner[1:]:
                 if wanted := rule.wanted(converted, self.sizes):
-                    raise _wrong(value, wanted, where)
+                    raise _Mismatch(where, value, wanted)
             return converted
         if origin in UNIONS:
             return self._either(value, inner, where)
@@ -168,7 +169,7 @@ class _Reading:
             return self._several(value, origin, inner, where)
         if origin is dict:
             if not isinstance(value, dict):
-                raise _wrong(value, "a mapping", where)
+                raise _Mismatch(where, value, "a mapping")
             keys, values = inner
             return {
                 self.read(k, keys, f"{where}: a key"): self.read(v, values, f"{where}.{k}") for k, v in value.items()
@@ -185,13 +186,13 @@ class _Reading:
             named = dict(zip(names, value, strict=True)) if listed else value
             return kind(**self._entries(named, _hints(kind), names, where))
         if not fits(value, kind):
-            raise _wrong(value, words(kind), where)
+            raise _Mismatch(where, value, words(kind))
         return value
 
     def _entries(self, value: Any, kinds: dict[str, Any], needed: Collection[str], where: str) -> Any:
         """Return a mapping with the values of its keys as declared; one without those needed is refused."""
         if not isinstance(value, dict):
-            raise _wrong(value, f"a mapping of {', '.join(kinds)}", where)
+            raise _Mismatch(where, value, f"a mapping of {', '.join(kinds)}")
         unknown = value.keys() - kinds.keys() if self.closed else set()
         for what, names in (("holds no", set(needed) - value.keys()), ("holds the unknown", unknown)):
             if names:
@@ -204,7 +205,7 @@ class _Reading:
             inner = _spread(inner, len(value))
         placed = origin is tuple and inner[-1] is not Ellipsis
         if not isinstance(value, (list, tuple)) or (placed and len(value) != len(inner)):
-            raise _wrong(value, f"a list of {len(inner)}" if placed else "a list", where)
+            raise _Mismatch(where, value, f"a list of {len(inner)}" if placed else "a list")
         kinds = inner if placed else (inner[0],) * len(value)
         return origin(self.read(v, k, f"{where}[{i}]") for i, (v, k) in enumerate(zip(value, kinds, strict=True)))
 
@@ -216,9 +217,10 @@ class _Reading:
                 return self.read(value, kind, where)
             except ArtefactError as error:
                 refusals.append(error)
-        deepest = max(refusals, key=lambda error: len(error.came.partition(" is ")[0]))
-        if deepest.came.startswith(f"{where} is "):
-            raise ArtefactError(deepest.came, " or ".join(dict.fromkeys(error.accepted for error in refusals)))
+        depths = [len(error.where) if isinstance(error, _Mismatch) else math.inf for error in refusals]
+        deepest = refusals[depths.index(max(depths))]
+        if isinstance(deepest, _Mismatch) and deepest.where == where:
+            raise _Mismatch(where, value, " or ".join(dict.fromkeys(error.accepted for error in refusals)))
         raise deepest
 
 
@@ -259,8 +261,12 @@ def _hints(kind: Any) -> dict[str, Any]:
     return {k: typing.get_args(v)[0] if typing.get_origin(v) in optional else v for k, v in hints.items()}
 
 
-def _wrong(value: Any, wanted: str, where: str) -> ArtefactError:
-    return ArtefactError(f"{where} is {_short(repr(value))}", wanted)
+class _Mismatch(ArtefactError):
+    """An entry, ``where``, is of another type than the one wanted."""
+
+    def __init__(self, where: str, value: Any, wanted: str):
+        self.where = where
+        super().__init__(f"{where} is {_short(repr(value))}", wanted)
 
 
 def _short(text: str) -> str:
