@@ -161,7 +161,7 @@ class _Reading:
             converted = self.read(value, inner[0], where)
             for rule in inner[1:]:
                 if wanted := rule.wanted(converted, self.sizes):
-                    raise _Mismatch(where, value, wanted)
+                    raise _wrong(value, wanted, where)
             return converted
         if origin in UNIONS:
             return self._either(value, inner, where)
@@ -169,7 +169,7 @@ class _Reading:
             return self._several(value, origin, inner, where)
         if origin is dict:
             if not isinstance(value, dict):
-                raise _Mismatch(where, value, "a mapping")
+                raise _wrong(value, "a mapping", where)
             keys, values = inner
             return {
                 self.read(k, keys, f"{where}: a key"): self.read(v, values, f"{where}.{k}") for k, v in value.items()
@@ -186,13 +186,13 @@ class _Reading:
             named = dict(zip(names, value, strict=True)) if listed else value
             return kind(**self._entries(named, _hints(kind), names, where))
         if not fits(value, kind):
-            raise _Mismatch(where, value, words(kind))
+            raise _wrong(value, words(kind), where)
         return value
 
     def _entries(self, value: Any, kinds: dict[str, Any], needed: Collection[str], where: str) -> Any:
         """Return a mapping with the values of its keys as declared; one without those needed is refused."""
         if not isinstance(value, dict):
-            raise _Mismatch(where, value, f"a mapping of {', '.join(kinds)}")
+            raise _wrong(value, f"a mapping of {', '.join(kinds)}", where)
         unknown = value.keys() - kinds.keys() if self.closed else set()
         for what, names in (("holds no", set(needed) - value.keys()), ("holds the unknown", unknown)):
             if names:
@@ -205,7 +205,7 @@ class _Reading:
             inner = _spread(inner, len(value))
         placed = origin is tuple and inner[-1] is not Ellipsis
         if not isinstance(value, (list, tuple)) or (placed and len(value) != len(inner)):
-            raise _Mismatch(where, value, f"a list of {len(inner)}" if placed else "a list")
+            raise _wrong(value, f"a list of {len(inner)}" if placed else "a list", where)
         kinds = inner if placed else (inner[0],) * len(value)
         return origin(self.read(v, k, f"{where}[{i}]") for i, (v, k) in enumerate(zip(value, kinds, strict=True)))
 
@@ -217,10 +217,9 @@ class _Reading:
                 return self.read(value, kind, where)
             except ArtefactError as error:
                 refusals.append(error)
-        depths = [len(error.where) if isinstance(error, _Mismatch) else math.inf for error in refusals]
-        deepest = refusals[depths.index(max(depths))]
-        if isinstance(deepest, _Mismatch) and deepest.where == where:
-            raise _Mismatch(where, value, " or ".join(dict.fromkeys(error.accepted for error in refusals)))
+        deepest = max(refusals, key=lambda error: math.inf if error.where is None else len(error.where))
+        if deepest.where == where:
+            raise _wrong(value, " or ".join(dict.fromkeys(error.accepted for error in refusals)), where)
         raise deepest
 
 
@@ -261,12 +260,10 @@ def _hints(kind: Any) -> dict[str, Any]:
     return {k: typing.get_args(v)[0] if typing.get_origin(v) in optional else v for k, v in hints.items()}
 
 
-class _Mismatch(ArtefactError):
-    """An entry, ``where``, is of another type than the one wanted."""
-
-    def __init__(self, where: str, value: Any, wanted: str):
-        self.where = where
-        super().__init__(f"{where} is {_short(repr(value))}", wanted)
+def _wrong(value: Any, wanted: str, where: str) -> ArtefactError:
+    error = ArtefactError(f"{where} is {_short(repr(value))}", wanted)
+    error.where = where
+    return error
 
 
 def _short(text: str) -> str:

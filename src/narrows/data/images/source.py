@@ -19,7 +19,7 @@ from narrows.data.base import Schema, Source, class_folders, digest, row_numbers
 from narrows.data.disk.memory import require_memory
 from narrows.data.images.files import conversions, each_image, image_names, lessened
 from narrows.data.images.pixels import Header, Item, encode_image, header, pixels, placed, resize, room, widen
-from narrows.errors import InputError
+from narrows.errors import InputError, Setting
 from narrows.files import whole
 from narrows.notes import Note, SavedNote
 from narrows.typed_json import typed
@@ -165,7 +165,8 @@ def _size(
         shrink = min(1.0, DEFAULT / max(middle))
         wanted = (max(1, round(middle[0] * shrink)), max(1, round(middle[1] * shrink)))
     if min(wanted) < 1:
-        raise InputError(f"image_size={wanted}", "a height and a width of at least 1", "image_size=(64, 64)")
+        accepted = "a height and a width of at least 1"
+        raise InputError(Setting("image_size", wanted), accepted, Setting("image_size", (64, 64)))
     changed = int((sizes != wanted).any(axis=1).sum())
     if not changed:
         return wanted, ()
