@@ -15,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from narrows.data import check, read, schema_from_json
+from narrows.data.base import Treatment
 from narrows.errors import ArtefactError
 
 RNG = np.random.default_rng(0)
@@ -108,11 +109,11 @@ def test_filled_cells_are_counted_with_what_stands_in_for_them() -> None:
     new = {"x": [None, float("nan"), 1.0], "n": [None, 1, 1], "day": [None, *days[:2]], "yes": [None, None, True]}
     rows = read(pl.DataFrame({**new, "k": [None, "a", "b"]}), like=schema)
     assert schema.fillings(rows) == {"x": (2, "2.5"), "n": (1, "2"), "day": (1, "2024-01-03"), "yes": (2, "true")}
-    said = schema.told(rows)
+    said = schema.described(rows, Treatment.MEDIAN)
     assert "'day': missing in 1 row, filled with the median, 2024-01-03" in said
     assert schema.decode(schema.encode(rows))["day"][0] == days[1]
     many = read(np.where(np.eye(15), np.nan, np.arange(225.0).reshape(15, 15)))
-    words = many.fit_schema().told(many)
+    words = many.fit_schema().described(many, Treatment.MEDIAN)
     assert len(words) == 11
     assert words[-1] == "5 further columns: 5 cells missing, filled with the median"
 

@@ -89,7 +89,7 @@ def test_sparsity_stays_finite_where_units_are_dead_or_always_on(value, dtype):
 @pytest.mark.parametrize("low", [-0.1, 0.2])
 def test_sparsity_refuses_a_code_that_is_no_activity(low):
     z = torch.tensor([[low, 0.5], [0.3, 1.0 if low < 0 else 1.1]])
-    with pytest.raises(InputError, match=r'codes in \[0, 1\].*network="dense:code=sigmoid"'):
+    with pytest.raises(InputError, match=r"codes in \[0, 1\].*network='dense:code=sigmoid'"):
         KLSparsity()(None, step_of(z))
 
 

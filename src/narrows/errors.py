@@ -1,10 +1,72 @@
 """What goes wrong through the user's input, said in one message."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from numbers import Real
+from typing import Any, Self
 
-__all__ = ["ArtefactError", "InputError", "Interrupted", "listed"]
+__all__ = [
+    "ArtefactError",
+    "InputError",
+    "Interrupted",
+    "ParameterError",
+    "Sentence",
+    "Setting",
+    "listed",
+]
 
 _MAX_LISTED_NAMES = 5  # names in a message
+
+
+class Setting(str):
+    """A parameter with a value, as text the way that Python has it; who writes for others reads ``name`` and ``value``.
+
+    Examples
+    --------
+    >>> print(Setting("lr", 0.001), Setting("network", "dense"))
+    lr=0.001 network='dense'
+    """
+
+    name: str
+    value: Any
+
+    def __new__(cls, name: str, value: Any) -> Self:
+        """Make the text of a parameter and its value."""
+        setting = super().__new__(cls, f"{name}={value if isinstance(value, Real) else repr(value)}")
+        setting.name, setting.value = name, value
+        return setting
+
+    def __getnewargs__(self) -> tuple[Any, ...]:
+        """Return what a copy is made of."""
+        return self.name, self.value
+
+
+class Sentence(str):
+    """Texts one after the other, of which some are settings.
+
+    Examples
+    --------
+    >>> sentence = Sentence("try ", Setting("lr", 0.001), " or ", Setting("clip", 1.0))
+    >>> print(sentence, "|", sentence.spelled(lambda setting: f"--{setting.name} {setting.value}"))
+    try lr=0.001 or clip=1.0 | try --lr 0.001 or --clip 1.0
+    """
+
+    parts: tuple[str, ...]
+
+    def __new__(cls, *parts: str) -> Self:
+        """Join texts, settings and sentences."""
+        sentence = super().__new__(cls, "".join(parts))
+        sentence.parts = tuple(
+            inner for part in parts for inner in (part.parts if isinstance(part, Sentence) else (part,))
+        )
+        return sentence
+
+    def __getnewargs__(self) -> tuple[str, ...]:  # type: ignore[override]
+        """Return what a copy is made of."""
+        return self.parts
+
+    def spelled(self, spell: Callable[[Setting], str]) -> str:
+        """Return the text with its settings as ``spell`` writes them."""
+        return "".join(spell(part) if isinstance(part, Setting) else part for part in self.parts)
 
 
 class InputError(ValueError):
@@ -13,7 +75,7 @@ class InputError(ValueError):
     Parameters
     ----------
     came : str
-        What was found, with names and numbers.
+        What was found, with names and numbers; a `Setting` or a `Sentence` where parameters are named.
     accepted : str
         What would be accepted instead.
     hint : str
@@ -31,6 +93,24 @@ class InputError(ValueError):
         super().__init__(" ".join(f"{part.rstrip('.')}." for part in parts if part))
 
 
+class ParameterError(InputError):
+    """A parameter has a value that its declaration does not allow.
+
+    Examples
+    --------
+    >>> print(ParameterError(int, "size", "at least 1", 0))
+    The 'size' parameter of int must be at least 1. Got 0.
+    """
+
+    def __init__(self, owner: type[Any], name: str, requirement: str, value: Any):
+        self.owner, self.name, self.requirement, self.value = owner, name, requirement, value
+        super().__init__(f"The {name!r} parameter of {owner.__name__} must be {requirement}. Got {value!r}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Arrive in another process as it is."""
+        return type(self), (self.owner, self.name, self.requirement, self.value)
+
+
 class ArtefactError(InputError):
     """A saved model is missing, foreign, newer, truncated or altered.
 
@@ -39,6 +119,8 @@ class ArtefactError(InputError):
     >>> print(ArtefactError("'run' holds no model.json", "a folder that .save() wrote"))
     'run' holds no model.json. Accepted: a folder that .save() wrote.
     """
+
+    where: str | None = None  # the entry that is of another type than declared, where that is what is wrong
 
 
 def listed(names: Sequence[str], between: str = ", ") -> str:

@@ -13,7 +13,7 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Literal, Union
 
-from narrows.errors import InputError
+from narrows.errors import ParameterError
 
 __all__ = [
     "FAMILIES",
@@ -70,7 +70,7 @@ def param(
     ...     rate: float = param(0.5, "share of the values that are hidden", ge=0, le=1)
     >>> check_params(Noise(1.5))
     Traceback (most recent call last):
-    narrows.errors.InputError: The 'rate' parameter of Noise must be at most 1. Got 1.5.
+    narrows.errors.ParameterError: The 'rate' parameter of Noise must be at most 1. Got 1.5.
     """
     rules = {"ge": ge, "gt": gt, "le": le, "lt": lt, "kind": kind}
     metadata = {"help": help, **{name: rule for name, rule in rules.items() if rule is not None}}
@@ -85,7 +85,7 @@ def check_params(obj: Any) -> None:
             continue
         wanted = _wanted(spec, declared(type(obj), spec), value)
         if wanted:
-            raise InputError(f"The {spec.name!r} parameter of {type(obj).__name__} must be {wanted}. Got {value!r}")
+            raise ParameterError(type(obj), spec.name, wanted, value)
 
 
 def places(cls: type[Any]) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import re
 import typing
 from abc import ABC, abstractmethod
@@ -216,9 +217,9 @@ class _Reading:
                 return self.read(value, kind, where)
             except ArtefactError as error:
                 refusals.append(error)
-        deepest = max(refusals, key=lambda error: len(error.came.partition(" is ")[0]))
-        if deepest.came.startswith(f"{where} is "):
-            raise ArtefactError(deepest.came, " or ".join(dict.fromkeys(error.accepted for error in refusals)))
+        deepest = max(refusals, key=lambda error: math.inf if error.where is None else len(error.where))
+        if deepest.where == where:
+            raise _wrong(value, " or ".join(dict.fromkeys(error.accepted for error in refusals)), where)
         raise deepest
 
 
@@ -260,7 +261,9 @@ def _hints(kind: Any) -> dict[str, Any]:
 
 
 def _wrong(value: Any, wanted: str, where: str) -> ArtefactError:
-    return ArtefactError(f"{where} is {_short(repr(value))}", wanted)
+    error = ArtefactError(f"{where} is {_short(repr(value))}", wanted)
+    error.where = where
+    return error
 
 
 def _short(text: str) -> str:

@@ -8,7 +8,7 @@ from torch import Tensor
 from narrows.bottlenecks.base import Code
 from narrows.bottlenecks.quantizer import Quantizer
 from narrows.bottlenecks.vector_quantizer import to_channels, to_vectors
-from narrows.errors import InputError
+from narrows.errors import InputError, Sentence, Setting
 
 __all__ = ["FSQ"]
 
@@ -43,7 +43,9 @@ class FSQ(Quantizer):
         super().__init__()
         if not levels or min(levels) < 2 or math.prod(levels) > _MAX_VECTORS:
             accepted = f"2 or more values for every number, at most {_MAX_VECTORS:,} different vectors"
-            raise InputError(f"levels={levels}", accepted, "levels=(8, 5, 5, 5) and more groups")
+            raise InputError(
+                Setting("levels", levels), accepted, Sentence(Setting("levels", (8, 5, 5, 5)), " and more groups")
+            )
         self.levels, self.groups, self.n_codes = tuple(levels), groups, math.prod(levels)
         self.n_in = self.n_out = len(levels) * groups
         strides = [math.prod(levels[:place]) for place in range(len(levels))]

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from narrows.bottlenecks.base import Bottleneck, Code, Length
-from narrows.errors import InputError
+from narrows.errors import InputError, Sentence, Setting
 
 __all__ = ["TopK"]
 
@@ -24,7 +24,8 @@ class TopK(Bottleneck):
     def __init__(self, size: int, k: int):
         super().__init__()
         if not 1 <= k <= size:
-            raise InputError(f"k={k} of {size} numbers cannot be kept", f"1 to {size}", f"k={max(1, size // 8)}")
+            came = Sentence(Setting("k", k), f" of {size} numbers cannot be kept")
+            raise InputError(came, f"1 to {size}", Setting("k", max(1, size // 8)))
         self.n_in = self.n_out = size
         self.k = k
         self.idle: Tensor

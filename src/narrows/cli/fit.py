@@ -13,7 +13,7 @@ from narrows.artefact import load, read_card, save
 from narrows.cli.claim import claimed, opened, refuse, settled
 from narrows.cli.flags import Options
 from narrows.cli.identity import identity
-from narrows.cli.messages import flag, spoken
+from narrows.cli.messages import accepted, flag, translated
 from narrows.cli.run_folder import clear, finished, unfinished
 from narrows.discovery import import_uses
 from narrows.errors import ArtefactError, InputError
@@ -53,9 +53,9 @@ def fit(options: Options) -> int:
         report = make_run(options, workflow, task, request, run)
     except StateError as error:
         hint = f"another -o, or --overwrite, which starts again and keeps what {run} holds until it is finished"
-        raise spoken(StateError(error.came, error.accepted, hint), names) from None
+        raise translated(InputError(error.came, error.accepted, hint), names) from None
     except InputError as error:
-        raise spoken(error, names) from None
+        raise translated(error, names) from None
     if report is None:
         _say(f"{run} holds a finished model: nothing to do.")
         return 0
@@ -203,13 +203,12 @@ def _given(cls: Any, options: Options, names: list[str]) -> dict[str, Any]:
     values = {}
     for name in names:
         if hasattr(options, name):
-            value = getattr(options, name)
+            value, kind = getattr(options, name), declared(cls, specs[name])
             try:
-                values[name] = read_value(value, declared(cls, specs[name])) if isinstance(value, str) else value
-            except InputError as error:
-                accepted = error.accepted.replace(" or None", ", or none").replace("True or False", "yes or no")
+                values[name] = read_value(value, kind) if isinstance(value, str) else value
+            except InputError:
                 hint = f"narrows fit {options.task} --help"
-                raise InputError(f"{flag(name)} {value!r} is not understood", accepted, hint) from None
+                raise InputError(f"{flag(name)} {value!r} is not understood", accepted(kind), hint) from None
     return values
 
 

@@ -1,11 +1,15 @@
 """What the library says of parameters, said again in flags."""
 
-import re
-from collections.abc import Sequence
+import types
+import typing
+from collections.abc import Collection
+from typing import Any
 
-from narrows.errors import InputError
+from narrows.errors import InputError, ParameterError, Sentence, Setting
+from narrows.params import UNIONS, words
+from narrows.parts import Part
 
-__all__ = ["flag", "spoken"]
+__all__ = ["accepted", "flag", "translated"]
 
 
 def flag(name: str) -> str:
@@ -19,27 +23,35 @@ def flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def spoken(error: InputError, names: Sequence[str]) -> InputError:
+def accepted(kind: Any) -> str:
+    """Return in words what the flag of a field of a declared type takes.
+
+    Examples
+    --------
+    >>> accepted(bool), accepted(tuple[int, ...] | None)
+    ('yes or no', 'a tuple of integers, or none')
+    """
+    members = typing.get_args(kind) if typing.get_origin(kind) in UNIONS else (kind,)
+    texts = ["yes or no" if member is bool else words(member) for member in members if member is not types.NoneType]
+    return " or ".join(texts) + ", or none" * (types.NoneType in members)
+
+
+def translated(error: InputError, names: Collection[str]) -> InputError:
     """Return the error with the fields ``names`` written as they are typed on a command line.
 
     Examples
     --------
-    >>> error = InputError("The 'lr' parameter of VAE must be greater than 0", "", "lr=0.001, or image_shape=(1, 8, 8)")
-    >>> print(spoken(error, ["lr", "image_shape"]))
-    --lr must be greater than 0. Try: --lr 0.001, or --image-shape 1,8,8.
+    >>> hint = Sentence(Setting("lr", 0.001), ", or ", Setting("image_shape", (1, 8, 8)), "; not ", Setting("n", 2))
+    >>> print(translated(InputError("The loss is not finite", "", hint), ["lr", "image_shape"]))
+    The loss is not finite. Try: --lr 0.001, or --image-shape 1,8,8; not n=2.
     """
-    came, accepted, hint = (_flags(text, names) for text in (error.came, error.accepted, error.hint))
-    return type(error)(came, accepted, hint)
 
+    def spell(setting: Setting) -> str:
+        several = isinstance(setting.value, (tuple, list))
+        value = ",".join(map(str, setting.value)) if several else setting.value
+        return f"{flag(setting.name)} {value}" if setting.name in names else setting
 
-def _flags(text: str, names: Sequence[str]) -> str:
-    known = "|".join(sorted(map(re.escape, names), key=len, reverse=True)) or "$^"
-    text = re.sub(rf"The '({known})' parameter of \w+", lambda match: flag(match[1]), text)
-    value = r"'(?P<text>[^']*)'|\((?P<several>[^)]*)\)|(?P<plain>[^\s,;]+)"
-
-    def typed(match: "re.Match[str]") -> str:
-        several = match["several"]
-        written = match["text"] if match["text"] is not None else match["plain"]
-        return f"{flag(match['name'])} {several.replace(' ', '') if several is not None else written}"
-
-    return re.sub(rf"(?<![\w-])(?P<name>{known})=(?:{value})", typed, text)
+    if isinstance(error, ParameterError) and error.name in names and not issubclass(error.owner, Part):
+        return InputError(f"{flag(error.name)} must be {error.requirement}. Got {error.value!r}")
+    came, wanted, hint = (Sentence(text).spelled(spell) for text in (error.came, error.accepted, error.hint))
+    return InputError(came, wanted, hint)

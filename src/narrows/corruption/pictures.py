@@ -8,7 +8,7 @@ from torch import Tensor
 
 from narrows.corruption.base import Corruption, levels
 from narrows.corruption.values import span
-from narrows.errors import InputError
+from narrows.errors import InputError, Sentence, Setting
 from narrows.params import param
 from narrows.parts import part
 from narrows.resize import luminance, resize, shrink, soften
@@ -168,7 +168,11 @@ def require_pictures(corruption: Corruption, x: Tensor) -> None:
     """Refuse rows that are no pictures (C, H, W)."""
     if x.ndim != 4:
         came = f"{corruption.name} came for rows of shape {tuple(x.shape[1:])}"
-        raise InputError(came, "pictures (channels, height, width)", "image_shape=(1, 28, 28) for flattened images")
+        raise InputError(
+            came,
+            "pictures (channels, height, width)",
+            Sentence(Setting("image_shape", (1, 28, 28)), " for flattened images"),
+        )
 
 
 def _through(picture: np.ndarray, quality: int) -> np.ndarray:

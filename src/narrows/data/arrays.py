@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from narrows.data.base import Schema, Source, channels_last, digest, row_numbers
 from narrows.errors import ArtefactError, InputError
 from narrows.files import write_array
+from narrows.notes import Note
 from narrows.typed_json import Matching, Range, typed
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ class SparseSource(Source):
         return SparseSchema(shape=self.values.shape[1:], dtype=self.values.dtype.str)
 
 
-def array_source(values: NDArray[Any], name: str, notes: Sequence[str] = ()) -> ArraySource:
+def array_source(values: NDArray[Any], name: str, notes: Sequence[Note] = ()) -> ArraySource:
     """Find the layout of an array; anything but numbers on 2 to 4 axes raises InputError.
 
     Examples
@@ -128,20 +129,21 @@ def array_source(values: NDArray[Any], name: str, notes: Sequence[str] = ()) -> 
     (2, 1, 8, 8)
     """
     require_dense(values, name)
-    sentences = list(notes)
+    all_notes = list(notes)
     dtype = values.dtype.str
     layout = {2: "nd", 3: "nhw", 4: "nchw"}[values.ndim]
     if layout == "nhw":
         values = values[:, None]
     elif channels_last(values.shape[1:]):
         layout, values = "nhwc", np.moveaxis(values, 3, 1)
-        sentences.append(f"{name!r}: the last axis ({values.shape[1]}) is read as channels and moved to axis 1")
+        moved = f"{name!r}: the last axis ({values.shape[1]}) is read as channels and moved to axis 1"
+        all_notes.append(Note(moved))
     if values.dtype.kind in "ib" or (values.dtype.kind == "u" and values.dtype.itemsize > 2):
-        sentences.append(f"{name!r} holds {values.dtype}: kept as it is; only uint8 and uint16 become [0, 1]")
+        all_notes.append(Note(f"{name!r} holds {values.dtype}: kept as it is; only uint8 and uint16 become [0, 1]"))
         values = values.astype(np.float64)
     values = np.ascontiguousarray(values, values.dtype.newbyteorder("="))
     return ArraySource(
-        name=name, ids=row_numbers(len(values)), notes=tuple(sentences), values=values, layout=layout, dtype=dtype
+        name=name, ids=row_numbers(len(values)), notes=tuple(all_notes), values=values, layout=layout, dtype=dtype
     )  # fmt: skip
 
 

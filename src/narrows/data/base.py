@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -14,21 +15,23 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
-from narrows.errors import ArtefactError, InputError
+from narrows.errors import ArtefactError, InputError, listed
+from narrows.notes import Note, NoteKind
 
 if TYPE_CHECKING:
     from narrows.base_measure import Measure
 
 __all__ = [
-    "FILLED",
     "SCHEMAS",
     "Fillings",
     "Schema",
     "Source",
+    "Treatment",
     "as_pictures",
     "channels_last",
+    "class_folders",
     "digest",
-    "filled_words",
+    "filling_notes",
     "row_key",
     "row_numbers",
     "schema_from_json",
@@ -113,6 +116,18 @@ def as_pictures(values: Any) -> NDArray[np.uint8] | None:
     return shades
 
 
+def class_folders(name: str, classes: Sequence[str]) -> Note:
+    """Say that the folders of files are read as their classes.
+
+    Examples
+    --------
+    >>> print(class_folders("photos", ["cat", "dog"]))
+    'photos': its 2 subfolders are read as classes (cat, dog)
+    """
+    text = f"{name!r}: its {len(classes)} subfolders are read as classes ({listed(classes)})"
+    return Note(text, NoteKind.CLASS_FOLDERS)
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Source(ABC):
     """Raw rows with names, not yet encoded.
@@ -131,7 +146,7 @@ class Source(ABC):
         The name of each class index.
     test : Source or None
         The official test part.
-    notes : tuple of str
+    notes : tuple of Note
         Sentences on what was found, left out or converted.
 
     Examples
@@ -149,7 +164,7 @@ class Source(ABC):
     labels: NDArray[np.int64] | None = None
     class_names: tuple[str, ...] | None = None
     test: Source | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -205,7 +220,7 @@ class Schema(ABC):
         The same where a row is an image.
     feature_names : tuple of str
         One name per encoded column; empty for images.
-    notes : tuple of str
+    notes : tuple of Note
         Columns left out and why, imputed values, what the sizes became.
 
     Examples
@@ -220,7 +235,7 @@ class Schema(ABC):
     shape: tuple[int, ...]
     image_shape: tuple[int, int, int] | None = None
     feature_names: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     @property
     def measures(self) -> tuple[Measure, ...]:
@@ -244,9 +259,13 @@ class Schema(ABC):
         """Count by column the missing cells that ``encode`` fills, with what stands in; nothing without a table."""
         return {}
 
-    def told(self, source: Source) -> tuple[str, ...]:
-        """Say what the fit noted of the columns, and how many cells of these rows are filled, and with what."""
-        return (*(note for note in self.notes if FILLED not in note), *filled_words(self.fillings(source)))
+    def filled(self, source: Source, treatment: Treatment) -> tuple[Note, ...]:
+        """Say how many cells of these rows are missing, and what becomes of them."""
+        return filling_notes(self.fillings(source), treatment)
+
+    def described(self, source: Source, treatment: Treatment) -> tuple[Note, ...]:
+        """Say what the fit noted of the columns, and what becomes of the missing cells of these rows."""
+        return (*(note for note in self.notes if note.kind is not NoteKind.FILLED), *self.filled(source, treatment))
 
     @abstractmethod
     def encode(self, source: Source) -> Any:
@@ -306,26 +325,39 @@ def schema_from_json(data: Mapping[str, Any]) -> Schema:
     return schema_class.from_json(data)
 
 
-FILLED = ", filled with the median"
 Fillings = Mapping[str, tuple[int, str]]  # per column: the missing cells, and what stands in for them
 
 _MAX_NAMED_COLUMNS = 10  # columns that have a line of their own
 
 
-def filled_words(found: Fillings) -> tuple[str, ...]:
-    """Say how many cells of each column were filled and with what; many columns are summed up.
+class Treatment(Enum):
+    """What becomes of missing cells, as the end of a sentence on them."""
+
+    MEDIAN = ", filled with the median"
+    NEIGHBOURS = ", filled between neighbours in time"
+    NO_PRICE = ": of no price there"
+
+
+def filling_notes(fillings: Fillings, treatment: Treatment) -> tuple[Note, ...]:
+    """Say how many cells of each column are missing, and what becomes of them; many columns are summed up.
 
     Examples
     --------
-    >>> filled_words({"age": (3, "41.5")})
-    ("'age': missing in 3 rows, filled with the median, 41.5",)
+    >>> for treatment in (Treatment.MEDIAN, Treatment.NO_PRICE):
+    ...     print(*filling_notes({"age": (3, "41.5")}, treatment))
+    'age': missing in 3 rows, filled with the median, 41.5
+    'age': missing in 3 rows: of no price there
     """
-    named, others = list(found.items())[:_MAX_NAMED_COLUMNS], list(found.values())[_MAX_NAMED_COLUMNS:]
-    words = [f"{name!r}: missing in {n} row{'s' * (n != 1)}{FILLED}, {value}" for name, (n, value) in named]
+    named, others = list(fillings.items())[:_MAX_NAMED_COLUMNS], list(fillings.values())[_MAX_NAMED_COLUMNS:]
+    notes = []
+    for name, (n, value) in named:
+        stand_in = f", {value}" if treatment is Treatment.MEDIAN else ""
+        text = f"{name!r}: missing in {n} row{'s' * (n != 1)}{treatment.value}{stand_in}"
+        notes.append(Note(text, NoteKind.FILLED, name))
     if others:
         cells, columns = sum(n for n, _ in others), f"{len(others)} further column{'s' * (len(others) != 1)}"
-        words.append(f"{columns}: {cells} cell{'s' * (cells != 1)} missing{FILLED}")
-    return tuple(words)
+        notes.append(Note(f"{columns}: {cells} cell{'s' * (cells != 1)} missing{treatment.value}", NoteKind.FILLED))
+    return tuple(notes)
 
 
 def together(parts: Iterable[Fillings]) -> dict[str, tuple[int, str]]:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 
-from narrows.data.base import Source, row_key
+from narrows.data.base import Source, Treatment, row_key
 from narrows.data.label_hints import label_hints
 from narrows.data.labels import with_label
 from narrows.data.leaks import leak_notes
 from narrows.errors import InputError
+from narrows.notes import NoteKind
 
 if TYPE_CHECKING:
     from narrows.data.arrays import ArraySource
@@ -86,7 +87,7 @@ def check(
         source = with_label(source, label)
     except InputError as error:
         return [_refused(error)]
-    findings = [*_rows(source), *(Finding("note", words) for words in hints)]
+    findings = [*_rows(source), *(Finding("note", str(hint)) for hint in hints)]
     if not any(finding.level == "error" for finding in findings):
         findings += _fit(source, likelihood, n_parameters, label)
     order = ("error", "warning", "note")
@@ -103,7 +104,7 @@ def _rows(source: Source) -> Iterator[Finding]:
         yield Finding("error", f"{source.name!r} has {len(source)} rows", "give at least 2 rows to learn from")
         return
     for note in source.notes:
-        yield Finding("note", note)
+        yield Finding("note", str(note))
     copies = _copies(source)
     if copies:
         message = f"{source.name!r}: {copies} of {len(source)} rows are copies of earlier rows"
@@ -130,9 +131,9 @@ def _fit(source: Source, likelihood: str | None, n_parameters: int | None, label
         return
     for words in leak_notes(source, schema, label):
         yield Finding("warning", words.rstrip("."))
-    for note in schema.told(source):
+    for note in schema.described(source, Treatment.MEDIAN):
         if note not in source.notes:
-            yield Finding("warning" if "left out" in note else "note", note)
+            yield Finding("warning" if note.kind is NoteKind.LEFT_OUT else "note", str(note))
     if likelihood is not None:
         yield from _range(values, source.name, likelihood.split(":")[0])
     size = len(source) * int(np.prod(schema.shape))

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from narrows.errors import InputError
 from narrows.files import whole
+from narrows.notes import Note
 
 if TYPE_CHECKING:
     from narrows.data.arrays import ArraySource
@@ -98,7 +99,7 @@ def _digits(data: Dataset) -> Source:
 
     digits = load_digits()
     values = np.rint(digits.images * (255 / 16)).astype(np.uint8)
-    note = "'digits' holds grey levels 0 to 16: stored as uint8, level * 255 / 16, rounded"
+    note = Note("'digits' holds grey levels 0 to 16: stored as uint8, level * 255 / 16, rounded")
     return _named(data, values, digits.target, (note,))
 
 
@@ -114,7 +115,7 @@ def _idx(data: Dataset) -> Source:
     return replace(parts["train"], test=parts["t10k"])
 
 
-def _named(data: Dataset, values: NDArray[Any], labels: NDArray[Any], notes: tuple[str, ...]) -> ArraySource:
+def _named(data: Dataset, values: NDArray[Any], labels: NDArray[Any], notes: tuple[Note, ...]) -> ArraySource:
     from narrows.data.arrays import array_source
 
     source = array_source(values, data.name, notes)

@@ -9,6 +9,7 @@ import polars as pl
 
 from narrows.data.base import Source
 from narrows.data.tables.source import TableSource
+from narrows.notes import Note
 
 __all__ = ["label_hints"]
 
@@ -26,7 +27,7 @@ _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[가-힣]+")
 _KOREAN_ENDING = re.compile(r"(?<=[가-힣])(여부|유무)$")
 
 
-def label_hints(source: Source) -> tuple[str, ...]:
+def label_hints(source: Source) -> tuple[Note, ...]:
     """Say which columns of a table hold two values and are named like a label, and what leaves them out.
 
     Examples
@@ -42,7 +43,8 @@ def label_hints(source: Source) -> tuple[str, ...]:
     for name in source.frame.columns:
         if name not in source.id_columns and _named(name) and (values := _two(source.frame[name])):
             reason = f"{name!r} holds {' and '.join(values)} and is named like a label"
-            hints.append(f"{reason}: if it is one, --label {shlex.quote(name)} leaves it out of what is learnt")
+            text = f"{reason}: if it is one, --label {shlex.quote(name)} leaves it out of what is learnt"
+            hints.append(Note(text, where=name))
     return tuple(hints)
 
 

@@ -12,13 +12,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from narrows.data.base import Source
+from narrows.data.base import Source, class_folders
 from narrows.data.paths import data_path
 from narrows.data.read import TEXT, read
 from narrows.data.tables.drop_columns import without_column
 from narrows.data.tables.files import text_table
 from narrows.data.tables.source import TableSource
 from narrows.errors import InputError, listed
+from narrows.notes import Note, NoteKind
 
 __all__ = ["label_names", "same_classes", "with_folders", "with_label", "with_labels"]
 
@@ -65,7 +66,7 @@ def with_label(source: Source, column: str | None, class_names: Sequence[str] | 
     places = {name: place for place, name in enumerate(names)}
     labels = np.array([places.get(cell, -1) for cell in cells], np.int64)
     features = without_column(source, column)
-    note = _said(column, names, cells, int((labels < 0).sum()))
+    note = _label_note(column, names, cells, int((labels < 0).sum()))
     return replace(features, labels=labels, class_names=names, notes=(*features.notes, note))
 
 
@@ -112,14 +113,14 @@ def with_labels(source: Source, file: str | Path) -> Source:
         plain = {identifier.lstrip("0") for identifier in places}
         zeros = "keep the zeros that they begin with: a spreadsheet drops them" if strange[0] in plain else ""
         raise InputError(came, f"identifiers such as {str(source.ids[0])!r} ({source.id_name})", zeros)
-    note = f"{table.name!r} gives {int((labels >= 0).sum()):,} of {len(source):,} rows one of {len(names)} labels"
-    notes = [note, *unused] + (
-        [f"{table.name!r}: {len(strange):,} labels belong to no row ({', '.join(strange[:3])})"] if strange else []
-    )
+    n_labelled = int((labels >= 0).sum())
+    notes = [Note(f"{table.name!r} gives {n_labelled:,} of {len(source):,} rows one of {len(names)} labels"), *unused]
+    if strange:
+        notes.append(Note(f"{table.name!r}: {len(strange):,} labels belong to no row ({', '.join(strange[:3])})"))
     return replace(source, labels=labels, class_names=names, notes=(*source.notes, *notes))
 
 
-def _label_column(table: TableSource) -> tuple[str, list[str]]:
+def _label_column(table: TableSource) -> tuple[str, list[Note]]:
     """Return the column of a file of labels that holds them, and a note on those that are not used."""
     others = table.frame.columns[1:]
     candidates = [name for name in others if name.strip().lower() in _COLUMN_NAMES] if len(others) > 1 else others
@@ -129,8 +130,8 @@ def _label_column(table: TableSource) -> tuple[str, list[str]]:
             f"{came}: {listed(others)}", f"{_LABEL_TABLE}; of more columns, one called {' or '.join(_COLUMN_NAMES)}"
         )
     unused = [name for name in others if name != candidates[0]]
-    note = f"{table.name!r}: {candidates[0]!r} holds the labels; {listed(list(map(repr, unused)))} not used"
-    return candidates[0], [note] if unused else []
+    text = f"{table.name!r}: {candidates[0]!r} holds the labels; {listed(list(map(repr, unused)))} not used"
+    return candidates[0], [Note(text)] if unused else []
 
 
 def with_folders(source: Source) -> Source:
@@ -146,10 +147,12 @@ def with_folders(source: Source) -> Source:
     if len(names) < 2 or "" not in folders:
         return source
     labels = np.array([names.index(folder) if folder else -1 for folder in folders], np.int64)
-    unlabelled = f"{source.name!r}: {int((labels < 0).sum()):,} files are in no class's folder: they have no label"
-    notes = tuple(note for note in source.notes if "are read as classes" not in note)
-    classes = f"{source.name!r}: its {len(names)} subfolders are read as classes ({listed(names)})"
-    return replace(source, labels=labels, class_names=names, notes=(*notes, classes, unlabelled))
+    n_unlabelled = int((labels < 0).sum())
+    unlabelled = Note(f"{source.name!r}: {n_unlabelled:,} files are in no class's folder: they have no label")
+    notes = tuple(note for note in source.notes if note.kind is not NoteKind.CLASS_FOLDERS)
+    return replace(
+        source, labels=labels, class_names=names, notes=(*notes, class_folders(source.name, names), unlabelled)
+    )
 
 
 def same_classes(source: Source, names: Sequence[str] | None) -> Source:
@@ -228,8 +231,9 @@ def _classes(cells: pl.Series, name: str) -> tuple[str, ...]:
         return tuple(sorted(classes))
 
 
-def _said(column: str, names: tuple[str, ...], cells: pl.Series, missing: int) -> str:
+def _label_note(column: str, names: tuple[str, ...], cells: pl.Series, missing: int) -> Note:
     unknown = sorted(set(cells.drop_nulls().to_list()) - set(names))
     strange = f", of which unknown at fit: {', '.join(unknown[:3])}" if unknown else ""
     rest = f"; {missing} of {len(cells)} rows have none{strange}" if missing else ""
-    return f"{column!r} holds the labels ({len(names)} class{'es' * (len(names) != 1)}), not a feature{rest}"
+    text = f"{column!r} holds the labels ({len(names)} class{'es' * (len(names) != 1)}), not a feature{rest}"
+    return Note(text, where=column)

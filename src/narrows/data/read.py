@@ -20,6 +20,7 @@ from narrows.data.masked import unmasked
 from narrows.data.npy import DAMAGED, damaged, load_npy, npz_arrays
 from narrows.data.paths import data_path
 from narrows.errors import InputError
+from narrows.notes import Note, NoteKind
 
 if TYPE_CHECKING:
     import polars as pl
@@ -297,7 +298,7 @@ def _choose(arrays: Mapping[str, NDArray[Any]], path: Path, like: Schema | None)
         raise InputError(came, "one array, or X (or x, or data) and y", "np.savez(file, X=rows, y=labels)")
     source = dense(arrays[rows[0]], path.name, like)
     rest = [name for name in arrays if name not in (*rows, LABELS)]
-    notes = [*source.notes, *(f"{path.name!r}: the array {name!r} is not read" for name in rest)]
+    notes = [*source.notes, *(Note(f"{path.name!r}: the array {name!r} is not read", where=name) for name in rest)]
     labels = arrays.get(LABELS)
     if labels is None or rows == [LABELS]:
         return replace(source, notes=tuple(notes))
@@ -306,14 +307,14 @@ def _choose(arrays: Mapping[str, NDArray[Any]], path: Path, like: Schema | None)
     numbers = flat.dtype.kind == "f" and known.any() and bool((flat == np.rint(flat))[known].all())
     discrete = flat.dtype.kind in "iubU" or numbers
     if len(flat) != len(source) or not discrete:
-        notes.append(
-            f"{path.name!r}: 'y' (shape {labels.shape}, {labels.dtype}) is not one class per row, and not read"
-        )
+        unread = f"{path.name!r}: 'y' (shape {labels.shape}, {labels.dtype}) is not one class per row, and not read"
+        notes.append(Note(unread, where=LABELS))
         return replace(source, notes=tuple(notes))
     classes = flat[known]
     values, places = np.unique(classes.astype(np.int64) if flat.dtype.kind in "bf" else classes, return_inverse=True)
     index = np.full(len(flat), -1, np.int64)
     index[known] = places
     missing = f"; {(~known).sum()} of {len(flat)} rows have none" if not known.all() else ""
-    notes.append(f"{path.name!r}: 'y' is read as labels ({len(values)} classes), not as a feature{missing}")
+    label_text = f"{path.name!r}: 'y' is read as labels ({len(values)} classes), not as a feature{missing}"
+    notes.append(Note(label_text, NoteKind.LABELS, LABELS))
     return replace(source, notes=tuple(notes), labels=index, class_names=tuple(map(str, values)))

@@ -18,7 +18,7 @@ from torch import Tensor
 from narrows.corruption import Corruption
 from narrows.data.pairs import Batch, Pairs
 from narrows.data.scale import Scale, refuse_scale
-from narrows.errors import InputError
+from narrows.errors import InputError, Sentence, Setting
 from narrows.estimator.diagnostics import diagnose
 from narrows.estimator.fitting import FitResult, fit_model
 from narrows.estimator.inference import run
@@ -249,7 +249,7 @@ class Estimator(Decoding, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         'linear with epochs=0 is not trained'
         """
         names = () if self.trains else (*Settings.names(), "validation", "precision", "compile")
-        return dict.fromkeys(names, f"{self.name} with epochs=0 is not trained")
+        return dict.fromkeys(names, Sentence(f"{self.name} with ", Setting("epochs", 0), " is not trained"))
 
     def observe(self, X: Any, y: Any) -> None:
         """Learn what must be known of X and y before pairs can be made; nothing by default."""

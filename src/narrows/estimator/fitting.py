@@ -17,7 +17,7 @@ from narrows.data.disk.memory import require_memory
 from narrows.data.disk.stored import LARGEST, DiskArray
 from narrows.data.pairs import Pairs, at_once
 from narrows.data.scale import Scale, top
-from narrows.errors import InputError
+from narrows.errors import InputError, Sentence, Setting
 from narrows.estimator.family import Family
 from narrows.estimator.problem import Problem
 from narrows.holdout import VALIDATION
@@ -95,7 +95,7 @@ def refuse_copies(estimator: Family, model: Model, pairs: Pairs) -> None:
         raise InputError(
             f"{network.name} hands the input on to the decoder: to reconstruct its own input it would only copy",
             "targets that are not the input, or a corruption",
-            "corruption='gaussian:0.1', or network='conv'",
+            Sentence(Setting("corruption", "gaussian:0.1"), ", or ", Setting("network", "conv")),
         )
 
 
@@ -120,7 +120,11 @@ def refuse_outside(likelihood: Likelihood, pairs: Pairs) -> None:
         if wrong.any():
             examples = ", ".join(f"{value:.4g}" for value in np.unique(values[wrong].numpy())[:5].tolist())
             came = f"Targets like {examples} came for the likelihood {str(likelihood)!r}"
-            hint = "labels counted from 0" if likelihood.labels else "rescaled targets, or likelihood='gaussian'"
+            hint = (
+                "labels counted from 0"
+                if likelihood.labels
+                else Sentence("rescaled targets, or ", Setting("likelihood", "gaussian"))
+            )
             raise InputError(came, likelihood.accepted, hint)
 
 
@@ -138,7 +142,7 @@ def refuse_other_measures(likelihood: Likelihood, measures: Sequence[Measure], r
         came = (
             f"The likelihood {likelihood.short!r} gives {gives}, and {len(wrong)} of {len(bases)} columns hold {kinds}"
         )
-        raise InputError(came, "a likelihood of what every column holds, as mixed", "likelihood='mixed'")
+        raise InputError(came, "a likelihood of what every column holds, as mixed", Setting("likelihood", "mixed"))
 
 
 def targets(pairs: Pairs) -> Iterator[Tensor]:

@@ -16,7 +16,7 @@ from narrows.data.base import channels_last
 from narrows.data.disk.stored import DiskArray
 from narrows.data.masked import unmasked
 from narrows.data.scale import unit
-from narrows.errors import InputError
+from narrows.errors import InputError, Sentence, Setting
 
 __all__ = [
     "checked_classes",
@@ -123,14 +123,16 @@ def model_rows(X: Any, image_shape: tuple[int, ...] | None, expected: tuple[int,
     if image_shape is not None and X.ndim == 2:
         size = math.prod(image_shape)
         if X.shape[1] != size:
-            raise InputError(f"Rows of {X.shape[1]} values do not fit image_shape={image_shape}", f"{size} values")
+            misfit = Sentence(f"Rows of {X.shape[1]} values do not fit ", Setting("image_shape", image_shape))
+            raise InputError(misfit, f"{size} values")
         X = (X.toarray() if sp.issparse(X) else X).reshape(X.shape[0], *image_shape)
     if X.ndim == 3:
         X = X.reshape(X.shape[0], 1, *X.shape[1:])
     row = tuple(X.shape[1:])
     if channels_last(row) and row not in (tuple(image_shape or ()), tuple(expected or ())):
         came = f"Images of shape {row} seem to have their channels last"
-        raise InputError(came, "(n, C, H, W)", f"np.moveaxis(X, 3, 1), or image_shape={row} where they are not")
+        hint = Sentence("np.moveaxis(X, 3, 1), or ", Setting("image_shape", row), " where they are not")
+        raise InputError(came, "(n, C, H, W)", hint)
     if expected is not None and row != tuple(expected):
         came = f"Rows of shape {row} came to a model fitted on rows of shape {tuple(expected)}"
         raise InputError(came, f"{tuple(expected)}")

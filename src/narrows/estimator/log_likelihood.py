@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from narrows.data.pairs import Batch, Pairs
-from narrows.errors import InputError
+from narrows.errors import InputError, Sentence, Setting
 from narrows.estimator.inference import run
 from narrows.model import Maps, Model, attach
 from narrows.training.random import derive_seed, fork_rng
@@ -61,7 +61,7 @@ def log_likelihood(
     ((200,), True, True)
     """
     if samples < 1:
-        raise InputError(f"samples={samples}", "at least 1", "samples=1000")
+        raise InputError(Setting("samples", samples), "at least 1", Setting("samples", 1000))
     if not hasattr(model.bottleneck, "posterior"):
         came = f"A code of the kind {type(model.bottleneck).__name__} has no posterior, so its rows have no density"
         raise InputError(came, "a variational code", "family vae")
@@ -130,7 +130,9 @@ def _sums(model: Model, batch: Batch, samples: int, seeds: list[int]) -> Tensor:
     *skips, h = model.encoder(attach(batch.x, batch.cond))
     if skips:
         came = "The decoder also reads the encoder's maps, so its rows have no density"
-        raise InputError(came, "a network without skips", "network='conv' or 'dense'")
+        raise InputError(
+            came, "a network without skips", Sentence(Setting("network", "conv"), " or ", Setting("network", "dense"))
+        )
     posterior: Maps = model.bottleneck.posterior(h)  # type: ignore[operator]
     mean, log_var = (tensor.cpu().double() for tensor in posterior)
     width = model.likelihood.n_out(tuple(batch.target.shape[1:])) * math.prod(batch.target.shape[2:])

@@ -3,6 +3,7 @@
 from typing import ClassVar, Literal
 
 from narrows.bottlenecks import Free
+from narrows.errors import Sentence, Setting
 from narrows.estimator.base import Estimator, Problem
 from narrows.model import Model
 from narrows.params import param
@@ -37,7 +38,11 @@ class ContractiveAutoEncoder(Estimator):
 
     def unused(self) -> dict[str, str]:
         """Return the settings that change nothing; the size of perturbations where there are none."""
-        unused = {} if self.method == "noise" else {"std": f"only method='noise' perturbs, and this is {self.method!r}"}
+        unused = (
+            {}
+            if self.method == "noise"
+            else {"std": Sentence("only ", Setting("method", "noise"), f" perturbs, and this is {self.method!r}")}
+        )
         return super().unused() | unused
 
     def build(self, problem: Problem) -> Model:

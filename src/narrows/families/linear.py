@@ -8,7 +8,7 @@ from torch import Tensor
 from narrows import moments
 from narrows.bottlenecks import Free
 from narrows.data.pairs import Batch, Pairs
-from narrows.errors import InputError
+from narrows.errors import InputError, Sentence, Setting
 from narrows.estimator.base import Estimator, Problem
 from narrows.estimator.closed_form import solvable, start_scale
 from narrows.model import Model
@@ -49,7 +49,8 @@ class LinearAutoEncoder(Estimator):
         """Return the linear network. Raises ``InputError`` where another one is set."""
         network = as_part("network", self.network)
         if not isinstance(network, Linear | None):
-            raise InputError(f"network={self.network!r} is not linear", "None or 'linear'", "AutoEncoder(network=...)")
+            came = Sentence(Setting("network", self.network), " is not linear")
+            raise InputError(came, "None or 'linear'", "AutoEncoder(network=...)")
         return Linear()
 
     def build(self, problem: Problem) -> Model:

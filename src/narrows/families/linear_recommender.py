@@ -10,7 +10,7 @@ from torch import Tensor
 from narrows import moments
 from narrows.bottlenecks import Free
 from narrows.data.pairs import Pairs
-from narrows.errors import InputError
+from narrows.errors import InputError, Sentence, Setting
 from narrows.estimator.base import Estimator, Problem
 from narrows.estimator.closed_form import solvable, start_scale
 from narrows.estimator.inputs import checked_rows
@@ -62,7 +62,7 @@ class LinearRecommender(Estimator):
         """Return the item-item network. Raises ``InputError`` where another one is set."""
         network = as_part("network", self.network)
         if not isinstance(network, ItemItem | None):
-            came = f"network={self.network!r} is no item-item matrix"
+            came = Sentence(Setting("network", self.network), " is no item-item matrix")
             raise InputError(came, "None or 'item-item'", "leave it out, or family vae")
         return ItemItem()
 
@@ -136,8 +136,10 @@ def item_weights(square: Tensor, l2: float, dropout: float) -> Tensor:
     try:
         inverse = torch.cholesky_inverse(torch.linalg.cholesky(penalised(square, l2, dropout)))
     except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
-        came = f"l2={l2:g} is too small for these rows: columns that say the same cannot be told apart"
-        raise InputError(came, "a larger l2", "l2=100") from None
+        came = Sentence(
+            Setting("l2", l2), " is too small for these rows: columns that say the same cannot be told apart"
+        )
+        raise InputError(came, "a larger l2", Setting("l2", 100)) from None
     return inverse.div_(-inverse.diagonal().clone()).fill_diagonal_(0)
 
 

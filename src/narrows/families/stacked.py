@@ -10,7 +10,7 @@ from torch import nn
 from narrows.bottlenecks import Free
 from narrows.corruption import Corruption
 from narrows.data.pairs import Pairs
-from narrows.errors import InputError
+from narrows.errors import InputError, Sentence, Setting
 from narrows.estimator.base import Estimator, Problem
 from narrows.estimator.fitting import learn
 from narrows.estimator.inference import run
@@ -50,7 +50,11 @@ class StackedAutoEncoder(Estimator):
 
     def unused(self) -> dict[str, str]:
         """Return the settings that change nothing; noise for layers that are not trained one by one."""
-        unused = {} if self.greedy_epochs else {"noise": "with greedy_epochs=0 no layer is trained by itself"}
+        unused = (
+            {}
+            if self.greedy_epochs
+            else {"noise": Sentence("with ", Setting("greedy_epochs", 0), " no layer is trained by itself")}
+        )
         return super().unused() | unused
 
     def chosen_network(self, shape: tuple[int, ...]) -> Network:
@@ -61,8 +65,8 @@ class StackedAutoEncoder(Estimator):
         network: Any = as_part("network", self.network or "dense")
         mirrored = isinstance(network, Dense) and network.decoder in (None, (network.widths or ())[::-1])
         if not mirrored or network.bypass:
-            came, accepted = f"network={str(network)!r} has no layers that pair up", "a dense network, mirrored"
-            raise InputError(came, accepted, "network='dense:512,256'")
+            came = Sentence(Setting("network", str(network)), " has no layers that pair up")
+            raise InputError(came, "a dense network, mirrored", Setting("network", "dense:512,256"))
         chosen: Network = network
         return chosen
 

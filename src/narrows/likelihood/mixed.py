@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from narrows.base_measure import BaseMeasure, Measure
-from narrows.errors import InputError
+from narrows.errors import InputError, Setting
 from narrows.likelihood.base import Likelihood, LikelihoodModule
 from narrows.likelihood.mixed_columns import KINDS, MixedColumns
 from narrows.params import param
@@ -93,7 +93,9 @@ class Mixed(Likelihood):
         widths = sum(width for _, width, _ in map(_parsed, self.columns))
         if len(shape) > 1 or widths != shape[0] or not {len(self.shift), len(self.scale)} <= {0, widths}:
             came = f"The likelihood mixed of {widths} columns came for rows of shape {shape}"
-            raise InputError(came, "a table, and a word for each of its columns", "likelihood='gaussian:learnt'")
+            raise InputError(
+                came, "a table, and a word for each of its columns", Setting("likelihood", "gaussian:learnt")
+            )
         return MixedColumns(self.measures, self.spread == "predicted")
 
     def log_prob(self, params: Tensor, target: Tensor) -> Tensor:

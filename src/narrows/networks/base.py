@@ -7,7 +7,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from narrows.errors import InputError
+from narrows.errors import InputError, Sentence, Setting
 from narrows.parts import Part
 
 __all__ = ["Network", "Sizes", "as_rows", "require_images"]
@@ -74,7 +74,7 @@ def require_images(name: str, sizes: Sizes) -> None:
         raise InputError(
             f"The network {name!r} cannot read rows of shape {sizes.shape}",
             "images (channels, height, width)",
-            "image_shape=(1, 28, 28) for flattened images, or network='dense'",
+            Sentence(Setting("image_shape", (1, 28, 28)), " for flattened images, or ", Setting("network", "dense")),
         )
 
 

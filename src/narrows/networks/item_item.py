@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from narrows.errors import InputError
+from narrows.errors import InputError, Setting
 from narrows.networks.base import Network, Sizes, as_rows
 from narrows.parts import part
 
@@ -33,7 +33,7 @@ class ItemItem(Network):
         shape = (sizes.out, *sizes.target[1:])
         if sizes.shape != shape or sizes.n_cond:
             came = f"Rows of shape {sizes.shape} that ask for {shape}" + " and a condition" * bool(sizes.n_cond)
-            raise InputError(came, "one number out for each number in", "likelihood='gaussian'")
+            raise InputError(came, "one number out for each number in", Setting("likelihood", "gaussian"))
         if sizes.code_in == sizes.row == sizes.code_out:
             return ZeroDiagonal(sizes.row, sizes.shape[0]), Reshaped(shape)
         return Down(sizes.row, sizes.code_in, sizes.shape[0]), Up(sizes.code_out, shape)

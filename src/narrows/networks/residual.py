@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from narrows.errors import InputError
+from narrows.errors import InputError, Setting
 from narrows.networks.base import Network, Sizes, require_images
 from narrows.params import param
 from narrows.parts import part
@@ -69,7 +69,7 @@ class Residual(Network):
         if sizes.target[1:] != sizes.shape[1:] or sizes.out != sizes.shape[0]:
             came = f"Targets of shape {sizes.target} ({sizes.out} numbers per pixel) for inputs of {sizes.shape}"
             accepted = "targets of the inputs' shape, and a likelihood of one number per value"
-            raise InputError(came, accepted, "network='unet'")
+            raise InputError(came, accepted, Setting("network", "unet"))
         encoder, decoder = ResidualEncoder(self, sizes), ResidualDecoder(self, sizes)
         calm(encoder, decoder)
         return encoder, decoder

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from narrows.errors import InputError
+from narrows.errors import InputError, Setting
 from narrows.networks.base import Network, Sizes
 from narrows.networks.layers import Layer, Unpool
 from narrows.networks.resample import MaxPool, max_unpool
@@ -59,7 +59,7 @@ class Stack(Network):
         down, shapes = chain(self.encoder, shape, sizes.code_in)
         if shapes[-1][0] != sizes.code_in:
             came = f"The encoder ends with {shapes[-1][0]} channels, but the code reads {sizes.code_in}"
-            raise InputError(came, "as many", f"latent_dim={shapes[-1][0]}")
+            raise InputError(came, "as many", Setting("latent_dim", shapes[-1][0]))
         around = zip(down, shapes[:-1], shapes[1:], strict=True)
         pools = [(before, after, layer.size) for layer, before, after in around if isinstance(layer, MaxPool)]
         wanted = sum(isinstance(layer, Unpool) for layer in self.decoder)

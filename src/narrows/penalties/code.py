@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import Tensor
 
-from narrows.errors import InputError
+from narrows.errors import InputError, Sentence, Setting
 from narrows.params import param
 from narrows.parts import part
 from narrows.penalties.base import Penalty
@@ -75,7 +75,7 @@ class KLSparsity(Penalty):
                 f"kl_sparsity reads a code as activity between 0 and 1, and this one runs from {z.min().item():.3g} to "
                 f"{z.max().item():.3g}",
                 "codes in [0, 1]",
-                'network="dense:code=sigmoid", or penalties="l1:1e-3"',
+                Sentence(Setting("network", "dense:code=sigmoid"), ", or ", Setting("penalties", "l1:1e-3")),
             )
         mean = shares(step) @ as_samples(z)
         tiny = torch.finfo(mean.dtype).eps
@@ -116,7 +116,9 @@ def last_matrix(model: "Model") -> Tensor:
     weights = [getattr(module, "weight", None) for module in model.encoder.modules()]
     matrices = [weight for weight in weights if isinstance(weight, Tensor) and weight.ndim >= 2]
     if not matrices:
-        raise InputError("The encoder has no weight matrix", "encoders with one", "penalties='orthogonal:of=codes'")
+        raise InputError(
+            "The encoder has no weight matrix", "encoders with one", Setting("penalties", "orthogonal:of=codes")
+        )
     return matrices[-1].flatten(1)
 
 

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from narrows.errors import InputError
+from narrows.errors import InputError, Sentence, Setting
 from narrows.networks.blocks import norm
 from narrows.params import param
 from narrows.parts import part
@@ -52,7 +52,7 @@ class Critic(Penalty):
             raise InputError(
                 f"critic lays input and target on top of each other, and these are {shape} and {target}",
                 "images (channels, height, width) of the same height and width",
-                "image_shape=(1, 28, 28) for flattened images",
+                Sentence(Setting("image_shape", (1, 28, 28)), " for flattened images"),
             )
         return PatchCritic(self, shape, target)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from narrows.errors import InputError
+from narrows.errors import InputError, Sentence, Setting
 from narrows.params import param
 from narrows.parts import part
 from narrows.penalties.base import Penalty
@@ -26,7 +26,7 @@ def picture(model: "Model", step: "Step") -> Tensor:
         raise InputError(
             f"The likelihood gives {mean.shape[1]} shares for {step.target.shape[1]} channels of labels, not a picture",
             "edges and critic for targets that are numbers; dice for labels",
-            "penalties='dice'",
+            Setting("penalties", "dice"),
         )
     return mean
 
@@ -100,7 +100,7 @@ class Edges(Penalty):
             raise InputError(
                 f"edges compares neighbouring pixels, and rows of shape {target} have none",
                 "images (channels, height, width)",
-                "image_shape=(1, 28, 28) for flattened images",
+                Sentence(Setting("image_shape", (1, 28, 28)), " for flattened images"),
             )
         return self
 

@@ -26,7 +26,7 @@ def aae_mnist(run: Run) -> None:
     }
     gaps = {}
     for name, model in models.items():
-        stem = name.replace(", ", "-").replace(" numbers", "").lower()
+        stem = f"{name.partition(',')[0].lower()}-{model.latent_dim}"
         run.fit(stem, model, images.train)
         codes = model.transform(images.test)
         gaps[name] = from_normal(codes)

@@ -118,7 +118,7 @@ class Upscaler(PicturesTask, Task, name="upscale"):
         scores = {name: score(truth, self._measured(pictures)) for name, pictures in results.items()}
         ours = scores.pop("enlarged")
         best = min(scores, key=lambda name: float(scores[name].mse.mean()))
-        shown = {best.removesuffix(" enlargement"): results[best], "enlarged": results["enlarged"]}
+        shown = {best.partition(" ")[0]: results[best], "enlarged": results["enlarged"]}
         how = f"Made {self.scale} times smaller bicubically, with antialiasing, and larger again"
         notes = [*self.__dict__.get("remarks_", []), *notes]
         notes.append(

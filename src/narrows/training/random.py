@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from sklearn.utils import check_random_state
 
-from narrows.errors import InputError
+from narrows.errors import InputError, Sentence, Setting
 
 __all__ = ["derive_seed", "draw_seed", "fork_rng", "seed_of"]
 
@@ -27,7 +27,8 @@ def draw_seed(random_state: "int | np.random.RandomState | None") -> int:
     (True, False)
     """
     if isinstance(random_state, Integral) and not 0 <= random_state < 2**32:
-        raise InputError(f"random_state={random_state} came", "a whole number from 0 to 4294967295", "random_state=0")
+        came = Sentence(Setting("random_state", int(random_state)), " came")
+        raise InputError(came, "a whole number from 0 to 4294967295", Setting("random_state", 0))
     if random_state is None:
         return int(np.random.default_rng().integers(2**31 - 1))
     return int(check_random_state(random_state).randint(2**31 - 1))

@@ -2,7 +2,6 @@
 
 import atexit
 import contextlib
-import json
 import logging
 import os
 import tempfile
@@ -14,13 +13,13 @@ import torch
 from torch import distributed
 from torch.multiprocessing.spawn import ProcessException
 
-from narrows.errors import InputError
+from narrows.errors import InputError, Sentence, Setting
 
 __all__ = ["assigned", "first", "join", "launched", "rank", "spawn", "threads", "world"]
 
 _T = TypeVar("_T")
 _ALONE = {"RANK": "0", "WORLD_SIZE": "1"}  # what a process without others is told
-_WORK, _ANSWER, _REFUSAL = "work.pt", "answer.pt", "refusal.json"
+_WORK, _ANSWER, _REFUSAL = "work.pt", "answer.pt", "refusal.pt"
 
 
 def together() -> bool:
@@ -108,13 +107,15 @@ def spawn(
         try:
             torch.save((function, args), folder / _WORK)
         except Exception as error:
-            came = f"With devices={devices} this cannot be sent to other processes: {error}"
-            raise InputError(came, "networks, corruptions, ... defined at the top of a module", "devices=1") from error
+            came = Sentence("With ", Setting("devices", devices), f" this cannot be sent to other processes: {error}")
+            raise InputError(
+                came, "networks, corruptions, ... defined at the top of a module", Setting("devices", 1)
+            ) from error
         try:
             _fabric(accelerator, devices, 1, "ddp_spawn").launch(_Child(), folder)
         except ProcessException:
             if (folder / _REFUSAL).exists():
-                raise InputError(*json.loads((folder / _REFUSAL).read_text())) from None
+                raise InputError(*torch.load(folder / _REFUSAL, weights_only=False)) from None
             raise
         answer: tuple[Any, ...] = torch.load(folder / _ANSWER, weights_only=True)
     return answer
@@ -131,7 +132,7 @@ class _Child:
             if rank() == 0:
                 torch.save(answer, folder / _ANSWER)
         except InputError as error:
-            (folder / _REFUSAL).write_text(json.dumps([error.came, error.accepted, error.hint]))
+            torch.save((error.came, error.accepted, error.hint), folder / _REFUSAL)
             raise
         finally:
             _part()

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from narrows.errors import InputError
+from narrows.errors import InputError, Sentence, Setting
 from narrows.training import ranks
 from narrows.training.malloc import kept_memory
 
@@ -60,11 +60,14 @@ class Runtime:
             gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
             if (where.index or 0) >= gpus:
                 raise InputError(
-                    f"device={self.device!r}, but this machine has {gpus} usable GPUs", "cpu or auto", "device='auto'"
+                    Sentence(Setting("device", self.device), f", but this machine has {gpus} usable GPUs"),
+                    "cpu or auto",
+                    Setting("device", "auto"),
                 )
             return torch.device("cuda", local or 0) if where.index is None else where
         if where.type == "mps" and not torch.backends.mps.is_available():
-            raise InputError("device='mps', but this machine has none", "cpu or auto", "device='auto'")
+            came = Sentence(Setting("device", "mps"), ", but this machine has none")
+            raise InputError(came, "cpu or auto", Setting("device", "auto"))
         return where
 
     @property
@@ -157,8 +160,8 @@ class Runtime:
             return function(*args)
         most = torch.cuda.device_count() if self.where.type == "cuda" else max(_PROCESSES, os.cpu_count() or 1)
         if self.devices > most:
-            came = f"devices={self.devices} came, and this machine has room for {most} processes"
-            raise InputError(came, f"1 to {most}", "devices=1")
+            came = Sentence(Setting("devices", self.devices), f" came, and this machine has room for {most} processes")
+            raise InputError(came, f"1 to {most}", Setting("devices", 1))
         return ranks.spawn(self.where.type, self.devices, function, args)
 
 

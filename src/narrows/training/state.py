@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
-from narrows.errors import InputError
+from narrows.errors import InputError, Sentence, Setting
 from narrows.model import Model
 from narrows.training.adam import Adam
 from narrows.training.config import Rate
@@ -57,7 +57,7 @@ def go_back(model: Model, optimizer: Adam, state: State, rate: Rate) -> str:
             f"The loss stopped being finite {state.returns} times, last in epoch {number} at a learning rate of "
             f"{rate.peak * state.slower:.3g}",
             "data in a moderate range, e.g. standardised",
-            f"lr={rate.peak / 10:g}, or clip=1.0",
+            Sentence(Setting("lr", float(f"{rate.peak / 10:g}")), ", or ", Setting("clip", 1.0)),
         )
     state.slower /= 2
     restore(model, optimizer, state)

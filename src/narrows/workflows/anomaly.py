@@ -21,6 +21,7 @@ from narrows.data.tables.schema import TableSchema
 from narrows.data.tables.source import TableSource
 from narrows.errors import InputError, listed
 from narrows.holdout import ROWS, Split
+from narrows.notes import Note, NoteKind
 from narrows.params import param
 from narrows.tasks.anomaly.labels import ACCEPTED, strange_names
 from narrows.workflows.base import Request, Say
@@ -60,8 +61,8 @@ class AnomalyWorkflow(RowsWorkflow):
             return source
         if self.label is None:
             if source.labels is not None:
-                words = f"{source.name!r}: 'y' is not used; --label y reads anomalies from it"
-                notes = (words if "'y' is read as labels" in note else note for note in source.notes)
+                unused = Note(f"{source.name!r}: 'y' is not used; --label y reads anomalies from it", where="y")
+                notes = (unused if note.kind is NoteKind.LABELS else note for note in source.notes)
                 source = replace(source, notes=tuple(notes))
             return replace(_bare(source), test=None if source.test is None else _bare(source.test))
         return labelled(source, self.label)
@@ -98,7 +99,7 @@ class AnomalyWorkflow(RowsWorkflow):
         if source.labels is None:
             return source
         ordinary = np.flatnonzero(source.labels == 0)
-        note = f"{len(source) - len(ordinary)} anomalous rows of {source.name!r} are not learnt from"
+        note = Note(f"{len(source) - len(ordinary)} anomalous rows of {source.name!r} are not learnt from")
         rows = _bare(source.take(ordinary))
         return replace(rows, notes=(*rows.notes, note)) if len(ordinary) < len(source) else rows
 
@@ -132,7 +133,8 @@ def labelled(source: Source, name: str) -> Source:
     accepted = f"a column of {ACCEPTED}"
     if isinstance(source, TableSource) and name in source.frame.columns:
         marks, words = _marks(source.frame[name], accepted)
-        note = f"{name!r} is read as labels ({marks.sum()} of {len(marks)} rows are anomalous), not as a feature"
+        text = f"{name!r} is read as labels ({marks.sum()} of {len(marks)} rows are anomalous), not as a feature"
+        note = Note(text, where=name)
         remaining = without_column(source, name)
         rows: Source = replace(remaining, notes=(*remaining.notes, note, *words))
         labels = marks.to_numpy()
@@ -152,7 +154,7 @@ def labelled(source: Source, name: str) -> Source:
     return replace(rows, labels=labels.astype(np.int64), class_names=_CLASS_NAMES, test=None)
 
 
-def _marks(column: pl.Series, accepted: str) -> tuple[pl.Series, list[str]]:
+def _marks(column: pl.Series, accepted: str) -> tuple[pl.Series, list[Note]]:
     """Return 1 for the rows that a column of labels calls anomalous, and a note where only one label has a meaning."""
     words = column.cast(pl.String).str.strip_chars().str.to_lowercase()
     different = words.drop_nulls().unique().sort().to_list()
@@ -165,7 +167,7 @@ def _marks(column: pl.Series, accepted: str) -> tuple[pl.Series, list[str]]:
     return marks, _read_as(column.name, different)
 
 
-def _read_as(name: str, labels: Sequence[str]) -> list[str]:
+def _read_as(name: str, labels: Sequence[str]) -> list[Note]:
     """Say which labels are read as ordinary where the others have no meaning of their own."""
     if all(strange_names([label]) is not None for label in labels):
         return []
@@ -173,7 +175,8 @@ def _read_as(name: str, labels: Sequence[str]) -> list[str]:
     sides = [
         listed([repr(label) for label, odd in zip(labels, strange, strict=True) if odd == side]) for side in (0, 1)
     ]
-    return [f"{name!r}: {sides[0]} is read as ordinary, everything else as anomalous ({sides[1]})"]
+    text = f"{name!r}: {sides[0]} is read as ordinary, everything else as anomalous ({sides[1]})"
+    return [Note(text, where=name)]
 
 
 def reasons(schema: TableSchema, source: Source, parts: np.ndarray, expected: np.ndarray) -> dict[str, pl.Series]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from narrows.artefact import CARD, refusing
 from narrows.data.datasets import meant
-from narrows.errors import ArtefactError, InputError
+from narrows.errors import ArtefactError, InputError, Sentence
 from narrows.params import check_params, claim, kebab, param
 from narrows.tasks.base import Evaluation, Rows, Task
 from narrows.typed_json import Nothing, typed
@@ -50,8 +50,8 @@ class Request(NamedTuple):
         typed_ones = {name: why for name, why in unused.items() if name in self.given}
         if typed_ones:
             flags = ", ".join(f"--{name.replace('_', '-')}" for name in typed_ones)
-            reasons = "; ".join(dict.fromkeys(typed_ones.values()))
-            raise InputError(f"{flags} came for {self.data}: {reasons}", "", "leave it out")
+            reasons = [part for why in dict.fromkeys(typed_ones.values()) for part in ("; ", why)]
+            raise InputError(Sentence(f"{flags} came for {self.data}: ", *reasons[1:]), "", "leave it out")
 
 
 class WorkflowCard(TypedDict):

@@ -13,6 +13,7 @@ from narrows.data.images.files import lessened
 from narrows.data.images.pixels import FORMATS
 from narrows.data.images.sets import Pictures, read_pictures
 from narrows.holdout import PICTURES, Split
+from narrows.notes import Note
 from narrows.params import param
 from narrows.tasks.images import Examples
 from narrows.training.random import seed_of
@@ -149,7 +150,7 @@ def mixed(pictures: Pictures) -> list[str]:
     return [note] if len(counts) > 1 else []
 
 
-def smaller(pictures: Pictures, channels: int, dtype: str | None = None) -> list[str]:
+def smaller(pictures: Pictures, channels: int, dtype: str | None = None) -> list[Note]:
     """Return in words which pictures have more channels, or a deeper type, than those of the fit had."""
     bits = 64 if dtype is None else 8 * np.dtype(dtype).itemsize
     kinds = [(len(array), 8 * array.dtype.itemsize) for array in pictures.arrays]

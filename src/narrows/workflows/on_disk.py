@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from narrows.data import Schema, Source, schema_from_json
-from narrows.data.base import Fillings, filled_words, together
+from narrows.data.base import Fillings, Treatment, filling_notes, together
 from narrows.data.disk.chunks import Chunks, pieces_of, size_of
 from narrows.data.disk.encode import encode_to_disk
 from narrows.data.disk.memory import free_memory
@@ -74,16 +74,17 @@ class StreamWorkflow(RowsWorkflow):
         known = sample.take(np.flatnonzero(~np.isin(pieces.sampled, unseen)))
         schema = known.fit_schema() if request.start is None else schema_from_json(request.start["schema"])
         rows, form, passed_over = self._encoded(task, pieces, schema)
-        learn, held, notes = rows.take(parts.learn), rows.take(parts.measure), sample.notes
+        learn, held = rows.take(parts.learn), rows.take(parts.measure)
+        data_notes: tuple[str, ...] = sample.notes
         if request.valid:
-            valid_rows, notes = self.own_rows(request.valid, schema, sample)
+            valid_rows, data_notes = self.own_rows(request.valid, schema, sample, Treatment.MEDIAN)
             held = schema.encode(valid_rows)
         if isinstance(held, DiskArray):
             held.limits()  # refused before anything is learnt
         settle(task, request, learn, schema)
         disk_note = f"{pieces.name}: read from disk while training ({form})"
         disk_note += "" if request.start else f"; means, levels and sizes are those of {len(known):,} rows"
-        notes = tuple(dict.fromkeys((*notes, *schema.notes, *passed_over, disk_note)))
+        notes = list(dict.fromkeys((*data_notes, *schema.notes, *passed_over, disk_note)))
         for note in notes:
             say(note)
         shape = " x ".join(map(str, schema.shape))
@@ -99,7 +100,7 @@ class StreamWorkflow(RowsWorkflow):
             "held_out": 0 if where.learnt else len(held),
             "values per row": shape,
             "fingerprint": rows.fingerprint().decode()[:16],
-            "notes": list(notes),
+            "notes": notes,
             "split": where,
         }
 
@@ -176,8 +177,8 @@ def write_pieces(
                 _put_whole(sinks, schema, source, task, start)
             start += len(source)
     if say is not None:
-        for words in filled_words(together(fillings)):
-            say(words)
+        for note in filling_notes(together(fillings), Treatment.MEDIAN):
+            say(note)
     return [*sinks.paths, *images]
 
 

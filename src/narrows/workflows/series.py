@@ -12,6 +12,7 @@ import polars as pl
 
 from narrows.conformal import Threshold
 from narrows.data import Schema, Source, read, schema_from_json
+from narrows.data.base import Treatment
 from narrows.data.series import (
     Steps,
     drawn_starts,
@@ -27,6 +28,7 @@ from narrows.data.tables.source import TableSource
 from narrows.data.tables.times import interval_of, time_texts, units_of
 from narrows.errors import InputError
 from narrows.holdout import Role, Split, in_time
+from narrows.notes import Note
 from narrows.params import param
 from narrows.tasks.anomaly.series import DividedSeries, evaluation, step_threshold
 from narrows.tasks.base import Task
@@ -35,7 +37,7 @@ from narrows.typed_json import Range
 from narrows.workflows.anomaly import labelled, reasons
 from narrows.workflows.base import Judged, Request, Say, Workflow
 from narrows.workflows.outputs import write_table
-from narrows.workflows.tables import between_neighbours, counted, gaps
+from narrows.workflows.tables import counted
 
 __all__ = ["SeriesWorkflow"]
 
@@ -51,7 +53,7 @@ class Read:
     stamps: pl.Series
     form: str | None  # how the times of a text file were written
     steps: Steps
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
 
 class Look(NamedTuple):
@@ -100,7 +102,7 @@ class SeriesWorkflow(Workflow):
         schema = series.source.take(rows).fit_schema().watching()
         self.series, self.task, self.schema = series, task, schema
         self.values = self._values(series)
-        column_notes = between_neighbours(schema.told(series.source))
+        column_notes = schema.described(series.source, Treatment.NEIGHBOURS)
         notes = [*series.notes, *column_notes, *schema.warnings(series.source), *self._train(task, request)]
         for note in notes:
             say(note)
@@ -201,7 +203,7 @@ class SeriesWorkflow(Workflow):
         if series.steps.resampled or card.get("resampled"):  # on the grid of the fit, whatever else the file holds
             times = _times(series.stamps, series.source.name)
             series = replace(series, steps=grid_steps(times, fitted * units_of(series.stamps)))
-        column_notes = between_neighbours(gaps(self.schema, series.source))
+        column_notes = self.schema.filled(series.source, Treatment.NEIGHBOURS)
         for note in (*series.notes, *self.schema.warnings(series.source), *column_notes):
             say(note)
         self.series, self.part = series, np.zeros(len(series.steps), int)
@@ -224,7 +226,7 @@ class SeriesWorkflow(Workflow):
         order = np.argsort(times, kind="stable")
         notes = list(source.notes)
         if (np.diff(order) < 0).any():
-            notes.append("the rows were not in the order of time: they are sorted")
+            notes.append(Note("the rows were not in the order of time: they are sorted"))
         source = source.take(order)
         twice = int((np.diff(times[order]) == 0).sum())
         if twice:
@@ -233,10 +235,11 @@ class SeriesWorkflow(Workflow):
         steps = regular_steps(times[order])
         gaps = int(steps.pieces.max())
         if steps.resampled:
-            notes.append(f"the rows are not evenly spaced: interpolated to {len(steps)} steps of the median interval")
+            uneven = f"the rows are not evenly spaced: interpolated to {len(steps)} steps of the median interval"
+            notes.append(Note(uneven))
         if gaps:
-            notes.append(f"{gaps} gap{'s' * (gaps > 1)} in time: no window crosses one")
-        kept_notes = [note for note in notes if not note.startswith(repr(self.time))]
+            notes.append(Note(f"{gaps} gap{'s' * (gaps > 1)} in time: no window crosses one"))
+        kept_notes = [note for note in notes if note.where != self.time]
         others = tuple(column for column in source.id_columns if column != self.time)
         stamps = source.frame[self.time]
         bare = replace(source, frame=source.frame.drop(self.time), id_columns=others, notes=())

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, NotRequired, TypedDict
 import numpy as np
 
 from narrows.data import Schema, Source, read, schema_from_json
-from narrows.data.base import FILLED, filled_words
+from narrows.data.base import Treatment
 from narrows.data.check import require_range
 from narrows.data.labels import label_names, same_classes, with_label
 from narrows.data.tables.drop_columns import without_columns
@@ -25,10 +25,7 @@ from narrows.workflows.outputs import decode, write_outputs
 __all__ = [
     "Learnt",
     "RowsWorkflow",
-    "as_treated",
-    "between_neighbours",
     "counted",
-    "gaps",
     "items_of",
     "parted",
     "rows_of",
@@ -38,24 +35,9 @@ __all__ = [
 ]
 
 
-def as_treated(task: Task, notes: Sequence[str]) -> list[str]:
-    """Return notes once each; a missing value is not filled for a task that reads it as missing."""
-    unique = list(dict.fromkeys(notes))
-    if not task.reads_missing:
-        return unique
-    return [f"{note.partition(FILLED)[0]}: of no price there" if FILLED in note else note for note in unique]
-
-
-def between_neighbours(notes: Sequence[str]) -> list[str]:
-    """Return notes of a series, whose missing values are filled between their neighbours in time."""
-    return [
-        f"{note.partition(FILLED)[0]}, filled between neighbours in time" if FILLED in note else note for note in notes
-    ]
-
-
-def gaps(schema: Schema, source: Source) -> tuple[str, ...]:
-    """Say how many missing cells of a table are filled, and with what."""
-    return filled_words(schema.fillings(source))
+def treatment_by(task: Task) -> Treatment:
+    """Return what becomes of missing cells: a task that reads them as missing does not fill them."""
+    return Treatment.NO_PRICE if task.reads_missing else Treatment.MEDIAN
 
 
 def counted(schema: Schema, source: Source) -> dict[str, dict[str, int]]:
@@ -109,17 +91,18 @@ class RowsWorkflow(Workflow):
         source = self.open(request.data, start)
         if source.kind != "images":
             request.refuse({"image_size": "only images of a folder are brought to a size"})
+        notes: Sequence[str] = source.notes
         if request.valid is None:
             learn, held, where = self.divide(source, seed_of(task.random_state))
-            schema, notes = start or self.schema_of(learn), source.notes
+            schema = start or self.schema_of(learn)
         else:
             learn, where = self.learnable(source), Split.VALIDATION
             schema = start or self.schema_of(learn)
-            held, notes = self.own_rows(request.valid, schema, learn)
-        of_columns = schema.told(source) if start is None else gaps(schema, source)
-        treated_notes = as_treated(task, (*notes, *of_columns, *schema.warnings(source)))
+            held, notes = self.own_rows(request.valid, schema, learn, treatment_by(task))
+        column_notes = (schema.described if start is None else schema.filled)(source, treatment_by(task))
+        unique_notes = list(dict.fromkeys((*notes, *column_notes, *schema.warnings(source))))
         caveats = self.caveats(source, schema)
-        for note in (*treated_notes, *caveats):
+        for note in (*unique_notes, *caveats):
             say(note)
         X = encoded(task, schema, learn)
         settle(task, request, X, schema, labelled=learn.labels is not None)
@@ -132,7 +115,7 @@ class RowsWorkflow(Workflow):
         copies = [] if where.learnt else copied(train.X, test.X)
         for note in copies:
             say(note)
-        return self._facts([*treated_notes, *copies])
+        return self._facts([*unique_notes, *copies])
 
     def _facts(self, notes: list[str]) -> dict[str, Any]:
         """Return what the report says of the data."""
@@ -182,8 +165,9 @@ class RowsWorkflow(Workflow):
         if request.decode:
             return decode(task, schema, request.data, out)
         source = self.named(self.read(request.data, schema), card.get("classes") or ())
-        for words in as_treated(task, (*source.notes, *schema.warnings(source), *gaps(schema, source))):
-            say(words)
+        filled_notes = schema.filled(source, treatment_by(task))
+        for note in dict.fromkeys((*source.notes, *schema.warnings(source), *filled_notes)):
+            say(note)
         return self.put(task, schema, source, encoded(task, schema, source), out, fresh=True)
 
     def open(self, data: str, like: Schema | None = None) -> Source:
@@ -194,7 +178,9 @@ class RowsWorkflow(Workflow):
         """Read rows without the columns that are to be left out; ``like`` is the schema of the fit."""
         return without_columns(read(data, like=like, image_size=image_size), self.drop, fitted=like is not None)
 
-    def own_rows(self, data: str, schema: Schema, source: Source) -> tuple[Source, tuple[str, ...]]:
+    def own_rows(
+        self, data: str, schema: Schema, source: Source, treatment: Treatment
+    ) -> tuple[Source, tuple[str, ...]]:
         """Return the user's own rows to measure on, and the notes on the data; rows that do not fit are refused."""
         try:
             held = self.measured(self.read(data, schema), source)
@@ -207,7 +193,7 @@ class RowsWorkflow(Workflow):
             f"from, and early stopping looks at a share of {source.name} only"
         )
         unused = f"the {len(source.test):,} test rows of {source.name} are not used" if source.test is not None else ""
-        filled = [f"{held.name}: {words}" for words in gaps(schema, held)]
+        filled = [f"{held.name}: {words}" for words in schema.filled(held, treatment)]
         return held, tuple(
             filter(None, (*source.notes, sentence, unused, *held.notes, *schema.warnings(held), *filled))
         )

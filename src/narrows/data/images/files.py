@@ -19,6 +19,7 @@ from narrows.data.images.pixels import FORMATS, Header, Item, header, pixels
 from narrows.data.npy import DAMAGED, load_npy
 from narrows.data.paths import require_utf8
 from narrows.errors import InputError
+from narrows.notes import Note
 
 __all__ = ["ARRAYS", "conversions", "each_image", "image_names", "lessened", "picture_size", "read_picture"]
 
@@ -27,7 +28,7 @@ T = TypeVar("T")
 _MAX_BYTES_AT_ONCE = 1 << 29  # bytes of images that are worked on at the same time
 
 
-def image_names(folder: Path, more: tuple[str, ...] = ()) -> tuple[Path, list[Path], list[str]]:
+def image_names(folder: Path, more: tuple[str, ...] = ()) -> tuple[Path, list[Path], list[Note]]:
     """Return where the images below a folder (or a single one) are named from, their names, and notes on other files.
 
     ``more`` are endings that count as images besides the usual ones. Raises InputError where there are no images.
@@ -57,9 +58,9 @@ def image_names(folder: Path, more: tuple[str, ...] = ()) -> tuple[Path, list[Pa
     notes = []
     if types and not single:
         listing = ", ".join(f"{count} {suffix}" for suffix, count in types.most_common(8))
-        notes.append(f"{folder.name!r}: {sum(types.values())} files are not images and are not read ({listing})")
+        notes.append(Note(f"{folder.name!r}: {sum(types.values())} files are not images and are not read ({listing})"))
     if len(visible) < len(names):
-        notes.append(f"{folder.name!r}: {len(names) - len(visible)} hidden files are not read")
+        notes.append(Note(f"{folder.name!r}: {len(names) - len(visible)} hidden files are not read"))
     return root, images, notes
 
 
@@ -103,17 +104,17 @@ def _why(item: Item, error: Exception) -> str:
     return (str(error) or type(error).__name__).splitlines()[0][:160]
 
 
-def conversions(heads: Sequence[Header], name: str) -> list[str]:
+def conversions(heads: Sequence[Header], name: str) -> list[Note]:
     """Say what was changed on reading, counted."""
     counts = {
         "turned upright, as their EXIF orientation says": sum(head.oriented for head in heads),
         "of several frames: the first one is read": sum(head.frames > 1 for head in heads),
         "of 16 bit in inks, or opened before: read as 8 bit": sum(head.reduced for head in heads),
     }
-    return [f"{name!r}: {count} images {what}" for what, count in counts.items() if count]
+    return [Note(f"{name!r}: {count} images {what}") for what, count in counts.items() if count]
 
 
-def lessened(kinds: Sequence[tuple[int, int]], channels: int, depth: int, name: str) -> list[str]:
+def lessened(kinds: Sequence[tuple[int, int]], channels: int, depth: int, name: str) -> list[Note]:
     """Say which images, by their channels and bits, have more of them than those of the fit had.
 
     Examples
@@ -125,7 +126,7 @@ def lessened(kinds: Sequence[tuple[int, int]], channels: int, depth: int, name: 
     wide, deep = Counter(c for c, _ in kinds if c > channels), Counter(bits for _, bits in kinds if bits > depth)
     sentences = [f"{wide[c]} of {len(kinds)} images of {c} channels become {target}" for c in sorted(wide)]
     sentences += [f"{deep[bits]} of {len(kinds)} images of {bits} bit become {depth} bit" for bits in sorted(deep)]
-    return [f"{name!r}: {sentence}" for sentence in sentences]
+    return [Note(f"{name!r}: {sentence}") for sentence in sentences]
 
 
 Array = NDArray[Any]

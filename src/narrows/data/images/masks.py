@@ -19,6 +19,7 @@ from narrows.data.images.sets import Pictures, natural, told_apart
 from narrows.data.paths import data_path
 from narrows.errors import ArtefactError, InputError
 from narrows.files import whole
+from narrows.notes import Note
 from narrows.typed_json import Matching, Range, typed
 
 __all__ = ["Encoding", "colour_name", "read_masks", "value_of", "write_masks"]
@@ -135,7 +136,7 @@ def read_masks(path: str | Path) -> tuple[Pictures, Encoding]:
     if lossy and kind == "grey":
         for i in lossy:
             arrays[i] = np.where(arrays[i] > 127, np.uint8(255), np.uint8(0))
-        notes = [*notes, f"{folder.name!r}: {len(lossy)} masks are JPEG files, cut at half: 255 above, 0 below"]
+        notes.append(Note(f"{folder.name!r}: {len(lossy)} masks are JPEG files, cut at half: 255 above, 0 below"))
     _few(arrays, names, folder.name)
     suffixes = [PurePosixPath(name).suffix for name in names]
     suffix = suffixes[0] if FORMATS[suffixes[0].lower()] in _LOSSLESS else ".png"

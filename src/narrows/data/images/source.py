@@ -15,12 +15,13 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from narrows.data.arrays import Length, to_dtype
-from narrows.data.base import Schema, Source, digest, row_numbers
+from narrows.data.base import Schema, Source, class_folders, digest, row_numbers
 from narrows.data.disk.memory import require_memory
 from narrows.data.images.files import conversions, each_image, image_names, lessened
 from narrows.data.images.pixels import Header, Item, encode_image, header, pixels, placed, resize, room, widen
-from narrows.errors import InputError, listed
+from narrows.errors import InputError, Setting
 from narrows.files import whole
+from narrows.notes import Note, SavedNote
 from narrows.typed_json import typed
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class ImageSource(Source):
         The pixels.
     sizes : ndarray of int, shape (n, 2)
         Height and width of each image as it came.
-    policy : tuple of str
+    policy : tuple of Note
         What became of sizes and channels.
 
     Examples
@@ -54,7 +55,7 @@ class ImageSource(Source):
     kind: ClassVar[str] = "images"
     values: NDArray[Any]
     sizes: NDArray[np.int64]
-    policy: tuple[str, ...] = ()
+    policy: tuple[Note, ...] = ()
 
     def take(self, index: NDArray[Any]) -> Self:
         """Keep the rows at ``index``, in that order."""
@@ -95,7 +96,7 @@ def image_folder(
     if len(classes) < 2 or any(len(name.parts) == 1 for name in images):
         return named
     labels = np.array([classes.index(name.parts[0]) for name in images], np.int64)
-    note = f"{folder.name!r}: its {len(classes)} subfolders are read as classes ({listed(classes)})"
+    note = class_folders(folder.name, classes)
     return replace(named, notes=(*notes, note, *source.notes), labels=labels, class_names=tuple(classes))
 
 
@@ -151,7 +152,7 @@ def load_images(
 
 def _size(
     sizes: NDArray[np.int64], name: str, wanted: tuple[int, int] | None
-) -> tuple[tuple[int, int], tuple[str, ...]]:
+) -> tuple[tuple[int, int], tuple[Note, ...]]:
     """Settle the height and width of all images, and the policy in words."""
     different = np.unique(sizes, axis=0)
     low, high = different[different.prod(axis=1).argmin()], different[different.prod(axis=1).argmax()]
@@ -164,7 +165,8 @@ def _size(
         shrink = min(1.0, DEFAULT / max(middle))
         wanted = (max(1, round(middle[0] * shrink)), max(1, round(middle[1] * shrink)))
     if min(wanted) < 1:
-        raise InputError(f"image_size={wanted}", "a height and a width of at least 1", "image_size=(64, 64)")
+        accepted = "a height and a width of at least 1"
+        raise InputError(Setting("image_size", wanted), accepted, Setting("image_size", (64, 64)))
     changed = int((sizes != wanted).any(axis=1).sum())
     if not changed:
         return wanted, ()
@@ -172,20 +174,21 @@ def _size(
         f"{name!r}: {changed} of {len(sizes)} images are resized to {wanted[0]} x {wanted[1]} (height x width); "
         f"they come in {len(different)} {'size' if len(different) == 1 else 'sizes'}, {span}"
     )
-    return wanted, (sentence,)
+    return wanted, (Note(sentence),)
 
 
-def _channel_policy(heads: Sequence[Header], channels: int, name: str) -> tuple[str, ...]:
+def _channel_policy(heads: Sequence[Header], channels: int, name: str) -> tuple[Note, ...]:
     kinds = {1: "grey", 3: "colour", 4: "colour with alpha"}
     counts = Counter(head.channels for head in heads)
-    sentences = []
+    notes = []
     if len(counts) > 1:
         listing = ", ".join(f"{counts[c]} {kinds[c]}" for c in sorted(counts))
-        sentences.append(f"{name!r} holds {listing} images: all become {kinds[channels]}, grey is repeated")
+        notes.append(Note(f"{name!r} holds {listing} images: all become {kinds[channels]}, grey is repeated"))
     depths = Counter(head.depth for head in heads)
     if len(depths) > 1:
-        sentences.append(f"{name!r} holds {depths[8]} images of 8 bit and {depths[16]} of 16 bit: all become 16 bit")
-    return tuple(sentences)
+        both = f"{depths[8]} images of 8 bit and {depths[16]} of 16 bit"
+        notes.append(Note(f"{name!r} holds {both}: all become 16 bit"))
+    return tuple(notes)
 
 
 class ImageCard(TypedDict):
@@ -194,7 +197,7 @@ class ImageCard(TypedDict):
     kind: str
     shape: tuple[Literal[1, 3, 4], Length, Length]
     dtype: Literal["uint8", "uint16"]
-    notes: list[str]
+    notes: list[str | SavedNote]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -220,7 +223,7 @@ class ImageSchema(Schema):
     dtype: str
 
     @classmethod
-    def build(cls, shape: Sequence[int], dtype: str, notes: Sequence[str] = ()) -> Self:
+    def build(cls, shape: Sequence[int], dtype: str, notes: Sequence[Note] = ()) -> Self:
         """Put a schema together from (C, H, W), the pixel type and the notes."""
         image = (int(shape[0]), int(shape[1]), int(shape[2]))
         return cls(shape=image, image_shape=image, notes=tuple(notes), dtype=dtype)
@@ -269,10 +272,15 @@ class ImageSchema(Schema):
 
     def to_json(self) -> dict[str, Any]:
         """Describe the schema by JSON values only."""
-        return {"kind": self.kind, "shape": list(self.shape), "dtype": self.dtype, "notes": list(self.notes)}
+        return {
+            "kind": self.kind,
+            "shape": list(self.shape),
+            "dtype": self.dtype,
+            "notes": [note.to_json() for note in self.notes],
+        }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Rebuild the schema from ``to_json``; what is no such schema raises ArtefactError."""
         saved: ImageCard = typed(dict(data), ImageCard, "schema")
-        return cls.build(saved["shape"], saved["dtype"], saved["notes"])
+        return cls.build(saved["shape"], saved["dtype"], list(map(Note.from_json, saved["notes"])))

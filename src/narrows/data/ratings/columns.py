@@ -65,9 +65,8 @@ class Table:
             try:
                 series = as_type(series, pl.Float64(), decimal_comma=self.comma)
             except InputError as error:
-                came = str(error).partition(". Accepted")[0]
                 hint = "correct it, or --implicit if every line counts"
-                raise InputError(came, "a number for each rating", hint) from None
+                raise InputError(error.came, "a number for each rating", hint) from None
         if not (series.dtype.is_numeric() or series.dtype == pl.Boolean):
             raise InputError(f"{self.name!r}: {column!r} holds no numbers", "ratings", "--rating COLUMN, or --implicit")
         numbers = series.cast(pl.Float64).fill_nan(None)

@@ -13,6 +13,7 @@ from narrows.base_measure import Measure
 from narrows.data.tables.columns import Column, Floats
 from narrows.data.tables.dtypes import dtype_name
 from narrows.data.tables.formatting import as_text
+from narrows.notes import Note, NoteKind
 from narrows.typed_json import Distinct
 
 __all__ = ["LONG", "CategoryColumn", "ConstantColumn", "plain", "shortened"]
@@ -131,17 +132,17 @@ class ConstantColumn(Column):
             return "empty"
         return shortened(self.value) if isinstance(self.value, str) else self._text()
 
-    def said(self) -> str:
+    def note(self) -> Note:
         """Say what becomes of the column."""
-        if self.value is None:
-            if self.watched:
-                return f"{self.name!r} is empty in every row learnt from: any value in it is an anomaly"
-            return f"{self.name!r} is left out: every value is missing; it comes back empty"
         contents = f"one value in the rows learnt from, {self.words()}"
         contents += f" (and {self.missing} missing)" if self.missing else ""
         if self.watched:
-            return f"{self.name!r} holds {contents}: any other is an anomaly"
-        return f"{self.name!r} is left out: {contents}; it comes back at decode"
+            empty = f"{self.name!r} is empty in every row learnt from: any value in it is an anomaly"
+            text = empty if self.value is None else f"{self.name!r} holds {contents}: any other is an anomaly"
+            return Note(text, where=self.name)
+        empty = "every value is missing; it comes back empty"
+        reason = empty if self.value is None else f"{contents}; it comes back at decode"
+        return Note(f"{self.name!r} is left out: {reason}", NoteKind.LEFT_OUT, self.name)
 
     def differs(self, series: pl.Series) -> NDArray[np.bool_]:
         """Say which cells differ from the value; a missing one does if it is text, and none was missing in the fit."""

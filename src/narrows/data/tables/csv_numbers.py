@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
+from narrows.notes import Note
+
 __all__ = ["plain_marks"]
 
 _DECIMAL = r"^[+-]?(?:\d*|\d{1,3}(?:OTHER\d{3})+)MARK\d+(?:[eE][+-]?\d+)?$"
@@ -14,7 +16,7 @@ _OTHER_MARK = {",": ".", ".": ","}
 
 def plain_marks(
     frame: pl.DataFrame, separator: str, fitted: bool | None = None
-) -> tuple[pl.DataFrame, bool | None, list[str]]:
+) -> tuple[pl.DataFrame, bool | None, list[Note]]:
     """Return cells without marks between thousands, whether a comma stands before decimals, and notes.
 
     One cell that can only be a decimal number tells the mark of the whole file: 1,5 or 1.234,50 is none with a mark
@@ -42,7 +44,7 @@ def plain_marks(
     return frame, mark == ",", notes
 
 
-def _without_thousands(frame: pl.DataFrame, columns: list[pl.Series], mark: str) -> tuple[pl.DataFrame, list[str]]:
+def _without_thousands(frame: pl.DataFrame, columns: list[pl.Series], mark: str) -> tuple[pl.DataFrame, list[Note]]:
     """Take the other mark out of the columns that are numbers with it between thousands, and say so."""
     other, notes = _OTHER_MARK[mark], []
     for column in columns:
@@ -51,7 +53,8 @@ def _without_thousands(frame: pl.DataFrame, columns: list[pl.Series], mark: str)
         if known.str.contains(_filled(_NUMBER, mark)).all() and (marked := known.filter(_has(known, other))).len():
             frame = frame.with_columns(column.str.replace_all(other, "", literal=True))
             number = marked[0].replace(other, "")
-            notes.append(f"{column.name!r}: {marked[0]!r} is read as {number}, and so on in {len(marked)} rows")
+            text = f"{column.name!r}: {marked[0]!r} is read as {number}, and so on in {len(marked)} rows"
+            notes.append(Note(text, where=column.name))
     return frame, notes
 
 
@@ -91,12 +94,13 @@ def _decimal(column: pl.Series, mark: str) -> bool:
     return bool((cells.str.contains(_filled(_DECIMAL, mark)) & ~cells.str.contains(_filled(_GROUPS, mark))).any())
 
 
-def _in_doubt(column: pl.Series) -> str:
+def _in_doubt(column: pl.Series) -> Note | None:
     """Say that a column whose marks could all stand between thousands is read as decimals."""
     known = column.drop_nulls().str.strip_chars()
     for mark in ",.":
         marked = known.filter(_has(known, mark))
         if marked.len() and marked.str.contains(_filled(_GROUPS, mark)).all():
             decimal, whole = (marked[0].replace(mark, to) for to in (".", ""))
-            return f"{column.name!r}: {marked[0]!r} is read as {decimal}; write {whole} if it is that"
-    return ""
+            text = f"{column.name!r}: {marked[0]!r} is read as {decimal}; write {whole} if it is that"
+            return Note(text, where=column.name)
+    return None

@@ -22,6 +22,7 @@ from narrows.data.tables.csv_header import has_header
 from narrows.data.tables.csv_numbers import plain_marks
 from narrows.data.tables.formatting import unguarded, unguarded_name
 from narrows.errors import InputError
+from narrows.notes import Note
 
 __all__ = ["TextTable", "read_text_table", "to_parquet"]
 
@@ -48,7 +49,7 @@ class TextTable:
 
     frame: pl.DataFrame
     decimal_comma: bool | None
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
 
 def read_text_table(
@@ -82,7 +83,8 @@ def read_text_table(
         columns = _names([cell or "" for cell in frame.row(0)], path.name)
         frame = frame[1:].rename(dict(zip(frame.columns, columns, strict=True)))
     else:
-        notes.append(f"{path.name!r} has no header line: the columns are called c0 to c{frame.width - 1}")
+        headless = f"{path.name!r} has no header line: the columns are called c0 to c{frame.width - 1}"
+        notes.append(Note(headless))
     if frame.is_empty():
         raise InputError(f"{path.name!r} has a header and no rows", ACCEPTED, "add rows below the header")
     frame, comma, mark_notes = plain_marks(frame, separator, decimal_comma)
@@ -137,7 +139,7 @@ def _any_length() -> Iterator[None]:
         csv.field_size_limit(bound)
 
 
-def _rows(data: bytes, path: Path) -> tuple[pl.DataFrame, str, list[str]]:
+def _rows(data: bytes, path: Path) -> tuple[pl.DataFrame, str, list[Note]]:
     """Return every line that is not blank as a row of the columns c0, c1, ..., the separator, and what is odd."""
     text, (data, separator) = data, _separated(data, "\t" if path.suffix.lower() in (".tsv", ".tab") else ",")
     above = text.count(b"\n", 0, len(text) - len(data))
@@ -157,7 +159,7 @@ def _rows(data: bytes, path: Path) -> tuple[pl.DataFrame, str, list[str]]:
     return frame, separator, notes
 
 
-def _utf8(data: bytes, name: str) -> tuple[bytes, list[str]]:
+def _utf8(data: bytes, name: str) -> tuple[bytes, list[Note]]:
     """UTF-8 bytes with plain line ends, whatever came; binary content is refused."""
     if not data.strip():
         raise InputError(f"{name!r} is empty ({len(data)} bytes)", ACCEPTED, "check the path")
@@ -170,7 +172,7 @@ def _utf8(data: bytes, name: str) -> tuple[bytes, list[str]]:
             data = data.decode("utf-16").encode()
         except UnicodeDecodeError as error:
             raise InputError(f"{name!r} is binary, not text", ACCEPTED, "export it as CSV") from error
-        notes.append(f"{name!r} is UTF-16: read as such")
+        notes.append(Note(f"{name!r} is UTF-16: read as such"))
     data = data.removeprefix(b"\xef\xbb\xbf")
     control = np.isin(np.frombuffer(data[: 1 << 20], np.uint8), [i for i in range(32) if i not in (9, 10, 12, 13, 27)])
     if control.mean() > 0.001 or b"\x00" in data:
@@ -179,7 +181,7 @@ def _utf8(data: bytes, name: str) -> tuple[bytes, list[str]]:
         data.decode("utf-8")
     except UnicodeDecodeError as error:
         text, encoding = _windows(data)
-        notes.append(f"{name!r} is not UTF-8 (byte {error.start}): read as {encoding}")
+        notes.append(Note(f"{name!r} is not UTF-8 (byte {error.start}): read as {encoding}"))
         data = text.encode()
     data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     return data.rstrip(b"\n") + b"\n", notes
@@ -270,7 +272,7 @@ def _blank(quotes: _Quotes, separator: str, width: int) -> Places | None:
     return np.flatnonzero(blank) if width > 1 else np.empty(0, np.intp)
 
 
-def _swallowed(data: bytes, quotes: _Quotes, separator: str, width: int, name: str, above: int) -> list[str]:
+def _swallowed(data: bytes, quotes: _Quotes, separator: str, width: int, name: str, above: int) -> list[Note]:
     """Name the first quoted cell whose lines have the form of whole rows: a quote may not have been closed."""
     if width < 2 or not ((quotes.chars == 10) & ~quotes.outside).any():
         return []
@@ -280,8 +282,8 @@ def _swallowed(data: bytes, quotes: _Quotes, separator: str, width: int, name: s
         before = data.count(mark, data.rfind(b"\n", 0, start) + 1, start)  # in the row that the cell begins in
         if len(counts) > 2 and counts == [width - 1 - before, *[width - 1] * (len(counts) - 2), before]:
             number = above + data.count(b"\n", 0, start) + 1
-            note = f"{name!r}, line {number}: a quoted cell goes on over {len(counts)} lines that have the form of rows"
-            return [f"{note}; if they are rows, a quote was not closed"]
+            text = f"{name!r}, line {number}: a quoted cell goes on over {len(counts)} lines that have the form of rows"
+            return [Note(f"{text}; if they are rows, a quote was not closed")]
     return []
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from narrows.data.base import Source, row_numbers
 from narrows.data.tables.source import TableSource
 from narrows.errors import InputError, listed
+from narrows.notes import Note
 
 __all__ = ["without_column", "without_columns"]
 
@@ -38,14 +39,14 @@ def without_columns(source: Source, names: str | None, *, fitted: bool = False) 
                 f"{source.name!r} has no column {name!r}", listed(columns), f"--drop {matches[0]}" if matches else ""
             )
         source = without_column(source, name) if name in source.frame.columns else source
-    notes = () if fitted else (f"{', '.join(map(repr, wanted))} left out: --drop",)
+    notes = () if fitted else (Note(f"{', '.join(map(repr, wanted))} left out: --drop"),)
     return replace(source, notes=(*source.notes, *notes))
 
 
 def without_column(source: TableSource, column: str) -> TableSource:
     """Return the table without a column, also an identifier; raises InputError where none to learn from is left."""
     others = tuple(name for name in source.id_columns if name != column)
-    notes = tuple(note for note in source.notes if column not in source.id_columns or f"{column!r}" not in note)
+    notes = tuple(note for note in source.notes if column not in source.id_columns or note.where != column)
     table = replace(source, frame=source.frame.drop(column), id_columns=others, notes=notes)
     if source.id_name == column:
         table = replace(table, ids=row_numbers(len(source)), id_name="row")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from narrows.errors import InputError
+from narrows.notes import Note
 
 __all__ = ["MISSING", "Parsed", "as_type", "infer", "infer_all"]
 
@@ -28,7 +29,7 @@ class Parsed:
 
     series: pl.Series
     format: str | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 def infer(text: pl.Series, decimal_comma: bool = False) -> Parsed:
@@ -60,8 +61,8 @@ def infer(text: pl.Series, decimal_comma: bool = False) -> Parsed:
         return dates
     if share >= 0.8:
         row = int((numbers.is_null() & ~missing).arg_true()[0])
-        note = f"{text.name!r} is {share:.1%} numbers, but row {row} holds {text[row]!r}: the column is read as text"
-        return Parsed(_text(text), notes=(note,))
+        mixed = f"{text.name!r} is {share:.1%} numbers, but row {row} holds {text[row]!r}: the column is read as text"
+        return Parsed(_text(text), notes=(Note(mixed, where=text.name),))
     return Parsed(_text(text))
 
 
@@ -162,8 +163,8 @@ def _dates(known: pl.Series, n: int) -> Parsed | None:
                 break
     distinct = [fit for fit in fits[1:] if not fit.series.equals(fits[0].series)]
     if distinct:
-        note = f"{known.name!r} holds dates that read both as day/month and month/day: write them as 2024-01-31"
-        return Parsed(known, notes=(note,))
+        both = f"{known.name!r} holds dates that read both as day/month and month/day: write them as 2024-01-31"
+        return Parsed(known, notes=(Note(both, where=known.name),))
     return fits[0] if fits else None
 
 
@@ -186,14 +187,14 @@ def _as_temporal(text: pl.Series, format: str | None) -> pl.Series:
     return _temporal(text, format or "%Y-%m-%d")
 
 
-def _zeros_note(known: pl.Series) -> tuple[str, ...]:
+def _zeros_note(known: pl.Series) -> tuple[Note, ...]:
     example = known.filter(known.str.contains(LEADING_ZERO))[0]
-    return (f"{known.name!r} holds leading zeros ({example!r}): the column is read as text",)
+    return (Note(f"{known.name!r} holds leading zeros ({example!r}): the column is read as text", where=known.name),)
 
 
-def _token_note(stripped: pl.Series, missing: pl.Series) -> tuple[str, ...]:
+def _token_note(stripped: pl.Series, missing: pl.Series) -> tuple[Note, ...]:
     tokens = stripped.filter(missing & stripped.is_not_null() & (stripped != ""))
     if tokens.is_empty():
         return ()
     written = " and ".join(repr(token) for token in tokens.unique().sort().to_list())
-    return (f"{stripped.name!r}: {written} read as missing in {len(tokens)} rows",)
+    return (Note(f"{stripped.name!r}: {written} read as missing in {len(tokens)} rows", where=stripped.name),)

@@ -20,6 +20,7 @@ from narrows.data.tables.conform import conform, require_finite
 from narrows.data.tables.formatting import with_ids, writable, write_csv
 from narrows.errors import ArtefactError, InputError
 from narrows.files import whole, write_array
+from narrows.notes import Note, SavedNote
 from narrows.typed_json import Distinct, typed
 
 __all__ = ["COLUMNS", "TableSchema"]
@@ -43,7 +44,7 @@ class TableCard(TypedDict):
     left_out: list[str]
     id_name: str
     array: bool
-    notes: list[str]
+    notes: list[str | SavedNote]
     decimal_comma: NotRequired[bool | None]
 
 
@@ -89,7 +90,7 @@ class TableSchema(Schema):
         left_out: Sequence[str] = (),
         id_name: str = "row",
         array: bool = False,
-        notes: Sequence[str] = (),
+        notes: Sequence[Note] = (),
         decimal_comma: bool | None = None,
     ) -> Self:
         """Put columns together; the shape and the feature names follow from them."""
@@ -117,10 +118,9 @@ class TableSchema(Schema):
 
     def watching(self) -> Self:
         """Return the schema in which a column of one value says whether a row holds another one."""
-        watched = {c: replace(c, watched=True) for c in self.columns if isinstance(c, ConstantColumn)}
-        new_notes = {column.said(): other.said() for column, other in watched.items()}
-        notes = [new_notes.get(note, note) for note in self.notes]
-        columns = [watched[c] if isinstance(c, ConstantColumn) else c for c in self.columns]
+        columns = [replace(c, watched=True) if isinstance(c, ConstantColumn) else c for c in self.columns]
+        watched_notes = {column.name: column.note() for column in columns if isinstance(column, ConstantColumn)}
+        notes = [watched_notes.get(note.where, note) for note in self.notes]
         return self.build(columns, self.left_out, self.id_name, self.array, notes, self.decimal_comma)
 
     def known(self, source: Source) -> NDArray[np.bool_]:
@@ -235,7 +235,7 @@ class TableSchema(Schema):
             "left_out": list(self.left_out),
             "id_name": self.id_name,
             "array": self.array,
-            "notes": list(self.notes),
+            "notes": [note.to_json() for note in self.notes],
             "decimal_comma": self.decimal_comma,
         }
 
@@ -251,7 +251,8 @@ class TableSchema(Schema):
         wrong = [column.name for column in columns if not column.type.is_numeric() and column.type != pl.Boolean]
         if saved["array"] and wrong:
             raise ArtefactError(f"schema.array is True, and column {wrong[0]!r} holds no numbers", "columns of numbers")
-        rest = saved["left_out"], saved["id_name"], saved["array"], saved["notes"], saved.get("decimal_comma")
+        notes = list(map(Note.from_json, saved["notes"]))
+        rest = saved["left_out"], saved["id_name"], saved["array"], notes, saved.get("decimal_comma")
         return cls.build(columns, *rest)
 
     def _frame(self, source: Source) -> pl.DataFrame:

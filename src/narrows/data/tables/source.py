@@ -12,7 +12,7 @@ import polars as pl
 import polars.selectors as cs
 from numpy.typing import NDArray
 
-from narrows.data.base import FILLED, Source, digest, row_numbers
+from narrows.data.base import Source, Treatment, digest, row_numbers
 from narrows.data.tables.categorical import LONG, CategoryColumn, ConstantColumn
 from narrows.data.tables.columns import Column, NumberColumn, WholeColumn
 from narrows.data.tables.conform import require_finite
@@ -20,6 +20,7 @@ from narrows.data.tables.dtypes import SAFE
 from narrows.data.tables.formatting import as_text
 from narrows.data.tables.schema import TableSchema
 from narrows.errors import InputError, listed
+from narrows.notes import Note, NoteKind
 
 __all__ = ["TableSource", "table_source"]
 
@@ -93,10 +94,10 @@ class TableSource(Source):
         require_finite(features)
         features = features.with_columns(cs.float().fill_nan(None))
         columns: list[Column] = []
-        left_out, notes = list(self.id_columns), []
+        left_out, notes = list(self.id_columns), list[Note]()
         for series in features:
             column, note = self._fit_column(series)
-            notes += [note] if note else []
+            notes += [] if note is None else [note]
             if column is None:
                 left_out.append(series.name)
             else:
@@ -110,28 +111,31 @@ class TableSource(Source):
         id_name = self.id_name if self.id_columns else "row"
         return TableSchema.build(columns, left_out, id_name, self.array, notes, self.decimal_comma)
 
-    def _fit_column(self, series: pl.Series) -> tuple[Column | None, str]:
-        """Find the column's way to numbers, or None; and what there is to say."""
+    def _fit_column(self, series: pl.Series) -> tuple[Column | None, Note | None]:
+        """Find the column's way to numbers, or None; and what there is to say, or None."""
         name, dtype = series.name, series.dtype
         if dtype.is_nested() or dtype in (pl.Object, pl.Binary):
             reason = f"{name!r} is left out: cells of type {dtype} are not numbers, text or dates"
-            return None, f"{reason}; they are JSON in a filled table"
+            return None, Note(f"{reason}; they are JSON in a filled table", NoteKind.LEFT_OUT, name)
         distinct, missing = _distinct(series), series.null_count()
         plural = "s" * (missing != 1)
         if distinct <= 1:
             constant = ConstantColumn.fit(series)
-            return constant, constant.said()
+            return constant, constant.note()
         if dtype in (pl.String, pl.Categorical, pl.Enum):
             if distinct > (most := max(20, min(256, len(series) // 5))):
-                return None, f"{name!r} is left out: {distinct} different texts in {len(series)} rows (at most {most})"
-            note = f"{name!r}: missing in {missing} row{plural}, a level of its own" if missing else ""
-            return CategoryColumn.fit(series), note
-        imputed = f"{name!r}: missing in {missing} row{plural}{FILLED}" if missing else ""
+                text = f"{name!r} is left out: {distinct} different texts in {len(series)} rows (at most {most})"
+                return None, Note(text, NoteKind.LEFT_OUT, name)
+            text = f"{name!r}: missing in {missing} row{plural}, a level of its own"
+            return CategoryColumn.fit(series), Note(text, where=name) if missing else None
+        text = f"{name!r}: missing in {missing} row{plural}{Treatment.MEDIAN.value}"
+        imputed = Note(text, NoteKind.FILLED, name) if missing else None
         if dtype.is_float() or dtype.is_decimal():
             return NumberColumn.fit(series), imputed
         whole = series.to_physical()
         if dtype.is_integer() and max(abs(int(whole.min())), abs(int(whole.max()))) > SAFE:  # type: ignore[arg-type]
-            return NumberColumn.fit(series), f"{name!r} holds whole numbers beyond 2**61: kept to 15 digits"
+            wide = Note(f"{name!r} holds whole numbers beyond 2**61: kept to 15 digits", where=name)
+            return NumberColumn.fit(series), wide
         return WholeColumn.fit(series, self.formats.get(name)), imputed
 
 
@@ -139,7 +143,7 @@ def table_source(
     frame: pl.DataFrame,
     name: str,
     *,
-    notes: Sequence[str] = (),
+    notes: Sequence[Note] = (),
     formats: Mapping[str, str] | None = None,
     like: TableSchema | None = None,
     ids: pl.Series | None = None,
@@ -155,19 +159,19 @@ def table_source(
     """
     if frame.width == 0 or frame.is_empty():
         raise InputError(f"{name!r} has {len(frame)} rows and {frame.width} columns", "at least one of each")
-    sentences = list(notes)
+    all_notes = list(notes)
     id_columns: tuple[str, ...] = ()
     if like is not None:
         id_columns = (like.id_name,) if like.id_name in like.left_out and like.id_name in frame.columns else ()
     elif not array and ids is None:
         id_columns = tuple(identifiers := _identifiers(frame))
-        sentences += _id_notes(identifiers)
+        all_notes += _id_notes(identifiers)
     keys = ids if ids is not None else frame[id_columns[0]] if id_columns else None
     return TableSource(
         name=name,
         ids=_names(keys, len(frame)),
         id_name="row" if keys is None else keys.name,
-        notes=tuple(sentences),
+        notes=tuple(all_notes),
         frame=frame,
         id_columns=id_columns,
         formats=formats or {},
@@ -176,10 +180,10 @@ def table_source(
     )
 
 
-def _id_notes(identifiers: Mapping[str, str]) -> list[str]:
+def _id_notes(identifiers: Mapping[str, str]) -> list[Note]:
     roles = ["names the rows", *["is left out"] * len(identifiers)]
     pairs = zip(identifiers.items(), roles, strict=False)
-    return [f"{name!r} {role} ({why}): an identifier, not a feature" for (name, why), role in pairs]
+    return [Note(f"{name!r} {role} ({why}): an identifier, not a feature", where=name) for (name, why), role in pairs]
 
 
 def _names(keys: pl.Series | None, n: int) -> NDArray[np.str_]:

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from narrows.conformal import USUAL_FPR, Threshold
 from narrows.data.scale import Scale, refuse_scale
-from narrows.errors import InputError
+from narrows.errors import InputError, Sentence, Setting
 from narrows.estimator.base import Estimator
 from narrows.estimator.inputs import checked_rows
 from narrows.families.autoencoder import AutoEncoder
@@ -141,8 +141,8 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
         Raises ``InputError`` for two thresholds, and for fewer than two ordinary rows.
         """
         if self.contamination is not None and self.fpr is not None:
-            came = f"Two thresholds came, both fpr={self.fpr:g} and contamination={self.contamination:g}"
-            raise InputError(came, "one of them", f"fpr={self.fpr:g}")
+            ours = Setting("fpr", self.fpr), " and ", Setting("contamination", self.contamination)
+            raise InputError(Sentence("Two thresholds came, both ", *ours), "one of them", Setting("fpr", self.fpr))
         model = self.resolve()
         X = checked_rows(self, X, reset=True)
         self.input_scale_ = Scale.of(X)

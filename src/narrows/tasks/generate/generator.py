@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from narrows import metrics
 from narrows.bottlenecks import Quantizer
 from narrows.data.disk.memory import require_memory
-from narrows.errors import ArtefactError, InputError
+from narrows.errors import ArtefactError, InputError, Sentence, Setting
 from narrows.estimator.base import Estimator
 from narrows.estimator.inputs import checked_rows, flat, label_text, label_texts
 from narrows.estimator.traversal import decoded, interpolated, prior_codes, traversed
@@ -86,7 +86,9 @@ class Generator(Gaps, Task, name="generate"):
 
     def unused(self) -> dict[str, str]:
         """Return the settings that change nothing; the parts of a mixture where codes are drawn from a prior."""
-        return super().unused() | ({"parts": "prior='own' has no mixture"} if self.prior == "own" else {})
+        return super().unused() | (
+            {"parts": Sentence(Setting("prior", "own"), " has no mixture")} if self.prior == "own" else {}
+        )
 
     def suited(self, shape: tuple[int, ...]) -> dict[str, Any]:
         """Return a code that is shorter than the rows."""
@@ -121,9 +123,14 @@ class Generator(Gaps, Task, name="generate"):
         """Refuse, before training, what cannot draw."""
         if not hasattr(model, "inverse_transform"):
             came = "The decoder also reads the encoder's maps, so it cannot draw"
-            raise InputError(came, "a network without skips", "network='conv' or 'dense'")
+            raise InputError(
+                came,
+                "a network without skips",
+                Sentence(Setting("network", "conv"), " or ", Setting("network", "dense")),
+            )
         if self.prior == "own" and not model.has_prior:
-            raise InputError(f"prior='own' came for {model.name}, which has none", "mixture", "--prior mixture")
+            came = Sentence(Setting("prior", "own"), f" came for {model.name}, which has none")
+            raise InputError(came, "mixture", "--prior mixture")
 
     def _mixtures(self, X: Any, y: np.ndarray | None) -> dict[str, Any]:
         """Return a mixture over the codes of every class, and of all rows under the name of no class."""
