@@ -127,7 +127,7 @@ class RowsWorkflow(Workflow):
             say(note)
         X = encoded(task, schema, learn)
         settle(task, request, X, schema, labelled=learn.labels is not None)
-        require_range(X, source.name, str(task.resolve().likelihood))
+        require_range(X, source.name, task.resolve().likelihood)
         held_rows = encoded(task, schema, held)  # refused before anything is learnt
         say(f"{task.name}: {len(learn):,} rows of {_by(schema.shape)} values from {source.name}")
         task.fit(X, label_names(learn))
