@@ -113,6 +113,7 @@ class Task(BaseEstimator):
     imputes: ClassVar[bool] = False  # whether ``reconstruct`` fills the holes of a table
     reads_shares: ClassVar[bool] = False  # whether its autoencoder may give back shares, of labels or items, for rows
     about_labels: ClassVar[bool] = False  # whether its verdict is on how well it tells labels
+    writes: ClassVar[tuple[str, ...]] = ()  # what ``outputs`` may hold: files of a run, whatever their endings
     mapped: ClassVar[bool] = False  # whether its outputs hold codes that are worth a map
 
     estimator: Estimator | None = param(None, "the autoencoder; none: the task's own choice")

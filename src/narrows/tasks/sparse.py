@@ -96,6 +96,7 @@ class FeatureDictionary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task,
 
     summary = "explain activations (.npy, .safetensors) by a few features each; against PCA and dictionary learning"
     workflows: ClassVar[tuple[str, ...]] = ("activations",)
+    writes: ClassVar[tuple[str, ...]] = ("features", "values")
     fitted = State
     arrays: ClassVar[dict[str, tuple[int | str, ...]]] = {"shift_": ("row",)}
 

@@ -63,6 +63,7 @@ class Translator(PicturesTask, Task, name="translate"):
 
     summary = "a picture of another kind for every picture; against the picture itself, the mean and a table of colours"
     workflows: ClassVar[tuple[str, ...]] = ("translate",)
+    writes: ClassVar[tuple[str, ...]] = ("translated",)
     fitted: ClassVar[Any] = State
     belongs = "pictures B"
     target_scale_ = Scale(0.0, 1.0, False)  # where a fit kept none

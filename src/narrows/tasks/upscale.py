@@ -50,6 +50,7 @@ class Upscaler(PicturesTask, Task, name="upscale"):
     fitted: ClassVar[Any] = State
     summary = "make pictures 2, 3 or 4 times larger; against bicubic and Lanczos enlargement"
     workflows: ClassVar[tuple[str, ...]] = ("upscale",)
+    writes: ClassVar[tuple[str, ...]] = ("enlarged",)
 
     scale: Literal[2, 3, 4] = param(2, "how many times larger")
     ensemble: bool = param(False, "the result is the mean over flips and turns: a little better, eight times slower")

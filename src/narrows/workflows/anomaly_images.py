@@ -44,6 +44,7 @@ class ImageAnomalyWorkflow(Workflow):
     """
 
     keeps: ClassVar[Any] = Kept
+    writes: ClassVar[tuple[str, ...]] = ("heatmaps",)
 
     held_out: float = param(0.2, "share of the good images that set the threshold and are measured on", gt=0, lt=1)
     patch: int = param(16, "side in pixels of the patches that are compared", ge=4)

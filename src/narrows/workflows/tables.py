@@ -99,6 +99,7 @@ class RowsWorkflow(Workflow):
     keeps: ClassVar[Any] = Kept
     honours: ClassVar[tuple[str, ...]] = ("valid", "start")
     knows: ClassVar[tuple[str, ...]] = ("decode",)
+    writes: ClassVar[tuple[str, ...]] = ("imputed",)
 
     image_size: str | None = param(None, "HEIGHTxWIDTH that images of a folder are brought to")
     label: str | None = param(None, "the column of a table that holds labels; nothing is learnt from it")

@@ -62,6 +62,7 @@ class Segmenter(PicturesTask, Task, name="segment"):
 
     summary = "a mask of every picture; against a threshold, the usual class of each place, and filtered pixels"
     workflows: ClassVar[tuple[str, ...]] = ("segment",)
+    writes: ClassVar[tuple[str, ...]] = ("masks",)
     fitted = State
     belongs = "masks"
     reads_shares = True
