@@ -36,12 +36,13 @@ class Metric(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """A figure to draw: which one, what it says, and the arrays it shows."""
+    """A figure to draw: which one, what it says, the arrays it shows, and which function of the report draws it."""
 
     kind: str
     title: str
     caption: str
     data: dict[str, Any]
+    figure: str = ""  # under which name that function is known; empty: the kind
 
 
 class Rows(NamedTuple):
