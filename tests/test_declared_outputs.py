@@ -64,5 +64,5 @@ def test_everything_that_is_declared_is_written(runs: dict[str, Path]) -> None:
 def test_what_is_not_declared_is_refused() -> None:
     rows: Workflow = WORKFLOWS["rows"]()
     require_declared(rows, nw.Reducer(), {"codes.csv", "reconstruction.csv", "imputed.parquet"})
-    with pytest.raises(TypeError, match=r"density wrote \['codes'\], which neither it nor rows declares"):
+    with pytest.raises(TypeError, match=r"density wrote \['codes'\], in `writes` of neither it nor rows"):
         require_declared(rows, nw.DensityEstimator(), {"codes.csv", "logp.csv"})

@@ -124,7 +124,7 @@ def require_declared(workflow: Workflow, task: Task, names: set[str]) -> None:
     """Raise TypeError for a file or folder of a run that nothing declares: whatever replaces the run would leave it."""
     undeclared = {name.partition(".")[0] for name in names} - {*task.writes, *workflow.writes}
     if undeclared:
-        raise TypeError(f"{task.name} wrote {sorted(undeclared)}, which neither it nor {workflow.name} declares")
+        raise TypeError(f"{task.name} wrote {sorted(undeclared)}, in `writes` of neither it nor {workflow.name}")
 
 
 def origin(base: Task, card: dict[str, Any]) -> dict[str, Any]:
