@@ -148,7 +148,7 @@ def test_a_second_word_and_codes_are_refused_where_nothing_reads_them(
     home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = ["-o", str(tmp_path / "out")]
-    refused(["apply", str(home / "run"), str(home / "t.csv"), "more.csv", *out], ["DATA2", "no use for it"], capsys)
+    refused(["apply", str(home / "run"), str(home / "t.csv"), "more.csv", *out], ["DATA2", "a run of sparse."], capsys)
     rng = np.random.default_rng(0)
     for i, picture in enumerate(rng.integers(0, 255, (4, 9, 9), np.uint8)):
         (tmp_path / "in").mkdir(exist_ok=True)

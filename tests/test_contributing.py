@@ -47,6 +47,8 @@ report = json.loads(Path("run/report.json").read_text())
 assert report["verdict"]["text"].startswith("The autoencoder "), report["verdict"]
 assert "PCA" in report["verdict"]["text"]
 assert report["metrics"]["kept"]["better"] == "higher"
+assert "figures/kept.png" in {figure["file"] for figure in report["figures"]}
+assert Path("run/figures/kept.png").read_bytes()[1:4] == b"PNG"
 assert main(["apply", "run", "rows.npy", "-o", "out"]) == 0
 assert len(Path("out/codes.csv").read_text().splitlines()) == 121
 assert nw.load("run").estimator_.likelihood_ == nw.StudentT(4)
@@ -82,7 +84,7 @@ def run(home: Path, *words: str, cwd: Path | None = None) -> str:
 
 def test_the_page_shows_one_file_of_each_kind() -> None:
     kinds = [place.split("/")[1] for place in FILES]
-    assert kinds == ["penalties", "likelihood", "networks", "families", "tasks"]
+    assert kinds == ["penalties", "likelihood", "networks", "families", "tasks", "report"]
 
 
 def test_a_file_is_all_that_it_takes(package: Path, tmp_path: Path) -> None:

@@ -7,7 +7,9 @@ import polars as pl
 import pytest
 import scipy.sparse
 
+import narrows as nw
 from narrows.data import check, read
+from narrows.parts import PARTS, part
 
 RNG = np.random.default_rng(0)
 
@@ -71,12 +73,38 @@ def test_columns_left_out_are_warnings() -> None:
         ("poisson", scipy.sparse.csr_matrix(np.diag([1.0, 2.0, 3.0])), 0),
         ("poisson", scipy.sparse.csr_matrix(np.diag([1.0, -2.0, 3.0])), 1),
         ("gaussian:learnt", RNG.normal(size=(9, 4)), 0),
+        ("continuous-bernoulli", RNG.random((9, 4)) + 0.5, 1),
+        ("categorical:3", RNG.integers(0, 3, (9, 4)).astype(float), 0),
     ],
 )
 def test_range_of_the_likelihood(likelihood: str, values: object, wrong: int) -> None:
     found = [finding for finding in check(values, likelihood=likelihood) if finding.level == "error"]
     assert len(found) == wrong
-    assert all(likelihood in finding.what for finding in found)
+    assert all(f"outside what {likelihood.partition(':')[0]} takes: " in finding.what for finding in found)
+
+
+def test_what_is_said_of_the_range() -> None:
+    for likelihood, accepted in (("bernoulli", "values in [0, 1]"), ("multinomial", "counts of 0 or more")):
+        (finding,) = check(scipy.sparse.csr_matrix(np.diag([1.0, -2.0, 3.0])), likelihood=likelihood)
+        count = 2 if likelihood == "bernoulli" else 1
+        came = f"'sparse matrix': {count} encoded values from -2 to 3"
+        assert finding.what == f"{came} are outside what {likelihood} takes: {accepted}"
+    with pytest.raises(nw.InputError, match=r"There is no likelihood 'bernouli'.*Try: 'bernoulli'"):
+        check(RNG.random((9, 4)), likelihood="bernouli")
+
+
+def test_a_new_likelihood_needs_no_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(PARTS, "likelihood", dict(PARTS["likelihood"]))
+
+    @part("angle")
+    class Angle(nw.Bernoulli):
+        @property
+        def support(self) -> tuple[float, float]:
+            return -180.0, 180.0
+
+    (finding,) = check(scipy.sparse.csr_matrix(np.diag([1.0, -200.0, 90.0])), likelihood="angle")
+    assert finding.what.endswith("1 encoded values from -200 to 90 are outside what angle takes: values in [-180, 180]")
+    assert check(scipy.sparse.csr_matrix(np.diag([1.0, -20.0, 90.0])), likelihood="angle") == []
 
 
 @pytest.mark.parametrize(("parameters", "expected"), [(10, []), (50, ["note"]), (500, ["warning"])])

@@ -180,8 +180,11 @@ def test_a_changed_constant_is_a_warning(tmp_path: Path) -> None:
 
 def test_a_table_that_memory_cannot_hold_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = written(tmp_path, "a,b,c\n" + "1,2,3\n" * 1000)  # 6000 bytes in 3000 cells: 2 * 6000 + 25 * 3000
-    monkeypatch.setattr("narrows.data.tables.csv_text.free_memory", lambda: 80_000)
-    with pytest.raises(InputError, match=r"memory to be read.*reduce and denoise read from disk.*sink_parquet"):
+    monkeypatch.setattr("narrows.data.disk.memory.free_memory", lambda: 80_000)
+    message = (
+        r"takes 87,\d{3} bytes of memory. Accepted: at most 80,000 bytes.*reduce and denoise read from disk.*sink_parq"
+    )
+    with pytest.raises(InputError, match=message):
         read(file)
-    monkeypatch.setattr("narrows.data.tables.csv_text.free_memory", lambda: 95_000)
+    monkeypatch.setattr("narrows.data.disk.memory.free_memory", lambda: 95_000)
     assert len(read(file)) == 1000

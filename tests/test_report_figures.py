@@ -1,14 +1,20 @@
+import ast
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
+import narrows
 from narrows.errors import InputError
 from narrows.report import figures
+from narrows.report.figures.base import FIGURES, draws
 from narrows.report.figures.curves import total
 from narrows.report.figures.latent_maps import project
 from narrows.report.figures.style import CLASSES
+
+ROOT = Path(narrows.__file__).parent
 
 
 @pytest.fixture
@@ -186,12 +192,31 @@ def test_weights_of_a_table_are_a_heat_map_heaviest_column_first():
     assert [label.get_text() for label in axes.get_xticklabels()] == ["b", "c", "a"]
 
 
-def test_the_spectrum_says_what_pca_needs():
-    assert title(figures.spectrum([1, 2, 4], [3.0, 2.0, 1.0], (1, 1.5), "model")).endswith("and more than 2")
-    assert title(figures.spectrum([1, 2, 4], [3.0, 2.0, 1.0], (1, 0.5), "model")).endswith("does not get there with 4")
-
-
 def test_units_of_a_loss_have_their_plural():
     history = [{"epoch": i, "train": {"reconstruction": 2.0 - i}, "valid": {"reconstruction": 3.0 - i}} for i in (1, 2)]
     figure = figures.loss_curves(history, 2, "patch")
     assert "nats per patch on the held-out patches" in figure.get_suptitle().replace("\n", " ")
+
+
+def named_by_tasks() -> set[str]:
+    """What the pictures that are made anywhere ask for: their fifth argument or, without it, their kind."""
+    nodes = (node for path in ROOT.rglob("*.py") for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    calls = [node for node in nodes if isinstance(node, ast.Call) and ast.unparse(node.func) == "Picture"]
+    return {ast.literal_eval(call.args[4 if len(call.args) > 4 else 0]) for call in calls}
+
+
+def test_every_picture_has_its_figure_and_every_figure_somebody_who_draws_it():
+    asked = named_by_tasks()
+    assert len(asked) > 20
+    assert asked <= FIGURES.keys()
+    recipes = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "recipes").glob("*.py"))
+    others = [draw.__name__ for name, draw in FIGURES.items() if name not in asked]
+    assert [name for name in others if f"figures.{name}(" not in recipes] == []
+
+
+def test_two_figures_cannot_share_a_name():
+    with pytest.raises(TypeError, match=r"'map' of other is taken by .*latent_maps.code_map"):
+
+        @draws("map")
+        def other():
+            return None

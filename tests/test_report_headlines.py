@@ -84,16 +84,6 @@ def test_a_tenth_of_few_items_is_counted(items: int, said: str) -> None:
     assert title(figures.popularity_curves(shares)).startswith(said)
 
 
-def test_pca_needs_what_was_tried() -> None:
-    errors = [8.0, 6.0, 4.0, 2.0]
-    assert title(figures.spectrum([1, 2, 3, 4], errors, (2, 4.5), "model")).endswith("PCA needs 3")
-    assert title(figures.spectrum([1, 2, 8, 16], errors, (2, 4.5), "model")).endswith(
-        "PCA needs at most 8, and more than 2"
-    )
-    assert title(figures.spectrum([4, 8], [2.0, 1.0], (2, 4.5), "model")).endswith("PCA needs at most 4")
-    assert title(figures.spectrum([4, 8], [2.0, 1.0], (2, 0.5), "model")).endswith("PCA does not get there with 8")
-
-
 def test_a_map_says_of_how_many_codes_and_leaves_rows_without_a_label_out() -> None:
     codes = draw.normal(size=(6000, 2))
     assert title(figures.code_map(codes)).startswith("5 000 of 6 000 codes")

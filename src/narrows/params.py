@@ -185,8 +185,8 @@ def register(table: dict[str, type[Any]], cls: type[Any], name: str) -> None:
     claim(table, cls, name)
 
 
-def claim(table: dict[str, type[Any]], cls: type[Any], name: str) -> None:
-    """Enter ``cls`` under ``name``, which no class of another module may hold; the same one may be defined again."""
+def claim(table: dict[str, Any], cls: Any, name: str) -> None:
+    """Enter ``cls`` under ``name``, which nothing of another module may hold; the same one may be defined again."""
     holder = table.get(name)
     if holder is not None and holder.__module__ != cls.__module__:
         raise TypeError(f"The name {name!r} of {cls.__name__} is taken by {holder.__module__}.{holder.__qualname__}.")

@@ -10,17 +10,17 @@ from narrows.cli.claim import opened
 from narrows.cli.flags import Options
 from narrows.cli.run_folder import tidy
 from narrows.discovery import import_uses
-from narrows.errors import ArtefactError, InputError
+from narrows.errors import ArtefactError, InputError, listed
 from narrows.files import write_text
 from narrows.lock import LOCK, locked
 from narrows.model_card import read_card
-from narrows.workflows.base import Request, Workflow, workflow_from_card
+from narrows.params import TASKS
+from narrows.workflows.base import Request, Workflow, workflow_from_card, workflows_of
 
 __all__ = ["apply"]
 
 _FLAGS = {"history": "--history", "n": "-n", "label": "--class", "random_state": "--random-state"}
 _OPTION_WORDS = {"decode": "--decode", "second": "DATA2"} | _FLAGS  # what not every run reads
-_OPTION_OWNERS = {"history": "recommend", "decode": "reduce", "second": "sparse"}  # the others belong to generate
 
 
 def apply(options: Options) -> int:
@@ -78,14 +78,19 @@ def _require(workflow: Workflow, options: Options, settings: dict[str, Any]) -> 
     useless = sorted((settings.keys() | more) - set(workflow.knows))
     if useless:
         came = ", ".join(_OPTION_WORDS[name] for name in useless)
-        owner = _OPTION_OWNERS.get(useless[0], "generate")
-        raise InputError(f"{came} came for a run that has no use for it", f"a run of {owner}", "leave it out")
+        raise InputError(f"{came} came for a run that has no use for it", _owners(useless[0]), "leave it out")
     history = " or --history FILE" if "history" in workflow.knows else ""
     usage = f"narrows apply RUN DATA{history} -o OUT"
     if options.data and "history" in settings:
         raise InputError(f"--history came beside {options.data!r}", usage, "leave one of them out")
     if "data" in workflow.asks and not options.data and "history" not in settings:
         raise InputError("DATA is missing", usage, "narrows apply --help")
+
+
+def _owners(option: str) -> str:
+    """Return in words the tasks whose runs read an option."""
+    owners = [name for name in sorted(TASKS) if any(option in cls.knows for cls in workflows_of(TASKS[name]))]
+    return f"a run of {listed(owners)}"
 
 
 def _summarise(options: Options, paths: list[Path], notes: list[str], out: Path) -> None:

@@ -1,4 +1,4 @@
-"""What ``fields.json`` holds: the flags of every task and family, so that ``--help`` imports nothing heavy."""
+"""What ``fields.json`` holds: what tasks and families read and write, so that ``--help`` imports nothing heavy."""
 
 import json
 import typing
@@ -7,7 +7,7 @@ from typing import Any
 
 from narrows.discovery import import_uses
 from narrows.params import FAMILIES, TASKS, declared
-from narrows.workflows.base import workflows_of
+from narrows.workflows.base import WORKFLOWS, workflows_of
 
 __all__ = ["table", "written"]
 
@@ -15,11 +15,12 @@ HIDDEN = {"estimator", "prefit", "checkpoint", "tune_checkpoint", "weights", "ve
 
 
 def table() -> dict[str, Any]:
-    """Return the fields of every task and family as JSON values."""
+    """Return the fields of every task and family, and the outputs of a run, as JSON values."""
     import_uses()
     return {
         "tasks": {name: _task(cls) for name, cls in sorted(TASKS.items())},
         "families": {name: {"fields": _cards(cls)} for name, cls in sorted(FAMILIES.items())},
+        "writes": sorted({stem for cls in (*TASKS.values(), *WORKFLOWS.values()) for stem in cls.writes}),
     }
 
 

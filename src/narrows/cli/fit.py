@@ -110,7 +110,7 @@ def travel(
     clear(run)  # of a fit that was interrupted, and has gone on
     if task.estimator_.history_:  # a closed form has no epochs
         write_history(run / "history.csv", task.estimator_.history_)
-    workflow.write(run)
+    require_declared(workflow, task, {path.relative_to(run).parts[0] for path in workflow.write(run)})
     report = make_report(task, judged.evaluation, run, data=data, seconds=seconds, rows=judged.rows, items=judged.items)
     for words in report["warnings"]:
         say(words)
@@ -119,6 +119,13 @@ def travel(
         shutil.rmtree(run / ENCODED, ignore_errors=True)
         (run / "resume.pt").unlink(missing_ok=True)  # last: nothing is left to do
     return report
+
+
+def require_declared(workflow: Workflow, task: Task, names: set[str]) -> None:
+    """Raise TypeError for a file or folder of a run that nothing declares: whatever replaces the run would leave it."""
+    undeclared = {name.partition(".")[0] for name in names} - {*task.writes, *workflow.writes}
+    if undeclared:
+        raise TypeError(f"{task.name} wrote {sorted(undeclared)}, in `writes` of neither it nor {workflow.name}")
 
 
 def origin(base: Task, card: dict[str, Any]) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def _name(card: dict[str, Any]) -> str:
 
 
 def field_table() -> dict[str, Any]:
-    """Return the fields of every task and family, from the generated file beside this one."""
+    """Return the fields of every task and family, and what runs hold, from the generated file beside this one."""
     table: dict[str, Any] = json.loads(Path(__file__).with_name("fields.json").read_text(encoding="utf-8"))
     return table
 

@@ -5,6 +5,7 @@ import json
 import re
 from pathlib import Path
 
+from narrows.cli.flags import field_table
 from narrows.errors import ArtefactError
 from narrows.files import ENCODED, remove, sweep
 from narrows.lock import LOCK
@@ -13,31 +14,7 @@ __all__ = ["clear", "finished", "is_run", "own", "tidy", "trained", "unfinished"
 
 _MODEL = ("model.json", "model.safetensors")
 _TRAINING = ("history.csv", "resume.pt")
-_REPORT = ("report.json", "report.html", "figures")
-_OUTPUTS = (
-    "cleaned",
-    "codes",
-    "dictionary",
-    "enlarged",
-    "features",
-    "heatmaps",
-    "imputed",
-    "interpolations",
-    "logp",
-    "map",
-    "masks",
-    "overlays",
-    "predictions",
-    "reconstruction",
-    "recs",
-    "samples",
-    "samples_classes",
-    "scores",
-    "series_scores",
-    "translated",
-    "traversals",
-    "values",
-)
+_REPORT = ("report.json", "report.html", "map.html", "figures")
 _UNFINISHED = re.compile(r"unfinished(-\d+)?")
 
 
@@ -49,7 +26,7 @@ def own(run: Path) -> list[Path]:
 
 def _results(run: Path) -> list[Path]:
     """Return model, report and outputs, whatever their format; model.json, which says that all is there, first."""
-    stems = {name.partition(".")[0] for name in (*_MODEL, *_REPORT, *_OUTPUTS)}
+    stems = {name.partition(".")[0] for name in (*_MODEL, *_REPORT, *field_table()["writes"])}
     paths = [path for path in run.iterdir() if path.name.partition(".")[0] in stems] if run.is_dir() else []
     return sorted(paths, key=lambda path: path.name != "model.json")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -14,20 +15,16 @@ from narrows.data.labels import with_label
 from narrows.data.leaks import leak_notes
 from narrows.errors import InputError
 from narrows.notes import NoteKind
+from narrows.parts import as_part
 
 if TYPE_CHECKING:
     from narrows.data.arrays import ArraySource
     from narrows.data.tables.source import TableSource
+    from narrows.likelihood import Likelihood
 
 __all__ = ["Finding", "check", "require_range"]
 
 Level = Literal["error", "warning", "note"]
-RANGES: dict[str, tuple[float, float, str]] = {
-    "bernoulli": (0.0, 1.0, "values in [0, 1]"),
-    "continuous-bernoulli": (0.0, 1.0, "values in [0, 1]"),
-    "multinomial": (0.0, np.inf, "counts of 0 or more"),
-    "poisson": (0.0, np.inf, "counts of 0 or more"),
-}
 
 
 @dataclass(frozen=True)
@@ -59,7 +56,7 @@ def check(
     source : Source, or anything that ``read`` takes
         The data; what cannot be read is a finding, not an exception.
     likelihood : str, optional
-        The likelihood of the model, whose range of values is checked.
+        The likelihood of the model, whose range of values is checked; InputError where there is none of that name.
     n_parameters : int, optional
         The number of the model's parameters, compared with the number of values.
     label : str, optional
@@ -135,7 +132,7 @@ def _fit(source: Source, likelihood: str | None, n_parameters: int | None, label
         if note not in source.notes:
             yield Finding("warning" if note.kind is NoteKind.LEFT_OUT else "note", str(note))
     if likelihood is not None:
-        yield from _range(values, source.name, likelihood.split(":")[0])
+        yield from _range(values, source.name, likelihood)
     size = len(source) * int(np.prod(schema.shape))
     if n_parameters is not None and len(source) < n_parameters:
         level: Level = "warning" if size < n_parameters else "note"
@@ -143,7 +140,7 @@ def _fit(source: Source, likelihood: str | None, n_parameters: int | None, label
         yield Finding(level, message, "use a smaller network, more rows, or watch the validation loss")
 
 
-def require_range(values: Any, name: str, likelihood: str) -> None:
+def require_range(values: Any, name: str, likelihood: str | Likelihood) -> None:
     """Refuse encoded values that a likelihood has no probability for.
 
     Raises InputError where there is such a value.
@@ -154,18 +151,21 @@ def require_range(values: Any, name: str, likelihood: str) -> None:
     Traceback (most recent call last):
     narrows.errors.InputError: 'table.csv': 1 encoded values from 0.5 to 2 are outside what bernoulli takes: ...
     """
-    for finding in _range(values, name, likelihood.split(":")[0]):
+    for finding in _range(values, name, likelihood):
         raise InputError(finding.what, "", finding.fix)
 
 
-def _range(values: Any, name: str, likelihood: str) -> Iterator[Finding]:
-    if likelihood not in RANGES:
+def _range(values: Any, name: str, likelihood: str | Likelihood) -> Iterator[Finding]:
+    from narrows.likelihood import Likelihood  # late: it needs torch
+
+    spec: Likelihood = as_part(Likelihood.kind, likelihood)
+    low, high = spec.support
+    if spec.labels or (low, high) == (-math.inf, math.inf):  # whether labels name classes, the fit says
         return
-    low, high, wanted = RANGES[likelihood]
     data = values.data if hasattr(values, "indptr") else values
     scale = np.iinfo(data.dtype).max if data.dtype in (np.uint8, np.uint16) else 1
     outside = (data < low * scale) | (data > high * scale)
     if outside.any():
         came = f"{name!r}: {int(outside.sum())} encoded values from {data.min():.4g} to {data.max():.4g} are outside"
         fix = "use the gaussian likelihood, or rescale" if high == 1 else "use another likelihood"
-        yield Finding("error", f"{came} what {likelihood} takes: {wanted}", fix)
+        yield Finding("error", f"{came} what {spec.name} takes: {spec.accepted}", fix)

@@ -102,7 +102,7 @@ class Likelihood(LikelihoodModule, Part):
     def accepted(self) -> str:
         """The targets that have a probability, in words."""
         low, high = self.support
-        return f"values from {low:g} to {high:g}"
+        return f"counts of {low:g} or more" if self.counts else f"values in [{low:g}, {high:g}]"
 
     def bases(self, n: int) -> Sequence[BaseMeasure | None]:
         """Return what the densities of ``n`` values are densities of."""

@@ -13,7 +13,7 @@ from narrows.metrics.distances import (
 from narrows.metrics.masks import boundary_distance, confusion_matrix, dice, iou, mean_iou, pixel_accuracy
 from narrows.metrics.ranking import coverage, gini, mean_popularity, ndcg_at_k, recall_at_k
 from narrows.metrics.resampling import Spread, resampled_spread, stratified_folds
-from narrows.metrics.rows import knn_accuracy, mae, mse, psnr, r2, r2_columns, squared_error, ssim, trustworthiness
+from narrows.metrics.rows import knn_accuracy, mae, mse, psnr, r2_columns, ssim, trustworthiness
 
 __all__ = [
     "Better",
@@ -47,11 +47,9 @@ __all__ = [
     "pixel_accuracy",
     "placements",
     "psnr",
-    "r2",
     "r2_columns",
     "recall_at_k",
     "resampled_spread",
-    "squared_error",
     "ssim",
     "stratified_folds",
     "trustworthiness",

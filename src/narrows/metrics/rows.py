@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from narrows.data.scale import unit, unit_pictures
 from narrows.errors import InputError
 
-__all__ = ["knn_accuracy", "mae", "mse", "psnr", "r2", "r2_columns", "squared_error", "ssim", "trustworthiness"]
+__all__ = ["knn_accuracy", "mae", "mse", "psnr", "r2_columns", "ssim", "trustworthiness"]
 
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
@@ -47,17 +47,6 @@ def mae(truth: Array, result: Array) -> float:
     0.25
     """
     return sum(float(np.abs(gap).sum()) for gap in _differences(truth, result)) / np.size(truth)
-
-
-def squared_error(truth: Array, result: Array) -> Floats:
-    """Squared error of each row (of each image), summed over its values.
-
-    Examples
-    --------
-    >>> squared_error(np.array([[0.0, 3.0], [1.0, 1.0]]), np.array([[4.0, 0.0], [1.0, 1.0]]))
-    array([25.,  0.])
-    """
-    return np.concatenate([np.einsum("nd,nd->n", gap, gap) for gap in _differences(truth, result)])
 
 
 def psnr(truth: Array, result: Array, data_range: float | None = None) -> float:
@@ -131,22 +120,6 @@ def r2_columns(truth: Array, result: Array) -> Floats:
     """
     left, total = _residual_and_total(truth, result)
     return np.where(total > 0, 1 - left / np.where(total > 0, total, 1.0), np.nan)
-
-
-def r2(truth: Array, result: Array) -> float:
-    """Share of the variance of all columns together that the result explains.
-
-    Notes
-    -----
-    Columns count by their variance, so that for PCA on its training rows this is the explained variance ratio.
-
-    Examples
-    --------
-    >>> r2(np.array([[0.0, 1.0], [2.0, 1.0]]), np.array([[0.5, 1.0], [1.5, 1.0]]))
-    0.75
-    """
-    left, total = _residual_and_total(truth, result)
-    return float(1 - left.sum() / total.sum()) if total.sum() > 0 else float("nan")
 
 
 def trustworthiness(rows: Array, codes: Array, n_neighbors: int = 5) -> float:

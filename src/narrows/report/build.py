@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 from narrows._version import __version__
 from narrows.parts import Part
 from narrows.report import figures
+from narrows.report.figures.base import FIGURES
 from narrows.report.formatting import several
 from narrows.report.from_python import HALF, as_task, beside, halves, leak_caveats, picture_halves
 from narrows.report.html.map import write_explorer
@@ -22,39 +23,6 @@ from narrows.tasks.images import PicturesTask
 from narrows.workflows.base import Items
 
 __all__ = ["make_report", "model_facts", "params_of", "report", "versions"]
-
-DRAW: dict[str, Callable[..., Any]] = {
-    "bars": figures.bars,
-    "budgets": figures.lines,
-    "closeups": figures.closeups,
-    "columns": figures.reconstructed_columns,
-    "confusion": figures.confusion,
-    "contributions": figures.contribution_map,
-    "densities": figures.densities,
-    "elbow": figures.elbow,
-    "explained": figures.bars,
-    "filters": figures.filters,
-    "frequencies": figures.lines,
-    "heat": figures.picture_rows,
-    "interpolation": figures.interpolation,
-    "losses": figures.loss_curves,
-    "map": figures.code_map,
-    "map3d": figures.code_map_3d,
-    "marginals": figures.marginals,
-    "overlay": figures.overlay,
-    "popularity": figures.popularity_curves,
-    "psnr": figures.bars,
-    "ranking": figures.ranking_curves,
-    "reconstructions": figures.reconstructions,
-    "roc": figures.roc_curves,
-    "samples": figures.sample_grid,
-    "scores": figures.score_histogram,
-    "series": figures.series_scores,
-    "translations": figures.translations,
-    "traversal": figures.traversal,
-    "trials": figures.trials,
-    "tuning": figures.loss_curves,
-}
 
 _HINT = " Beside this page lies map.html, which shows the item under the pointer."
 
@@ -162,8 +130,8 @@ def versions() -> dict[str, str]:
 
 
 def _draw(picture: Picture, folder: Path) -> tuple[str, str, Path]:
-    path = figures.save(DRAW[picture.kind](**picture.data), folder / "figures" / f"{picture.kind}.png")
-    return picture.title, picture.caption, path
+    figure = FIGURES[picture.figure or picture.kind](**picture.data)
+    return picture.title, picture.caption, figures.save(figure, folder / "figures" / f"{picture.kind}.png")
 
 
 def _training_pictures(family: Any, rows: Rows | None, unit: str) -> list[Picture]:

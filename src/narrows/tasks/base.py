@@ -37,12 +37,13 @@ class Metric(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """A figure to draw: which one, what it says, and the arrays it shows."""
+    """A figure to draw: which one, what it says, the arrays it shows, and which function of the report draws it."""
 
     kind: str
     title: str
     caption: str
     data: dict[str, Any]
+    figure: str = ""  # under which name that function is known; empty: the kind
 
 
 class Rows(NamedTuple):
@@ -115,6 +116,7 @@ class Task(BaseEstimator):
     imputes: ClassVar[bool] = False  # whether ``reconstruct`` fills the holes of a table
     reads_shares: ClassVar[bool] = False  # whether its autoencoder may give back shares, of labels or items, for rows
     about_labels: ClassVar[bool] = False  # whether its verdict is on how well it tells labels
+    writes: ClassVar[tuple[str, ...]] = ()  # what ``outputs`` may hold: files of a run, whatever their endings
     mapped: ClassVar[bool] = False  # whether its outputs hold codes that are worth a map
 
     estimator: Estimator | None = param(None, "the autoencoder; none: the task's own choice")

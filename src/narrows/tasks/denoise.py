@@ -131,6 +131,7 @@ class Denoiser(PicturesTask, OneToOneFeatureMixin, TransformerMixin, Task, name=
     fitted: ClassVar[Any] = State
     summary = "clean rows or pictures, or noisy and clean ones; against linear, median, variation, non-local means"
     workflows: ClassVar[tuple[str, ...]] = ("denoise", "stream", "rows")
+    writes: ClassVar[tuple[str, ...]] = ("cleaned",)
 
     paired_ = False  # whether it was fitted to noisy and clean ones
 

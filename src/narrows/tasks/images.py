@@ -31,9 +31,9 @@ __all__ = [
     "averaged",
     "budget",
     "crop_size",
+    "examples",
     "fit_crops",
     "like_pictures",
-    "paired",
     "resized",
     "shown",
     "through",
@@ -90,6 +90,7 @@ class PicturesTask(ABC):
     """A task that also takes lists of pictures: arrays (C, H, W) of any sizes, uint8, uint16 or floats in [0, 1]."""
 
     belongs: ClassVar[str] = ""  # what belongs to every picture, in words; empty: nothing
+    writes: ClassVar[tuple[str, ...]] = ()  # the name of the results
 
     @property
     def on_pictures(self) -> bool:
@@ -107,6 +108,15 @@ class PicturesTask(ABC):
     @abstractmethod
     def evaluate_pictures(self, train: Examples, held: Examples) -> Evaluation:
         """Return how the fitted task does on ``held``, with competitors fitted on ``train``."""
+
+    def outputs(self, X: Any, *, fresh: bool) -> dict[str, Any]:
+        """Return the results for pictures of one size."""
+        (name,) = self.writes
+        return {name: np.stack(self.predict_pictures(as_pictures(X)))}
+
+    def evaluate(self, train: Rows, held: Rows) -> Evaluation:
+        """Return how it does on pictures of one size, whose ``labels`` are what belongs to each."""
+        return self.evaluate_pictures(*(examples(rows, self.belongs) for rows in (train, held)))
 
 
 def as_pictures(X: Any, what: str = "pictures") -> list[Array]:
@@ -134,14 +144,14 @@ def as_pictures(X: Any, what: str = "pictures") -> list[Array]:
     return pictures
 
 
-def paired(rows: Rows, what: str) -> Examples:
-    """Return rows whose ``labels`` are the pictures that belong to them.
+def examples(rows: Rows, what: str) -> Examples:
+    """Return pictures and, where something belongs to them (``what``), their ``labels`` as pictures.
 
-    Raises ``InputError`` for rows without labels.
+    Raises ``InputError`` where labels are missing.
     """
-    if rows.labels is None:
+    if what and rows.labels is None:
         raise InputError(f"Pictures without {what}", f"Rows(pictures, {what})")
-    return Examples(as_pictures(rows.X), as_pictures(rows.labels, what), split=rows.split)
+    return Examples(as_pictures(rows.X), as_pictures(rows.labels, what) if what else None, split=rows.split)
 
 
 def like_pictures(made: list[Array], X: Any) -> Any:

@@ -55,6 +55,7 @@ class Recommender(Task, name="recommend"):
     reads_shares = True
     summary = "items that users will like, from what they took; against popularity, item-kNN and EASE"
     workflows: ClassVar[tuple[str, ...]] = ("ratings",)
+    writes: ClassVar[tuple[str, ...]] = ("recs",)
     fitted = State
     arrays: ClassVar[dict[str, tuple[int | str, ...]]] = {"popularity_": ("row",)}
 

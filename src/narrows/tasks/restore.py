@@ -196,7 +196,7 @@ def evaluation(
     if np.isfinite(list(ratios.values())).all():
         caption = "Mean over the pictures that are measured; 1 dB more is a fifth less squared error."
         data = {"values": ratios, "label": "PSNR (dB)", "better": "higher"}
-        pictures.append(Picture("psnr", "Beside the competitors", caption, data))
+        pictures.append(Picture("psnr", "Beside the competitors", caption, data, "bars"))
     comparison = Comparison.of_rows(ours.mse, rivals[rival].mse, "lower")
     return Evaluation(
         measures,

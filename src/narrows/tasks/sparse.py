@@ -54,13 +54,13 @@ def pictures(survey: Survey, ours: dict[str, float], baselines: dict[str, dict[s
     shown = []
     if np.isfinite(list(values.values())).all():
         data = {"values": values, "label": "share of the variance explained", "better": "higher"}
-        shown.append(Picture("explained", "Variance explained", "With as many numbers at work per row.", data))
+        shown.append(Picture("explained", "Variance explained", "With as many numbers at work per row.", data, "bars"))
     shares = np.sort(survey.counts[survey.counts > 0])[::-1] / survey.rows
     if len(shares) > 1:
         series = {"features": (np.arange(1, len(shares) + 1), shares)}
-        data = {"series": series, "x": "rank", "y": "share of the rows"}
+        curve = {"series": series, "x": "rank", "y": "share of the rows", "log_y": True}
         caption = f"Features by how often they are at work in {survey.rows:,} rows; dead ones are left out."
-        shown.append(Picture("frequencies", "How often features are at work", caption, {**data, "log_y": True}))
+        shown.append(Picture("frequencies", "How often features are at work", caption, curve, "lines"))
     return shown
 
 
@@ -96,6 +96,7 @@ class FeatureDictionary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task,
 
     summary = "explain activations (.npy, .safetensors) by a few features each; against PCA and dictionary learning"
     workflows: ClassVar[tuple[str, ...]] = ("activations",)
+    writes: ClassVar[tuple[str, ...]] = ("features", "values")
     fitted = State
     arrays: ClassVar[dict[str, tuple[int | str, ...]]] = {"shift_": ("row",)}
 

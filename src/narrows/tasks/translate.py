@@ -18,7 +18,7 @@ from narrows.likelihood import Likelihood
 from narrows.metrics import Better, Comparison
 from narrows.params import param
 from narrows.parts import as_part
-from narrows.tasks.base import Evaluation, Metric, Picture, Rows, Task, unit
+from narrows.tasks.base import Evaluation, Metric, Picture, Task, unit
 from narrows.tasks.images import (
     Examples,
     Flips,
@@ -27,7 +27,6 @@ from narrows.tasks.images import (
     averaged,
     fit_crops,
     like_pictures,
-    paired,
     resized,
     shown,
     through,
@@ -63,6 +62,7 @@ class Translator(PicturesTask, Task, name="translate"):
 
     summary = "a picture of another kind for every picture; against the picture itself, the mean and a table of colours"
     workflows: ClassVar[tuple[str, ...]] = ("translate",)
+    writes: ClassVar[tuple[str, ...]] = ("translated",)
     fitted: ClassVar[Any] = State
     belongs = "pictures B"
     target_scale_ = Scale(0.0, 1.0, False)  # where a fit kept none
@@ -105,10 +105,6 @@ class Translator(PicturesTask, Task, name="translate"):
         results = [averaged(partial(through, self.estimator_), picture, flips) for picture in x]
         return [result.clip(0, 1) for result in results] if self.whole_ else results
 
-    def evaluate(self, train: Rows, held: Rows) -> Evaluation:
-        """Return how it does on pictures whose ``labels`` are what they become."""
-        return self.evaluate_pictures(paired(train, "pictures B"), paired(held, "pictures B"))
-
     def evaluate_pictures(self, train: Examples, held: Examples) -> Evaluation:
         """Return the distance to the true pictures of ``held``, beside the competitors'."""
         check_is_fitted(self)
@@ -126,10 +122,6 @@ class Translator(PicturesTask, Task, name="translate"):
         measures = {name: Metric(value, *labels[name]) for name, value in measured(truth, results, peak).items()}
         pictures = [drawing(held, results, truth)]
         return Evaluation(measures, values, "l1", rival, len(truth), comparison, pictures, unit="picture", piece="crop")
-
-    def outputs(self, X: Any, *, fresh: bool) -> dict[str, np.ndarray]:
-        """Return what the pictures become."""
-        return {"translated": np.stack(self.predict_pictures(as_pictures(X)))}
 
 
 def measured(truth: list[Array], made: list[Array], peak: float = 1.0) -> dict[str, float]:

@@ -16,7 +16,7 @@ from narrows.families.autoencoder import AutoEncoder
 from narrows.networks import Residual
 from narrows.params import param
 from narrows.resize import Kernel, luminance, resize, shrink
-from narrows.tasks.base import Evaluation, Rows, Task, unit
+from narrows.tasks.base import Evaluation, Task, unit
 from narrows.tasks.images import Examples, Flips, PicturesTask, as_pictures, averaged, like_pictures
 from narrows.tasks.restore import Window, corrected, evaluation, learn, rounded, score, settings, some, split_alpha
 
@@ -50,6 +50,7 @@ class Upscaler(PicturesTask, Task, name="upscale"):
     fitted: ClassVar[Any] = State
     summary = "make pictures 2, 3 or 4 times larger; against bicubic and Lanczos enlargement"
     workflows: ClassVar[tuple[str, ...]] = ("upscale",)
+    writes: ClassVar[tuple[str, ...]] = ("enlarged",)
 
     scale: Literal[2, 3, 4] = param(2, "how many times larger")
     ensemble: bool = param(False, "the result is the mean over flips and turns: a little better, eight times slower")
@@ -91,14 +92,6 @@ class Upscaler(PicturesTask, Task, name="upscale"):
         """Return pictures ``scale`` times larger: floats in [0, 1]."""
         check_is_fitted(self)
         return [self._enlarged(picture) for picture in unit_pictures(x)]
-
-    def outputs(self, X: Any, *, fresh: bool) -> dict[str, np.ndarray]:
-        """Return enlarged pictures."""
-        return {"enlarged": np.stack(self.predict_pictures(as_pictures(X)))}
-
-    def evaluate(self, train: Rows, held: Rows) -> Evaluation:
-        """Return how it does on held-out pictures of one size."""
-        return self.evaluate_pictures(*(Examples(as_pictures(rows.X), split=rows.split) for rows in (train, held)))
 
     def evaluate_pictures(self, train: Examples, held: Examples) -> Evaluation:
         """Return the error of the luminance on held-out pictures, made smaller and larger again.

@@ -40,6 +40,7 @@ class ActivationsWorkflow(Workflow):
 
     keeps: ClassVar[Any] = Kept
     knows: ClassVar[tuple[str, ...]] = ("second",)
+    writes: ClassVar[tuple[str, ...]] = ("dictionary", "features")
 
     names: str | None = param(None, "a text file with the name of every row, one per line")
     tensor: str | None = param(None, "which tensor of a .safetensors file holds the activations")

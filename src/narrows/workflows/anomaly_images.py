@@ -54,6 +54,7 @@ class ImageAnomalyWorkflow(Workflow):
     """
 
     keeps: ClassVar[Any] = Kept
+    writes: ClassVar[tuple[str, ...]] = ("heatmaps",)
 
     held_out: float = param(
         GOOD_PICTURES.share, "share of the good images that set the threshold and are measured on", gt=0, lt=1

@@ -95,6 +95,7 @@ class Workflow(ABC):
     honours: ClassVar[tuple[str, ...]] = ()  # "valid", "start": what else of a request its ``fit`` can do
     asks: ClassVar[tuple[str, ...]] = ("data",)  # what `apply` must be given, of what the command line takes
     keeps: ClassVar[Any] = Nothing  # a TypedDict: what its card holds
+    writes: ClassVar[tuple[str, ...]] = ()  # files, whatever their endings, that ``write`` adds to its task's outputs
     knows: ClassVar[tuple[str, ...]] = ()  # of what not every `apply` reads: decode, second, flags
 
     def __init_subclass__(cls, **kwargs: Any):

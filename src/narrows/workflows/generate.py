@@ -27,6 +27,7 @@ class NewRowsWorkflow(RowsWorkflow):
 
     asks: ClassVar[tuple[str, ...]] = ()
     knows: ClassVar[tuple[str, ...]] = ("decode", "n", "label", "random_state")
+    writes: ClassVar[tuple[str, ...]] = ("samples_classes",)
 
     def write(self, folder: Path) -> list[Path]:
         """Write new rows, and what lies between the rows of a table."""

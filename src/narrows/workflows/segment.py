@@ -33,6 +33,7 @@ class SegmentWorkflow(PicturesWorkflow):
     """
 
     keeps: ClassVar[Any] = Kept
+    writes: ClassVar[tuple[str, ...]] = ("overlays",)
 
     def fit(self, task: Any, request: Request, say: Say) -> dict[str, Any]:
         """Read the pictures, put some aside, and train on the others.

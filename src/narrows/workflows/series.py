@@ -82,6 +82,7 @@ class SeriesWorkflow(Workflow):
     """
 
     keeps: ClassVar[Any] = Kept
+    writes: ClassVar[tuple[str, ...]] = ("series_scores",)
 
     time: str | None = param(None, "the column of times: the rows are a series")
     window: int = param(64, "steps that are looked at together", ge=2)

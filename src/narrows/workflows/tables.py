@@ -77,6 +77,7 @@ class RowsWorkflow(Workflow):
     keeps: ClassVar[Any] = Kept
     honours: ClassVar[tuple[str, ...]] = ("valid", "start")
     knows: ClassVar[tuple[str, ...]] = ("decode",)
+    writes: ClassVar[tuple[str, ...]] = ("imputed",)
 
     image_size: str | None = param(None, "HEIGHTxWIDTH that images of a folder are brought to")
     label: str | None = param(None, "the column of a table that holds labels; nothing is learnt from it")
@@ -106,7 +107,7 @@ class RowsWorkflow(Workflow):
             say(note)
         X = encoded(task, schema, learn)
         settle(task, request, X, schema, labelled=learn.labels is not None)
-        require_range(X, source.name, str(task.resolve().likelihood))
+        require_range(X, source.name, task.resolve().likelihood)
         held_rows = encoded(task, schema, held)  # refused before anything is learnt
         say(f"{task.name}: {len(learn):,} rows of {_by(schema.shape)} values from {source.name}")
         task.fit(X, label_names(learn))

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from narrows.data.disk.memory import free_memory, require_plausible
+from narrows.data.disk.memory import require_memory, require_plausible
 from narrows.data.tables.csv_header import has_header
 from narrows.data.tables.csv_numbers import plain_marks
 from narrows.data.tables.formatting import unguarded, unguarded_name
@@ -115,13 +115,11 @@ def to_parquet(path: Path) -> str:
 
 def _refuse_large(path: Path) -> None:
     """Refuse a table that cannot be read in the memory that is free, judged by its size and its first cells."""
-    start, size, free = _start(path), path.stat().st_size, free_memory()
+    start = _start(path)
     marks = start.count(b"\n") + max(start.count(mark.encode()) for mark in SEPARATORS)
-    need = int(size * (_BYTES_PER_FILE_BYTE + _BYTES_PER_CELL * marks / max(1, len(start))))
-    if need > free:
-        came = f"{path.name!r} takes about {need / 1e9:.1f} GB of memory to be read, and {free / 1e9:.1f} GB are free"
-        accepted = "a smaller table, or a Parquet file, which takes less, and which reduce and denoise read from disk"
-        raise InputError(came, accepted, to_parquet(path))
+    need = int(path.stat().st_size * (_BYTES_PER_FILE_BYTE + _BYTES_PER_CELL * marks / max(1, len(start))))
+    hint = f"a Parquet file, which takes less, and which reduce and denoise read from disk: {to_parquet(path)}"
+    require_memory(need, f"{path.name!r} is to be read", hint)
 
 
 def _start(path: Path) -> bytes:

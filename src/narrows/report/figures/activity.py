@@ -7,6 +7,7 @@ import numpy as np
 
 from narrows.errors import InputError
 from narrows.report.figures.bars_and_lines import bars_in
+from narrows.report.figures.base import draws
 from narrows.report.figures.cells import wrapped
 from narrows.report.figures.layout import key_beside, sentence, under_title
 from narrows.report.figures.style import CLASSES, GREY, OTHER, Array, bare, brief, number, panel, percent
@@ -19,6 +20,7 @@ __all__ = ["activity", "checkerboard"]
 MIDDLE = 64  # pixels of a side that are drawn
 
 
+@draws()
 def activity(activations: Mapping[str, Array], *, threshold: float = 0.1) -> "Figure":
     """Draw how many units are active in a row, and which values the units take.
 
@@ -66,6 +68,7 @@ def activity(activations: Mapping[str, Array], *, threshold: float = 0.1) -> "Fi
     return figure
 
 
+@draws()
 def checkerboard(images: Mapping[str, Array], energy: Mapping[str, float]) -> "Figure":
     """Draw pictures beside bars of their energy at the frequency of the stride.
 

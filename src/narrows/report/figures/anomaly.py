@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from narrows import metrics
+from narrows.report.figures.base import draws
 from narrows.report.figures.style import (
     CLASSES,
     GREY,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["contribution_map", "roc_curves", "score_histogram"]
 
 
+@draws("scores")
 def score_histogram(
     scores: Array, labels: Array, threshold: float, anomalous: str = "anomalies", unit: str = "row"
 ) -> "Figure":
@@ -75,6 +77,7 @@ def score_histogram(
     return figure
 
 
+@draws("roc")
 def roc_curves(labels: Array, scores: Mapping[str, Array], unit: str = "row") -> "Figure":
     """Draw detected anomalies against false alarms, the first detector in colour, in the title with the best other one.
 
@@ -110,6 +113,7 @@ def roc_curves(labels: Array, scores: Mapping[str, Array], unit: str = "row") ->
     return figure
 
 
+@draws("contributions")
 def contribution_map(strange: Array, ordinary: Array, names: Sequence[str]) -> "Figure":
     """Draw each column's share of the score, for the strangest rows and over all of them.
 

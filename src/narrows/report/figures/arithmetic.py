@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from narrows.errors import InputError
+from narrows.report.figures.base import draws
 from narrows.report.figures.cells import Frame, box_around, cells, maps_side_by_side, plane, scale_of, size, wrapped
 from narrows.report.figures.layout import sentence, under_title
 from narrows.report.figures.style import INK, QUIET, Array, bare, fonts, number, panel
@@ -18,6 +19,7 @@ __all__ = ["heat_maps", "placement", "receptive_field", "steps_strip"]
 Titled = Sequence[tuple[str, Array]]
 
 
+@draws()
 def heat_maps(maps: Titled, *, marked: Collection[int] = (), mark: str = "marked") -> "Figure":
     """Draw small arrays as heat maps of one scale from zero, with their sizes, and numbers in up to 9 x 9 cells.
 
@@ -49,6 +51,7 @@ def heat_maps(maps: Titled, *, marked: Collection[int] = (), mark: str = "marked
     return maps_side_by_side(finding, titles, arrays, frames, "value")
 
 
+@draws()
 def steps_strip(steps: Titled, *, layer: Array | None = None) -> "Figure":
     """Draw a derivation from left to right, with arrows and numbers in the cells.
 
@@ -100,6 +103,7 @@ def steps_strip(steps: Titled, *, layer: Array | None = None) -> "Figure":
     return figure
 
 
+@draws()
 def placement(inputs: Array, pooled: Array, unpooled: Mapping[str, Array], positions: Array | None = None) -> "Figure":
     """Draw where pooled values land when they are unpooled, beside the input.
 
@@ -142,6 +146,7 @@ def placement(inputs: Array, pooled: Array, unpooled: Mapping[str, Array], posit
     )
 
 
+@draws()
 def receptive_field(maps: Mapping[str, Array]) -> "Figure":
     """Draw how far one output's gradient reaches in the input, framed and measured.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from narrows.errors import InputError
+from narrows.report.figures.base import draws
 from narrows.report.figures.layout import sentence, under_title
 from narrows.report.figures.style import CLASSES, GREY, INK, MODEL, QUIET, Array, brief, fonts, number, panel, plain
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["bars", "lines"]
 
 
+@draws()
 def bars(values: Mapping[str, float | tuple[float, float]], label: str, better: str = "lower") -> "Figure":
     """Draw a few numbers as bars, the best one in colour.
 
@@ -82,6 +84,7 @@ def bars_in(
         axes.set_xlim(0, 1)
 
 
+@draws()
 def lines(
     series: Mapping[str, tuple[Array, ...]],
     x: str,

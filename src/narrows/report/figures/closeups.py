@@ -7,6 +7,7 @@ import numpy as np
 
 from narrows import metrics
 from narrows.errors import InputError
+from narrows.report.figures.base import draws
 from narrows.report.figures.image_rows import rgb
 from narrows.report.figures.layout import sentence
 from narrows.report.figures.style import INK, QUIET, Array, brief, canvas, fonts, number, plain
@@ -21,6 +22,7 @@ _MAX_FIGURE_PIXELS, _MAX_DETAIL_PIXELS = 1350, 128  # pixels of the figure's wid
 _GAP, _HEAD, _LINE = 12, 88, 30  # pixels between details, above them, and for a line of text
 
 
+@draws()
 def closeups(columns: Mapping[str, Sequence[Array]], *, most: int = 4) -> "Figure":
     """Draw the liveliest detail of some pictures, one version beside the other, every pixel as a square of one size.
 

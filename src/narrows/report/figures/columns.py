@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from narrows import metrics
+from narrows.report.figures.base import draws
 from narrows.report.figures.style import GREY, MODEL, QUIET, Array, brief, canvas, fonts, number, panel
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["reconstructed_columns"]
 
 
+@draws("columns")
 def reconstructed_columns(original: Array, reconstructed: Array, names: Sequence[str]) -> "Figure":
     """Draw seen against reconstructed values, one panel for each of up to 9 columns.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from narrows.errors import InputError
+from narrows.report.figures.base import draws
 from narrows.report.figures.style import (
     CLASSES,
     GREY,
@@ -28,11 +29,12 @@ if TYPE_CHECKING:
 
     from narrows.tasks.reduce.latent_dim import CodeSize
 
-__all__ = ["elbow", "loss_curves", "spectrum"]
+__all__ = ["elbow", "loss_curves"]
 
 History = Sequence[Mapping[str, Any]]
 
 
+@draws("losses")
 def loss_curves(history: History, kept: int | None = None, unit: str = "row") -> "Figure":
     """Draw the loss, its terms and the errors over the epochs.
 
@@ -118,42 +120,7 @@ def _errors(history: History, part: str) -> dict[str, Array]:
     return {name: np.array([row.get(name, np.nan) for row in rows], float) for name in names}
 
 
-def spectrum(dimensions: Sequence[int], errors: Sequence[float], point: tuple[int, float], name: str) -> "Figure":
-    """Draw the error of PCA over the numbers it keeps, and the one point of the model.
-
-    Parameters
-    ----------
-    dimensions, errors : sequence
-        Numbers per row that PCA keeps, ascending, and its mean squared errors.
-    point : tuple of int and float
-        Numbers per row and mean squared error of the model.
-    name : str
-        What the model is called.
-
-    Examples
-    --------
-    >>> figure = spectrum([1, 2, 4, 8], [4.0, 3.0, 2.0, 1.0], (2, 1.9), "autoencoder")
-    """
-    reached = next((i for i, error in enumerate(errors) if error <= point[1]), None)
-    needs = f"PCA does not get there with {dimensions[-1]}"
-    if reached is not None:
-        least, below = dimensions[reached], dimensions[reached - 1] if reached else 0
-        needs = f"PCA needs {least}" if least == below + 1 else f"PCA needs at most {least}"
-        needs += f", and more than {below}" if reached and least > below + 1 else ""
-    figure = canvas(
-        6.6, 3.6, f"For the error of the {name} with {point[0]} number{'s' * (point[0] > 1)} per row, {needs}"
-    )
-    axes = panel(figure, x="numbers per row", y="mean squared error")
-    if min(errors) > 0 and point[1] > 0:
-        axes.set_yscale("log")
-        axes.set_ylabel("mean squared error, log scale")
-    rival = axes.plot(dimensions, errors, "o-", color=GREY, markersize=3.5, linewidth=1.6)
-    axes.axhline(point[1], color=MODEL, linewidth=0.7, linestyle=(0, (4, 4)))
-    model = axes.plot(*point, "o", color=MODEL, markersize=8, zorder=3)
-    legend(axes, [*rival, *model], ["PCA", name])
-    return figure
-
-
+@draws()
 def elbow(found: "CodeSize") -> "Figure":
     """Draw the variance explained over the length of the code, beside PCA's, with the chosen length marked.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from narrows.errors import InputError
+from narrows.report.figures.base import draws
 from narrows.report.figures.layout import under_title
 from narrows.report.figures.style import CLASSES, GREY, MODEL, Array, brief, legend, number, panel
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["densities", "marginals"]
 
 
+@draws()
 def densities(values: Mapping[str, Array]) -> "Figure":
     """Draw which share of the rows has at most so large a log p, for several models or groups of rows.
 
@@ -56,6 +58,7 @@ def densities(values: Mapping[str, Array]) -> "Figure":
     return figure
 
 
+@draws()
 def marginals(real: Array, made: Array, names: Sequence[str]) -> "Figure":
     """Draw, column by column, which share of real and of new rows has at most so large a value.
 

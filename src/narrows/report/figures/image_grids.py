@@ -7,6 +7,7 @@ import numpy as np
 
 from narrows import metrics
 from narrows.errors import InputError
+from narrows.report.figures.base import draws
 from narrows.report.figures.image_rows import filter_pictures, rgb, tile
 from narrows.report.figures.layout import images_of, over, sheet, under_title
 from narrows.report.figures.style import Array, bare, brief, number, panel
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["before_after_filters", "manifold_grid", "picture_rows", "sample_grid", "translations"]
 
 
+@draws("samples")
 def sample_grid(
     images: Array, title: str, *, across: int = 10, names: Sequence[str] | None = None, nearest: Array | None = None
 ) -> "Figure":
@@ -60,6 +62,7 @@ def sample_grid(
     return sheet(finding, pairs, beside, together=2, side=0.6)
 
 
+@draws()
 def manifold_grid(images: Array, values: Array, names: tuple[str, str] = ("code 1", "code 2")) -> "Figure":
     """Draw what a square lattice of codes of two numbers decodes to.
 
@@ -109,6 +112,7 @@ def manifold_grid(images: Array, values: Array, names: tuple[str, str] = ("code 
     return figure
 
 
+@draws()
 def before_after_filters(weights: Mapping[str, Array], image_shape: Sequence[int]) -> "Figure":
     """Draw the same units' filters several times, each on a scale of its own, for example before and after training.
 
@@ -153,6 +157,7 @@ def before_after_filters(weights: Mapping[str, Array], image_shape: Sequence[int
     return figure
 
 
+@draws()
 def translations(A: Array, output: Array, B: Array) -> "Figure":
     """Draw pictures, what a model makes of them, and what they should become, below each other.
 
@@ -172,6 +177,7 @@ def translations(A: Array, output: Array, B: Array) -> "Figure":
     return picture_rows(title, rows)
 
 
+@draws("heat")
 def picture_rows(title: str, rows: Mapping[str, Array]) -> "Figure":
     """Draw named rows of pictures, ``(n, H, W)`` or ``(n, C, H, W)``, floats in [0, 1], below each other.
 

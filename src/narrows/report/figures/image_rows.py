@@ -7,6 +7,7 @@ import numpy as np
 
 from narrows import metrics
 from narrows.errors import InputError
+from narrows.report.figures.base import draws
 from narrows.report.figures.style import (
     DIVERGING,
     INK,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["filters", "reconstructions"]
 
 
+@draws()
 def reconstructions(
     originals: Array,
     results: Array,
@@ -84,6 +86,7 @@ def reconstructions(
     return figure
 
 
+@draws()
 def filters(weights: Array, image_shape: Sequence[int] | None, *, names: Sequence[str] | None = None) -> "Figure":
     """Draw what the units of a first layer look for.
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from narrows import metrics
 from narrows.errors import InputError
+from narrows.report.figures.base import draws
 from narrows.report.figures.layout import MOST, alike, images_of, over, sentence, sheet
 from narrows.report.figures.style import Array, brief, number, percent
 
@@ -18,6 +19,7 @@ __all__ = ["epoch_strips", "interpolation", "traversal", "triplets"]
 ROWS = 20  # dimensions that are drawn
 
 
+@draws()
 def epoch_strips(originals: Array, results: Sequence[Array], epochs: Sequence[int], *, most: int = 10) -> "Figure":
     """Draw what became of the same images after every epoch, the originals above.
 
@@ -56,6 +58,7 @@ def epoch_strips(originals: Array, results: Sequence[Array], epochs: Sequence[in
     return sheet(f"{finding}, {over(len(truth))}", [truth, *shown], ["original", *names], side=0.75)
 
 
+@draws()
 def interpolation(images: Array, *, names: Sequence[str] | None = None) -> "Figure":
     """Draw decoded pictures on the way from the code of one item to that of another.
 
@@ -88,6 +91,7 @@ def interpolation(images: Array, *, names: Sequence[str] | None = None) -> "Figu
     return sheet(f"{finding} the mean step of its path", list(paths), labels, heads=heads)
 
 
+@draws()
 def traversal(
     images: Array,
     values: Array,
@@ -138,6 +142,7 @@ def traversal(
     return sheet(finding, [rows[i] for i in drawn], beside, heads=heads, heading=heading, side=0.5)
 
 
+@draws()
 def triplets(rows: Sequence[tuple[str, Array]]) -> "Figure":
     """Draw an input A, one or several outputs, and the truth B, one item per column.
 

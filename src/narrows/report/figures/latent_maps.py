@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from narrows.report.figures.base import draws
 from narrows.report.figures.style import (
     CLASSES,
     GREY,
@@ -42,6 +43,7 @@ class Ink(NamedTuple):
     said: str
 
 
+@draws("map")
 def code_map(codes: Array, labels: Array | None = None, class_names: Sequence[str] | None = None) -> "Figure":
     """Draw codes in a plane: two columns as they are, more as their first two principal components.
 
@@ -72,6 +74,7 @@ def code_map(codes: Array, labels: Array | None = None, class_names: Sequence[st
     return figure
 
 
+@draws("map3d")
 def code_map_3d(codes: Array, labels: Array | None = None, class_names: Sequence[str] | None = None) -> "Figure":
     """Draw codes in space, seen from three sides: three columns as they are, more as principal components.
 

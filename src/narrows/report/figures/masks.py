@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from narrows.errors import InputError
+from narrows.report.figures.base import draws
 from narrows.report.figures.image_rows import rgb
 from narrows.report.figures.layout import MOST, images_of, key_beside, over, sheet, under_title
 from narrows.report.figures.style import (
@@ -31,6 +32,7 @@ HIT, MISSED, FALSE, WRONG, VOID = "#0072B2", "#D55E00", "#F0E442", "#e31a1c", "#
 GROUND = "#eef1f4"  # the class 0 of two classes
 
 
+@draws()
 def overlay(
     images: Array,
     truth: Array,
@@ -93,6 +95,7 @@ def overlay(
     return figure
 
 
+@draws()
 def confusion(matrix: Array, names: Sequence[str]) -> "Figure":
     """Draw which class is taken for which, as shares of each true class.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from narrows.report.figures.bars_and_lines import bars_in
+from narrows.report.figures.base import draws
 from narrows.report.figures.layout import key_beside, sentence, under_title
 from narrows.report.figures.style import CLASSES, GREY, INK, MODEL, QUIET, Array, number, panel, percent
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["popularity_curves", "ranking_curves", "trials"]
 
 
+@draws("ranking")
 def ranking_curves(ks: Array, curves: Mapping[str, tuple[Array, Array]]) -> "Figure":
     """Draw recall and NDCG of the first k items over k, one line per method, the first one being ours.
 
@@ -49,6 +51,7 @@ def ranking_curves(ks: Array, curves: Mapping[str, tuple[Array, Array]]) -> "Fig
     return figure
 
 
+@draws("popularity")
 def popularity_curves(shares: Mapping[str, Array]) -> "Figure":
     """Draw which share of the recommendations falls on the most popular items.
 
@@ -80,6 +83,7 @@ def popularity_curves(shares: Mapping[str, Array]) -> "Figure":
     return figure
 
 
+@draws()
 def trials(trials: Sequence[Any]) -> "Figure":
     """Draw the NDCG of every setting that was tried, the best one in colour.
 

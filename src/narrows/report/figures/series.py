@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from narrows.report.figures.base import draws
 from narrows.report.figures.style import INK, MODEL, OTHER, QUIET, Array, brief, canvas, number, panel
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ __all__ = ["series_scores"]
 _MAX_CHANNELS, _MAX_POINTS = 6, 4000
 
 
+@draws("series")
 def series_scores(
     times: Array,
     values: Array,

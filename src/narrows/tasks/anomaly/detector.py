@@ -105,6 +105,7 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
 
     summary = "find unusual rows at a stated rate of false alarms; against PCA, isolation forest, neighbours"
     workflows: ClassVar[tuple[str, ...]] = ("image-anomaly", "series", "anomaly")
+    writes: ClassVar[tuple[str, ...]] = ("scores",)
     fitted = State
     arrays: ClassVar[dict[str, tuple[int | str, ...]]] = {"reference_": (-1, "row")}
     about_labels = True

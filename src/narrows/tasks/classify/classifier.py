@@ -68,6 +68,7 @@ class CodeClassifier(ClassifierMixin, Task, name="classify"):
         "name the class of rows, most of which need no label; against logistic regression and a supervised network"
     )
     workflows: ClassVar[tuple[str, ...]] = ("labelled",)
+    writes: ClassVar[tuple[str, ...]] = ("predictions",)
     fitted = State
     reads_shares = True
     about_labels = True

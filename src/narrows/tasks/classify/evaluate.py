@@ -105,7 +105,7 @@ def evaluated(
     pictures = confusions(named, np.tile(truth, len(answers[TUNED])), split)
     if getattr(task, "history_", None):
         caption = f"Cross-entropy in nats per label while the layers are tuned; {task.stopped_}."
-        pictures.append(Picture("tuning", "Learning the labels", caption, {"history": task.history_}))
+        pictures.append(Picture("tuning", "Learning the labels", caption, {"history": task.history_}, "losses"))
     if folds is None:
         comparison = Comparison.of_rows(right[TUNED][0], right[rival][0], "higher")
     else:

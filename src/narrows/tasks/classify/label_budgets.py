@@ -81,7 +81,7 @@ def with_budgets(task: Classifier, evaluation: Evaluation, train: Rows, held: Ro
         lines = {name: [(np.mean(runs[name]), np.std(runs[name])) for runs in by_budget.values()] for name in names}
         curves = {name: (np.array(list(by_budget)), *np.array(points).T) for name, points in lines.items()}
         data = {"series": curves, "x": "labels", "y": "accuracy", "log_x": True}
-        evaluation.pictures.insert(0, Picture("budgets", title, lead, data))
+        evaluation.pictures.insert(0, Picture("budgets", title, lead, data, "lines"))
     return evaluation
 
 

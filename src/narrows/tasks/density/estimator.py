@@ -75,6 +75,7 @@ class DensityEstimator(Units, Gaps, Task, name="density"):
     """
 
     summary = "how likely every row is, in nats; against a Gaussian, a mixture and kernels"
+    writes: ClassVar[tuple[str, ...]] = ("logp",)
     fitted: ClassVar[Any] = State
     arrays: ClassVar[dict[str, tuple[int | str, ...]]] = {"background_": (-1,)}
     reads_missing: ClassVar[bool] = True

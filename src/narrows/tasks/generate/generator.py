@@ -67,6 +67,7 @@ class Generator(Gaps, Task, name="generate"):
 
     summary = "new rows like yours; against samples on PCA codes"
     workflows: ClassVar[tuple[str, ...]] = ("new-rows",)
+    writes: ClassVar[tuple[str, ...]] = ("samples", "traversals", "interpolations")
     fitted: ClassVar[Any] = State
     reads_missing: ClassVar[bool] = True
 

@@ -40,6 +40,7 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="red
 
     summary = "compress rows to a few numbers and back; against PCA"
     workflows: ClassVar[tuple[str, ...]] = ("stream", "rows")
+    writes: ClassVar[tuple[str, ...]] = ("codes", "reconstruction")
 
     fitted: ClassVar[Any] = State
     imputes: ClassVar[bool] = True

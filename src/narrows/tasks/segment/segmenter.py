@@ -13,7 +13,7 @@ from narrows.estimator.base import Estimator
 from narrows.families.autoencoder import AutoEncoder
 from narrows.likelihood import Bernoulli, Categorical, Likelihood
 from narrows.params import param
-from narrows.tasks.base import Evaluation, Rows, Task
+from narrows.tasks.base import Evaluation, Task
 from narrows.tasks.images import (
     Examples,
     Flips,
@@ -22,7 +22,6 @@ from narrows.tasks.images import (
     averaged,
     fit_crops,
     like_pictures,
-    paired,
     through,
     windows,
 )
@@ -62,6 +61,7 @@ class Segmenter(PicturesTask, Task, name="segment"):
 
     summary = "a mask of every picture; against a threshold, the usual class of each place, and filtered pixels"
     workflows: ClassVar[tuple[str, ...]] = ("segment",)
+    writes: ClassVar[tuple[str, ...]] = ("masks",)
     fitted = State
     belongs = "masks"
     reads_shares = True
@@ -108,10 +108,6 @@ class Segmenter(PicturesTask, Task, name="segment"):
         values = np.asarray(self.order_)
         return [values[self._shares(picture).argmax(axis=0)] for picture in x]
 
-    def evaluate(self, train: Rows, held: Rows) -> Evaluation:
-        """Return how it does on pictures whose ``labels`` are masks."""
-        return self.evaluate_pictures(paired(train, "masks"), paired(held, "masks"))
-
     def evaluate_pictures(self, train: Examples, held: Examples) -> Evaluation:
         """Return the overlaps of classes on ``held``, all pixels together, beside the competitors'."""
         check_is_fitted(self)
@@ -125,10 +121,6 @@ class Segmenter(PicturesTask, Task, name="segment"):
         masks = [self._shares(picture).argmax(axis=0) for picture in held.x]
         names = [self.class_name(value) for value in values]
         return judge(train._replace(y=learnt), held._replace(y=truth), masks, names, void)
-
-    def outputs(self, X: Any, *, fresh: bool) -> dict[str, np.ndarray]:
-        """Return the masks."""
-        return {"masks": np.stack(self.predict_pictures(as_pictures(X)))}
 
     def class_name(self, value: int) -> str:
         """Return the name of a class: the user's, or its value."""
