@@ -221,7 +221,9 @@ class HoldOut:
 
 
 def _apart(n: int, held: Index) -> Parts:
-    return Parts(np.delete(np.arange(n), held), held)
+    learnt = np.ones(n, bool)
+    learnt[held] = False
+    return Parts(np.flatnonzero(learnt), held)
 
 
 # ---- what a verdict is measured on -----------------------------------------------------------------------------------
