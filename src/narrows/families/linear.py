@@ -50,7 +50,7 @@ class LinearAutoEncoder(Estimator):
         network = as_part("network", self.network)
         if not isinstance(network, Linear | None):
             came = Sentence(Setting("network", self.network), " is not linear")
-            raise InputError(came, "None or 'linear'", "AutoEncoder(network=...)")
+            raise InputError(came, "None or 'linear'", "leave it out, or family autoencoder")
         return Linear()
 
     def build(self, problem: Problem) -> Model:

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from narrows.baselines.recommend import ItemKNN, Popularity, Trial, tuned
 from narrows.data.ratings.matrix import hide, interactions
-from narrows.errors import InputError
+from narrows.errors import InputError, Sentence, Setting
 from narrows.estimator.base import Estimator
 from narrows.estimator.inputs import checked_rows
 from narrows.families.linear_recommender import LinearRecommender
@@ -95,7 +95,7 @@ class Recommender(Task, name="recommend"):
         """
         check_is_fitted(self)
         if k < 1:
-            raise InputError(f"k={k} came", "a number of items from 1 on")
+            raise InputError(Sentence(Setting("k", k), " came"), "a number of items from 1 on")
         rows = self._rows(X)
         left_out = rows if seen is None else interactions(self._rows(seen) + rows)
         return rank(self._scores, rows, k, left_out)
