@@ -40,15 +40,15 @@ def rethreshold(options: Options) -> int:
         task["params"] |= {"fpr": fpr, "contamination": None}
         card = plain(card)
         card["digest"] = digest(card)
-        from narrows.report.report_json import read_report
+        from narrows.report.report import read_report
         from narrows.report.rethreshold import follow
 
         saved = read_report(run) if (run / "report.json").exists() else None
         tables = [run / name for name in ("scores.csv", "series_scores.csv") if (run / name).exists()]
         counted = _flag(tables[0], limit, draft) if tables else None
         write_text(draft / CARD, json.dumps(card, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
-        report_follows = saved is not None and follow(saved, fpr, len(calibration), draft, apart)
-    unit = "row" if saved is None or not saved.facts.get("flags") else saved.facts["flags"]["unit"]
+        report_follows = saved is not None and follow(saved, run, fpr, len(calibration), draft, apart)
+    unit = "row" if saved is None or saved.flags is None else saved.flags["unit"]
     _say(run, f"{'at most' if task['params'].get('clean') else 'about'} {fpr:g}", limit, calibration, counted, unit)
     if not report_follows and (run / "report.html").exists():
         sys.stdout.write("The report still tells of the threshold of the fit: it does not hold what is needed.\n")
