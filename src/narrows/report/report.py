@@ -89,7 +89,7 @@ class Flags(TypedDict):
 
     said: str  # the warning that is the rule of the threshold
     unit: str
-    fpr: Scalar  # of the fit; None where a share of its rows was flagged
+    fpr: Number  # of the fit; None where a share of its rows was flagged
     drawn: list[str]  # files of the figures that show the threshold
     counts: dict[str, Counts]  # of the detector, named "", and of its competitors
 
