@@ -139,7 +139,9 @@ class Run:
     def figure(self, stem: str, title: str, caption: str, figure: "Figure") -> None:
         """Add a figure."""
         path = figures.save(figure, self.folder / "figures" / f"{stem}.png")
-        self.report.figures.append({"title": title, "caption": caption, "file": str(path.relative_to(self.folder))})
+        self.report.figures.append(
+            {"title": title, "caption": caption, "file": path.relative_to(self.folder).as_posix()}
+        )
 
     def table(self, title: str, lead: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Add a table; rows of one that is there already are added to it."""

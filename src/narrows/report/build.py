@@ -163,7 +163,7 @@ def versions() -> dict[str, str]:
 
 def _draw(plot: Picture, folder: Path) -> Figure:
     path = figures.save(DRAW[plot.kind](**plot.data), folder / "figures" / f"{plot.kind}.png")
-    return {"title": plot.title, "caption": plot.caption, "file": str(path.relative_to(folder))}
+    return {"title": plot.title, "caption": plot.caption, "file": path.relative_to(folder).as_posix()}
 
 
 def _training_pictures(family: Any, rows: Rows | None, unit: str) -> list[Picture]:

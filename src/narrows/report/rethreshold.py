@@ -16,7 +16,7 @@ def follow(report: Report, run: Path, fpr: float, put_aside: int, out: Path, apa
     rows are flagged at any rate. Figures stay, and those that show another threshold are marked as stale.
     """
     flags = report.flags
-    if len(pictures(report, run)) < len(report.figures) or flags is None:
+    if flags is None or len(pictures(report, run)) < len(report.figures):
         return False
     _count(report, flags, fpr)
     sentence = rule(put_aside, fpr, flags["unit"], apart)
