@@ -122,9 +122,15 @@ def test_dirty_rows_are_told_apart_up_to_a_share(tmp_path: Path, n: int, odd: in
 
 
 def test_a_share_of_the_rows_instead_of_a_rate(tmp_path: Path) -> None:
-    _, report, rows = fit(tmp_path, frame(300, 0).drop("bad"), "--contamination", "0.1")
+    run, report, rows = fit(tmp_path, frame(300, 0).drop("bad"), "--contamination", "0.1")
     assert 15 <= sum(row["flag"] == "1" for row in rows) <= 60
     assert any("of the rows of the fit" in note for note in report["warnings"])
+    assert main(["report", str(run)]) == 0
+    assert json.loads((run / "report.json").read_text(encoding="utf-8")) == report
+    assert main(["rethreshold", str(run), "--fpr", "0.1"]) == 0
+    after = json.loads((run / "report.json").read_text(encoding="utf-8"))
+    assert not any("of the rows of the fit" in note for note in after["warnings"])
+    assert [each["title"] for each in after["figures"] if each.get("stale")] == ["Scores"]
 
 
 def test_an_array_and_a_test_file_of_another_kind(tmp_path: Path) -> None:
@@ -200,8 +206,8 @@ def test_the_report_follows_another_threshold(tmp_path: Path, capsys: pytest.Cap
     after = json.loads((run / "report.json").read_text(encoding="utf-8"))
     for part in ("metrics", "baselines", "warnings", "params"):
         assert after[part] == wanted[part]
-    captions = {each["title"]: each["caption"] for each in after["figures"]}
-    assert "shows the threshold of then" in captions["Scores"]
+    assert [each["title"] for each in after["figures"] if each.get("stale")] == ["Scores"]
+    assert "shows the threshold of then" in (run / "report.html").read_text(encoding="utf-8")
     assert "p-values of at most 0.02, by" in (run / "report.html").read_text(encoding="utf-8")
     assert main(["rethreshold", str(run), "--fpr", "0.1"]) == 0
     assert json.loads((run / "report.json").read_text(encoding="utf-8")) == before

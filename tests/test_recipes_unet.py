@@ -114,7 +114,7 @@ def test_slices_are_read_in_the_order_of_their_numbers_and_split_by_place(tmp_pa
     assert cells.test[:, 0, 5, 7].tolist() == [100, 110]
     assert (cells.train.shape, cells.train_targets.shape) == ((10, 1, 6, 8), (10, 6, 8))
     assert cells.test_targets[:, 0, 0].tolist() == [0, 1]
-    assert (run.report["data"]["used"], run.report["data"]["held_out"]) == (10, 2)
+    assert (run.report.data["used"], run.report.data["held_out"]) == (10, 2)
 
 
 def test_streets_keep_the_numbers_of_their_classes(tmp_path):

@@ -1,19 +1,29 @@
 import base64
 import json
 import re
+import subprocess
+import sys
+from dataclasses import fields
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 
-from narrows.report import render, write_report
+from narrows.errors import ArtefactError
 from narrows.report.figures import save
 from narrows.report.figures.style import canvas
+from narrows.report.html import page as pages
+from narrows.report.html.map import write_explorer
+from narrows.report.html.page import write_report
+from narrows.report.report import STALE, Report, read_report
+from narrows.workflows.base import Items
+
+VERDICT = {"text": "It beats <PCA> & all, 57 % lower, 10 000 rows.", "outcome": "wins"}
 
 REPORT = {
     "task": "reduce",
     "family": "AutoEncoder",
-    "verdict": {"text": "It beats <PCA> & all, 57 % lower, 10 000 rows.", "outcome": "wins"},
+    "verdict": VERDICT,
     "metrics": {
         "mse": {"value": 0.25, "unit": "squared", "better": "lower", "label": "Error"},
         "psnr": {"value": 24.0, "unit": "dB", "better": "higher", "label": "Ratio"},
@@ -48,7 +58,14 @@ class Balance(HTMLParser):
 
 @pytest.fixture
 def picture(tmp_path):
-    return save(canvas(3, 1, "title"), tmp_path / "figure.png")
+    return save(canvas(3, 1, "title"), tmp_path / "figures" / "figure.png")
+
+
+def render(entries, run="nowhere", *captions):
+    """The page of a report, without what stands between its elements, with a figure for every title and caption."""
+    drawn = [{"title": title, "caption": caption, "file": "figures/figure.png"} for title, caption in captions]
+    page = pages.render(Report.from_json({"verdict": VERDICT, "figures": drawn} | entries), run)
+    return re.sub(r"\s*(<[^>]*>)\s*", r"\1", page)
 
 
 def rows_of(page, label):
@@ -74,27 +91,27 @@ def test_signed_metrics_have_no_bars_and_unknown_values_come_last():
     assert rows_of(page, "Likelihood") == order
 
 
-def test_everything_is_escaped_and_nothing_is_fetched(picture):
-    page = render(REPORT, [("<i>t</i>", 'say "so"', picture)])
+def test_everything_is_escaped_and_nothing_is_fetched(picture, tmp_path):
+    page = render(REPORT, tmp_path, ("<i>t</i>", 'say "so"'))
     for raw in ("<PCA>", "<b>mine", "<falling>", "<i>t</i>", "<x>", "<script", "http:", "https:", "url(", "@import"):
         assert raw not in page
     assert "It beats &lt;PCA&gt; &amp; all, 57\xa0% lower, 10\xa0000 rows." in page
-    assert 'alt="&lt;i&gt;t&lt;/i&gt;: say &quot;so&quot;"' in page
+    assert 'alt="&lt;i&gt;t&lt;/i&gt;: say &#34;so&#34;"' in page
     assert base64.b64decode(re.search(r"base64,([^\"]+)", page)[1]) == picture.read_bytes()
     assert '<img width="300"' in page
 
 
 @pytest.mark.parametrize("missing", [None, *REPORT])
-def test_tags_balance_whatever_is_missing(missing, picture):
+def test_tags_balance_whatever_is_missing(missing, picture, tmp_path):
     parser = Balance()
-    parser.feed(render({key: value for key, value in REPORT.items() if key != missing}, [("t", "c", picture)]))
+    parser.feed(render({key: value for key, value in REPORT.items() if key != missing}, tmp_path, ("t", "c")))
     assert parser.open == []
 
 
 def test_the_verdict_is_the_first_line_and_marked():
     page = render(REPORT)
     assert re.search(r'<main><section class="verdict wins"><p><svg.*?</svg>It wins</p><h1>It beats', page)
-    assert 'class="verdict none"' in render({})
+    assert "<h1>This run was not compared" in render({"verdict": {"text": "", "outcome": "none"}})
     assert 'class="verdict none"' in render({"verdict": {"text": "x", "outcome": '"><script>'}})
 
 
@@ -106,26 +123,27 @@ def test_facts_and_changed_parameters():
 
 
 def test_json_keeps_its_order_and_has_no_infinities(tmp_path):
-    report = {
-        "b": np.float32("nan"),
-        "a": [np.inf, np.int64(3), (1.5, None)],
-        "shape": np.array([1, 2]),
-        "path": tmp_path,
-    }
-    write_report(report, [], tmp_path / "new" / "run")
+    odd = {"b": np.float32("nan"), "a": [np.inf, np.int64(3), (1.5, None)], "shape": np.array([1, 2]), "path": tmp_path}
+    report = Report(verdict=VERDICT, params=odd)
+    report.others = {"newer": 1}
+    write_report(report, tmp_path / "new" / "run")
     text = (tmp_path / "new" / "run" / "report.json").read_text(encoding="utf-8")
-    assert json.loads(text) == {"a": [None, 3, [1.5, None]], "b": None, "path": str(tmp_path), "shape": [1, 2]}
+    entries = json.loads(text)
+    assert entries["params"] == {"a": [None, 3, [1.5, None]], "b": None, "path": str(tmp_path), "shape": [1, 2]}
     assert text.index('"b"') < text.index('"a"')
+    assert list(entries) == [spec.name for spec in fields(Report) if spec.name != "called"] + ["newer"]
     assert sorted(path.name for path in (tmp_path / "new" / "run").iterdir()) == ["report.html", "report.json"]
+    assert read_report(tmp_path / "new" / "run").to_json() == entries
 
 
 def test_a_failure_leaves_the_old_report_whole(tmp_path):
-    write_report({"task": "old"}, [], tmp_path)
-    with pytest.raises(FileNotFoundError):
-        write_report({"task": "new"}, [("t", "c", tmp_path / "none.png")], tmp_path)
-    assert "old" in (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert json.loads((tmp_path / "report.json").read_text(encoding="utf-8")) == {"task": "old"}
-    assert len(list(tmp_path.iterdir())) == 2
+    write_report(Report(task="old", verdict=VERDICT), tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    elsewhere = {"title": "t", "caption": "c", "file": "report.html"}
+    with pytest.raises(ArtefactError, match=r"names 'report\.html' as a figure"):
+        write_report(Report(task="new", verdict=VERDICT, figures=[elsewhere]), tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert len(before) == 2
 
 
 def test_what_is_counted_is_called_by_its_name():
@@ -135,3 +153,68 @@ def test_what_is_counted_is_called_by_its_name():
     assert "All on the same pictures." in page
     assert "rows learnt from" not in page
     assert "rows learnt from" in render(REPORT)
+
+
+def test_a_stale_figure_says_so_in_the_page_and_is_marked_in_the_json(picture, tmp_path):
+    figure = {"title": "Scores", "caption": "All rows.", "file": "figures/figure.png"}
+    assert STALE not in render({"figures": [figure]}, tmp_path)
+    assert f"<p>All rows. {STALE}</p>" in render({"figures": [figure | {"stale": True}]}, tmp_path)
+    old = Report.from_json({"verdict": VERDICT, "figures": [figure | {"caption": f"All rows. {STALE}"}]})
+    assert old.figures == [figure | {"stale": True}]
+
+
+HOSTILE = ("<script>alert(1)</script>", "\"'>{{ 7 * 7 }}{% include 'map.js' %}</script><!--")
+
+
+class Texts(HTMLParser):
+    """The elements of a page, and the texts that a browser would show."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.elements, self.texts = [], []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append(tag)
+        self.texts += [value for _, value in attrs]
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+
+def test_names_and_sentences_stay_text(picture, tmp_path):
+    for name in HOSTILE:
+        entries = {
+            "task": name,
+            "family": name,
+            "verdict": {"text": name, "outcome": name},
+            "metrics": {name: {"value": 1.0, "label": name, "unit": name}, "alone": {"value": 1.0, "label": name}},
+            "baselines": {name: {name: 2.0}},
+            "data": {"name": name, "unit": name, name: name, "notes": [name]},
+            "params": {name: name},
+            "warnings": [name],
+            "model": {name: name},
+            "tables": [{"title": name, "lead": name, "columns": [name], "rows": [[name]]}],
+        }
+        page = Texts(pages.render(Report.from_json(entries | {"figures": []}), tmp_path))
+        assert not {"script", "include"} & set(page.elements)
+        assert sum(name in text for text in page.texts) >= 25
+        assert "49" not in "".join(page.texts)
+        assert f"{name}: {name}" in Texts(render({}, tmp_path, (name, name))).texts
+
+
+def test_names_stay_text_on_the_map(tmp_path):
+    for name in HOSTILE:
+        names = np.array([name] * 3)
+        items = Items(np.eye(3), names, name, names, cells={name: list(names)})
+        page = Texts(write_explorer(items, tmp_path / "map.html", name).read_text(encoding="utf-8"))
+        assert page.elements.count("script") == 2
+        facts = json.loads(page.texts[page.texts.index("facts") + 1])
+        assert [facts[key] for key in ("title", "idName", "ids", "names")] == [name, name, [name] * 3, [name]]
+        assert (facts["columns"], facts["cells"]) == ([name], [[name] * 3])
+
+
+def test_templates_are_read_only_when_a_page_is_written():
+    code = "import sys, narrows.report.html.page, narrows.report.rethreshold; print('jinja2' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

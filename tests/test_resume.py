@@ -77,7 +77,7 @@ def test_killed_at_random_moments_ends_with_the_same_bits(tmp_path: Path) -> Non
     assert [row[0] for row in rows] == ["noise", "draws"], (seed, done.stdout, done.stderr)
     assert all(row[2] == "True" for row in rows), (seed, done.stdout)
     assert sum(int(row[1]) for row in rows) > 0, seed
-    assert rows[1][3].startswith("no better on held-out rows")
+    assert rows[1][3].startswith("no better on what was held out")
     left = {path.name for name in ("noise", "draws") for path in (tmp_path / name).iterdir() if path.name[0] != "."}
     assert left == {"resume.pt", "history.csv"}
 

@@ -128,7 +128,7 @@ def test_the_history_says_what_the_kept_weights_cost() -> None:
 
 def test_early_stopping_ends_a_fit() -> None:
     model = make(epochs=200, lr=0.05, validation=0.3, patience=4, schedule="constant").fit(X[:120])
-    assert model.stopped_ == "no better on held-out rows for 4 epochs"
+    assert model.stopped_ == "no better on what was held out for 4 epochs"
     assert model.n_epochs_ == model.best_epoch_ + 4 < 200
     assert model.finished_
 

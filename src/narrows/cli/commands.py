@@ -17,15 +17,15 @@ def report(options: Options) -> int:
     from narrows.lock import locked
     from narrows.model_card import read_card
     from narrows.report.html.page import write_report
-    from narrows.report.report_json import read_report
+    from narrows.report.report import read_report
 
     run = Path(options.run)
     opened(run)
     read_card(run)
     saved = read_report(run)
     with locked(run):
-        write_report(saved.facts, saved.figures, run)
-    sys.stdout.write(f"{saved.facts['verdict']['text']}\nReport: {run / 'report.html'}\n")
+        write_report(saved, run)
+    sys.stdout.write(f"{saved.verdict['text']}\nReport: {run / 'report.html'}\n")
     return 0
 
 

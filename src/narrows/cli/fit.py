@@ -22,6 +22,7 @@ from narrows.holdout import Split
 from narrows.params import FAMILIES, TASKS, declared
 from narrows.parts import as_part, as_parts, read_value
 from narrows.report.build import make_report
+from narrows.report.report import Report
 from narrows.tasks.base import Task
 from narrows.training import ranks
 from narrows.training.checkpoint import StateError, changed, write_history
@@ -64,12 +65,12 @@ def fit(options: Options) -> int:
         place = (run, *unfinished(run))[-1]
         before = "" if place == run else f" {run} holds the run before."
         _say(f"{task.estimator_.stopped_.capitalize()}: what was trained is kept; --resume goes on.{before}")
-    _say(report["verdict"]["text"])
+    _say(report.verdict["text"])
     _say(f"Report: {place / 'report.html'}")
     return 0
 
 
-def make_run(options: Options, workflow: Workflow, task: Task, request: Request, run: Path) -> dict[str, Any] | None:
+def make_run(options: Options, workflow: Workflow, task: Task, request: Request, run: Path) -> Report | None:
     """Make the run and return its report; None when ``run`` holds it, finished."""
     refuse(run, resume=options.resume, overwrite=options.overwrite)
     settled(run)
@@ -95,9 +96,7 @@ def refuse_another(run: Path, asked: dict[str, str], given: set[str]) -> None:
         raise InputError(came, "the same data and settings with --resume", "--overwrite or another -o")
 
 
-def travel(
-    workflow: Workflow, task: Task, request: Request, run: Path, say: Say, asked: dict[str, str]
-) -> dict[str, Any]:
+def travel(workflow: Workflow, task: Task, request: Request, run: Path, say: Say, asked: dict[str, str]) -> Report:
     """Fit, measure, and write the model, the outputs and the report, and return it; the resume state goes last."""
     started = time.perf_counter()
     data = workflow.fit(task, request, say)
@@ -112,7 +111,7 @@ def travel(
         write_history(run / "history.csv", task.estimator_.history_)
     require_declared(workflow, task, {path.relative_to(run).parts[0] for path in workflow.write(run)})
     report = make_report(task, judged.evaluation, run, data=data, seconds=seconds, rows=judged.rows, items=judged.items)
-    for words in report["warnings"]:
+    for words in report.warnings:
         say(words)
     save(task, run, {"journey": workflow_card(workflow), "data": known, "identity": asked})
     if task.estimator_.finished_:

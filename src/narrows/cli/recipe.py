@@ -43,7 +43,7 @@ def recipe(options: Options) -> int:
         run = Run(chosen.name, folder, quick=options.quick, data=data, say=_say)
         chosen.run(run)
         report = run.write()
-    _say(report["verdict"]["text"])
+    _say(report.verdict["text"])
     _say(f"Report: {folder / 'report.html'}")
     return 0
 

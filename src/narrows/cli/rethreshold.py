@@ -35,14 +35,14 @@ def rethreshold(options: Options) -> int:
         card["task"]["params"] |= {"fpr": fpr, "contamination": None}
         card = plain(card)
         card["digest"] = digest(card)
-        from narrows.report.report_json import read_report
+        from narrows.report.report import read_report
         from narrows.report.rethreshold import follow
 
         saved = read_report(run) if (run / "report.json").exists() else None
         tables = [run / name for name in ("scores.csv", "series_scores.csv") if (run / name).exists()]
         counted = _flag(tables[0], threshold.limit, draft) if tables else None
         write_text(draft / CARD, json.dumps(card, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
-        report_follows = saved is not None and follow(saved, threshold, draft)
+        report_follows = saved is not None and follow(saved, run, threshold, draft)
     _say(run, "at most" if card["task"]["params"].get("clean") else "about", threshold, counted)
     if not report_follows and (run / "report.html").exists():
         sys.stdout.write("The report still tells of the threshold of the fit: it does not hold what is needed.\n")

@@ -17,6 +17,7 @@ from narrows.recipes.trace import Trace
 from narrows.report import figures
 from narrows.report.build import model_facts, params_of, versions
 from narrows.report.html.page import write_report
+from narrows.report.report import Report
 from narrows.report.verdict import verdict
 from narrows.tasks.base import Task
 from narrows.tasks.images import PicturesTask
@@ -51,18 +52,7 @@ class Run:
 
     def __init__(self, name: str, folder: Path, *, quick: bool, data: Path | None, say: Callable[[str], None]):
         self.name, self.folder, self.quick, self.data, self.say = name, folder, quick, data, say
-        self.report: dict[str, Any] = {
-            "task": f"recipe {name}",
-            "verdict": {},
-            "metrics": {},
-            "baselines": {},
-            "data": {},
-            "tables": [],
-            "warnings": [],
-            "seconds": {},
-            "versions": versions(),
-        }
-        self.drawn: list[tuple[str, str, Path]] = []
+        self.report = Report(task=f"recipe {name}", verdict={"text": "", "outcome": "none"}, versions=versions())
 
     # ---- data ------------------------------------------------------------------------------------------------------
 
@@ -88,9 +78,9 @@ class Run:
     def data_is(self, name: str, *, learnt: int, held: int, notes: Sequence[str] = ()) -> None:
         """Note what the recipe learns from."""
         small = "A miniature (--quick): few rows, few epochs."
-        if self.quick and small not in self.report["warnings"]:
+        if self.quick and small not in self.report.warnings:
             self.note(small)
-        self.report["data"] = {"name": name, "used": learnt, "held_out": held, "notes": list(notes)}
+        self.report.data = {"name": name, "used": learnt, "held_out": held, "notes": list(notes)}
 
     def epochs(self, many: int, few: int = 2) -> int:
         """Return how many epochs to train: as many as the document says, or few in a miniature."""
@@ -115,7 +105,7 @@ class Run:
             model.fit_pairs(X, **more)
         else:
             model.fit(X, y, **more)
-        self.report["seconds"][name] = round(time.perf_counter() - started, 2)
+        self.report.seconds[name] = round(time.perf_counter() - started, 2)
         row = (name, "restored" if resumed else "started afresh", len(model.history_), model.stopped_)
         self.table("Fits", "", ("model", "began", "epochs", "why it stopped"), [row])
         save(model, folder)
@@ -138,59 +128,60 @@ class Run:
 
     def _keep(self, task: Any, model: Estimator, card: Mapping[str, Any], name: str) -> None:
         task.estimator_ = model
-        save(task, self.folder, {"journey": card, "data": self.report["data"]})
-        self.report["called"] = name
-        self.report["family"] = type(model).__name__
-        self.report["params"], self.report["changed"] = params_of(model)
-        self.report["model"] = model_facts(model)
+        save(task, self.folder, {"journey": card, "data": self.report.data})
+        self.report.called = name
+        self.report.family = type(model).__name__
+        self.report.params, self.report.changed = params_of(model)
+        self.report.model = model_facts(model)
 
     # ---- the report ------------------------------------------------------------------------------------------------
 
     def figure(self, stem: str, title: str, caption: str, figure: "Figure") -> None:
         """Add a figure."""
         path = figures.save(figure, self.folder / "figures" / f"{stem}.png")
-        self.drawn.append((title, caption, path))
+        self.report.figures.append(
+            {"title": title, "caption": caption, "file": path.relative_to(self.folder).as_posix()}
+        )
 
     def table(self, title: str, lead: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Add a table; rows of one that is there already are added to it."""
-        for table in self.report["tables"]:
+        for table in self.report.tables:
             if table["title"] == title:
-                table["rows"].extend(rows)
+                table["rows"].extend(map(list, rows))
                 return
-        self.report["tables"].append({"title": title, "lead": lead, "columns": list(columns), "rows": list(rows)})
+        self.report.tables.append(
+            {"title": title, "lead": lead, "columns": list(columns), "rows": [list(row) for row in rows]}
+        )
 
     def metric(self, key: str, value: float, label: str, unit: str = "", better: Better = "lower") -> None:
         """Add a measured number."""
-        self.report["metrics"][key] = {"value": float(value), "label": label, "unit": unit, "better": better}
+        self.report.metrics[key] = {"value": float(value), "label": label, "unit": unit, "better": better}
 
     def rival(self, name: str, **values: float) -> None:
         """Add a simple competitor, measured by the same metrics."""
-        self.report["baselines"][name] = {key: float(value) for key, value in values.items()}
+        self.report.baselines[name] = {key: float(value) for key, value in values.items()}
 
     def note(self, text: str) -> None:
         """Add a sentence that the reader should know before believing the numbers."""
-        self.report["warnings"].append(text)
+        self.report.warnings.append(text)
 
     def judge(self, key: str, rival: str, rows: int, comparison: Comparison) -> None:
         """Make the first line of the report: one metric against one competitor."""
-        label = f"test {self.report['metrics'][key]['label']}"
-        self.report["verdict"] = verdict("The autoencoder", rival, comparison, metric=label, rows=rows)
+        label = f"test {self.report.metrics[key]['label']}"
+        self.report.verdict = verdict("The autoencoder", rival, comparison, metric=label, rows=rows)
 
     def conclude(self, text: str) -> None:
         """Make the first line of the report a statement without a competitor."""
-        self.report["verdict"] = {"text": text, "outcome": "shown"}
+        self.report.verdict = {"text": text, "outcome": "shown"}
 
-    def write(self) -> dict[str, Any]:
+    def write(self) -> Report:
         """Write report.html and report.json.
 
         Raises InputError where the recipe came to no conclusion.
         """
-        if not self.report["verdict"]:
+        if not self.report.verdict["text"]:
             raise InputError(f"The recipe {self.name} came to no conclusion", "run.judge or run.conclude in it")
-        report: Mapping[str, Any] = self.report
-        entries = [{"title": t, "caption": c, "file": str(p.relative_to(self.folder))} for t, c, p in self.drawn]
-        self.report["figures"] = entries
-        write_report(report, self.drawn, self.folder)
+        write_report(self.report, self.folder)
         return self.report
 
 

@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -13,10 +13,10 @@ from narrows._version import __version__
 from narrows.parts import Part
 from narrows.report import figures
 from narrows.report.figures.base import FIGURES
-from narrows.report.formatting import several
 from narrows.report.from_python import HALF, as_task, beside, halves, leak_caveats, picture_halves
 from narrows.report.html.map import write_explorer
 from narrows.report.html.page import write_report
+from narrows.report.report import Data, Figure, Flags, Metric, Report, Table
 from narrows.report.verdict import first_line
 from narrows.tasks.base import Evaluation, Picture, Rows, Task
 from narrows.tasks.images import PicturesTask
@@ -36,35 +36,34 @@ def make_report(
     seconds: Mapping[str, float],
     rows: Rows | None,
     items: Items | None = None,
-) -> dict[str, Any]:
+) -> Report:
     """Draw the figures, write report.json and report.html to ``folder``, and return the report."""
     family = task.estimator_
     params, changed = params_of(family)
     task_params, task_changed = params_of(task, leave=("estimator",))
-    report: dict[str, Any] = {
-        "task": task.name,
-        "verdict": first_line(evaluation, str(data.get("split", "held-out"))),
-        "metrics": {name: metric._asdict() for name, metric in evaluation.metrics.items()},
-        "baselines": evaluation.baselines,
-        "data": dict(data),
-        "family": type(family).__name__,
-        "params": {**params, **{k: v for k, v in task_params.items() if v is not None}},
-        "changed": sorted({*changed, *task_changed}),
-        "seconds": dict(seconds),
-        "versions": versions(),
-        "warnings": [*family.messages_, *evaluation.notes, *([] if rows is None else family.diagnose(rows.X))],
-        "model": model_facts(family),
-        "compression": {} if rows is None else compression(family, rows),
-        "tables": evaluation.tables,
-        "flags": evaluation.flags,
-    }
-    pictures = [*evaluation.pictures, *_training_pictures(family, rows, evaluation.piece)]
+    report = Report(
+        task=task.name,
+        verdict=first_line(evaluation, str(data.get("split", "held-out"))),
+        metrics={name: cast(Metric, metric._asdict()) for name, metric in evaluation.metrics.items()},
+        baselines={name: dict(values) for name, values in evaluation.baselines.items()},
+        data=cast(Data, dict(data)),
+        family=type(family).__name__,
+        params={**params, **{k: v for k, v in task_params.items() if v is not None}},
+        changed=sorted({*changed, *task_changed}),
+        seconds=dict(seconds),
+        versions=versions(),
+        warnings=[*family.messages_, *evaluation.notes, *([] if rows is None else family.diagnose(rows.X))],
+        model=model_facts(family),
+        compression={} if rows is None else dict(compression(family, rows)),
+        tables=cast(list[Table], evaluation.tables),
+        flags=cast(Flags | None, evaluation.flags),
+    )
+    plots = [*evaluation.pictures, *_training_pictures(family, rows, evaluation.piece)]
     if items is not None:
         write_explorer(items, folder / "map.html", f"Map of {data.get('name', 'the codes')}")
-        pictures = [plot._replace(caption=plot.caption + _HINT) if plot.kind == "map" else plot for plot in pictures]
-    drawn = [_draw(picture, folder) for picture in pictures]
-    report["figures"] = [{"title": t, "caption": c, "file": str(p.relative_to(folder))} for t, c, p in drawn]
-    write_report(report, drawn, folder)
+        plots = [plot._replace(caption=plot.caption + _HINT) if plot.kind == "map" else plot for plot in plots]
+    report.figures = [_draw(plot, folder) for plot in plots]
+    write_report(report, folder)
     return report
 
 
@@ -93,7 +92,7 @@ def report(fitted: Any, X: Any, folder: "str | Path", y: Any = None, train: Any 
         first, second = picture_halves(task, X, y)
         data = _facts("picture", len(first.x), len(second.x)) | {"unit": "picture"}
         evaluation = task.evaluate_pictures(first, second)
-        return make_report(task, evaluation, Path(folder), data=data, seconds={}, rows=None)
+        return make_report(task, evaluation, Path(folder), data=data, seconds={}, rows=None).to_json()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "X does not have valid feature names")  # they were looked at already
         rows = halves(task, X, y) if train is None else beside(task, train, X, y)
@@ -104,7 +103,7 @@ def _measured(task: Task, rows: tuple[Rows, Rows], folder: Path, notes: list[str
     data = _facts("row", rows[0].X.shape[0], rows[1].X.shape[0]) | {"notes": notes}
     evaluation = task.evaluate(*rows)
     evaluation.caveats = leak_caveats(task, rows[1])
-    return make_report(task, evaluation, folder, data=data, seconds={}, rows=task.as_read(rows[1]))
+    return make_report(task, evaluation, folder, data=data, seconds={}, rows=task.as_read(rows[1])).to_json()
 
 
 def _facts(unit: str, used: int, held_out: int) -> dict[str, Any]:
@@ -129,9 +128,10 @@ def versions() -> dict[str, str]:
     }
 
 
-def _draw(picture: Picture, folder: Path) -> tuple[str, str, Path]:
-    figure = FIGURES[picture.figure or picture.kind](**picture.data)
-    return picture.title, picture.caption, figures.save(figure, folder / "figures" / f"{picture.kind}.png")
+def _draw(plot: Picture, folder: Path) -> Figure:
+    figure = FIGURES[plot.figure or plot.kind](**plot.data)
+    path = figures.save(figure, folder / "figures" / f"{plot.kind}.png")
+    return {"title": plot.title, "caption": plot.caption, "file": path.relative_to(folder).as_posix()}
 
 
 def _training_pictures(family: Any, rows: Rows | None, unit: str) -> list[Picture]:
@@ -140,8 +140,7 @@ def _training_pictures(family: Any, rows: Rows | None, unit: str) -> list[Pictur
     if family.history_:
         best = family.best_epoch_
         origin = f"those of epoch {best}" if best else "those of the start, before any training: no epoch was better"
-        stopped = family.stopped_.replace("held-out rows", f"held-out {several(unit)}")
-        caption = f"Nats per {unit}, and the error per value; {stopped}. The weights are {origin}."
+        caption = f"Nats per {unit}, and the error per value; {family.stopped_}. The weights are {origin}."
         data = {"history": family.history_, "kept": best, "unit": unit}
         shown.append(Picture("losses", "Loss terms per epoch", caption, data))
     weights = family.model_.state_dict()

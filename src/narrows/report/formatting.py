@@ -1,8 +1,9 @@
-"""Numbers as a person would write them; without a library of arrays."""
+"""Numbers and other values as a person would write them; without a library of arrays."""
 
 import math
+from collections.abc import Mapping
 
-__all__ = ["number", "percent", "several", "together"]
+__all__ = ["number", "percent", "several", "size", "together", "words"]
 
 
 def number(value: float, digits: int = 3, *, whole: bool = True) -> str:
@@ -62,3 +63,34 @@ def several(unit: str) -> str:
     ('rows', 'patches')
     """
     return f"{unit}es" if unit.endswith("ch") else f"{unit}s"
+
+
+def size(count: float) -> str:
+    """Bytes in units that fit.
+
+    Examples
+    --------
+    >>> size(47_040_000), size(512)
+    ('47.0 MB', '512 B')
+    """
+    power = next((power for power in range(4) if abs(count) < 1000 ** (power + 1)), 4)
+    return f"{number(count / 1000**power)} {('B', 'kB', 'MB', 'GB', 'TB')[power]}"
+
+
+def words(value: object) -> str:
+    """Return any value as a person would write it.
+
+    Examples
+    --------
+    >>> words(12345), words(None), words(True), words(["a", 0.5]), words({"k": 2})
+    ('12 345', 'none', 'yes', 'a, 0.500', 'k 2')
+    """
+    if value is None or isinstance(value, bool):
+        return {None: "none", True: "yes", False: "no"}[value]
+    if isinstance(value, int | float):
+        return number(value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {words(entry)}" for key, entry in value.items()) or "none"
+    if isinstance(value, list | tuple | set | frozenset):
+        return ", ".join(map(words, value)) or "none"
+    return str(value)

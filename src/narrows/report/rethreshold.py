@@ -1,50 +1,42 @@
 """The report of a run after another threshold: its numbers, notes and page, from the counts that it keeps."""
 
 from pathlib import Path
-from typing import Any
 
 from narrows.conformal import Threshold, told
 from narrows.report.html.page import write_report
-from narrows.report.report_json import Saved
+from narrows.report.report import Flags, Report, pictures
 
 __all__ = ["follow"]
 
-_STALE_NOTE = " It was drawn at the fit and shows the threshold of then."
 
-
-def follow(saved: Saved, threshold: Threshold, out: Path) -> bool:
+def follow(report: Report, run: Path, threshold: Threshold, out: Path) -> bool:
     """Write a run's report.json and report.html for another threshold to ``out``; False if they cannot tell.
 
-    Nothing is scored: the report keeps how many rows are flagged at any rate of false alarms. Figures stay, and their
-    captions say so.
+    Nothing is scored: the report keeps how many rows are flagged at any rate of false alarms. Figures stay, and those
+    that show another threshold are marked as stale.
     """
-    report, flags, fpr = saved.facts, saved.facts.get("flags"), threshold.rate
-    figures = report.get("figures", [])
-    if not flags or len(saved.figures) < len(figures):
+    flags, fpr = report.flags, threshold.rate
+    if flags is None or len(pictures(report, run)) < len(report.figures):
         return False
     _count(report, flags, fpr)
     sentence = threshold.rule()
-    report["warnings"] = [sentence if note == flags["said"] else note for note in report.get("warnings", [])]
-    params = report.get("params", {}).items()
-    report["params"] = {name: value for name, value in params if name != "contamination"} | {"fpr": fpr}
-    report["changed"] = sorted({*report.get("changed", []), "fpr"} - {"contamination"})
+    report.warnings = [sentence if warning == flags["said"] else warning for warning in report.warnings]
+    report.params = {name: value for name, value in report.params.items() if name != "contamination"} | {"fpr": fpr}
+    report.changed = sorted({*report.changed, "fpr"} - {"contamination"})
     flags["said"] = sentence
-    for entry in figures:
-        if entry["file"] in flags["drawn"]:
-            entry["caption"] = entry["caption"].removesuffix(_STALE_NOTE) + (_STALE_NOTE if fpr != flags["fpr"] else "")
-    captions = [entry["caption"] for entry in figures]
-    drawn = [(title, caption, path) for (title, _, path), caption in zip(saved.figures, captions, strict=True)]
-    write_report(report, drawn, out)
+    for figure in report.figures:
+        figure.pop("stale", None)
+        if figure["file"] in flags["drawn"] and fpr != flags["fpr"]:
+            figure["stale"] = True
+    write_report(report, out, run)
     return True
 
 
-def _count(report: dict[str, Any], flags: dict[str, Any], fpr: float) -> None:
+def _count(report: Report, flags: Flags, fpr: float) -> None:
     """Write the measures of the flag, of the detector and of its competitors."""
-    metrics, baselines = report.get("metrics", {}), report.get("baselines", {})
     for name, counts in flags["counts"].items():
         for measure, value in told(counts, fpr).items():
-            place = baselines.get(name) or {}
-            if measure in place:
-                place[measure] = value
-            elif name == "" and isinstance(metrics.get(measure), dict):
-                metrics[measure]["value"] = value
+            if name == "" and measure in report.metrics:
+                report.metrics[measure]["value"] = value
+            elif measure in report.baselines.get(name, {}):
+                report.baselines[name][measure] = value

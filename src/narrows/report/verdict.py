@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from narrows.report.formatting import number, together
+from narrows.report.report import Verdict
 
 if TYPE_CHECKING:
     from narrows.metrics import Comparison
@@ -15,7 +16,7 @@ _VERBS = {"wins": "beats", "loses": "loses to", "even": "is level with", "unclea
 
 def verdict(
     name: str, baseline_name: str, comparison: "Comparison", *, metric: str, rows: int, unit: str = "row"
-) -> dict[str, str]:
+) -> Verdict:
     """Say what a comparison of a model with its competitor on the same rows came to.
 
     Parameters
@@ -59,7 +60,7 @@ def verdict(
     }
 
 
-def first_line(evaluation: "Evaluation", rows: str) -> dict[str, str]:
+def first_line(evaluation: "Evaluation", rows: str) -> Verdict:
     """Return the verdict of an evaluation on held-out, test or training ``rows``."""
     line = verdict(
         "The autoencoder",
@@ -69,7 +70,7 @@ def first_line(evaluation: "Evaluation", rows: str) -> dict[str, str]:
         rows=evaluation.rows,
         unit=evaluation.unit,
     )
-    return line | {"text": " ".join((line["text"], *evaluation.caveats))}
+    return {"text": " ".join((line["text"], *evaluation.caveats)), "outcome": line["outcome"]}
 
 
 def change(value: float, reference: float, absolute: bool = False) -> str:

@@ -250,7 +250,7 @@ class Session:
         if last["epoch"] >= self.epochs:
             return "all epochs were done"
         if last["valid"] and last["epoch"] - self.best >= patience:
-            return f"no better on held-out rows for {patience} epochs"
+            return f"no better on what was held out for {patience} epochs"
         spent = [entry["seconds"] for entry in self.history[self.since :]]
         if self.minutes and spent and sum(spent) + last["seconds"] > 60 * self.minutes:
             return f"{self.minutes:g} minutes were over"

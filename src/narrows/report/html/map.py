@@ -13,7 +13,7 @@ import numpy as np
 from narrows.files import write_text
 from narrows.report.figures.latent_maps import project
 from narrows.report.figures.style import CLASSES, GREY, MODEL, Array
-from narrows.report.html.map_page import PAGE
+from narrows.report.html.environment import fill
 
 if TYPE_CHECKING:
     from narrows.workflows.base import Items
@@ -60,8 +60,7 @@ def write_explorer(items: "Items", path: Path, title: str) -> Path:
         "sheet": None if items.pictures is None else _sheet(items.pictures),
         "left": items.total - len(codes),
     }
-    text = json.dumps(facts, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
-    write_text(path, PAGE.replace("__FACTS__", text))
+    write_text(path, fill("map.html", facts=json.dumps(facts, ensure_ascii=False, separators=(",", ":"))))
     return path
 
 

@@ -1,165 +1,135 @@
-"""The sections of the page, each from its part of the report, each empty when that part is missing."""
+"""What the sections of the page show, each from its part of the report."""
 
 import base64
-import html
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from narrows.report.formatting import number, together
+from narrows.report.formatting import number, size, together, words
+from narrows.report.report import STALE, Metric, Number, Report, pictures
 
-__all__ = ["tables_part"]
+__all__ = ["crumbs", "facts", "images", "measured_on", "measures", "races", "received", "settings"]
 
-Report = Mapping[str, Any]
-BOLD = ' class="changed"'
-
-MARKS = {
-    "wins": ("It wins", '<path d="M3 9.5l4 4 8-9"/>'),
-    "loses": ("It loses", '<path d="M4 4l10 10M14 4L4 14"/>'),
-    "even": ("It is level", '<path d="M3 6.5h12M3 11.5h12"/>'),
-    "unclear": ("It cannot be told", '<path d="M6 6.5a3 3 0 1 1 3 3.6v1.4M9 14.4v.4"/>'),
-    "shown": ("What it shows", '<path d="M3 9.5l4 4 8-9"/>'),
-    "none": ("No comparison", '<path d="M4 9h10"/>'),
-}
+Pairs = Sequence[tuple[str, Any]]
 
 
-def esc(value: object) -> str:
-    r"""Text of any value, escaped, with numbers that do not break over lines.
+class Runner(NamedTuple):
+    """One line of a comparison."""
 
-    Examples
-    --------
-    >>> esc("<b>"), esc(12345), esc(None), esc(True), esc(["a", 0.5])
-    ('&lt;b&gt;', '12\xa0345', 'none', 'yes', 'a, 0.500')
-    """
-    return re.sub(r"(?<=\d) (?=\d{3}(?!\d)|%)", "\xa0", html.escape(words(value)))
+    name: str
+    classes: str
+    width: float | None  # of the bar, in percent of the longest; None: no bar
+    value: str
 
 
-def words(value: object) -> str:
-    """Any value as a person would write it."""
-    if value is None or isinstance(value, bool):
-        return {None: "none", True: "yes", False: "no"}[value]
-    if isinstance(value, int | float):
-        return number(value)
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key} {words(entry)}" for key, entry in value.items()) or "none"
-    if isinstance(value, list | tuple | set | frozenset):
-        return ", ".join(map(words, value)) or "none"
-    return str(value)
+class Race(NamedTuple):
+    """One metric of the model and its competitors, best first."""
+
+    label: str
+    remark: str
+    runners: list[Runner]
 
 
-def verdict_part(report: Report) -> str:
-    """Write the first and biggest line."""
-    verdict = report.get("verdict") or {}
-    outcome = verdict.get("outcome") if verdict.get("outcome") in MARKS else "none"
-    label, path = MARKS[str(outcome)]
-    mark = (
-        f'<svg viewBox="0 0 18 18" fill="none" stroke="currentColor" stroke-width="2.6" aria-hidden="true">{path}</svg>'
-    )
-    text = esc(verdict.get("text") or "This run was not compared with a simple competitor.")
-    return f'<section class="verdict {outcome}"><p>{mark}{label}</p><h1>{text}</h1></section>'
+class Image(NamedTuple):
+    """A figure as the page holds it."""
+
+    title: str
+    caption: str
+    width: int
+    base64: str
 
 
-def warnings_part(report: Report) -> str:
-    """Write what the user should know before believing the numbers."""
-    items = "".join(f"<li>{esc(warning)}</li>" for warning in report.get("warnings") or [])
-    return f'<section class="warn"><b>Please note</b><ul>{items}</ul></section>' if items else ""
+class Card(NamedTuple):
+    """Names and values below each other, the changed ones in bold."""
+
+    title: str
+    pairs: Pairs
+    changed: Sequence[str] = ()
 
 
-def facts_part(report: Report) -> str:
-    """Write the few numbers that everybody asks for."""
-    data, model, packed = (report.get(key) or {} for key in ("data", "model", "compression"))
-    seconds, counted = report.get("seconds") or {}, f"{data.get('unit', 'row')}s"
-    facts = {
-        f"{counted} learnt from": data.get("used"),
-        f"{counted} held out": data.get("held_out"),
-        "numbers per row": _arrow(packed, "numbers"),
-        "size": _arrow(packed, "bytes"),
-        "weights": model.get("parameters"),
-        "seconds to fit": seconds.get("fit"),
+def crumbs(report: Report) -> list[str]:
+    """Return what the page is about: task, data, family."""
+    name = " / ".join(str(part) for part in (report.task, report.data.get("name"), report.family) if part)
+    return [crumb for crumb in name.split(" / ") if crumb]
+
+
+def facts(report: Report) -> Pairs:
+    """Return the few numbers that everybody asks for."""
+    unit = report.data.get("unit", "row")
+    known = {
+        f"{unit}s learnt from": report.data.get("used"),
+        f"{unit}s held out": report.data.get("held_out"),
+        "numbers per row": _arrow(report, "numbers"),
+        "size": _arrow(report, "bytes"),
+        "weights": report.model.get("parameters"),
+        "seconds to fit": report.seconds.get("fit"),
     }
-    tiles = "".join(
-        f"<div><dt>{esc(name)}</dt><dd>{esc(fact)}</dd></div>" for name, fact in facts.items() if fact is not None
-    )
-    return f'<dl class="facts">{tiles}</dl>' if tiles else ""
+    return [(name, value) for name, value in known.items() if value is not None]
 
 
-def _arrow(packed: Report, what: str) -> str | None:
+def _arrow(report: Report, what: str) -> str | None:
     """Numbers or bytes before and after, if the report has both."""
-    before, after = packed.get(f"{what}_before"), packed.get(f"{what}_after")
+    before, after = (report.compression.get(f"{what}_{when}") for when in ("before", "after"))
     if before is None or after is None:
         return None
-    show = size if what == "bytes" else words
-    return f"{show(before)} → {show(after)}"
+    write = size if what == "bytes" else words
+    return f"{write(before)} → {write(after)}"
 
 
-def size(count: float) -> str:
-    """Bytes in units that fit.
-
-    Examples
-    --------
-    >>> size(47_040_000), size(512)
-    ('47.0 MB', '512 B')
-    """
-    power = next((power for power in range(4) if abs(count) < 1000 ** (power + 1)), 4)
-    return f"{number(count / 1000**power)} {('B', 'kB', 'MB', 'GB', 'TB')[power]}"
+def measured_on(report: Report) -> str:
+    """Return what all were measured on; empty where nothing competes."""
+    unit, held_out = report.data.get("unit"), report.data.get("held_out")
+    if not report.baselines:
+        return ""
+    return f"{words(held_out)} held-out rows" if held_out and unit is None else f"{unit or 'row'}s"
 
 
-def metrics_part(report: Report) -> str:
-    """Write each metric beside that of every competitor, and the metrics that have none."""
-    metrics, baselines = report.get("metrics") or {}, report.get("baselines") or {}
-    cards, alone = [], []
-    for key, spec in metrics.items():
-        spec = spec if isinstance(spec, Mapping) else {"value": spec}
-        rivals = {name: _value(scores.get(key)) for name, scores in baselines.items() if key in (scores or {})}
-        label = spec.get("label") or key
-        if rivals:
-            cards.append(_race(label, spec, {_called(report): _value(spec.get("value"))}, rivals))
-        else:
-            alone.append((f"{label}{_unit(spec, ', ')}", spec.get("value")))
-    if alone:
-        cards.append(card("Other measures" if cards else "Measures", listing(alone)))
-    data = report.get("data") or {}
-    held = None if "unit" in data else data.get("held_out")
-    counted = f"{words(held)} held-out rows" if held else f"{data.get('unit', 'row')}s"
-    rows = f"All on the same {counted}. "
-    if not baselines:
-        return section("Measures", "", cards)
-    return section("Against the simple competitors", f"{rows}Bold is best.", cards)
+def races(report: Report) -> list[Race]:
+    """Return the metrics that a competitor has as well."""
+    theirs = {
+        key: {name: _value(values[key]) for name, values in report.baselines.items() if key in values}
+        for key in report.metrics
+    }
+    called = report.called or report.family or "model"
+    return [_race(key, report.metrics[key], called, baselines) for key, baselines in theirs.items() if baselines]
 
 
-def _called(report: Report) -> str:
-    """Name of the model beside its competitors: its own, or that of its family."""
-    return str(report.get("called") or report.get("family") or "model")
+def measures(report: Report) -> Pairs:
+    """Return the metrics that the model alone has."""
+    shared = {key for values in report.baselines.values() for key in values}
+    return [
+        (", ".join(filter(None, (_label(key, metric), metric.get("unit")))), metric["value"])
+        for key, metric in report.metrics.items()
+        if key not in shared
+    ]
 
 
-def _race(label: str, spec: Report, model: dict[str, float], rivals: dict[str, float]) -> str:
-    """One metric: a bar and a number for the model and for each competitor, best first."""
-    lower = spec.get("better", "lower") != "higher"
-    runners = model | {name if name not in model else f"{name} (simple)": value for name, value in rivals.items()}
-    order = sorted(runners, key=lambda name: _rank(runners[name], lower))
-    finite = [value for value in runners.values() if math.isfinite(value)]
+def _label(key: str, metric: Metric) -> str:
+    return metric.get("label") or key
+
+
+def _race(key: str, metric: Metric, called: str, baselines: dict[str, float]) -> Race:
+    """Return one metric: a bar and a number for the model and for each competitor, best first."""
+    lower = metric.get("better", "lower") == "lower"
+    model = {called: _value(metric["value"])}
+    values = model | {f"{name} (simple)" if name in model else name: value for name, value in baselines.items()}
+    order = sorted(values, key=lambda name: _rank(values[name], lower))
+    finite = [value for value in values.values() if math.isfinite(value)]
     longest = max(map(abs, finite), default=0.0) or 1.0
     bars = min(finite, default=0.0) >= 0
     digits, whole = _digits(finite), all(value == int(value) for value in finite)
-    rows = ""
+    runners = []
     for name in order:
-        value = runners[name]
-        kinds = " ".join(k for k, on in (("model", name in model), ("best", value == runners[order[0]])) if on)
-        bar = f'<i style="width:{100 * value / longest:.1f}%"></i>' if bars and math.isfinite(value) else ""
-        cells = (
-            f'<th scope="row">{_foldable(name)}</th><td>{bar}</td><td>{esc(number(value, digits, whole=whole))}</td>'
-        )
-        rows += f'<tr class="{kinds}">{cells}</tr>'
-    note = f"<p>{esc(_unit(spec))}{'lower' if lower else 'higher'} is better</p>"
-    return f'<div class="card"><h3>{esc(label)}</h3>{note}<table class="race">{rows}</table></div>'
-
-
-def _foldable(name: str) -> str:
-    """Text of a name that may break inside CamelCase."""
-    return re.sub("(?<=[a-z])(?=[A-Z])", "<wbr>", esc(name))
+        value = values[name]
+        classes = {"model": name in model, "best": value == values[order[0]]}
+        width = 100 * value / longest if bars and math.isfinite(value) else None
+        applying = " ".join(label for label, applies in classes.items() if applies)
+        runners.append(Runner(name, applying, width, number(value, digits, whole=whole)))
+    remark = "; ".join(filter(None, (metric.get("unit"), f"{'lower' if lower else 'higher'} is better")))
+    return Race(_label(key, metric), remark, runners)
 
 
 def _rank(value: float, lower: bool) -> float:
@@ -174,67 +144,41 @@ def _digits(values: Iterable[float]) -> int:
     return max([3, *(len(re.sub(r"^[-0.]*|[. ]", "", text)) for text in shown)])
 
 
-def _value(score: Any) -> float:
-    """Read the number of a score, given bare or with its unit."""
-    score = score.get("value") if isinstance(score, Mapping) else score
-    return float("nan") if score is None else float(score)
+def _value(score: Number) -> float:
+    return math.nan if score is None else float(score)
 
 
-def _unit(spec: Report, before: str = "") -> str:
-    """Write the unit of a metric with what stands between it and its neighbour."""
-    unit = spec.get("unit")
-    return "" if not unit else f"{before}{unit}" if before else f"{unit}; "
-
-
-def figures_part(figures: Iterable[tuple[str, str, Path | str]]) -> str:
-    """Write the figures, each with its title and what it shows."""
-    shown = ""
-    for title, caption, path in figures:
-        picture = Path(path).read_bytes()
+def images(report: Report, run: Path) -> list[Image]:
+    """Return the figures that lie in a run, each with its title and what it shows."""
+    shown = []
+    for figure, picture in pictures(report, run):
         width = int.from_bytes(picture[16:20], "big") * 2 // 3  # drawn with 150 dots per inch, shown with 100
-        source = f"data:image/png;base64,{base64.b64encode(picture).decode('ascii')}"
-        image = f'<img width="{width}" alt="{esc(title)}: {esc(caption)}" src="{source}">'
-        text = f"<figcaption><h3>{esc(title)}</h3><p>{esc(caption)}</p></figcaption>"
-        shown += f'<figure class="card"><div>{image}</div>{text}</figure>'
-    return f'<section><h2>Figures</h2><div class="figures">{shown}</div></section>' if shown else ""
+        caption = f"{figure['caption']} {STALE}" if figure.get("stale") else figure["caption"]
+        shown.append(Image(figure["title"], caption, width, base64.b64encode(picture).decode("ascii")))
+    return shown
 
 
-def section(title: str, lead: str, cards: Iterable[str]) -> str:
-    """Headline, a line, cards side by side; nothing without cards."""
-    inside = "".join(cards)
-    below = f"<p>{esc(lead)}</p>" if lead else ""
-    return f'<section><h2>{esc(title)}</h2>{below}<div class="cards">{inside}</div></section>' if inside else ""
+def received(report: Report) -> Pairs:
+    """Return what came in and what was used."""
+    unit = report.data.get("unit", "row")
+    phrases = {"rows": "that came in", "used": "learnt from", "held_out": "held out"}
+    names = {"name": "data", **{key: f"{unit}s {phrase}" for key, phrase in phrases.items()}}
+    data: dict[str, Any] = {key: value for key, value in report.data.items() if key not in ("notes", "unit")}
+    return [(names.get(key, key), data[key]) for key in (*names, *sorted(set(data) - set(names))) if key in data]
 
 
-def card(title: str, inside: str) -> str:
-    """Box with a title; nothing without content."""
-    return f'<div class="card"><h3>{esc(title)}</h3>{inside}</div>' if inside else ""
-
-
-def listing(pairs: Iterable[tuple[str, object]], changed: Iterable[str] = ()) -> str:
-    """Names and values below each other, the changed ones in bold."""
-    bold = set(changed)
-    rows = "".join(
-        f'<tr{BOLD if name in bold else ""}><th scope="row">{esc(name)}</th><td>{esc(value)}</td></tr>'
-        for name, value in pairs
-    )
-    return f'<table class="list">{rows}</table>' if rows else ""
-
-
-def tables_part(report: Mapping[str, Any]) -> str:
-    """Write each of the report's tables: ``{"title", "lead", "columns", "rows"}``.
-
-    Examples
-    --------
-    >>> "<td>3</td>" in tables_part({"tables": [{"title": "Sizes", "lead": "", "columns": ["side"], "rows": [[3]]}]})
-    True
-    """
-    return "".join(_table(table) for table in report.get("tables") or [] if table["rows"])
-
-
-def _table(table: Mapping[str, Any]) -> str:
-    head = "".join(f'<th scope="col">{esc(name)}</th>' for name in table["columns"])
-    body = "".join(f"<tr>{''.join(f'<td>{esc(value)}</td>' for value in row)}</tr>" for row in table["rows"])
-    lead = f"<p>{esc(table['lead'])}</p>" if table["lead"] else ""
-    inside = f'<div class="card"><table class="grid"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
-    return f"<section><h2>{esc(table['title'])}</h2>{lead}{inside}</section>"
+def settings(report: Report) -> list[Card]:
+    """Return the model, its parameters with the changed ones first and bold, the seconds and the versions."""
+    params, changed = report.params, report.changed
+    order = sorted(params, key=lambda name: (name not in changed, name))
+    packed = [
+        (key.replace("_", " "), size(value) if key.startswith("bytes") and value is not None else value)
+        for key, value in report.compression.items()
+    ]
+    return [
+        Card("Model", [(key.replace("_", " "), value) for key, value in report.model.items()]),
+        Card("Compression", packed),
+        Card("Seconds", list(report.seconds.items())),
+        Card("Versions", list(report.versions.items())),
+        Card(f"Parameters of {report.family or 'the model'}", [(name, params[name]) for name in order], changed),
+    ]

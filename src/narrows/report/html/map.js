@@ -1,45 +1,3 @@
-"""What ``map.html`` looks like and does: a canvas, a key, a search, and a card for the item under the pointer."""
-
-__all__ = ["PAGE"]
-
-PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
-<title>Map of the codes</title>
-<style>
-:root{color-scheme:light dark;--page:#f6f7f9;--card:#fff;--ink:#16202b;--soft:#5b6875;--rule:#e3e7ec;--model:#0072b2}
-@media (prefers-color-scheme:dark){:root{--page:#0f141a;--card:#171e26;--ink:#e8edf2;--soft:#9aa8b5;--rule:#28323d}}
-*{box-sizing:border-box}
-body{margin:0;height:100vh;display:flex;flex-direction:column;background:var(--page);color:var(--ink);
-font:15px/1.45 system-ui,-apple-system,"Segoe UI",Roboto,"Liberation Sans",Arial,sans-serif}
-header{display:flex;flex-wrap:wrap;align-items:baseline;gap:4px 18px;padding:16px 24px 10px}
-h1{margin:0;font-size:19px;letter-spacing:-.01em}
-header span{color:var(--soft);font-size:13.5px}
-input{margin-left:auto;padding:6px 12px;border:1px solid var(--rule);border-radius:8px;background:var(--card);
-color:inherit;font:inherit;min-width:210px}
-#key{display:flex;flex-wrap:wrap;gap:4px 6px;padding:0 24px 10px}
-#key button{display:flex;align-items:center;gap:6px;padding:2px 10px;border:1px solid var(--rule);border-radius:99px;
-background:var(--card);color:inherit;font:inherit;font-size:13px;cursor:pointer}
-#key button[aria-pressed=false]{opacity:.4}
-#key i{width:9px;height:9px;border-radius:50%}
-main{position:relative;flex:1;min-height:0;margin:0 24px;background:var(--card);border:1px solid var(--rule);
-border-radius:12px;overflow:hidden}
-#map{position:absolute;inset:0;width:100%;height:100%;touch-action:none;cursor:crosshair}
-#item{position:absolute;display:none;max-width:340px;padding:12px 14px;background:var(--card);color:var(--ink);
-border:1px solid var(--rule);border-radius:10px;box-shadow:0 6px 24px #0003;font-size:13.5px;pointer-events:none}
-#item b{display:block;overflow-wrap:anywhere}
-#item em{font-style:normal;color:var(--soft)}
-#item canvas{display:block;margin:8px 0 2px;max-width:100%;image-rendering:pixelated;border-radius:4px}
-#item table{border-collapse:collapse;margin-top:6px}
-#item th{font-weight:400;text-align:left;color:var(--soft);padding:1px 12px 1px 0;vertical-align:top}
-#item td{font-variant-numeric:tabular-nums;overflow-wrap:anywhere}
-footer{padding:8px 24px 14px;color:var(--soft);font-size:13px}
-</style></head><body>
-<header><h1></h1><span id="about"></span><input id="find" type="search" aria-label="find an item"></header>
-<div id="key"></div>
-<main><canvas id="map" tabindex="0"></canvas><div id="item" role="status"></div></main>
-<footer></footer>
-<script type="application/json" id="facts">__FACTS__</script>
-<script>
 "use strict";
 const facts = JSON.parse(document.getElementById("facts").textContent), n = facts.ids.length;
 const by = id => document.getElementById(id), map = by("map"), card = by("item"), pen = map.getContext("2d");
@@ -96,17 +54,17 @@ function nearest(x, y) {
   return best;
 }
 function element(tag, text) {
-  const made = document.createElement(tag);
-  made.textContent = text;
-  return made;
+  const node = document.createElement(tag);
+  node.textContent = text;
+  return node;
 }
 function picture(i) {
-  const s = facts.sheet, made = document.createElement("canvas");
+  const s = facts.sheet, tile = document.createElement("canvas");
   const grow = Math.max(1, Math.floor(140 / Math.max(s.width, s.height)));
-  made.width = s.width; made.height = s.height; made.style.width = s.width * grow + "px";
-  made.getContext("2d").drawImage(sheet, i % s.across * s.width, Math.floor(i / s.across) * s.height,
+  tile.width = s.width; tile.height = s.height; tile.style.width = s.width * grow + "px";
+  tile.getContext("2d").drawImage(sheet, i % s.across * s.width, Math.floor(i / s.across) * s.height,
     s.width, s.height, 0, 0, s.width, s.height);
-  return made;
+  return tile;
 }
 function show(i, x, y) {
   hover = i;
@@ -177,5 +135,3 @@ facts.names.forEach((name, g) => {
 if (facts.sheet) sheet.src = facts.sheet.url;
 addEventListener("resize", resize);
 resize();
-</script></body></html>
-"""
