@@ -178,8 +178,9 @@ def test_it_is_cloned_with_its_settings() -> None:
 
 @pytest.fixture(autouse=True)
 def one_repeat(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Cross-validate once: tests of how often have files of their own."""
+    """Cross-validate once and draw few labels twice: tests of how often have files of their own."""
     monkeypatch.setattr("narrows.tasks.classify.evaluate._REPEATS", 1)
+    monkeypatch.setattr("narrows.tasks.classify.label_budgets._BUDGETS", {10: 2, 100: 2})
 
 
 @pytest.fixture(scope="module")

@@ -32,8 +32,12 @@ def test_saving_is_whole_or_not_at_all_and_repeatable(tmp_path, rng):
     second = figures.save(figures.reconstructions(images, images), tmp_path / "b.png").read_bytes()
     assert first == second
     assert int.from_bytes(first[16:20], "big") == 6 * 150
+    figure = figures.reconstructions(images, images)
+    figure.savefig(tmp_path / "c.png", metadata={"Software": None})  # lays out, then draws once more
+    assert first == (tmp_path / "c.png").read_bytes()
+    (tmp_path / "c.png").unlink()
     broken = figures.reconstructions(images, images)
-    broken.savefig = lambda *args, **options: (_ for _ in ()).throw(OSError("full"))
+    broken.canvas.print_png = lambda *args, **options: (_ for _ in ()).throw(OSError("full"))
     with pytest.raises(OSError, match="full"):
         figures.save(broken, tmp_path / "a.png")
     assert (tmp_path / "a.png").read_bytes() == first

@@ -238,6 +238,33 @@ def test_states_are_saved_now_and_then(tmp_path: Path, monkeypatch: pytest.Monke
     assert saved == [(0, 2), (0, 4), (1, 0), (1, 2), (1, 4), (2, 0)]
 
 
+def test_saving_takes_its_share_of_the_time_and_the_end_is_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved: list[int] = []
+    save = checkpoints.Checkpoint.save
+
+    def noted(self: checkpoints.Checkpoint, content: dict[str, Any]) -> None:
+        saved.append(content["state"]["epoch"])
+        save(self, content)
+
+    def breaks(model: Any, entry: dict[str, Any]) -> None:
+        if entry["epoch"] == 3:
+            raise ValueError("in the third")
+
+    monkeypatch.setattr(checkpoints.Checkpoint, "save", noted)
+    for share, epochs in ((1e9, [1, 2, 3, 4, 5]), (1e-9, [1, 5])):
+        monkeypatch.setattr(checkpoints, "_SHARE", share)
+        make(tmp_path / str(share), epochs=5).fit(X)
+        assert saved == epochs
+        saved.clear()
+    with pytest.raises(ValueError, match="in the third"):
+        make(tmp_path / "broken", epochs=5).fit(X, watch=breaks)
+    assert saved == [1, 3]
+    whole = make(tmp_path / str(1e9), epochs=5).fit(X)
+    assert same(make(tmp_path / "broken", epochs=5).fit(X).model_.state_dict(), whole.model_.state_dict())
+
+
 def test_a_state_of_an_older_version_goes_on(tmp_path: Path, noisy: type[Noisy]) -> None:
     whole = make().fit(X)
     noisy.after = 5 + 1

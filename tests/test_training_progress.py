@@ -44,6 +44,23 @@ def test_tensorboard_events_read_back(tmp_path: Path) -> None:
     assert [event.step for event in events.Scalars("kl/train")] == [1, 2, 3]
 
 
+def test_events_of_epochs_that_a_kill_took_are_written_once(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard", reason="TensorBoard is not installed: pip install 'narrows[track]'")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    own = {"tensorboard": str(tmp_path / "events"), "checkpoint": str(tmp_path), "epochs": 4}
+    first = bytearray()
+
+    def keeps(model: Any, entry: dict[str, Any]) -> None:
+        first[:] = first or (tmp_path / "resume.pt").read_bytes()
+
+    make(**own).fit(X, watch=keeps)
+    (tmp_path / "resume.pt").write_bytes(first)  # as after a kill in the last epoch
+    make(**own).fit(X)
+    events = EventAccumulator(own["tensorboard"]).Reload()
+    assert [event.step for event in events.Scalars("loss/train")] == [1, 2, 3, 4]
+
+
 def test_without_tensorboard_one_message_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(InputError, match="pip install"):

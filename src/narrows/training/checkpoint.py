@@ -1,4 +1,4 @@
-"""Resume state on disk: replaced after every epoch, whole or not at all, read without running any code."""
+"""Resume state on disk: replaced after an epoch, whole or not at all, read without running any code."""
 
 import contextlib
 import csv
@@ -15,8 +15,8 @@ from narrows.training.packing import packed, unpacked
 __all__ = ["Checkpoint", "Keeper", "StateError", "changed", "write_history"]
 
 _FILE = "resume.pt"
-_EVERY = 60.0  # seconds between two states that are saved inside an epoch ...
-_SHARE = 0.05  # ... or more, so that saving takes no more than this share of the time
+_EVERY = 60.0  # least seconds between two states that are saved inside an epoch
+_SHARE = 0.05  # of the time may be spent on saving
 
 
 class StateError(ArtefactError):
@@ -87,17 +87,20 @@ def changed(theirs: dict[str, str], ours: dict[str, str]) -> list[str]:
 
 
 class Keeper:
-    """Saves the resume state of a running fit: after every epoch, now and then inside a long one, and when it stops."""
+    """Saves the resume state of a running fit: after the first epoch, then now and then, and when it ends.
+
+    Only a kill loses what was learnt since the last state.
+    """
 
     def __init__(self, checkpoint: Checkpoint | None):
         self.checkpoint = checkpoint
-        self.due = time.monotonic() + _EVERY
+        self.due, self.due_inside = time.monotonic(), time.monotonic() + _EVERY
         self.unsaved: dict[str, Any] | None = None
 
     def take(self, content: dict[str, Any], *, whole: bool) -> None:
         """Take the state after a ``whole`` epoch, or after a part of one, and save it where it is time."""
         self.unsaved = content
-        if whole or time.monotonic() >= self.due:
+        if time.monotonic() >= (self.due if whole else self.due_inside):
             self.save()
 
     def save(self) -> None:
@@ -107,7 +110,8 @@ class Keeper:
         started = time.monotonic()
         self.checkpoint.save(self.unsaved)
         self.unsaved, ended = None, time.monotonic()
-        self.due = ended + max(_EVERY, (ended - started) / _SHARE)
+        self.due = ended + (ended - started) / _SHARE
+        self.due_inside = max(self.due, ended + _EVERY)
 
 
 def write_history(path: "str | Path", history: list[dict[str, Any]]) -> None:

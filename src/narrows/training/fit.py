@@ -167,8 +167,9 @@ def epochs(job: Job, session: Session, state: State, told: list[Listener]) -> tu
             if session.over(job):
                 break
     except KeyboardInterrupt:
-        keeper.save()
         return f"interrupted in epoch {len(session.history) + 1}", False
+    finally:
+        keeper.save()
     return session.over(job) or "all epochs were done", True
 
 

@@ -27,7 +27,7 @@ def listeners(verbose: bool, tensorboard: "str | Path | None", epochs: int, done
     if verbose:
         outputs.append(Bar(epochs, done) if sys.stderr.isatty() else Lines(epochs))
     if tensorboard:
-        outputs.append(Events(tensorboard))
+        outputs.append(Events(tensorboard, done))
     return outputs
 
 
@@ -108,16 +108,19 @@ class Bar:
 
 
 class Events:
-    """TensorBoard events: one scalar per term, for training and held-out rows."""
+    """TensorBoard events: one scalar per term, for training and held-out rows.
 
-    def __init__(self, folder: "str | Path"):
+    Where ``done`` epochs were kept, what a killed fit wrote of later ones is hidden.
+    """
+
+    def __init__(self, folder: "str | Path", done: int):
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError as error:
             from narrows.errors import InputError
 
             raise InputError("TensorBoard is not installed", "", "pip install 'narrows[track]'") from error
-        self.writer: Any = SummaryWriter(folder)
+        self.writer: Any = SummaryWriter(folder, purge_step=done + 1 if done else None)
 
     def epoch(self, entry: dict[str, Any]) -> None:
         """Write the scalars of one epoch."""

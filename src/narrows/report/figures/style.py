@@ -30,12 +30,12 @@ DIVERGING = ("#0b4f80", "#5aa5d6", "#ffffff", "#e8935a", "#a03c00")
 
 
 def save(figure: "Figure", path: Path | str) -> Path:
-    """Write a figure as a PNG of 150 dots per inch, whole or not at all.
+    """Write a figure as a PNG, whole or not at all.
 
     Parameters
     ----------
     figure : Figure
-        What to write.
+        What to write, made by ``canvas``.
     path : Path or str
         Where; its folder is made if missing.
 
@@ -53,18 +53,19 @@ def save(figure: "Figure", path: Path | str) -> Path:
     """
     path = Path(path)
     with whole(path) as draft:
-        figure.savefig(draft, dpi=150, metadata={"Software": None})
+        agg: Any = figure.canvas  # savefig would draw it twice: once for the layout
+        agg.print_png(draft, metadata={"Software": None})
     return path
 
 
 def canvas(width: float, height: float, title: str) -> "Figure":
-    """Empty figure of a size in inches, with its finding above at the left."""
+    """Empty figure of a size in inches, of 150 dots each, with its finding above at the left."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     layout = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1)
-    figure = Figure(figsize=(width, height), layout=layout, facecolor="white")
+    figure = Figure(figsize=(width, height), dpi=150, layout=layout, facecolor="white")
     FigureCanvasAgg(figure)
     per_inch = 10.0 if fonts()[0] == "DejaVu Sans" else 12.3  # characters of a title; that font is wide
     whole = plain(title).replace(" %", "\N{NO-BREAK SPACE}%")  # a number stays with its sign
