@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from narrows.metrics import stratified_folds
-from narrows.report.verdict import first_line
+from narrows.reporting.verdict import first_line
 from narrows.tasks.classify.classifier import CodeClassifier
 from narrows.tasks.classify.evaluate import evaluated
 from narrows.tasks.classify.predictions import LOGISTIC, NETWORK, PROBE, TUNED, Shares

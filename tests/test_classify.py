@@ -20,7 +20,7 @@ from narrows.cli import main
 from narrows.data import read
 from narrows.data.labels import with_labels
 from narrows.errors import InputError
-from narrows.report import figures
+from narrows.reporting import figures
 from narrows.tasks.base import Rows
 from narrows.tasks.classify.baselines import LogisticBaseline
 from narrows.tasks.classify.label_budgets import affordable, subsets

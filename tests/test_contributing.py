@@ -84,7 +84,7 @@ def run(home: Path, *words: str, cwd: Path | None = None) -> str:
 
 def test_the_page_shows_one_file_of_each_kind() -> None:
     kinds = [place.split("/")[1] for place in FILES]
-    assert kinds == ["penalties", "likelihood", "networks", "families", "tasks", "report"]
+    assert kinds == ["penalties", "likelihood", "networks", "families", "tasks", "reporting"]
 
 
 def test_a_file_is_all_that_it_takes(package: Path, tmp_path: Path) -> None:

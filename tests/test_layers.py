@@ -16,7 +16,7 @@ LAYERS = [
     "families",
     "tasks baselines metrics",
     "workflows",
-    "report recipes export selftest testing",
+    "reporting recipes export selftest testing",
     "serve cli app declarations __main__",
 ]
 LAYER = {name: level for level, names in enumerate(LAYERS) for name in names.split()}

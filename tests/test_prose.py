@@ -23,14 +23,6 @@ ALLOWED = {
     ),
     "data/npy.py": {"Object arrays": "NumPy raises the ValueError of any other damage"},
     "tasks/denoise.py": {"the ": "the title of a picture leaves out the article that the name has in sentences"},
-    # to go with what they name
-    "report/build.py": {"held-out rows": "what stopped a fit is a sentence"},
-    "report/figures/latent_maps.py": dict.fromkeys(
-        ("principal component", " of the variance"), "the names of axes are sentences"
-    ),
-    "report/rethreshold.py": {
-        " It was drawn at the fit and shows the threshold of then.": "a caption does not know of which threshold it is"
-    },
 }
 
 

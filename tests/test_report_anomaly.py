@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from narrows.report import figures
+from narrows.reporting import figures
 
 RNG = np.random.default_rng(0)
 

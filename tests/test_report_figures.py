@@ -8,11 +8,11 @@ from matplotlib.colors import to_hex
 
 import narrows
 from narrows.errors import InputError
-from narrows.report import figures
-from narrows.report.figures.base import FIGURES, draws
-from narrows.report.figures.curves import total
-from narrows.report.figures.latent_maps import project
-from narrows.report.figures.style import CLASSES
+from narrows.reporting import figures
+from narrows.reporting.figures.base import FIGURES, draws
+from narrows.reporting.figures.curves import total
+from narrows.reporting.figures.latent_maps import project
+from narrows.reporting.figures.style import CLASSES
 
 ROOT = Path(narrows.__file__).parent
 
@@ -96,7 +96,8 @@ def test_a_map_of_two_columns_is_the_codes_and_of_more_the_components(rng):
     plane = figures.code_map(codes[:, :2])
     np.testing.assert_allclose(plane.axes[0].collections[0].get_offsets(), codes[:, :2])
     assert plane.axes[0].get_xlabel() == "code 1"
-    points, names = project(codes, 3)
+    points, box = project(codes, 3)
+    names = [axis.name for axis in box]
     u, s, _ = np.linalg.svd(codes - codes.mean(axis=0), full_matrices=False)
     np.testing.assert_allclose(np.abs(points), np.abs(u * s)[:, :3], atol=1e-9)
     assert names[0] == f"principal component 1 ({100 * s[0] ** 2 / (s**2).sum():.0f} % of the variance)"

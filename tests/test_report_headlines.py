@@ -7,8 +7,8 @@ from skimage.metrics import structural_similarity
 
 import narrows as nw
 from narrows.metrics import ssim
-from narrows.report import figures
-from narrows.report.formatting import percent
+from narrows.reporting import figures
+from narrows.reporting.formatting import percent
 from narrows.tasks.base import Rows
 from narrows.tasks.reduce.reducer import Reducer
 

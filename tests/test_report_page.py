@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from narrows.errors import ArtefactError
-from narrows.report.figures import save
-from narrows.report.figures.style import canvas
-from narrows.report.html import page as pages
-from narrows.report.html.map import write_explorer
-from narrows.report.html.page import write_report
-from narrows.report.report import STALE, Report, read_report
+from narrows.reporting.figures import save
+from narrows.reporting.figures.style import canvas
+from narrows.reporting.html import page as pages
+from narrows.reporting.html.map import write_explorer
+from narrows.reporting.html.page import write_report
+from narrows.reporting.report import STALE, Report, read_report
 from narrows.workflows.base import Items
 
 VERDICT = {"text": "It beats <PCA> & all, 57 % lower, 10 000 rows.", "outcome": "wins"}
@@ -215,6 +215,6 @@ def test_names_stay_text_on_the_map(tmp_path):
 
 
 def test_templates_are_read_only_when_a_page_is_written():
-    code = "import sys, narrows.report.html.page, narrows.report.rethreshold; print('jinja2' in sys.modules)"
+    code = "import sys, narrows.reporting.html.page, narrows.reporting.rethreshold; print('jinja2' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

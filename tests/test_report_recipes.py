@@ -7,9 +7,9 @@ from sklearn.metrics import confusion_matrix, jaccard_score
 from torch import nn, ones, zeros
 
 from narrows.errors import InputError
-from narrows.report import figures
-from narrows.report.figures.masks import class_colours
-from narrows.report.figures.style import CLASSES, number
+from narrows.reporting import figures
+from narrows.reporting.figures.masks import class_colours
+from narrows.reporting.figures.style import CLASSES, number
 
 DIGITS = load_digits().images / 16
 LABELS = load_digits().target

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from narrows.metrics import Comparison
-from narrows.report import verdict
-from narrows.report.figures.style import number
+from narrows.reporting.figures.style import number
+from narrows.reporting.verdict import verdict
 
 
 def judge(value, other, *samples, better="lower", rows=1000, absolute=False):

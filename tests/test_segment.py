@@ -13,7 +13,7 @@ from narrows.cli import main
 from narrows.data.images.masks import Encoding, read_masks, write_masks
 from narrows.data.images.sets import Pictures
 from narrows.metrics import confusion_matrix, dice, mean_iou
-from narrows.report.build import report
+from narrows.reporting.build import report
 
 SMALL = ["--network", "unet:4,8", "--latent-dim", "16", "--crop", "32", "--epochs", "4", "--batch-size", "2", "--quiet"]
 

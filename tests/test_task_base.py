@@ -6,7 +6,7 @@ from sklearn.base import clone
 
 import narrows as nw
 from narrows.errors import InputError
-from narrows.report.build import compression
+from narrows.reporting.build import compression
 from narrows.tasks.base import Rows
 from narrows.tasks.images import as_pictures
 

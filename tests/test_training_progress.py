@@ -18,7 +18,7 @@ from narrows.families.autoencoder import AutoEncoder
 from narrows.families.vae import VAE
 from narrows.holdout import VALIDATION
 from narrows.likelihood import Bernoulli, Categorical, Gaussian, Multinomial
-from narrows.report import figures
+from narrows.reporting import figures
 from narrows.training.checkpoint import write_history
 from narrows.training.progress import terms
 

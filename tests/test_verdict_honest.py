@@ -13,7 +13,7 @@ import narrows as nw
 from narrows import conformal, metrics
 from narrows.cli import main
 from narrows.holdout import PICTURES
-from narrows.report.verdict import verdict
+from narrows.reporting.verdict import verdict
 from narrows.tasks.base import Evaluation, Metric, Rows
 from narrows.tasks.segment.evaluate import compare_masks
 

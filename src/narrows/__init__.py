@@ -37,4 +37,4 @@ def load(folder: Any, parts: Any = ()) -> Any:
 
 def report(fitted: Any, X: Any, folder: Any, y: Any = None, train: Any = None) -> Any:
     """Write report.html and report.json on how a task fitted to ``train`` does on rows ``X``, and return the report."""
-    return import_module("narrows.report.build").report(fitted, X, folder, y, train)
+    return import_module("narrows.reporting.build").report(fitted, X, folder, y, train)

@@ -11,8 +11,8 @@ from narrows.cli.fields import written
 from narrows.discovery import PARTS_PACKAGES, discovered, import_uses
 from narrows.params import FAMILIES, TASKS
 from narrows.parts import PARTS
-from narrows.report import figures
-from narrows.report.figures.base import FIGURES
+from narrows.reporting import figures
+from narrows.reporting.figures.base import FIGURES
 
 __all__ = ["declarations"]
 
@@ -48,7 +48,7 @@ def declarations() -> dict[Path, str]:
         files[ROOT / package / "__init__.pyi"] = NOTE + lines + _names(classes)
     drawing = (*FIGURES.values(), figures.save)
     lines = _imports((draw.__module__, draw.__name__) for draw in drawing)
-    files[ROOT / "report" / "figures" / "__init__.pyi"] = NOTE + lines + _names(draw.__name__ for draw in drawing)
+    files[ROOT / "reporting" / "figures" / "__init__.pyi"] = NOTE + lines + _names(draw.__name__ for draw in drawing)
     return files
 
 

@@ -16,8 +16,8 @@ def report(options: Options) -> int:
     from narrows.cli.claim import opened
     from narrows.lock import locked
     from narrows.model_card import read_card
-    from narrows.report.html.page import write_report
-    from narrows.report.report import read_report
+    from narrows.reporting.html.page import write_report
+    from narrows.reporting.report import read_report
 
     run = Path(options.run)
     opened(run)

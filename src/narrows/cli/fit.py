@@ -21,8 +21,8 @@ from narrows.files import ENCODED
 from narrows.holdout import Split
 from narrows.params import FAMILIES, TASKS, declared
 from narrows.parts import as_part, as_parts, read_value
-from narrows.report.build import make_report
-from narrows.report.report import Report
+from narrows.reporting.build import make_report
+from narrows.reporting.report import Report
 from narrows.tasks.base import Task
 from narrows.training import ranks
 from narrows.training.checkpoint import StateError, changed, write_history

@@ -35,8 +35,8 @@ def rethreshold(options: Options) -> int:
         card["task"]["params"] |= {"fpr": fpr, "contamination": None}
         card = plain(card)
         card["digest"] = digest(card)
-        from narrows.report.report import read_report
-        from narrows.report.rethreshold import follow
+        from narrows.reporting.report import read_report
+        from narrows.reporting.rethreshold import follow
 
         saved = read_report(run) if (run / "report.json").exists() else None
         tables = [run / name for name in ("scores.csv", "series_scores.csv") if (run / name).exists()]

@@ -8,7 +8,7 @@ from narrows.recipes.base import PLAIN, recipe
 from narrows.recipes.evidence import image_errors, reconstructions
 from narrows.recipes.latent import interpolations, lattice, samples, traversals
 from narrows.recipes.run import Run
-from narrows.report import figures
+from narrows.reporting import figures
 from narrows.tasks.reduce.reducer import Reducer
 
 __all__ = ["aae_mnist"]

@@ -11,8 +11,8 @@ from narrows.networks.conv import Conv
 from narrows.recipes.base import PLAIN, recipe
 from narrows.recipes.run import Images, Run
 from narrows.recipes.trace import Trace, reconstructed
-from narrows.report import figures
-from narrows.report.figures.style import number
+from narrows.reporting import figures
+from narrows.reporting.figures.style import number
 from narrows.tasks.base import error_rows, unit
 from narrows.tasks.reduce.reducer import Reducer
 

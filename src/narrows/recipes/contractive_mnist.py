@@ -15,8 +15,8 @@ from narrows.penalties import Contractive
 from narrows.recipes.base import PLAIN, recipe
 from narrows.recipes.evidence import image_errors, reconstructions
 from narrows.recipes.run import Images, Run
-from narrows.report import figures
-from narrows.report.figures.style import number
+from narrows.reporting import figures
+from narrows.reporting.figures.style import number
 from narrows.tasks.base import unit
 from narrows.tasks.reduce.reducer import Reducer
 from narrows.training.random import fork_rng

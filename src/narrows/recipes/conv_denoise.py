@@ -10,7 +10,7 @@ from narrows.recipes.base import PLAIN, recipe
 from narrows.recipes.conv_mnist import QUICK
 from narrows.recipes.evidence import layer_table
 from narrows.recipes.run import Images, Run
-from narrows.report import figures
+from narrows.reporting import figures
 from narrows.tasks.base import Rows, error_rows, unit
 from narrows.tasks.denoise import Denoiser
 

@@ -12,7 +12,7 @@ from narrows.networks.stack import Stack
 from narrows.recipes.base import PLAIN, recipe
 from narrows.recipes.evidence import image_errors, layer_table, reconstructions
 from narrows.recipes.run import Run
-from narrows.report.figures.style import number
+from narrows.reporting.figures.style import number
 from narrows.tasks.base import error_rows, unit
 from narrows.tasks.reduce.reducer import Reducer
 

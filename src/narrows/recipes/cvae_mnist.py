@@ -9,7 +9,7 @@ from narrows.recipes.base import PLAIN, recipe
 from narrows.recipes.evidence import reconstructions
 from narrows.recipes.latent import bound, code_use, greys_note, interpolations, lattice, samples, traversals
 from narrows.recipes.run import Images, Run
-from narrows.report import figures
+from narrows.reporting import figures
 from narrows.tasks.reduce.reducer import Reducer
 
 __all__ = ["cvae_mnist"]

@@ -6,7 +6,7 @@ from narrows.recipes.base import PLAIN, recipe
 from narrows.recipes.evidence import against_pca, reconstructions
 from narrows.recipes.run import Run
 from narrows.recipes.trace import reconstructed
-from narrows.report import figures
+from narrows.reporting import figures
 from narrows.tasks.base import unit
 from narrows.tasks.reduce.reducer import Reducer
 

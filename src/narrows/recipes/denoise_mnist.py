@@ -11,7 +11,7 @@ from narrows.recipes.base import PLAIN, recipe
 from narrows.recipes.conv_denoise import judged
 from narrows.recipes.conv_mnist import QUICK, settings
 from narrows.recipes.run import Images, Run
-from narrows.report import figures
+from narrows.reporting import figures
 
 __all__ = ["denoise_mnist"]
 

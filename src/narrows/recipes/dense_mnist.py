@@ -7,7 +7,7 @@ from narrows.networks.dense import Dense
 from narrows.recipes.base import PLAIN, recipe
 from narrows.recipes.evidence import against_pca, reconstructions
 from narrows.recipes.run import Run
-from narrows.report import figures
+from narrows.reporting import figures
 from narrows.tasks.reduce.reducer import Reducer
 
 __all__ = ["dense_mnist"]

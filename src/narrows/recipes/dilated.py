@@ -11,7 +11,7 @@ from narrows.networks.stack import chain
 from narrows.parts import as_part
 from narrows.recipes.base import recipe
 from narrows.recipes.run import Run
-from narrows.report import figures
+from narrows.reporting import figures
 
 __all__ = ["dilated"]
 

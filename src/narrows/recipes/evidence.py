@@ -9,7 +9,7 @@ from torch import nn
 from narrows.baselines import PCABaseline
 from narrows.metrics import Comparison
 from narrows.recipes.run import Images, Run
-from narrows.report import figures
+from narrows.reporting import figures
 from narrows.tasks.base import error_rows, unit
 
 __all__ = ["against_pca", "image_errors", "layer_table", "reconstructions"]

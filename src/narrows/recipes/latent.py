@@ -10,8 +10,8 @@ from narrows.estimator.inputs import model_rows
 from narrows.estimator.traversal import effects
 from narrows.metrics import nearest_rows
 from narrows.recipes.run import Images, Run
-from narrows.report import figures
-from narrows.report.figures.style import number
+from narrows.reporting import figures
+from narrows.reporting.figures.style import number
 from narrows.tasks.base import blocks, unit
 from narrows.training.loop import evaluate
 

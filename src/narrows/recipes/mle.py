@@ -19,8 +19,8 @@ from narrows.likelihood import LikelihoodModule
 from narrows.model import Model
 from narrows.recipes.base import PLAIN, recipe
 from narrows.recipes.run import Images, Run
-from narrows.report import figures
-from narrows.report.figures.style import number
+from narrows.reporting import figures
+from narrows.reporting.figures.style import number
 from narrows.tasks.base import unit
 from narrows.tasks.reduce.reducer import Reducer
 

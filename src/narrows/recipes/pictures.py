@@ -13,7 +13,7 @@ from narrows.errors import InputError
 from narrows.estimator.base import Estimator
 from narrows.recipes import synthetic_images
 from narrows.recipes.run import Run
-from narrows.report import figures
+from narrows.reporting import figures
 from narrows.tasks.segment.segmenter import Segmenter
 from narrows.workflows.segment import SegmentWorkflow
 

@@ -14,11 +14,11 @@ from narrows.errors import InputError, Interrupted
 from narrows.estimator.base import Estimator
 from narrows.metrics import Better, Comparison
 from narrows.recipes.trace import Trace
-from narrows.report import figures
-from narrows.report.build import model_facts, params_of, versions
-from narrows.report.html.page import write_report
-from narrows.report.report import Report
-from narrows.report.verdict import verdict
+from narrows.reporting import figures
+from narrows.reporting.build import model_facts, params_of, versions
+from narrows.reporting.html.page import write_report
+from narrows.reporting.report import Report
+from narrows.reporting.verdict import verdict
 from narrows.tasks.base import Task
 from narrows.tasks.images import PicturesTask
 from narrows.workflows.base import workflow_card

@@ -9,8 +9,8 @@ from narrows.networks.dense import Dense
 from narrows.recipes.base import PLAIN, recipe
 from narrows.recipes.evidence import against_pca, image_errors, reconstructions
 from narrows.recipes.run import Images, Run
-from narrows.report import figures
-from narrows.report.figures.style import number, percent
+from narrows.reporting import figures
+from narrows.reporting.figures.style import number, percent
 from narrows.tasks.reduce.reducer import Reducer
 
 __all__ = ["sparse_mnist"]

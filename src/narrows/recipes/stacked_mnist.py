@@ -12,8 +12,8 @@ from narrows.networks.dense import Dense
 from narrows.recipes.base import PLAIN, recipe
 from narrows.recipes.evidence import reconstructions
 from narrows.recipes.run import Images, Run
-from narrows.report import figures
-from narrows.report.figures.style import number, percent
+from narrows.reporting import figures
+from narrows.reporting.figures.style import number, percent
 from narrows.tasks.base import unit
 from narrows.tasks.classify.classifier import CodeClassifier
 from narrows.tasks.reduce.reducer import Reducer

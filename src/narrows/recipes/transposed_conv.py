@@ -14,7 +14,7 @@ from narrows.networks.layers import Transpose
 from narrows.networks.stack import chain
 from narrows.recipes.base import recipe
 from narrows.recipes.run import Run
-from narrows.report import figures
+from narrows.reporting import figures
 
 __all__ = ["transposed_conv"]
 

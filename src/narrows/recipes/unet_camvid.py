@@ -13,7 +13,7 @@ from narrows.networks import UNet
 from narrows.recipes.base import PLAIN, recipe
 from narrows.recipes.pictures import CAMVID, VOID, curves, keep_masks, losses, predict, streets
 from narrows.recipes.run import Run
-from narrows.report import figures
+from narrows.reporting import figures
 
 __all__ = ["unet_camvid"]
 

@@ -16,7 +16,7 @@ from narrows.penalties import Critic
 from narrows.recipes.base import PLAIN, recipe
 from narrows.recipes.pictures import FACADES, curves, facades, losses, predict
 from narrows.recipes.run import Run
-from narrows.report import figures
+from narrows.reporting import figures
 from narrows.tasks.base import unit
 from narrows.tasks.translate import Translator
 from narrows.workflows.translate import TranslateWorkflow

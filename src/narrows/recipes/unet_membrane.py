@@ -16,7 +16,7 @@ from narrows.networks.unet import Skip
 from narrows.recipes.base import PLAIN, recipe
 from narrows.recipes.pictures import MEMBRANE, curves, keep_masks, losses, membranes, predict
 from narrows.recipes.run import Run
-from narrows.report import figures
+from narrows.reporting import figures
 
 __all__ = ["unet_membrane"]
 

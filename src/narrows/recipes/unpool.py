@@ -9,8 +9,8 @@ from narrows.networks.resample import MaxPool, average_unpool, max_unpool
 from narrows.networks.stack import Stack
 from narrows.recipes.base import PLAIN, recipe
 from narrows.recipes.run import Images, Run
-from narrows.report import figures
-from narrows.report.figures.style import number, percent
+from narrows.reporting import figures
+from narrows.reporting.figures.style import number, percent
 from narrows.tasks.base import error_rows, unit
 from narrows.tasks.reduce.reducer import Reducer
 

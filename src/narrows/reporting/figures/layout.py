@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from narrows.errors import InputError
-from narrows.report.figures.image_rows import rgb, tile
-from narrows.report.figures.style import INK, QUIET, Array, bare, canvas, fonts, panel, plain
+from narrows.reporting.figures.image_rows import rgb, tile
+from narrows.reporting.figures.style import INK, QUIET, Array, bare, canvas, fonts, panel, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

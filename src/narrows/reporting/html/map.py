@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from narrows.files import write_text
-from narrows.report.figures.latent_maps import project
-from narrows.report.figures.style import CLASSES, GREY, MODEL, Array
-from narrows.report.html.environment import fill
+from narrows.reporting.figures.latent_maps import project
+from narrows.reporting.figures.style import CLASSES, GREY, MODEL, Array
+from narrows.reporting.html.environment import fill
 
 if TYPE_CHECKING:
     from narrows.workflows.base import Items
@@ -41,12 +41,12 @@ def write_explorer(items: "Items", path: Path, title: str) -> Path:
     True
     """
     codes = np.nan_to_num(np.asarray(items.codes, np.float64).reshape(len(items.codes), -1))
-    points, axes = project(codes, 2)
+    points, plane = project(codes, 2)
     places, ends = zip(*(_places(points[:, axis]) for axis in (0, 1)), strict=True)
     groups, names = _groups(items.labels, items.class_names)
     facts = {
         "title": title,
-        "axes": axes,
+        "axes": [axis.name for axis in plane],
         "ends": ends,
         "x": places[0],
         "y": places[1],

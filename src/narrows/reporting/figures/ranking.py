@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from narrows.report.figures.bars_and_lines import bars_in
-from narrows.report.figures.base import draws
-from narrows.report.figures.layout import key_beside, sentence, under_title
-from narrows.report.figures.style import CLASSES, GREY, INK, MODEL, QUIET, Array, number, panel, percent
+from narrows.reporting.figures.bars_and_lines import bars_in
+from narrows.reporting.figures.base import draws
+from narrows.reporting.figures.layout import key_beside, sentence, under_title
+from narrows.reporting.figures.style import CLASSES, GREY, INK, MODEL, QUIET, Array, number, panel, percent
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

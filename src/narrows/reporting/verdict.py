@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from narrows.report.formatting import number, together
-from narrows.report.report import Verdict
+from narrows.reporting.formatting import number, together
+from narrows.reporting.report import Verdict
 
 if TYPE_CHECKING:
     from narrows.metrics import Comparison

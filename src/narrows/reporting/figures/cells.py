@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from narrows.errors import InputError
-from narrows.report.figures.image_rows import colour_bar
-from narrows.report.figures.layout import under_title
-from narrows.report.figures.style import (
+from narrows.reporting.figures.image_rows import colour_bar
+from narrows.reporting.figures.layout import under_title
+from narrows.reporting.figures.style import (
     DIVERGING,
     INK,
     OTHER,

@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 from narrows.files import write_text
-from narrows.report.html import sections
-from narrows.report.html.environment import fill
-from narrows.report.report import Report, jsonable
+from narrows.reporting.html import sections
+from narrows.reporting.html.environment import fill
+from narrows.reporting.report import Report, jsonable
 
 __all__ = ["render", "write_report"]
 

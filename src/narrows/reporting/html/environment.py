@@ -5,7 +5,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from narrows.report.formatting import words
+from narrows.reporting.formatting import words
 
 if TYPE_CHECKING:
     from jinja2 import Environment

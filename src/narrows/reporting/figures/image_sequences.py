@@ -7,9 +7,9 @@ import numpy as np
 
 from narrows import metrics
 from narrows.errors import InputError
-from narrows.report.figures.base import draws
-from narrows.report.figures.layout import MOST, alike, images_of, over, sentence, sheet
-from narrows.report.figures.style import Array, brief, number, percent
+from narrows.reporting.figures.base import draws
+from narrows.reporting.figures.layout import MOST, alike, images_of, over, sentence, sheet
+from narrows.reporting.figures.style import Array, brief, number, percent
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from narrows import metrics
-from narrows.report.figures.base import draws
-from narrows.report.figures.style import GREY, MODEL, QUIET, Array, brief, canvas, fonts, number, panel
+from narrows.reporting.figures.base import draws
+from narrows.reporting.figures.style import GREY, MODEL, QUIET, Array, brief, canvas, fonts, number, panel
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

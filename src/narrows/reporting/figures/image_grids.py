@@ -7,10 +7,10 @@ import numpy as np
 
 from narrows import metrics
 from narrows.errors import InputError
-from narrows.report.figures.base import draws
-from narrows.report.figures.image_rows import filter_pictures, rgb, tile
-from narrows.report.figures.layout import images_of, over, sheet, under_title
-from narrows.report.figures.style import Array, bare, brief, number, panel
+from narrows.reporting.figures.base import draws
+from narrows.reporting.figures.image_rows import filter_pictures, rgb, tile
+from narrows.reporting.figures.layout import images_of, over, sheet, under_title
+from narrows.reporting.figures.style import Array, bare, brief, number, panel
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

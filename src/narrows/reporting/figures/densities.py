@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from narrows.errors import InputError
-from narrows.report.figures.base import draws
-from narrows.report.figures.layout import under_title
-from narrows.report.figures.style import CLASSES, GREY, MODEL, Array, brief, legend, number, panel
+from narrows.reporting.figures.base import draws
+from narrows.reporting.figures.layout import under_title
+from narrows.reporting.figures.style import CLASSES, GREY, MODEL, Array, brief, legend, number, panel
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from narrows.report.figures.base import draws
-from narrows.report.figures.style import (
+from narrows.reporting.figures.base import draws
+from narrows.reporting.figures.style import (
     CLASSES,
     GREY,
     MODEL,
@@ -63,10 +63,10 @@ def code_map(codes: Array, labels: Array | None = None, class_names: Sequence[st
     """
     count = len(codes)
     codes, labels = _sample(codes, labels)
-    points, axis_names = project(codes, 2)
+    points, plane = project(codes, 2)
     ink = _ink(points, codes, labels, class_names)
     figure = canvas(7.4 if ink.entries else 6.2, 5.6, f"{_count(codes, count)}{ink.said}")
-    axes = panel(figure, x=axis_names[0], y=axis_names[1])
+    axes = panel(figure, x=plane[0].name, y=plane[1].name)
     axes.scatter(points[:, 0], points[:, 1], s=_size(len(points)), c=ink.colours, linewidths=0, alpha=0.75)
     axes.tick_params(labelleft=codes.shape[1] > 1, left=codes.shape[1] > 1)
     _name_groups(axes, points, ink)
@@ -89,7 +89,7 @@ def code_map_3d(codes: Array, labels: Array | None = None, class_names: Sequence
     """
     count = len(codes)
     codes, labels = _sample(codes, labels)
-    points, axis_names = project(codes, 3)
+    points, box = project(codes, 3)
     ink = _ink(points, codes, labels, class_names)
     key = 0.5 + 0.085 * max(map(len, ink.entries)) if ink.entries else 0.0
     figure = canvas(10.6 + key, 4.0, f"{_count(codes, count)} from three sides{ink.said}")
@@ -99,13 +99,20 @@ def code_map_3d(codes: Array, labels: Array | None = None, class_names: Sequence
         axes: Any = figure.add_axes((place * width, 0.0, width, 0.94), projection="3d", facecolor="none")
         axes.view_init(elev=18, azim=turn)
         axes.scatter(*points.T, s=_size(len(points)), c=ink.colours, linewidths=0, alpha=0.7)
-        _quiet_box(axes, axis_names)
+        _quiet_box(axes, [axis.short for axis in box])
     _key(figure, ink)
     return figure
 
 
-def project(codes: Array, k: int) -> tuple[Array, list[str]]:
-    """Points in k dimensions and the names of their axes.
+class Axis(NamedTuple):
+    """What an axis of a map is called, and in few words where there is little room."""
+
+    name: str
+    short: str
+
+
+def project(codes: Array, k: int) -> tuple[Array, list[Axis]]:
+    """Points (n, k) and their axes.
 
     Parameters
     ----------
@@ -116,20 +123,24 @@ def project(codes: Array, k: int) -> tuple[Array, list[str]]:
 
     Examples
     --------
-    >>> project(np.array([[0.0, 1.0], [2.0, 3.0]]), 2)[1]
+    >>> [axis.name for axis in project(np.array([[0.0, 1.0], [2.0, 3.0]]), 2)[1]]
     ['code 1', 'code 2']
     """
     n, d = codes.shape
     if d <= k:
         jitter = np.random.default_rng(0).random((n, k - d))
-        return np.hstack([codes, jitter]), [*(f"code {i + 1}" for i in range(d)), *["scatter, no meaning"] * (k - d)]
+        names = [*(f"code {i + 1}" for i in range(d)), *["scatter, no meaning"] * (k - d)]
+        return np.hstack([codes, jitter]), [Axis(name, name) for name in names]
     from sklearn.decomposition import PCA
 
     kept = min(k, n)
     pca = PCA(kept, random_state=0).fit(codes)
     points = np.pad(pca.transform(codes), ((0, 0), (0, k - kept)))
     shares = [*np.nan_to_num(pca.explained_variance_ratio_), *[0.0] * (k - kept)]
-    return points, [f"principal component {i + 1} ({percent(share)} of the variance)" for i, share in enumerate(shares)]
+    return points, [
+        Axis(f"principal component {i} ({percent(share)} of the variance)", f"PC {i} ({percent(share)})")
+        for i, share in enumerate(shares, 1)
+    ]
 
 
 def _sample(codes: Array, labels: Array | None) -> tuple[Array, Array | None]:
@@ -196,13 +207,12 @@ def _size(n: int) -> float:
 
 def _quiet_box(axes: Any, names: list[str]) -> None:
     """Set light walls, small grey numbers and short names for the axes of a box in space."""
-    short = [name.replace("principal component", "PC").replace(" of the variance", "") for name in names]
-    for axis, name in zip((axes.xaxis, axes.yaxis, axes.zaxis), (*short[:2], ""), strict=True):
+    for axis, name in zip((axes.xaxis, axes.yaxis, axes.zaxis), (*names[:2], ""), strict=True):
         axis.set_pane_color("#f5f7f9")
         axis.set_tick_params(labelsize=7, colors=QUIET, labelfontfamily=fonts(), pad=-2)
         axis.set_label_text(name, fontsize=8, color=QUIET, fontfamily=fonts())
         axis.line.set_color(GREY)
-    axes.text2D(0.5, 0.86, f"upwards: {short[2]}", transform=axes.transAxes, ha="center", fontsize=8, color=QUIET)
+    axes.text2D(0.5, 0.86, f"upwards: {names[2]}", transform=axes.transAxes, ha="center", fontsize=8, color=QUIET)
     axes.texts[-1].set_fontfamily(fonts())
     axes.locator_params(nbins=4)
     axes.grid(False)

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from narrows.conformal import Threshold, told
-from narrows.report.html.page import write_report
-from narrows.report.report import Flags, Report, pictures
+from narrows.reporting.html.page import write_report
+from narrows.reporting.report import Flags, Report, pictures
 
 __all__ = ["follow"]
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from narrows import metrics
-from narrows.report.figures.base import draws
-from narrows.report.figures.style import (
+from narrows.reporting.figures.base import draws
+from narrows.reporting.figures.style import (
     CLASSES,
     GREY,
     INK,
@@ -25,7 +25,7 @@ from narrows.report.figures.style import (
     percent,
     plain,
 )
-from narrows.report.formatting import several
+from narrows.reporting.formatting import several
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -7,8 +7,8 @@ import numpy as np
 
 from narrows import metrics
 from narrows.errors import InputError
-from narrows.report.figures.base import draws
-from narrows.report.figures.style import (
+from narrows.reporting.figures.base import draws
+from narrows.reporting.figures.style import (
     DIVERGING,
     INK,
     QUIET,

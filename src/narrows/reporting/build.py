@@ -11,13 +11,13 @@ import numpy as np
 
 from narrows._version import __version__
 from narrows.parts import Part
-from narrows.report import figures
-from narrows.report.figures.base import FIGURES
-from narrows.report.from_python import HALF, as_task, beside, halves, leak_caveats, picture_halves
-from narrows.report.html.map import write_explorer
-from narrows.report.html.page import write_report
-from narrows.report.report import Data, Figure, Flags, Metric, Report, Table
-from narrows.report.verdict import first_line
+from narrows.reporting import figures
+from narrows.reporting.figures.base import FIGURES
+from narrows.reporting.from_python import HALF, as_task, beside, halves, leak_caveats, picture_halves
+from narrows.reporting.html.map import write_explorer
+from narrows.reporting.html.page import write_report
+from narrows.reporting.report import Data, Figure, Flags, Metric, Report, Table
+from narrows.reporting.verdict import first_line
 from narrows.tasks.base import Evaluation, Picture, Rows, Task
 from narrows.tasks.images import PicturesTask
 from narrows.workflows.base import Items

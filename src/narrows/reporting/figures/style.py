@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from narrows.files import whole
-from narrows.report.formatting import number as number
-from narrows.report.formatting import percent as percent
+from narrows.reporting.formatting import number as number
+from narrows.reporting.formatting import percent as percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

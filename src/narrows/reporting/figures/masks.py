@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from narrows.errors import InputError
-from narrows.report.figures.base import draws
-from narrows.report.figures.image_rows import rgb
-from narrows.report.figures.layout import MOST, images_of, key_beside, over, sheet, under_title
-from narrows.report.figures.style import (
+from narrows.reporting.figures.base import draws
+from narrows.reporting.figures.image_rows import rgb
+from narrows.reporting.figures.layout import MOST, images_of, key_beside, over, sheet, under_title
+from narrows.reporting.figures.style import (
     CLASSES,
     INK,
     SEQUENTIAL,

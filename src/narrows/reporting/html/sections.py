@@ -8,8 +8,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from narrows.report.formatting import number, size, together, words
-from narrows.report.report import STALE, Metric, Number, Report, pictures
+from narrows.reporting.formatting import number, size, together, words
+from narrows.reporting.report import STALE, Metric, Number, Report, pictures
 
 __all__ = ["crumbs", "facts", "images", "measured_on", "measures", "races", "received", "settings"]
 

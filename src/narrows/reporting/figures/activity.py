@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from narrows.errors import InputError
-from narrows.report.figures.bars_and_lines import bars_in
-from narrows.report.figures.base import draws
-from narrows.report.figures.cells import wrapped
-from narrows.report.figures.layout import key_beside, sentence, under_title
-from narrows.report.figures.style import CLASSES, GREY, OTHER, Array, bare, brief, number, panel, percent
+from narrows.reporting.figures.bars_and_lines import bars_in
+from narrows.reporting.figures.base import draws
+from narrows.reporting.figures.cells import wrapped
+from narrows.reporting.figures.layout import key_beside, sentence, under_title
+from narrows.reporting.figures.style import CLASSES, GREY, OTHER, Array, bare, brief, number, panel, percent
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from narrows.errors import InputError
-from narrows.report.figures.base import draws
-from narrows.report.figures.cells import Frame, box_around, cells, maps_side_by_side, plane, scale_of, size, wrapped
-from narrows.report.figures.layout import sentence, under_title
-from narrows.report.figures.style import INK, QUIET, Array, bare, fonts, number, panel
+from narrows.reporting.figures.base import draws
+from narrows.reporting.figures.cells import Frame, box_around, cells, maps_side_by_side, plane, scale_of, size, wrapped
+from narrows.reporting.figures.layout import sentence, under_title
+from narrows.reporting.figures.style import INK, QUIET, Array, bare, fonts, number, panel
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

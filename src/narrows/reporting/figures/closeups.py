@@ -7,10 +7,10 @@ import numpy as np
 
 from narrows import metrics
 from narrows.errors import InputError
-from narrows.report.figures.base import draws
-from narrows.report.figures.image_rows import rgb
-from narrows.report.figures.layout import sentence
-from narrows.report.figures.style import INK, QUIET, Array, brief, canvas, fonts, number, plain
+from narrows.reporting.figures.base import draws
+from narrows.reporting.figures.image_rows import rgb
+from narrows.reporting.figures.layout import sentence
+from narrows.reporting.figures.style import INK, QUIET, Array, brief, canvas, fonts, number, plain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from narrows.errors import InputError
-from narrows.report.figures.base import draws
-from narrows.report.figures.layout import sentence, under_title
-from narrows.report.figures.style import CLASSES, GREY, INK, MODEL, QUIET, Array, brief, fonts, number, panel, plain
+from narrows.reporting.figures.base import draws
+from narrows.reporting.figures.layout import sentence, under_title
+from narrows.reporting.figures.style import CLASSES, GREY, INK, MODEL, QUIET, Array, brief, fonts, number, panel, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

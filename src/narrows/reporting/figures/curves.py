@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from narrows.errors import InputError
-from narrows.report.figures.base import draws
-from narrows.report.figures.style import (
+from narrows.reporting.figures.base import draws
+from narrows.reporting.figures.style import (
     CLASSES,
     GREY,
     MODEL,
@@ -21,7 +21,7 @@ from narrows.report.figures.style import (
     panel,
     percent,
 )
-from narrows.report.formatting import several
+from narrows.reporting.formatting import several
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
