@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from narrows.holdout import Split
 from narrows.metrics import stratified_folds
 from narrows.reporting.verdict import first_line
 from narrows.tasks.classify.classifier import CodeClassifier
@@ -68,7 +69,7 @@ def outcomes(labels: int, draw: int, learner: str, competitors: tuple[int, ...])
     found = []
     for count in competitors:
         some = {name: answers[name] for name in names[: count + 1]} | {PROBE: answers[TUNED]}
-        evaluation = evaluated(CodeClassifier(), some, y, y, folds)
+        evaluation = evaluated(CodeClassifier(), some, y, y, Split.CROSS_VALIDATED, folds)
         found.append(first_line(evaluation, "cross-validated")["outcome"])
     return found
 
