@@ -27,14 +27,14 @@ def recommend(seed: int, quick: bool) -> Measured:
     chosen = {name: getattr(model.estimator_, name) for name in ("l2", "dropout")}
     recall20, recall50, ndcg = figures(items, hidden)
     said.append(f"{'ours':<12} {recall20:.4f} {recall50:.4f} {ndcg:.4f}  {chosen}")
-    for name, rival in rivals().items():
-        fitted = tuned(rival, train, valid, seed)[0].fit(train)
+    for name, baseline in baselines().items():
+        fitted = tuned(baseline, train, valid, seed)[0].fit(train)
         found = figures(rank(fitted.reconstruct, shown, 100)[0], hidden)
         said.append(f"{name:<12} {found[0]:.4f} {found[1]:.4f} {found[2]:.4f}")
     return Measured(ndcg, seconds, "\n".join(said), {"recall@20": recall20, "recall@50": recall50})
 
 
-def rivals() -> dict[str, object]:
+def baselines() -> dict[str, object]:
     """Return the competitors; each chooses its settings on the validation users as ours does."""
     return {"popularity": Popularity(), "item-kNN": ItemKNN(), "EASE": nw.LinearRecommender(dropout=0.0)}
 

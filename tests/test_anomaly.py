@@ -218,8 +218,8 @@ def test_the_evidence_is_true_in_both_directions() -> None:
         theirs = {each: numbers["auroc"] for each, numbers in found.baselines.items()}
         assert set(theirs) == {"PCA residual", "Mahalanobis distance", "isolation forest", "nearest neighbours"}
         assert found.metrics["auroc"].value == pytest.approx(auroc(held.labels, -fitted.score_samples(held.X)))
-        assert theirs[found.rival] == max(theirs.values())
-        gap = found.metrics["auroc"].value - theirs[found.rival]
+        assert theirs[found.best_baseline] == max(theirs.values())
+        gap = found.metrics["auroc"].value - theirs[found.best_baseline]
         assert found.comparison.gap == pytest.approx(gap)
         ours = found.metrics["auroc"].value
         outcomes[name] = Comparison(ours=ours, theirs=theirs["Mahalanobis distance"], better="higher").outcome

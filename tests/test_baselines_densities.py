@@ -8,7 +8,7 @@ import scipy.stats as st
 from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import KernelDensity as SklearnKernels
 
-from narrows.tasks.density.baselines import density_rivals
+from narrows.tasks.density.baselines import density_baselines
 from narrows.tasks.density.kernels import KernelDensity
 from narrows.tasks.density.mixed_rows import Cells, Columns
 from narrows.tasks.density.mixture import MixtureDensity
@@ -78,7 +78,7 @@ def test_the_probabilities_of_all_tables_add_up_to_one(model: MixtureDensity | K
 
 def test_whole_numbers_of_many_values_have_probabilities() -> None:
     values = DRAW.integers(0, 64, (4000, 1)).astype(float)
-    found = density_rivals([("rounded", 1, 3.0, 8.0)], (values[:3000] - 3) / 8, (values[3000:] - 3) / 8)
+    found = density_baselines([("rounded", 1, 3.0, 8.0)], (values[:3000] - 3) / 8, (values[3000:] - 3) / 8)
     for name, log_p in found.items():
         assert log_p.mean() <= -np.log(64) + 0.01, name  # no better than the truth
         assert log_p.mean() > -np.log(64) - 0.3, name
@@ -87,7 +87,7 @@ def test_whole_numbers_of_many_values_have_probabilities() -> None:
 def test_rivals_choose_their_settings_by_the_training_rows() -> None:
     X = np.concatenate([DRAW.normal(m, 0.1, (400, 2)) for m in (-3, 0, 1, 2)])
     DRAW.shuffle(X)
-    gaussian, mixture, kernels = density_rivals([("gaussian", 1, 0.0, 1.0)] * 2, X[:1200], X[1200:]).values()
+    gaussian, mixture, kernels = density_baselines([("gaussian", 1, 0.0, 1.0)] * 2, X[:1200], X[1200:]).values()
     truth = st.norm.logpdf(X[1200:, None], np.array([-3, 0, 1, 2])[:, None], 0.1).sum(2)
     best = np.logaddexp.reduce(truth - np.log(4), axis=1).mean()
     assert gaussian.mean() < best - 1
@@ -145,7 +145,7 @@ def test_a_category_without_a_value_is_missing_and_not_new() -> None:
 def test_a_column_that_the_training_rows_lack_is_nothing_to_stop_at() -> None:
     X = DRAW.normal(size=(60, 2))
     holes = np.where([[True, False]] * 60, X, np.nan)
-    for name, log_p in density_rivals([("gaussian", 1, 0.0, 1.0)] * 2, holes[:40], X[40:]).items():
+    for name, log_p in density_baselines([("gaussian", 1, 0.0, 1.0)] * 2, holes[:40], X[40:]).items():
         assert np.isfinite(log_p).all(), name
 
 

@@ -24,7 +24,7 @@ from narrows.reporting import figures
 from narrows.tasks.base import Rows
 from narrows.tasks.classify.baselines import LogisticBaseline
 from narrows.tasks.classify.label_budgets import affordable, subsets
-from narrows.tasks.classify.predictions import Shares, measures, rivals
+from narrows.tasks.classify.predictions import Shares, baseline_shares, measures
 
 X, Y = load_digits(return_X_y=True)
 X = X.astype(np.float32) / 16
@@ -144,8 +144,8 @@ def test_evaluation_knows_when_it_wins_and_when_it_loses(monkeypatch: pytest.Mon
     lost = nw.CodeClassifier(estimator=nw.AutoEncoder(latent_dim=1, network="linear", epochs=3), tune_epochs=1)
     lost.set_params(random_state=0, tune_lr=1e-6).fit(flat[:1000], z[:1000])
     worse = lost.evaluate(Rows(flat[:1000], z[:1000]), Rows(flat[1000:], z[1000:]))
-    assert worse.rival == "logistic regression"
-    assert worse.metrics["accuracy"].value < worse.baselines[worse.rival]["accuracy"] - 0.2
+    assert worse.best_baseline == "logistic regression"
+    assert worse.metrics["accuracy"].value < worse.baselines[worse.best_baseline]["accuracy"] - 0.2
 
 
 def test_rows_that_are_measured_are_evenly_spaced(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,7 +164,7 @@ def test_the_supervised_network_learns_from_few_labels_of_many_columns() -> None
     some, rest, y = order[:44], order[44:244], Y.astype(str)
     base = nw.DenoisingAutoEncoder(latent_dim=64, noise="mask:0.5", epochs=1)
     model = nw.CodeClassifier(estimator=base, tune_epochs=30, random_state=0).fit(rows[some], y[some])
-    found = rivals(model, rows[some], y[some], rows[rest])
+    found = baseline_shares(model, rows[some], y[some], rows[rest])
     assert (found["a supervised network"].seen == y[rest]).mean() > 0.4  # 0.1 by chance
 
 

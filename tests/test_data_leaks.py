@@ -74,7 +74,7 @@ def test_nearly_determined_is_told_with_its_share() -> None:
     column = np.where(np.arange(1000) < 4, 1 - y, y)
     (found,) = leaks(pl.DataFrame({"copy": column}), y)
     assert found.share == pytest.approx(0.996)
-    assert "in 99.6 % of the labelled rows" in found.said("'y'", "--drop copy")
+    assert "in 99.6 % of the labelled rows" in found.sentence("'y'", "--drop copy")
     assert not leaks(pl.DataFrame({"copy": np.where(np.arange(1000) < 20, 1 - y, y)}), y)  # 98 %
 
 

@@ -395,8 +395,8 @@ def test_validation_rows_may_bring_their_classes():
     model = nw.ConditionalVAE(latent_dim=2, epochs=1, **SMALL)
     for valid in ((X[900:], Y[900:]), X[900:]):
         model.fit(X[:900], Y[:900], valid=valid, watch=lambda net, entry: seen.append(sum(entry["valid"].values())))
-    told = sum(evaluate(model.model_, model.pairs(X[900:], Y[900:]).plain(), seed=model.seed_).values())
-    alone = sum(evaluate(model.model_, model.pairs(X[900:], None).plain(), seed=model.seed_).values())
+    told = sum(evaluate(model.model_, model.pairs(X[900:], Y[900:]).as_scored(), seed=model.seed_).values())
+    alone = sum(evaluate(model.model_, model.pairs(X[900:], None).as_scored(), seed=model.seed_).values())
     assert seen == [pytest.approx(told, rel=1e-4), pytest.approx(alone, rel=1e-4)]
     with pytest.raises(ValueError, match="continuous"):
         model.fit(X, X[:, 10])

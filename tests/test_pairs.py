@@ -270,8 +270,8 @@ def test_a_fit_leaves_the_global_random_numbers_alone():
 def test_rows_that_are_scored_are_windows_of_the_size_that_is_learnt_from():
     x = np.random.default_rng(0).random((5, 1, 12, 9), np.float32)
     pairs = Pairs(x, 2 * x, augment=CropFlip(6, Flip()))
-    learnt, scored = pairs.batch(slice(0, 3)), pairs.take(np.arange(3)).plain().batch(slice(0, 3))
+    learnt, scored = pairs.batch(slice(0, 3)), pairs.take(np.arange(3)).as_scored().batch(slice(0, 3))
     assert learnt.x.shape == scored.x.shape == (3, 1, 6, 6)
     assert np.array_equal(scored.x, x[:3, :, 3:9, 1:7])
     assert torch.equal(scored.target, 2 * scored.x)
-    assert Pairs(x, augment=Flip()).plain().augment is None
+    assert Pairs(x, augment=Flip()).as_scored().augment is None

@@ -205,7 +205,7 @@ def test_it_loses_to_pca_on_rows_of_few_dimensions_and_says_so() -> None:
     model = nw.FeatureDictionary(latent_dim=F, k=3, epochs=5, random_state=0).fit(flat[:1500])
     found = model.evaluate(Rows(flat[:1500]), Rows(flat[1500:]))
     assert found.baselines["PCA (3 components)"]["explained"] > 0.999 > found.metrics["explained"].value
-    assert found.rival == "PCA (3 components)"
+    assert found.best_baseline == "PCA (3 components)"
 
 
 def test_dictionary_learning_uses_k_atoms_per_row() -> None:

@@ -87,9 +87,9 @@ def journey_of(run: Path) -> Any:
     """Read what only ``apply`` reads of a card."""
     from narrows.data import schema_from_json
     from narrows.model_card import read_card
-    from narrows.workflows import workflow_from_card
+    from narrows.workflows import workflow_from_state
 
-    return schema_from_json(workflow_from_card(read_card(run)["journey"])[1]["schema"])
+    return schema_from_json(workflow_from_state(read_card(run)["journey"])[1]["schema"])
 
 
 def test_every_entry_of_the_card_can_be_odd(

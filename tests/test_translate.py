@@ -13,7 +13,7 @@ import narrows as nw
 from narrows.baselines import ColourTable
 from narrows.cli import main
 from narrows.tasks.images import Examples
-from narrows.tasks.translate import drawing, measured, rivals
+from narrows.tasks.translate import baseline_pictures, drawing, scores_of
 
 SMALL = ["--network", "unet:4,8", "--latent-dim", "16", "--crop", "32", "--epochs", "4", "--batch-size", "2", "--quiet"]
 SIZES = [(33, 40), (40, 33), (48, 50), (20, 64), (37, 41)]
@@ -124,7 +124,7 @@ def test_measures_are_those_of_scikit_image_over_all_values() -> None:
     rng = np.random.default_rng(0)
     truth = [rng.random((3, 12, 9)).astype(np.float32), rng.random((3, 20, 16)).astype(np.float32)]
     made = [(each + rng.normal(0, 0.1, each.shape)).clip(0, 1).astype(np.float32) for each in truth]
-    found = measured(truth, made)
+    found = scores_of(truth, made)
     flat = [np.concatenate([each.ravel() for each in part]) for part in (truth, made)]
     assert found["l1"] == pytest.approx(np.abs(flat[0] - flat[1]).mean(), rel=1e-5)
     assert found["psnr"] == pytest.approx(peak_signal_noise_ratio(*flat, data_range=1), rel=1e-5)
@@ -135,7 +135,7 @@ def test_measures_are_those_of_scikit_image_over_all_values() -> None:
 def test_the_competitors_are_what_they_say() -> None:
     rng = np.random.default_rng(0)
     A, B = (rng.integers(0, 255, (5, 3, 8, 8), np.uint8) for _ in range(2))
-    made = rivals(Examples(list(A), list(B)), [A[0]], [B[0] / np.float32(255)])
+    made = baseline_pictures(Examples(list(A), list(B)), [A[0]], [B[0] / np.float32(255)])
     np.testing.assert_allclose(made["the input itself"][0], A[0] / 255, atol=1e-6)
     np.testing.assert_allclose(made["the mean of B"][0], B.mean(axis=0) / 255, atol=1e-5)
     np.testing.assert_allclose(made["a table of colours"][0], ColourTable().fit(A, B).predict(A[:1])[0], atol=1e-6)

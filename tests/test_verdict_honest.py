@@ -72,7 +72,12 @@ def test_nats_have_no_percentages_and_shares_near_one_count_what_is_missing() ->
 
 def evaluation(**own: object) -> Evaluation:
     metric = {"accuracy": Metric(0.5, "accuracy", "", "higher")}
-    made = {"metrics": metric, "baselines": {"guess": {"accuracy": 0.75}}, "headline": "accuracy", "rival": "guess"}
+    made = {
+        "metrics": metric,
+        "baselines": {"guess": {"accuracy": 0.75}},
+        "headline": "accuracy",
+        "best_baseline": "guess",
+    }
     compared = metrics.Comparison.of_rows([1, 0, 1, 0], [1, 1, 1, 0], "higher")
     return Evaluation(**{**made, "rows": 4, "comparison": compared, **own})  # type: ignore[arg-type]
 

@@ -23,14 +23,14 @@ from narrows.model_card import (
     WeightsCard,
     digest,
     file_bytes,
-    plain,
+    json_values,
     read_card,
 )
 from narrows.params import FAMILIES, OF_TASK, TASKS, check_params, places
 from narrows.parts import as_part, part_from_json, part_json
 from narrows.typed_json import Numbers, typed
 
-__all__ = ["CARD", "digest", "load", "plain", "read_card", "refusing", "save"]
+__all__ = ["CARD", "digest", "json_values", "load", "read_card", "refusing", "save"]
 
 
 def save(fitted: Any, folder: "str | Path", extra: "dict[str, Any] | None" = None) -> Path:
@@ -69,7 +69,7 @@ def save(fitted: Any, folder: "str | Path", extra: "dict[str, Any] | None" = Non
         "weights": {"file": WEIGHTS, "bytes": len(blob), "sha256": hashlib.sha256(blob).hexdigest()},
         **(extra or _card_read(fitted)),
     }
-    card = plain(card)
+    card = json_values(card)
     card["digest"] = digest(card)
     with whole(folder / WEIGHTS) as temporary:
         temporary.write_bytes(blob)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["USUAL_FPR", "Threshold", "finest", "rounded_up", "rule", "tally", "threshold", "told"]
+__all__ = ["USUAL_FPR", "Threshold", "finest", "flag_measures", "rounded_up", "rule", "tally", "threshold"]
 
 USUAL_FPR = 0.01  # the rate of false alarms where none is asked for, and enough scores allow it
 
@@ -205,12 +205,12 @@ def tally(labels: Iterable[int], scores: Iterable[float], calibration: Sequence[
     return {"put_aside": len(calibration), **tallies}
 
 
-def told(counts: Mapping[str, Any], fpr: float) -> dict[str, float]:
+def flag_measures(counts: Mapping[str, Any], fpr: float) -> dict[str, float]:
     """Return F1 of the flag at a rate, and the share of ordinary rows flagged, from what ``tally`` gave.
 
     Examples
     --------
-    >>> told(tally([0, 0, 1, 1], [0.5, 2.5, 9.0, 1.5], [1.0, 2.0]), 0.34)
+    >>> flag_measures(tally([0, 0, 1, 1], [0.5, 2.5, 9.0, 1.5], [1.0, 2.0]), 0.34)
     {'f1': 0.5, 'false alarms': 0.5}
     """
     most = beyond(counts["put_aside"], fpr)

@@ -13,7 +13,7 @@ from narrows.old_thresholds import separated
 from narrows.params import fits
 from narrows.typed_json import Natural, Range, Scalar, parsed, typed
 
-__all__ = ["CARD", "FORMAT", "WEIGHTS", "Card", "Entry", "Fitted", "digest", "file_bytes", "plain", "read_card"]
+__all__ = ["CARD", "FORMAT", "WEIGHTS", "Card", "Entry", "Fitted", "digest", "file_bytes", "json_values", "read_card"]
 
 FORMAT = 2  # 1 named parts by their module (old_addresses)
 CARD, WEIGHTS = "model.json", "model.safetensors"
@@ -111,29 +111,29 @@ def digest(card: dict[str, Any]) -> str:
     ).hexdigest()
 
 
-def plain(value: Any) -> Any:
+def json_values(value: Any) -> Any:
     """Return a value as JSON has it: lists, texts, numbers; one that is not finite is marked, for `revived`.
 
     Examples
     --------
-    >>> plain({"a": (1, float("nan")), 2: True})
+    >>> json_values({"a": (1, float("nan")), 2: True})
     {'a': [1, {'not finite': 'nan'}], '2': True}
     """
     if isinstance(value, dict):
-        return {str(key): plain(entry) for key, entry in value.items()}
+        return {str(key): json_values(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):
-        return [plain(entry) for entry in value]
+        return [json_values(entry) for entry in value]
     if hasattr(value, "tolist"):  # numpy's numbers and arrays, tensors
-        return plain(value.tolist())
+        return json_values(value.tolist())
     return {_NOT_FINITE: str(value)} if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def revived(value: Any) -> Any:
-    """Return what ``plain`` was given, in lists and dicts.
+    """Return what ``json_values`` was given, in lists and dicts.
 
     Examples
     --------
-    >>> revived(plain({"a": (1, float("-inf"))}))
+    >>> revived(json_values({"a": (1, float("-inf"))}))
     {'a': [1, -inf]}
     """
     if isinstance(value, dict):

@@ -15,7 +15,7 @@ from narrows.files import write_text
 from narrows.lock import LOCK, locked
 from narrows.model_card import read_card
 from narrows.params import TASKS
-from narrows.workflows.base import Request, Workflow, workflow_from_card, workflows_of
+from narrows.workflows.base import Request, Workflow, workflow_from_state, workflows_of
 
 __all__ = ["apply"]
 
@@ -39,7 +39,7 @@ def apply(options: Options) -> int:
         raise ArtefactError(
             f"{run} was saved from Python: it does not know how its rows are read", "a folder that `narrows fit` wrote"
         )
-    workflow, workflow_card = workflow_from_card(card["journey"])
+    workflow, workflow_state = workflow_from_state(card["journey"])
     settings = {name: value for name in _FLAGS if (value := getattr(options, name)) is not None}
     _require(workflow, options, settings)
     request = Request(options.data, options.second, decode=options.decode, given=settings)
@@ -53,7 +53,7 @@ def apply(options: Options) -> int:
     with locked(out):
         tidy(out)
         earlier = _earlier(out)
-        paths = workflow.apply(task, workflow_card, request, out, tell)
+        paths = workflow.apply(task, workflow_state, request, out, tell)
         for path, written in earlier.items():
             if path.is_file() and path.stat().st_mtime_ns == written:  # by the earlier call, and not by this one
                 path.unlink()

@@ -26,7 +26,15 @@ from narrows.reporting.report import Report
 from narrows.tasks.base import Task
 from narrows.training import ranks
 from narrows.training.checkpoint import StateError, changed, write_history
-from narrows.workflows.base import Request, Say, Workflow, workflow_card, workflow_for, workflow_from_card, workflows_of
+from narrows.workflows.base import (
+    Request,
+    Say,
+    Workflow,
+    workflow_for,
+    workflow_from_state,
+    workflow_state,
+    workflows_of,
+)
 
 __all__ = ["fit"]
 
@@ -102,7 +110,7 @@ def travel(workflow: Workflow, task: Task, request: Request, run: Path, say: Say
     data = workflow.fit(task, request, say)
     fitted = time.perf_counter()
     say("comparing with the simple competitors")
-    judged = workflow.judge()
+    evaluated = workflow.evaluate()
     data["notes"] = [*data.get("notes", ()), *learnt_before(request, task, data)]
     seconds = {"fit": round(fitted - started, 2), "compare": round(time.perf_counter() - fitted, 2)}
     known = {key: data[key] for key in ("name", "rows", "used", "fingerprint") if key in data}
@@ -110,10 +118,12 @@ def travel(workflow: Workflow, task: Task, request: Request, run: Path, say: Say
     if task.estimator_.history_:  # a closed form has no epochs
         write_history(run / "history.csv", task.estimator_.history_)
     require_declared(workflow, task, {path.relative_to(run).parts[0] for path in workflow.write(run)})
-    report = make_report(task, judged.evaluation, run, data=data, seconds=seconds, rows=judged.rows, items=judged.items)
+    report = make_report(
+        task, evaluated.evaluation, run, data=data, seconds=seconds, rows=evaluated.rows, items=evaluated.items
+    )
     for words in report.warnings:
         say(words)
-    save(task, run, {"journey": workflow_card(workflow), "data": known, "identity": asked})
+    save(task, run, {"journey": workflow_state(workflow), "data": known, "identity": asked})
     if task.estimator_.finished_:
         shutil.rmtree(run / ENCODED, ignore_errors=True)
         (run / "resume.pt").unlink(missing_ok=True)  # last: nothing is left to do
@@ -153,7 +163,7 @@ def started(options: Options, run: Path) -> tuple[Task, dict[str, Any]]:
     card = read_card(folder)
     if "journey" not in card or card["task"] is None:
         raise ArtefactError(f"{folder} was saved from Python: its columns are not known", "a run of `narrows fit`")
-    workflow_from_card(card["journey"])  # refuses a card whose columns cannot be read
+    workflow_from_state(card["journey"])  # refuses a card whose columns cannot be read
     task: Task = load(folder)
     theirs, family = card["task"]["name"], card["family"]["name"]
     if theirs != options.task:

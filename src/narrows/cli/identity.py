@@ -4,7 +4,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from narrows.data.fingerprint import content_digest
-from narrows.estimator.fitting import said, settings
+from narrows.estimator.fitting import setting_text, settings
 from narrows.tasks.base import Task
 from narrows.workflows.base import Request, Workflow
 
@@ -21,9 +21,9 @@ def identity(task: Task, workflow: Workflow, request: Request) -> dict[str, str]
     return {
         "task": task.name,
         "family": type(family).name,
-        "minutes": said(family.minutes),
+        "minutes": setting_text(family.minutes),
         "the data": " ".join(content_digest(path) for path in data if path),
         **settings(family),
-        **{name: said(value) for name, value in reading.items()},
+        **{name: setting_text(value) for name, value in reading.items()},
         **task_settings,
     }

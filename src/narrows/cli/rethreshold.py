@@ -16,7 +16,7 @@ from narrows.conformal import Threshold
 from narrows.errors import ArtefactError, InputError
 from narrows.files import content, whole, write_text
 from narrows.lock import locked
-from narrows.model_card import CARD, LONGEST, digest, plain, read_card
+from narrows.model_card import CARD, LONGEST, digest, json_values, read_card
 from narrows.typed_json import typed
 
 __all__ = ["rethreshold"]
@@ -33,7 +33,7 @@ def rethreshold(options: Options) -> int:
         card = read_card(run)
         threshold = _threshold(card, run).asked(fpr, None)
         card["task"]["params"] |= {"fpr": fpr, "contamination": None}
-        card = plain(card)
+        card = json_values(card)
         card["digest"] = digest(card)
         from narrows.reporting.report import read_report
         from narrows.reporting.rethreshold import follow

@@ -37,12 +37,12 @@ class Leak(NamedTuple):
     share: float
     by: str = ""  # nothing: by its values
 
-    def said(self, label: str, hint: str) -> str:
+    def sentence(self, label: str, hint: str) -> str:
         """Return the sentence about it; ``hint`` is what leaves the column out.
 
         Examples
         --------
-        >>> Leak("alive", 1.0).said("'survived'", "--drop alive")[:66]
+        >>> Leak("alive", 1.0).sentence("'survived'", "--drop alive")[:66]
         "'alive' determines 'survived' in every labelled row. If it is made"
         """
         rows = "in every labelled row" if self.share == 1 else f"in {100 * self.share:.4g} % of the labelled rows"
@@ -91,7 +91,8 @@ def leak_notes(source: Source, schema: Schema, label: str | None) -> tuple[str, 
         return ()
     label_leaks = leaks(source.frame.select(column.name for column in schema.columns), source.labels)
     return tuple(
-        leak.said(repr(label) if label else "the label", f"--drop {shlex.quote(leak.column)}") for leak in label_leaks
+        leak.sentence(repr(label) if label else "the label", f"--drop {shlex.quote(leak.column)}")
+        for leak in label_leaks
     )
 
 

@@ -230,7 +230,7 @@ class Pairs:
         """Return other columns, treated as these are."""
         return Pairs(*columns, dtype=self.dtype, transform=self.transform, augment=self.augment, labels=self.labels)
 
-    def plain(self) -> "Pairs":
+    def as_scored(self) -> "Pairs":
         """Return the rows as they are scored: without augmentation, or with what is ``still`` of it."""
         still = getattr(self.augment, "still", None)
         return Pairs(*self.columns, dtype=self.dtype, transform=self.transform, augment=still, labels=self.labels)

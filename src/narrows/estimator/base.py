@@ -356,7 +356,7 @@ class Estimator(Decoding, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         """Return rows X and y as pairs without augmentation; rows of another shape or scale are an InputError."""
         rows = model_rows(checked_rows(self, X, reset=False), self.image_shape, shape)
         refuse_scale(self.input_scale_ if scale is None else scale, rows)
-        return self.pairs(rows, y).plain()
+        return self.pairs(rows, y).as_scored()
 
     def _keep(self, result: FitResult) -> Self:
         """Set the fitted attributes."""

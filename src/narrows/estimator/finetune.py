@@ -111,7 +111,7 @@ def _split(pairs: Pairs, places: np.ndarray, share: float, seed: int) -> tuple[P
     if not len(held):
         return pairs, None
     kept = np.delete(np.arange(len(pairs)), held)
-    return pairs.take(kept), pairs.take(held).plain()
+    return pairs.take(kept), pairs.take(held).as_scored()
 
 
 class Scored(Bottleneck):

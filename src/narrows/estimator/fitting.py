@@ -208,13 +208,13 @@ def fit_model(
     refuse_outside(spec, pairs)
     kept, held = split(pairs, 0 if own.epochs == 0 else own.validation, seed)
     if valid is not None:
-        kept, held = pairs, single(valid).plain().read_by(priced)
+        kept, held = pairs, single(valid).as_scored().read_by(priced)
     model = fresh(own, kept, priced, seed, start=saved is None)
     kept, held = kept.balanced(), held and held.balanced()
     refuse_copies(own, model, pairs)
     scale = input_scale(model, pairs, seed)
     with fork_rng(seed):
-        first = kept.plain().batch(slice(0, 1))
+        first = kept.as_scored().batch(slice(0, 1))
     runtime = runtime.resolve(multiply_adds(model, first) * 3 * min(own.batch_size, len(kept)))
     outcome = fit(Job(model, kept, held, Settings.of(own), seed, runtime, checkpoint, saved, watch))
     model = model.eval()
@@ -231,7 +231,7 @@ def input_scale(model: Model, pairs: Pairs, seed: int) -> Scale:
     if getattr(model.corruption, "cuts", False):
         scale.require_unit()
     with fork_rng(seed), torch.no_grad():
-        return scale.noised(model.corruption(pairs.plain().batch(slice(0, at_once(*pairs.shapes[:2]))).x))
+        return scale.noised(model.corruption(pairs.as_scored().batch(slice(0, at_once(*pairs.shapes[:2]))).x))
 
 
 def learn(estimator: Family, model: Model, pairs: Pairs, epochs: int) -> None:
@@ -254,7 +254,7 @@ def split(pairs: Pairs, share: float, seed: int) -> tuple[Pairs, Pairs | None]:
     parts = replace(VALIDATION, share=share).rows(len(pairs), seed)
     if parts.split.learnt:
         return pairs, None
-    return pairs.take(parts.learn), pairs.take(parts.measure).plain()
+    return pairs.take(parts.learn), pairs.take(parts.measure).as_scored()
 
 
 def fresh(estimator: Family, kept: Pairs, priced: LikelihoodModule, seed: int, *, start: bool) -> Model:
@@ -300,7 +300,7 @@ def signature(
     estimator: Family, pairs: Pairs, valid: Pairs | None, likelihood: Likelihood, runtime: Runtime
 ) -> dict[str, str]:
     """Return what must be the same for a fit to go on: the data and every setting that changes the numbers."""
-    texts = settings(estimator) | {"likelihood": said(likelihood), "devices": str(runtime.processes)}
+    texts = settings(estimator) | {"likelihood": setting_text(likelihood), "devices": str(runtime.processes)}
     data = pairs.fingerprint() + (valid.fingerprint() if valid is not None else "")
     return {"family": type(estimator).name, **texts, "the data": data}
 
@@ -308,17 +308,19 @@ def signature(
 def settings(estimator: Any) -> dict[str, str]:
     """Return the fields of an estimator that change the numbers, as texts."""
     texts = {
-        spec.name: said(getattr(estimator, spec.name)) for spec in fields(estimator) if spec.name not in _FREE_SETTINGS
+        spec.name: setting_text(getattr(estimator, spec.name))
+        for spec in fields(estimator)
+        if spec.name not in _FREE_SETTINGS
     }
     if estimator.random_state is not None and not hasattr(estimator.random_state, "randint"):
         texts["random_state"] = str(estimator.random_state)
     return texts
 
 
-def said(value: Any) -> str:
+def setting_text(value: Any) -> str:
     """Return a setting as a text that is the same in another process."""
     if isinstance(value, (tuple, list)):
-        return f"({', '.join(map(said, value))})"
+        return f"({', '.join(map(setting_text, value))})"
     if isinstance(value, Callable) and not isinstance(value, Part):  # type: ignore[arg-type]
         return f"{getattr(value, '__module__', '')}:{getattr(value, '__qualname__', type(value).__qualname__)}"
     return repr(value)

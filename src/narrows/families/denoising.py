@@ -68,6 +68,6 @@ def noised(pairs: Pairs, noise: Corruption, random_state: Any, stream: int) -> P
     _, target, cond, weight = pairs.columns
     if target is not None:
         return pairs
-    clean = torch.cat([batch.x for batch in pairs.plain().batches(4096)])
+    clean = torch.cat([batch.x for batch in pairs.as_scored().batches(4096)])
     with fork_rng(derive_seed(seed_of(random_state), stream)):
         return Pairs(noise(clean), clean, cond, weight, dtype=pairs.dtype, augment=pairs.augment)

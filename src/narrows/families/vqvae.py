@@ -82,7 +82,7 @@ class VQVAE(Estimator):
         super().fit_pairs(pairs, likelihood, **more)
         code = cast("Quantizer", self.model_.bottleneck)
         if code.prior is not None:
-            entries = run(self.model_, pairs.plain(), entries_of, self.scoring_device())
+            entries = run(self.model_, pairs.as_scored(), entries_of, self.scoring_device())
             rows = Pairs(entries.astype(np.float32), weight=pairs.row_weight).balanced()
             size = math.ceil(len(rows) / self.batch_size)
             most = min(self.n_epochs_, max(1, round(_MAX_PRIOR_STEPS / size)))

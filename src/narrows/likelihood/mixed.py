@@ -61,7 +61,7 @@ class Mixed(Likelihood):
             scale += [float(measure.scale)] * measure.width
         return cls(tuple(f"{kind}*{width}" for kind, width in words), tuple(shift), tuple(scale))
 
-    def told(self, measures: Iterable[Sequence[Any]]) -> Self:
+    def for_columns(self, measures: Iterable[Sequence[Any]]) -> Self:
         """Return the likelihood for these columns, where it has none yet."""
         return self if self.columns else replace(self.of(measures), spread=self.spread)
 

@@ -79,7 +79,7 @@ def _compare(run: Run, models: dict[str, Any], images: Images) -> None:
     run.metric("jacobian", measures[_MAIN]["jacobian"], "squared Jacobian norm on test images")
     run.metric("relative", measures[_MAIN]["relative"], "the same per spread of the code")
     for name in list(models)[1:]:
-        run.rival(name, **measures[name])
+        run.baseline(name, **measures[name])
     ours, theirs = measures[_MAIN], measures[_PLAIN]
     run.conclude(
         f"The contractive penalty takes the squared norm of the encoder's Jacobian on test images from "

@@ -14,7 +14,7 @@ from narrows.reporting import figures
 from narrows.tasks.base import Rows, error_rows, unit
 from narrows.tasks.denoise import Denoiser
 
-__all__ = ["conv_denoise", "judged"]
+__all__ = ["conv_denoise", "denoiser"]
 
 _NOISE = "gaussian:0.5"
 
@@ -48,18 +48,18 @@ def conv_denoise(run: Run) -> None:
     model = run.fit("nearest", DenoisingAutoEncoder(network=_network("nearest"), **base), images.train)
     run.note("The document names no loss: this is the cross-entropy, whose sigmoid is the last one of the document.")
     run.note("The noise of the training images is drawn once, as in the document; that of the test images is new.")
-    task = judged(run, model, images, _NOISE)
+    task = denoiser(run, model, images, _NOISE)
     if not run.quick:
         other = run.fit("bilinear", DenoisingAutoEncoder(network=_network("bilinear"), **base), images.train)
         truth, clean = unit(images.test), other.reconstruct(task.corrupted(images.test, seed=1))
-        run.rival("the same with bilinear up-sampling", mse=error_rows(truth, clean).mean(), psnr=psnr(truth, clean))
+        run.baseline("the same with bilinear up-sampling", mse=error_rows(truth, clean).mean(), psnr=psnr(truth, clean))
     figure = figures.loss_curves(model.history_, model.best_epoch_)
     run.figure("losses", "Loss per epoch", "Nats per row, on the noisy images that are learnt from.", figure)
     layer_table(run, model, 128)
     run.keep(task, model, images.train[:100])
 
 
-def judged(run: Run, model: Any, images: Images, noise: str) -> Denoiser:
+def denoiser(run: Run, model: Any, images: Images, noise: str) -> Denoiser:
     """Measure a model on new noise beside the simple competitors, and return it as a task."""
     task = Denoiser(noise=noise)
     task.estimator_ = model
@@ -67,8 +67,8 @@ def judged(run: Run, model: Any, images: Images, noise: str) -> Denoiser:
     for key, metric in evaluation.metrics.items():
         run.metric(key, *metric)
     for name, values in evaluation.baselines.items():
-        run.rival(name, **values)
-    run.judge("mse", evaluation.rival, evaluation.rows, evaluation.comparison)
+        run.baseline(name, **values)
+    run.compare("mse", evaluation.best_baseline, evaluation.rows, evaluation.comparison)
     for picture in evaluation.pictures:
         figure = figures.reconstructions(**picture.data)
         run.figure("cleaned", picture.title, "Test images with noise that the model has not seen.", figure)

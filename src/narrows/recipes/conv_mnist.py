@@ -60,7 +60,7 @@ def conv_mnist(run: Run) -> None:
     truth, errors = unit(images.test), image_errors(model, images.test)
     mean = np.broadcast_to(unit(images.train).mean(0), truth.shape)
     run.metric("mse", errors.mean(), "mean squared error", "per pixel")
-    run.rival("the mean training image", mse=error_rows(truth, mean).mean())
+    run.baseline("the mean training image", mse=error_rows(truth, mean).mean())
     before, after = truth[0].size, int(np.prod(model.code_shape_))
     run.conclude(
         f"{number(len(truth))} test images come back with a mean squared error of {number(errors.mean())}, "

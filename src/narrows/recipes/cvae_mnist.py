@@ -40,9 +40,9 @@ def cvae_mnist(run: Run) -> None:
     greys_note(run)
     reconstructions(run, conditional, images, "20 numbers, class unknown")
     run.metric("nats", bounds["told the class", 20], "bound on minus log p of greys, given the class", "nats per image")
-    run.rival("the same without the class", nats=bounds["not told", 20])
+    run.baseline("the same without the class", nats=bounds["not told", 20])
     nats = Comparison(ours=bounds["told the class", 20], theirs=bounds["not told", 20], better="lower", absolute=True)
-    run.judge("nats", "the same without the class", len(images.test), nats)
+    run.compare("nats", "the same without the class", len(images.test), nats)
     run.keep(Reducer(latent_dim=20), conditional, images.train[:100], "told the class")
 
 

@@ -8,7 +8,7 @@ from narrows.families.autoencoder import AutoEncoder
 from narrows.families.denoising import DenoisingAutoEncoder
 from narrows.networks.dense import Dense
 from narrows.recipes.base import PLAIN, recipe
-from narrows.recipes.conv_denoise import judged
+from narrows.recipes.conv_denoise import denoiser
 from narrows.recipes.conv_mnist import QUICK, settings
 from narrows.recipes.run import Images, Run
 from narrows.reporting import figures
@@ -25,7 +25,7 @@ def denoise_mnist(run: Run) -> None:
     """Clean images with the convolutional network, and compare the filters of dense ones."""
     images = run.images(few=QUICK)
     model = run.fit("conv", DenoisingAutoEncoder(noise=_NOISE, **settings(run)), images.train)
-    task = judged(run, model, images, _NOISE)
+    task = denoiser(run, model, images, _NOISE)
     _filters(run, images)
     run.keep(task, model, images.train[:100])
 

@@ -31,14 +31,14 @@ def image_errors(model: Any, images: np.ndarray) -> np.ndarray:
     return error_rows(truth, model.reconstruct(images))
 
 
-def against_pca(run: Run, model: Any, images: Images, size: int, rival: str = "") -> float:
+def against_pca(run: Run, model: Any, images: Images, size: int, baseline_name: str = "") -> float:
     """Make the report's headline the test error of a model beside that of PCA with so many numbers, and return that."""
-    rival, truth = rival or f"PCA with the same {size} numbers", unit(images.test)
+    baseline_name, truth = baseline_name or f"PCA with the same {size} numbers", unit(images.test)
     errors = image_errors(model, images.test)
     theirs = error_rows(truth, PCABaseline(size).fit(unit(images.train)).reconstruct(truth))
     run.metric("mse", errors.mean(), "mean squared error", "per pixel")
-    run.rival(rival, mse=theirs.mean())
-    run.judge("mse", rival, len(errors), Comparison.of_rows(errors, theirs, "lower"))
+    run.baseline(baseline_name, mse=theirs.mean())
+    run.compare("mse", baseline_name, len(errors), Comparison.of_rows(errors, theirs, "lower"))
     return float(theirs.mean())
 
 

@@ -79,7 +79,7 @@ def bound(run: Run, name: str, model: Any, images: Images, y: Any = None) -> flo
     totals = []
     pixels = {"greys": rows, "drawn as 0 or 1": np.where(on_pixels, 255, 0).astype(np.uint8)}
     for kind, values in pixels.items():
-        terms = evaluate(model.model_, model.pairs(values, y).plain())
+        terms = evaluate(model.model_, model.pairs(values, y).as_scored())
         totals.append(sum(terms.values()))
         parts = (*(terms.get(key, 0.0) for key in ("reconstruction", "kl")), totals[-1])
         bits = totals[-1] / np.log(2) / rows[0].size
@@ -103,7 +103,7 @@ def greys_note(run: Run) -> None:
 
 def code_use(run: Run, name: str, model: Any, images: Images, y: Any = None) -> None:
     """Enter how many numbers of a code with a posterior carry something, and the advice on the model."""
-    use = latent_use(model.model_, model.pairs(model_rows(images.test, None, None), y).plain())
+    use = latent_use(model.model_, model.pairs(model_rows(images.test, None, None), y).as_scored())
     row = (name, f"{int(use.active.sum())} of {len(use.kl)}", f"{use.kl.sum():.2f}", f"{use.kl.max():.2f}")
     columns = ("model", "active units", "kl in all, nats", "kl of the busiest unit")
     run.table("Use of the code", "A unit is active when its mean varies over the test images.", columns, [row])

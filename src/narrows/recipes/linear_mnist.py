@@ -36,7 +36,7 @@ def linear_mnist(run: Run) -> None:
     main = next(iter(presets.values()))
     optimum = against_pca(run, main, images, _CODE_SIZE, f"PCA with the same {_CODE_SIZE} numbers, the optimum")
     for name in list(errors)[1:]:
-        run.rival(name, mse=errors[name])
+        run.baseline(name, mse=errors[name])
     figure = figures.lines(curves, "epoch", "test mean squared error", reference=("PCA", optimum))
     run.figure(
         "curve", "The way to the optimum", "Test error after every epoch; no linear code can pass below.", figure

@@ -21,7 +21,7 @@ from narrows.reporting.report import Report
 from narrows.reporting.verdict import verdict
 from narrows.tasks.base import Task
 from narrows.tasks.images import PicturesTask
-from narrows.workflows.base import workflow_card
+from narrows.workflows.base import workflow_state
 from narrows.workflows.images import PicturesWorkflow
 from narrows.workflows.tables import RowsWorkflow
 
@@ -118,13 +118,13 @@ class Run:
         return Trace(self.folder / "models" / name / "trace.npz", look)
 
     def keep(self, task: Task, model: Estimator, X: np.ndarray, name: str = "") -> None:
-        """Make ``model`` what ``narrows apply RUN`` uses, for rows like X; beside its rivals it is called ``name``."""
+        """Make ``model`` what ``narrows apply RUN`` uses, for rows like X; among others it is called ``name``."""
         schema = read(X).fit_schema().to_json()
         self._keep(task, model, {"name": RowsWorkflow.name, "fields": {}, "card": {"schema": schema}}, name)
 
     def keep_pictures(self, task: PicturesTask, model: Estimator, workflow: PicturesWorkflow, name: str = "") -> None:
         """Make ``model`` what ``narrows apply RUN`` uses, for pictures as a workflow finds and writes them."""
-        self._keep(task, model, workflow_card(workflow), name)
+        self._keep(task, model, workflow_state(workflow), name)
 
     def _keep(self, task: Any, model: Estimator, card: Mapping[str, Any], name: str) -> None:
         task.estimator_ = model
@@ -157,7 +157,7 @@ class Run:
         """Add a measured number."""
         self.report.metrics[key] = {"value": float(value), "label": label, "unit": unit, "better": better}
 
-    def rival(self, name: str, **values: float) -> None:
+    def baseline(self, name: str, **values: float) -> None:
         """Add a simple competitor, measured by the same metrics."""
         self.report.baselines[name] = {key: float(value) for key, value in values.items()}
 
@@ -165,10 +165,10 @@ class Run:
         """Add a sentence that the reader should know before believing the numbers."""
         self.report.warnings.append(text)
 
-    def judge(self, key: str, rival: str, rows: int, comparison: Comparison) -> None:
+    def compare(self, key: str, baseline_name: str, rows: int, comparison: Comparison) -> None:
         """Make the first line of the report: one metric against one competitor."""
         label = f"test {self.report.metrics[key]['label']}"
-        self.report.verdict = verdict("The autoencoder", rival, comparison, metric=label, rows=rows)
+        self.report.verdict = verdict("The autoencoder", baseline_name, comparison, metric=label, rows=rows)
 
     def conclude(self, text: str) -> None:
         """Make the first line of the report a statement without a competitor."""
@@ -180,7 +180,7 @@ class Run:
         Raises InputError where the recipe came to no conclusion.
         """
         if not self.report.verdict["text"]:
-            raise InputError(f"The recipe {self.name} came to no conclusion", "run.judge or run.conclude in it")
+            raise InputError(f"The recipe {self.name} came to no conclusion", "run.compare or run.conclude in it")
         write_report(self.report, self.folder)
         return self.report
 

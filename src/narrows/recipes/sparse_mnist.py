@@ -55,7 +55,7 @@ def _compare(run: Run, models: dict[str, Any], codes: dict[str, np.ndarray], ima
     against_pca(run, models[main], images, _KEPT_UNITS, f"PCA with {_KEPT_UNITS} numbers")
     run.metric("active", active[main].mean(), "units at work for an image", "share")
     for name in others:
-        run.rival(name, mse=errors[name], active=active[name].mean())
+        run.baseline(name, mse=errors[name], active=active[name].mean())
     run.note(
         f"The main model is {main}, which keeps {_KEPT_UNITS} of {_CODE_SIZE} numbers. A sparse code also has to say "
         "which units they belong to; PCA has no need to."

@@ -68,7 +68,7 @@ def _labels(run: Run, models: dict[str, Any], images: Images) -> CodeClassifier:
     for key, n, value in zip(keys, counts, errors[main], strict=True):
         run.metric(key, value, f"classification error with {n} labels", "share of the images")
     for name in list(errors)[1:]:
-        run.rival(name, **dict(zip(keys, errors[name], strict=True)))
+        run.baseline(name, **dict(zip(keys, errors[name], strict=True)))
     percents = {name: f"{100 * errors[name][0]:.1f} %" for name in (_NO_PRETRAINING, main, _NEIGHBOUR)}
     run.conclude(
         f"With {counts[0]} labels, pre-training on all {number(len(images.train))} images takes the error of a sigmoid "

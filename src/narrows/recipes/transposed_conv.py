@@ -43,7 +43,7 @@ def transposed_conv(run: Run) -> None:
     borders(run)
     groups_and_bias(run)
     sides = range(1, 33)
-    doubled = sum(made(Transpose(1), np.ones((side, side)), _SQUARE).shape == (2 * side,) * 2 for side in sides)
+    doubled = sum(layer_output(Transpose(1), np.ones((side, side)), _SQUARE).shape == (2 * side,) * 2 for side in sides)
     run.metric(
         "doubled", doubled, f"sides that double, of {len(sides)}", "kernel 3, stride 2, both paddings 1", "higher"
     )
@@ -54,7 +54,7 @@ def transposed_conv(run: Run) -> None:
     )
 
 
-def made(spec: Transpose, x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+def layer_output(spec: Transpose, x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     """Return what the layer of a network makes of one map (H, W) with these weights and no bias."""
     (layer,), _ = chain((spec,), (1, *x.shape), 1)
     weight, bias = layer.double().parameters()
@@ -71,7 +71,7 @@ def combinations(run: Run) -> None:
     for stride, padding, extra in product((1, 2), (0, 1), (0, 1)):
         name = f"stride {stride}, padding {padding}, output padding {extra}"
         try:
-            maps.append((name, made(Transpose(1, 3, stride, padding, extra), _SQUARE, _SQUARE)))
+            maps.append((name, layer_output(Transpose(1, 3, stride, padding, extra), _SQUARE, _SQUARE)))
         except InputError as error:
             refused.append((name, str(error)))
             continue
@@ -139,11 +139,15 @@ def spread(run: Run) -> None:
     one, two = np.zeros((3, 3)), np.zeros((3, 3))
     one[1, 1] = two[1, 1] = two[1, 2] = 2.0
     plain = Transpose(1, 3, 1, 0, 0)
-    maps = [("one value of 2", one), ("kernel", _KERNEL), ("stride 1: 2 times the kernel", made(plain, one, _KERNEL))]
+    maps = [
+        ("one value of 2", one),
+        ("kernel", _KERNEL),
+        ("stride 1: 2 times the kernel", layer_output(plain, one, _KERNEL)),
+    ]
     maps += [
         ("two values of 2", two),
-        ("stride 1: they overlap in two columns and add up", made(plain, two, _KERNEL)),
-        ("stride 2: they overlap in one column", made(replace(plain, stride=2), two, _KERNEL)),
+        ("stride 1: they overlap in two columns and add up", layer_output(plain, two, _KERNEL)),
+        ("stride 2: they overlap in one column", layer_output(replace(plain, stride=2), two, _KERNEL)),
     ]
     caption = "A convolution gathers many values into one; a transposed one spreads one value over the kernel."
     run.figure("spread", "One value spread over the kernel", caption, figures.heat_maps(maps))
@@ -177,7 +181,7 @@ def other_view(run: Run) -> float:
     )
     for stride, padding, extra in ((1, 0, 0), (2, 1, 0), (2, 1, 1)):
         spec = Transpose(1, 3, stride, padding, extra)
-        figure = figures.steps_strip(steps(spec, x, _KERNEL), layer=made(spec, x, _KERNEL))
+        figure = figures.steps_strip(steps(spec, x, _KERNEL), layer=layer_output(spec, x, _KERNEL))
         name = f"stride {stride}, padding {padding}, output padding {extra}"
         caption = "The same numbers by an ordinary convolution of stride 1 over the input with zeros put in."
         run.figure(f"view-{stride}{padding}{extra}", f"The other view: {name}", caption, figure)
@@ -186,7 +190,7 @@ def other_view(run: Run) -> float:
         if extra < max(stride, dilation):
             spec, x = Transpose(1, kernel, stride, padding, extra, dilation), rng.normal(size=(4, 6))
             weights = rng.normal(size=(kernel, kernel))
-            gaps.append(np.abs(made(spec, x, weights) - steps(spec, x, weights)[-1][1]).max())
+            gaps.append(np.abs(layer_output(spec, x, weights) - steps(spec, x, weights)[-1][1]).max())
     run.metric("gap", max(gaps), "largest difference between the layer and its other view", f"{len(gaps)} random cases")
     return float(max(gaps))
 
@@ -194,14 +198,14 @@ def other_view(run: Run) -> float:
 def borders(run: Run) -> None:
     """Show what padding and output padding do to the rim."""
     base = Transpose(1, 3, 2, 0, 0)
-    whole = made(base, _SQUARE, _SQUARE)
-    trimmed = made(replace(base, padding=1), _SQUARE, _SQUARE)
+    whole = layer_output(base, _SQUARE, _SQUARE)
+    trimmed = layer_output(replace(base, padding=1), _SQUARE, _SQUARE)
     figure = figures.steps_strip([("padding 0", whole), ("its rim of 1 cut off", whole[1:-1, 1:-1])], layer=trimmed)
     run.figure("rim", "Padding trims the rim", "The layer of the title has padding 1.", figure)
     run.metric("rim", np.abs(trimmed - whole[1:-1, 1:-1]).max(), "padding 1 against the trimmed rim", "difference")
     rows = []
     for padding in (0, 1):
-        result = made(replace(base, padding=padding, output_padding=1), _SQUARE, _SQUARE)
+        result = layer_output(replace(base, padding=padding, output_padding=1), _SQUARE, _SQUARE)
         border = float(result[-1].sum() + result[:-1, -1].sum())
         name = f"stride 2, padding {padding}, output padding 1"
         rows.append((name, "{} x {}".format(*result.shape), border))
@@ -211,7 +215,7 @@ def borders(run: Run) -> None:
         "that it adds are zeros."
     )
     run.table("Output padding", lead, ("setting", "size", "sum of the row and the column added"), rows)
-    returned = made(replace(base, padding=1, output_padding=1), _SQUARE, _SQUARE) - whole[1:, 1:]
+    returned = layer_output(replace(base, padding=1, output_padding=1), _SQUARE, _SQUARE) - whole[1:, 1:]
     run.metric("given_back", np.abs(returned).max(), "output padding 1 against what padding 1 cut off", "difference")
 
 
@@ -235,7 +239,7 @@ def groups_and_bias(run: Run) -> None:
         layer.weight.fill_(1.0)
         layer.bias.fill_(0.5)  # type: ignore[union-attr]
         result = layer(torch.ones(1, 1, 3, 3))[0, 0].numpy()
-    plain = made(Transpose(1, 3, 2, 0, 1), _SQUARE, _SQUARE)
+    plain = layer_output(Transpose(1, 3, 2, 0, 1), _SQUARE, _SQUARE)
     added = result - plain
     run.metric("bias_least", added.min(), "least that a bias of 0.5 adds", "over all places")
     run.metric("bias_most", added.max(), "most that a bias of 0.5 adds", "over all places")

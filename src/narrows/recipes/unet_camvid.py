@@ -54,8 +54,8 @@ def numbers(run: Run, truth: np.ndarray, masks: dict[str, np.ndarray]) -> None:
     ours, simple = masks
     run.metric("miou", metrics.mean_iou(counts[ours]), "mean intersection over union", better="higher")
     run.metric("accuracy", metrics.pixel_accuracy(counts[ours]), "share of pixels that are right", better="higher")
-    run.rival(simple, miou=metrics.mean_iou(counts[simple]), accuracy=metrics.pixel_accuracy(counts[simple]))
-    run.judge("miou", simple, len(truth), Comparison.of_totals(metrics.mean_iou, pictures[0], pictures[1], "higher"))
+    run.baseline(simple, miou=metrics.mean_iou(counts[simple]), accuracy=metrics.pixel_accuracy(counts[simple]))
+    run.compare("miou", simple, len(truth), Comparison.of_totals(metrics.mean_iou, pictures[0], pictures[1], "higher"))
     shares = counts[ours].sum(axis=1) / counts[ours].sum()
     rows = list(
         zip(_CLASSES, shares.tolist(), *(metrics.iou(matrix).tolist() for matrix in counts.values()), strict=True)

@@ -40,10 +40,10 @@ def unet_facades(run: Run) -> None:
     }
     outputs = {name: predict(model, houses.test) for name, model in models.items()}
     outputs[_TANH] = (outputs[_TANH] + 1) / 2
-    simple = [rival.fit(houses.train, houses.train_targets) for rival in (MeanTarget(), ColourTable())]
-    outputs |= {rival.name: rival.predict(houses.test) for rival in simple}
+    simple = [baseline.fit(houses.train, houses.train_targets) for baseline in (MeanTarget(), ColourTable())]
+    outputs |= {baseline.name: baseline.predict(houses.test) for baseline in simple}
     outputs = {name: pixels.clip(0, 1) for name, pixels in outputs.items()}
-    numbers(run, truth, outputs, [rival.name for rival in simple])
+    numbers(run, truth, outputs, [baseline.name for baseline in simple])
     index = np.linspace(0, len(truth) - 1, 6).astype(int)
     rows = [("labels", unit(houses.test[index])), *((name, pixels[index]) for name, pixels in outputs.items())]
     caption = "Six test pictures, evenly chosen: what goes in, what comes out, and the photograph."
@@ -79,9 +79,9 @@ def numbers(run: Run, truth: np.ndarray, outputs: dict[str, np.ndarray], simple:
     l1 = {name: float(np.mean(values)) for name, values in errors.items()}
     run.metric("l1", l1[_MAIN], "mean absolute error", "of values in [0, 1]")
     for name in list(l1)[1:]:
-        run.rival(name, l1=l1[name])
+        run.baseline(name, l1=l1[name])
     best = min(simple, key=lambda name: l1[name])
-    run.judge("l1", best, len(truth), Comparison.of_rows(errors[_MAIN], errors[best], "lower"))
+    run.compare("l1", best, len(truth), Comparison.of_rows(errors[_MAIN], errors[best], "lower"))
     sharpness = {name: edges(array) / edges(truth) for name, array in outputs.items()}
     lead = "On the test pictures, clipped to [0, 1]. Edges: the mean difference of neighbouring pixels, as a share of "
     lead += "the photographs'; an absolute error alone is smallest for a blur. Critic and L1 weigh 1 : 100."

@@ -75,7 +75,7 @@ def measure(truth: np.ndarray, mask: np.ndarray) -> dict[str, Any]:
     }
 
 
-def numbers(run: Run, found: Found, rival: str, size: tuple[int, ...]) -> None:
+def numbers(run: Run, found: Found, baseline_name: str, size: tuple[int, ...]) -> None:
     """Report all masks beside each other, and the network of the documents against the simple competitor."""
     keys = ("dice", "accuracy", "displacement")
     run.metric("dice", found[_MAIN]["dice"], "Dice of the membrane", better="higher")
@@ -83,10 +83,10 @@ def numbers(run: Run, found: Found, rival: str, size: tuple[int, ...]) -> None:
     run.metric("displacement", found[_MAIN]["displacement"], "displacement of the boundaries", "pixels")
     for name, scores in found.items():
         if name != _MAIN:
-            run.rival(name, **{key: scores[key] for key in keys})
-    counts = [found[name]["counts"] for name in (_MAIN, rival)]
+            run.baseline(name, **{key: scores[key] for key in keys})
+    counts = [found[name]["counts"] for name in (_MAIN, baseline_name)]
     comparison = Comparison.of_totals(lambda total: float(metrics.dice(total)[1]), counts[0], counts[1], "higher")
-    run.judge("dice", rival, len(counts[0]), comparison)
+    run.compare("dice", baseline_name, len(counts[0]), comparison)
     whole = " x ".join(map(str, size))
     lead = f"The network learns from whole pictures of {whole}, flipped and turned at random."
     if max(size) > _TILE:

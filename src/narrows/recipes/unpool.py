@@ -129,7 +129,7 @@ def trained(run: Run, images: Images) -> tuple[float, ...]:
     run.table("With and without the encoder", lead, columns, rows)
     run.metric("mse", errors[0], "mean squared error, unpooling with positions", "per pixel")
     run.metric("mse_alone", errors[1], "mean squared error, unpooling the code alone", "per pixel")
-    run.rival("copying instead of unpooling", mse=errors[2], mse_alone=errors[2])
+    run.baseline("copying instead of unpooling", mse=errors[2], mse_alone=errors[2])
     pictures = np.concatenate([unit(images.test[:5]), *(np.clip(result[:5], 0, 1) for _, result in results.values())])
     figure = figures.sample_grid(pictures, "Five test digits, decoded", names=["input", *results])
     caption = "Without the encoder's positions the values go to the top left of their windows."

@@ -39,7 +39,7 @@ def vae_mnist(run: Run) -> None:
         bits = log_likelihood(model.model_, pairs, 200)
     run.metric("nats", bounds[20], "minus the evidence lower bound of greys, 20 numbers", "nats per image")
     run.metric("is", -bits.value.mean(), "minus log p of greys, 200 importance samples, 500 images", "nats per image")
-    run.rival("2 numbers", nats=bounds[2])
+    run.baseline("2 numbers", nats=bounds[2])
     greys_note(run)
     reconstructions(run, model, images, "20 numbers")
     run.conclude(

@@ -104,7 +104,7 @@ def leak_caveats(task: Task, rows: Rows) -> tuple[str, ...]:
     names = rows.feature_names or [f"column {place}" for place in range(rows.X.shape[1])]
     labels = np.unique(rows.labels, return_inverse=True)[1] if rows.class_names is None else rows.labels
     leaking = leaks(pl.DataFrame(rows.X, schema=list(names)), labels)
-    return tuple(leak.said("the label", "fit to rows without it") for leak in leaking)
+    return tuple(leak.sentence("the label", "fit to rows without it") for leak in leaking)
 
 
 def _read(task: Task, X: Any) -> tuple[Any, tuple[str, ...]]:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from narrows.conformal import Threshold, told
+from narrows.conformal import Threshold, flag_measures
 from narrows.reporting.html.page import write_report
 from narrows.reporting.report import Flags, Report, pictures
 
@@ -35,7 +35,7 @@ def follow(report: Report, run: Path, threshold: Threshold, out: Path) -> bool:
 def _count(report: Report, flags: Flags, fpr: float) -> None:
     """Write the measures of the flag, of the detector and of its competitors."""
     for name, counts in flags["counts"].items():
-        for measure, value in told(counts, fpr).items():
+        for measure, value in flag_measures(counts, fpr).items():
             if name == "" and measure in report.metrics:
                 report.metrics[measure]["value"] = value
             elif measure in report.baselines.get(name, {}):

@@ -64,7 +64,7 @@ def first_line(evaluation: "Evaluation", rows: str) -> Verdict:
     """Return the verdict of an evaluation on held-out, test or training ``rows``."""
     line = verdict(
         "The autoencoder",
-        evaluation.rival,
+        evaluation.best_baseline,
         evaluation.comparison,
         metric=f"{rows} {evaluation.metrics[evaluation.headline].label}",
         rows=evaluation.rows,

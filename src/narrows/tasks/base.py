@@ -77,9 +77,9 @@ class Evaluation:
     metrics: dict[str, Metric]
     baselines: dict[str, dict[str, float]]
     headline: str  # the metric that the verdict is about
-    rival: str  # the best competitor
+    best_baseline: str  # the best competitor
     rows: int
-    comparison: Comparison  # the headline of the task and of the rival
+    comparison: Comparison  # the headline of the task and of the best_baseline
     pictures: list[Picture] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     tables: list[dict[str, Any]] = field(default_factory=list)  # for the page: title, lead, columns, rows
@@ -91,15 +91,15 @@ class Evaluation:
     def __post_init__(self) -> None:
         metric, compared = self.metrics[self.headline], self.comparison
         theirs = {name: values[self.headline] for name, values in self.baselines.items() if self.headline in values}
-        stated = {"better": metric.better, "ours": metric.value, "theirs": theirs[self.rival]}
+        stated = {"better": metric.better, "ours": metric.value, "theirs": theirs[self.best_baseline]}
         for name, value in stated.items():
             if not _same(getattr(compared, name), value):
                 came = f"The comparison has {name} = {getattr(compared, name)!r}"
                 raise ValueError(f"{came}, the headline {self.headline!r} {value!r}")
         best = max if metric.better == "higher" else min
         known = [value for value in theirs.values() if math.isfinite(value)]
-        if known and not _same(best(known), theirs[self.rival]):
-            raise ValueError(f"The best competitor in {self.headline!r} is not {self.rival!r}: {theirs}")
+        if known and not _same(best(known), theirs[self.best_baseline]):
+            raise ValueError(f"The best competitor in {self.headline!r} is not {self.best_baseline!r}: {theirs}")
 
 
 @dataclass_transform(kw_only_default=True)
@@ -174,7 +174,7 @@ class Task(BaseEstimator):
         """Take what the encoded columns of the table are that a fit comes for: a mixed likelihood gets its laws."""
         spec = as_part("likelihood", self.resolve().likelihood)
         if isinstance(spec, Mixed):
-            self.set_params(estimator=self.resolve().set_params(likelihood=spec.told(measures)))
+            self.set_params(estimator=self.resolve().set_params(likelihood=spec.for_columns(measures)))
 
     def require_rows(self, chosen: Estimator) -> None:
         """Refuse an autoencoder that gives back shares where the task needs rows."""

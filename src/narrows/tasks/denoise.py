@@ -58,14 +58,16 @@ def compared(held: Sides, train: Sides, clean: Callable[[Array], Array], channel
     large = sum(picture.shape != held[1][i].shape for picture, i in zip(truth, index, strict=True))
     if large:
         notes.append(f"Of {large} large pictures the middle of 512 x 512 pixels is measured.")
-    rivals = {"the noisy input": noisy}
+    baseline_results = {"the noisy input": noisy}
     for name, denoise in competitors(train, channels).items():
-        rivals[name] = [rounded(denoise(picture), like.dtype) for picture, like in zip(noisy, truth, strict=True)]
+        baseline_results[name] = [
+            rounded(denoise(picture), like.dtype) for picture, like in zip(noisy, truth, strict=True)
+        ]
     ours = [rounded(clean(picture), like.dtype) for picture, like in zip(noisy, truth, strict=True)]
     targets = [unit(picture) for picture in truth]
-    scores = {name: score(targets, results) for name, results in rivals.items()}
+    scores = {name: score(targets, results) for name, results in baseline_results.items()}
     best = min(scores, key=lambda name: float(scores[name].mse.mean()))
-    shown = {"noisy": noisy, best.removeprefix("the ").removeprefix("a "): rivals[best], "cleaned": ours}
+    shown = {"noisy": noisy, best.removeprefix("the ").removeprefix("a "): baseline_results[best], "cleaned": ours}
     if best == "the noisy input":
         shown = {"noisy": noisy, "cleaned": ours}
     return evaluation(score(targets, ours), scores, "", {**shown, "clean": targets}, notes, split)
@@ -273,18 +275,18 @@ class Denoiser(PicturesTask, OneToOneFeatureMixin, TransformerMixin, Task, name=
         After a fit to pairs the rows are noisy ones, and their ``labels`` the clean ones.
         """
         (noisy, clean), (dirty, some) = self._sides(held, 1), self._sides(pick(train, _MAX_TRAIN_ROWS), 2)
-        rivals: dict[str, np.ndarray] = {"the noisy input": NoisyInput().denoise(noisy)}
+        baseline_results: dict[str, np.ndarray] = {"the noisy input": NoisyInput().denoise(noisy)}
         notes = [self._said()] if clean.ndim > 2 and not self.paired_ else []
         try:
-            rivals["the best linear denoiser"] = LinearDenoiser().fit(dirty, some).denoise(noisy)
+            baseline_results["the best linear denoiser"] = LinearDenoiser().fit(dirty, some).denoise(noisy)
         except InputError as error:  # very wide rows
             notes.append(f"The best linear denoiser is left out: {error}")
         if clean.ndim > 2:
-            rivals["a median filter"] = MedianFilter().fit(dirty[:500], some[:500]).denoise(noisy)
+            baseline_results["a median filter"] = MedianFilter().fit(dirty[:500], some[:500]).denoise(noisy)
         result = self.denoise(noisy).reshape(clean.shape)
-        errors = {name: error_rows(clean, cleaned) for name, cleaned in rivals.items()}
+        errors = {name: error_rows(clean, cleaned) for name, cleaned in baseline_results.items()}
         ours = error_rows(clean, result)
-        rival = min(errors, key=lambda name: float(errors[name].mean()))
+        best_baseline = min(errors, key=lambda name: float(errors[name].mean()))
         metrics = {"mse": Metric(float(ours.mean()), "mean squared error", "per value")}
         if clean.ndim > 2:
             metrics["psnr"] = Metric(_psnr(ours), "peak signal-to-noise ratio", "dB", "higher")
@@ -299,8 +301,8 @@ class Denoiser(PicturesTask, OneToOneFeatureMixin, TransformerMixin, Task, name=
             caption = f"{held.split.word.capitalize()} rows{noise}."
             data = {**strips, "titles": ("clean", "noisy", "cleaned")}
             pictures.append(Picture("reconstructions", "Clean, noisy, cleaned", caption, data))
-        comparison = Comparison.of_rows(ours, errors[rival], "lower")
-        return Evaluation(metrics, baselines, "mse", rival, len(clean), comparison, pictures, notes)
+        comparison = Comparison.of_rows(ours, errors[best_baseline], "lower")
+        return Evaluation(metrics, baselines, "mse", best_baseline, len(clean), comparison, pictures, notes)
 
     def _sides(self, rows: Rows, seed: int) -> tuple[np.ndarray, np.ndarray]:
         """Return noisy rows and the clean ones."""

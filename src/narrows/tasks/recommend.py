@@ -152,21 +152,23 @@ class Recommender(Task, name="recommend"):
         seed = seed_of(self.random_state)
         shown, hidden = hide(aside[able], seed=seed)
         ranked = {"the autoencoder": rank(self._scores, shown, _RANKS[-1])[0]}
-        for name, model in _rivals().items():
+        for name, model in _baselines().items():
             fitted = tuned(model, learnt, seed=seed)[0].fit(learnt)
             ranked[name] = rank(partial(self._scores, model=fitted), shown, _RANKS[-1])[0]
         measured = {name: self._measured(lists, hidden) for name, lists in ranked.items()}
         ours, *others = ranked
         gains = {name: ndcg_at_k(lists, hidden, _RANKS[-1]) for name, lists in ranked.items()}
-        rival = max(others, key=lambda name: measured[name]["ndcg@100"])
+        best_baseline = max(others, key=lambda name: measured[name]["ndcg@100"])
         metrics = {name: Metric(value, *_LABELS[name]) for name, value in measured.pop(ours).items()}
         left = int(np.count_nonzero(~able))
         notes = [f"{left} users put aside hold one item or none: there is nothing to hide."] if left else []
         notes += self.estimator_.diagnose(learnt) if self.estimator_.history_ else []
         pictures = [*_pictures(ranked, hidden, self.popularity_), *self._choice()]
         tables = [_examples(ranked[ours], shown, hidden, held.feature_names)]
-        comparison, rows = Comparison.of_rows(gains[ours], gains[rival], "higher"), len(gains[ours])
-        return Evaluation(metrics, measured, "ndcg@100", rival, rows, comparison, pictures, notes, tables, unit="user")
+        comparison, rows = Comparison.of_rows(gains[ours], gains[best_baseline], "higher"), len(gains[ours])
+        return Evaluation(
+            metrics, measured, "ndcg@100", best_baseline, rows, comparison, pictures, notes, tables, unit="user"
+        )
 
     def _measured(self, lists: NDArray[np.int64], hidden: sp.csr_matrix) -> dict[str, float]:
         """Return the mean of every measure over the users."""
@@ -195,7 +197,7 @@ _LABELS: dict[str, tuple[str, str, Better]] = {
 }
 
 
-def _rivals() -> dict[str, Any]:
+def _baselines() -> dict[str, Any]:
     """Return the competitors; each chooses its own settings as the autoencoder does."""
     return {"popularity": Popularity(), "item-kNN": ItemKNN(), "EASE": LinearRecommender(dropout=0.0)}
 

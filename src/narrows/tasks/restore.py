@@ -143,7 +143,7 @@ def learn(model: Estimator, x: Sequence[Array], y: Sequence[Array] | None) -> tu
     if alone:
         crop = "crop is" if len(pairs) == 1 else "crops are"
         remarks.append(f"{len(pairs)} {crop} too few to put some aside: the best weights are the best for these")
-    return model.fit_pairs(pairs, valid=pairs.plain() if alone else None), remarks
+    return model.fit_pairs(pairs, valid=pairs.as_scored() if alone else None), remarks
 
 
 def plan(estimator: Estimator, crops: int) -> dict[str, Any]:
@@ -170,7 +170,7 @@ def score(truth: Sequence[Array], made: Sequence[Array]) -> Scores:
 
 def evaluation(
     ours: Scores,
-    rivals: Mapping[str, Scores],
+    baseline_results: Mapping[str, Scores],
     label: str,
     shown: Mapping[str, Sequence[Array]],
     notes: Sequence[str],
@@ -180,7 +180,7 @@ def evaluation(
 
     ``shown`` are rows of pictures by name, the truth last.
     """
-    rival = min(rivals, key=lambda name: float(rivals[name].mse.mean()))
+    best_baseline = min(baseline_results, key=lambda name: float(baseline_results[name].mse.mean()))
     numbers = ours.means()
     known: dict[str, tuple[str, str, Better]] = {
         "mse": ("mean squared error" + label, "on the scale 0 to 1", "lower"),
@@ -188,7 +188,7 @@ def evaluation(
         "ssim": ("structural similarity" + label, "", "higher"),
     }
     measures = {name: Metric(value, *known[name]) for name, value in numbers.items()}
-    baselines = {name: rival_scores.means() for name, rival_scores in rivals.items()}
+    baselines = {name: result.means() for name, result in baseline_results.items()}
     columns = {name: list(column) for name, column in shown.items()}
     caption = f"From pictures that {split.were} learnt from, pixel by pixel; PSNR of what is shown."
     pictures = [Picture("closeups", "What it does to pictures", caption, {"columns": columns})]
@@ -197,12 +197,12 @@ def evaluation(
         caption = "Mean over the pictures that are measured; 1 dB more is a fifth less squared error."
         data = {"values": ratios, "label": "PSNR (dB)", "better": "higher"}
         pictures.append(Picture("psnr", "Beside the competitors", caption, data, "bars"))
-    comparison = Comparison.of_rows(ours.mse, rivals[rival].mse, "lower")
+    comparison = Comparison.of_rows(ours.mse, baseline_results[best_baseline].mse, "lower")
     return Evaluation(
         measures,
         baselines,
         "mse",
-        rival,
+        best_baseline,
         len(ours.mse),
         comparison,
         pictures,

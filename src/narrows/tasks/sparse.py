@@ -202,7 +202,7 @@ class FeatureDictionary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task,
         spread = float(error_rows(truth, np.broadcast_to(learnt.mean(0), truth.shape)).mean())
         errors = {name: error_rows(truth, rows) for name, rows in results.items()}
         ours = error_rows(truth, result)
-        rival = min(errors, key=lambda name: float(errors[name].mean()))
+        best_baseline = min(errors, key=lambda name: float(errors[name].mean()))
         both = self.survey(Activations.of_array(np.concatenate([learnt, truth])), top=1)
         dead = float((both.counts == 0).mean())
         metrics = {
@@ -223,8 +223,10 @@ class FeatureDictionary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task,
             "way, have a line above."
         ]
         figures = pictures(both, {"the autoencoder": metrics["explained"].value}, baselines)
-        comparison = Comparison.of_rows(explained_rows(ours, spread), explained_rows(errors[rival], spread), "higher")
-        return Evaluation(metrics, baselines, "explained", rival, len(truth), comparison, figures, notes)
+        comparison = Comparison.of_rows(
+            explained_rows(ours, spread), explained_rows(errors[best_baseline], spread), "higher"
+        )
+        return Evaluation(metrics, baselines, "explained", best_baseline, len(truth), comparison, figures, notes)
 
     def as_read(self, rows: Rows) -> Rows:
         """Return rows as the autoencoder inside reads them: centred and scaled."""

@@ -110,21 +110,23 @@ class Translator(PicturesTask, Task, name="translate"):
         check_is_fitted(self)
         truth = [unit(picture) for picture in alike(held.y or [])]
         results, peak = self.predict_pictures(held.x), Scale(*self.target_scale_).peak
-        others = rivals(train, held.x, truth)
-        values = {name: measured(truth, theirs, peak) for name, theirs in others.items()}
-        rival = min(values, key=lambda name: values[name]["l1"])
-        comparison = compare_l1(truth, results, others[rival])
+        others = baseline_pictures(train, held.x, truth)
+        values = {name: scores_of(truth, theirs, peak) for name, theirs in others.items()}
+        best_baseline = min(values, key=lambda name: values[name]["l1"])
+        comparison = compare_l1(truth, results, others[best_baseline])
         labels: dict[str, tuple[str, str, Better]] = {
             "l1": ("mean absolute error", "in the units of B" if peak != 1 else "on the scale 0 to 1", "lower"),
             "psnr": ("peak signal-to-noise ratio", "dB" if peak == 1 else f"dB; peak {peak:.4g}", "higher"),
             "ssim": ("structural similarity", "", "higher"),
         }
-        measures = {name: Metric(value, *labels[name]) for name, value in measured(truth, results, peak).items()}
+        measures = {name: Metric(value, *labels[name]) for name, value in scores_of(truth, results, peak).items()}
         pictures = [drawing(held, results, truth)]
-        return Evaluation(measures, values, "l1", rival, len(truth), comparison, pictures, unit="picture", piece="crop")
+        return Evaluation(
+            measures, values, "l1", best_baseline, len(truth), comparison, pictures, unit="picture", piece="crop"
+        )
 
 
-def measured(truth: list[Array], made: list[Array], peak: float = 1.0) -> dict[str, float]:
+def scores_of(truth: list[Array], made: list[Array], peak: float = 1.0) -> dict[str, float]:
     """Return L1 and PSNR over all values together and the mean SSIM, for pictures of floats of this ``peak``."""
     pairs = list(zip(truth, made, strict=True))
     count = sum(picture.size for picture in truth)
@@ -146,7 +148,7 @@ def compare_l1(truth: list[Array], ours: list[Array], theirs: list[Array]) -> Co
     return Comparison.of_totals(lambda total: total[0] / total[1], errors[0], errors[1], "lower")
 
 
-def rivals(train: Examples, x: list[Array], truth: list[Array]) -> dict[str, list[Array]]:
+def baseline_pictures(train: Examples, x: list[Array], truth: list[Array]) -> dict[str, list[Array]]:
     """Return the pictures of the competitors."""
     step = -(-len(train.x) // _MAX_PAIRS_LEARNT)
     A, B = alike(train.x[::step]), alike((train.y or [])[::step])

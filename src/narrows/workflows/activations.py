@@ -18,7 +18,7 @@ from narrows.tasks.base import Rows, Task
 from narrows.tasks.sparse import FeatureDictionary, Survey
 from narrows.training.random import seed_of
 from narrows.typed_json import Natural
-from narrows.workflows.base import Judged, Request, Say, Workflow
+from narrows.workflows.base import Evaluated, Request, Say, Workflow
 from narrows.workflows.feature_page import write_features
 
 __all__ = ["ActivationsWorkflow", "RowNames"]
@@ -29,7 +29,7 @@ _MAX_SURVEYED_ROWS = 200_000  # rows that features.html is made from
 _BATCH_ROWS = 1024
 
 
-class Kept(TypedDict):
+class ActivationsState(TypedDict):
     """What a run keeps of how its data was read."""
 
     width: Natural
@@ -38,14 +38,14 @@ class Kept(TypedDict):
 class ActivationsWorkflow(Workflow):
     """Activations as npy or safetensors: a file, a folder of such shards, or a pattern, of any size."""
 
-    keeps: ClassVar[Any] = Kept
+    keeps: ClassVar[Any] = ActivationsState
     knows: ClassVar[tuple[str, ...]] = ("second",)
     writes: ClassVar[tuple[str, ...]] = ("dictionary", "features")
 
     names: str | None = param(None, "a text file with the name of every row, one per line")
     tensor: str | None = param(None, "which tensor of a .safetensors file holds the activations")
 
-    def takes(self, task: Task, request: Request) -> bool:
+    def accepts(self, task: Task, request: Request) -> bool:
         """Return whether these are files of activations, or none at all, which is said later."""
         path = Path(request.data)
         return path.suffix.lower() in SUFFIXES or path.is_dir() or not path.exists()
@@ -86,12 +86,12 @@ class ActivationsWorkflow(Workflow):
             "split": parts.split,
         }
 
-    def judge(self) -> Judged:
+    def evaluate(self) -> Evaluated:
         """Measure on the rows that were put aside."""
         most = _MAX_ROW_BYTES // (4 * self.rows.width)
         limits = [min(rows, most) for rows in (_MAX_RIVAL_ROWS, int(ACTIVATIONS.at_most))]
         learnt_rows, held = (part.rows(part.spread(n)) for part, n in zip((self.learn, self.test), limits, strict=True))
-        return Judged(self.task.evaluate(Rows(learnt_rows), Rows(held, split=self.split)), None)
+        return Evaluated(self.task.evaluate(Rows(learnt_rows), Rows(held, split=self.split)), None)
 
     def write(self, folder: Path) -> list[Path]:
         """Write the dictionary and what its features are at work in."""
@@ -104,11 +104,11 @@ class ActivationsWorkflow(Workflow):
         page = _page(self.task, self.rows, self.names_of, self.called, folder)
         return [folder / "dictionary.safetensors", page]
 
-    def card(self) -> dict[str, Any]:
+    def state(self) -> dict[str, Any]:
         """Return the width of the rows."""
         return {"width": self.rows.width}
 
-    def apply(self, task: Task, card: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
+    def apply(self, task: Task, state: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
         """Write the features at work in every new row, their values, and the page; DATA2 names the rows.
 
         Raises InputError where the rows are of another width than at the fit.
@@ -116,8 +116,8 @@ class ActivationsWorkflow(Workflow):
         if not isinstance(task, FeatureDictionary):
             raise TypeError(f"{task.name} learnt no features")
         rows, notes = open_activations(request.data, self.tensor)
-        if rows.width != card["width"]:
-            raise InputError(f"{request.data} holds rows of {rows.width} values", f"{card['width']}, as at fit")
+        if rows.width != state["width"]:
+            raise InputError(f"{request.data} holds rows of {rows.width} values", f"{state['width']}, as at fit")
         for note in notes:
             say(note)
         names = RowNames(request.second, len(rows))

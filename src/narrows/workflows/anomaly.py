@@ -103,7 +103,7 @@ class AnomalyWorkflow(RowsWorkflow):
         rows = _bare(source.take(ordinary))
         return replace(rows, notes=(*rows.notes, note)) if len(ordinary) < len(source) else rows
 
-    def measured(self, held: Source, source: Source) -> Source:
+    def with_labels_of(self, held: Source, source: Source) -> Source:
         """Return the user's own rows with the labels of their column."""
         return self.named(held)
 

@@ -11,7 +11,7 @@ import numpy as np
 from narrows.conformal import USUAL_FPR, Threshold, finest
 from narrows.data.images.masks import read_masks
 from narrows.data.images.pixels import FORMATS
-from narrows.data.images.sets import Pictures, alike, read_pictures, told_apart, write_pictures
+from narrows.data.images.sets import Pictures, alike, law_of, read_pictures, write_pictures
 from narrows.data.scale import Scale
 from narrows.errors import InputError, listed
 from narrows.holdout import GOOD_PICTURES, Split
@@ -29,7 +29,7 @@ from narrows.tasks.anomaly.images import (
 from narrows.tasks.images import shown
 from narrows.training.random import seed_of
 from narrows.typed_json import Range
-from narrows.workflows.base import Judged, Request, Say, Workflow
+from narrows.workflows.base import Evaluated, Request, Say, Workflow
 from narrows.workflows.images import inside, mixed, outside, sizes, smaller, unmasked
 from narrows.workflows.outputs import write_table
 
@@ -39,7 +39,7 @@ GOOD, MASKS = ("good", "normal", "ok", "ordinary"), ("masks", "mask", "ground_tr
 _MAX_PATCHES = 20_000  # that are learnt from
 
 
-class Kept(TypedDict):
+class ImagesState(TypedDict):
     """What a run keeps of how its data was read, and the scores of images that set its threshold."""
 
     channels: Annotated[int, Range(1, 4)]
@@ -53,7 +53,7 @@ class ImageAnomalyWorkflow(Workflow):
     Also read: train/good, test/good, test/... and ground_truth/..., as in MVTec AD; test/good is measured on only.
     """
 
-    keeps: ClassVar[Any] = Kept
+    keeps: ClassVar[Any] = ImagesState
     writes: ClassVar[tuple[str, ...]] = ("heatmaps",)
 
     held_out: float = param(
@@ -61,7 +61,7 @@ class ImageAnomalyWorkflow(Workflow):
     )
     patch: int = param(16, "side in pixels of the patches that are compared", ge=4)
 
-    def takes(self, task: Any, request: Request) -> bool:
+    def accepts(self, task: Any, request: Request) -> bool:
         """Return whether there is a folder of images."""
         data = Path(request.data).expanduser()
         return data.is_dir() and any(path.suffix.lower() in FORMATS for path in data.rglob("*"))
@@ -113,7 +113,7 @@ class ImageAnomalyWorkflow(Workflow):
         dtype = self.patches.dtype if hasattr(self, "patches") else None
         return alike(pictures.arrays, self.channels, dtype) if len(pictures) else []
 
-    def judge(self) -> Judged:
+    def evaluate(self) -> Evaluated:
         """Measure on good test images, or those put aside, and on bad ones; without these, on planted ones."""
         self.fine_maps = [heat(parts_of(self.task), picture, self.patch) for picture in self.seen(self.fine)]
         ordinary, maps = self.good.take(self.held), [self.maps[i] for i in self.held]
@@ -142,7 +142,7 @@ class ImageAnomalyWorkflow(Workflow):
         if not self.task.clean:
             note = "The rate holds where no image put aside is bad; where some are, fewer images are flagged."
             evaluation.notes.append(note)
-        return Judged(evaluation, None)
+        return Evaluated(evaluation, None)
 
     def write(self, folder: Path) -> list[Path]:
         """Write scores and heat maps of all images."""
@@ -151,18 +151,18 @@ class ImageAnomalyWorkflow(Workflow):
         pictures = Pictures(self.good.name, names, [array for part in parts for array in part.arrays])
         return save(self.threshold, pictures, self.maps + self.fine_maps + self.bad_maps, folder)
 
-    def card(self) -> dict[str, Any]:
+    def state(self) -> dict[str, Any]:
         """Return the channels and the type of the images, and what sets their threshold."""
         return {"channels": self.channels, "dtype": self.patches.dtype.name, "threshold": self.threshold.kept()}
 
-    def apply(self, task: Any, card: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
+    def apply(self, task: Any, state: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
         """Write scores and heat maps of new images."""
         pictures = unmasked(request.data, MASKS)
-        for note in (*pictures.notes, *smaller(pictures, card["channels"], card["dtype"])):
+        for note in (*pictures.notes, *smaller(pictures, state["channels"], state["dtype"])):
             say(note)
-        arrays = alike(pictures.arrays, card["channels"], card["dtype"])
+        arrays = alike(pictures.arrays, state["channels"], state["dtype"])
         maps = [heat(parts_of(task), array, self.patch) for array in arrays]
-        return save(_asked(Threshold(**card["threshold"]), task), pictures, maps, out)
+        return save(_asked(Threshold(**state["threshold"]), task), pictures, maps, out)
 
 
 def _asked(threshold: Threshold, task: Any) -> Threshold:
@@ -176,7 +176,7 @@ def save(threshold: Threshold, pictures: Pictures, maps: list[np.ndarray], folde
     scores = np.array([image_score(heat_map) for heat_map in maps])
     top = threshold.limit if np.isfinite(threshold.limit) else max(threshold.calibration, default=1.0)
     painted = [paint(*pair, top) for pair in zip(pictures.arrays, maps, strict=True)]
-    overlays = Pictures("heatmaps", told_apart(pictures.names), painted)
+    overlays = Pictures("heatmaps", law_of(pictures.names), painted)
     paths = write_pictures(painted, overlays, folder / "heatmaps")
     ids = np.array(pictures.names)
     return [write_table(threshold.columns(scores), folder / "scores.csv", ids, "file"), *paths]

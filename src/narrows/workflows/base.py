@@ -17,13 +17,13 @@ from narrows.typed_json import Nothing, typed
 
 __all__ = [
     "WORKFLOWS",
+    "Evaluated",
     "Items",
-    "Judged",
     "Request",
     "Say",
     "Workflow",
     "workflow_for",
-    "workflow_from_card",
+    "workflow_from_state",
     "workflows_of",
 ]
 
@@ -40,7 +40,7 @@ class Request(NamedTuple):
     valid: str | None = None  # the user's own validation data
     decode: bool = False  # the data are codes
     given: Mapping[str, Any] = {}
-    start: Mapping[str, Any] | None = None  # the journey's card of the run that this one goes on from
+    start: Mapping[str, Any] | None = None  # the state of the run that this one goes on from
 
     def refuse(self, unused: Mapping[str, str]) -> None:
         """Refuse what the user typed among the fields ``unused``, each with the reason why it is of no use here.
@@ -54,7 +54,7 @@ class Request(NamedTuple):
             raise InputError(Sentence(f"{flags} came for {self.data}: ", *reasons[1:]), "", "leave it out")
 
 
-class WorkflowCard(TypedDict):
+class SavedWorkflow(TypedDict):
     """How a run read its data: which workflow, its fields, and what it must know besides."""
 
     name: str
@@ -75,7 +75,7 @@ class Items(NamedTuple):
     total: int = 0  # rows that these were chosen from
 
 
-class Judged(NamedTuple):
+class Evaluated(NamedTuple):
     """What the report is made of."""
 
     evaluation: Evaluation
@@ -88,13 +88,13 @@ class Judged(NamedTuple):
 class Workflow(ABC):
     """The way of one kind of data; its fields are flags of the tasks that name it.
 
-    A workflow is made anew for every run: ``fit``, then ``judge``, ``write`` and ``card``; or, from a card, ``apply``.
+    A workflow is made anew for every run: ``fit``, then ``evaluate``, ``write``, ``state``; or, from that, ``apply``.
     """
 
     name: ClassVar[str] = ""
     honours: ClassVar[tuple[str, ...]] = ()  # "valid", "start": what else of a request its ``fit`` can do
     asks: ClassVar[tuple[str, ...]] = ("data",)  # what `apply` must be given, of what the command line takes
-    keeps: ClassVar[Any] = Nothing  # a TypedDict: what its card holds
+    keeps: ClassVar[Any] = Nothing  # a TypedDict: what its state holds
     writes: ClassVar[tuple[str, ...]] = ()  # files, whatever their endings, that ``write`` adds to its task's outputs
     knows: ClassVar[tuple[str, ...]] = ()  # of what not every `apply` reads: decode, second, flags
 
@@ -104,7 +104,7 @@ class Workflow(ABC):
         dataclass(cls, kw_only=True, eq=False, repr=False)
         claim(WORKFLOWS, cls, cls.name)
 
-    def takes(self, task: Task, request: Request) -> bool:
+    def accepts(self, task: Task, request: Request) -> bool:
         """Return whether this data is of this kind; looks at names and types of files only."""
         return True
 
@@ -116,7 +116,7 @@ class Workflow(ABC):
         """
 
     @abstractmethod
-    def judge(self) -> Judged:
+    def evaluate(self) -> Evaluated:
         """Return how the fitted task does on what was put aside, beside its competitors."""
 
     @abstractmethod
@@ -124,11 +124,11 @@ class Workflow(ABC):
         """Write the task's outputs for the rows of the fit."""
 
     @abstractmethod
-    def card(self) -> dict[str, Any]:
+    def state(self) -> dict[str, Any]:
         """Return, as JSON values, what ``apply`` must know besides task and fields."""
 
     @abstractmethod
-    def apply(self, task: Task, card: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
+    def apply(self, task: Task, state: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
         """Write the task's outputs for new data."""
 
 
@@ -145,7 +145,7 @@ def workflow_for(task: Task, request: Request, settings: Mapping[str, Any]) -> W
         field_names = {spec.name for spec in fields(cls)}
         workflow = cls(**{name: value for name, value in settings.items() if name in field_names})
         check_params(workflow)
-        if workflow.takes(task, request):
+        if workflow.accepts(task, request):
             request.refuse(dict.fromkeys(sorted(settings.keys() - field_names), "it is not read that way"))
             for name, typed in (("valid", "--valid"), ("start", "--from")):
                 if getattr(request, name) is not None and name not in cls.honours:
@@ -155,19 +155,19 @@ def workflow_for(task: Task, request: Request, settings: Mapping[str, Any]) -> W
     raise InputError(f"{request.data} is nothing that {task.name} reads", kinds, f"narrows fit {task.name} --help")
 
 
-def workflow_card(workflow: Workflow) -> dict[str, Any]:
-    """Return what the artefact keeps of a workflow: its name, its fields, and its own card."""
+def workflow_state(workflow: Workflow) -> dict[str, Any]:
+    """Return what the artefact keeps of a workflow: its name, its fields, and its own state."""
     values = {spec.name: getattr(workflow, spec.name) for spec in fields(workflow)}
-    return {"name": workflow.name, "fields": values, "card": workflow.card()}
+    return {"name": workflow.name, "fields": values, "card": workflow.state()}
 
 
-def workflow_from_card(card: Mapping[str, Any]) -> tuple[Workflow, Mapping[str, Any]]:
-    """Return the workflow that ``workflow_card`` described, and its own card.
+def workflow_from_state(state: Mapping[str, Any]) -> tuple[Workflow, Mapping[str, Any]]:
+    """Return the workflow that ``workflow_state`` described, and its own state.
 
     Raises ArtefactError where the workflow, or one of its settings, is not known here.
     """
     where = f"{CARD}: journey"
-    saved: WorkflowCard = typed(card, WorkflowCard, where)
+    saved: SavedWorkflow = typed(state, SavedWorkflow, where)
     cls = WORKFLOWS.get(saved["name"])
     if cls is None:
         raise ArtefactError(f"This run read its data as {saved['name']!r}", ", ".join(WORKFLOWS))

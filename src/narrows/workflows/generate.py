@@ -37,18 +37,18 @@ class NewRowsWorkflow(RowsWorkflow):
         )
         return [path for stem, rows in outputs.items() for path in self._written(learnt.schema, rows, folder, stem)]
 
-    def apply(self, task: Task, card: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
+    def apply(self, task: Task, state: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
         """Write new rows, or the rows that codes stand for.
 
         Raises InputError where rows came without --decode, or --decode without codes.
         """
-        schema, options = schema_of(card, task), request.given
+        schema, options = schema_of(state, task), request.given
         if request.decode and request.data:
             return decode(task, schema, request.data, out)
         if request.data or request.decode:
             came = f"{request.data} came for new rows" if request.data else "--decode came without codes"
             raise InputError(came, "narrows apply RUN -o OUT -n 64, or codes with --decode", "leave DATA out")
-        rows = cast("Generator", task).made(
+        rows = cast("Generator", task).new_rows(
             options.get("n", _DEFAULT_ROWS), options.get("label"), options.get("random_state")
         )
         return self._written(schema, rows, out, "samples")

@@ -1,4 +1,4 @@
-"""Pictures, alone or in pairs, each at its own size: read, split by picture, learnt from, judged, written back."""
+"""Pictures, alone or in pairs, each at its own size: read, split by picture, learnt from, evaluated, written back."""
 
 from abc import abstractmethod
 from collections import Counter
@@ -17,13 +17,13 @@ from narrows.notes import Note
 from narrows.params import param
 from narrows.tasks.images import Examples
 from narrows.training.random import seed_of
-from narrows.workflows.base import Judged, Request, Say, Workflow
+from narrows.workflows.base import Evaluated, Request, Say, Workflow
 from narrows.workflows.copies import copied
 
-__all__ = ["Found", "PicturesWorkflow", "inside", "outside", "unmasked"]
+__all__ = ["PicturePairs", "PicturesWorkflow", "inside", "outside", "unmasked"]
 
 
-class Found(NamedTuple):
+class PicturePairs(NamedTuple):
     """What was read: pictures, what belongs to each of them, and what is to be said of both."""
 
     x: Pictures
@@ -31,7 +31,7 @@ class Found(NamedTuple):
     notes: Sequence[str] = ()
     left: Sequence[str] = ()  # images of the folder that are in none of the places that were read
 
-    def take(self, index: Any) -> "Found":
+    def take(self, index: Any) -> "PicturePairs":
         """Return the pictures at ``index`` with what belongs to them."""
         return self._replace(x=self.x.take(index), y=None if self.y is None else self.y.take(index))
 
@@ -41,13 +41,13 @@ class Found(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Learnt:
+class FittedPictures:
     """A fitted task, all that was read, what was learnt from, and what it is measured on."""
 
     task: Any
-    all: Found
-    train: Found
-    held: Found
+    all: PicturePairs
+    train: PicturePairs
+    held: PicturePairs
     split: Split  # what the latter are
 
 
@@ -60,7 +60,7 @@ class PicturesWorkflow(Workflow):
     held_out: float = param(PICTURES.share, "share of the pictures that the verdict is measured on", gt=0, lt=1)
 
     @abstractmethod
-    def found(self, request: Request) -> Found:
+    def read_pairs(self, request: Request) -> PicturePairs:
         """Read the pictures that the user points at, with what belongs to them."""
 
     @abstractmethod
@@ -79,8 +79,8 @@ class PicturesWorkflow(Workflow):
         """Read the pictures, put some aside, and train on the others."""
         reason = "pictures have their own shape"
         request.refuse({"image_shape": reason} | ({} if request.valid is None else {"held_out": "--valid holds out"}))
-        other = None if request.valid is None else self.found(_valid(request))
-        pairs = self.found(request)
+        other = None if request.valid is None else self.read_pairs(_valid(request))
+        pairs = self.read_pairs(request)
         seed = seed_of(task.random_state)
         if other is None:
             parts = replace(PICTURES, share=self.held_out).pictures(pairs.x.names, seed)
@@ -100,7 +100,7 @@ class PicturesWorkflow(Workflow):
             request.refuse(self.unpaired)
         examples = train.examples()
         task.fit_pictures(examples.x, examples.y)
-        self.learnt = Learnt(task, pairs, train, held_out, where)
+        self.learnt = FittedPictures(task, pairs, train, held_out, where)
         return {
             "name": pairs.x.name,
             "unit": "picture",
@@ -114,21 +114,21 @@ class PicturesWorkflow(Workflow):
             "split": where,
         }
 
-    def judge(self) -> Judged:
+    def evaluate(self) -> Evaluated:
         """Measure on the pictures that were put aside."""
         learnt = self.learnt
         held = learnt.held.examples()._replace(split=learnt.split)
-        return Judged(learnt.task.evaluate_pictures(learnt.train.examples(), held), None)
+        return Evaluated(learnt.task.evaluate_pictures(learnt.train.examples(), held), None)
 
     def write(self, folder: Path) -> list[Path]:
         """Write the results for all pictures of the data."""
         return self.save(self.learnt.task, self.learnt.all.x, folder, fresh=False)
 
-    def card(self) -> dict[str, Any]:
+    def state(self) -> dict[str, Any]:
         """Return nothing: the task knows its channels."""
         return {}
 
-    def apply(self, task: Any, card: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
+    def apply(self, task: Any, state: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
         """Write the results for new pictures."""
         pictures = self.inputs(request)
         for note in (*pictures.notes, *smaller(pictures, task.estimator_.shapes_[0][0])):

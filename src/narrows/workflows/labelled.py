@@ -12,7 +12,7 @@ from narrows.holdout import LABELS, Split
 from narrows.params import param
 from narrows.tasks.base import Evaluation, Task
 from narrows.workflows.base import Request, Say
-from narrows.workflows.tables import Learnt, RowsWorkflow, parted
+from narrows.workflows.tables import FittedRows, RowsWorkflow, parted
 
 __all__ = ["LabelledWorkflow"]
 
@@ -35,7 +35,7 @@ class LabelledWorkflow(RowsWorkflow):
             raise InputError("--label and --labels came together", "a column, or a file", "leave one out")
         return self._labelled(super().open(data, like))
 
-    def measured(self, held: Source, source: Source) -> Source:
+    def with_labels_of(self, held: Source, source: Source) -> Source:
         """Return the user's own rows with their labels, numbered as those of ``source``."""
         return same_classes(self._labelled(self.named(held, source.class_names)), source.class_names)
 
@@ -60,7 +60,7 @@ class LabelledWorkflow(RowsWorkflow):
         """Name the columns that determine the label."""
         return leak_notes(source, schema, self.label)
 
-    def evaluation(self, learnt: Learnt) -> Evaluation:
+    def evaluation(self, learnt: FittedRows) -> Evaluation:
         """Return how the classifier does on labels that were put aside, or by cross-validation."""
         task: Any = learnt.task
         if learnt.test.split is Split.CROSS_VALIDATED:

@@ -27,8 +27,8 @@ from narrows.holdout import ROWS_ON_DISK, Parts, Split
 from narrows.params import param
 from narrows.tasks.base import Task
 from narrows.training import ranks
-from narrows.workflows.base import Judged, Request, Say
-from narrows.workflows.tables import Learnt, RowsWorkflow, items_of, rows_of, schema_of, settle, size_of_images
+from narrows.workflows.base import Evaluated, Request, Say
+from narrows.workflows.tables import FittedRows, RowsWorkflow, items_of, rows_of, schema_of, settle, size_of_images
 
 __all__ = ["StreamWorkflow"]
 
@@ -48,7 +48,7 @@ class StreamWorkflow(RowsWorkflow):
 
     stream: bool = param(False, "read the rows from disk while training, as it is done for data larger than memory")
 
-    def takes(self, task: Task, request: Request) -> bool:
+    def accepts(self, task: Task, request: Request) -> bool:
         """Return whether the data can be read from disk, and should: asked for, or larger than memory.
 
         Raises InputError where --stream came for data that cannot be read from disk.
@@ -92,7 +92,7 @@ class StreamWorkflow(RowsWorkflow):
         task.fit(learn)
         some = learn.take(np.unique(np.linspace(0, len(learn) - 1, min(len(learn), _MAX_RIVAL_ROWS)).astype(np.int64)))
         train, test = (rows_of(part[:], sample, schema)._replace(labels=None) for part in (some, held))
-        self.learnt, self.pieces = Learnt(task, sample, schema, train, test._replace(split=where)), pieces
+        self.learnt, self.pieces = FittedRows(task, sample, schema, train, test._replace(split=where)), pieces
         return {
             "name": pieces.name,
             "rows": len(pieces),
@@ -130,22 +130,22 @@ class StreamWorkflow(RowsWorkflow):
         self._folder = TemporaryDirectory(prefix=".rows-", dir=place)
         return encode_to_disk(pieces, schema, Path(self._folder.name) / ENCODED)
 
-    def judge(self) -> Judged:
+    def evaluate(self) -> Evaluated:
         """Measure on the rows that were put aside."""
         learnt = self.learnt
         items = items_of(learnt)._replace(total=len(self.pieces)) if learnt.task.mapped else None
-        return Judged(learnt.task.evaluate(learnt.train, learnt.test), learnt.test, items)
+        return Evaluated(learnt.task.evaluate(learnt.train, learnt.test), learnt.test, items)
 
     def write(self, folder: Path) -> list[Path]:
         """Write the outputs for all rows, piece by piece."""
         return write_pieces(self.learnt.task, self.learnt.schema, self.pieces, folder, fresh=False)
 
-    def apply(self, task: Task, card: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
+    def apply(self, task: Task, state: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
         """Write the outputs for new rows, piece by piece where the file allows it."""
         pieces = None if request.decode else pieces_of(request.data, size_of_images(self.image_size))
         if pieces is None:
-            return super().apply(task, card, request, out, say)
-        return write_pieces(task, schema_of(card, task), pieces, out, fresh=True, say=say)
+            return super().apply(task, state, request, out, say)
+        return write_pieces(task, schema_of(state, task), pieces, out, fresh=True, say=say)
 
 
 def _opened(data: str, image_size: str | None) -> Chunks:

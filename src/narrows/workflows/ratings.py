@@ -17,7 +17,7 @@ from narrows.params import param
 from narrows.tasks.base import Rows, Task
 from narrows.training.random import seed_of
 from narrows.typed_json import Distinct
-from narrows.workflows.base import Judged, Request, Say, Workflow
+from narrows.workflows.base import Evaluated, Request, Say, Workflow
 from narrows.workflows.outputs import write_table
 
 __all__ = ["RatingsWorkflow"]
@@ -31,7 +31,7 @@ _COUNT_SETTINGS = {  # of Mult-VAE and Mult-DAE, section 4 of their paper
 
 
 @dataclass(frozen=True)
-class Learnt:
+class FittedRatings:
     """A fitted task, the ratings it came from, and which users it is measured on."""
 
     task: Any
@@ -40,7 +40,7 @@ class Learnt:
     test: Rows
 
 
-class Kept(TypedDict):
+class RatingsState(TypedDict):
     """What a run keeps of how its data was read."""
 
     users: NotRequired[list[str]]
@@ -52,7 +52,7 @@ class Kept(TypedDict):
 class RatingsWorkflow(Workflow):
     """A file of ratings (csv, tsv, dat with ::, parquet) with columns of users and items."""
 
-    keeps: ClassVar[Any] = Kept
+    keeps: ClassVar[Any] = RatingsState
     knows: ClassVar[tuple[str, ...]] = ("history",)
 
     user: str | None = param(None, "column of the users; none: guessed")
@@ -85,7 +85,7 @@ class RatingsWorkflow(Workflow):
         say(f"{task.name}: {len(parts.learn):,} users, {items:,} items from {request.data}")
         train, test = (Rows(ratings.liked[rows], feature_names=tuple(ratings.items)) for rows in parts[:2])
         task.fit(train.X)
-        self.learnt = Learnt(task, ratings, train, test._replace(split=parts.split))
+        self.learnt = FittedRatings(task, ratings, train, test._replace(split=parts.split))
         new = int(np.count_nonzero(np.asarray(train.X.sum(0)).ravel() == 0))
         notes += [f"{new:,} item{'s' * (new > 1)} of held-out users only: not recommended"] if new else []
         notes += told_held(ratings.liked, parts.measure) if parts.n_held else []
@@ -103,15 +103,15 @@ class RatingsWorkflow(Workflow):
             "split": f"{parts.split} users'",
         }
 
-    def judge(self) -> Judged:
+    def evaluate(self) -> Evaluated:
         """Measure on the users that were put aside."""
-        return Judged(self.learnt.task.evaluate(self.learnt.train, self.learnt.test), None)
+        return Evaluated(self.learnt.task.evaluate(self.learnt.train, self.learnt.test), None)
 
     def write(self, folder: Path) -> list[Path]:
         """Write recommendations for all users."""
         return [write_recs(self.learnt.task, self.learnt.ratings, folder / "recs.csv")]
 
-    def card(self) -> dict[str, Any]:
+    def state(self) -> dict[str, Any]:
         """Return the users, the items, the columns, and from which rating on a line counts."""
         ratings = self.learnt.ratings
         return {
@@ -121,12 +121,12 @@ class RatingsWorkflow(Workflow):
             "threshold": ratings.threshold,
         }
 
-    def apply(self, task: Task, card: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
+    def apply(self, task: Task, state: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
         """Write recommendations for the users of a history; they need not have been there at the fit.
 
         Raises InputError where no item of the history was there at the fit.
         """
-        ratings = read_ratings(Path(request.given.get("history") or request.data).expanduser(), self._reading(), card)
+        ratings = read_ratings(Path(request.given.get("history") or request.data).expanduser(), self._reading(), state)
         users, liked = ratings.liked.shape[0], ratings.liked.nnz
         if not ratings.seen.nnz:
             items = ", ".join(repr(str(item)) for item in ratings.items[:3])
@@ -134,7 +134,7 @@ class RatingsWorkflow(Workflow):
             raise InputError(came, f"items of the fit, as {items}", "--user COLUMN --item COLUMN, if guessed wrongly")
         for note in (*ratings.notes, f"{users:,} user{'s' * (users > 1)} with {liked:,} known items that are liked"):
             say(note)
-        new = newcomers(ratings, card.get("users"))
+        new = newcomers(ratings, state.get("users"))
         for note in told_new(ratings, new):
             say(note)
         return [write_recs(task, ratings, out / "recs.csv"), write_users(task, ratings, new, out / "users.csv")]

@@ -10,7 +10,7 @@ from narrows.data.images.sets import Pictures, matched, read_pictures, write_pic
 from narrows.errors import InputError, listed
 from narrows.tasks.base import Task
 from narrows.workflows.base import Request, Say
-from narrows.workflows.images import Found, PicturesWorkflow, outside
+from narrows.workflows.images import PicturePairs, PicturesWorkflow, outside
 
 __all__ = ["DenoiseWorkflow", "UpscaleWorkflow"]
 
@@ -49,11 +49,11 @@ class DenoiseWorkflow(RestoreWorkflow):
 
     unpaired: ClassVar[dict[str, str]] = {"noise": "noisy pictures came, which have theirs"}
 
-    def takes(self, task: Task, request: Request) -> bool:
+    def accepts(self, task: Task, request: Request) -> bool:
         """Return whether there are pictures, which are not to be brought to one size."""
         return is_pictures(request.data) and "image_size" not in request.given
 
-    def found(self, request: Request) -> Found:
+    def read_pairs(self, request: Request) -> PicturePairs:
         """Read clean pictures, or noisy ones with the clean ones of the same names.
 
         Raises InputError where there are noisy pictures and no clean ones.
@@ -67,10 +67,10 @@ class DenoiseWorkflow(RestoreWorkflow):
             raise InputError(came, "noisy/ and clean/ with the same names, or clean pictures", "another DATA")
         elif not clean.is_dir():
             pictures = read_pictures(folder)
-            return Found(pictures, None, pictures.notes)
+            return PicturePairs(pictures, None, pictures.notes)
         elif not noisy.is_dir():
             pictures = read_pictures(clean)
-            return beside(Found(pictures, None, pictures.notes), folder, [clean])
+            return beside(PicturePairs(pictures, None, pictures.notes), folder, [clean])
         x, y = read_pictures(noisy), read_pictures(clean)
         a, b, notes = matched(x, y)
         pairs = same_sizes(a, b, [*x.notes, *y.notes, *notes])
@@ -87,7 +87,7 @@ class DenoiseWorkflow(RestoreWorkflow):
         noisy = Path(request.data).expanduser() / "noisy"
         return read_pictures(noisy if noisy.is_dir() else request.data)
 
-    def apply(self, task: Any, card: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
+    def apply(self, task: Any, state: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
         """Write the results for new pictures."""
         pictures = self.inputs(request)
         grey = sum(len(array) == 1 for array in pictures.arrays) if task.estimator_.shapes_[0][0] == 3 else 0
@@ -110,28 +110,28 @@ class UpscaleWorkflow(RestoreWorkflow):
         """Return nothing: all are learnt from by their luminance."""
         return []
 
-    def takes(self, task: Task, request: Request) -> bool:
+    def accepts(self, task: Task, request: Request) -> bool:
         """Return whether there are pictures."""
         return is_pictures(request.data) and request.second is None
 
-    def found(self, request: Request) -> Found:
+    def read_pairs(self, request: Request) -> PicturePairs:
         """Read sharp pictures."""
         pictures = read_pictures(request.data)
-        return Found(pictures, None, pictures.notes)
+        return PicturePairs(pictures, None, pictures.notes)
 
     def save(self, task: Any, pictures: Pictures, folder: Path, *, fresh: bool) -> list[Path]:
         """Write enlarged pictures; those that were learnt from are large already."""
         return _written(task, pictures, folder / "enlarged") if fresh else []
 
 
-def beside(found: Found, folder: Path, read: list[Path]) -> Found:
+def beside(found: PicturePairs, folder: Path, read: list[Path]) -> PicturePairs:
     """Return what was found, and which pictures of the folder lie beside it and are left out."""
     left, places = outside(folder, read), " and ".join(f"{path.name}/" for path in read)
     note = f"{folder.name!r}: {len(left)} pictures lie outside {places} and are left out ({listed(left)})"
     return found._replace(left=left, notes=[*found.notes, *([note] if left else [])])
 
 
-def same_sizes(a: Pictures, b: Pictures, notes: list[str]) -> Found:
+def same_sizes(a: Pictures, b: Pictures, notes: list[str]) -> PicturePairs:
     """Return pairs of one size; others are left out by name.
 
     Raises InputError where no pair is of one size.
@@ -146,7 +146,7 @@ def same_sizes(a: Pictures, b: Pictures, notes: list[str]) -> Found:
         raise InputError(came, "pairs of one size")
     if names:
         notes = [*notes, f"{len(names)} pairs are of two different sizes and are left out ({listed(names)})"]
-    return Found(a.take(index), b.take(index), notes)
+    return PicturePairs(a.take(index), b.take(index), notes)
 
 
 def _written(task: Any, pictures: Pictures, folder: Path) -> list[Path]:

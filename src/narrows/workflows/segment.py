@@ -7,11 +7,11 @@ from typing import Any, ClassVar, TypedDict
 import numpy as np
 
 from narrows.data.images.masks import Encoding, read_masks, write_masks
-from narrows.data.images.sets import Pictures, alike, matched, read_pictures, told_apart, write_pictures
+from narrows.data.images.sets import Pictures, alike, law_of, matched, read_pictures, write_pictures
 from narrows.errors import InputError
 from narrows.tasks.images import shown
 from narrows.workflows.base import Request, Say
-from narrows.workflows.images import Found, PicturesWorkflow, inside
+from narrows.workflows.images import PicturePairs, PicturesWorkflow, inside
 
 __all__ = ["SegmentWorkflow"]
 
@@ -20,7 +20,7 @@ MASKS = ("masks", "mask", "labels", "label", "annotations", "annot", "annots", "
 INK = ((0, 114, 178), (230, 159, 0), (0, 158, 115), (204, 121, 167), (213, 94, 0), (240, 228, 66), (86, 180, 233))
 
 
-class Kept(TypedDict):
+class SegmentationState(TypedDict):
     """What a run keeps of how its data was read."""
 
     encoding: dict[str, Any]
@@ -32,7 +32,7 @@ class SegmentWorkflow(PicturesWorkflow):
     Masks hold one value for each class: 0 and 255, numbers, places in a palette, or colours.
     """
 
-    keeps: ClassVar[Any] = Kept
+    keeps: ClassVar[Any] = SegmentationState
     writes: ClassVar[tuple[str, ...]] = ("overlays",)
 
     def fit(self, task: Any, request: Request, say: Say) -> dict[str, Any]:
@@ -45,7 +45,7 @@ class SegmentWorkflow(PicturesWorkflow):
             raise InputError(came, "no --likelihood: bernoulli of two, categorical of more", "leave it out")
         return super().fit(task, request, say)
 
-    def found(self, request: Request) -> Found:
+    def read_pairs(self, request: Request) -> PicturePairs:
         """Read pictures and masks, and match them.
 
         Raises InputError where a picture and its mask differ in size, or where masks are of two kinds.
@@ -63,7 +63,7 @@ class SegmentWorkflow(PicturesWorkflow):
             if picture.shape[1:] != mask.shape[1:]:
                 sizes = [" x ".join(map(str, array.shape[1:])) for array in (picture, mask)]
                 raise InputError(f"{name!r} is {sizes[0]} and its mask {sizes[1]}", "masks of their pictures' sizes")
-        return Found(pictures, masks, [*notes, *alone, self.classes(masks)])
+        return PicturePairs(pictures, masks, [*notes, *alone, self.classes(masks)])
 
     def classes(self, masks: Pictures) -> str:
         """Return in words which classes there are."""
@@ -80,21 +80,21 @@ class SegmentWorkflow(PicturesWorkflow):
         masks = task.predict_pictures(pictures.arrays)
         paths = write_masks(masks, self.encoding, pictures, folder / "masks")
         painted = [paint(*pair, task.order_) for pair in zip(pictures.arrays, masks, strict=True)]
-        overlays = Pictures("overlays", told_apart(pictures.names), painted)
+        overlays = Pictures("overlays", law_of(pictures.names), painted)
         return paths + write_pictures(painted, overlays, folder / "overlays")
 
     def inputs(self, request: Request) -> Pictures:
         """Read the pictures of ``apply``: those in images/ where there are such."""
         return read_pictures(inside(Path(request.data).expanduser(), IMAGES) or request.data)
 
-    def card(self) -> dict[str, Any]:
+    def state(self) -> dict[str, Any]:
         """Return how masks are written."""
         return {"encoding": self.encoding.to_json()}
 
-    def apply(self, task: Any, card: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
+    def apply(self, task: Any, state: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
         """Write masks of new pictures."""
-        self.encoding = Encoding.from_json(card["encoding"])
-        return super().apply(task, card, request, out, say)
+        self.encoding = Encoding.from_json(state["encoding"])
+        return super().apply(task, state, request, out, say)
 
 
 def folders(request: Request) -> tuple[Path, Path]:

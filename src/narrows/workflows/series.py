@@ -35,7 +35,7 @@ from narrows.tasks.base import Task
 from narrows.training.random import seed_of
 from narrows.typed_json import Range
 from narrows.workflows.anomaly import labelled, reasons
-from narrows.workflows.base import Judged, Request, Say, Workflow
+from narrows.workflows.base import Evaluated, Request, Say, Workflow
 from narrows.workflows.outputs import write_table
 from narrows.workflows.tables import counted
 
@@ -64,7 +64,7 @@ class Look(NamedTuple):
     expected: np.ndarray  # the numbers that the nearest windows of the fit have there
 
 
-class Kept(TypedDict):
+class WindowsState(TypedDict):
     """What a run keeps of how its data was read, and the scores of steps that set its threshold."""
 
     schema: dict[str, Any]
@@ -81,14 +81,14 @@ class SeriesWorkflow(Workflow):
     as by somebody who does not know what comes later. Unevenly spaced rows are interpolated to a grid.
     """
 
-    keeps: ClassVar[Any] = Kept
+    keeps: ClassVar[Any] = WindowsState
     writes: ClassVar[tuple[str, ...]] = ("series_scores",)
 
     time: str | None = param(None, "the column of times: the rows are a series")
     window: int = param(64, "steps that are looked at together", ge=2)
     label: str | None = param(None, "the column that says which rows are anomalous (1) and which ordinary (0)")
 
-    def takes(self, task: Task, request: Request) -> bool:
+    def accepts(self, task: Task, request: Request) -> bool:
         """Return whether the user named a time column."""
         return self.time is not None
 
@@ -158,7 +158,7 @@ class SeriesWorkflow(Workflow):
         )
         return [note for note, count in ((short_note, lost_rows), (left_note, anomalous.sum())) if count]
 
-    def judge(self) -> Judged:
+    def evaluate(self) -> Evaluated:
         """Measure on the last part of the time."""
         divided = DividedSeries(
             values=self.values,
@@ -174,34 +174,34 @@ class SeriesWorkflow(Workflow):
         def score(values: np.ndarray) -> np.ndarray:
             return self._look(values).scores
 
-        return Judged(evaluation(self.task, self.threshold, divided, score, n_left_out=self.n_left_out), None)
+        return Evaluated(evaluation(self.task, self.threshold, divided, score, n_left_out=self.n_left_out), None)
 
     def write(self, folder: Path) -> list[Path]:
         """Write the scores of all rows."""
         parts = np.array(["learnt", "threshold", "held-out"])[self.part]
         return [self._put(self.series, self.looks, folder, parts)]
 
-    def card(self) -> dict[str, Any]:
+    def state(self) -> dict[str, Any]:
         """Return the schema of the channels, the interval of the steps, and what sets their threshold."""
         steps = self.series.steps
         interval = interval_of(self.series.stamps, steps.interval)
         facts = {"schema": self.schema.to_json(), "interval": interval, "resampled": steps.resampled}
         return {**facts, "threshold": self.threshold.kept()}
 
-    def apply(self, task: Any, card: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
+    def apply(self, task: Any, state: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
         """Write the scores of a new series.
 
         Raises InputError where the interval of its steps is not that of the fit.
         """
-        self.task, self.schema = task, schema_from_json(card["schema"])
-        self.threshold = Threshold(**card["threshold"]).asked(task.fpr, task.contamination)
+        self.task, self.schema = task, schema_from_json(state["schema"])
+        self.threshold = Threshold(**state["threshold"]).asked(task.fpr, task.contamination)
         series = self._read(request.data, self.schema)
         interval, words = interval_of(series.stamps, series.steps.interval)
-        fitted, phrase = card.get("interval", (interval, words))
+        fitted, phrase = state.get("interval", (interval, words))
         if abs(interval - fitted) > _INTERVAL_TOLERANCE * fitted:
             came = f"{series.source.name!r} has a step every {words}, and the model was fitted to one every {phrase}"
             raise InputError(came, "the interval of the fit", f"rows every {phrase}, or a fit to rows such as these")
-        if series.steps.resampled or card.get("resampled"):  # on the grid of the fit, whatever else the file holds
+        if series.steps.resampled or state.get("resampled"):  # on the grid of the fit, whatever else the file holds
             times = _times(series.stamps, series.source.name)
             series = replace(series, steps=grid_steps(times, fitted * units_of(series.stamps)))
         column_notes = self.schema.filled(series.source, Treatment.NEIGHBOURS)

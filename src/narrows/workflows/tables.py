@@ -18,12 +18,12 @@ from narrows.holdout import ROWS, Parts, Split
 from narrows.params import param
 from narrows.tasks.base import Evaluation, Rows, Task
 from narrows.training.random import seed_of
-from narrows.workflows.base import Items, Judged, Request, Say, Workflow
+from narrows.workflows.base import Evaluated, Items, Request, Say, Workflow
 from narrows.workflows.copies import copied
 from narrows.workflows.outputs import decode, write_outputs
 
 __all__ = [
-    "Learnt",
+    "FittedRows",
     "RowsWorkflow",
     "counted",
     "items_of",
@@ -50,7 +50,7 @@ _MAX_MAP_ITEMS = 10_000  # items on the map of the codes
 
 
 @dataclass(frozen=True)
-class Learnt:
+class FittedRows:
     """A fitted task, the rows it came from, and the rows it is measured on."""
 
     task: Task
@@ -61,7 +61,7 @@ class Learnt:
     caveats: tuple[str, ...] = ()  # what a reader of the verdict must know of the data
 
 
-class Kept(TypedDict):
+class RowsState(TypedDict):
     """What a run keeps of how its data was read."""
 
     schema: dict[str, Any]
@@ -74,7 +74,7 @@ class RowsWorkflow(Workflow):
     Rows are encoded by a schema, a part is held out, and results go back through the schema.
     """
 
-    keeps: ClassVar[Any] = Kept
+    keeps: ClassVar[Any] = RowsState
     honours: ClassVar[tuple[str, ...]] = ("valid", "start")
     knows: ClassVar[tuple[str, ...]] = ("decode",)
     writes: ClassVar[tuple[str, ...]] = ("imputed",)
@@ -112,7 +112,7 @@ class RowsWorkflow(Workflow):
         say(f"{task.name}: {len(learn):,} rows of {_by(schema.shape)} values from {source.name}")
         task.fit(X, label_names(learn))
         train, test = (rows_of(values, of, schema) for values, of in ((X, learn), (held_rows, held)))
-        self.learnt = Learnt(task, source, schema, train, test._replace(split=where), caveats)
+        self.learnt = FittedRows(task, source, schema, train, test._replace(split=where), caveats)
         copies = [] if where.learnt else copied(train.X, test.X)
         for note in copies:
             say(note)
@@ -134,14 +134,14 @@ class RowsWorkflow(Workflow):
             "split": split,
         }
 
-    def judge(self) -> Judged:
+    def evaluate(self) -> Evaluated:
         """Measure on the rows that were put aside."""
         learnt = self.learnt
         evaluation = self.evaluation(learnt)
         evaluation.caveats = learnt.caveats
-        return Judged(evaluation, learnt.task.as_read(learnt.test), items_of(learnt) if learnt.task.mapped else None)
+        return Evaluated(evaluation, learnt.task.as_read(learnt.test), items_of(learnt) if learnt.task.mapped else None)
 
-    def evaluation(self, learnt: Learnt) -> Evaluation:
+    def evaluation(self, learnt: FittedRows) -> Evaluation:
         """Return how the fitted task does on the rows that were put aside."""
         return learnt.task.evaluate(learnt.train, learnt.test)
 
@@ -156,16 +156,16 @@ class RowsWorkflow(Workflow):
             learnt.task, learnt.schema, learnt.source, encoded(learnt.task, learnt.schema, learnt.source), folder
         )
 
-    def card(self) -> dict[str, Any]:
+    def state(self) -> dict[str, Any]:
         """Return the schema and the classes of the labels."""
         return {"schema": self.learnt.schema.to_json(), "classes": self.learnt.source.class_names}
 
-    def apply(self, task: Task, card: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
+    def apply(self, task: Task, state: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
         """Write the outputs for new rows, or the rows that codes stand for."""
-        schema = schema_of(card, task)
+        schema = schema_of(state, task)
         if request.decode:
             return decode(task, schema, request.data, out)
-        source = self.named(self.read(request.data, schema), card.get("classes") or ())
+        source = self.named(self.read(request.data, schema), state.get("classes") or ())
         filled_notes = schema.filled(source, treatment_by(task))
         for note in dict.fromkeys((*source.notes, *schema.warnings(source), *filled_notes)):
             say(note)
@@ -184,7 +184,7 @@ class RowsWorkflow(Workflow):
     ) -> tuple[Source, tuple[str, ...]]:
         """Return the user's own rows to measure on, and the notes on the data; rows that do not fit are refused."""
         try:
-            held = self.measured(self.read(data, schema), source)
+            held = self.with_labels_of(self.read(data, schema), source)
             schema.encode(held)
         except InputError as error:
             came = f"--valid {data} does not fit {source.name}: {error.came}"
@@ -203,7 +203,7 @@ class RowsWorkflow(Workflow):
         """Return the rows that may be learnt from where others are measured on: all."""
         return source
 
-    def measured(self, held: Source, source: Source) -> Source:
+    def with_labels_of(self, held: Source, source: Source) -> Source:
         """Return the user's own rows with their labels, numbered as those of ``source``."""
         return same_classes(self.named(held, source.class_names), source.class_names)
 
@@ -266,7 +266,7 @@ def parted(source: Source, parts: Parts) -> tuple[Source, Source, Split]:
     return learn, measured, parts.split
 
 
-def items_of(made: Learnt) -> Items:
+def items_of(made: FittedRows) -> Items:
     """Return rows for the map of the codes: all, or evenly spaced ones where there are many."""
     source = made.source
     index = np.unique(np.linspace(0, len(source) - 1, min(len(source), _MAX_MAP_ITEMS)).astype(np.int64))
@@ -277,9 +277,9 @@ def items_of(made: Learnt) -> Items:
     )
 
 
-def schema_of(card: Mapping[str, Any], task: Task) -> Schema:
-    """Return the schema of a card; one of other rows than those of the model is refused."""
-    schema, shape = schema_from_json(card["schema"]), task.estimator_.shapes_[0]
+def schema_of(state: Mapping[str, Any], task: Task) -> Schema:
+    """Return the schema of a state; one of other rows than those of the model is refused."""
+    schema, shape = schema_from_json(state["schema"]), task.estimator_.shapes_[0]
     if math.prod(schema.shape) != math.prod(shape):
         came = f"The schema gives rows of shape {_by(schema.shape)}, and the model reads {_by(shape)}"
         raise ArtefactError(came, "the files of one fit")

@@ -13,14 +13,14 @@ from narrows.errors import InputError
 from narrows.params import param
 from narrows.typed_json import Range
 from narrows.workflows.base import Request, Say
-from narrows.workflows.images import Found, PicturesWorkflow, inside
+from narrows.workflows.images import PicturePairs, PicturesWorkflow, inside
 
 __all__ = ["TranslateWorkflow", "halves"]
 
 _PROPORTION_TOLERANCE = 0.05  # how far the proportions of side-by-side pictures may differ from those of the fit
 
 
-class Kept(TypedDict):
+class TranslationState(TypedDict):
     """What a run keeps of how its data was read."""
 
     kind: Literal["uint8", "uint16"]
@@ -33,11 +33,11 @@ class TranslateWorkflow(PicturesWorkflow):
     In separate folders, pictures that belong together have the same name.
     """
 
-    keeps: ClassVar[Any] = Kept
+    keeps: ClassVar[Any] = TranslationState
 
     direction: Literal["AtoB", "BtoA"] = param("AtoB", "what becomes what; side by side, A is the left half")
 
-    def found(self, request: Request) -> Found:
+    def read_pairs(self, request: Request) -> PicturePairs:
         """Read A and B, and put them into the direction asked for.
 
         Raises InputError where the pictures of a pair differ in size.
@@ -61,7 +61,7 @@ class TranslateWorkflow(PicturesWorkflow):
                 sizes = [" x ".join(map(str, array.shape[1:])) for array in (a, b)]
                 raise InputError(f"{name!r} is {sizes[0]} in A and {sizes[1]} in B", "pairs of one size")
         self.kind = alike((B if self.direction == "AtoB" else A).arrays)[0].dtype.name
-        return Found(A, B, notes) if self.direction == "AtoB" else Found(B, A, notes)
+        return PicturePairs(A, B, notes) if self.direction == "AtoB" else PicturePairs(B, A, notes)
 
     def inputs(self, request: Request) -> Pictures:
         """Read new pictures: those in A/ (or B/) where there are such, and the half of those that are side by side."""
@@ -78,14 +78,14 @@ class TranslateWorkflow(PicturesWorkflow):
         outputs = [to_dtype(array, np.dtype(self.kind)) for array in task.predict_pictures(pictures.arrays)]
         return write_pictures(outputs, replace(pictures, arrays=outputs), folder / "translated")
 
-    def card(self) -> dict[str, Any]:
+    def state(self) -> dict[str, Any]:
         """Return the type of the results, and the proportions of pictures that are side by side."""
         return {"kind": self.kind, "proportions": self.proportions}
 
-    def apply(self, task: Any, card: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
+    def apply(self, task: Any, state: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
         """Write what new pictures become."""
-        self.kind, self.proportions = card["kind"], card["proportions"]
-        return super().apply(task, card, request, out, say)
+        self.kind, self.proportions = state["kind"], state["proportions"]
+        return super().apply(task, state, request, out, say)
 
 
 def halves(pictures: Pictures) -> tuple[Pictures, Pictures, list[str]]:

@@ -99,7 +99,7 @@ class Activations(Pairs):
         """Return the same rows."""
         return copy.copy(self)
 
-    def plain(self) -> Activations:
+    def as_scored(self) -> Activations:
         """Return the same rows."""
         return self
 

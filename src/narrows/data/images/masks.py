@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 from narrows.data.disk.memory import require_memory
 from narrows.data.images.files import each_image, image_names
 from narrows.data.images.pixels import FORMATS, Item, opened
-from narrows.data.images.sets import Pictures, natural, told_apart
+from narrows.data.images.sets import Pictures, law_of, natural
 from narrows.data.paths import data_path
 from narrows.errors import ArtefactError, InputError
 from narrows.files import whole
@@ -156,7 +156,7 @@ def write_masks(values: list[Array], encoding: Encoding, like: Pictures, folder:
     ('a/1.png', [7, 7, 7, 7])
     """
     paths = []
-    for mask, name in zip(values, told_apart(like.names, encoding.suffix), strict=True):
+    for mask, name in zip(values, law_of(like.names, encoding.suffix), strict=True):
         path = folder / name
         with whole(path) as draft, draft.open("wb") as file:
             encoding.image(mask.reshape(mask.shape[-2:])).save(file, FORMATS[encoding.suffix.lower()])

@@ -22,7 +22,7 @@ from narrows.data.scale import is_levels, unit_pictures
 from narrows.errors import InputError, listed
 from narrows.files import whole, write_array
 
-__all__ = ["Pictures", "alike", "matched", "read_pictures", "told_apart", "write_pictures"]
+__all__ = ["Pictures", "alike", "law_of", "matched", "read_pictures", "write_pictures"]
 
 Array = NDArray[Any]
 _MEMORY_FACTOR = 5  # times as much memory takes a picture while it is read
@@ -117,12 +117,12 @@ def stem(name: str) -> str:
     return PurePosixPath(name).with_suffix("").as_posix()
 
 
-def told_apart(names: Sequence[str], suffix: str = ".png") -> tuple[str, ...]:
+def law_of(names: Sequence[str], suffix: str = ".png") -> tuple[str, ...]:
     """Return names with another ending, or with one more where two names differ in theirs only.
 
     Examples
     --------
-    >>> told_apart(["a.jpg", "b.bmp", "b.png"])
+    >>> law_of(["a.jpg", "b.bmp", "b.png"])
     ('a.png', 'b.bmp.png', 'b.png.png')
     """
     counts = Counter(map(stem, names))

@@ -16,7 +16,7 @@ from narrows.data.tables.formatting import as_text
 from narrows.notes import Note, NoteKind
 from narrows.typed_json import Distinct
 
-__all__ = ["LONG", "CategoryColumn", "ConstantColumn", "plain", "shortened"]
+__all__ = ["LONG", "CategoryColumn", "ConstantColumn", "json_cells", "shortened"]
 
 Levels = Annotated[tuple[str, ...], Distinct()]
 LONG = 60  # letters of a cell that are shown
@@ -109,7 +109,7 @@ class ConstantColumn(Column):
         """Remember the one value."""
         known = series.drop_nulls()
         enum = tuple(series.dtype.categories.to_list()) if isinstance(series.dtype, pl.Enum) else None
-        value = None if known.is_empty() else plain(known).item(0)
+        value = None if known.is_empty() else json_cells(known).item(0)
         kind, missing = dtype_name(series.dtype), series.null_count()
         return cls(name=series.name, dtype=kind, value=value, enum=enum, missing=missing)
 
@@ -148,7 +148,7 @@ class ConstantColumn(Column):
         """Say which cells differ from the value; a missing one does if it is text, and none was missing in the fit."""
         series = series.fill_nan(None) if series.dtype.is_float() else series
         missing = series.is_null().to_numpy()
-        known = plain(series)
+        known = json_cells(series)
         text = known.dtype == pl.String
         value = self._text() if text else self.value
         alike = self.value is not None and text >= isinstance(self.value, str)
@@ -175,7 +175,7 @@ class ConstantColumn(Column):
         return base.cast(dtype)
 
 
-def plain(series: pl.Series) -> pl.Series:
+def json_cells(series: pl.Series) -> pl.Series:
     """Give a series as JSON-able cells: text, float64, or whole numbers for integers, booleans and dates."""
     if series.dtype in (pl.String, pl.Categorical, pl.Enum):
         return series.cast(pl.String)

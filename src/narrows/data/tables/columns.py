@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from narrows.base_measure import Measure
 from narrows.data.tables.dtypes import dtype_name, limits, named_dtype
 from narrows.data.tables.formatting import as_text
-from narrows.data.tables.kinds import Told, measure_of, told_apart
+from narrows.data.tables.kinds import Law, law_of, measure_of
 from narrows.data.tables.times import DateForm, date_text
 from narrows.errors import ArtefactError, InputError
 from narrows.typed_json import Range, typed
@@ -27,7 +27,7 @@ Floats = NDArray[np.float64]
 Positive = Annotated[float, Range(sys.float_info.min, sys.float_info.max)]
 Whole = Annotated[int, Range(-(2**63), 2**63)]
 # of a column: its kind, origin and unit, then atoms
-Law = tuple[Literal["bernoulli", "poisson", "rounded", "gaussian"], float, Positive, *tuple[float, ...]]
+SavedLaw = tuple[Literal["bernoulli", "poisson", "rounded", "gaussian"], float, Positive, *tuple[float, ...]]
 POLARS = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
 WIDE = 2**50
 """Whole numbers further than this from their mean are scaled by a power of two, which loses no digit."""
@@ -127,7 +127,7 @@ class NumberColumn(Column):
     median: float
     mean: float
     scale: Positive
-    told: Law = ("gaussian", 0.0, 1.0)
+    told: SavedLaw = ("gaussian", 0.0, 1.0)
 
     @staticmethod
     def holds(dtype: pl.DataType) -> bool:
@@ -140,7 +140,7 @@ class NumberColumn(Column):
         values = series.cast(pl.Float64).to_numpy()
         median = _median(values)
         mean, scale = _moments(np.where(np.isnan(values), median, values), series.name)
-        fields = {"name": series.name, "dtype": dtype_name(series.dtype), "told": told_apart(values[~np.isnan(values)])}
+        fields = {"name": series.name, "dtype": dtype_name(series.dtype), "told": law_of(values[~np.isnan(values)])}
         return cls(**fields, median=median, mean=mean, scale=scale)  # type: ignore[arg-type]
 
     def measure(self) -> Measure:
@@ -187,7 +187,7 @@ class WholeColumn(Column):
     scale: Positive
     format: DateForm | None = None
     step: Annotated[int, Range(1, 2**63)] = 1
-    told: Law = ("gaussian", 0.0, 1.0)  # counted from the origin
+    told: SavedLaw = ("gaussian", 0.0, 1.0)  # counted from the origin
 
     @staticmethod
     def holds(dtype: pl.DataType) -> bool:
@@ -206,7 +206,7 @@ class WholeColumn(Column):
         if np.abs(filled).max() >= WIDE:
             mean, scale = 0.0, float(2.0 ** round(np.log2(scale)))
         fields = {"name": series.name, "dtype": dtype_name(series.dtype), "format": format, "step": _step(series)}
-        law = _told(offset[~np.isnan(offset)], origin, series, fields["step"])  # type: ignore[arg-type]
+        law = _law_of_offsets(offset[~np.isnan(offset)], origin, series, fields["step"])  # type: ignore[arg-type]
         return cls(**fields, origin=origin, median=median, mean=mean, scale=scale, told=law)  # type: ignore[arg-type]
 
     def measure(self) -> Measure:
@@ -246,9 +246,9 @@ class WholeColumn(Column):
         return np.rint((offset + shift) / self.step) * self.step - shift
 
 
-def _told(offset: Floats, origin: int, series: pl.Series, step: int) -> Told:
+def _law_of_offsets(offset: Floats, origin: int, series: pl.Series, step: int) -> Law:
     """Tell what whole numbers are, from their differences to the origin: bits, counts, or multiples of the step."""
-    kind, _, unit, *_ = told_apart(offset + origin, counts=not series.dtype.is_temporal())
+    kind, _, unit, *_ = law_of(offset + origin, counts=not series.dtype.is_temporal())
     if kind == "bernoulli":
         return kind, float(offset.min()), unit
     return (kind, -float(origin), 1.0) if kind == "poisson" else ("rounded", -float(origin % step), float(step))

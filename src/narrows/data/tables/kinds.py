@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from narrows.base_measure import Measure
 
-__all__ = ["Told", "measures_of", "told_apart"]
+__all__ = ["Law", "law_of", "measures_of"]
 
-Told = tuple[str, float, float, *tuple[float, ...]]
+Law = tuple[str, float, float, *tuple[float, ...]]
 
 _MAX_COUNT = 1000  # a larger count is no matter of single events
 _SMALL_MEAN, _MAX_DISPERSION = 10, 4  # counts of a larger mean vary by at most so many means, or they are measured
@@ -23,7 +23,7 @@ _STEP_TOLERANCE = 0.1  # of a step: a number so close to a whole multiple tells 
 _MIN_STEP_SHARE = 1e-7  # steps finer than this share of the range are no grid: single precision does not see them
 
 
-def told_apart(values: NDArray[Any], *, counts: bool = True) -> Told:
+def law_of(values: NDArray[Any], *, counts: bool = True) -> Law:
     """Return the kind of a column's known values, and what 0 and 1 of that kind are: an origin and a unit; then atoms.
 
     Two different values are bits. Whole numbers are counts where none is negative, none exceeds 1000 and their variance
@@ -37,11 +37,11 @@ def told_apart(values: NDArray[Any], *, counts: bool = True) -> Told:
 
     Examples
     --------
-    >>> told_apart(np.array([3, 5, 5])), told_apart(np.array([0, 1, 4])), told_apart(np.array([40, 41, 43]))
+    >>> law_of(np.array([3, 5, 5])), law_of(np.array([0, 1, 4])), law_of(np.array([40, 41, 43]))
     (('bernoulli', 3.0, 2.0), ('poisson', 0.0, 1.0), ('rounded', 0.0, 1.0))
-    >>> told_apart(np.array([0.1, 2.0, 5.0]))[0], told_apart(np.array([0.5, 1.5, 0.5, 2.0, 1.5]))
+    >>> law_of(np.array([0.1, 2.0, 5.0]))[0], law_of(np.array([0.5, 1.5, 0.5, 2.0, 1.5]))
     ('gaussian', ('rounded', 0.0, 0.5))
-    >>> told_apart(np.append(np.zeros(50), np.random.default_rng(0).normal(size=50)))
+    >>> law_of(np.append(np.zeros(50), np.random.default_rng(0).normal(size=50)))
     ('gaussian', 0.0, 1.0, 0.0)
     """
     low, high = float(values.min()), float(values.max())
@@ -55,7 +55,7 @@ def told_apart(values: NDArray[Any], *, counts: bool = True) -> Told:
     return "poisson" if counts and events and low >= 0 and high <= _MAX_COUNT else "rounded", 0.0, 1.0
 
 
-def _real(values: NDArray[Any]) -> Told:
+def _real(values: NDArray[Any]) -> Law:
     """Tell numbers on a grid from real ones with atoms and without."""
     levels, counts = np.unique(values, return_counts=True)
     if len(levels) == len(values):
@@ -111,18 +111,18 @@ def measures_of(X: NDArray[Any]) -> tuple[Measure, ...]:
     measures = []
     for column in X.T:
         known = column[~np.isnan(column)] if column.dtype.kind == "f" else column
-        law: Told = told_apart(known, counts=full == 1) if len(known) else ("gaussian", 0.0, 1.0)
+        law: Law = law_of(known, counts=full == 1) if len(known) else ("gaussian", 0.0, 1.0)
         measures.append(measure_of(law, 0.0, full))
     return tuple(measures)
 
 
-def measure_of(told: Told, mean: float, scale: float) -> Measure:
-    """Return the measure of encoded values of which ``mean + scale * encoded`` is what ``told_apart`` was given.
+def measure_of(law: Law, mean: float, scale: float) -> Measure:
+    """Return the measure of encoded values of which ``mean + scale * encoded`` is what ``law_of`` was given.
 
     Examples
     --------
     >>> measure_of(("rounded", 1.0, 0.5), 2.0, 4.0)
     Measure(kind='rounded', width=1, centre=2.0, scale=8.0, atoms=())
     """
-    kind, low, unit, *atoms = told
+    kind, low, unit, *atoms = law
     return Measure(kind, 1, (mean - low) / unit, scale / unit, tuple(atoms))

@@ -18,12 +18,12 @@ from narrows.reporting.figures.style import (
     brief,
     canvas,
     colormap,
+    escaped,
     fonts,
     legend,
     number,
     panel,
     percent,
-    plain,
 )
 from narrows.reporting.formatting import several
 
@@ -142,7 +142,7 @@ def contribution_map(strange: Array, ordinary: Array, names: Sequence[str]) -> "
     axes = panel(figure, grid[0], f"Shares, row by row{note}", "rows, the strangest first")
     tints = colormap(("#ffffff", "#9ecae1", MODEL))
     axes.imshow(shares[:, shown].T, aspect="auto", cmap=tints, vmin=0, vmax=max(1e-9, float(shares.max())))
-    axes.set_yticks(range(len(shown)), [plain(brief(names[i])) for i in shown], fontsize=8.5, color=INK)
+    axes.set_yticks(range(len(shown)), [escaped(brief(names[i])) for i in shown], fontsize=8.5, color=INK)
     axes.set_xticks([])
     for text in axes.get_yticklabels():
         text.set_fontfamily(fonts())

@@ -8,7 +8,19 @@ import numpy as np
 from narrows.errors import InputError
 from narrows.reporting.figures.base import draws
 from narrows.reporting.figures.layout import sentence, under_title
-from narrows.reporting.figures.style import CLASSES, GREY, INK, MODEL, QUIET, Array, brief, fonts, number, panel, plain
+from narrows.reporting.figures.style import (
+    CLASSES,
+    GREY,
+    INK,
+    MODEL,
+    QUIET,
+    Array,
+    brief,
+    escaped,
+    fonts,
+    number,
+    panel,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,7 +84,7 @@ def bars_in(
         text = number(value) + (f" ± {number(room, 2)}" if room else "")
         note = axes.annotate(text, (end, place), (4, 0), textcoords="offset points", va="center")
         note.set(fontsize=8.5, color=INK, fontfamily=fonts())
-    axes.set_yticks(range(len(names)), [plain(name) for name in names], fontsize=9, color=INK, fontfamily=fonts())
+    axes.set_yticks(range(len(names)), [escaped(name) for name in names], fontsize=9, color=INK, fontfamily=fonts())
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
     axes.margins(x=0.02)
@@ -186,7 +198,7 @@ def _name_ends(axes: "Axes", ends: Sequence[tuple[str, float, float, str]]) -> N
     heights[order] = places - max(0.0, max(places, default=0.0) - max(1.0, float(heights.max())))
     paper = {"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.82}
     for (name, x, y, tint), height, stops in zip(ends, heights, early, strict=True):
-        label = plain(brief(name, 28))
+        label = escaped(brief(name, 28))
         text: Text
         if stops:
             text = axes.annotate(label, (x, y), (7, 0), textcoords="offset points", va="center", bbox=paper)

@@ -10,7 +10,7 @@ from narrows.errors import InputError
 from narrows.reporting.figures.base import draws
 from narrows.reporting.figures.image_rows import rgb
 from narrows.reporting.figures.layout import sentence
-from narrows.reporting.figures.style import INK, QUIET, Array, brief, canvas, fonts, number, plain
+from narrows.reporting.figures.style import INK, QUIET, Array, brief, canvas, escaped, fonts, number
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -64,7 +64,7 @@ def closeups(columns: Mapping[str, Sequence[Array]], *, most: int = 4) -> "Figur
             axes.set_axis_off()
             below = f"{number(_psnr(versions[-1], version), 4)} dB" if column < len(names) - 1 else ""
             for text, y, tint in ((name if top == tops[0] else "", top - 8, INK), (below, top + high + 24, QUIET)):
-                figure.text(left / wide, 1 - y / tall, plain(brief(text)), fontsize=9, color=tint, fontfamily=fonts())
+                figure.text(left / wide, 1 - y / tall, escaped(brief(text)), fontsize=9, color=tint, fontfamily=fonts())
     return figure
 
 

@@ -59,22 +59,22 @@ def loss_curves(history: History, kept: int | None = None, unit: str = "row") ->
     if not history:
         raise InputError("A history without epochs", "one mapping per epoch")
     epochs = np.array([row.get("epoch", index + 1) for index, row in enumerate(history)])
-    judge = "valid" if any(row.get("valid") for row in history) else "train"
-    names = list(dict.fromkeys(name for row in history for name in row.get(judge) or {}))
-    loss = total(history, judge)
+    measured_on = "valid" if any(row.get("valid") for row in history) else "train"
+    names = list(dict.fromkeys(name for row in history for name in row.get(measured_on) or {}))
+    loss = total(history, measured_on)
     if not np.isfinite(loss).any():
         raise InputError("A history without a finite loss", "numbers under 'train' or 'valid'")
     best = int(np.nanargmin(np.where(np.isfinite(loss), loss, np.nan)))
-    if kept and judge == "valid" and kept in epochs:
+    if kept and measured_on == "valid" and kept in epochs:
         best = int(np.flatnonzero(epochs == kept)[0])
-    whose = f"held-out {several(unit)}" if judge == "valid" else f"training {several(unit)}"
+    whose = f"held-out {several(unit)}" if measured_on == "valid" else f"training {several(unit)}"
     title = f"Best at epoch {epochs[best]} of {epochs[-1]}: {number(loss[best], 4)} nats per {unit} on the {whose}"
     if kept == 0:
         title = f"The start is kept: no epoch (of {epochs[-1]}) is better on the {whose}"
     errors = {part: _errors(history, part) for part in ("train", "valid")}
-    measured = [name for name, values in errors[judge].items() if np.isfinite(values[best])]
+    measured = [name for name, values in errors[measured_on].items() if np.isfinite(values[best])]
     if kept != 0:
-        title += "".join(f", {name} {number(errors[judge][name][best], 3)}" for name in measured)
+        title += "".join(f", {name} {number(errors[measured_on][name][best], 3)}" for name in measured)
     panels = 1 + (len(names) > 1) + len(measured)
     figure = canvas(4.6 * panels + 0.4, 3.4, title)
     grid = figure.add_gridspec(1, panels)
@@ -89,7 +89,7 @@ def loss_curves(history: History, kept: int | None = None, unit: str = "row") ->
         _lines(axes, {"training": (epochs, lost["train"], GREY), "held out": (epochs, lost["valid"], MODEL)})
     if len(names) > 1:
         axes = panel(figure, grid[1], f"Terms that add up to the loss, {whose}", "epoch", f"nats per {unit}")
-        terms = {name: np.array([(row.get(judge) or {}).get(name, np.nan) for row in history]) for name in names}
+        terms = {name: np.array([(row.get(measured_on) or {}).get(name, np.nan) for row in history]) for name in names}
         colours = (CLASSES * (1 + len(names) // len(CLASSES)))[: len(names)]
         _lines(axes, {name: (epochs, terms[name], tint) for name, tint in zip(names, colours, strict=True)})
     return figure
@@ -141,7 +141,7 @@ def elbow(found: "CodeSize") -> "Figure":
     figure = canvas(6.6, 3.8, f"{numbers} keep{'s' * (found.chosen == 1)} {percent(share / 100)} of the variance")
     axes = panel(figure, x="numbers per row", y="variance explained (%)")
     axes.axvline(found.chosen, color=MODEL, linewidth=0.7, linestyle=(0, (4, 4)))
-    rival = axes.plot(sizes, theirs, "o-", color=GREY, markersize=3.5, linewidth=1.6)
+    pca = axes.plot(sizes, theirs, "o-", color=GREY, markersize=3.5, linewidth=1.6)
     model = axes.plot(sizes, ours, "o-", color=MODEL, markersize=5, linewidth=1.8)
     axes.plot(found.chosen, share, "o", color=MODEL, markersize=10, zorder=3)
     named = _apart(found.sizes, found.chosen)
@@ -153,7 +153,7 @@ def elbow(found: "CodeSize") -> "Figure":
     axes.set_xticks(named, [str(size) for size in named])
     axes.minorticks_off()
     axes.set_ylim(min(0.0, *ours, *theirs), 1.12 * max(1.0, *ours, *theirs))
-    legend(axes, [*model, *rival], ["autoencoder, with active numbers", "PCA"])
+    legend(axes, [*model, *pca], ["autoencoder, with active numbers", "PCA"])
     return figure
 
 

@@ -18,11 +18,11 @@ from narrows.reporting.figures.style import (
     brief,
     canvas,
     colormap,
+    escaped,
     fonts,
     number,
     panel,
     percent,
-    plain,
 )
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def reconstructions(
         axes = bare(panel(figure, grid[place]))
         axes.imshow(strip)
         label = f"{brief(name)}\nMSE {number(error)}" if error else brief(name)
-        axes.set_ylabel(plain(label), rotation=0, ha="right", va="center", color=INK, fontsize=9, fontfamily=fonts())
+        axes.set_ylabel(escaped(label), rotation=0, ha="right", va="center", color=INK, fontsize=9, fontfamily=fonts())
     return figure
 
 
@@ -161,7 +161,7 @@ def _heat(rows: Array, units: Array, names: Sequence[str] | None, note: str) -> 
     drawn = [f"{len(part)} of {len(whole)}" for part, whole in ((columns, total), (units, rows))]
     axes = panel(figure, x=f"column, heaviest first ({drawn[0]})", y=f"unit, strongest first ({drawn[1]})")
     image = axes.imshow(size[np.ix_(units, columns)], aspect="auto", cmap=colormap(("#ffffff", *SEQUENTIAL)), vmin=0)
-    axes.set_xticks(range(len(columns)), [plain(brief(labels[column], 18)) for column in columns], rotation=60)
+    axes.set_xticks(range(len(columns)), [escaped(brief(labels[column], 18)) for column in columns], rotation=60)
     axes.set_xticklabels(axes.get_xticklabels(), ha="right", rotation_mode="anchor", fontfamily=fonts())
     axes.set_yticks(range(len(units)), [str(unit) for unit in units], fontfamily=fonts(), fontsize=7)
     colour_bar(figure, axes, image, "absolute weight")
@@ -172,7 +172,7 @@ def colour_bar(
     figure: "Figure", axes: Any, scale: Any, label: str, *, shrink: float = 0.8, ticks: Sequence[float] | None = None
 ) -> None:
     """Quiet key to a scale of colours, at the right of axes."""
-    bar = figure.colorbar(scale, ax=axes, shrink=shrink, pad=0.02, aspect=25, ticks=ticks, label=plain(label))
+    bar = figure.colorbar(scale, ax=axes, shrink=shrink, pad=0.02, aspect=25, ticks=ticks, label=escaped(label))
     if ticks is not None:
         bar.ax.set_yticklabels([number(tick, 2) for tick in ticks])
     bar.outline.set_visible(False)

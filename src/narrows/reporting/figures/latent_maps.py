@@ -16,12 +16,12 @@ from narrows.reporting.figures.style import (
     brief,
     canvas,
     colormap,
+    escaped,
     fonts,
     legend,
     number,
     panel,
     percent,
-    plain,
 )
 
 if TYPE_CHECKING:
@@ -226,7 +226,7 @@ def _name_groups(axes: "Axes", points: Array, ink: Ink) -> None:
     paper = {"boxstyle": "round,pad=0.12", "facecolor": "white", "edgecolor": "none", "alpha": 0.82}
     for group, (name, colour) in enumerate(ink.entries.items()):
         x, y = np.median(points[ink.groups == group], axis=0)
-        text = axes.text(x, y, plain(name), ha="center", va="center", fontsize=11, color=colour, fontweight="bold")
+        text = axes.text(x, y, escaped(name), ha="center", va="center", fontsize=11, color=colour, fontweight="bold")
         text.set(fontfamily=fonts(), zorder=5, bbox=paper)
 
 

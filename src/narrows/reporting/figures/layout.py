@@ -7,7 +7,7 @@ import numpy as np
 
 from narrows.errors import InputError
 from narrows.reporting.figures.image_rows import rgb, tile
-from narrows.reporting.figures.style import INK, QUIET, Array, bare, canvas, fonts, panel, plain
+from narrows.reporting.figures.style import INK, QUIET, Array, bare, canvas, escaped, fonts, panel
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,7 +72,7 @@ def sheet(
     if heads:
         _write(axes.set_xticks, [(wide - 1) / 2 + i * (wide + gap) for i in range(n)], heads, fontsize=8, color=QUIET)
         axes.xaxis.set_label_position("top")
-        axes.set_xlabel(plain(heading))
+        axes.set_xlabel(escaped(heading))
     return figure
 
 
@@ -88,7 +88,7 @@ def key_beside(axes: "Axes", handles: Sequence[Any], labels: Sequence[str], colu
     style: dict[str, Any] = {"family": fonts(), "size": 8.5}
     place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0), "borderaxespad": 0.0}
     look: dict[str, Any] = {"frameon": False, "labelcolor": INK, "handlelength": 1.2, "ncols": columns}
-    names = [plain(f" {label}" if label.startswith("_") else label) for label in labels]
+    names = [escaped(f" {label}" if label.startswith("_") else label) for label in labels]
     axes.legend(handles, names, prop=style, **place, **look)
 
 
@@ -153,4 +153,4 @@ def _strip(row: Array) -> Array:
 
 def _write(setter: Any, places: Sequence[float], texts: Sequence[str], **style: Any) -> None:
     """Set ticks with texts."""
-    setter(places, [plain(text) for text in texts], fontfamily=fonts(), **style)
+    setter(places, [escaped(text) for text in texts], fontfamily=fonts(), **style)

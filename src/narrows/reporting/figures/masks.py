@@ -16,11 +16,11 @@ from narrows.reporting.figures.style import (
     Array,
     brief,
     colormap,
+    escaped,
     fonts,
     number,
     panel,
     percent,
-    plain,
 )
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def confusion(matrix: Array, names: Sequence[str]) -> "Figure":
     finding = f"{percent(wrong[i, j])} of {brief(names[i])} is taken for {brief(names[j])}, the worst confusion"
     finding = f"{finding}; {right} of all is right" if wrong[i, j] else f"No confusion: {right} of all is right"
     cell = max(0.42 if k <= 12 else 0.34, 2.2 / k)
-    labels = [plain(brief(name, 18)) for name in names]
+    labels = [escaped(brief(name, 18)) for name in names]
     longest = max(len(label) for label in labels)
     turned: dict[str, Any] = {"rotation": 60, "ha": "right", "rotation_mode": "anchor"} if longest > 3 else {}
     room = 0.075 * longest

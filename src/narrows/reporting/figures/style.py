@@ -68,7 +68,7 @@ def canvas(width: float, height: float, title: str) -> "Figure":
     figure = Figure(figsize=(width, height), dpi=150, layout=layout, facecolor="white")
     FigureCanvasAgg(figure)
     per_inch = 10.0 if fonts()[0] == "DejaVu Sans" else 12.3  # characters of a title; that font is wide
-    whole = plain(title).replace(" %", "\N{NO-BREAK SPACE}%")  # a number stays with its sign
+    whole = escaped(title).replace(" %", "\N{NO-BREAK SPACE}%")  # a number stays with its sign
     lines = "\n".join(textwrap.wrap(whole, max(20, int(width * per_inch)))).replace("\N{NO-BREAK SPACE}%", " %")
     figure.suptitle(lines, x=0.012, ha="left", fontsize=11, fontweight="bold", color=INK, fontfamily=fonts())
     return figure
@@ -82,9 +82,9 @@ def panel(figure: "Figure | SubFigure", place: Any = 111, title: str = "", x: st
     for side in ("left", "bottom"):
         axes.spines[side].set_color(RULE)
     axes.tick_params(which="both", colors=QUIET, labelsize=8, length=3, width=0.6, color=RULE, labelfontfamily=fonts())
-    axes.set_title(plain(title), loc="left", fontsize=9, color=INK, fontfamily=fonts())
-    axes.set_xlabel(plain(x), fontsize=8.5, color=QUIET, fontfamily=fonts())
-    axes.set_ylabel(plain(y), fontsize=8.5, color=QUIET, fontfamily=fonts())
+    axes.set_title(escaped(title), loc="left", fontsize=9, color=INK, fontfamily=fonts())
+    axes.set_xlabel(escaped(x), fontsize=8.5, color=QUIET, fontfamily=fonts())
+    axes.set_ylabel(escaped(y), fontsize=8.5, color=QUIET, fontfamily=fonts())
     return axes
 
 
@@ -101,7 +101,7 @@ def legend(holder: "Axes | Figure", handles: list[Any], labels: list[str], title
     """Small legend outside at the right of a figure, or inside axes."""
     from matplotlib.figure import Figure
 
-    names = [plain(f" {label}" if label.startswith("_") else label) for label in labels]
+    names = [escaped(f" {label}" if label.startswith("_") else label) for label in labels]
     if isinstance(holder, Figure):
         box = holder.legend(handles, names, loc="outside right upper", frameon=False, title=title)
     else:
@@ -120,7 +120,7 @@ def fonts() -> list[str]:
     return [name for name in ("Inter", "Helvetica Neue", "Arial", "Liberation Sans", "DejaVu Sans") if name in known]
 
 
-def plain(text: object) -> str:
+def escaped(text: object) -> str:
     """Text in which a dollar is a dollar, not the start of a formula."""
     return str(text).replace("$", r"\$")
 

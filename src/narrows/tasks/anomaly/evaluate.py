@@ -65,7 +65,7 @@ def evaluation(detector: Detector, train: Rows, held: Rows) -> Evaluation:
     flags = score > detector.threshold_.limit
     ours = _numbers(labels, score, flags)
     theirs, others, aside = _competitors(detector, train, rows, labels)
-    rival = max(theirs, key=lambda name: theirs[name]["auroc"])
+    best_baseline = max(theirs, key=lambda name: theirs[name]["auroc"])
     kind = "anomalies" if held.labels is not None and len(np.unique(held.labels)) == 2 else "planted anomalies"
     metric = {
         "auroc": Metric(ours["auroc"], f"area under the ROC curve, {kind}", "", "higher"),
@@ -73,11 +73,13 @@ def evaluation(detector: Detector, train: Rows, held: Rows) -> Evaluation:
         "f1": Metric(ours["f1"], f"F1 of the flag, {kind}", "", "higher"),
         "false alarms": Metric(float(flags[labels == 0].mean()), "share of ordinary rows flagged", "", "lower"),
     }
-    comparison = metrics.compare_aurocs(labels, score, others[rival])
+    comparison = metrics.compare_aurocs(labels, score, others[best_baseline])
     pictures = _pictures(detector, held, rows, labels, {"the autoencoder": score, **others}, kind)
     record = flags_of(detector.threshold_, labels, {"": score, **others}, aside, drawn=("scores",))
     notes += _notes(detector, record["said"])
-    return Evaluation(metric, theirs, "auroc", rival, held.X.shape[0], comparison, pictures, notes, flags=record)
+    return Evaluation(
+        metric, theirs, "auroc", best_baseline, held.X.shape[0], comparison, pictures, notes, flags=record
+    )
 
 
 def flags_of(

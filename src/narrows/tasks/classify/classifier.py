@@ -27,7 +27,7 @@ from narrows.model_card import Entry
 from narrows.params import MOST_EPOCHS, check_params, param
 from narrows.parts import as_part
 from narrows.tasks.base import Evaluation, Rows, Task
-from narrows.tasks.classify.evaluate import cross_validated, in_order, judge
+from narrows.tasks.classify.evaluate import cross_validated, evaluate_labels, in_order
 from narrows.tasks.classify.label_budgets import with_budgets
 from narrows.training.checkpoint import Checkpoint
 from narrows.training.fit import Settings
@@ -171,7 +171,7 @@ class CodeClassifier(ClassifierMixin, Task, name="classify"):
         base = self.estimator_
         rows = model_rows(checked_rows(self, X, reset=False), base.image_shape, base.shapes_[0])
         refuse_scale(base.input_scale_, rows)
-        pairs = base.pairs(rows, None).plain()
+        pairs = base.pairs(rows, None).as_scored()
         return run(self.model_, pairs, lambda model, b: model.reconstruct(b.x, b.cond), base.scoring_device())
 
     def predict(self, X: Any) -> np.ndarray:
@@ -189,7 +189,7 @@ class CodeClassifier(ClassifierMixin, Task, name="classify"):
     def evaluate(self, train: Rows, held: Rows) -> Evaluation:
         """Return the accuracy on the labelled rows of ``held``, and what fewer labels of ``train`` would give."""
         check_is_fitted(self)
-        return with_budgets(self, judge(self, train, held), train, held)
+        return with_budgets(self, evaluate_labels(self, train, held), train, held)
 
     def cross_validate(self, rows: Rows) -> Evaluation:
         """Return the accuracy on the labelled rows of the fit, by cross-validation of what is learnt from labels."""

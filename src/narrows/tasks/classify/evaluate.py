@@ -17,14 +17,14 @@ from narrows.tasks.classify.predictions import (
     TUNED,
     Classifier,
     Shares,
+    baseline_shares,
     labelled,
     measures,
-    rivals,
     row_products,
     tuned,
 )
 
-__all__ = ["cross_validated", "in_order", "judge"]
+__all__ = ["cross_validated", "evaluate_labels", "in_order"]
 
 _MAX_CLASSES_SHOWN = 40  # classes of the matrix
 _FOLDS, _REPEATS = 5, 4  # of a cross-validation; fewer repeats where they would take longer than ...
@@ -32,12 +32,12 @@ _MAX_PRODUCTS = 4e11  # ... about so many multiply-adds,
 _STEP_PRODUCTS = 3e7  # of which a step of training costs so many at least
 
 
-def judge(task: Classifier, train: Rows, held: Rows) -> Evaluation:
+def evaluate_labels(task: Classifier, train: Rows, held: Rows) -> Evaluation:
     """Return how a fitted classifier does on labelled ``held`` rows, beside competitors with the same labels."""
     (X, y), (rows, truth) = labelled(train), labelled(held)
     rows, truth = (part[spaced(len(truth), MOST)] for part in (rows, truth))
     names = np.array([label_text(value) for value in task.classes_])
-    answers = {TUNED: Shares(task.predict_proba(rows), names), **rivals(task, X, y, rows)}
+    answers = {TUNED: Shares(task.predict_proba(rows), names), **baseline_shares(task, X, y, rows)}
     return evaluated(task, {name: [shares] for name, shares in answers.items()}, y, truth, held.split)
 
 
@@ -64,7 +64,7 @@ def _out_of_fold(task: Classifier, X: Any, y: np.ndarray, folds: NDArray[np.int6
     for fold in range(folds.max() + 1):
         learn, test = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
         parts = {TUNED: tuned(task, task.estimator_, X[learn], y[learn], X[test], seed)}
-        for name, shares in (parts | rivals(task, X[learn], y[learn], X[test])).items():
+        for name, shares in (parts | baseline_shares(task, X[learn], y[learn], X[test])).items():
             probabilities.setdefault(name, np.zeros((len(y), len(classes))))[test] = shares.values
     return {name: Shares(values[folds >= 0], classes) for name, values in probabilities.items()}
 
@@ -91,7 +91,7 @@ def evaluated(
     numbers = {name: _mean([measures(shares, truth) for shares in several]) for name, several in answers.items()}
     right = {name: np.array([shares.seen == truth for shares in several]) for name, several in answers.items()}
     ours, probe = numbers.pop(TUNED), numbers.pop(PROBE)
-    rival = max(numbers, key=lambda name: numbers[name]["accuracy"])
+    best_baseline = max(numbers, key=lambda name: numbers[name]["accuracy"])
     metrics = {
         "accuracy": Metric(ours["accuracy"], "accuracy", "share of the rows", "higher"),
         "balanced": Metric(ours["balanced"], "balanced accuracy", "mean over the classes", "higher"),
@@ -107,10 +107,10 @@ def evaluated(
         caption = f"Cross-entropy in nats per label while the layers are tuned; {task.stopped_}."
         pictures.append(Picture("tuning", "Learning the labels", caption, {"history": task.history_}, "losses"))
     if folds is None:
-        comparison = Comparison.of_rows(right[TUNED][0], right[rival][0], "higher")
+        comparison = Comparison.of_rows(right[TUNED][0], right[best_baseline][0], "higher")
     else:
-        comparison = Comparison.of_folds(right[TUNED], right[rival], folds, "higher")
-    evaluation = Evaluation(metrics, numbers, "accuracy", rival, len(truth), comparison, pictures, notes)
+        comparison = Comparison.of_folds(right[TUNED], right[best_baseline], folds, "higher")
+    evaluation = Evaluation(metrics, numbers, "accuracy", best_baseline, len(truth), comparison, pictures, notes)
     if folds is not None:
         error = resampled_spread(right[TUNED], folds).error
         metrics["accuracy_error"] = Metric(error, "standard error of the accuracy", "over the folds")

@@ -13,8 +13,8 @@ from narrows.tasks.classify.predictions import (
     PROBE,
     TUNED,
     Classifier,
+    baseline_shares,
     labelled,
-    rivals,
     row_products,
     tuned,
 )
@@ -92,7 +92,7 @@ def accuracies(
     rest = np.delete(np.arange(len(y)), some)
     rows, truth = (X[rest], y[rest]) if held is None else labelled(held)
     rows, truth = (part[spaced(len(truth), MOST)] for part in (rows, truth))
-    answers = rivals(task, X[some], y[some], rows, steps)
+    answers = baseline_shares(task, X[some], y[some], rows, steps)
     answers[TUNED] = tuned(task, task.estimator_, X[some], y[some], rows, seed, steps)
     return {name: float((shares.seen == truth).mean()) for name, shares in answers.items()}
 

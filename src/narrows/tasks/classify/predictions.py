@@ -25,9 +25,9 @@ __all__ = [
     "TUNED",
     "Classifier",
     "Shares",
+    "baseline_shares",
     "labelled",
     "measures",
-    "rivals",
     "row_products",
     "tuned",
 ]
@@ -82,7 +82,7 @@ def labelled(rows: Rows) -> tuple[Any, np.ndarray]:
     return rows.X[np.flatnonzero(known)], names[known].astype(str)
 
 
-def rivals(task: Classifier, X: Any, y: np.ndarray, seen: Any, steps: int | None = None) -> dict[str, Shares]:
+def baseline_shares(task: Classifier, X: Any, y: np.ndarray, seen: Any, steps: int | None = None) -> dict[str, Shares]:
     """Return what the probe and the competitors say of rows ``seen`` after learning labels ``y`` of rows X.
 
     The competitors are logistic regression, a network without pre-training, and the most frequent class.
@@ -111,7 +111,7 @@ def tuned(task: Classifier, base: Any, X: Any, y: np.ndarray, seen: Any, seed: i
     if steps is not None:
         how = replace(how, epochs=math.ceil(steps / math.ceil(len(y) / how.batch_size)))
     model, _ = tune(base, X, places, len(classes), how, seed)
-    pairs = base.pairs(model_rows(seen, base.image_shape, base.shapes_[0]), None).plain()
+    pairs = base.pairs(model_rows(seen, base.image_shape, base.shapes_[0]), None).as_scored()
     return Shares(
         run(model, pairs, lambda network, b: network.reconstruct(b.x, b.cond), base.scoring_device()), classes
     )

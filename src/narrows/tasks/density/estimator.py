@@ -19,7 +19,7 @@ from narrows.metrics import Comparison, auroc
 from narrows.params import param
 from narrows.parts import as_part
 from narrows.tasks.base import Evaluation, Metric, Picture, Rows, Task, pick, unit
-from narrows.tasks.density.baselines import density_rivals
+from narrows.tasks.density.baselines import density_baselines
 from narrows.tasks.density.units import Units
 from narrows.tasks.missing import Gaps, single
 from narrows.typed_json import Numbers
@@ -104,7 +104,7 @@ class DensityEstimator(Units, Gaps, Task, name="density"):
         measures = self.measures_of(rows)
         if isinstance(spec, Mixed) and not spec.columns:
             measures = self.learn_units(rows)
-            model.set_params(likelihood=spec.told(measures))
+            model.set_params(likelihood=spec.for_columns(measures))
         _require_posterior(model, rows.shape[1:])
         self.price(as_part("likelihood", model.likelihood), measures, self.coded(rows))
         self.estimator_ = self.fit_filled(model, self.coded(rows))
@@ -177,9 +177,11 @@ class DensityEstimator(Units, Gaps, Task, name="density"):
         held = pick(held, _MAX_JUDGED_ROWS)
         estimate = self.estimate(held.X, quick=True)
         learnt, truth = (unit(self.coded(flat(rows.X))) for rows in (train, held))
-        rivals = density_rivals(self._measures(), learnt, truth)
+        baseline_log_p = density_baselines(self._measures(), learnt, truth)
         sure, rare = np.isfinite(estimate.value), _rare(train, held)
-        judged = {name: self._numbers(log_p, sure, rare) for name, log_p in {_OURS: estimate.value, **rivals}.items()}
+        judged = {
+            name: self._numbers(log_p, sure, rare) for name, log_p in {_OURS: estimate.value, **baseline_log_p}.items()
+        }
         bars = {name: numbers["nats"] for name, numbers in judged.items()}
         ours = judged.pop(_OURS)
         metrics = {
@@ -195,15 +197,17 @@ class DensityEstimator(Units, Gaps, Task, name="density"):
         }
         if rare is not None:
             metrics["auroc"] = Metric(ours["auroc"], f"AUROC of {rare.name!r}", "by low log p", "higher")
-        rival, word = min(judged, key=lambda name: judged[name]["nats"]), held.split.word
-        comparison = Comparison.of_rows(-estimate.value[sure], -rivals[rival][sure], "lower", absolute=True)
+        best_baseline, word = min(judged, key=lambda name: judged[name]["nats"]), held.split.word
+        comparison = Comparison.of_rows(
+            -estimate.value[sure], -baseline_log_p[best_baseline][sure], "lower", absolute=True
+        )
         pictures = [
             Picture("bars", "Nats per row", _BARS_CAPTION.format(word), {"values": bars, "label": "nats per row"}),
             Picture(
                 "densities",
                 f"{word.capitalize()} rows by their log p",
                 _DENSITIES_CAPTION,
-                _shown(estimate.value, rivals[rival], rival, rare),
+                _shown(estimate.value, baseline_log_p[best_baseline], best_baseline, rare),
             ),
         ]
         notes = _notes(estimate, sure, held, rare)
@@ -211,7 +215,7 @@ class DensityEstimator(Units, Gaps, Task, name="density"):
             notes.append(
                 f"{_BACKGROUND_SHARE:.0%} of the density is that of independent columns, which keeps rare rows finite."
             )
-        return Evaluation(metrics, judged, "nats", rival, int(sure.sum()), comparison, pictures, notes)
+        return Evaluation(metrics, judged, "nats", best_baseline, int(sure.sum()), comparison, pictures, notes)
 
     def _numbers(self, log_p: np.ndarray, sure: np.ndarray, rare: Rare | None) -> dict[str, float]:
         nats = float(-log_p[sure].mean())
@@ -257,14 +261,14 @@ def _rare(train: Rows, held: Rows) -> Rare | None:
     return Rare(name, held.labels == rare, held.labels >= 0)
 
 
-def _shown(log_p: np.ndarray, other: np.ndarray, rival: str, rare: Rare | None) -> dict[str, Any]:
+def _shown(log_p: np.ndarray, other: np.ndarray, best_baseline: str, rare: Rare | None) -> dict[str, Any]:
     """Return what the figure shows: the two models, and the rows of either class where there are two."""
-    values = {_OURS: log_p, rival: other}
+    values = {_OURS: log_p, best_baseline: other}
     if rare is not None:
         values = {
             f"{_OURS}, {rare.name}": log_p[rare.flag],
             f"{_OURS}, other": log_p[rare.known & ~rare.flag],
-            rival: other,
+            best_baseline: other,
         }
     return {"values": values}
 

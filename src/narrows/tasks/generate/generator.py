@@ -107,7 +107,7 @@ class Generator(Gaps, Task, name="generate"):
             model.set_params(**self.suited(tuple(np.shape(X))[1:]))
         spec = as_part("likelihood", model.likelihood)
         if isinstance(spec, Mixed) and not spec.columns:
-            model.set_params(likelihood=spec.told(self.learn_units(rows)) if table else "gaussian:learnt")
+            model.set_params(likelihood=spec.for_columns(self.learn_units(rows)) if table else "gaussian:learnt")
         self.draws_, rows = table, self.coded(rows)
         self.estimator_ = self.fit_filled(model, rows, y) if table else model.fit(X, y)
         names, counts = np.unique(np.zeros(0, str) if y is None else y[y != ""], return_counts=True)
@@ -189,7 +189,7 @@ class Generator(Gaps, Task, name="generate"):
 
     def outputs(self, X: Any, *, fresh: bool) -> dict[str, Any]:
         """Return 64 new rows; of a table also rows along every number of the code, and between rows."""
-        outputs: dict[str, Any] = {"samples": self.made(64, None, self.estimator_.seed_)}
+        outputs: dict[str, Any] = {"samples": self.new_rows(64, None, self.estimator_.seed_)}
         if self.draws_:
             codes, expected = self.codes_of(X[:_MAX_JUDGED_ROWS]), partial(decoded, self.estimator_)
             walk = traversed(expected, codes)
@@ -206,7 +206,7 @@ class Generator(Gaps, Task, name="generate"):
         codes: np.ndarray = np.asarray(self.estimator_.transform(single(self.as_read(Rows(X)).X)))
         return codes
 
-    def made(self, n: int, label: Any = None, random_state: Any = None) -> NewRows:
+    def new_rows(self, n: int, label: Any = None, random_state: Any = None) -> NewRows:
         """Return new rows with names: of every class in its own folder, for images."""
         rows, names = self.draw(n, label, random_state)
         ids = np.array([f"{i + 1:0{len(str(n))}d}" for i in range(n)])
@@ -242,12 +242,14 @@ class Generator(Gaps, Task, name="generate"):
             "spread": Metric(ours["spread"], "spread of the samples", f"1: that of the {word} rows", "higher"),
             "floor": Metric(same["kernel"], f"kernel distance of {_SAME}", "what a perfect sampler has"),
         }
-        rival = min(judged, key=lambda name: judged[name]["kernel"])
-        comparison = metrics.compare_kernel_distances(features_of[_OURS], features_of[rival], target, features.width)
+        best_baseline = min(judged, key=lambda name: judged[name]["kernel"])
+        comparison = metrics.compare_kernel_distances(
+            features_of[_OURS], features_of[best_baseline], target, features.width
+        )
         shown = sets[_OURS].reshape(-1, *truth.shape[1:])
         pictures = drawn_pictures(self, learnt, train, held) if truth.ndim > 2 else [marginals(truth, shown, held)]
         notes = _notes(ours, held.split)
-        return Evaluation(values, judged, "kernel", rival, len(truth), comparison, pictures, notes)
+        return Evaluation(values, judged, "kernel", best_baseline, len(truth), comparison, pictures, notes)
 
     def _measures(self) -> Any:
         spec = self.estimator_.likelihood_

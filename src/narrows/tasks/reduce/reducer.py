@@ -108,7 +108,7 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="red
         pca = PCABaseline(size).fit(learnt).reconstruct(truth)
         spread = float(np.mean(error_rows(truth, np.broadcast_to(learnt.mean(0), truth.shape))))
         ours, theirs = (_rounded(error_rows(truth, reconstruction), spread) for reconstruction in (result, pca))
-        values, rival = int(np.prod(truth.shape[1:])), f"PCA with {_same(size)}"
+        values, best_baseline = int(np.prod(truth.shape[1:])), f"PCA with {_same(size)}"
 
         def numbers(errors: np.ndarray) -> dict[str, float]:
             mse = float(errors.mean())
@@ -127,7 +127,9 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="red
             notes.append(f"Length of the code, chosen by a sweep: {self.code_size_['reason']}")
         pictures = self._pictures(held, truth, result, pca)
         comparison = Comparison.of_rows(ours, theirs, "lower")
-        return Evaluation(metrics, {rival: theirs_in}, "mse", rival, len(truth), comparison, pictures, notes)
+        return Evaluation(
+            metrics, {best_baseline: theirs_in}, "mse", best_baseline, len(truth), comparison, pictures, notes
+        )
 
     def _pictures(self, held: Rows, truth: np.ndarray, result: np.ndarray, pca: np.ndarray) -> list[Picture]:
         few, word = slice(0, 12), held.split.word

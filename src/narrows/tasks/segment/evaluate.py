@@ -16,7 +16,7 @@ from narrows.tasks.base import Evaluation, Metric, Picture, unit
 from narrows.tasks.images import Examples, resized, shown
 from narrows.tasks.segment.pixel_baseline import FilteredPixels
 
-__all__ = ["judge"]
+__all__ = ["evaluate_masks"]
 
 Array = NDArray[Any]
 _MAX_PIXELS_LEARNT = 8_000_000  # that the competitors learn from
@@ -27,7 +27,9 @@ _EMPTY = (
 )
 
 
-def judge(train: Examples, held: Examples, found: list[Array], names: Sequence[str], void: int | None) -> Evaluation:
+def evaluate_masks(
+    train: Examples, held: Examples, found: list[Array], names: Sequence[str], void: int | None
+) -> Evaluation:
     """Return how masks ``found`` agree with ``held``, beside those of competitors that learn from ``train``.
 
     Masks are (H, W), 0 to k - 1 for k names, ``void`` in the truth where nothing counts. Of two classes the second one
@@ -36,7 +38,7 @@ def judge(train: Examples, held: Examples, found: list[Array], names: Sequence[s
     Raises ``InputError`` where no pixel of the held-out masks counts.
     """
     truth, k = held.y or [], len(names)
-    masks, notes = rivals(train, held.x, k, void)
+    masks, notes = baseline_masks(train, held.x, k, void)
     count = partial(metrics.confusion_matrix, k=k, ignore=void)
     matrices = {
         name: np.sum(list(map(count, truth, predicted)), axis=0) for name, predicted in {"": found, **masks}.items()
@@ -48,8 +50,10 @@ def judge(train: Examples, held: Examples, found: list[Array], names: Sequence[s
     if np.isnan(scores(ours)[headline].value):
         headline = "accuracy"
     values = {name: {key: metric.value for key, metric in scores(m).items()} for name, m in matrices.items()}
-    rival = max(values, key=lambda name: np.nan_to_num(values[name][headline], nan=-1))
-    by_picture = [[count(*pair) for pair in zip(truth, predicted, strict=True)] for predicted in (found, masks[rival])]
+    best_baseline = max(values, key=lambda name: np.nan_to_num(values[name][headline], nan=-1))
+    by_picture = [
+        [count(*pair) for pair in zip(truth, predicted, strict=True)] for predicted in (found, masks[best_baseline])
+    ]
     empty = _EMPTY.format(held.split.word)
     notes.append(empty)
     absent = [name for name, row in zip(names, ours, strict=True) if not row.any()]
@@ -59,12 +63,12 @@ def judge(train: Examples, held: Examples, found: list[Array], names: Sequence[s
         scores(ours, names[1] if k == 2 else ""),
         values,
         headline,
-        rival,
+        best_baseline,
         len(truth),
         compare_masks(by_picture[0], by_picture[1], headline),
         drawings(held, found, ours, names, void),
         notes,
-        [table(names, ours, rival, matrices[rival], empty)],
+        [table(names, ours, best_baseline, matrices[best_baseline], empty)],
         unit="picture",
         piece="crop",
     )
@@ -95,7 +99,9 @@ def compare_masks(ours: Sequence[Array], theirs: Sequence[Array], headline: str)
     return Comparison.of_totals(score, ours, theirs, "higher")
 
 
-def rivals(train: Examples, x: list[Array], k: int, void: int | None) -> tuple[dict[str, list[Array]], list[str]]:
+def baseline_masks(
+    train: Examples, x: list[Array], k: int, void: int | None
+) -> tuple[dict[str, list[Array]], list[str]]:
     """Return the masks of the competitors, and notes on those that are left out."""
     area = np.cumsum([mask.size for mask in train.y or []])
     step = -(-int(area[-1]) // _MAX_PIXELS_LEARNT)  # of many pictures, every so many-th
@@ -122,7 +128,7 @@ def grey(picture: Array) -> Array:
     return mean
 
 
-def table(names: Sequence[str], ours: Array, rival: str, theirs: Array, lead: str) -> dict[str, Any]:
+def table(names: Sequence[str], ours: Array, best_baseline: str, theirs: Array, lead: str) -> dict[str, Any]:
     """Return IoU and Dice class by class, as a table of the report."""
 
     def cells(values: Array) -> list[Any]:
@@ -132,7 +138,7 @@ def table(names: Sequence[str], ours: Array, rival: str, theirs: Array, lead: st
     return {
         "title": "Classes",
         "lead": lead,
-        "columns": ["class", "share of the pixels", "IoU", "Dice", f"IoU of {rival}"],
+        "columns": ["class", "share of the pixels", "IoU", "Dice", f"IoU of {best_baseline}"],
         "rows": [list(row) for row in zip(names, *map(cells, columns), strict=True)],
     }
 

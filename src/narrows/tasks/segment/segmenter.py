@@ -25,7 +25,7 @@ from narrows.tasks.images import (
     through,
     windows,
 )
-from narrows.tasks.segment.evaluate import judge
+from narrows.tasks.segment.evaluate import evaluate_masks
 from narrows.typed_json import Distinct, Natural
 
 __all__ = ["Segmenter"]
@@ -120,7 +120,7 @@ class Segmenter(PicturesTask, Task, name="segment"):
         learnt, truth = ([self._index(mask, values) for mask in part.y or []] for part in (train, held))
         masks = [self._shares(picture).argmax(axis=0) for picture in held.x]
         names = [self.class_name(value) for value in values]
-        return judge(train._replace(y=learnt), held._replace(y=truth), masks, names, void)
+        return evaluate_masks(train._replace(y=learnt), held._replace(y=truth), masks, names, void)
 
     def class_name(self, value: int) -> str:
         """Return the name of a class: the user's, or its value."""
