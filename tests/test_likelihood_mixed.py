@@ -102,7 +102,8 @@ def test_predicted_scales_are_further_channels(rng):
     learnt.start(many), made.start(many)
     prices = [each.nll(each.constant_params(many).expand(3000, -1), many).mean() for each in (made, learnt)]
     assert_close(*prices, rtol=1e-6, atol=1e-6)
-    assert Mixed(spread="learnt").for_columns([("gaussian", 1, 0.0, 2.0)]) == Mixed(
+    learnt_spread = Mixed(spread="learnt").for_columns([("gaussian", 1, 0.0, 2.0)])
+    assert learnt_spread == Mixed(("gaussian*1",), (0.0,), (2.0,), "learnt")
         ("gaussian*1",), (0.0,), (2.0,), "learnt"
     )
 
