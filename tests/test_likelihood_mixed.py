@@ -104,8 +104,6 @@ def test_predicted_scales_are_further_channels(rng):
     assert_close(*prices, rtol=1e-6, atol=1e-6)
     learnt_spread = Mixed(spread="learnt").for_columns([("gaussian", 1, 0.0, 2.0)])
     assert learnt_spread == Mixed(("gaussian*1",), (0.0,), (2.0,), "learnt")
-        ("gaussian*1",), (0.0,), (2.0,), "learnt"
-    )
 
 
 @pytest.mark.parametrize("deviation", [0.05, 0.4, 3.0, 60.0, 900.0])
