@@ -160,7 +160,7 @@ def same_file(one: Path, other: Path) -> bool:
 
 def phase(run: Path) -> str:
     """Return what a run was at when it was killed, by what it left."""
-    if any((run / name).exists() for name in (".replacing", ".incomparable", ".draft")):
+    if any((run / name).exists() for name in (".replacing", ".moving", ".draft")):
         return "replacing"
     place = (*unfinished(run), run)[0]
     held = {path.name for path in place.iterdir()} if place.is_dir() else set()
@@ -245,7 +245,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default=",".join(KINDS), help="kinds, with commas")
     options = parser.parse_args()
-    for package in ("families", "tasks", "workflows", "report.build", "cli.fit", "cli.apply", "cli.rethreshold"):
+    for package in ("families", "tasks", "workflows", "reporting.build", "cli.fit", "cli.apply", "cli.rethreshold"):
         import_module(f"narrows.{package}")
     names, faults, total = options.only.split(","), 0, Counter[str]()
     for number, name in enumerate(names):

@@ -61,10 +61,11 @@ def test_what_another_process_refuses_is_said_in_flags(tmp_path, monkeypatch, ca
     assert "Try: --network dense:code=sigmoid, or --penalties l1:1e-3." in capsys.readouterr().err
 
 
+TABLE = json.loads((ROOT / "cli" / "fields.json").read_text(encoding="utf-8"))
 FIELDS = {
     field["name"]
-    for table in json.loads((ROOT / "cli" / "fields.json").read_text(encoding="utf-8")).values()
-    for card in table.values()
+    for cards in (TABLE["tasks"], TABLE["families"])
+    for card in cards.values()
     for field in (*card["fields"], *card.get("reading", ()))
 }
 BARE = re.compile(rf"(?<![\w:-])({'|'.join(FIELDS)})=")

@@ -68,7 +68,7 @@ def test_a_kill_between_any_two_steps_loses_nothing(
                 break
             except Killed:
                 pass
-        committed = (run / ".replacing").exists() or (run / ".incomparable").exists()
+        committed = (run / ".replacing").exists() or (run / ".moving").exists()
         assert committed or OLD.items() <= read(run).items()
         assert (run / "mine.txt").exists()
         assert replacement.pending(run) or not any(run.glob(".*"))
