@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from math import ceil, floor, inf, log10
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from narrows.errors import InputError
+from narrows.errors import InputError, Sentence, Setting
 from narrows.typed_json import Natural, Numbers
 
 if TYPE_CHECKING:
@@ -62,8 +62,8 @@ class Threshold:
 
     def __post_init__(self) -> None:
         if self.contamination is not None and self.exceeded is None:
-            came = f"contamination={self.contamination:g} came after a fit to a rate of false alarms"
-            raise InputError(came, "fpr, or contamination before the fit", f"fpr={self.contamination:g}")
+            came = Sentence(Setting("contamination", self.contamination), " came after a fit to a rate of false alarms")
+            raise InputError(came, "fpr, or contamination before the fit", Setting("fpr", self.contamination))
 
     def kept(self) -> dict[str, Any]:
         """Return what a run keeps, as JSON values: all but what is asked for, which is a setting of the task."""
