@@ -126,14 +126,14 @@ class RatingsWorkflow(Workflow):
 
     def state(self) -> dict[str, Any]:
         """Return the users, the items and their titles, the columns, and from which rating on a line counts."""
-        ratings, titles = self.learnt.ratings, self.learnt.catalogue.titles
+        ratings, catalogue = self.learnt.ratings, self.learnt.catalogue
         return {
             "users": ratings.users,
             "items": ratings.items,
             "columns": dict(ratings.columns),
             "threshold": ratings.threshold,
             "kind": ratings.kind,
-            **({"titles": list(titles.values())} if titles else {}),
+            **({"titles": list(catalogue.titles.values())} if catalogue.named else {}),
         }
 
     def apply(self, task: Task, state: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
@@ -259,7 +259,7 @@ def write_recs(task: Any, ratings: Ratings, catalogue: Catalogue, path: Path) ->
         "user": users[valid],
         "rank": ranks[valid],
         "item": taken,
-        **({"title": [catalogue.title(item) for item in taken.tolist()]} if catalogue.titles else {}),
+        **({"title": [catalogue.title(item) for item in taken.tolist()]} if catalogue.named else {}),
         "score": scores.ravel()[valid].astype(np.float32),
     }
     with whole(path) as draft:

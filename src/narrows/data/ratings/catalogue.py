@@ -36,7 +36,7 @@ class Catalogue:
     items : sequence of str
         Identifiers, each once.
     titles : sequence of str, optional
-        The title of every item; empty where there is none.
+        The title of every item; empty where there is none. Without them, items that are texts are their own titles.
 
     Examples
     --------
@@ -47,7 +47,9 @@ class Catalogue:
 
     def __init__(self, items: Sequence[str], titles: Sequence[str] | None = None):
         self.items = dict.fromkeys(map(str, items))
-        self.titles = dict(zip(self.items, map(str, titles or ()), strict=False))
+        self.named = titles is not None
+        texts = 2 * sum(" " in item for item in self.items) > len(self.items)
+        self.titles = dict(zip(self.items, map(str, titles or (self.items if texts else ())), strict=False))
 
     def __contains__(self, text: str) -> bool:
         return text in self.items or bool(self._names(text))
@@ -64,13 +66,15 @@ class Catalogue:
     def match(self, text: str) -> Match:
         """Return the item whose title a text is, or nearly is; none where several are."""
         exact = self._names(text)
-        if len(exact) == 1:
-            return Match(exact[0])
+        alike = len({self.titles[item] for item in exact}) == 1
+        if alike:
+            return Match(exact[0], guessed=len(exact) > 1)
         if exact:
             return Match(None, suggestions=self._titles(exact))
         near = difflib.get_close_matches(_plain(text), self._similar, _MAX_SUGGESTIONS, _MAYBE)
         items = [item for key in near for item in self._similar[key]]
         sure = difflib.get_close_matches(_plain(text), near, _MAX_SUGGESTIONS, _NEAR)
+        sure = [key for key in sure if _numbers(key) == _numbers(_plain(text))]
         if len(sure) == 1 and len(self._similar[sure[0]]) == 1:
             return Match(self._similar[sure[0]][0], guessed=True)
         return Match(None, suggestions=self._titles(items))
@@ -91,7 +95,7 @@ class Catalogue:
             if match.item is not None:
                 meant[text] = match.item
             if match.guessed and match.item is not None:
-                notes.append(f"{text!r} is read as {self.titles[match.item]!r}")
+                notes.append(f"{text!r} is read as {self.titles[match.item]!r}, item {match.item!r}")
             elif match.suggestions and text not in self.items:
                 notes.append(f"{text!r} is no title of the fit: did you mean {_either(match.suggestions)}?")
         return meant, notes
@@ -112,14 +116,15 @@ class Catalogue:
 
     @cached_property
     def _exact(self) -> dict[str, list[str]]:
-        return _by(lambda title: title.strip().casefold(), self.titles)
+        whole = _by(lambda title: title.strip().casefold(), self.titles)
+        return _by(lambda title: _spoken(title.casefold()), self.titles) | whole
 
     @cached_property
     def _similar(self) -> dict[str, list[str]]:
         return _by(_plain, self.titles)
 
     def _names(self, text: str) -> list[str]:
-        """Return the items of a title, letter by letter or but for case, accents, marks, year and article."""
+        """Return the items of a title, the same but for case and year, or else but for accents, marks and article."""
         return self._exact.get(text.strip().casefold()) or self._similar.get(_plain(text), [])
 
     def _titles(self, items: Sequence[str]) -> tuple[str, ...]:
@@ -139,6 +144,22 @@ def _by(key: Callable[[str], str], titles: dict[str, str]) -> dict[str, list[str
     return items
 
 
+def _numbers(title: str) -> list[str]:
+    return re.findall(r"\d+|\b[ivx]+\b", title)
+
+
+def _spoken(title: str) -> str:
+    """Return a title in small letters without its year, and with its article in front.
+
+    Examples
+    --------
+    >>> _spoken("net, the (1995)")
+    'the net'
+    """
+    title = re.sub(r"\s*\(\d{4}\)$", "", title.strip())
+    return re.sub(rf"^(.*),\s*({_ARTICLES})$", r"\2 \1", title)
+
+
 def _plain(title: str) -> str:
     """Return a title in small letters without accents, marks, year and article.
 
@@ -148,6 +169,5 @@ def _plain(title: str) -> str:
     'miserables'
     """
     text = "".join(c for c in unicodedata.normalize("NFKD", title.casefold()) if not unicodedata.combining(c))
-    text = re.sub(r"\s*\(\d{4}\)\s*$", "", text.strip())
-    text = re.sub(rf"^(?:{_ARTICLES})\s+|,\s*(?:{_ARTICLES})$", "", text)
+    text = re.sub(rf"^(?:{_ARTICLES})\s+", "", _spoken(text))
     return " ".join(re.findall(r"\w+", text))

@@ -13,6 +13,7 @@ import polars as pl
 
 from narrows.data.paths import data_path
 from narrows.data.ratings.catalogue import Catalogue
+from narrows.data.ratings.words import liking_in_words
 from narrows.data.tables.csv_text import read_text_table
 from narrows.data.tables.infer import MISSING, infer
 from narrows.data.tables.parquet import read_parquet
@@ -57,6 +58,11 @@ class Table:
         series = self.frame[column]
         parsed = infer(series, self.comma).series if series.dtype == pl.String else series
         return parsed if parsed.dtype.is_numeric() or parsed.dtype.is_temporal() else None
+
+    def likes(self, column: str) -> bool:
+        """Return whether a column holds words of liking and dislike, and nothing else."""
+        words = liking_in_words(self.frame[column]) if self.frame[column].dtype == pl.String else None
+        return words is not None and words.sure
 
     def names(self, column: str | None) -> pl.Series:
         """Return identifiers as text, without spaces around them; without a column, those of one user, called 1."""
@@ -143,6 +149,7 @@ def columns_of(
         free = [name for name in table.frame.columns if name not in columns.values()]
         candidates = [name for name in free if like is not None and name == like.get(role)]
         candidates += sorted((name for name in free if role_of(name) == role), key=_unlikely)
+        candidates += [name for name in free if role == "rating" and table.likes(name)]
         columns[role] = columns[role] or next(iter(candidates), None)
     for role in ("user", "item") if like is None else ("item",):
         free = [name for name in table.frame.columns if name not in columns.values()]
@@ -204,6 +211,9 @@ def _by_place(table: Table, columns: dict[str, str | None], *, one: bool, histor
     for role in ("item",) if one else ("user", "item"):
         columns[role] = columns[role] or next((name for name in usable if name not in columns.values()), None)
     for name in [name for name in free if name not in columns.values()][:3]:
+        if columns["rating"] is None and table.likes(name):
+            columns["rating"] = name
+            continue
         values = table.ordered(name)
         if values is None or not values.dtype.is_numeric() or (values.n_unique() == 1 and columns["rating"]):
             continue

@@ -150,15 +150,15 @@ def _interactions(
     """Return one line per user and item, and what its rating is; what is left out is noted."""
     series = [table.names(columns[role]).alias(role) for role in ("user", "item")]
     if catalogue is not None:
-        meant, more = catalogue.identified(series[1].drop_nulls().unique(maintain_order=True).to_list())
+        meant, guesses = catalogue.identified(series[1].drop_nulls().unique(maintain_order=True).to_list())
         series[1] = series[1].replace(meant)
-        notes += more
+        notes += guesses
     rating = columns["rating"] if not reading.implicit else None
     kind: Kind = "liking"
     if rating is not None:
-        values, kind, said = strengths(table, rating, reading.kind)
+        values, kind, more = strengths(table, rating, reading.kind)
         series.append(values.alias("rating"))
-        notes += said
+        notes += more
     order = _times(table, columns["time"], reading, notes)
     frame = pl.DataFrame(series if order is None else [*series, order])
     complete = frame.drop_nulls(["user", "item"])

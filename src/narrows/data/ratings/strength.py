@@ -9,7 +9,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from narrows.data.ratings.columns import AMOUNTS, LIKING, Table, words_of
-from narrows.data.tables.infer import MISSING, as_type
+from narrows.data.ratings.words import liking_in_words
+from narrows.data.tables.infer import as_type
 from narrows.errors import InputError
 
 __all__ = ["Kind", "Strengths", "kind_of", "least_liked", "strengths"]
@@ -23,12 +24,6 @@ _SHORT_SCALE = 10  # up to here a rating is one, however often the lowest is giv
 _SKEW = 0.1  # of the way from the lowest to the highest: amounts have their median below it
 _LONG_SCALE = 80  # whole numbers between 20 and this are amounts, where no name says that they are ratings
 
-_WORDS = {
-    1: "like liked likes love loved up thumbsup thumbup upvote yes y true recommended recommend positive",
-    0: "dislike disliked dislikes hate hated down thumbsdown thumbdown downvote no n false notrecommended neutral "
-    "negative",
-}
-_YES, _NO = (text.split() for text in _WORDS.values())
 _WITH_UNIT = r"^([+-]?\d+(?:\.\d+)?)\s*(?:/\s*\d+|out of \d+|stars?|hours?|hrs?|times?|plays?)$"
 
 
@@ -106,17 +101,12 @@ def least_liked(values: NDArray[np.float64], kind: Kind) -> float:
 
 def _from_text(text: pl.Series, *, decimal_comma: bool) -> tuple[pl.Series, list[str]]:
     """Return text as numbers: words of liking, numbers with a unit (``4 / 5``, ``3 stars``), plain ones."""
+    words = liking_in_words(text)
+    if words is not None:
+        sides = [f"{', '.join(map(repr, side))} as {value}" for side, value in ((words.yes, 1), (words.no, 0)) if side]
+        return words.values, [f"{text.name!r}: {' and '.join(sides)}"]
     plain = text.str.strip_chars().str.to_lowercase()
-    known = plain.is_not_null() & ~plain.is_in(MISSING).fill_null(True)
-    words = plain.str.replace_all(r"[^a-z]", "")
-    if known.any() and words.filter(known).is_in([*_YES, *_NO]).all():
-        liked = words.is_in(_YES).cast(pl.Float64).set(~known, None)
-        yes, no = (sorted(plain.filter(known & (liked == side)).unique()) for side in (1, 0))
-        said = [f"{', '.join(map(repr, side))} as {value}" for side, value in ((yes, 1), (no, 0)) if side]
-        return liked.alias(text.name), [f"{text.name!r}: {' and '.join(said)}"]
-    with_unit = plain.str.contains(_WITH_UNIT)
-    if known.any() and with_unit.filter(known).any():
-        text = text.zip_with(~with_unit.fill_null(False), plain.str.extract(_WITH_UNIT, 1))
+    text = text.zip_with(~plain.str.contains(_WITH_UNIT).fill_null(False), plain.str.extract(_WITH_UNIT, 1))
     try:
         return as_type(text, pl.Float64(), decimal_comma=decimal_comma), []
     except InputError as error:

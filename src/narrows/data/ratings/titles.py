@@ -41,8 +41,10 @@ def read_titles(path: Path, items: Sequence[str]) -> tuple[list[str], str]:
     frame = pl.DataFrame({"item": ids[key], "title": table.frame[column].cast(pl.String).str.strip_chars()})
     titles = dict(frame.drop_nulls().unique("item", keep="first", maintain_order=True).iter_rows())
     named = [titles.get(item, "") for item in items]
-    found = sum(map(bool, named))
-    return named, f"{table.name!r}: titles from {column!r} by {key!r}, for {found:,} of {len(items):,} items"
+    return (
+        named,
+        f"{table.name!r}: titles from {column!r} by {key!r}, for {sum(map(bool, named)):,} of {len(items):,} items",
+    )
 
 
 def _title_column(table: Table, columns: dict[str, pl.Series], key: str) -> str:
