@@ -104,6 +104,12 @@ def test_whole_numbers_written_as_fractions_are_one_identifier_and_nobody_is_nob
     ratings = read(tmp_path, text)
     assert ratings.users.tolist() == [str(17850 + u) for u in range(2, USERS)]
     assert "10 lines are left out: no user or no item" in ratings.notes
+    fitted = {"columns": ratings.columns, "threshold": 4.0}
+    text = lines(user, lambda u, i: f"{i}.0", stars, header="CustomerID item rating")
+    for items in (["3", "4"], ["3.0", "4.0"]):  # as they are now, and in runs from before
+        (tmp_path / "h.csv").write_text(text)
+        history = read_ratings(tmp_path / "h.csv", Reading({}), {**fitted, "items": items})
+        assert history.seen.sum(0).tolist() == [[12.0, 12.0]]
 
 
 # ---- liking and amounts --------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ __all__ = ["LinearRecommender"]
 
 _MAX_COLUMNS = 50_000  # columns: their matrix has 10 GB, twice while it is solved for
 _L2, _DROPOUT = 100.0, 0.5  # where nothing is set and nothing chooses
-_FEW_ROWS = 2  # columns per row from which on a matrix of rows x rows is the cheaper one to invert
+_FEW_ROWS = 1.5  # columns per row from which on a matrix of rows x rows is the cheaper one to invert
 _LEAST_PENALTY = 1e-8  # share of a column's squares: below it the way by rows uses up the digits of a double
 
 

@@ -16,7 +16,7 @@ __all__ = ["Catalogue", "Match"]
 
 _NEAR, _MAYBE = 0.88, 0.6  # likeness of texts: from which on they mean the same, and may
 _MAX_SUGGESTIONS = 3
-_MAX_GUESSES = 100  # texts that are compared with every title
+_MAX_GUESSES = 30  # texts that are compared with every title
 _ARTICLES = "the|a|an|der|die|das|le|la|les|el|los|il"
 
 

@@ -64,8 +64,11 @@ class Table:
         words = liking_in_words(self.frame[column]) if self.frame[column].dtype == pl.String else None
         return words is not None and words.sure
 
-    def names(self, column: str | None) -> pl.Series:
-        """Return identifiers as text, without spaces around them; without a column, those of one user, called 1."""
+    def names(self, column: str | None, known: Catalogue | None = None) -> pl.Series:
+        """Return identifiers as text, without spaces around them; without a column, those of one user, called 1.
+
+        Whole numbers that are written as fractions, ``17850.0``, lose these, unless items are ``known`` as such.
+        """
         if column is None:
             return pl.Series(["1"] * len(self.frame))
         series = self.frame[column]
@@ -73,8 +76,8 @@ class Table:
             series = series.cast(pl.Int64)
         text = series.cast(pl.String).str.strip_chars()
         text = text.set(text.str.to_lowercase().is_in(MISSING).fill_null(False), None)
-        whole = text.str.contains(r"^\d+\.0+$").fill_null(True) | text.str.contains(r"^\d+$")
-        return text.str.replace(r"\.0+$", "") if whole.all() else text
+        whole = text.str.contains(r"^\d+(\.0+)?$").all() and (known is None or not text.is_in(list(known.items)).any())
+        return text.str.replace(r"\.0+$", "") if whole else text
 
 
 def rating_table(path: Path, catalogue: Catalogue | None = None) -> Table:
@@ -153,9 +156,9 @@ def columns_of(
         columns[role] = columns[role] or next(iter(candidates), None)
     for role in ("user", "item") if like is None else ("item",):
         free = [name for name in table.frame.columns if name not in columns.values()]
-        free = free if like is not None else _without_keys(table, free)
-        if role == "item" and like is None and columns["item"] is None:
-            free = _shared(table, columns["user"], free) or free
+        if columns[role] is None and like is None:
+            free = _without_keys(table, free)
+            free = (_shared(table, columns["user"], free) if role == "item" else []) or free
         columns[role] = columns[role] or next(iter(free), None)
     return _complete(table, columns, like is not None)
 
@@ -188,8 +191,6 @@ def _without_keys(table: Table, names: list[str]) -> list[str]:
 
 def _shared(table: Table, user: str | None, names: list[str]) -> list[str]:
     """Return the columns whose values several users share, and of which a user has several: items, and no invoices."""
-    if user is None:
-        return []
     shared = []
     for name in names:
         values = table.ordered(name)

@@ -148,7 +148,7 @@ def _interactions(
     table: Table, columns: Mapping[str, str | None], reading: Reading, catalogue: Catalogue | None, notes: list[str]
 ) -> tuple[pl.DataFrame, Kind]:
     """Return one line per user and item, and what its rating is; what is left out is noted."""
-    series = [table.names(columns[role]).alias(role) for role in ("user", "item")]
+    series = [table.names(columns["user"]).alias("user"), table.names(columns["item"], catalogue).alias("item")]
     if catalogue is not None:
         meant, guesses = catalogue.identified(series[1].drop_nulls().unique(maintain_order=True).to_list())
         series[1] = series[1].replace(meant)

@@ -52,7 +52,7 @@ def strengths(table: Table, column: str, kind: Kind | None = None) -> Strengths:
         came = f"column {column!r}, row {wrong[0]} holds an infinite rating, one of {len(wrong):,}"
         raise InputError(came, "a finite number for each rating", "leave these lines out")
     name = column if table.header else ""
-    unrated = None if _name_kind(name) == "amount" else _unrated(values.drop_nulls().to_numpy())
+    unrated = None if "amount" in (kind, _name_kind(name)) else _unrated(values.drop_nulls().to_numpy())
     if unrated is not None:
         notes.append(f"{column!r}: {(values == unrated).sum():,} cells of {unrated:g} are read as no rating")
         values = values.set(values == unrated, None)
@@ -115,12 +115,13 @@ def _from_text(text: pl.Series, *, decimal_comma: bool) -> tuple[pl.Series, list
 
 
 def _unrated(values: NDArray[np.float64]) -> float | None:
-    """Return the number that stands for no rating: -1 below ratings from 0 or 1 on, 99 above ratings up to 10."""
-    for mark, low, high in ((-1.0, 0.0, 10.0), (99.0, -10.0, 10.0)):
+    """Return the number that stands for no rating: -1 below ratings from 0 to 10, 99 above ratings from -10 to 10."""
+    for mark in (-1.0, 99.0):
         others = values[values != mark]
-        if not len(others) or len(others) == len(values) or others.min() < low or others.max() > high:
+        if not 0 < len(others) < len(values):
             continue
-        if mark > 0 or others.max() > 2:
+        low, high = others.min(), others.max()
+        if (low >= 0 and 2 < high <= _SHORT_SCALE) if mark < 0 else (-_SHORT_SCALE <= low < 0 < high <= _SHORT_SCALE):
             return mark
     return None
 
