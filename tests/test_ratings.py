@@ -262,7 +262,7 @@ def test_lists_name_titles_and_histories_may_hold_them(tmp_path: Path, capsys: p
     frame.write_csv(tmp_path / "m.csv")
     run, out = tmp_path / "run", tmp_path / "out"
     words = ["fit", "recommend", str(tmp_path / "r.csv"), "--titles", str(tmp_path / "m.csv"), "-o", str(run)]
-    assert main(words) == 0
+    assert main([*words, "--item", "movieId"]) == 0
     recs = pl.read_csv(run / "recs.csv")
     assert recs.columns == ["user", "rank", "item", "title", "score"]
     assert recs["title"].to_list() == [TITLES[i] for i in recs["item"]]
@@ -276,6 +276,9 @@ def test_lists_name_titles_and_histories_may_hold_them(tmp_path: Path, capsys: p
     by_title = pl.read_csv(out / "recs.csv")
     (tmp_path / "ids.csv").write_text("movieId\n2\n0\n7\n")
     assert main(["apply", str(run), "--history", str(tmp_path / "ids.csv"), "-o", str(out), "--overwrite"]) == 0
+    assert pl.read_csv(out / "recs.csv").equals(by_title)
+    (tmp_path / "h.csv").write_text('title,rating\n"Matrix, The (1999)",5\nHeat,5\nles miserables,5\n')
+    assert main(["apply", str(run), "--history", str(tmp_path / "h.csv"), "-o", str(out), "--overwrite"]) == 0
     assert pl.read_csv(out / "recs.csv").equals(by_title)
     (tmp_path / "other.csv").write_text("title\nZork\nMatx y\n")
     assert main(["apply", str(run), "--history", str(tmp_path / "other.csv"), "-o", str(tmp_path / "no")]) == 2
@@ -293,7 +296,7 @@ def test_titles_may_come_with_the_history(tmp_path: Path, capsys: pytest.Capture
     assert not {0, 2} & set(pl.read_csv(tmp_path / "out" / "recs.csv")["item"])
     assert pl.read_csv(tmp_path / "out" / "users.csv").row(0)[2:5] == (2, 2, 2)
     assert main(["apply", str(tmp_path / "run"), *words[:2], "-o", str(tmp_path / "no")]) == 2
-    assert "was there at the fit. Accepted: items of the fit" in capsys.readouterr().err
+    assert "if guessed wrongly, or --titles FILE, if these are titles" in capsys.readouterr().err
 
 
 def test_amounts_of_a_history_are_summed_too(tmp_path: Path) -> None:

@@ -103,7 +103,8 @@ class Catalogue:
     def foreign(self, name: str, text: str) -> InputError:
         """Return the refusal of a history without a known item, of which ``text`` is the first."""
         suggestions = self.match(text).suggestions if self.titles else ()
-        hint = f"{_either(suggestions)}, if {text!r} means that" if suggestions else "--item COLUMN, if guessed wrongly"
+        hint = "--item COLUMN, if guessed wrongly" + ("" if self.titles else ", or --titles FILE, if these are titles")
+        hint = f"{_either(suggestions)}, if {text!r} means that" if suggestions else hint
         some = [self.title(item) for item in list(self.items)[:3]]
         came = f"No item of {name!r} was there at the fit"
         return InputError(came, f"items of the fit, as {', '.join(map(repr, some))}", hint)

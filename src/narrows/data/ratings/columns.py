@@ -19,7 +19,18 @@ from narrows.data.tables.infer import MISSING, infer
 from narrows.data.tables.parquet import read_parquet
 from narrows.errors import InputError
 
-__all__ = ["AMOUNTS", "LIKING", "ROLES", "Table", "any_table", "columns_of", "rating_table", "role_of", "words_of"]
+__all__ = [
+    "AMOUNTS",
+    "LIKING",
+    "ROLES",
+    "Table",
+    "any_table",
+    "bare",
+    "columns_of",
+    "rating_table",
+    "role_of",
+    "words_of",
+]
 
 ROLES = ("user", "item", "rating", "time")
 TEXT = (".csv", ".tsv", ".tab", ".txt", ".data", ".dat", ".inter")
@@ -135,8 +146,9 @@ def columns_of(
     """Return the column of every role.
 
     A column that the user ``named`` is taken; the others are guessed from the header, or from the place where there is
-    none. With ``like``, the columns of the fit, the same names count first, and there may be no user. Raises InputError
-    where a column that was named is not there, or where user or item stay without one.
+    none. With ``like``, the columns of the fit, the same names count first, those that were named may have others now,
+    as titles have, and there may be no user. Raises InputError where a column that was named for a fit is not there, or
+    where user or item stay without one.
 
     Examples
     --------
@@ -144,7 +156,7 @@ def columns_of(
     >>> columns_of(Table(frame, "a.csv", [], header=True), {})
     {'user': 'userId', 'item': 'movieId', 'rating': 'stars', 'time': None}
     """
-    columns = _named(table, named, optional=("user", "rating", "time") if like is not None else ())
+    columns = _named(table, named, optional=like is not None)
     if not table.header:
         _by_place(table, columns, one=like is not None and table.frame.width == 1, history=like is not None)
         return _complete(table, columns, like is not None)
@@ -163,16 +175,16 @@ def columns_of(
     return _complete(table, columns, like is not None)
 
 
-def _named(table: Table, named: Mapping[str, str | None], optional: tuple[str, ...]) -> dict[str, str | None]:
+def _named(table: Table, named: Mapping[str, str | None], *, optional: bool) -> dict[str, str | None]:
     """Return the columns that the user named, with or without a type after a colon; others are None.
 
-    Raises InputError where one is not there that is not optional.
+    Raises InputError where one is not there, unless they are optional.
     """
     names = table.frame.columns
     columns: dict[str, str | None] = dict.fromkeys(ROLES)
     for role, asked in named.items():
-        columns[role] = asked if asked in names else next((name for name in names if _bare(name) == asked), None)
-        if asked is not None and columns[role] is None and role not in optional:
+        columns[role] = asked if asked in names else next((name for name in names if bare(name) == asked), None)
+        if asked is not None and columns[role] is None and not optional:
             near = difflib.get_close_matches(asked, names, 1)
             came = f"{table.name!r} has no column {asked!r} for --{role}"
             hint = f"--{role} {shlex.quote(near[0] if near else names[0])}"
@@ -256,10 +268,10 @@ def words_of(name: str) -> list[str]:
     >>> words_of("CustomerID"), words_of("user_id:token")
     (['customer', 'id'], ['user', 'id'])
     """
-    return [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", _bare(name))]
+    return [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", bare(name))]
 
 
-def _bare(name: str) -> str:
+def bare(name: str) -> str:
     """Return a name without what stands after a colon or in brackets: ``rating:float``, ``rating (1 to 5)``."""
     return re.split(r"[:(\[]", name, maxsplit=1)[0].strip()
 

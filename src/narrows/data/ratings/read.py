@@ -13,7 +13,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from narrows.data.ratings.catalogue import Catalogue
-from narrows.data.ratings.columns import ROLES, Table, columns_of, rating_table
+from narrows.data.ratings.columns import ROLES, Table, bare, columns_of, rating_table
 from narrows.data.ratings.strength import Kind, least_liked, strengths
 from narrows.errors import InputError
 
@@ -138,7 +138,8 @@ def _reading(columns: Mapping[str, str | None], threshold: float | None = None) 
 
 def _said(table: Table, columns: Mapping[str, str | None], reading: Reading) -> str:
     """Say which columns were taken for what, and which were not used."""
-    guessed = [role for role in ROLES if columns[role] is not None and reading.columns.get(role) is None]
+    named = {role: reading.columns.get(role) for role in ROLES}
+    guessed = [role for role, name in columns.items() if name is not None and named[role] not in (name, bare(name))]
     flags = f" (guessed; --{' --'.join(guessed)} say otherwise)" if guessed else ""
     useless = [repr(name) for name in table.frame.columns if name not in columns.values()]
     return f"{table.name!r}: {_reading(columns)}{flags}" + (f"; not used: {', '.join(useless)}" if useless else "")

@@ -1,5 +1,7 @@
 """Words that say whether somebody likes an item: like and dislike, thumbs up and down, yes and no."""
 
+from typing import NamedTuple
+
 import polars as pl
 
 from narrows.data.tables.infer import MISSING
@@ -17,11 +19,13 @@ _YES, _NO = (
 _PLAIN = {"up", "down", "yes", "no", "y", "n", "true", "false", "positive", "negative", "neutral"}  # of anything
 
 
-class Liking:
+class Liking(NamedTuple):
     """A column of words as numbers, which words are which, and whether they are about liking and nothing else."""
 
-    def __init__(self, values: pl.Series, yes: list[str], no: list[str], *, sure: bool):
-        self.values, self.yes, self.no, self.sure = values, yes, no, sure
+    values: pl.Series
+    yes: list[str]
+    no: list[str]
+    sure: bool
 
 
 def liking_in_words(text: pl.Series) -> Liking | None:
