@@ -128,6 +128,20 @@ def test_ease_is_ridge_regression_of_every_item_on_the_others(form: str) -> None
     assert (model.reconstruct(np.eye(20)).diagonal() == 0).all()
 
 
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+def test_few_users_are_solved_by_way_of_the_users_with_the_same_weights(dropout: float) -> None:
+    rows, weight = likes(20, 60, 0.2), RNG.integers(1, 4, 20).astype(float)
+    few, dense = (
+        nw.LinearRecommender(l2=3.0, dropout=dropout).fit(given, sample_weight=weight)
+        for given in (rows, rows.toarray())
+    )
+    assert np.abs(few.reconstruct(np.eye(60)) - dense.reconstruct(np.eye(60))).max() < 1e-6
+    x = rows.toarray().astype(float)
+    square = x.T @ (x * weight[:, None])
+    expected = column_by_column(square + dropout / (1 - dropout) * np.diag(np.diag(square)), square, 3.0)
+    assert np.abs(few.reconstruct(np.eye(60)) - expected).max() < 1e-6
+
+
 def test_dropout_is_the_expectation_over_all_masks() -> None:
     x, q = likes(30, 6, 0.5).toarray().astype(float), 0.6
     square, cross = np.zeros((6, 6)), np.zeros((6, 6))

@@ -73,12 +73,12 @@ class ItemKNN(BaseEstimator):
         parts = []
         for start in range(0, size, 1024):
             some = slice(start, min(start + 1024, size))
-            near = (columns.T @ columns[:, some]).toarray()
-            near /= np.maximum(norm[:, None] * norm[None, some] + (self.shrink or 0.0), 1e-12)
-            near[np.arange(some.start, some.stop), np.arange(near.shape[1])] = 0
-            least = np.partition(near, size - keep, axis=0)[size - keep]
+            near = (columns[:, some].T @ columns).toarray()
+            near /= np.maximum(norm[some, None] * norm + (self.shrink or 0.0), 1e-12)
+            near[np.arange(len(near)), np.arange(some.start, some.stop)] = 0
+            least = np.partition(near, size - keep, axis=1)[:, [size - keep]]
             parts.append(sp.csr_matrix(np.where(near >= least, near, 0), dtype=np.float32))
-        self.similar_ = sp.hstack(parts, format="csr")
+        self.similar_ = sp.vstack(parts).T.tocsr()
         return self
 
     def reconstruct(self, X: sp.csr_matrix) -> NDArray[Any]:

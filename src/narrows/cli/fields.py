@@ -64,7 +64,8 @@ def _metavar(kind: Any) -> str:
     if typing.get_origin(kind) is typing.Literal:
         return "{" + ",".join(map(str, parts)) + "}"
     names = {int: "N", float: "X", str: "TEXT"}
-    return next((names[part] for part in parts if part in names), "TEXT")
+    choices = next((_metavar(part) for part in parts if typing.get_origin(part) is typing.Literal), "TEXT")
+    return next((names[part] for part in parts if part in names), choices)
 
 
 def written() -> str:

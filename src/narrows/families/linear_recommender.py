@@ -26,6 +26,8 @@ __all__ = ["LinearRecommender"]
 
 _MAX_COLUMNS = 50_000  # columns: their matrix has 10 GB, twice while it is solved for
 _L2, _DROPOUT = 100.0, 0.5  # where nothing is set and nothing chooses
+_FEW_ROWS = 1.5  # columns per row from which on a matrix of rows x rows is the cheaper one to invert
+_LEAST_PENALTY = 1e-8  # share of a column's squares: below it the way by rows uses up the digits of a double
 
 
 class LinearRecommender(Estimator):
@@ -82,7 +84,7 @@ class LinearRecommender(Estimator):
     def prepare(self, model: Model, pairs: Pairs) -> None:
         """Write the closed form into the weights, where there is one."""
         if solvable(self, model, pairs):
-            write(model, gram(pairs), *self._penalties())
+            write(model, pairs, *self._penalties())
             if isinstance(model.likelihood, LearntGaussian):
                 start_scale(model, pairs)
 
@@ -99,13 +101,20 @@ class LinearRecommender(Estimator):
         return scores
 
 
+def sparse_rows(pairs: Pairs) -> sp.csr_matrix | None:
+    """Return the rows in float64, each times the root of its weight, where they are sparse; None where they are not."""
+    rows, weight = pairs.columns[0], pairs.row_weight
+    if not sp.issparse(rows) or pairs.transform is not None:
+        return None
+    rows = rows.astype(np.float64)
+    return rows if weight is None else rows.multiply(weight.sqrt().numpy()[:, None]).tocsr()
+
+
 def gram(pairs: Pairs) -> Tensor:
     """Return XᵀX in float64, (d, d): with weights w of the rows, Xᵀ diag(w) X."""
-    rows, weight = pairs.columns[0], pairs.row_weight
-    if sp.issparse(rows) and pairs.transform is None:
-        rows = rows.astype(np.float64)
-        weighed = rows if weight is None else rows.multiply(weight.numpy()[:, None]).tocsr()
-        return torch.from_numpy((rows.T @ weighed).toarray())
+    rows = sparse_rows(pairs)
+    if rows is not None:
+        return torch.from_numpy((rows.T @ rows).toarray())
     size = int(np.prod(pairs.shapes[0]))
     total = torch.zeros(size, size, dtype=torch.float64)
     for batch in pairs.batches(4096):
@@ -115,44 +124,78 @@ def gram(pairs: Pairs) -> Tensor:
 
 
 def penalised(square: Tensor, l2: float, dropout: float) -> Tensor:
-    """Return XᵀX + Λ, (items, items), with Λ = l2 I + dropout / (1 - dropout) diag(XᵀX) (Steck 2020)."""
-    matrix = square.clone()
-    matrix.diagonal().mul_(1 / (1 - dropout)).add_(l2)
-    return matrix
+    """Return XᵀX + Λ, (d, d), in the place of XᵀX; Λ = l2 I + dropout / (1 - dropout) diag(XᵀX) (Steck 2020)."""
+    square.diagonal().mul_(1 / (1 - dropout)).add_(l2)
+    return square
 
 
-def item_weights(square: Tensor, l2: float, dropout: float) -> Tensor:
-    """Return the best matrix B of zero diagonal, (d, d) in float64, from XᵀX.
+def item_weights(inverse: Tensor) -> Tensor:
+    """Return the best matrix B of zero diagonal, (d, d), from P, the inverse of XᵀX + Λ, which is overwritten.
 
-    With P the inverse of XᵀX + Λ, B[i, j] = -P[i, j] / P[j, j] (Steck 2019, eq. 8).
-
-    Raises ``InputError`` where ``l2`` is too small to tell the columns apart.
+    B[i, j] = -P[i, j] / P[j, j] (Steck 2019, eq. 8).
 
     Examples
     --------
-    >>> item_weights(torch.tensor([[2.0, 1.0], [1.0, 2.0]], dtype=torch.float64), 1.0, 0.0).tolist()  # 1 / (2 + l2)
+    >>> item_weights(torch.tensor([[3.0, 1.0], [1.0, 3.0]]).inverse()).tolist()  # XᵀX [[2, 1], [1, 2]], l2 1
     [[0.0, 0.333...], [0.333..., 0.0]]
     """
+    return inverse.div_(-inverse.diagonal().clone()).fill_diagonal_(0)
+
+
+def inverse_of(matrix: Tensor, l2: float) -> Tensor:
+    """Return the inverse of XᵀX + Λ, (d, d).
+
+    Raises ``InputError`` where ``l2`` is too small to tell the columns apart.
+    """
     try:
-        inverse = torch.cholesky_inverse(torch.linalg.cholesky(penalised(square, l2, dropout)))
+        return torch.cholesky_inverse(torch.linalg.cholesky(matrix))
     except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
         came = Sentence(
             Setting("l2", l2), " is too small for these rows: columns that say the same cannot be told apart"
         )
         raise InputError(came, "a larger l2", Setting("l2", 100)) from None
-    return inverse.div_(-inverse.diagonal().clone()).fill_diagonal_(0)
+
+
+def inverse_by_rows(rows: sp.csr_matrix, l2: float, dropout: float) -> Tensor | None:
+    """Return the inverse of XᵀX + Λ, (d, d), by way of a matrix of rows x rows; None where that is not the better way.
+
+    With Y = X Λ^(-1/2) it is Λ^(-1/2) (I - Yᵀ (I + YYᵀ)^(-1) Y) Λ^(-1/2) (Woodbury 1950). It is cheaper for few rows,
+    and loses the digits of a column whose penalty is far below its squares.
+
+    Examples
+    --------
+    >>> inverse_by_rows(sp.csr_matrix([[1.0, 0.0]]), 1.0, 0.0).diagonal().tolist()
+    [0.5..., 1.0]
+    """
+    squares = np.asarray(rows.multiply(rows).sum(0)).ravel()
+    if _FEW_ROWS * rows.shape[0] > rows.shape[1] or l2 < _LEAST_PENALTY * squares.max():
+        return None
+    root = 1 / np.sqrt(l2 + dropout / (1 - dropout) * squares)
+    scaled = rows.multiply(root).tocsr()
+    among = torch.from_numpy((scaled @ scaled.T).toarray())
+    among.diagonal().add_(1)
+    inverse = scaled.T @ (scaled.T @ inverse_of(among, l2).numpy()).T
+    np.negative(inverse, out=inverse)
+    inverse[np.diag_indices_from(inverse)] += 1
+    inverse *= root
+    inverse *= root[:, None]
+    return torch.from_numpy(inverse)
 
 
 @torch.no_grad()
-def write(model: Model, square: Tensor, l2: float, dropout: float) -> None:
+def write(model: Model, pairs: Pairs, l2: float, dropout: float) -> None:
     """Write the closed form into the weights, as one matrix or as the best two around a shorter code."""
-    weights = item_weights(square, l2, dropout)
     if isinstance(model.encoder, ZeroDiagonal):
-        model.encoder.weight.copy_(weights)
+        rows = sparse_rows(pairs)
+        inverse = None if rows is None else inverse_by_rows(rows, l2, dropout)
+        if inverse is None:
+            inverse = inverse_of(penalised(gram(pairs), l2, dropout), l2)
+        model.encoder.weight.copy_(item_weights(inverse))
         return
+    matrix = penalised(gram(pairs), l2, dropout)
+    weights = item_weights(inverse_of(matrix, l2))
     down, up = cast("Down", model.encoder).matrix.weight, cast("Up", model.decoder).matrix.weight
-    cost = weights.T @ penalised(square, l2, dropout) @ weights
-    axes = torch.linalg.eigh(cost).eigenvectors.flip(1)[:, : len(down)]
+    axes = torch.linalg.eigh(weights.T @ matrix @ weights).eigenvectors.flip(1)[:, : len(down)]
     axes = moments.upright(axes.T).T
     down.zero_(), up.zero_()
     down[: axes.shape[1]], up[:, : axes.shape[1]] = (weights @ axes).T, axes

@@ -8,7 +8,9 @@ from typing import Annotated, Any, ClassVar, Literal, NotRequired, TypedDict
 import numpy as np
 
 from narrows.data.base import digest
+from narrows.data.ratings.catalogue import Catalogue
 from narrows.data.ratings.read import Ratings, Reading, read_ratings
+from narrows.data.ratings.titles import read_titles
 from narrows.data.tables.formatting import write_csv
 from narrows.errors import InputError
 from narrows.files import whole
@@ -36,6 +38,7 @@ class FittedRatings:
 
     task: Any
     ratings: Ratings
+    catalogue: Catalogue
     train: Rows
     test: Rows
 
@@ -47,22 +50,28 @@ class RatingsState(TypedDict):
     items: Annotated[list[str], Distinct()]
     columns: dict[Literal["user", "item", "rating", "time"], str | None]
     threshold: float | None
+    kind: NotRequired[Literal["liking", "amount"]]
+    titles: NotRequired[list[str]]
 
 
 class RatingsWorkflow(Workflow):
-    """A file of ratings (csv, tsv, dat with ::, parquet) with columns of users and items."""
+    """A file of ratings (csv, tsv, dat with ::, inter, parquet) with columns of users and items."""
 
     keeps: ClassVar[Any] = RatingsState
-    knows: ClassVar[tuple[str, ...]] = ("history",)
+    knows: ClassVar[tuple[str, ...]] = ("history", "titles")
 
     user: str | None = param(None, "column of the users; none: guessed")
     item: str | None = param(None, "column of the items; none: guessed")
     rating: str | None = param(None, "column of the ratings; none: guessed, if there is one")
     time: str | None = param(None, "column of the times, for which of two ratings is the last; none: guessed")
     min_rating: float | None = param(
-        None, "ratings from this on count as liked; none: three quarters of the way to the highest; of counts, all"
+        None, "ratings from this on count as liked; none: three quarters of the way to the highest; of amounts, all"
+    )
+    rating_kind: Literal["liking", "amount"] | None = param(
+        None, "how much an item is liked, or an amount of it (hours, pieces), which is summed; none: guessed"
     )
     implicit: bool = param(False, "every line counts as liked, whatever its rating")
+    titles: str | None = param(None, "table of the items and their titles, which lists name and histories may hold")
 
     def fit(self, task: Task, request: Request, say: Say) -> dict[str, Any]:
         """Read the ratings, put some users aside, and fit to the others; raises InputError where they are too few."""
@@ -72,20 +81,24 @@ class RatingsWorkflow(Workflow):
         if self.implicit and self.min_rating is not None:
             raise InputError("--implicit and --min-rating came together", "one of them", "leave one out")
         if self.implicit:
-            request.refuse({"rating": "with --implicit every line counts as liked"})
+            request.refuse(dict.fromkeys(("rating", "rating_kind"), "with --implicit every line counts as liked"))
         ratings = read_ratings(Path(request.data).expanduser(), self._reading())
         if min(ratings.liked.shape) < 2:
             came = f"{request.data} holds {ratings.liked.shape[0]} users and {ratings.liked.shape[1]} liked items"
-            raise InputError(came, "at least 2 of both", "more ratings, or a lower --min-rating")
-        notes = [*ratings.notes, *for_counts(task, request.given)]
+            lower = "more ratings, or a lower --min-rating" if ratings.threshold is not None else "more lines"
+            raise InputError(f"{came} ({ratings.reading})", "at least 2 of both", lower)
+        titles, named = titles_of(self.titles, ratings.items.tolist())
+        catalogue = Catalogue(ratings.items.tolist(), titles)
+        notes = [*ratings.notes, *named, *for_counts(task, request.given)]
         for note in notes:
             say(note)
         parts = split(ratings.liked, seed_of(task.random_state))
         users, items = ratings.liked.shape
         say(f"{task.name}: {len(parts.learn):,} users, {items:,} items from {request.data}")
-        train, test = (Rows(ratings.liked[rows], feature_names=tuple(ratings.items)) for rows in parts[:2])
+        names = tuple(map(catalogue.title, ratings.items))
+        train, test = (Rows(ratings.liked[rows], feature_names=names) for rows in parts[:2])
         task.fit(train.X)
-        self.learnt = FittedRatings(task, ratings, train, test._replace(split=parts.split))
+        self.learnt = FittedRatings(task, ratings, catalogue, train, test._replace(split=parts.split))
         new = int(np.count_nonzero(np.asarray(train.X.sum(0)).ravel() == 0))
         notes += [f"{new:,} item{'s' * (new > 1)} of held-out users only: not recommended"] if new else []
         notes += told_held(ratings.liked, parts.measure) if parts.n_held else []
@@ -109,16 +122,18 @@ class RatingsWorkflow(Workflow):
 
     def write(self, folder: Path) -> list[Path]:
         """Write recommendations for all users."""
-        return [write_recs(self.learnt.task, self.learnt.ratings, folder / "recs.csv")]
+        return [write_recs(self.learnt.task, self.learnt.ratings, self.learnt.catalogue, folder / "recs.csv")]
 
     def state(self) -> dict[str, Any]:
-        """Return the users, the items, the columns, and from which rating on a line counts."""
-        ratings = self.learnt.ratings
+        """Return the users, the items and their titles, the columns, and from which rating on a line counts."""
+        ratings, catalogue = self.learnt.ratings, self.learnt.catalogue
         return {
             "users": ratings.users,
             "items": ratings.items,
             "columns": dict(ratings.columns),
             "threshold": ratings.threshold,
+            "kind": ratings.kind,
+            **({"titles": list(catalogue.titles.values())} if catalogue.named else {}),
         }
 
     def apply(self, task: Task, state: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
@@ -126,22 +141,36 @@ class RatingsWorkflow(Workflow):
 
         Raises InputError where no item of the history was there at the fit.
         """
-        ratings = read_ratings(Path(request.given.get("history") or request.data).expanduser(), self._reading(), state)
+        titles, named = titles_of(request.given.get("titles"), state["items"])
+        if titles is not None:
+            state = {**state, "titles": titles}
+        history = Path(request.given.get("history") or request.data).expanduser()
+        ratings = read_ratings(history, self._reading(), state)
+        catalogue = Catalogue(state["items"], state.get("titles"))
         users, liked = ratings.liked.shape[0], ratings.liked.nnz
-        if not ratings.seen.nnz:
-            items = ", ".join(repr(str(item)) for item in ratings.items[:3])
-            came = f"No item of {str(request.given.get('history') or request.data)!r} was there at the fit"
-            raise InputError(came, f"items of the fit, as {items}", "--user COLUMN --item COLUMN, if guessed wrongly")
-        for note in (*ratings.notes, f"{users:,} user{'s' * (users > 1)} with {liked:,} known items that are liked"):
+        for note in (
+            *named,
+            *ratings.notes,
+            f"{users:,} user{'s' * (users > 1)} with {liked:,} known items that are liked",
+        ):
             say(note)
         new = newcomers(ratings, state.get("users"))
         for note in told_new(ratings, new):
             say(note)
-        return [write_recs(task, ratings, out / "recs.csv"), write_users(task, ratings, new, out / "users.csv")]
+        recs = write_recs(task, ratings, catalogue, out / "recs.csv")
+        return [recs, write_users(task, ratings, new, out / "users.csv")]
 
     def _reading(self) -> Reading:
         columns = {"user": self.user, "item": self.item, "rating": self.rating, "time": self.time}
-        return Reading(columns, self.min_rating, self.implicit)
+        return Reading(columns, self.min_rating, self.implicit, self.rating_kind)
+
+
+def titles_of(file: str | None, items: Sequence[str]) -> tuple[list[str] | None, list[str]]:
+    """Return the titles of the items from a file, and what there is to say; nothing without a file."""
+    if file is None:
+        return None, []
+    titles, note = read_titles(Path(file).expanduser(), items)
+    return titles, [note]
 
 
 def for_counts(task: Task, given: Mapping[str, Any]) -> list[str]:
@@ -218,17 +247,19 @@ def write_users(task: Any, ratings: Ratings, new: np.ndarray | None, path: Path)
     return write_table(columns, path, ratings.users, "user")
 
 
-def write_recs(task: Any, ratings: Ratings, path: Path) -> Path:
-    """Write the items that are recommended to every user: user, rank, item, score; never one already seen."""
+def write_recs(task: Any, ratings: Ratings, catalogue: Catalogue, path: Path) -> Path:
+    """Write what is recommended to every user: user, rank, item, title if there are titles, score; nothing seen."""
     import polars as pl
 
     items, scores = task.rank(ratings.liked, task.top, seen=ratings.seen)
     users, ranks = np.repeat(ratings.users, task.top), np.tile(np.arange(1, task.top + 1), len(items))
     valid = items.ravel() >= 0
+    taken = ratings.items[items.ravel()[valid]]
     columns = {
         "user": users[valid],
         "rank": ranks[valid],
-        "item": ratings.items[items.ravel()[valid]],
+        "item": taken,
+        **({"title": [catalogue.title(item) for item in taken.tolist()]} if catalogue.named else {}),
         "score": scores.ravel()[valid].astype(np.float32),
     }
     with whole(path) as draft:

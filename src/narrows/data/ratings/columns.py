@@ -3,37 +3,59 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import re
 import shlex
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import polars as pl
 
 from narrows.data.paths import data_path
+from narrows.data.ratings.catalogue import Catalogue
+from narrows.data.ratings.words import liking_in_words
 from narrows.data.tables.csv_text import read_text_table
-from narrows.data.tables.infer import as_type, infer
+from narrows.data.tables.infer import MISSING, infer
 from narrows.data.tables.parquet import read_parquet
 from narrows.errors import InputError
 
-__all__ = ["ROLES", "Table", "columns_of", "rating_table"]
+__all__ = [
+    "AMOUNTS",
+    "LIKING",
+    "ROLES",
+    "Table",
+    "any_table",
+    "bare",
+    "columns_of",
+    "rating_table",
+    "role_of",
+    "words_of",
+]
 
 ROLES = ("user", "item", "rating", "time")
-TEXT = (".csv", ".tsv", ".tab", ".txt", ".data", ".dat")
-ACCEPTED = "a .csv, .tsv, .dat (::), .txt or .parquet file with a user and an item per line"
+TEXT = (".csv", ".tsv", ".tab", ".txt", ".data", ".dat", ".inter")
+ACCEPTED = "a .csv, .tsv, .dat (::), .inter, .txt or .parquet file with a user and an item per line"
 _MIN_EPOCH_SECONDS = 1e8  # numbers beyond this are seconds since 1970, not ratings
+_MIN_KEY_LINES = 20  # lines, all of other values, from which on a column numbers the lines
+_MIN_USERS_PER_ITEM, _MIN_ITEMS_PER_USER = 1.2, 1.2  # means; a value of fewer is no item: an invoice, a country
 
+_RATING_WORDS = {
+    "liking": "rating ratings score stars star overall grade vote preference bookrating userrating",
+    "amount": "count counts plays playcount listens clicks views quantity qty purchases hours hour minutes playtime "
+    "playtimeforever played units amount frequency",
+    "either": "value weight like liked feedback reaction recommended opinion",
+}
 _ROLE_WORDS = {
     "user": "user users uid client customer member account visitor reader reviewer person session buyer username",
-    "item": "item items iid movie film product asin isbn book artist song track title sku article business anime game "
-    "joke recipe show content parentasin video page",
-    "rating": "rating ratings score stars star overall grade value vote preference bookrating userrating "
-    "count counts plays playcount listens clicks views quantity qty weight purchases",
+    "item": "item items iid movie film product asin isbn book artist song track title sku stock article business anime "
+    "game joke recipe show content parentasin video page",
+    "rating": " ".join(_RATING_WORDS.values()),
     "time": "time timestamp ts date datetime unixreviewtime reviewtime createdat eventtime datestamp",
 }
-_ROLE_NAMES = {
-    role: {f"{word}{end}" for word in text.split() for end in ("", "id")} for role, text in _ROLE_WORDS.items()
-}
+_WORDS = {role: frozenset(text.split()) for role, text in _ROLE_WORDS.items()}
+LIKING, AMOUNTS = (frozenset(_RATING_WORDS[kind].split()) for kind in ("liking", "amount"))
+_IDS = {"id", "ids", "no", "nr", "number", "code", "key", "uuid", "asin", "isbn", "sku"}
+_NAMES = {"name", "unique"}  # of what the word beside them says
 
 
 class Table:
@@ -48,58 +70,74 @@ class Table:
         parsed = infer(series, self.comma).series if series.dtype == pl.String else series
         return parsed if parsed.dtype.is_numeric() or parsed.dtype.is_temporal() else None
 
-    def names(self, column: str | None) -> pl.Series:
-        """Return identifiers as text, without spaces around them; without a column, those of one user, called 1."""
+    def likes(self, column: str) -> bool:
+        """Return whether a column holds words of liking and dislike, and nothing else."""
+        words = liking_in_words(self.frame[column]) if self.frame[column].dtype == pl.String else None
+        return words is not None and words.sure
+
+    def names(self, column: str | None, known: Catalogue | None = None) -> pl.Series:
+        """Return identifiers as text, without spaces around them; without a column, those of one user, called 1.
+
+        Whole numbers that are written as fractions, ``17850.0``, lose these, unless items are ``known`` as such.
+        """
         if column is None:
             return pl.Series(["1"] * len(self.frame))
         series = self.frame[column]
         if series.dtype.is_float() and (series.drop_nulls() % 1 == 0).all():
             series = series.cast(pl.Int64)
         text = series.cast(pl.String).str.strip_chars()
-        return text.set(text == "", None)
-
-    def ratings(self, column: str) -> pl.Series:
-        """Return a column as numbers; a cell that is none, or infinite, raises ``InputError`` with its row."""
-        series = self.frame[column]
-        if series.dtype == pl.String:
-            try:
-                series = as_type(series, pl.Float64(), decimal_comma=self.comma)
-            except InputError as error:
-                hint = "correct it, or --implicit if every line counts"
-                raise InputError(error.came, "a number for each rating", hint) from None
-        if not (series.dtype.is_numeric() or series.dtype == pl.Boolean):
-            raise InputError(f"{self.name!r}: {column!r} holds no numbers", "ratings", "--rating COLUMN, or --implicit")
-        numbers = series.cast(pl.Float64).fill_nan(None)
-        wrong = numbers.is_infinite().arg_true()
-        if len(wrong):
-            came = f"column {column!r}, row {wrong[0]} holds an infinite rating, one of {len(wrong):,}"
-            raise InputError(came, "a finite number for each rating", "leave these lines out")
-        return numbers
+        text = text.set(text.str.to_lowercase().is_in(MISSING).fill_null(False), None)
+        whole = text.str.contains(r"^\d+(\.0+)?$").all() and (known is None or not text.is_in(list(known.items)).any())
+        return text.str.replace(r"\.0+$", "") if whole else text
 
 
-def rating_table(path: Path, known: Collection[str] = ()) -> Table:
-    """Read a file; a first line whose words come again below, or are ``known`` items, is a rating and no header.
+def rating_table(path: Path, catalogue: Catalogue | None = None) -> Table:
+    """Read a file; a first line whose words come again below, or are items of the catalogue, is a rating and no header.
 
+    A file whose lines are items of the catalogue, or their titles, has one column, whatever marks stand in the titles.
     Raises InputError where there is no such file, or it cannot be read.
     """
     path = data_path(path)
-    if not path.exists():
-        raise InputError(f"there is no file {str(path)!r}", ACCEPTED, "check the path")
     if path.is_dir():
         inside = sorted(file.name for file in path.iterdir() if file.stem in ("u", "ratings") and file.is_file())
         hint = shlex.quote(str(path / inside[0])) if inside else "give the file itself"
         raise InputError(f"{path.name!r} is a folder", ACCEPTED, hint)
+    if path.is_file() and path.suffix.lower() not in (*TEXT, ".parquet"):
+        raise InputError(f"{path.name!r} is a file of type {path.suffix!r}", ACCEPTED, "export it as CSV")
+    return any_table(path, catalogue)
+
+
+def any_table(path: Path, catalogue: Catalogue | None = None) -> Table:
+    """Read a text table of any ending, or a Parquet file.
+
+    Raises InputError where there is no such file, or it cannot be read.
+    """
+    path = data_path(path)
+    if not path.is_file():
+        raise InputError(f"there is no file {str(path)!r}", ACCEPTED, "check the path")
     if path.suffix.lower() == ".parquet":
         return Table(read_parquet(path), path.name, [], header=True)
-    if path.suffix.lower() not in TEXT:
-        raise InputError(f"{path.name!r} is a file of type {path.suffix!r}", ACCEPTED, "export it as CSV")
     try:
-        text = read_text_table(path, [item for item in known if role_of(item) is None])
+        column = None if catalogue is None else _one_column(path, catalogue)
+        if column is not None:
+            return column
+        known = () if catalogue is None else [cell for cell in catalogue.cells if role_of(cell) is None]
+        text = read_text_table(path, known)
     except OSError as error:
         came = f"{path.name!r} cannot be opened ({error.strerror or error})"
         raise InputError(came, ACCEPTED, "check its permissions") from error
     header = text.frame.columns != [f"c{i}" for i in range(text.frame.width)]
     return Table(text.frame, path.name, list(text.notes), header=header, comma=text.decimal_comma is True)
+
+
+def _one_column(path: Path, catalogue: Catalogue) -> Table | None:
+    """Return the lines of a file as its only column, where most are items or titles; None where they are not."""
+    lines = catalogue.lines(path)
+    if lines is None:
+        return None
+    header = role_of(lines[0]) == "item" and lines[0] not in catalogue
+    name = lines[0] if header else "c0"
+    return Table(pl.DataFrame({name: lines[header:]}, schema={name: pl.String}), path.name, [], header=header)
 
 
 def columns_of(
@@ -108,8 +146,9 @@ def columns_of(
     """Return the column of every role.
 
     A column that the user ``named`` is taken; the others are guessed from the header, or from the place where there is
-    none. With ``like``, the columns of the fit, the same names count first, and there may be no user. Raises InputError
-    where a column that was named is not there, or where user or item stay without one.
+    none. With ``like``, the columns of the fit, the same names count first, those that were named may have others now,
+    as titles have, and there may be no user. Raises InputError where a column that was named for a fit is not there, or
+    where user or item stay without one.
 
     Examples
     --------
@@ -117,40 +156,79 @@ def columns_of(
     >>> columns_of(Table(frame, "a.csv", [], header=True), {})
     {'user': 'userId', 'item': 'movieId', 'rating': 'stars', 'time': None}
     """
-    names = table.frame.columns
-    columns: dict[str, str | None] = dict.fromkeys(ROLES)
-    for role in ROLES:
-        asked = named.get(role)
-        if asked is not None and asked in names:
-            columns[role] = asked
-        elif asked is not None and not (like is not None and role != "item"):
-            near = difflib.get_close_matches(asked, names, 1)
-            came = f"{table.name!r} has no column {asked!r} for --{role}"
-            raise InputError(
-                came, ", ".join(map(repr, names)), f"--{role} {shlex.quote(near[0] if near else names[0])}"
-            )
+    columns = _named(table, named, optional=like is not None)
     if not table.header:
-        _by_place(table, columns, one=like is not None and len(names) == 1)
+        _by_place(table, columns, one=like is not None and table.frame.width == 1, history=like is not None)
         return _complete(table, columns, like is not None)
     for role in ROLES:
-        free = [name for name in names if name not in columns.values()]
+        free = [name for name in table.frame.columns if name not in columns.values()]
         candidates = [name for name in free if like is not None and name == like.get(role)]
-        candidates += [name for name in free if role_of(name) == role]
+        candidates += sorted((name for name in free if role_of(name) == role), key=_unlikely)
+        candidates += [name for name in free if role == "rating" and table.likes(name)]
         columns[role] = columns[role] or next(iter(candidates), None)
     for role in ("user", "item") if like is None else ("item",):
-        free = [name for name in names if name not in columns.values()]
+        free = [name for name in table.frame.columns if name not in columns.values()]
+        if columns[role] is None and like is None:
+            free = _without_keys(table, free)
+            free = (_shared(table, columns["user"], free) if role == "item" else []) or free
         columns[role] = columns[role] or next(iter(free), None)
     return _complete(table, columns, like is not None)
 
 
-def _by_place(table: Table, columns: dict[str, str | None], *, one: bool) -> None:
+def _named(table: Table, named: Mapping[str, str | None], *, optional: bool) -> dict[str, str | None]:
+    """Return the columns that the user named, with or without a type after a colon; others are None.
+
+    Raises InputError where one is not there, unless they are optional.
+    """
+    names = table.frame.columns
+    columns: dict[str, str | None] = dict.fromkeys(ROLES)
+    for role, asked in named.items():
+        columns[role] = asked if asked in names else next((name for name in names if bare(name) == asked), None)
+        if asked is not None and columns[role] is None and not optional:
+            near = difflib.get_close_matches(asked, names, 1)
+            came = f"{table.name!r} has no column {asked!r} for --{role}"
+            hint = f"--{role} {shlex.quote(near[0] if near else names[0])}"
+            raise InputError(came, ", ".join(map(repr, names)), hint)
+    return columns
+
+
+def _without_keys(table: Table, names: list[str]) -> list[str]:
+    """Return the columns that do not number the lines, if there are two of these."""
+    frame = table.frame
+    if len(frame) < _MIN_KEY_LINES:
+        return names
+    others = [name for name in names if frame[name].n_unique() < len(frame)]
+    return others if len(others) >= 2 or len(others) == len(names) else names
+
+
+def _shared(table: Table, user: str | None, names: list[str]) -> list[str]:
+    """Return the columns whose values several users share, and of which a user has several: items, and no invoices."""
+    shared = []
+    for name in names:
+        values = table.ordered(name)
+        if values is not None and (values.dtype.is_temporal() or values.dtype.is_float()):
+            continue
+        pairs = pl.DataFrame({"user": table.names(user), "item": table.names(name)}).drop_nulls().unique()
+        per_item = len(pairs) / max(1, pairs["item"].n_unique())
+        per_user = len(pairs) / max(1, pairs["user"].n_unique())
+        if per_item >= _MIN_USERS_PER_ITEM and per_user >= _MIN_ITEMS_PER_USER:
+            shared.append(name)
+    return shared
+
+
+def _by_place(table: Table, columns: dict[str, str | None], *, one: bool, history: bool) -> None:
     """Enter user, item, rating and time in this order; a column of seconds since 1970 is a time wherever it is."""
     free = [name for name in table.frame.columns if name not in columns.values()]
+    usable = free if history else _without_keys(table, free)
+    free = list(itertools.dropwhile(lambda name: name not in usable, free))  # without numbers of the lines in front
     for role in ("item",) if one else ("user", "item"):
-        columns[role] = columns[role] or (free.pop(0) if free else None)
-    for name in free[:2]:
+        columns[role] = columns[role] or next((name for name in usable if name not in columns.values()), None)
+    for name in [name for name in free if name not in columns.values()][:3]:
+        if columns["rating"] is None and table.likes(name):
+            columns["rating"] = name
+            continue
         values = table.ordered(name)
-        if values is None or not values.dtype.is_numeric():
+        if values is None or not values.dtype.is_numeric() or (values.n_unique() == 1 and columns["rating"]):
             continue
         late = float(values.min() or 0) > _MIN_EPOCH_SECONDS  # type: ignore[arg-type]
         role = "time" if late or columns["rating"] else "rating"
@@ -169,8 +247,36 @@ def role_of(name: str) -> str | None:
 
     Examples
     --------
-    >>> [role_of(name) for name in ("movieId", "user_id", "Timestamp", "colour")]
-    ['item', 'user', 'time', None]
+    >>> [role_of(name) for name in ("movieId", "user_id:token", "Timestamp", "review_score", "StockCode", "colour")]
+    ['item', 'user', 'time', 'rating', 'item', None]
     """
-    plain = re.sub(r"[^a-z0-9]", "", name.lower())
-    return next((role for role in ROLES if plain in _ROLE_NAMES[role]), None)
+    words = words_of(name)
+    kinds = [word for word in words if word not in _IDS | _NAMES] or words
+    whole, identifies = "".join(words), not _IDS.isdisjoint(words)
+    for word in (whole, whole.removesuffix("id"), *kinds[-1:]):
+        for role in ("user", "item") if identifies else ROLES:
+            if word in _WORDS[role]:
+                return role
+    return None
+
+
+def words_of(name: str) -> list[str]:
+    """Return the words of a column's name, without its type.
+
+    Examples
+    --------
+    >>> words_of("CustomerID"), words_of("user_id:token")
+    (['customer', 'id'], ['user', 'id'])
+    """
+    return [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", bare(name))]
+
+
+def bare(name: str) -> str:
+    """Return a name without what stands after a colon or in brackets: ``rating:float``, ``rating (1 to 5)``."""
+    return re.split(r"[:(\[]", name, maxsplit=1)[0].strip()
+
+
+def _unlikely(name: str) -> tuple[bool, bool]:
+    """Return what puts a column behind others of its role: a session is less of a user, a title less of an item."""
+    words = words_of(name)
+    return "session" in words, not any(word in _IDS or word.endswith("id") for word in words)

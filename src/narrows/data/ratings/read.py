@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import polars as pl
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from narrows.data.ratings.columns import ROLES, Table, columns_of, rating_table
+from narrows.data.ratings.catalogue import Catalogue
+from narrows.data.ratings.columns import ROLES, Table, bare, columns_of, rating_table
+from narrows.data.ratings.strength import Kind, least_liked, strengths
 from narrows.errors import InputError
 
 __all__ = ["Ratings", "Reading", "read_ratings"]
-
-_LIKED_SHARE = 0.75  # of the way from the lowest to the highest rating
-_MAX_RATING = 20  # whole numbers beyond this are counts, not ratings
 
 
 @dataclass(frozen=True)
@@ -30,15 +29,18 @@ class Reading:
     columns : mapping of str to str or None
         The column of user, item, rating and time; what is missing or None is guessed.
     min_rating : float, optional
-        Ratings from this on count; without it three quarters of the way from the lowest to the highest, and for counts
-        (whole numbers beyond 20) everything above zero.
+        Ratings from this on count; without it three quarters of the way from the lowest to the highest, and of amounts
+        everything above zero.
     implicit : bool
         Every line counts, whatever its rating.
+    kind : {"liking", "amount"}, optional
+        What the ratings are: amounts are summed for each user and item. Without it their name and their range tell.
     """
 
     columns: Mapping[str, str | None]
     min_rating: float | None = None
     implicit: bool = False
+    kind: Kind | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +58,7 @@ class Ratings:
         Different items of each user in the file, with those that have no column.
     lines : int
         Lines of the file.
-    columns, threshold
+    columns, threshold, kind
         How it was read.
     notes : tuple of str
         What was found, guessed and left out.
@@ -70,14 +72,21 @@ class Ratings:
     lines: int
     columns: Mapping[str, str | None]
     threshold: float | None
+    kind: Kind
     notes: tuple[str, ...]
+
+    @property
+    def reading(self) -> str:
+        """Which columns were taken, and which ratings."""
+        return _reading(self.columns, self.threshold)
 
 
 def read_ratings(path: Path, reading: Reading, fitted: Mapping[str, Any] | None = None) -> Ratings:
-    r"""Read a file of ratings: .csv, .tsv, .dat with ``::``, or .parquet.
+    r"""Read a file of ratings: .csv, .tsv, .dat with ``::``, .inter, or .parquet.
 
-    With ``fitted`` (items, columns and threshold of a fit) it is a history: items that are not known are left out, and
-    without a user column it is that of one user, who is called 1.
+    With ``fitted`` (items, columns, threshold, kind and titles of a fit) it is a history: items may be titles, those
+    that are not known are left out, and without a user column it is that of one user, who is called 1. Raises
+    InputError where the file cannot be read so, or where none of the items of a history is known.
 
     Examples
     --------
@@ -88,11 +97,14 @@ def read_ratings(path: Path, reading: Reading, fitted: Mapping[str, Any] | None 
     >>> ratings.users.tolist(), ratings.items.tolist(), ratings.liked.toarray().tolist()
     (['007', '008'], ['x'], [[1.0], [1.0]])
     """
-    table = rating_table(path, () if fitted is None else set(fitted["items"]))
+    catalogue = None if fitted is None else Catalogue(fitted["items"], fitted.get("titles"))
+    table = rating_table(path, catalogue)
     columns = columns_of(table, reading.columns, None if fitted is None else fitted["columns"])
+    if fitted is not None:
+        reading = replace(reading, kind=cast("Kind", fitted.get("kind", "liking")))
     notes = [*table.notes, _said(table, columns, reading)]
-    frame = _lines(table, columns, reading, notes)
-    threshold = _threshold(frame, reading, fitted, notes)
+    frame, kind = _interactions(table, columns, reading, catalogue, notes)
+    threshold = _threshold(frame, columns, replace(reading, kind=kind), fitted, notes)
     liked = pl.lit(True) if threshold is None else pl.col("rating") >= threshold
     frame = frame.with_columns(liked=liked)
     if fitted is None:
@@ -107,31 +119,47 @@ def read_ratings(path: Path, reading: Reading, fitted: Mapping[str, Any] | None 
     else:
         items = pl.Series("item", list(fitted["items"]), dtype=pl.String)
         notes += _unknown(frame["item"], items)
+        if catalogue is not None and not frame["item"].is_in(items.implode()).any():
+            raise catalogue.foreign(str(path), frame["item"][0])
     users = frame["user"].unique(maintain_order=True)
     known = frame.filter(pl.col("item").is_in(items.implode()))
     seen = _matrix(known, users, items)
     ratings = Ratings(
         _matrix(known.filter("liked"), users, items), seen, users.to_numpy().astype(np.str_),
-        items.to_numpy().astype(np.str_), _lines_of(frame, users), len(table.frame), columns, threshold, (),
+        items.to_numpy().astype(np.str_), _lines_of(frame, users), len(table.frame), columns, threshold, kind, (),
     )  # fmt: skip
     return replace(ratings, notes=(*notes, *_of_users(ratings)))
 
 
+def _reading(columns: Mapping[str, str | None], threshold: float | None = None) -> str:
+    taken = ", ".join(f"{role} = {name!r}" for role, name in columns.items() if name is not None)
+    return taken if threshold is None else f"{taken}, ratings of {threshold:g} and more"
+
+
 def _said(table: Table, columns: Mapping[str, str | None], reading: Reading) -> str:
     """Say which columns were taken for what, and which were not used."""
-    taken = ", ".join(f"{role} = {name!r}" for role, name in columns.items() if name is not None)
-    guessed = [role for role in ROLES if columns[role] is not None and reading.columns.get(role) is None]
+    named = {role: reading.columns.get(role) for role in ROLES}
+    guessed = [role for role, name in columns.items() if name is not None and named[role] not in (name, bare(name))]
     flags = f" (guessed; --{' --'.join(guessed)} say otherwise)" if guessed else ""
     useless = [repr(name) for name in table.frame.columns if name not in columns.values()]
-    return f"{table.name!r}: {taken}{flags}" + (f"; not used: {', '.join(useless)}" if useless else "")
+    return f"{table.name!r}: {_reading(columns)}{flags}" + (f"; not used: {', '.join(useless)}" if useless else "")
 
 
-def _lines(table: Table, columns: Mapping[str, str | None], reading: Reading, notes: list[str]) -> pl.DataFrame:
-    """Return one line per user and item: identifiers as text, ratings as numbers; what is left out is noted."""
-    series = [table.names(columns[role]).alias(role) for role in ("user", "item")]
+def _interactions(
+    table: Table, columns: Mapping[str, str | None], reading: Reading, catalogue: Catalogue | None, notes: list[str]
+) -> tuple[pl.DataFrame, Kind]:
+    """Return one line per user and item, and what its rating is; what is left out is noted."""
+    series = [table.names(columns["user"]).alias("user"), table.names(columns["item"], catalogue).alias("item")]
+    if catalogue is not None:
+        meant, guesses = catalogue.identified(series[1].drop_nulls().unique(maintain_order=True).to_list())
+        series[1] = series[1].replace(meant)
+        notes += guesses
     rating = columns["rating"] if not reading.implicit else None
+    kind: Kind = "liking"
     if rating is not None:
-        series.append(table.ratings(rating).alias("rating"))
+        values, kind, more = strengths(table, rating, reading.kind)
+        series.append(values.alias("rating"))
+        notes += more
     order = _times(table, columns["time"], reading, notes)
     frame = pl.DataFrame(series if order is None else [*series, order])
     complete = frame.drop_nulls(["user", "item"])
@@ -140,14 +168,40 @@ def _lines(table: Table, columns: Mapping[str, str | None], reading: Reading, no
         frame, complete = complete, complete.drop_nulls("rating")
         _count(notes, len(frame) - len(complete), "line is", "lines are", "left out: no rating")
     if complete.is_empty():
-        raise InputError(f"{table.name!r} holds no line with a user and an item", "at least one", "check the columns")
-    way = "the last one counts" if order is not None else "the highest counts" if rating else "they count once"
-    by = ["time"] if order is not None else ["rating"] if rating is not None else []
-    single = complete.sort(by, maintain_order=True) if by else complete
-    single = single.unique(["user", "item"], keep="last", maintain_order=True)
-    _count(notes, len(complete) - len(single), "line repeats", "lines repeat", f"a user and an item: {way}")
+        came = f"{table.name!r} holds no line with a user and an item ({_reading(columns)})"
+        raise InputError(came, "at least one", "check the columns")
+    amounts = kind == "amount"
+    single = _summed(complete, str(rating), columns, reading, notes) if amounts else _single(complete, notes)
     places = complete["user"].unique(maintain_order=True).to_frame().with_row_index("place")
-    return single.join(places, on="user", maintain_order="left").sort("place", maintain_order=True)
+    return single.join(places, on="user", maintain_order="left").sort("place", maintain_order=True), kind
+
+
+def _single(frame: pl.DataFrame, notes: list[str]) -> pl.DataFrame:
+    """Return of every user and item the last line, or the one of the highest rating where lines have no time."""
+    by = next(([name] for name in ("time", "rating") if name in frame.columns), [])
+    way = {"time": "the last one counts", "rating": "the highest counts"}[by[0]] if by else "they count once"
+    single = frame.sort(by, maintain_order=True) if by else frame
+    single = single.unique(["user", "item"], keep="last", maintain_order=True)
+    _count(notes, len(frame) - len(single), "line repeats", "lines repeat", f"a user and an item: {way}")
+    return single
+
+
+def _summed(
+    frame: pl.DataFrame, rating: str, columns: Mapping[str, str | None], reading: Reading, notes: list[str]
+) -> pl.DataFrame:
+    """Return the sum of the amounts of every user and item; sums that are not above zero are no interaction."""
+    negative = int((frame["rating"] < 0).sum())
+    returns = f", {negative:,} below zero, which are taken as returns" if negative else ""
+    guessed = "" if reading.kind else " (guessed; --rating-kind liking says otherwise)"
+    notes.append(f"{rating!r} holds amounts{returns}: summed for each user and item{guessed}")
+    totals = frame.group_by(["user", "item"], maintain_order=True).agg(pl.col("rating").sum())
+    taken = totals.filter(pl.col("rating") > 0)
+    left = "left out: their sum is not above zero"
+    _count(notes, len(totals) - len(taken), "pair of user and item is", "pairs of user and item are", left)
+    if taken.is_empty():
+        came = f"No user has a positive amount of an item ({_reading(columns)})"
+        raise InputError(came, "amounts above zero", "--rating COLUMN, or --rating-kind liking")
+    return taken
 
 
 def _times(table: Table, column: str | None, reading: Reading, notes: list[str]) -> pl.Series | None:
@@ -162,31 +216,32 @@ def _times(table: Table, column: str | None, reading: Reading, notes: list[str])
 
 
 def _threshold(
-    frame: pl.DataFrame, reading: Reading, fitted: Mapping[str, Any] | None, notes: list[str]
+    frame: pl.DataFrame,
+    columns: Mapping[str, str | None],
+    reading: Reading,
+    fitted: Mapping[str, Any] | None,
+    notes: list[str],
 ) -> float | None:
     """Return the rating from which on a line counts, or None where every line does."""
     if "rating" not in frame.columns:
         if reading.min_rating is not None and fitted is None:
-            raise InputError("--min-rating came, and there are no ratings", "a rating column", "--rating COLUMN")
+            came = f"--min-rating came, and there are no ratings ({_reading(columns)})"
+            raise InputError(came, "a rating column", "--rating COLUMN")
         notes.append("every line counts as liked")
         return None
     values = frame["rating"].to_numpy()
-    low, high = float(values.min()), float(values.max())
-    counts = high > _MAX_RATING and low >= 0 and bool((values % 1 == 0).all())
     if fitted is not None:
         threshold = fitted["threshold"]
     elif reading.min_rating is not None:
         threshold = reading.min_rating
     else:
-        least = low + _LIKED_SHARE * (high - low)
-        threshold = float(values[(values > 0) if counts else (values >= least)].min(initial=high))
+        threshold = least_liked(values, reading.kind or "liking")
     if threshold is None:
         return None
-    liked = int((values >= threshold).sum())
+    low, high, liked = float(values.min()), float(values.max()), int((values >= threshold).sum())
     if not liked and fitted is None:
-        raise InputError(
-            f"No rating is {threshold:g} or more", f"ratings from {low:g} to {high:g}", "a lower --min-rating"
-        )
+        came = f"No rating is {threshold:g} or more ({_reading(columns)})"
+        raise InputError(came, f"ratings from {low:g} to {high:g}", "a lower --min-rating")
     notes.append(
         f"ratings of {threshold:g} and more count as liked: {liked:,} of {len(values):,}, from {low:g} to {high:g}"
         + ("" if reading.min_rating is not None or fitted else " (--min-rating X or --implicit say otherwise)")
