@@ -37,7 +37,13 @@ ACCEPTED = (
 )
 
 
-def read(data: object, *, like: Schema | None = None, image_size: tuple[int, int] | None = None) -> Source:
+def read(
+    data: object,
+    *,
+    like: Schema | None = None,
+    image_size: tuple[int, int] | None = None,
+    encoding: str | None = None,
+) -> Source:
     """Read rows from wherever they are.
 
     Parameters
@@ -49,6 +55,8 @@ def read(data: object, *, like: Schema | None = None, image_size: tuple[int, int
         The schema of a fit: columns are taken by name whatever their order, images are resized as at fit.
     image_size : (height, width), optional
         The size of images; otherwise mixed or large ones are resized to at most 64 on the longer side.
+    encoding : str, optional
+        The encoding of a text table that is not UTF-8; otherwise the one that its bytes are most likely in.
 
     Returns
     -------
@@ -67,7 +75,7 @@ def read(data: object, *, like: Schema | None = None, image_size: tuple[int, int
     if isinstance(data, str | Path):
         path = data_path(data)
         try:
-            return _path(path, like, image_size)
+            return _path(path, like, image_size, encoding)
         except OSError as error:
             came = f"{path.name!r} cannot be opened ({error.strerror or error})"
             raise InputError(came, ACCEPTED, "check the path and its permissions") from error
@@ -76,14 +84,14 @@ def read(data: object, *, like: Schema | None = None, image_size: tuple[int, int
     return from_object(data, like, image_size)
 
 
-def _path(path: Path, like: Schema | None, image_size: tuple[int, int] | None) -> Source:
+def _path(path: Path, like: Schema | None, image_size: tuple[int, int] | None, encoding: str | None) -> Source:
     if not path.exists():
         raise _not_found(path)
     suffix = "" if path.is_dir() else path.suffix.lower()
     if suffix in TEXT:
         from narrows.data.tables.files import text_table
 
-        return text_table(path, like)
+        return text_table(path, like, encoding=encoding)
     if suffix == ".parquet":
         from narrows.data.tables.files import parquet_table
 

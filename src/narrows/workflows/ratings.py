@@ -63,6 +63,7 @@ class RatingsWorkflow(Workflow):
         None, "ratings from this on count as liked; none: three quarters of the way to the highest; of counts, all"
     )
     implicit: bool = param(False, "every line counts as liked, whatever its rating")
+    encoding: str | None = param(None, "encoding of a text file that is not UTF-8: cp949, shift_jis, gbk, cp1251, ...")
 
     def fit(self, task: Task, request: Request, say: Say) -> dict[str, Any]:
         """Read the ratings, put some users aside, and fit to the others; raises InputError where they are too few."""
@@ -141,7 +142,7 @@ class RatingsWorkflow(Workflow):
 
     def _reading(self) -> Reading:
         columns = {"user": self.user, "item": self.item, "rating": self.rating, "time": self.time}
-        return Reading(columns, self.min_rating, self.implicit)
+        return Reading(columns, self.min_rating, self.implicit, self.encoding)
 
 
 def for_counts(task: Task, given: Mapping[str, Any]) -> list[str]:

@@ -77,7 +77,7 @@ class Table:
         return numbers
 
 
-def rating_table(path: Path, known: Collection[str] = ()) -> Table:
+def rating_table(path: Path, known: Collection[str] = (), encoding: str | None = None) -> Table:
     """Read a file; a first line whose words come again below, or are ``known`` items, is a rating and no header.
 
     Raises InputError where there is no such file, or it cannot be read.
@@ -94,7 +94,7 @@ def rating_table(path: Path, known: Collection[str] = ()) -> Table:
     if path.suffix.lower() not in TEXT:
         raise InputError(f"{path.name!r} is a file of type {path.suffix!r}", ACCEPTED, "export it as CSV")
     try:
-        text = read_text_table(path, [item for item in known if role_of(item) is None])
+        text = read_text_table(path, [item for item in known if role_of(item) is None], encoding=encoding)
     except OSError as error:
         came = f"{path.name!r} cannot be opened ({error.strerror or error})"
         raise InputError(came, ACCEPTED, "check its permissions") from error

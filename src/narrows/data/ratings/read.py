@@ -34,11 +34,14 @@ class Reading:
         (whole numbers beyond 20) everything above zero.
     implicit : bool
         Every line counts, whatever its rating.
+    encoding : str, optional
+        The encoding of a text file that is not UTF-8; without it the one that its bytes are most likely in.
     """
 
     columns: Mapping[str, str | None]
     min_rating: float | None = None
     implicit: bool = False
+    encoding: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +91,7 @@ def read_ratings(path: Path, reading: Reading, fitted: Mapping[str, Any] | None 
     >>> ratings.users.tolist(), ratings.items.tolist(), ratings.liked.toarray().tolist()
     (['007', '008'], ['x'], [[1.0], [1.0]])
     """
-    table = rating_table(path, () if fitted is None else set(fitted["items"]))
+    table = rating_table(path, () if fitted is None else set(fitted["items"]), reading.encoding)
     columns = columns_of(table, reading.columns, None if fitted is None else fitted["columns"])
     notes = [*table.notes, _said(table, columns, reading)]
     frame = _lines(table, columns, reading, notes)

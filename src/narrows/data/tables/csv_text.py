@@ -20,6 +20,7 @@ import polars as pl
 from narrows.data.disk.memory import require_memory, require_plausible
 from narrows.data.tables.csv_header import has_header
 from narrows.data.tables.csv_numbers import plain_marks
+from narrows.data.tables.encodings import to_utf8
 from narrows.data.tables.formatting import unguarded, unguarded_name
 from narrows.errors import InputError
 from narrows.notes import Note
@@ -28,15 +29,6 @@ __all__ = ["TextTable", "read_text_table", "to_parquet"]
 
 SEPARATORS = (",", ";", "\t", "|")
 ACCEPTED = "a text table with a header line and one row per line"
-MAGIC = {
-    b"PK\x03\x04": "a zip or Excel file",
-    b"PAR1": "a Parquet file",
-    b"\x1f\x8b": "a gzip file",
-    b"\x93NUMPY": "an npy file",
-    b"%PDF": "a PDF file",
-    b"\x89PNG": "a PNG image",
-    b"\xff\xd8\xff": "a JPEG image",
-}
 _BYTES_PER_FILE_BYTE, _BYTES_PER_CELL = 2, 25  # of memory, for a text table while it is read, at least
 Places = np.ndarray[tuple[int], np.dtype[np.intp]]
 _BYTES_PER_COLUMN = 16_000  # bytes of memory that a column takes, however few its cells
@@ -53,12 +45,17 @@ class TextTable:
 
 
 def read_text_table(
-    path: Path, known: Collection[str] = (), names: Collection[str] = (), decimal_comma: bool | None = None
+    path: Path,
+    known: Collection[str] = (),
+    names: Collection[str] = (),
+    decimal_comma: bool | None = None,
+    encoding: str | None = None,
 ) -> TextTable:
     r"""Read a text table; every cell stays text, empty cells are null.
 
     A first line that holds one of the ``known`` cells is a row, one that holds all ``names`` is the header; otherwise
-    the cells tell. Numbers that may have either mark before decimals have that of the fit, ``decimal_comma``.
+    the cells tell. Numbers that may have either mark before decimals have that of the fit, ``decimal_comma``. Bytes
+    that are not UTF-8 are read in ``encoding``, or in the one that they are most likely in.
     Raises InputError where the file cannot be read as a table, or has no rows.
 
     Examples
@@ -71,7 +68,7 @@ def read_text_table(
     (['x', 'y'], True, ['1,5', '2'])
     """
     _refuse_large(path)
-    data, notes = _utf8(path.read_bytes(), path.name)
+    data, notes = to_utf8(path.read_bytes(), path.name, encoding, names)
     data = _one_character(data)
     try:
         with _any_length():
@@ -155,42 +152,6 @@ def _rows(data: bytes, path: Path) -> tuple[pl.DataFrame, str, list[Note]]:
         keep[blank] = False
         frame = frame.filter(pl.Series(keep))
     return frame, separator, notes
-
-
-def _utf8(data: bytes, name: str) -> tuple[bytes, list[Note]]:
-    """UTF-8 bytes with plain line ends, whatever came; binary content is refused."""
-    if not data.strip():
-        raise InputError(f"{name!r} is empty ({len(data)} bytes)", ACCEPTED, "check the path")
-    for magic, kind in MAGIC.items():
-        if data.startswith(magic):
-            raise InputError(f"{name!r} is {kind}, not text", ACCEPTED, "give it its own ending, or export it as CSV")
-    notes = []
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        try:
-            data = data.decode("utf-16").encode()
-        except UnicodeDecodeError as error:
-            raise InputError(f"{name!r} is binary, not text", ACCEPTED, "export it as CSV") from error
-        notes.append(Note(f"{name!r} is UTF-16: read as such"))
-    data = data.removeprefix(b"\xef\xbb\xbf")
-    control = np.isin(np.frombuffer(data[: 1 << 20], np.uint8), [i for i in range(32) if i not in (9, 10, 12, 13, 27)])
-    if control.mean() > 0.001 or b"\x00" in data:
-        raise InputError(f"{name!r} is binary, not text", ACCEPTED, "export it as CSV")
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        text, encoding = _windows(data)
-        notes.append(Note(f"{name!r} is not UTF-8 (byte {error.start}): read as {encoding}"))
-        data = text.encode()
-    data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    return data.rstrip(b"\n") + b"\n", notes
-
-
-def _windows(data: bytes) -> tuple[str, str]:
-    """Return text in the encoding of Windows, or where that has no such letters in latin-1, and which it is."""
-    try:
-        return data.decode("cp1252"), "cp1252 (Windows)"
-    except UnicodeDecodeError:
-        return data.decode("latin-1"), "latin-1"
 
 
 def _sample(data: bytes) -> list[str]:

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 __all__ = ["parquet_table", "text_table"]
 
 
-def text_table(path: Path, like: Schema | None = None, known: Collection[str] = ()) -> TableSource:
+def text_table(
+    path: Path, like: Schema | None = None, known: Collection[str] = (), encoding: str | None = None
+) -> TableSource:
     r"""Read a text table and find the type of every column; with ``like``, the types are those of the fit.
 
     A first line that holds one of the ``known`` cells is a row.
@@ -32,7 +34,8 @@ def text_table(path: Path, like: Schema | None = None, known: Collection[str] = 
     [String, Date, Float64]
     """
     fitted = {column.name: column for column in like.columns} if isinstance(like, TableSchema) else {}
-    table = read_text_table(path, known, fitted, like.decimal_comma if isinstance(like, TableSchema) else None)
+    comma = like.decimal_comma if isinstance(like, TableSchema) else None
+    table = read_text_table(path, known, fitted, comma, encoding)
     comma = table.decimal_comma is True
     parsed = infer_all(table.frame.drop(fitted, strict=False), comma)
     frame = table.frame.with_columns(column.series for column in parsed)
