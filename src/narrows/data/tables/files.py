@@ -6,8 +6,9 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from narrows.data.tables.columns import NumberColumn, WholeColumn
 from narrows.data.tables.csv_text import read_text_table
-from narrows.data.tables.infer import infer_all
+from narrows.data.tables.infer import as_numbers, infer_all
 from narrows.data.tables.parquet import read_parquet
 from narrows.data.tables.schema import TableSchema
 from narrows.data.tables.source import TableSource, table_source
@@ -42,7 +43,13 @@ def text_table(
     notes = [*table.notes, *(note for column in parsed for note in column.notes)]
     formats = {column.series.name: column.format for column in parsed if column.format is not None}
     if isinstance(like, TableSchema):
-        frame = like.conform(frame, comma)
+        numbers = [
+            as_numbers(frame[name], column.format, comma)
+            for name, column in fitted.items()
+            if isinstance(column, NumberColumn | WholeColumn) and column.type.is_numeric() and name in frame.columns
+        ]
+        notes += [note for column in numbers for note in column.notes]
+        frame = like.conform(frame.with_columns(column.series for column in numbers), comma)
         return table_source(frame, path.name, notes=notes, formats=formats, like=like)
     return table_source(frame, path.name, notes=notes, formats=formats, decimal_comma=table.decimal_comma)
 
