@@ -11,7 +11,7 @@ import polars as pl
 
 from narrows.typed_json import Matching
 
-__all__ = ["AmountForm", "Amounts", "amount_texts", "amounts"]
+__all__ = ["AmountForm", "Amounts", "amount_texts", "amounts", "with_signs"]
 
 AmountForm = Annotated[
     str, Matching(r"([^#0;]*((#[^#0;]##)?0([.,](0+|#+))?|General)[^#0;]*;?){1,2}", "a form such as $#,##0.00")
@@ -29,6 +29,8 @@ _CELL = (
 _THOUSANDS = r"[ \u00a0\u202f'’]"
 _GROUPED = r"^[1-9]\d{{0,2}}(?:[{}]\d{{3}})+(?:[{}]\d*)?$"
 _LEADING_ZERO = r"^0\d"
+_N_SAMPLE = 200  # cells that tell whether there are signs at all
+_MAX_FORM_ROWS = 10_000  # rows that show in which form amounts are written
 _FORM = re.compile(r"([^#0;]*?)(?:(?:#(.)##)?0(?:([.,])(0+|#+))?|General)([^#0;]*)")
 
 
@@ -82,8 +84,21 @@ def amounts(stripped: pl.Series, form: str | None = None) -> Amounts | None:
     if form is not None:
         return Amounts(numbers, form, limits, signed)
     candidates = _forms(before, after, plain, thousands, decimal)
-    exact = (form for form in candidates if amount_texts(numbers, form).equals(stripped.set(numbers.is_null(), None)))
+    first, texts = numbers[:_MAX_FORM_ROWS], stripped.set(numbers.is_null(), None)[:_MAX_FORM_ROWS]
+    exact = (form for form in candidates if amount_texts(first, form).equals(texts))
     return Amounts(numbers, next(exact, general), limits, signed) if signed.any() else None
+
+
+def with_signs(cells: pl.Series) -> bool:
+    """Say whether cells that are no plain numbers are, for the most part of the first ones, numbers with signs.
+
+    Examples
+    --------
+    >>> with_signs(pl.Series(["5 %", "x", "7 %"])), with_signs(pl.Series(["x"]))
+    (True, False)
+    """
+    first = cells.head(_N_SAMPLE).str.contains(_CELL)
+    return int(first.sum()) > len(first) / 2
 
 
 def _one(signs: pl.Series, form: str | None, place: int) -> str | None:

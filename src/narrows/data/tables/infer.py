@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from narrows.data.tables.amounts import Amounts, amount_texts, amounts
+from narrows.data.tables.amounts import Amounts, amount_texts, amounts, with_signs
 from narrows.data.tables.times import own_form, parsed_times
 from narrows.errors import InputError
 from narrows.notes import Note
@@ -75,7 +75,8 @@ def infer(text: pl.Series, decimal_comma: bool = False) -> Parsed:
     dates = _dates(stripped.set(missing, None), len(known))
     if dates is not None:
         return dates
-    signed = amounts(stripped.set(missing, None)) if known.n_unique() > 1 else None
+    odd = stripped.filter(numbers.is_null() & ~missing)
+    signed = amounts(stripped.set(missing, None)) if with_signs(odd) and known.n_unique() > 1 else None
     if signed is not None and _few(signed.numbers, missing):
         notes = (*_amount_notes(stripped, signed), *_odd_cells(stripped, signed.numbers, missing))
         return Parsed(signed.numbers, signed.form, notes)
