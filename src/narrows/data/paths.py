@@ -8,7 +8,7 @@ from pathlib import Path
 
 from narrows.errors import InputError
 
-__all__ = ["data_path", "require_utf8"]
+__all__ = ["data_part", "data_path", "require_utf8"]
 
 ACCEPTED = "a file or a folder"
 
@@ -46,6 +46,24 @@ def data_path(name: str | Path) -> Path:
         kind = "a pipe" if stat.S_ISFIFO(mode) else "a socket" if stat.S_ISSOCK(mode) else "a device"
         raise InputError(f"{str(path)!r} is {kind}", ACCEPTED, "write the data to a file first")
     return path
+
+
+def data_part(name: str | Path) -> tuple[Path, str | None]:
+    """Return the path of the user's data, and what of it is named behind ``::``: a sheet, a table, a packed file.
+
+    Raises InputError as ``data_path`` does.
+
+    Examples
+    --------
+    >>> data_part("a.csv")[1] is None
+    True
+    """
+    path = data_path(name)
+    if path.exists() or "::" not in str(name):
+        return path, None
+    place, _, part = str(name).rpartition("::")
+    whole = data_path(place) if place else path
+    return (whole, part) if whole.is_file() else (path, None)
 
 
 def require_utf8(name: str) -> None:

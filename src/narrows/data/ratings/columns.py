@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from narrows.data.paths import data_path
-from narrows.data.tables.csv_text import read_text_table
+from narrows.data.tables.csv_text import Hints, read_text_table
 from narrows.data.tables.infer import as_type, infer
 from narrows.data.tables.parquet import read_parquet
 from narrows.errors import InputError
@@ -94,7 +94,8 @@ def rating_table(path: Path, known: Collection[str] = (), encoding: str | None =
     if path.suffix.lower() not in TEXT:
         raise InputError(f"{path.name!r} is a file of type {path.suffix!r}", ACCEPTED, "export it as CSV")
     try:
-        text = read_text_table(path, [item for item in known if role_of(item) is None], encoding=encoding)
+        items = [item for item in known if role_of(item) is None]
+        text = read_text_table(path, Hints(known=items, encoding=encoding))
     except OSError as error:
         came = f"{path.name!r} cannot be opened ({error.strerror or error})"
         raise InputError(came, ACCEPTED, "check its permissions") from error
