@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
@@ -116,12 +115,9 @@ def _images(path: Path, like: Schema | None, image_size: tuple[int, int] | None)
 
 def _not_found(path: Path) -> InputError:
     """Say what is there instead of a path that is not."""
-    if re.match(r"[a-z][a-z0-9+]+:/", str(path), re.IGNORECASE):
-        came = f"{str(path)!r} is an address, and nothing is fetched"
-        return InputError(came, ACCEPTED, "download it, and name the file")
-    if path.suffix and set("*?") & set(str(path)):
-        came = f"{str(path)!r} is a pattern, and one file is read"
-        return InputError(came, ACCEPTED, "put the files together, or a folder of .parquet files")
+    if set("*?") & set(str(path)):
+        came = f"{str(path)!r} is a pattern, and nothing is called so"
+        return InputError(came, "one file, or a folder of .parquet files", "name one file, or put them together")
     near: list[Any] = list(datasets.DATASETS)
     if path.parent.is_dir():
         near += [str(path.parent / other.name) for other in sorted(path.parent.iterdir())]

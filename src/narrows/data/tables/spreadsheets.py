@@ -35,6 +35,7 @@ _DAMAGED = (
     ValueError,
 )
 _BYTES_PER_CELL = 100
+_CHUNK = 1 << 20  # bytes of cells after which it is seen whether there is room
 _MAX_COLUMNS = 16_384
 _DATES = {*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)}  # built-in formats of dates and times
 _TIMES = {*range(18, 23), *range(45, 48)}
@@ -78,11 +79,13 @@ def sheet_cells(path: Path, part: str | None = None) -> tuple[pl.DataFrame, list
 
 
 def _frame(sheet: Sheet, path: Path) -> pl.DataFrame:
-    rows, size = [], 0
+    rows, size, checked = [], 0, 0
     used: set[int] = set()
     for row in sheet.rows():
         size += sum(_BYTES_PER_CELL + len(text) for _, text in row)
-        require_room(path.name, size, path.stat().st_size)
+        if size - checked > _CHUNK:
+            require_room(path.name, size, path.stat().st_size)
+            checked = size
         if row:
             rows.append(dict(row))
             used.update(rows[-1])
