@@ -34,7 +34,7 @@ def check(options: Options) -> int:
     from narrows.data import check as examine
     from narrows.data import read
 
-    source = read(options.data)
+    source = read(options.data, encoding=options.encoding)
     findings = examine(source, likelihood=options.likelihood, label=options.label)
     for finding in findings:
         sys.stdout.write(f"{finding.level}: {'. '.join(filter(None, (finding.what, finding.fix)))}.\n")

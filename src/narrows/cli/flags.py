@@ -145,6 +145,7 @@ def _small(commands: Any) -> None:
     parser.add_argument(
         "--label", metavar="COLUMN", help="the column that holds labels; those that give it away are named"
     )
+    parser.add_argument("--encoding", metavar="NAME", help="the encoding of a text file that is not UTF-8")
     parser = _command(commands, "recipe", "train a system of the classic tutorials and show its evidence", "[NAME]")
     parser.add_argument("name", metavar="NAME", nargs="?", help="which one; none: list them")
     parser.add_argument("-o", "--output", metavar="RUN", help="folder for models and report (runs/NAME)")

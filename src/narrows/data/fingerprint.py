@@ -6,6 +6,9 @@ import hashlib
 from glob import glob
 from pathlib import Path
 
+from narrows.data.paths import data_part
+from narrows.data.stdin import STDIN, piped
+
 __all__ = ["content_digest"]
 
 _MAX_WHOLE_BYTES = 1 << 28  # bytes of a file that are all read; of a larger one ...
@@ -28,9 +31,11 @@ def content_digest(data: str) -> str:
     ...     same, content_digest(str(one)) == content_digest(str(two))
     (True, False)
     """
-    path = Path(data).expanduser()
+    if data == STDIN:
+        return hashlib.sha256(piped()).hexdigest()
+    path, part = data_part(data)
     if path.is_file():
-        return _file(path)
+        return _file(path) if part is None else f"{_file(path)} {part}"
     files = path.rglob("*") if path.is_dir() else map(Path, glob(data))
     paths = sorted(file for file in files if file.is_file() and not file.name.startswith("."))
     names = [file.relative_to(path).as_posix() if path.is_dir() else file.name for file in paths]

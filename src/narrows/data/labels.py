@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from narrows.data.base import Source, class_folders
 from narrows.data.paths import data_path
-from narrows.data.read import TEXT, read
+from narrows.data.read import read
 from narrows.data.tables.drop_columns import without_column
-from narrows.data.tables.files import text_table
+from narrows.data.tables.files import TEXT, text_table
 from narrows.data.tables.source import TableSource
 from narrows.errors import InputError, listed
 from narrows.notes import Note, NoteKind

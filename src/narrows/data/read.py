@@ -18,7 +18,8 @@ from narrows.data.base import Source
 from narrows.data.disk.memory import require_room
 from narrows.data.masked import unmasked
 from narrows.data.npy import DAMAGED, damaged, load_npy, npz_arrays
-from narrows.data.paths import data_path
+from narrows.data.paths import data_part
+from narrows.data.stdin import STDIN, piped
 from narrows.errors import InputError
 from narrows.notes import Note, NoteKind
 
@@ -30,14 +31,20 @@ if TYPE_CHECKING:
 
 __all__ = ["array_file", "dense", "from_object", "read"]
 
-TEXT = (".csv", ".tsv", ".tab", ".txt", ".data")
 ACCEPTED = (
-    "a .csv, .tsv, .parquet, .npy or .npz file, a folder of images, a named dataset "
-    "(digits, mnist, fashion-mnist), an array, a data frame, a sparse matrix, a tensor"
+    "a .csv, .tsv, .json, .jsonl, .xlsx, .ods, .parquet, .feather, SQLite, .npy or .npz file (text also as .gz or "
+    ".zip), - for piped text, a folder of images, a named dataset (digits, mnist, fashion-mnist), an array, a data "
+    "frame, a sparse matrix, a tensor"
 )
 
 
-def read(data: object, *, like: Schema | None = None, image_size: tuple[int, int] | None = None) -> Source:
+def read(
+    data: object,
+    *,
+    like: Schema | None = None,
+    image_size: tuple[int, int] | None = None,
+    encoding: str | None = None,
+) -> Source:
     """Read rows from wherever they are.
 
     Parameters
@@ -49,6 +56,8 @@ def read(data: object, *, like: Schema | None = None, image_size: tuple[int, int
         The schema of a fit: columns are taken by name whatever their order, images are resized as at fit.
     image_size : (height, width), optional
         The size of images; otherwise mixed or large ones are resized to at most 64 on the longer side.
+    encoding : str, optional
+        The encoding of a text table that is not UTF-8; otherwise the one that its bytes are most likely in.
 
     Returns
     -------
@@ -64,10 +73,14 @@ def read(data: object, *, like: Schema | None = None, image_size: tuple[int, int
     name = datasets.meant(data)
     if name is not None:
         return datasets.load(name)
+    if isinstance(data, str) and data == STDIN:
+        from narrows.data.tables.files import text_bytes
+
+        return text_bytes(piped(), "stdin", like, encoding)
     if isinstance(data, str | Path):
-        path = data_path(data)
+        path, part = data_part(data)
         try:
-            return _path(path, like, image_size)
+            return _path(path, part, like, image_size, encoding)
         except OSError as error:
             came = f"{path.name!r} cannot be opened ({error.strerror or error})"
             raise InputError(came, ACCEPTED, "check the path and its permissions") from error
@@ -76,20 +89,17 @@ def read(data: object, *, like: Schema | None = None, image_size: tuple[int, int
     return from_object(data, like, image_size)
 
 
-def _path(path: Path, like: Schema | None, image_size: tuple[int, int] | None) -> Source:
+def _path(
+    path: Path, part: str | None, like: Schema | None, image_size: tuple[int, int] | None, encoding: str | None
+) -> Source:
     if not path.exists():
         raise _not_found(path)
-    suffix = "" if path.is_dir() else path.suffix.lower()
-    if suffix in TEXT:
-        from narrows.data.tables.files import text_table
-
-        return text_table(path, like)
-    if suffix == ".parquet":
-        from narrows.data.tables.files import parquet_table
-
-        return parquet_table(path, like)
-    if suffix in (".npy", ".npz"):
+    if path.suffix.lower() in (".npy", ".npz") and path.is_file():
         return array_file(path, like)
+    from narrows.data.tables.files import is_table, table_file
+
+    if part is not None or is_table(path):
+        return table_file(path, part, like, encoding)
     return _images(path, like, image_size)
 
 
@@ -105,6 +115,9 @@ def _images(path: Path, like: Schema | None, image_size: tuple[int, int] | None)
 
 def _not_found(path: Path) -> InputError:
     """Say what is there instead of a path that is not."""
+    if set("*?") & set(str(path)):
+        came = f"{str(path)!r} is a pattern, and nothing is called so"
+        return InputError(came, "one file, or a folder of .parquet files", "name one file, or put them together")
     near: list[Any] = list(datasets.DATASETS)
     if path.parent.is_dir():
         near += [str(path.parent / other.name) for other in sorted(path.parent.iterdir())]

@@ -15,8 +15,8 @@ from narrows.data.disk.encode import encode_to_disk
 from narrows.data.disk.memory import free_memory
 from narrows.data.disk.stored import DiskArray
 from narrows.data.disk.writers import Writers
-from narrows.data.read import TEXT
 from narrows.data.tables.csv_text import to_parquet
+from narrows.data.tables.files import TEXT
 from narrows.data.tables.formatting import with_ids
 from narrows.data.tables.impute import file_form, filled
 from narrows.data.tables.schema import TableSchema

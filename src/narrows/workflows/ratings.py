@@ -72,6 +72,7 @@ class RatingsWorkflow(Workflow):
     )
     implicit: bool = param(False, "every line counts as liked, whatever its rating")
     titles: str | None = param(None, "table of the items and their titles, which lists name and histories may hold")
+    encoding: str | None = param(None, "encoding of a text file that is not UTF-8: cp949, shift_jis, gbk, cp1251, ...")
 
     def fit(self, task: Task, request: Request, say: Say) -> dict[str, Any]:
         """Read the ratings, put some users aside, and fit to the others; raises InputError where they are too few."""
@@ -162,7 +163,7 @@ class RatingsWorkflow(Workflow):
 
     def _reading(self) -> Reading:
         columns = {"user": self.user, "item": self.item, "rating": self.rating, "time": self.time}
-        return Reading(columns, self.min_rating, self.implicit, self.rating_kind)
+        return Reading(columns, self.min_rating, self.implicit, self.rating_kind, self.encoding)
 
 
 def titles_of(file: str | None, items: Sequence[str]) -> tuple[list[str] | None, list[str]]:

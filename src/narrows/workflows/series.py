@@ -85,6 +85,7 @@ class SeriesWorkflow(Workflow):
     writes: ClassVar[tuple[str, ...]] = ("series_scores",)
 
     time: str | None = param(None, "the column of times: the rows are a series")
+    encoding: str | None = param(None, "encoding of a text file that is not UTF-8: cp949, shift_jis, gbk, cp1251, ...")
     window: int = param(64, "steps that are looked at together", ge=2)
     label: str | None = param(None, "the column that says which rows are anomalous (1) and which ordinary (0)")
 
@@ -213,7 +214,7 @@ class SeriesWorkflow(Workflow):
 
     def _read(self, data: str, schema: Schema | None) -> Read:
         """Return a series in the order of time, without its column of times and labels."""
-        source = read(data, like=schema)
+        source = read(data, like=schema, encoding=self.encoding)
         if not isinstance(source, TableSource) or self.time not in source.frame.columns:
             names = source.frame.columns if isinstance(source, TableSource) else []
             near = difflib.get_close_matches(str(self.time), names, 1, 0.4)

@@ -80,6 +80,7 @@ class RowsWorkflow(Workflow):
     writes: ClassVar[tuple[str, ...]] = ("imputed",)
 
     image_size: str | None = param(None, "HEIGHTxWIDTH that images of a folder are brought to")
+    encoding: str | None = param(None, "encoding of a text file that is not UTF-8: cp949, shift_jis, gbk, cp1251, ...")
     label: str | None = param(None, "the column of a table that holds labels; nothing is learnt from it")
     drop: str | None = param(None, "columns of a table that are left out, with commas between")
 
@@ -92,6 +93,8 @@ class RowsWorkflow(Workflow):
         source = self.open(request.data, start)
         if source.kind != "images":
             request.refuse({"image_size": "only images of a folder are brought to a size"})
+        if source.kind != "table":
+            request.refuse({"encoding": "only the text of a table is written in one"})
         notes: Sequence[str] = source.notes
         if request.valid is None:
             learn, held, where = self.divide(source, seed_of(task.random_state))
@@ -177,7 +180,8 @@ class RowsWorkflow(Workflow):
 
     def read(self, data: str, like: Schema | None, image_size: tuple[int, int] | None = None) -> Source:
         """Read rows without the columns that are to be left out; ``like`` is the schema of the fit."""
-        return without_columns(read(data, like=like, image_size=image_size), self.drop, fitted=like is not None)
+        source = read(data, like=like, image_size=image_size, encoding=self.encoding)
+        return without_columns(source, self.drop, fitted=like is not None)
 
     def own_rows(
         self, data: str, schema: Schema, source: Source, treatment: Treatment

@@ -14,7 +14,7 @@ import polars as pl
 from narrows.data.paths import data_path
 from narrows.data.ratings.catalogue import Catalogue
 from narrows.data.ratings.words import liking_in_words
-from narrows.data.tables.csv_text import read_text_table
+from narrows.data.tables.csv_text import Hints, read_text_table
 from narrows.data.tables.infer import MISSING, infer
 from narrows.data.tables.parquet import read_parquet
 from narrows.errors import InputError
@@ -91,7 +91,7 @@ class Table:
         return text.str.replace(r"\.0+$", "") if whole else text
 
 
-def rating_table(path: Path, catalogue: Catalogue | None = None) -> Table:
+def rating_table(path: Path, catalogue: Catalogue | None = None, encoding: str | None = None) -> Table:
     """Read a file; a first line whose words come again below, or are items of the catalogue, is a rating and no header.
 
     A file whose lines are items of the catalogue, or their titles, has one column, whatever marks stand in the titles.
@@ -104,10 +104,10 @@ def rating_table(path: Path, catalogue: Catalogue | None = None) -> Table:
         raise InputError(f"{path.name!r} is a folder", ACCEPTED, hint)
     if path.is_file() and path.suffix.lower() not in (*TEXT, ".parquet"):
         raise InputError(f"{path.name!r} is a file of type {path.suffix!r}", ACCEPTED, "export it as CSV")
-    return any_table(path, catalogue)
+    return any_table(path, catalogue, encoding)
 
 
-def any_table(path: Path, catalogue: Catalogue | None = None) -> Table:
+def any_table(path: Path, catalogue: Catalogue | None = None, encoding: str | None = None) -> Table:
     """Read a text table of any ending, or a Parquet file.
 
     Raises InputError where there is no such file, or it cannot be read.
@@ -122,7 +122,7 @@ def any_table(path: Path, catalogue: Catalogue | None = None) -> Table:
         if column is not None:
             return column
         known = () if catalogue is None else [cell for cell in catalogue.cells if role_of(cell) is None]
-        text = read_text_table(path, known)
+        text = read_text_table(path, Hints(known=known, encoding=encoding))
     except OSError as error:
         came = f"{path.name!r} cannot be opened ({error.strerror or error})"
         raise InputError(came, ACCEPTED, "check its permissions") from error

@@ -35,12 +35,15 @@ class Reading:
         Every line counts, whatever its rating.
     kind : {"liking", "amount"}, optional
         What the ratings are: amounts are summed for each user and item. Without it their name and their range tell.
+    encoding : str, optional
+        The encoding of a text file that is not UTF-8; without it the one that its bytes are most likely in.
     """
 
     columns: Mapping[str, str | None]
     min_rating: float | None = None
     implicit: bool = False
     kind: Kind | None = None
+    encoding: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +101,7 @@ def read_ratings(path: Path, reading: Reading, fitted: Mapping[str, Any] | None 
     (['007', '008'], ['x'], [[1.0], [1.0]])
     """
     catalogue = None if fitted is None else Catalogue(fitted["items"], fitted.get("titles"))
-    table = rating_table(path, catalogue)
+    table = rating_table(path, catalogue, reading.encoding)
     columns = columns_of(table, reading.columns, None if fitted is None else fitted["columns"])
     if fitted is not None:
         reading = replace(reading, kind=cast("Kind", fitted.get("kind", "liking")))

@@ -14,6 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from narrows.base_measure import Measure
+from narrows.data.tables.amounts import AmountForm, amount_texts
 from narrows.data.tables.dtypes import dtype_name, limits, named_dtype
 from narrows.data.tables.formatting import as_text
 from narrows.data.tables.kinds import Law, law_of, measure_of
@@ -128,6 +129,7 @@ class NumberColumn(Column):
     mean: float
     scale: Positive
     told: SavedLaw = ("gaussian", 0.0, 1.0)
+    format: AmountForm | None = None
 
     @staticmethod
     def holds(dtype: pl.DataType) -> bool:
@@ -135,13 +137,13 @@ class NumberColumn(Column):
         return dtype.is_numeric()
 
     @classmethod
-    def fit(cls, series: pl.Series) -> Self:
+    def fit(cls, series: pl.Series, format: str | None = None) -> Self:
         """Learn median, mean and scale from a series of numbers with at least one value."""
         values = series.cast(pl.Float64).to_numpy()
         median = _median(values)
         mean, scale = _moments(np.where(np.isnan(values), median, values), series.name)
         fields = {"name": series.name, "dtype": dtype_name(series.dtype), "told": law_of(values[~np.isnan(values)])}
-        return cls(**fields, median=median, mean=mean, scale=scale)  # type: ignore[arg-type]
+        return cls(**fields, median=median, mean=mean, scale=scale, format=format)  # type: ignore[arg-type]
 
     def measure(self) -> Measure:
         """Say what kind of numbers the encoded values are."""
@@ -185,7 +187,7 @@ class WholeColumn(Column):
     median: float
     mean: float
     scale: Positive
-    format: DateForm | None = None
+    format: DateForm | AmountForm | None = None
     step: Annotated[int, Range(1, 2**63)] = 1
     told: SavedLaw = ("gaussian", 0.0, 1.0)  # counted from the origin
 
@@ -226,7 +228,7 @@ class WholeColumn(Column):
         if self.type.is_integer():
             return f"{self.origin + self.median:.15g}"
         near = self.decode(np.array([[(self.median - self.mean) / self.scale]]))
-        return str((date_text(near, self.format) if self.format else as_text(near))[0])
+        return str((date_text(near, self.format) if self.format and self.type.is_temporal() else as_text(near))[0])
 
     def decode(self, values: Floats) -> pl.Series:
         """Undo the standardisation, round to whole steps within the type's range; not-a-number becomes missing."""
@@ -274,7 +276,7 @@ def _physical(series: pl.Series) -> pl.Series:
     return series.to_physical().cast(pl.Int64)
 
 
-def in_file_form(series: pl.Series, column: Column, *, dates: bool = True, digits: bool = True) -> pl.Series:
+def in_file_form(series: pl.Series, column: Column, *, texts: bool = True, digits: bool = True) -> pl.Series:
     """Give a column the form of its file: dates as they were written, numbers without the digits below float32.
 
     Examples
@@ -283,8 +285,12 @@ def in_file_form(series: pl.Series, column: Column, *, dates: bool = True, digit
     >>> in_file_form(series, NumberColumn.fit(series)).to_list()
     [0.3, 2.0]
     """
-    if dates and isinstance(column, WholeColumn) and column.format is not None and series.dtype.is_temporal():
+    if texts and isinstance(column, WholeColumn) and column.format is not None and series.dtype.is_temporal():
         return date_text(series, column.format)
+    if texts and isinstance(column, NumberColumn | WholeColumn) and column.format and series.dtype.is_numeric():
+        written = amount_texts(series, column.format)
+        if written.dtype == pl.String:
+            return written
     if digits and isinstance(column, NumberColumn) and series.dtype.is_float():
         places = 7 - math.floor(math.log10(column.scale))
         return series.round(places) if 0 <= places <= 15 else series

@@ -13,7 +13,7 @@ from narrows.data.tables.infer import DATE_LIKE, MISSING
 __all__ = ["has_header"]
 
 _MAX_SAMPLE_ROWS = 200  # rows that tell what a column holds
-_NUMBER = re.compile(r"[+-]?(\d+([.,]\d+)*[.,]?|[.,]\d+)([eE][+-]?\d+)?")
+_NUMBER = re.compile(r"[<>]?\(?[+-]?[$€£¥₩₹]?\s?[+-]?(\d+([.,]\d+)*[.,]?|[.,]\d+)([eE][+-]?\d+)?\s?[%$€£]?\)?")
 _YEARS = range(1800, 2101)
 
 

@@ -20,23 +20,15 @@ import polars as pl
 from narrows.data.disk.memory import require_memory, require_plausible
 from narrows.data.tables.csv_header import has_header
 from narrows.data.tables.csv_numbers import plain_marks
+from narrows.data.tables.encodings import to_utf8
 from narrows.data.tables.formatting import unguarded, unguarded_name
 from narrows.errors import InputError
 from narrows.notes import Note
 
-__all__ = ["TextTable", "read_text_table", "to_parquet"]
+__all__ = ["Hints", "TextTable", "parsed_text", "read_text_table", "text_cells", "to_parquet"]
 
 SEPARATORS = (",", ";", "\t", "|")
 ACCEPTED = "a text table with a header line and one row per line"
-MAGIC = {
-    b"PK\x03\x04": "a zip or Excel file",
-    b"PAR1": "a Parquet file",
-    b"\x1f\x8b": "a gzip file",
-    b"\x93NUMPY": "an npy file",
-    b"%PDF": "a PDF file",
-    b"\x89PNG": "a PNG image",
-    b"\xff\xd8\xff": "a JPEG image",
-}
 _BYTES_PER_FILE_BYTE, _BYTES_PER_CELL = 2, 25  # of memory, for a text table while it is read, at least
 Places = np.ndarray[tuple[int], np.dtype[np.intp]]
 _BYTES_PER_COLUMN = 16_000  # bytes of memory that a column takes, however few its cells
@@ -52,13 +44,34 @@ class TextTable:
     notes: tuple[Note, ...]
 
 
-def read_text_table(
-    path: Path, known: Collection[str] = (), names: Collection[str] = (), decimal_comma: bool | None = None
-) -> TextTable:
+@dataclass(frozen=True)
+class Hints:
+    """What is known of a text table before it is read.
+
+    Parameters
+    ----------
+    known : collection of str
+        Cells of rows: a first line that holds one of them is a row.
+    names : collection of str
+        The columns of the fit: a first line that holds all of them is the header.
+    decimal_comma : bool or None
+        The mark before decimals in the file of the fit, for numbers that may have either.
+    encoding : str or None
+        That of bytes that are not UTF-8; without it the one that they are most likely in.
+    """
+
+    known: Collection[str] = ()
+    names: Collection[str] = ()
+    decimal_comma: bool | None = None
+    encoding: str | None = None
+
+
+_NOTHING = Hints()
+
+
+def read_text_table(path: Path, hints: Hints = _NOTHING) -> TextTable:
     r"""Read a text table; every cell stays text, empty cells are null.
 
-    A first line that holds one of the ``known`` cells is a row, one that holds all ``names`` is the header; otherwise
-    the cells tell. Numbers that may have either mark before decimals have that of the fit, ``decimal_comma``.
     Raises InputError where the file cannot be read as a table, or has no rows.
 
     Examples
@@ -71,23 +84,47 @@ def read_text_table(
     (['x', 'y'], True, ['1,5', '2'])
     """
     _refuse_large(path)
-    data, notes = _utf8(path.read_bytes(), path.name)
+    return parsed_text(path.read_bytes(), path.name, hints)
+
+
+def parsed_text(data: bytes, name: str, hints: Hints = _NOTHING) -> TextTable:
+    r"""Read the bytes of a text table as ``read_text_table`` does.
+
+    Examples
+    --------
+    >>> parsed_text(b"x;y\n1,5;red\n", "a.csv").frame.rows()
+    [('1,5', 'red')]
+    """
+    data, notes = to_utf8(data, name, hints.encoding, hints.names)
     data = _one_character(data)
     try:
         with _any_length():
-            frame, separator, quote_notes = _rows(data, path)
+            frame, separator, quote_notes = _rows(data, name)
     except (csv.Error, pl.exceptions.PolarsError) as error:
-        raise InputError(f"{path.name!r} cannot be read ({str(error).splitlines()[0]})", ACCEPTED) from error
-    frame, notes = unguarded(frame), [*notes, *quote_notes]
-    if has_header(frame, known, names):
-        columns = _names([cell or "" for cell in frame.row(0)], path.name)
+        raise InputError(f"{name!r} cannot be read ({str(error).splitlines()[0]})", ACCEPTED) from error
+    return text_cells(frame, [*notes, *quote_notes], name, hints, separator)
+
+
+def text_cells(
+    frame: pl.DataFrame, notes: list[Note], name: str, hints: Hints = _NOTHING, separator: str = ","
+) -> TextTable:
+    """Find the header of cells of text, and the marks in their numbers.
+
+    Examples
+    --------
+    >>> text_cells(pl.DataFrame({"c0": ["size", "1"], "c1": ["kind", "x"]}), [], "a").frame.columns
+    ['size', 'kind']
+    """
+    frame = unguarded(frame)
+    if has_header(frame, hints.known, hints.names):
+        columns = _names([cell or "" for cell in frame.row(0)], name)
         frame = frame[1:].rename(dict(zip(frame.columns, columns, strict=True)))
     else:
-        headless = f"{path.name!r} has no header line: the columns are called c0 to c{frame.width - 1}"
+        headless = f"{name!r} has no header line: the columns are called c0 to c{frame.width - 1}"
         notes.append(Note(headless))
     if frame.is_empty():
-        raise InputError(f"{path.name!r} has a header and no rows", ACCEPTED, "add rows below the header")
-    frame, comma, mark_notes = plain_marks(frame, separator, decimal_comma)
+        raise InputError(f"{name!r} has a header and no rows", ACCEPTED, "add rows below the header")
+    frame, comma, mark_notes = plain_marks(frame, separator, hints.decimal_comma)
     return TextTable(frame, comma, (*notes, *mark_notes))
 
 
@@ -137,60 +174,24 @@ def _any_length() -> Iterator[None]:
         csv.field_size_limit(bound)
 
 
-def _rows(data: bytes, path: Path) -> tuple[pl.DataFrame, str, list[Note]]:
+def _rows(data: bytes, name: str) -> tuple[pl.DataFrame, str, list[Note]]:
     """Return every line that is not blank as a row of the columns c0, c1, ..., the separator, and what is odd."""
-    text, (data, separator) = data, _separated(data, "\t" if path.suffix.lower() in (".tsv", ".tab") else ",")
+    text, (data, separator) = data, _separated(data, "\t" if name.lower().endswith((".tsv", ".tab")) else ",")
     above = text.count(b"\n", 0, len(text) - len(data))
     sample = _sample(data)
     names = [f"c{i}" for i in range(len(next(csv.reader(sample, delimiter=separator))))]
-    require_plausible(path.name, _BYTES_PER_COLUMN * len(names), len(data), "fewer columns, or an .npy file")
+    require_plausible(name, _BYTES_PER_COLUMN * len(names), len(data), "fewer columns, or an .npy file")
     quotes = _quotes(data)
     blank = _blank(quotes, separator, len(names))
     if blank is None:
-        return _rows_one_by_one(data, separator, names, path.name, above), separator, []
-    notes = _swallowed(data, quotes, separator, len(names), path.name, above)
+        return _rows_one_by_one(data, separator, names, name, above), separator, []
+    notes = _swallowed(data, quotes, separator, len(names), name, above)
     frame = pl.read_csv(data, separator=separator, has_header=False, new_columns=names, infer_schema=False)
     if len(blank):
         keep = np.ones(len(frame), bool)
         keep[blank] = False
         frame = frame.filter(pl.Series(keep))
     return frame, separator, notes
-
-
-def _utf8(data: bytes, name: str) -> tuple[bytes, list[Note]]:
-    """UTF-8 bytes with plain line ends, whatever came; binary content is refused."""
-    if not data.strip():
-        raise InputError(f"{name!r} is empty ({len(data)} bytes)", ACCEPTED, "check the path")
-    for magic, kind in MAGIC.items():
-        if data.startswith(magic):
-            raise InputError(f"{name!r} is {kind}, not text", ACCEPTED, "give it its own ending, or export it as CSV")
-    notes = []
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        try:
-            data = data.decode("utf-16").encode()
-        except UnicodeDecodeError as error:
-            raise InputError(f"{name!r} is binary, not text", ACCEPTED, "export it as CSV") from error
-        notes.append(Note(f"{name!r} is UTF-16: read as such"))
-    data = data.removeprefix(b"\xef\xbb\xbf")
-    control = np.isin(np.frombuffer(data[: 1 << 20], np.uint8), [i for i in range(32) if i not in (9, 10, 12, 13, 27)])
-    if control.mean() > 0.001 or b"\x00" in data:
-        raise InputError(f"{name!r} is binary, not text", ACCEPTED, "export it as CSV")
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        text, encoding = _windows(data)
-        notes.append(Note(f"{name!r} is not UTF-8 (byte {error.start}): read as {encoding}"))
-        data = text.encode()
-    data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    return data.rstrip(b"\n") + b"\n", notes
-
-
-def _windows(data: bytes) -> tuple[str, str]:
-    """Return text in the encoding of Windows, or where that has no such letters in latin-1, and which it is."""
-    try:
-        return data.decode("cp1252"), "cp1252 (Windows)"
-    except UnicodeDecodeError:
-        return data.decode("latin-1"), "latin-1"
 
 
 def _sample(data: bytes) -> list[str]:

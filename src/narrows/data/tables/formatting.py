@@ -16,7 +16,7 @@ __all__ = ["as_text", "unguarded", "unguarded_name", "with_ids", "writable", "wr
 
 _FORMULA = r"^'*[=+\-@\t\r\n]"  # what a spreadsheet takes for a formula, or such a text with apostrophes before it
 _GUARDED = r"^'+[=+\-@\t\r\n]"
-_NUMBER = r"^'?[+-]?(\d[\d.,]*|[.,]\d+)([eE][+-]?\d+)?\s*%?$"
+_NUMBER = r"^'?[+-]?[$€£¥₩₹]?(\d[\d.,]*|[.,]\d+)([eE][+-]?\d+)?\s*[%$€£]?$"
 
 
 def write_csv(frame: pl.DataFrame, file: Path | IO[bytes], *, header: bool = True) -> None:

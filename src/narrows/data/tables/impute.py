@@ -84,7 +84,7 @@ def filled(schema: TableSchema, source: TableSource, reconstruct: Callable[[Floa
     changed = []
     for column in schema.columns:
         series, name = frame[column.name], column.name
-        value = in_file_form(decoded[name], column, dates=False)
+        value = in_file_form(decoded[name], column, texts=False)
         changed.append(_put(series, value) if _empty(series).any() else source.frame[name])
     return source.frame.with_columns(changed)
 

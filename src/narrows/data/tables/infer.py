@@ -7,25 +7,41 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from narrows.data.tables.amounts import Amounts, amount_texts, amounts, with_signs
+from narrows.data.tables.times import own_form, parsed_times
 from narrows.errors import InputError
 from narrows.notes import Note
 
-__all__ = ["MISSING", "Parsed", "as_type", "infer", "infer_all"]
+__all__ = ["MISSING", "Parsed", "as_numbers", "as_type", "infer", "infer_all"]
 
 MISSING = ("", "na", "n/a", "nan", "null", "none", "?", "-", "#n/a")
 DATES = ("%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y")
-TIMES = ("%H:%M:%S%.f", "%H:%M", "%H:%M:%S%.f%#z")
-DATE_LIKE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T]\d{1,2}:\d\d.*)?")
+SHORT_YEARS = ("%d.%m.%y", "%d/%m/%y", "%m/%d/%y")
+NAMED_MONTHS = tuple(
+    form.replace("%b", month)
+    for form in ("%d %b %Y", "%b %d, %Y", "%b %d %Y", "%d-%b-%Y", "%d-%b-%y")
+    for month in ("%b", "%B")
+)
+TIMES = ("%H:%M:%S%.f", "%H:%M", "%H:%M:%S%.f%#z", "%I:%M %p", "%I:%M:%S %p", "%H:%M:%S%.f %#z")
+_MONTH = "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
+DATE_LIKE = re.compile(
+    rf"(?:\d{{1,4}}[-/.]\d{{1,2}}[-/.]\d{{1,4}}|\d{{1,2}}[ -]{_MONTH}[ -]\d{{2,4}}|{_MONTH} \d{{1,2}},? \d{{4}})"
+    r"(?:[ T]\d{1,2}:\d\d.*)?",
+    re.IGNORECASE,
+)
 PLAIN = r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$"
 WHOLE = r"^[+-]?\d+$"
 LEADING_ZERO = r"^[+-]?0\d"
+_MAX_FORM_ROWS = 10_000  # rows that show how times are written
+_MIN_YEAR = 100  # an earlier one was written with two digits
+_MAX_ODD_CELLS, _MAX_ODD_SHARE = 3, 0.01  # of a column of numbers that are read as missing where they are none
 WIDE = 64  # columns from which on they are read together
 DECIMAL_COMMA = r"^[+-]?\d*,\d+(?:[eE][+-]?\d+)?$"
 
 
 @dataclass(frozen=True)
 class Parsed:
-    """A typed column, the date format it was read with, and what there is to say about it."""
+    """A typed column, the form that its dates or amounts are written in, and what there is to say about it."""
 
     series: pl.Series
     format: str | None = None
@@ -59,6 +75,13 @@ def infer(text: pl.Series, decimal_comma: bool = False) -> Parsed:
     dates = _dates(stripped.set(missing, None), len(known))
     if dates is not None:
         return dates
+    odd = stripped.filter(numbers.is_null() & ~missing)
+    signed = amounts(stripped.set(missing, None)) if with_signs(odd) and known.n_unique() > 1 else None
+    if signed is not None and _few(signed.numbers, missing):
+        notes = (*_amount_notes(stripped, signed), *_odd_cells(stripped, signed.numbers, missing))
+        return Parsed(signed.numbers, signed.form, notes)
+    if _few(numbers, missing):
+        return Parsed(numbers, notes=_odd_cells(stripped, numbers, missing))
     if share >= 0.8:
         row = int((numbers.is_null() & ~missing).arg_true()[0])
         mixed = f"{text.name!r} is {share:.1%} numbers, but row {row} holds {text[row]!r}: the column is read as text"
@@ -108,7 +131,7 @@ def as_type(text: pl.Series, dtype: pl.DataType, format: str | None = None, deci
     elif dtype.is_temporal():
         values, wanted = _as_temporal(stripped.set(missing, None), format), "a date or time, as at fit"
     else:
-        values, wanted = _numbers(stripped, missing, decimal_comma), "a number, as at fit"
+        values, wanted = _as_numbers(stripped, missing, format, decimal_comma), "a number, as at fit"
         values = values.cast(pl.Float64) if dtype.is_float() else values
     wrong_rows = (values.is_null() & ~missing).arg_true()
     if len(wrong_rows):
@@ -116,6 +139,34 @@ def as_type(text: pl.Series, dtype: pl.DataType, format: str | None = None, deci
         came = f"column {text.name!r}, row {row} holds {text[row]!r} ({len(wrong_rows)} such in all)"
         raise InputError(came, wanted, "correct the cell, or leave it empty")
     return values.alias(text.name)
+
+
+def as_numbers(text: pl.Series, format: str | None = None, decimal_comma: bool = False) -> Parsed:
+    """Read text as numbers in the form of the fit, a few cells that are none as missing; else it stays text.
+
+    Examples
+    --------
+    >>> parsed = as_numbers(pl.Series("a", ["1%", "2%", "x", "3%", "4%"]), "0%")
+    >>> print(parsed.series.to_list(), *parsed.notes)
+    [1, 2, None, 3, 4] 'a': row 2 holds 'x', no number: read as missing; correct the cell, or leave it empty
+    """
+    stripped = text.str.strip_chars()
+    missing = _missing(stripped)
+    numbers = _as_numbers(stripped, missing, format, decimal_comma)
+    if not _few(numbers, missing):
+        return Parsed(text)
+    return Parsed(numbers.alias(text.name), notes=_odd_cells(stripped, numbers, missing))
+
+
+def _as_numbers(stripped: pl.Series, missing: pl.Series, form: str | None, decimal_comma: bool) -> pl.Series:
+    signed = None if form is None else amounts(stripped.set(missing, None), form)
+    return _numbers(stripped, missing, decimal_comma) if signed is None else signed.numbers
+
+
+def _few(numbers: pl.Series, missing: pl.Series) -> bool:
+    """Say whether so few of the cells that are there are no numbers that they can be mistakes."""
+    wrong, known = int((numbers.is_null() & ~missing).sum()), int((~missing).sum())
+    return wrong <= max(_MAX_ODD_CELLS, _MAX_ODD_SHARE * known) and wrong <= known / 5
 
 
 def _missing(stripped: pl.Series) -> pl.Series:
@@ -153,30 +204,27 @@ def _dates(known: pl.Series, n: int) -> Parsed | None:
         return None
     fits = []
     first = known.drop_nulls().head(100)
-    for day in DATES:
+    for day in (*DATES, *SHORT_YEARS, *NAMED_MONTHS):
         for full in (day, *(f"{day}{gap}{time}" for gap in " T" for time in TIMES)):
-            if _temporal(first, full).null_count():
+            if parsed_times(first, full).null_count():
                 continue
-            dates = _temporal(known, full)
-            if dates.len() - dates.null_count() == n:
+            dates = parsed_times(known, full)
+            if dates.len() - dates.null_count() == n and int(dates.dt.year().min()) >= _MIN_YEAR:  # type: ignore[arg-type]
                 fits.append(Parsed(dates, full))
                 break
     distinct = [fit for fit in fits[1:] if not fit.series.equals(fits[0].series)]
     if distinct:
         both = f"{known.name!r} holds dates that read both as day/month and month/day: write them as 2024-01-31"
         return Parsed(known, notes=(Note(both, where=known.name),))
-    return fits[0] if fits else None
-
-
-def _temporal(text: pl.Series, format: str) -> pl.Series:
-    if "%H" not in format:
-        return text.str.to_date(format, strict=False)
-    return text.str.to_datetime(format, strict=False, time_unit="us")
+    if not fits:
+        return None
+    dates = fits[0].series
+    return Parsed(dates, own_form(known.head(_MAX_FORM_ROWS), dates.head(_MAX_FORM_ROWS), str(fits[0].format)))
 
 
 def _as_temporal(text: pl.Series, format: str | None) -> pl.Series:
     if format is not None:
-        times = _temporal(text, format)
+        times = parsed_times(text, format)
         if times.null_count() == text.null_count():
             return times
     known = text.len() - text.null_count()
@@ -184,12 +232,44 @@ def _as_temporal(text: pl.Series, format: str | None) -> pl.Series:
     good = parsed is not None and parsed.series.dtype.is_temporal()
     if good and parsed is not None:
         return parsed.series
-    return _temporal(text, format or "%Y-%m-%d")
+    return parsed_times(text, format or "%Y-%m-%d")
 
 
 def _zeros_note(known: pl.Series) -> tuple[Note, ...]:
     example = known.filter(known.str.contains(LEADING_ZERO))[0]
     return (Note(f"{known.name!r} holds leading zeros ({example!r}): the column is read as text", where=known.name),)
+
+
+def _amount_notes(stripped: pl.Series, signed: Amounts) -> list[Note]:
+    """Say what cells with signs are read as, and name those that are limits of what was measured."""
+    notes, name = [], stripped.name
+    ordinary = signed.signed & ~signed.limits & signed.numbers.is_not_null()
+    if ordinary.any():
+        rows = (ordinary & (signed.numbers < 0)).arg_true().to_list() or ordinary.arg_true().to_list()
+        example = (
+            f"{name!r}: {stripped[rows[0]]!r} is read as {signed.numbers[rows[0]]}, and so on in {ordinary.sum()} rows"
+        )
+        plain = amount_texts(signed.numbers[:1], signed.form).dtype != pl.String
+        notes.append(Note(example + ("; written as plain numbers" if plain else ""), where=name))
+    if signed.limits.any():
+        row, n = signed.limits.arg_true()[0], signed.limits.sum()
+        limit = f"{name!r}: row {row} holds {stripped[row]!r}, read as {signed.numbers[row]} ({n} such in all)"
+        notes.append(Note(limit, where=name))
+    return notes
+
+
+def _odd_cells(stripped: pl.Series, numbers: pl.Series, missing: pl.Series) -> tuple[Note, ...]:
+    """Say what cells of a column of numbers are read as missing: words for it, and the few that are no numbers."""
+    rows = (numbers.is_null() & ~missing).arg_true().to_list()
+    if not rows:
+        return _token_note(stripped, missing)
+    shown = ", ".join(f"row {row} holds {stripped[row]!r}" for row in rows[:_MAX_ODD_CELLS])
+    more = f" and {len(rows) - _MAX_ODD_CELLS} more" if len(rows) > _MAX_ODD_CELLS else ""
+    what, cells = (
+        ("no number", "the cell, or leave it") if len(rows) == 1 else ("no numbers", "the cells, or leave them")
+    )
+    text = f"{stripped.name!r}: {shown}{more}, {what}: read as missing; correct {cells} empty"
+    return (*_token_note(stripped, missing), Note(text, where=stripped.name))
 
 
 def _token_note(stripped: pl.Series, missing: pl.Series) -> tuple[Note, ...]:

@@ -41,7 +41,7 @@ class TableSource(Source):
     id_columns : tuple of str
         Columns that name rows; they are never features.
     formats : mapping of str to str
-        How the dates of a text file were written, by column.
+        How the dates and amounts of a text file were written, by column.
     array : bool
         The table is an array with columns called c0, c1, ...
     decimal_comma : bool or None
@@ -131,7 +131,7 @@ class TableSource(Source):
         text = f"{name!r}: missing in {missing} row{plural}{Treatment.MEDIAN.value}"
         imputed = Note(text, NoteKind.FILLED, name) if missing else None
         if dtype.is_float() or dtype.is_decimal():
-            return NumberColumn.fit(series), imputed
+            return NumberColumn.fit(series, self.formats.get(name)), imputed
         whole = series.to_physical()
         if dtype.is_integer() and max(abs(int(whole.min())), abs(int(whole.max()))) > SAFE:  # type: ignore[arg-type]
             wide = Note(f"{name!r} holds whole numbers beyond 2**61: kept to 15 digits", where=name)

@@ -1,5 +1,6 @@
 """Dates and times as texts, in the form that they came in, and what lies between them."""
 
+import re
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -9,24 +10,64 @@ from numpy.typing import NDArray
 from narrows.data.tables.formatting import as_text
 from narrows.typed_json import Matching
 
-__all__ = ["DateForm", "date_text", "interval_of", "time_texts", "units_of"]
+__all__ = ["DateForm", "date_text", "interval_of", "own_form", "parsed_times", "time_texts", "units_of"]
 
-DateForm = Annotated[str, Matching(r"(%(\.f|#z|[YymdjbBaAHIMSpf])|[^%])*", "a form such as %Y-%m-%d %H:%M")]
+DateForm = Annotated[str, Matching(r"(%(\.f|#z|-?[YymdjbBaAHIMSpPf])|[^%])*", "a form such as %Y-%m-%d %H:%M")]
+"""What stands behind ``%#z`` is the offset that all times of the file had."""
+
+_OFFSET = "%#z"
 
 
 def date_text(series: pl.Series, format: str) -> pl.Series:
-    """Write dates and times in the form they were read with; those with an offset as UTC, which is written Z.
+    """Write dates and times in the form they were read with; those of several offsets as UTC, which is written Z.
 
     Examples
     --------
-    >>> times = pl.Series(["2024-01-31T12:30:00+02:00"]).str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%#z", time_unit="us")
-    >>> date_text(times, "%Y-%m-%dT%H:%M:%S%.f%#z").to_list()
-    ['2024-01-31T10:30:00Z']
+    >>> times = parsed_times(pl.Series(["2024-01-31T12:30:00+02:00"]), "%Y-%m-%dT%H:%M:%S%.f%#z")
+    >>> date_text(times, "%Y-%m-%dT%H:%M:%S%.f%#z").to_list(), date_text(times, "%d %b %Y %I:%M %p%#z+02:00").to_list()
+    (['2024-01-31T10:30:00Z'], ['31 Jan 2024 12:30 PM+02:00'])
     """
-    if not format.endswith("%#z"):
-        return series.dt.to_string(format)
-    bare = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
-    return bare.dt.to_string(format.removesuffix("%#z")) + "Z"
+    form, zoned, offset = format.partition(_OFFSET)
+    if not zoned:
+        return series.dt.to_string(form)
+    shift = timedelta(0)
+    if match := re.fullmatch(r"\s?([+-])(\d\d):?(\d\d)", offset):
+        shift = timedelta(hours=int(match[2]), minutes=int(match[3])) * (-1 if match[1] == "-" else 1)
+    bare = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None) + shift
+    return bare.dt.to_string(form) + (offset if match else "Z")
+
+
+def parsed_times(text: pl.Series, format: str) -> pl.Series:
+    """Read texts as dates or times of one form; null where one is not of it.
+
+    Examples
+    --------
+    >>> parsed_times(pl.Series(["Mar 3, 2021 4:05 PM"]), "%b %d, %Y %I:%M %p").to_list()
+    [datetime.datetime(2021, 3, 3, 16, 5)]
+    """
+    form, zoned, _ = format.partition(_OFFSET)
+    if not re.search("%-?[HI]", form):
+        return text.str.to_date(form, strict=False)
+    return text.str.to_datetime(form + zoned, strict=False, time_unit="us")
+
+
+def own_form(texts: pl.Series, times: pl.Series, format: str) -> str:
+    """Return the form in which times are written as their texts were: with or without leading zeros, with one offset.
+
+    Examples
+    --------
+    >>> texts = pl.Series(["3/4/2021 9:05 pm"])
+    >>> own_form(texts, parsed_times(texts, "%m/%d/%Y %I:%M %p"), "%m/%d/%Y %I:%M %p")
+    '%-m/%-d/%Y %-I:%M %P'
+    """
+    if format.endswith(_OFFSET):
+        offsets = texts.drop_nulls().str.extract(r"(\s?[+-]\d\d:?\d\d)$").unique().to_list()
+        format += offsets[0] if len(offsets) == 1 and offsets[0] else ""
+    bare = re.sub("%([dm])", r"%-\1", format)
+    forms = [re.sub("%([HI])", r"%-\1", form) if hour else form for form in (format, bare) for hour in (False, True)]
+    forms += [form.replace("%p", "%P") for form in forms if "%p" in form]
+    forms += [form.replace("%S%.f", "%S") for form in forms if "%.f" in form]
+    return next((form for form in forms if date_text(times, form).equals(texts)), format)
 
 
 def time_texts(stamps: pl.Series, form: str | None = None) -> NDArray[Any]:
