@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
 _BLOCKS, _FEWEST_BLOCKS = 20, 6  # stretches of what is learnt from, each of one level; so many are needed
 EXPLAINED = 0.8  # share of the variance of these levels that a trend explains
-_BETTER = 0.5  # of the error of the mean that its line has afterwards, at most
+_BETTER = 0.15  # of the error of the mean that its line has afterwards, at most
 
 
 class SavedTrend(TypedDict):
@@ -82,7 +82,7 @@ def lines_through(
     """Return the trends of what was ``learnt`` from that go on in what came ``after``.
 
     Of 20 equal stretches of what was learnt from, a trend explains 80 % or more of the variance of their levels, and
-    what came after lies at most half as far from its line as from the mean. ``always``: every channel has one.
+    what came after lies at most 0.15 times as far from its line as from the mean. ``always``: every channel has one.
 
     Parameters
     ----------

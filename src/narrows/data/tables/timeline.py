@@ -192,7 +192,7 @@ def _twice(stamps: pl.Series, order: Indices, first: NDArray[np.bool_]) -> Note:
 
 
 def _clocks_set_back(stamps: pl.Series) -> bool:
-    """Return whether times only ever go back by an hour, less the step to the next row, at night in spring or autumn."""
+    """Return whether times go back only by an hour, less the step to the next row, at night in spring or autumn."""
     if not isinstance(stamps.dtype, pl.Datetime):
         return False
     seconds = stamps.diff().dt.total_seconds()
