@@ -197,9 +197,9 @@ def _clocks_set_back(stamps: pl.Series) -> bool:
         return False
     seconds = stamps.diff().dt.total_seconds()
     back = (seconds <= 0).fill_null(False)
-    by_an_hour = (seconds.filter(back) == seconds.median() - 3600).all()  # type: ignore[operator]
+    by_an_hour = seconds == pl.Series([seconds.median()]) - 3600
     night = (stamps.dt.hour() <= _NIGHT_ENDS) & stamps.dt.month().is_in(_CHANGE_MONTHS)
-    return bool(back.any()) and by_an_hour and bool(night.filter(back).all())
+    return bool(back.any()) and bool((by_an_hour & night).filter(back).all())
 
 
 def _merged(rows: TableSource, first: NDArray[np.bool_], keys: Sequence[str]) -> TableSource:
