@@ -15,6 +15,7 @@ import rows_lists
 import rows_masks
 import rows_restore
 import rows_rows
+import rows_series
 import torch
 from common import Measured, arguments, known, record
 from sklearn.datasets import load_digits
@@ -44,6 +45,7 @@ ROWS = {
     "density": Row(rows_rows.density, None, 0.0),
     "nll": Row(rows_codes.nll, 98.3, 86.8),
     "anomaly": Row(rows_anomaly.anomaly, 82.75, 87.55, "higher"),
+    "series": Row(rows_series.series, None, 0.0, "higher"),
     "one-class": Row(rows_anomaly.one_class, 95.53, 96.96, "higher"),
     "sparse": Row(rows_codes.sparse, None, 0.90, "higher"),
     "recommend": Row(rows_lists.recommend, 0.233, 0.4606, "higher", {"recall@20": 0.4214, "recall@50": 0.5701}),

@@ -44,6 +44,7 @@ def lines(path):
         "density",
         "nll",
         "anomaly",
+        "series",
         "one-class",
         "sparse",
         "recommend",

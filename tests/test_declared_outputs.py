@@ -21,6 +21,7 @@ FITS = {  # runs that hold what `narrows apply` does not write
     "generate table.csv --label kind": {"samples", "interpolations", "traversals"},
     "generate rows.npz": {"samples", "samples_classes"},
     "sparse rows.npy": {"dictionary", "features"},
+    "anomaly table.csv --time t --window 4": {"series_scores", "intervals"},
 }
 
 
@@ -28,7 +29,9 @@ FITS = {  # runs that hold what `narrows apply` does not write
 def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     home, draw = tmp_path_factory.mktemp("runs"), np.random.default_rng(0)
     rows, kinds = draw.normal(size=(60, 5)), np.array(["one", "two"])[np.arange(60) % 2]
-    pl.DataFrame({**{f"x{i}": rows[:, i] for i in range(5)}, "kind": kinds}).write_csv(home / "table.csv")
+    pl.DataFrame({"t": np.arange(60), **{f"x{i}": rows[:, i] for i in range(5)}, "kind": kinds}).write_csv(
+        home / "table.csv"
+    )
     np.save(home / "rows.npy", rows.astype(np.float32))
     np.savez(home / "rows.npz", X=rows.reshape(60, 1, 5), y=kinds)
     folders = {}

@@ -41,8 +41,9 @@ def rethreshold(options: Options) -> int:
         saved = read_report(run) if (run / "report.json").exists() else None
         tables = [run / name for name in ("scores.csv", "series_scores.csv") if (run / name).exists()]
         counted = _flag(tables[0], threshold.limit, draft) if tables else None
+        changed = [_intervals(card, draft)] if (run / "intervals.csv").exists() else []
         write_text(draft / CARD, json.dumps(card, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
-        report_follows = saved is not None and follow(saved, run, threshold, draft)
+        report_follows = saved is not None and follow(saved, run, threshold, draft, changed)
     _say(run, "at most" if card["task"]["params"].get("clean") else "about", threshold, counted)
     if not report_follows and (run / "report.html").exists():
         sys.stdout.write("The report still tells of the threshold of the fit: it does not hold what is needed.\n")
@@ -90,6 +91,21 @@ def _flag(path: Path, limit: float, out: Path) -> tuple[int, int]:
     with whole(out / path.name) as draft, draft.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([head, *rows])
     return sum(row[flag] == "1" for row in rows), len(rows)
+
+
+def _intervals(card: dict[str, Any], folder: Path) -> Any:
+    """Write the intervals of the new flags beside them, and return the table of a report."""
+    import polars as pl
+
+    from narrows.data.tables.formatting import save_csv, unguarded, unguarded_name
+    from narrows.data.tables.intervals import intervals, strangest
+    from narrows.data.tables.timeline import split_names
+
+    settings = card["journey"]["fields"]
+    frame = unguarded(pl.read_csv(folder / "series_scores.csv", infer_schema=False)).rename(unguarded_name)
+    table = intervals(frame, len(split_names(settings.get("by"))), settings["window"])
+    save_csv(table, folder / "intervals.csv")
+    return strangest(table)
 
 
 def _say(run: Path, share: str, threshold: Threshold, counted: tuple[int, int] | None) -> None:

@@ -1,7 +1,8 @@
-"""A series as pieces without gaps, and windows that stay inside them."""
+"""Series as pieces without gaps, and windows that stay inside them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ __all__ = [
     "drawn_starts",
     "filled_between",
     "grid_steps",
+    "holes",
     "regular_steps",
     "step_means",
     "window_starts",
@@ -25,19 +27,20 @@ Indices = NDArray[np.intp]
 Examine = Callable[[NDArray[np.float32], Indices], NDArray[np.floating[Any]]]
 _JITTER_SHARE = 0.05  # of a step
 _EVEN_GAP_STEPS, _UNEVEN_GAP_STEPS = 1.5, 10.0  # steps that are a gap, where they are even and where not
+_USUAL_DISTANCES = 1.5  # of a channel's readings, which no hole is long for
 _MAX_WINDOW_VALUES = 1 << 22  # in the windows that are looked at together
 
 
 @dataclass(frozen=True, eq=False)
 class Steps:
-    """Equal steps in time.
+    """Equal steps in time, of one series or of several, one after the other.
 
     Parameters
     ----------
     times : ndarray, shape (m,)
         In the unit of the series.
     pieces : ndarray, shape (m,)
-        The number of the piece without gaps that a step belongs to.
+        The number of the piece without gaps, of one series, that a step belongs to.
     low, share : ndarray, shape (m,)
         A step is ``(1 - share)`` of row ``low`` and ``share`` of the next one, rows in the order of time.
     of_row : ndarray, shape (n,)
@@ -65,12 +68,22 @@ class Steps:
         return values[self.low] * (1 - self.share[:, None]) + values[after] * self.share[:, None]
 
 
-def regular_steps(times: Floats) -> Steps:
+def regular_steps(times: Floats, series: Indices | None = None, fill: int = 0) -> Steps:
     """Return the steps of increasing times: the rows themselves, or, unevenly spaced, a grid of the median interval.
 
     Raises InputError where there are fewer than two times, or they do not increase.
 
-    A piece ends where the next row is more than 1.5 intervals away (10 where the rows are not evenly spaced).
+    A piece ends where more than ``fill`` steps are missing before the next row (where the rows are not evenly spaced,
+    where it is more than 10 intervals away), and with its series; fewer steps are filled in between.
+
+    Parameters
+    ----------
+    times : ndarray, shape (n,)
+        Increasing in each series.
+    series : ndarray, shape (n,), optional
+        The number of the series that a row is of; the rows of a series follow each other. None: all are of one.
+    fill : int
+        Missing steps in a row that are filled in at most.
 
     Examples
     --------
@@ -79,22 +92,36 @@ def regular_steps(times: Floats) -> Steps:
     ([0, 0, 0, 1, 1], False)
     >>> regular_steps(np.array([0.0, 1.0, 1.6, 3.0, 4.0])).times.tolist()
     [0.0, 1.0, 2.0, 3.0, 4.0]
+    >>> filled = regular_steps(np.array([0.0, 1.0, 2.0, 5.0, 6.0]), fill=2)
+    >>> filled.times.tolist(), filled.of_row.tolist()
+    ([0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [0, 1, 2, 5, 6])
     """
-    gaps = np.diff(times)
-    if len(times) < 2 or (gaps <= 0).any():
+    series = np.zeros(len(times), int) if series is None else series
+    gaps, same = np.diff(times), series[1:] == series[:-1]
+    if not same.any() or (gaps[same] <= 0).any():
         raise InputError("Times that do not increase", "two or more different times, in order")
-    interval = float(np.median(gaps))
-    near = gaps[gaps <= _EVEN_GAP_STEPS * interval]
+    interval = float(np.median(gaps[same]))
+    near = gaps[same & (gaps <= _EVEN_GAP_STEPS * interval)]
     if (np.abs(near - interval) > _JITTER_SHARE * interval).any():
-        return grid_steps(times, interval)
-    rows, line = np.concatenate([[0], np.cumsum(gaps > _EVEN_GAP_STEPS * interval)]), np.arange(len(times))
-    return Steps(times, rows, line, np.zeros(len(times)), line, interval, False)
+        return grid_steps(times, interval, series)
+    between = np.rint(gaps / interval)
+    missing = same & (gaps > _EVEN_GAP_STEPS * interval)
+    whole = np.abs(gaps - between * interval) <= _JITTER_SHARE * between * interval
+    short = missing & whole & (between <= fill + 1)
+    pieces = np.concatenate([[0], np.cumsum(~same | (missing & ~short))])
+    counts = np.append(np.where(short, between, 1).astype(int), 1)
+    first = np.cumsum(counts) - counts
+    low = np.repeat(np.arange(len(times)), counts)
+    share = (np.arange(len(low)) - first[low]) / counts[low]
+    grid = times[low] + share * np.append(gaps, 0.0)[low]
+    return Steps(grid, pieces[low], low, share, first, interval, False)
 
 
-def grid_steps(times: Floats, interval: float) -> Steps:
+def grid_steps(times: Floats, interval: float, series: Indices | None = None) -> Steps:
     """Return steps at the multiples of an interval, so that a series has the same ones wherever it begins.
 
-    Before the first row of a piece, and after its last, that row stands, by half an interval at most.
+    Before the first row of a piece, and after its last, that row stands, by half an interval at most. ``series`` are
+    as those of ``regular_steps``.
 
     Examples
     --------
@@ -102,6 +129,9 @@ def grid_steps(times: Floats, interval: float) -> Steps:
     >>> steps.times.tolist(), steps.pieces.tolist(), steps.of_row.tolist()
     ([1.0, 2.0, 3.0, 30.0], [0, 0, 0, 1], [0, 1, 2, 3])
     """
+    if series is not None and len(times) and series[0] != series[-1]:
+        edges = np.flatnonzero(np.diff(series, prepend=-1, append=-1))
+        return _joined([grid_steps(times[low:high], interval) for low, high in pairwise(edges)])
     rows = np.concatenate([[0], np.cumsum(np.diff(times) > _UNEVEN_GAP_STEPS * interval)])
     starts, ends = np.flatnonzero(np.diff(rows, prepend=-1)), np.flatnonzero(np.diff(rows, append=rows[-1] + 1))
     near = np.rint(times / interval).astype(int)
@@ -113,6 +143,57 @@ def grid_steps(times: Floats, interval: float) -> Steps:
     after = np.minimum(low + 1, ends[pieces])
     share = np.divide(grid - times[low], times[after] - times[low], out=np.zeros(len(grid)), where=after > low)
     return Steps(grid, pieces, low, np.clip(share, 0, 1), first[rows] + near - near[starts][rows], interval, True)
+
+
+def _joined(parts: Sequence[Steps]) -> Steps:
+    """Return the steps of several series, one after the other; they have the same interval."""
+    steps, rows = (np.cumsum([0, *lengths]) for lengths in zip(*((len(p), len(p.of_row)) for p in parts), strict=True))
+    pieces = np.cumsum([0, *(part.pieces[-1] + 1 for part in parts)])
+    return Steps(
+        times=np.concatenate([part.times for part in parts]),
+        pieces=np.concatenate([part.pieces + first for part, first in zip(parts, pieces, strict=False)]),
+        low=np.concatenate([part.low + first for part, first in zip(parts, rows, strict=False)]),
+        share=np.concatenate([part.share for part in parts]),
+        of_row=np.concatenate([part.of_row + first for part, first in zip(parts, steps, strict=False)]),
+        interval=parts[0].interval,
+        resampled=True,
+    )
+
+
+def holes(known: NDArray[np.bool_], of_row: Indices, pieces: Indices, series: Indices, fill: int) -> NDArray[np.bool_]:
+    """Return which steps lie in a hole of a channel that is too long to be filled, (m, c).
+
+    Too long is a hole of more than ``fill`` steps, and more than 1.5 times the usual distance of its readings. In a
+    series without any reading of a channel there is no hole to be seen.
+
+    Parameters
+    ----------
+    known : ndarray, shape (n, c)
+        Which values of the rows there are.
+    of_row : ndarray, shape (n,)
+        The step nearest to each row.
+    pieces, series : ndarray, shape (m,)
+        The piece of a step, from which nothing is filled in another one, and its series.
+    fill : int
+        Steps of a hole that are filled.
+
+    Examples
+    --------
+    >>> known = np.array([1, 1, 0, 1, 0, 0, 0, 1, 1, 1], bool)[:, None]
+    >>> holes(known, np.arange(10), np.zeros(10, int), np.zeros(10, int), 2).ravel().astype(int).tolist()
+    [0, 0, 0, 0, 1, 1, 1, 0, 0, 0]
+    """
+    out = np.zeros((len(pieces), known.shape[1]), bool)
+    for column in np.flatnonzero(~known.all(0)):
+        seen = np.zeros(len(pieces), bool)
+        seen[of_row[known[:, column]]] = True
+        if not seen.any():
+            continue
+        run = np.cumsum((np.diff(seen, prepend=False) != 0) | (np.diff(pieces, prepend=pieces[0]) != 0))
+        long = np.bincount(run)[run] > max(fill, _USUAL_DISTANCES * len(seen) / seen.sum())
+        read = np.bincount(series, seen)[series] > 0
+        out[:, column] = ~seen & long & read
+    return out
 
 
 def filled_between(values: Floats, known: NDArray[np.bool_], times: Floats, pieces: Indices) -> Floats:

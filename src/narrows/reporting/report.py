@@ -65,6 +65,7 @@ class Table(TypedDict):
     lead: str
     columns: list[Any]
     rows: list[list[Any]]
+    name: NotRequired[str]  # of one that follows another threshold
 
 
 class Figure(TypedDict):

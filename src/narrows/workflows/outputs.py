@@ -8,12 +8,11 @@ import numpy as np
 
 from narrows.data import Schema, Source, read
 from narrows.data.base import row_numbers
-from narrows.data.tables.formatting import with_ids, write_csv
+from narrows.data.tables.formatting import save_csv, with_ids
 from narrows.data.tables.impute import filled, write_imputed
 from narrows.data.tables.schema import TableSchema
 from narrows.data.tables.source import TableSource
 from narrows.errors import InputError
-from narrows.files import whole
 from narrows.tasks.base import Task
 
 __all__ = ["decode", "write_outputs", "write_table"]
@@ -40,9 +39,7 @@ def write_outputs(
 
 def write_table(columns: Mapping[str, Any], path: Path, ids: Any, id_name: str) -> Path:
     """Write identifiers and columns, one line per row; every number reads back exactly."""
-    with whole(path) as draft:
-        write_csv(with_ids(columns, ids, id_name), draft)
-    return path
+    return save_csv(with_ids(columns, ids, id_name), path)
 
 
 def decode(task: Any, schema: Schema, data: str, out: Path) -> list[Path]:

@@ -12,7 +12,9 @@ import polars as pl
 import polars.selectors as cs
 from numpy.typing import NDArray
 
-__all__ = ["as_text", "unguarded", "unguarded_name", "with_ids", "writable", "write_csv"]
+from narrows.files import whole
+
+__all__ = ["as_text", "save_csv", "unguarded", "unguarded_name", "with_ids", "writable", "write_csv"]
 
 _FORMULA = r"^'*[=+\-@\t\r\n]"  # what a spreadsheet takes for a formula, or such a text with apostrophes before it
 _GUARDED = r"^'+[=+\-@\t\r\n]"
@@ -43,6 +45,13 @@ def write_csv(frame: pl.DataFrame, file: Path | IO[bytes], *, header: bool = Tru
         f"'{name}" if re.search(_FORMULA, name) and not re.search(_NUMBER, name) else name for name in safe.columns
     ]
     safe.write_csv(file, include_header=header)
+
+
+def save_csv(frame: pl.DataFrame, path: Path) -> Path:
+    """Write a table as CSV whole or not at all, and return where."""
+    with whole(path) as draft:
+        write_csv(frame, draft)
+    return path
 
 
 def unguarded(frame: pl.DataFrame) -> pl.DataFrame:

@@ -38,12 +38,16 @@ class DividedSeries:
     labels: np.ndarray | None  # which steps are anomalous; None: nobody says
 
 
-def step_threshold(scores: np.ndarray, *, clean: bool, exceeded: float | None) -> tuple[Threshold, int]:
-    """Return the threshold that ordinary steps in a row (m,) set, and how many of them lie apart from all others.
+def step_threshold(
+    scores: np.ndarray, series: np.ndarray, *, clean: bool, exceeded: float | None
+) -> tuple[Threshold, int]:
+    """Return the threshold that ordinary steps (m,) of some series set, and how many lie apart from all others.
 
     Neighbours are alike, so that only as many scores are kept as are independent, and as many in proportion apart.
     """
-    calibration, time = _calibration(scores, clean=clean), correlation_time(scores)
+    calibration = _calibration(scores, clean=clean)
+    rows = [scores[series == one] for one in np.unique(series)]
+    time = float(np.average([correlation_time(row) for row in rows], weights=[len(row) for row in rows]))
     n_apart = len(scores) - len(calibration)
     return Threshold("step", independent(calibration, time), math.ceil(n_apart / time), exceeded), n_apart
 
