@@ -73,6 +73,7 @@ class StreamWorkflow(RowsWorkflow):
         unseen = parts.measure[: parts.n_held]
         known = sample.take(np.flatnonzero(~np.isin(pieces.sampled, unseen)))
         schema = known.fit_schema() if request.start is None else schema_from_json(request.start["schema"])
+        schema = schema.of_sample() if len(known) < len(parts.learn) else schema
         rows, form, passed_over = self._encoded(task, pieces, schema)
         learn, held = rows.take(parts.learn), rows.take(parts.measure)
         data_notes: tuple[str, ...] = sample.notes

@@ -17,6 +17,7 @@ from narrows.base_measure import Measure
 from narrows.data.tables.dtypes import dtype_name, limits, named_dtype
 from narrows.data.tables.formatting import as_text
 from narrows.data.tables.kinds import Law, law_of, measure_of
+from narrows.data.tables.support import Support
 from narrows.data.tables.times import DateForm, date_text
 from narrows.errors import ArtefactError, InputError
 from narrows.typed_json import Range, typed
@@ -128,6 +129,7 @@ class NumberColumn(Column):
     mean: float
     scale: Positive
     told: SavedLaw = ("gaussian", 0.0, 1.0)
+    support: Support | None = None  # None in runs of older versions: nothing is brought back to what was seen
 
     @staticmethod
     def holds(dtype: pl.DataType) -> bool:
@@ -140,8 +142,11 @@ class NumberColumn(Column):
         values = series.cast(pl.Float64).to_numpy()
         median = _median(values)
         mean, scale = _moments(np.where(np.isnan(values), median, values), series.name)
-        fields = {"name": series.name, "dtype": dtype_name(series.dtype), "told": law_of(values[~np.isnan(values)])}
-        return cls(**fields, median=median, mean=mean, scale=scale)  # type: ignore[arg-type]
+        known = values[~np.isnan(values)]
+        law = law_of(known)
+        fields = {"name": series.name, "dtype": dtype_name(series.dtype), "told": law}
+        support = Support.of(known, law[2] if law[0] == "rounded" else 0.0)
+        return cls(**fields, median=median, mean=mean, scale=scale, support=support)  # type: ignore[arg-type]
 
     def measure(self) -> Measure:
         """Say what kind of numbers the encoded values are."""
@@ -158,8 +163,9 @@ class NumberColumn(Column):
         return f"{self.median:.6g}"
 
     def decode(self, values: Floats) -> pl.Series:
-        """Undo the standardisation; integers are rounded, not-a-number becomes missing."""
-        plain = pl.Series(self.name, values[:, 0] * self.scale + self.mean, nan_to_null=True)
+        """Undo the standardisation, to values as the fit saw them; not-a-number becomes missing."""
+        numbers = values[:, 0] * self.scale + self.mean
+        plain = pl.Series(self.name, self.support.nearest(numbers) if self.support else numbers, nan_to_null=True)
         if self.type.is_integer():
             return plain.round().cast(self.type, strict=False)
         return plain.cast(self.type, strict=False)
@@ -188,6 +194,7 @@ class WholeColumn(Column):
     format: DateForm | None = None
     step: Annotated[int, Range(1, 2**63)] = 1
     told: SavedLaw = ("gaussian", 0.0, 1.0)  # counted from the origin
+    support: Support | None = None  # counted from the origin; None in runs of older versions
 
     @staticmethod
     def holds(dtype: pl.DataType) -> bool:
@@ -206,8 +213,10 @@ class WholeColumn(Column):
         if np.abs(filled).max() >= WIDE:
             mean, scale = 0.0, float(2.0 ** round(np.log2(scale)))
         fields = {"name": series.name, "dtype": dtype_name(series.dtype), "format": format, "step": _step(series)}
-        law = _law_of_offsets(offset[~np.isnan(offset)], origin, series, fields["step"])  # type: ignore[arg-type]
-        return cls(**fields, origin=origin, median=median, mean=mean, scale=scale, told=law)  # type: ignore[arg-type]
+        known = offset[~np.isnan(offset)]
+        law = _law_of_offsets(known, origin, series, fields["step"])  # type: ignore[arg-type]
+        units = {"origin": origin, "median": median, "mean": mean, "scale": scale, "told": law}
+        return cls(**fields, **units, support=Support.of(known, _common_step(whole)))  # type: ignore[arg-type]
 
     def measure(self) -> Measure:
         """Say what kind of numbers the encoded values are."""
@@ -231,7 +240,8 @@ class WholeColumn(Column):
     def decode(self, values: Floats) -> pl.Series:
         """Undo the standardisation, round to whole steps within the type's range; not-a-number becomes missing."""
         low, high = limits(self.type)
-        offset = self._in_steps(values[:, 0] * self.scale + self.mean)
+        offset = values[:, 0] * self.scale + self.mean
+        offset = self.support.nearest(offset) if self.support else self._in_steps(offset)
         missing = np.isnan(offset)
         clipped = np.clip(np.where(missing, 0.0, offset), float(low - self.origin), float(high - self.origin))
         whole = np.clip(clipped.astype(np.int64) + self.origin, low, high)
@@ -252,6 +262,18 @@ def _law_of_offsets(offset: Floats, origin: int, series: pl.Series, step: int) -
     if kind == "bernoulli":
         return kind, float(offset.min()), unit
     return (kind, -float(origin), 1.0) if kind == "poisson" else ("rounded", -float(origin % step), float(step))
+
+
+def _common_step(whole: pl.Series) -> float:
+    """Return the largest number that all differences of whole numbers are multiples of.
+
+    Examples
+    --------
+    >>> _common_step(pl.Series([1003, 1008, None, 1053]))
+    5.0
+    """
+    known = whole.drop_nulls()
+    return float(max(1, np.gcd.reduce((known - known.min()).to_numpy())))
 
 
 def _step(series: pl.Series) -> int:
@@ -279,13 +301,15 @@ def in_file_form(series: pl.Series, column: Column, *, dates: bool = True, digit
 
     Examples
     --------
-    >>> series = pl.Series("x", [0.300000000192, 2.0])
-    >>> in_file_form(series, NumberColumn.fit(series)).to_list()
-    [0.3, 2.0]
+    >>> series = pl.Series("x", [0.123456789, 0.300000000192, 2.0])
+    >>> in_file_form(series, NumberColumn.fit(series)).to_list()  # the ends of the range have all their digits
+    [0.123456789, 0.3, 2.0]
     """
     if dates and isinstance(column, WholeColumn) and column.format is not None and series.dtype.is_temporal():
         return date_text(series, column.format)
     if digits and isinstance(column, NumberColumn) and series.dtype.is_float():
         places = 7 - math.floor(math.log10(column.scale))
-        return series.round(places) if 0 <= places <= 15 else series
+        if not 0 <= places <= 15:
+            return series
+        return column.support.rounded(series, places) if column.support else series.round(places)
     return series

@@ -120,7 +120,14 @@ class TableSchema(Schema):
         """Return the schema in which a column of one value says whether a row holds another one."""
         columns = [replace(c, watched=True) if isinstance(c, ConstantColumn) else c for c in self.columns]
         watched_notes = {column.name: column.note() for column in columns if isinstance(column, ConstantColumn)}
-        notes = [watched_notes.get(note.where, note) for note in self.notes]
+        return self._with(columns, [watched_notes.get(note.where, note) for note in self.notes])
+
+    def of_sample(self) -> Self:
+        """Return the schema whose numbers come back as they are decoded, beyond the range of the sample too."""
+        numbers = (NumberColumn, WholeColumn)
+        return self._with([replace(c, support=None) if isinstance(c, numbers) else c for c in self.columns], self.notes)
+
+    def _with(self, columns: Sequence[Column], notes: Sequence[Note]) -> Self:
         return self.build(columns, self.left_out, self.id_name, self.array, notes, self.decimal_comma)
 
     def known(self, source: Source) -> NDArray[np.bool_]:
