@@ -126,7 +126,7 @@ def _fit(source: Source, likelihood: str | None, n_parameters: int | None, label
     except InputError as error:
         yield _refused(error)
         return
-    for words in leak_notes(source, schema, label):
+    for words in (*leak_notes(source, schema, label), *schema.warnings(source)):
         yield Finding("warning", words.rstrip("."))
     for note in schema.described(source, Treatment.MEDIAN):
         if note not in source.notes:

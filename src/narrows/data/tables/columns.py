@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from narrows.base_measure import Measure
 from narrows.data.tables.dtypes import dtype_name, limits, named_dtype
 from narrows.data.tables.formatting import as_text
-from narrows.data.tables.kinds import Law, law_of, measure_of
+from narrows.data.tables.kinds import Law, atoms_of, law_of, measure_of
 from narrows.data.tables.support import Support
+from narrows.data.tables.tails import Tails, Units
 from narrows.data.tables.times import DateForm, date_text
 from narrows.errors import ArtefactError, InputError
 from narrows.typed_json import Range, typed
 
-__all__ = ["Column", "Floats", "NumberColumn", "WholeColumn", "in_file_form"]
+__all__ = ["Column", "Floats", "NumberColumn", "NumericColumn", "WholeColumn", "in_file_form"]
 
 Floats = NDArray[np.float64]
 Positive = Annotated[float, Range(sys.float_info.min, sys.float_info.max)]
@@ -113,8 +114,69 @@ def _moments(values: Floats, name: str) -> tuple[float, float]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class NumberColumn(Column):
-    """Floats: the median where a value is missing, then minus the mean, over the standard deviation.
+class NumericColumn(Column):
+    """One standardised number: the median where a value is missing, then minus the mean, over the standard deviation.
+
+    Far values are bent, and amounts with a long tail seen on a logarithmic scale, as ``Tails`` says. What is decoded is
+    a value that could have been among the training rows, as ``Support`` says. Runs of older versions have neither.
+    """
+
+    median: float
+    mean: float
+    scale: Positive
+    told: SavedLaw = ("gaussian", 0.0, 1.0)
+    support: Support | None = None
+    tails: Tails | None = None
+
+    @classmethod
+    def _units(cls, filled: Floats, law: Law, name: str, zero: float | None) -> dict[str, Any]:
+        """Return mean, scale, tails and law of numbers, missing ones filled; bits and counts keep their distances."""
+        mean, scale = _moments(filled, name)
+        if law[0] in ("bernoulli", "poisson"):
+            return {"mean": mean, "scale": scale, "told": law}
+        units = Units.of(filled, (mean, scale), zero)
+        law = law if units.tails.unit is None else ("gaussian", 0.0, 1.0, *atoms_of(filled))
+        return {**units._asdict(), "told": law}
+
+    def measure(self) -> Measure:
+        """Say what kind of numbers the encoded values are.
+
+        On a logarithmic scale the unit of a density is that at the column's mean.
+        """
+        if self.tails is None or self.tails.unit is None:
+            return measure_of(self.told, self.mean, self.scale)
+        slope = self.scale * self.tails.unit * math.cosh(self.mean)
+        atoms = self._encoded(np.array(self.told[3:], np.float64)).ravel() * slope
+        return Measure("gaussian", 1, 0.0, slope, tuple(atoms.tolist()))
+
+    def far(self, series: pl.Series) -> NDArray[np.bool_]:
+        """Say which cells are bent: so far from the others that they would set the scale of the column."""
+        if self.tails is None:
+            return np.zeros(len(series), bool)
+        return np.abs(self.encode(series)[:, 0]) > self.tails.bend
+
+    def _encoded(self, numbers: Floats) -> Floats:
+        """Fill and standardise numbers, (n,), to (n, 1)."""
+        filled = np.where(np.isnan(numbers), self.median, numbers)
+        if self.tails is None:
+            out = (filled - self.mean) / self.scale
+        else:
+            out = self.tails.bent((self.tails.seen(filled) - self.mean) / self.scale)
+        return np.asarray(out[:, None], np.float64)
+
+    def _decoded(self, values: Floats) -> Floats:
+        """Return the numbers, (n,), that encoded values, (n, 1), stand for."""
+        if self.tails is None:
+            numbers = values[:, 0] * self.scale + self.mean
+        else:
+            with np.errstate(over="ignore"):  # what is far beyond comes back to the support
+                numbers = self.tails.unseen(self.tails.straight(values[:, 0]) * self.scale + self.mean)
+        return numbers if self.support is None else self.support.nearest(numbers)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumberColumn(NumericColumn):
+    """Floats.
 
     Examples
     --------
@@ -125,11 +187,6 @@ class NumberColumn(Column):
     """
 
     kind: ClassVar[str] = "number"
-    median: float
-    mean: float
-    scale: Positive
-    told: SavedLaw = ("gaussian", 0.0, 1.0)
-    support: Support | None = None  # None in runs of older versions: nothing is brought back to what was seen
 
     @staticmethod
     def holds(dtype: pl.DataType) -> bool:
@@ -140,23 +197,15 @@ class NumberColumn(Column):
     def fit(cls, series: pl.Series) -> Self:
         """Learn median, mean and scale from a series of numbers with at least one value."""
         values = series.cast(pl.Float64).to_numpy()
-        median = _median(values)
-        mean, scale = _moments(np.where(np.isnan(values), median, values), series.name)
-        known = values[~np.isnan(values)]
+        median, known = _median(values), values[~np.isnan(values)]
         law = law_of(known)
-        fields = {"name": series.name, "dtype": dtype_name(series.dtype), "told": law}
+        units = cls._units(np.where(np.isnan(values), median, values), law, series.name, 0.0)
         support = Support.of(known, law[2] if law[0] == "rounded" else 0.0)
-        return cls(**fields, median=median, mean=mean, scale=scale, support=support)  # type: ignore[arg-type]
-
-    def measure(self) -> Measure:
-        """Say what kind of numbers the encoded values are."""
-        return measure_of(self.told, self.mean, self.scale)
+        return cls(name=series.name, dtype=dtype_name(series.dtype), median=median, support=support, **units)
 
     def encode(self, series: pl.Series) -> Floats:
         """Impute and standardise, shape ``(n, 1)``."""
-        values = series.cast(pl.Float64).to_numpy()
-        out = (np.where(np.isnan(values), self.median, values) - self.mean) / self.scale
-        return np.asarray(out[:, None], np.float64)
+        return self._encoded(series.cast(pl.Float64).to_numpy())
 
     def filling(self) -> str:
         """Return the median."""
@@ -164,18 +213,18 @@ class NumberColumn(Column):
 
     def decode(self, values: Floats) -> pl.Series:
         """Undo the standardisation, to values as the fit saw them; not-a-number becomes missing."""
-        numbers = values[:, 0] * self.scale + self.mean
-        plain = pl.Series(self.name, self.support.nearest(numbers) if self.support else numbers, nan_to_null=True)
+        plain = pl.Series(self.name, self._decoded(values), nan_to_null=True)
         if self.type.is_integer():
             return plain.round().cast(self.type, strict=False)
         return plain.cast(self.type, strict=False)
 
 
 @dataclass(frozen=True, kw_only=True)
-class WholeColumn(Column):
+class WholeColumn(NumericColumn):
     """Integers, booleans, dates and times: differences to a whole origin, standardised, so that no digit is lost.
 
-    The encoded value is that of NumberColumn; ``origin + mean`` is the mean, and ``median`` counts from the origin.
+    The encoded value is that of NumberColumn; ``origin + mean`` is the mean, and ``median`` counts from the origin, as
+    do law and support.
 
     Examples
     --------
@@ -188,13 +237,8 @@ class WholeColumn(Column):
 
     kind: ClassVar[str] = "whole"
     origin: Whole
-    median: float
-    mean: float
-    scale: Positive
     format: DateForm | None = None
     step: Annotated[int, Range(1, 2**63)] = 1
-    told: SavedLaw = ("gaussian", 0.0, 1.0)  # counted from the origin
-    support: Support | None = None  # counted from the origin; None in runs of older versions
 
     @staticmethod
     def holds(dtype: pl.DataType) -> bool:
@@ -205,43 +249,36 @@ class WholeColumn(Column):
     def fit(cls, series: pl.Series, format: str | None = None) -> Self:
         """Learn origin, median, mean and scale from a series with at least one value."""
         whole = _physical(series)
-        origin = round(float(whole.cast(pl.Float64).mean()))  # type: ignore[arg-type]
+        origin, step = round(float(whole.cast(pl.Float64).mean())), _step(series)  # type: ignore[arg-type]
         offset = (whole - origin).cast(pl.Float64).to_numpy()
-        median = _median(offset)
+        median, known = _median(offset), offset[~np.isnan(offset)]
         filled = np.where(np.isnan(offset), median, offset)
-        mean, scale = _moments(filled, series.name)
+        law = _law_of_offsets(known, origin, series, step)
         if np.abs(filled).max() >= WIDE:
-            mean, scale = 0.0, float(2.0 ** round(np.log2(scale)))
-        fields = {"name": series.name, "dtype": dtype_name(series.dtype), "format": format, "step": _step(series)}
-        known = offset[~np.isnan(offset)]
-        law = _law_of_offsets(known, origin, series, fields["step"])  # type: ignore[arg-type]
-        units = {"origin": origin, "median": median, "mean": mean, "scale": scale, "told": law}
-        return cls(**fields, **units, support=Support.of(known, _common_step(whole)))  # type: ignore[arg-type]
-
-    def measure(self) -> Measure:
-        """Say what kind of numbers the encoded values are."""
-        return measure_of(self.told, self.mean, self.scale)
+            scale = float(2.0 ** round(np.log2(_moments(filled, series.name)[1])))
+            units: dict[str, Any] = {"mean": 0.0, "scale": scale, "told": law}
+        else:
+            units = cls._units(filled, law, series.name, float(-origin) if series.dtype.is_integer() else None)
+        units |= {"median": median, "support": Support.of(known, _common_step(whole))}
+        return cls(name=series.name, dtype=dtype_name(series.dtype), format=format, step=step, origin=origin, **units)
 
     def encode(self, series: pl.Series) -> Floats:
         """Impute and standardise, shape ``(n, 1)``."""
         floats = series.dtype.is_float() or series.dtype.is_decimal()
         whole = series.cast(pl.Float64) if floats else _physical(series)
-        offset = (whole - self.origin).cast(pl.Float64).to_numpy()
-        out = (np.where(np.isnan(offset), self.median, offset) - self.mean) / self.scale
-        return np.asarray(out[:, None], np.float64)
+        return self._encoded((whole - self.origin).cast(pl.Float64).to_numpy())
 
     def filling(self) -> str:
         """Return the median: a number as it is, a date or truth value as the nearest that there is."""
         if self.type.is_integer():
             return f"{self.origin + self.median:.15g}"
-        near = self.decode(np.array([[(self.median - self.mean) / self.scale]]))
+        near = self.decode(self._encoded(np.array([self.median])))
         return str((date_text(near, self.format) if self.format else as_text(near))[0])
 
     def decode(self, values: Floats) -> pl.Series:
         """Undo the standardisation, round to whole steps within the type's range; not-a-number becomes missing."""
         low, high = limits(self.type)
-        offset = values[:, 0] * self.scale + self.mean
-        offset = self.support.nearest(offset) if self.support else self._in_steps(offset)
+        offset = self._in_steps(self._decoded(values))
         missing = np.isnan(offset)
         clipped = np.clip(np.where(missing, 0.0, offset), float(low - self.origin), float(high - self.origin))
         whole = np.clip(clipped.astype(np.int64) + self.origin, low, high)
@@ -250,10 +287,8 @@ class WholeColumn(Column):
 
     def _in_steps(self, offset: Floats) -> Floats:
         """Round offsets so that the whole numbers are multiples of the step, as at fit."""
-        if self.step == 1:
-            return np.rint(offset)
         shift = self.origin % self.step
-        return np.rint((offset + shift) / self.step) * self.step - shift
+        return np.rint((offset + shift) / self.step) * self.step - shift if self.step > 1 else np.rint(offset)
 
 
 def _law_of_offsets(offset: Floats, origin: int, series: pl.Series, step: int) -> Law:
@@ -307,9 +342,11 @@ def in_file_form(series: pl.Series, column: Column, *, dates: bool = True, digit
     """
     if dates and isinstance(column, WholeColumn) and column.format is not None and series.dtype.is_temporal():
         return date_text(series, column.format)
-    if digits and isinstance(column, NumberColumn) and series.dtype.is_float():
-        places = 7 - math.floor(math.log10(column.scale))
-        if not 0 <= places <= 15:
-            return series
-        return column.support.rounded(series, places) if column.support else series.round(places)
-    return series
+    if not digits or not isinstance(column, NumberColumn) or not series.dtype.is_float():
+        return series
+    places = 7 - math.floor(math.log10(column.scale))
+    if column.tails is not None and column.tails.unit is not None:
+        short = series.round_sig_figs(7)
+    else:
+        short = series.round(places) if 0 <= places <= 15 else series
+    return short if column.support is None else column.support.kept(series, short)

@@ -80,7 +80,7 @@ class Support:
             out = np.where(inside, np.where(out - below <= above - out, below, above), out)
         return np.asarray(out, np.float64)
 
-    def rounded(self, series: pl.Series, places: int) -> pl.Series:
-        """Round what ``nearest`` gave to decimal places, but not ends, levels and point masses."""
+    def kept(self, series: pl.Series, rounded: pl.Series) -> pl.Series:
+        """Return rounded values within the range, with the digits of ends, levels and point masses as they were."""
         exact = pl.Series([self.low, self.high, *self.levels, *chain.from_iterable(self.gaps)]).cast(series.dtype)
-        return series.round(places).clip(self.low, self.high).zip_with(~series.is_in(exact), series)
+        return rounded.clip(self.low, self.high).zip_with(~series.is_in(exact), series)
