@@ -56,6 +56,14 @@ class CategoryColumn(Column):
         """``name=level`` for each level, and ``name=missing`` last."""
         return tuple(f"{self.name}={level}" for level in (*self.levels, *(("missing",) if self.missing else ())))
 
+    def holding(self) -> str:
+        """Return that it is a category."""
+        return "category"
+
+    def extent(self) -> str:
+        """Return how many levels there are."""
+        return f"{len(self.levels)} levels"
+
     def measure(self) -> Measure:
         """Say that this is a block of one-hot columns."""
         return Measure("categorical", len(self.features))
@@ -117,6 +125,14 @@ class ConstantColumn(Column):
     def features(self) -> tuple[str, ...]:
         """No encoded columns, or one where it is watched."""
         return (self.name,) if self.watched else ()
+
+    def holding(self) -> str:
+        """Return that it is one value."""
+        return "one value"
+
+    def extent(self) -> str:
+        """Return the value."""
+        return self.words()
 
     def measure(self) -> Measure:
         """Say that nothing is encoded, or whether the value is another one."""

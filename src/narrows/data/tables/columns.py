@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from narrows.base_measure import Measure
 from narrows.data.tables.dtypes import dtype_name, limits, named_dtype
-from narrows.data.tables.formatting import as_text
+from narrows.data.tables.formatting import as_text, cell_text
 from narrows.data.tables.kinds import Law, atoms_of, law_of, measure_of
 from narrows.data.tables.support import Support
 from narrows.data.tables.tails import Tails, Units
@@ -64,6 +64,18 @@ class Column(ABC):
     @abstractmethod
     def measure(self) -> Measure:
         """Say what kind of numbers the encoded values are."""
+
+    @abstractmethod
+    def holding(self) -> str:
+        """Return what the column holds, in a word or two."""
+
+    def scaling(self, series: pl.Series) -> str:
+        """Return on which scale the cells of a series are learnt."""
+        return ""
+
+    @abstractmethod
+    def extent(self) -> str:
+        """Return which values there are."""
 
     def filling(self) -> str | None:
         """Return what stands in for a missing cell, as text; None where a missing cell is not filled."""
@@ -129,12 +141,11 @@ class NumericColumn(Column):
     tails: Tails | None = None
 
     @classmethod
-    def _units(cls, filled: Floats, law: Law, name: str, zero: float | None) -> dict[str, Any]:
+    def _units(cls, filled: Floats, moments: tuple[float, float], law: Law, zero: float | None) -> dict[str, Any]:
         """Return mean, scale, tails and law of numbers, missing ones filled; bits and counts keep their distances."""
-        mean, scale = _moments(filled, name)
         if law[0] in ("bernoulli", "poisson"):
-            return {"mean": mean, "scale": scale, "told": law}
-        units = Units.of(filled, (mean, scale), zero)
+            return {"mean": moments[0], "scale": moments[1], "told": law}
+        units = Units.of(filled, moments, zero)
         law = law if units.tails.unit is None else ("gaussian", 0.0, 1.0, *atoms_of(filled))
         return {**units._asdict(), "told": law}
 
@@ -149,11 +160,45 @@ class NumericColumn(Column):
         atoms = self._encoded(np.array(self.told[3:], np.float64)).ravel() * slope
         return Measure("gaussian", 1, 0.0, slope, tuple(atoms.tolist()))
 
+    def holding(self) -> str:
+        """Return what the column holds, by its type, its law and its support."""
+        if self.type.is_temporal():
+            return "date" if self.type == pl.Date else "time"
+        if self.told[0] == "bernoulli" or self.support is None:
+            return "number" if self.support is None else "two values"
+        if self.told[0] == "poisson" and self.support.low == self.told[1]:  # from 0 on
+            return "count"
+        if self.support.levels:
+            return "ordinal"
+        if self.tails is not None and self.tails.unit is not None:
+            return "amount"
+        if self.type.is_integer():
+            return "whole"
+        return "share" if self.support.low >= 0 and self.support.high <= 1 else "number"
+
+    def scaling(self, series: pl.Series) -> str:
+        """Return the scale: standard, log, or robust where far cells have no part in it."""
+        if self.tails is not None and self.tails.unit is not None:
+            return "log"
+        return "robust" if self.far(series).any() else "standard"
+
+    def extent(self) -> str:
+        """Return the least and the largest value, as the file has them."""
+        if self.support is None:
+            return ""
+        ends = in_file_form(self.decode(self._encoded(np.array([self.support.low, self.support.high]))), self)
+        return " to ".join(map(cell_text, ends))
+
     def far(self, series: pl.Series) -> NDArray[np.bool_]:
         """Say which cells are bent: so far from the others that they would set the scale of the column."""
-        if self.tails is None:
+        ends = pl.Series([series.min(), series.max()], dtype=series.dtype)
+        if self.tails is None or not self._bent(ends).any():
             return np.zeros(len(series), bool)
-        return np.abs(self.encode(series)[:, 0]) > self.tails.bend
+        return self._bent(series)
+
+    def _bent(self, series: pl.Series) -> NDArray[np.bool_]:
+        bend = math.inf if self.tails is None else self.tails.bend
+        return np.asarray(np.abs(self.encode(series)[:, 0]) > bend)
 
     def _encoded(self, numbers: Floats) -> Floats:
         """Fill and standardise numbers, (n,), to (n, 1)."""
@@ -198,8 +243,9 @@ class NumberColumn(NumericColumn):
         """Learn median, mean and scale from a series of numbers with at least one value."""
         values = series.cast(pl.Float64).to_numpy()
         median, known = _median(values), values[~np.isnan(values)]
-        law = law_of(known)
-        units = cls._units(np.where(np.isnan(values), median, values), law, series.name, 0.0)
+        filled = np.where(np.isnan(values), median, values)
+        moments, law = _moments(filled, series.name), law_of(known)
+        units = cls._units(filled, moments, law, 0.0)
         support = Support.of(known, law[2] if law[0] == "rounded" else 0.0)
         return cls(name=series.name, dtype=dtype_name(series.dtype), median=median, support=support, **units)
 
@@ -253,12 +299,12 @@ class WholeColumn(NumericColumn):
         offset = (whole - origin).cast(pl.Float64).to_numpy()
         median, known = _median(offset), offset[~np.isnan(offset)]
         filled = np.where(np.isnan(offset), median, offset)
+        moments = _moments(filled, series.name)
         law = _law_of_offsets(known, origin, series, step)
         if np.abs(filled).max() >= WIDE:
-            scale = float(2.0 ** round(np.log2(_moments(filled, series.name)[1])))
-            units: dict[str, Any] = {"mean": 0.0, "scale": scale, "told": law}
+            units: dict[str, Any] = {"mean": 0.0, "scale": float(2.0 ** round(np.log2(moments[1]))), "told": law}
         else:
-            units = cls._units(filled, law, series.name, float(-origin) if series.dtype.is_integer() else None)
+            units = cls._units(filled, moments, law, float(-origin) if series.dtype.is_integer() else None)
         units |= {"median": median, "support": Support.of(known, _common_step(whole))}
         return cls(name=series.name, dtype=dtype_name(series.dtype), format=format, step=step, origin=origin, **units)
 

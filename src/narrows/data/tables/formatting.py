@@ -12,7 +12,7 @@ import polars as pl
 import polars.selectors as cs
 from numpy.typing import NDArray
 
-__all__ = ["as_text", "unguarded", "unguarded_name", "with_ids", "writable", "write_csv"]
+__all__ = ["as_text", "cell_text", "unguarded", "unguarded_name", "with_ids", "writable", "write_csv"]
 
 _FORMULA = r"^'*[=+\-@\t\r\n]"  # what a spreadsheet takes for a formula, or such a text with apostrophes before it
 _GUARDED = r"^'+[=+\-@\t\r\n]"
@@ -43,6 +43,17 @@ def write_csv(frame: pl.DataFrame, file: Path | IO[bytes], *, header: bool = Tru
         f"'{name}" if re.search(_FORMULA, name) and not re.search(_NUMBER, name) else name for name in safe.columns
     ]
     safe.write_csv(file, include_header=header)
+
+
+def cell_text(value: object) -> str:
+    """Return a cell as it is named in a sentence: a number with six digits.
+
+    Examples
+    --------
+    >>> cell_text(9.4e14), cell_text(31)
+    ('9.4e+14', '31')
+    """
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def unguarded(frame: pl.DataFrame) -> pl.DataFrame:

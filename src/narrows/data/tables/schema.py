@@ -17,7 +17,7 @@ from narrows.data.base import Schema, Source
 from narrows.data.tables.categorical import CategoryColumn, ConstantColumn, shortened
 from narrows.data.tables.columns import Column, NumberColumn, NumericColumn, WholeColumn, in_file_form
 from narrows.data.tables.conform import conform, require_finite
-from narrows.data.tables.formatting import as_text, with_ids, writable, write_csv
+from narrows.data.tables.formatting import cell_text, with_ids, writable, write_csv
 from narrows.errors import ArtefactError, InputError
 from narrows.files import whole, write_array
 from narrows.notes import Note, SavedNote
@@ -184,7 +184,7 @@ class TableSchema(Schema):
         messages = []
         for column in self.columns:
             if isinstance(column, NumericColumn) and (far := column.far(frame[column.name])).any():
-                messages.append(_far_words(frame[column.name].filter(far), source.ids[far]))
+                messages.append(_far_words(frame[column.name].filter(far), source.ids[far], source.id_name))
             if isinstance(column, CategoryColumn) and len(unseen := column.unseen(frame[column.name])):
                 levels = unseen.unique().sort().to_list()[:3]
                 shown = ", ".join("missing" if level is None else shortened(level) for level in levels)
@@ -271,10 +271,10 @@ class TableSchema(Schema):
         return self.conform(cast(HasFrame, source).frame)
 
 
-def _far_words(cells: pl.Series, ids: NDArray[np.str_]) -> str:
+def _far_words(cells: pl.Series, ids: NDArray[np.str_], id_name: str) -> str:
     """Name the cells that are far from all others of their column by row and value."""
-    named = zip(ids[:_MAX_NAMED_CELLS], as_text(cells[:_MAX_NAMED_CELLS]).to_list(), strict=True)
-    shown = ", ".join(f"{cell} in row {row}" for row, cell in named)
+    named = zip(ids[:_MAX_NAMED_CELLS], map(cell_text, cells[:_MAX_NAMED_CELLS]), strict=True)
+    shown = ", ".join(f"{cell} in {id_name} {row}" for row, cell in named)
     more = f" and {len(cells) - _MAX_NAMED_CELLS} more" if len(cells) > _MAX_NAMED_CELLS else ""
     return f"{cells.name!r} holds {shown}{more}, far from all other values: drawn in, so that the others set the scale"
 

@@ -83,4 +83,4 @@ class Support:
     def kept(self, series: pl.Series, rounded: pl.Series) -> pl.Series:
         """Return rounded values within the range, with the digits of ends, levels and point masses as they were."""
         exact = pl.Series([self.low, self.high, *self.levels, *chain.from_iterable(self.gaps)]).cast(series.dtype)
-        return rounded.clip(self.low, self.high).zip_with(~series.is_in(exact), series)
+        return rounded.clip(self.low, self.high).zip_with(~series.is_in(exact.implode()), series)

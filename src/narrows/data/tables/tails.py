@@ -16,11 +16,13 @@ __all__ = ["Tails", "Units"]
 Floats = NDArray[np.float64]
 
 _MIN_ROWS = 50  # of fewer, what is far cannot be told
-_REACH = 10.0  # robust deviations from the median: values beyond are far, and the tails of their column heavy
+_REACH = 20.0  # robust deviations from the median: values beyond are far, and the tails of their column heavy
+_REACH_BESIDE_ZEROS = 5.0  # ... of amounts beside many zeros, which have a skewed law of their own
 _MASS_SHARE = 0.1  # a value that so many rows hold is no part of a tail: zeros beside amounts
 _MIN_SKEW = 3.0  # amounts whose upper 45 % stretch so many times as far as their lower: seen on a logarithmic scale
 _FIRST_BEND, _MARGIN = 10.0, 1.5  # deviations, and times the furthest training value, from where on values are bent
 _ROOM = 4.0  # deviations into which everything further is bent
+_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _IQR = 1.349  # deviations between the quartiles of a normal law
 _MAX_EXPONENT = 700.0
 
@@ -65,6 +67,8 @@ class Tails:
     def bent(self, standardised: Floats) -> Floats:
         """Return standardised values of which the far ones are bent; all others are the same."""
         excess = np.maximum(np.abs(standardised) / self.bend, 1.0)
+        if not (excess > 1).any():
+            return standardised
         drawn = self.bend * np.log(excess) / _ROOM
         far = np.copysign(self.bend + _ROOM * drawn / (1 + drawn), standardised)
         return np.where(excess > 1, far, standardised)
@@ -87,10 +91,10 @@ class Units(NamedTuple):
     def of(cls, numbers: Floats, moments: tuple[float, float], zero: float | None = None) -> Self:
         """Return the units of numbers, missing ones filled, with these moments; ``zero`` is 0 where they are amounts.
 
-        Tails are heavy where a value is further than 10 robust deviations (the distance of the quartiles over 1.349)
+        Tails are heavy where a value is further than 20 robust deviations (the distance of the quartiles over 1.349)
         from the median, both of the values without one that a tenth of the rows share. Then the moments are those of
         the values within. Amounts of which none is below 0, and whose 95 % quantile is three times as far from the
-        median as the 5 % quantile, are first seen on a logarithmic scale.
+        median as the 5 % quantile, are first seen on a logarithmic scale; beside that many zeros 5 deviations are far.
 
         Examples
         --------
@@ -100,19 +104,20 @@ class Units(NamedTuple):
         (40.0, 11.7, Tails(bend=10.0, unit=None, zero=0.0))
         """
         others = _others(numbers)
-        low, first, median, third, high = np.quantile(others, [0.05, 0.25, 0.5, 0.75, 0.95]) if len(others) else [0] * 5
-        far = _far(others, median, third - first)
-        if far is None or not far.any():
+        low, first, median, third, high = np.quantile(others, _QUANTILES) if len(others) else np.zeros(5)
+        skewed = zero is not None and numbers.min() >= zero and high - median > _MIN_SKEW * (median - low)
+        beside_zeros = skewed and numbers.min() == zero < others.min()
+        far = _far(others, median, third - first, _REACH_BESIDE_ZEROS if beside_zeros else _REACH)
+        if not far.any():
             mean, scale = moments
             furthest = float(np.abs((numbers - mean) / scale).max())
             return cls(mean, scale, Tails(max(_FIRST_BEND, _MARGIN * furthest)))
         tails = Tails(_FIRST_BEND)
-        if zero is not None and numbers.min() >= zero and high - median > _MIN_SKEW * (median - low):
+        if skewed and zero is not None:
             tails = Tails(_FIRST_BEND, float(np.median(numbers[numbers > zero])) - zero, zero)
         seen = tails.seen(numbers)
         first, median, third = np.quantile(tails.seen(others), [0.25, 0.5, 0.75])
-        beyond = _far(seen, median, third - first)
-        near = seen if beyond is None else seen[~beyond]
+        near = seen[~_far(seen, median, third - first, _REACH)]
         return cls(float(near.mean()), float(near.std()) or 1.0, tails)
 
 
@@ -124,8 +129,6 @@ def _others(numbers: Floats) -> Floats:
     return numbers if len(numbers) >= _MIN_ROWS else numbers[:0]
 
 
-def _far(numbers: Floats, median: float, quartiles: float) -> NDArray[np.bool_] | None:
-    """Return which numbers are far from the median; None where half of them are one number."""
-    if quartiles <= 0:
-        return None
-    return np.abs(numbers - median) * _IQR > _REACH * quartiles
+def _far(numbers: Floats, median: float, quartiles: float, reach: float) -> NDArray[np.bool_]:
+    """Return which numbers are far from the median; none where half of them are one number."""
+    return np.abs(numbers - median) * _IQR > (reach * quartiles if quartiles > 0 else np.inf)
