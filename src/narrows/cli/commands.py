@@ -37,8 +37,9 @@ def check(options: Options) -> int:
     """Say what would go wrong with DATA; exit code 2 when training would be refused."""
     from narrows.data import read
     from narrows.data.check import examined
+    from narrows.data.tables.chosen_kinds import with_kinds
 
-    source = read(options.data)
+    source = with_kinds(read(options.data), options.column)
     findings, columns = examined(source, likelihood=options.likelihood, label=options.label)
     sys.stdout.write("" if columns is None else _table(columns))
     for finding in findings:

@@ -37,7 +37,13 @@ ACCEPTED = (
 )
 
 
-def read(data: object, *, like: Schema | None = None, image_size: tuple[int, int] | None = None) -> Source:
+def read(
+    data: object,
+    *,
+    like: Schema | None = None,
+    image_size: tuple[int, int] | None = None,
+    columns: Mapping[str, str] | None = None,
+) -> Source:
     """Read rows from wherever they are.
 
     Parameters
@@ -49,6 +55,9 @@ def read(data: object, *, like: Schema | None = None, image_size: tuple[int, int
         The schema of a fit: columns are taken by name whatever their order, images are resized as at fit.
     image_size : (height, width), optional
         The size of images; otherwise mixed or large ones are resized to at most 64 on the longer side.
+    columns : mapping of str to str, optional
+        What columns of a table hold, where they are not read as they are meant: ``{"zip": "category"}``. One of number,
+        whole, count, amount, share, ordinal, category, date, text, identifier.
 
     Returns
     -------
@@ -61,6 +70,15 @@ def read(data: object, *, like: Schema | None = None, image_size: tuple[int, int
     >>> source.kind, source.fit_schema().feature_names
     ('table', ('c0', 'c1'))
     """
+    source = _read(data, like, image_size)
+    if not columns:
+        return source
+    from narrows.data.tables.chosen_kinds import with_kinds
+
+    return with_kinds(source, columns)
+
+
+def _read(data: object, like: Schema | None, image_size: tuple[int, int] | None) -> Source:
     name = datasets.meant(data)
     if name is not None:
         return datasets.load(name)

@@ -107,7 +107,7 @@ class StreamWorkflow(RowsWorkflow):
 
     def _refuse_columns(self, data: str) -> None:
         """Refuse what names columns that are not learnt from."""
-        for flag, value in (("--label", self.label), ("--drop", self.drop)):
+        for flag, value in (("--label", self.label), ("--drop", self.drop), ("--column", self.column)):
             if value is not None:
                 came, hint = (
                     f"{flag} came for {data}, which is read from disk",

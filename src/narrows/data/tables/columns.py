@@ -6,7 +6,7 @@ import math
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -139,15 +139,26 @@ class NumericColumn(Column):
     told: SavedLaw = ("gaussian", 0.0, 1.0)
     support: Support | None = None
     tails: Tails | None = None
+    chosen: str | None = None  # what the user said that it holds
 
     @classmethod
-    def _units(cls, filled: Floats, moments: tuple[float, float], law: Law, zero: float | None) -> dict[str, Any]:
+    def _units(
+        cls, filled: Floats, moments: tuple[float, float], law: Law, zero: float | None, kind: str | None
+    ) -> dict[str, Any]:
         """Return mean, scale, tails and law of numbers, missing ones filled; bits and counts keep their distances."""
         if law[0] in ("bernoulli", "poisson"):
-            return {"mean": moments[0], "scale": moments[1], "told": law}
-        units = Units.of(filled, moments, zero)
+            return {"mean": moments[0], "scale": moments[1], "told": law, "chosen": kind}
+        units = Units.of(filled, moments, zero if kind in (None, "amount") else None, amount=kind == "amount")
         law = law if units.tails.unit is None else ("gaussian", 0.0, 1.0, *atoms_of(filled))
-        return {**units._asdict(), "told": law}
+        return {**units._asdict(), "told": law, "chosen": kind}
+
+    @staticmethod
+    def _support(known: Floats, step: float, zero: float, kind: str | None) -> Support:
+        """Return the support of known numbers; a share may be anything from nothing to all."""
+        support = Support.of(known, step, ordinal=kind == "ordinal")
+        if kind != "share":
+            return support
+        return replace(support, low=zero, high=zero + (1.0 if support.high <= zero + 1 else 100.0))
 
     def measure(self) -> Measure:
         """Say what kind of numbers the encoded values are.
@@ -161,7 +172,9 @@ class NumericColumn(Column):
         return Measure("gaussian", 1, 0.0, slope, tuple(atoms.tolist()))
 
     def holding(self) -> str:
-        """Return what the column holds, by its type, its law and its support."""
+        """Return what the column holds: as the user said, or by its type, its law and its support."""
+        if self.chosen is not None:
+            return self.chosen
         if self.type.is_temporal():
             return "date" if self.type == pl.Date else "time"
         if self.told[0] == "bernoulli" or self.support is None:
@@ -239,14 +252,15 @@ class NumberColumn(NumericColumn):
         return dtype.is_numeric()
 
     @classmethod
-    def fit(cls, series: pl.Series) -> Self:
-        """Learn median, mean and scale from a series of numbers with at least one value."""
+    def fit(cls, series: pl.Series, kind: str | None = None) -> Self:
+        """Learn median, mean and scale from a series of numbers with at least one value; ``kind`` is the user's."""
         values = series.cast(pl.Float64).to_numpy()
         median, known = _median(values), values[~np.isnan(values)]
         filled = np.where(np.isnan(values), median, values)
-        moments, law = _moments(filled, series.name), law_of(known)
-        units = cls._units(filled, moments, law, 0.0)
-        support = Support.of(known, law[2] if law[0] == "rounded" else 0.0)
+        moments = _moments(filled, series.name)
+        law: Law = ("poisson", 0.0, 1.0) if kind == "count" else law_of(known, counts=kind is None)
+        units = cls._units(filled, moments, law, 0.0, kind)
+        support = cls._support(known, law[2] if law[0] == "rounded" else 0.0, 0.0, kind)
         return cls(name=series.name, dtype=dtype_name(series.dtype), median=median, support=support, **units)
 
     def encode(self, series: pl.Series) -> Floats:
@@ -292,20 +306,21 @@ class WholeColumn(NumericColumn):
         return dtype.is_integer() or dtype.is_temporal() or dtype == pl.Boolean
 
     @classmethod
-    def fit(cls, series: pl.Series, format: str | None = None) -> Self:
-        """Learn origin, median, mean and scale from a series with at least one value."""
+    def fit(cls, series: pl.Series, format: str | None = None, kind: str | None = None) -> Self:
+        """Learn origin, median, mean and scale from a series with at least one value; ``kind`` is the user's."""
         whole = _physical(series)
         origin, step = round(float(whole.cast(pl.Float64).mean())), _step(series)  # type: ignore[arg-type]
         offset = (whole - origin).cast(pl.Float64).to_numpy()
         median, known = _median(offset), offset[~np.isnan(offset)]
         filled = np.where(np.isnan(offset), median, offset)
         moments = _moments(filled, series.name)
-        law = _law_of_offsets(known, origin, series, step)
+        law = _law_of_offsets(known, origin, series, step, kind)
         if np.abs(filled).max() >= WIDE:
             units: dict[str, Any] = {"mean": 0.0, "scale": float(2.0 ** round(np.log2(moments[1]))), "told": law}
         else:
-            units = cls._units(filled, moments, law, float(-origin) if series.dtype.is_integer() else None)
-        units |= {"median": median, "support": Support.of(known, _common_step(whole))}
+            zero = float(-origin) if series.dtype.is_integer() else None
+            units = cls._units(filled, moments, law, zero, kind)
+        units |= {"median": median, "support": cls._support(known, _common_step(whole), float(-origin), kind)}
         return cls(name=series.name, dtype=dtype_name(series.dtype), format=format, step=step, origin=origin, **units)
 
     def encode(self, series: pl.Series) -> Floats:
@@ -337,9 +352,11 @@ class WholeColumn(NumericColumn):
         return np.rint((offset + shift) / self.step) * self.step - shift if self.step > 1 else np.rint(offset)
 
 
-def _law_of_offsets(offset: Floats, origin: int, series: pl.Series, step: int) -> Law:
+def _law_of_offsets(offset: Floats, origin: int, series: pl.Series, step: int, chosen: str | None) -> Law:
     """Tell what whole numbers are, from their differences to the origin: bits, counts, or multiples of the step."""
-    kind, _, unit, *_ = law_of(offset + origin, counts=not series.dtype.is_temporal())
+    if chosen == "count":
+        return "poisson", -float(origin), 1.0
+    kind, _, unit, *_ = law_of(offset + origin, counts=chosen is None and not series.dtype.is_temporal())
     if kind == "bernoulli":
         return kind, float(offset.min()), unit
     return (kind, -float(origin), 1.0) if kind == "poisson" else ("rounded", -float(origin % step), float(step))

@@ -52,12 +52,12 @@ class Support:
     step: float = 0.0
 
     @classmethod
-    def of(cls, values: NDArray[np.float64], step: float = 0.0) -> Self:
-        """Learn from the known values of a column."""
+    def of(cls, values: NDArray[np.float64], step: float = 0.0, *, ordinal: bool = False) -> Self:
+        """Learn from the known values of a column; all are levels where it is ``ordinal``."""
         distinct, counts = np.unique(values, return_counts=True)
         low, high = float(distinct[0]), float(distinct[-1])
         few = len(distinct) <= _MAX_LEVELS and len(distinct) * _MIN_ROWS_PER_LEVEL <= len(values)
-        if few or len(distinct) == 2:
+        if ordinal or few or len(distinct) == 2:
             return cls(low, high, levels=tuple(distinct.tolist()))
         masses = np.flatnonzero(counts >= max(_MIN_MASS_ROWS, _MIN_MASS_SHARE * len(values)))
         starts = np.unique(np.concatenate([masses - 1, masses]))

@@ -88,8 +88,12 @@ class Units(NamedTuple):
     tails: Tails
 
     @classmethod
-    def of(cls, numbers: Floats, moments: tuple[float, float], zero: float | None = None) -> Self:
-        """Return the units of numbers, missing ones filled, with these moments; ``zero`` is 0 where they are amounts.
+    def of(
+        cls, numbers: Floats, moments: tuple[float, float], zero: float | None = None, *, amount: bool = False
+    ) -> Self:
+        """Return the units of numbers, missing ones filled, with these moments.
+
+        ``zero`` is 0 where they may be amounts; ``amount``: they are, and seen on a logarithmic scale.
 
         Tails are heavy where a value is further than 20 robust deviations (the distance of the quartiles over 1.349)
         from the median, both of the values without one that a tenth of the rows share. Then the moments are those of
@@ -105,10 +109,10 @@ class Units(NamedTuple):
         """
         others = _others(numbers)
         low, first, median, third, high = np.quantile(others, _QUANTILES) if len(others) else np.zeros(5)
-        skewed = zero is not None and numbers.min() >= zero and high - median > _MIN_SKEW * (median - low)
+        skewed = amount or (zero is not None and numbers.min() >= zero and high - median > _MIN_SKEW * (median - low))
         beside_zeros = skewed and numbers.min() == zero < others.min()
         far = _far(others, median, third - first, _REACH_BESIDE_ZEROS if beside_zeros else _REACH)
-        if not far.any():
+        if not far.any() and not amount:
             mean, scale = moments
             furthest = float(np.abs((numbers - mean) / scale).max())
             return cls(mean, scale, Tails(max(_FIRST_BEND, _MARGIN * furthest)))
