@@ -23,6 +23,7 @@ _MIN_SKEW = 3.0  # amounts whose upper 45 % stretch so many times as far as thei
 _FIRST_BEND, _MARGIN = 10.0, 1.5  # deviations, and times the furthest training value, from where on values are bent
 _ROOM = 4.0  # deviations into which everything further is bent
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+_MAX_SORTED = 100_000  # values that quartiles are taken of
 _IQR = 1.349  # deviations between the quartiles of a normal law
 _MAX_EXPONENT = 700.0
 
@@ -108,7 +109,7 @@ class Units(NamedTuple):
         (40.0, 11.7, Tails(bend=10.0, unit=None, zero=0.0))
         """
         others = _others(numbers)
-        low, first, median, third, high = np.quantile(others, _QUANTILES) if len(others) else np.zeros(5)
+        low, first, median, third, high = np.quantile(_some(others), _QUANTILES) if len(others) else np.zeros(5)
         skewed = amount or (zero is not None and numbers.min() >= zero and high - median > _MIN_SKEW * (median - low))
         beside_zeros = skewed and numbers.min() == zero < others.min()
         far = _far(others, median, third - first, _REACH_BESIDE_ZEROS if beside_zeros else _REACH)
@@ -120,17 +121,22 @@ class Units(NamedTuple):
         if skewed and zero is not None:
             tails = Tails(_FIRST_BEND, float(np.median(numbers[numbers > zero])) - zero, zero)
         seen = tails.seen(numbers)
-        first, median, third = np.quantile(tails.seen(others), [0.25, 0.5, 0.75])
+        first, median, third = np.quantile(tails.seen(_some(others)), [0.25, 0.5, 0.75])
         near = seen[~_far(seen, median, third - first, _REACH)]
         return cls(float(near.mean()), float(near.std()) or 1.0, tails)
 
 
 def _others(numbers: Floats) -> Floats:
     """Return the numbers without one that many rows share; none where too few remain to tell tails by."""
-    distinct, counts = np.unique(numbers, return_counts=True)
-    if counts.max() >= _MASS_SHARE * len(numbers):
+    distinct, counts = np.unique(_some(numbers), return_counts=True)
+    if counts.max() >= _MASS_SHARE * counts.sum():
         numbers = numbers[numbers != distinct[counts.argmax()]]
     return numbers if len(numbers) >= _MIN_ROWS else numbers[:0]
+
+
+def _some(numbers: Floats) -> Floats:
+    """Return evenly spaced ones of very many."""
+    return numbers[:: max(1, len(numbers) // _MAX_SORTED)]
 
 
 def _far(numbers: Floats, median: float, quartiles: float, reach: float) -> NDArray[np.bool_]:
