@@ -18,6 +18,7 @@ from .corruption.values import Swap as Swap
 from .corruption.warp import Warp as Warp
 from .data import Pairs as Pairs
 from .data import check as check
+from .data import describe as describe
 from .data import read as read
 from .data.disk.stored import stored as stored
 from .errors import ArtefactError as ArtefactError
@@ -149,6 +150,7 @@ __all__ = [
     "WassersteinAutoEncoder",
     "__version__",
     "check",
+    "describe",
     "load",
     "read",
     "report",

@@ -18,7 +18,7 @@ __all__ = ["declarations"]
 
 ROOT = Path(__file__).parent
 CORE = {  # what is public beside families, tasks and parts
-    "data": ("Pairs", "check", "read"),
+    "data": ("Pairs", "check", "describe", "read"),
     "data.disk.stored": ("stored",),
     "errors": ("ArtefactError", "InputError"),
     "estimator.base": ("Estimator",),

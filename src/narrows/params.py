@@ -57,11 +57,12 @@ def param(
     le: float | None = None,
     lt: float | None = None,
     kind: str | None = None,
+    several: bool | None = None,
 ) -> Any:
     """Return a dataclass field that also says what it means and which values it takes.
 
     Bounds hold for every number in a tuple. ``kind`` names the registry ("likelihood", "corruption", ...) whose grammar
-    a text value follows.
+    a text value follows. ``several``: the flag may come again, and its texts are joined by commas.
 
     Examples
     --------
@@ -72,7 +73,7 @@ def param(
     Traceback (most recent call last):
     narrows.errors.ParameterError: The 'rate' parameter of Noise must be at most 1. Got 1.5.
     """
-    rules = {"ge": ge, "gt": gt, "le": le, "lt": lt, "kind": kind}
+    rules = {"ge": ge, "gt": gt, "le": le, "lt": lt, "kind": kind, "several": several}
     metadata = {"help": help, **{name: rule for name, rule in rules.items() if rule is not None}}
     return field(default=default, metadata=metadata)
 

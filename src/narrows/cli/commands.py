@@ -4,9 +4,13 @@ import difflib
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from narrows.cli.flags import Options
 from narrows.errors import InputError
+
+if TYPE_CHECKING:
+    import polars as pl
 
 __all__ = ["check", "data", "report", "selftest"]
 
@@ -31,17 +35,32 @@ def report(options: Options) -> int:
 
 def check(options: Options) -> int:
     """Say what would go wrong with DATA; exit code 2 when training would be refused."""
-    from narrows.data import check as examine
     from narrows.data import read
+    from narrows.data.check import examined
+    from narrows.data.tables.chosen_kinds import with_kinds
 
-    source = read(options.data, encoding=options.encoding)
-    findings = examine(source, likelihood=options.likelihood, label=options.label)
+    source = with_kinds(read(options.data, encoding=options.encoding), options.column)
+    findings, columns = examined(source, likelihood=options.likelihood, label=options.label)
+    sys.stdout.write("" if columns is None else _table(columns))
     for finding in findings:
         sys.stdout.write(f"{finding.level}: {'. '.join(filter(None, (finding.what, finding.fix)))}.\n")
     errors = any(finding.level == "error" for finding in findings)
     outcome = "cannot be used as it is" if errors else "nothing stands in the way"
     sys.stdout.write(f"{source.name}: {len(source):,} row{'s' * (len(source) != 1)}, {outcome}.\n")
     return 2 if errors else 0
+
+
+_MAX_COLUMNS, _MAX_LETTERS = 60, 28  # columns of a table that are listed, letters of a cell that are shown
+
+
+def _table(table: "pl.DataFrame") -> str:
+    """Return the first columns that a table describes as lines of text, and an empty line."""
+    rows = [table.columns, *([str(cell) for cell in row] for row in table.head(_MAX_COLUMNS).iter_rows())]
+    short = [[cell if len(cell) <= _MAX_LETTERS else f"{cell[: _MAX_LETTERS - 3]}..." for cell in row] for row in rows]
+    widths = [max(map(len, cells)) for cells in zip(*short, strict=True)]
+    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in short]
+    more = [f"... and {len(table) - _MAX_COLUMNS} more columns"] if len(table) > _MAX_COLUMNS else []
+    return "\n".join([*lines, *more, "\n"])
 
 
 def data(options: Options) -> int:

@@ -45,6 +45,7 @@ def _cards(cls: Any) -> list[dict[str, Any]]:
             "default": "0" if f.name == "random_state" else _text(f.default),
             "switch": declared(cls, f) is bool,
             "metavar": _metavar(declared(cls, f)),
+            **({"several": True} if "several" in f.metadata else {}),
         }
         for f in fields(cls)
         if f.name not in HIDDEN

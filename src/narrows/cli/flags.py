@@ -146,6 +146,9 @@ def _small(commands: Any) -> None:
         "--label", metavar="COLUMN", help="the column that holds labels; those that give it away are named"
     )
     parser.add_argument("--encoding", metavar="NAME", help="the encoding of a text file that is not UTF-8")
+    parser.add_argument(
+        "--column", action=Joined, metavar="NAME=KIND", help="read a column as something else: zip=category"
+    )
     parser = _command(commands, "recipe", "train a system of the classic tutorials and show its evidence", "[NAME]")
     parser.add_argument("name", metavar="NAME", nargs="?", help="which one; none: list them")
     parser.add_argument("-o", "--output", metavar="RUN", help="folder for models and report (runs/NAME)")
@@ -245,4 +248,14 @@ def _fields(group: Any, cards: Sequence[dict[str, Any]]) -> None:
         if card["switch"]:
             group.add_argument(flag, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=words)
         else:
-            group.add_argument(flag, default=argparse.SUPPRESS, metavar=card["metavar"], help=words)
+            action = Joined if card.get("several") else "store"
+            group.add_argument(flag, default=argparse.SUPPRESS, metavar=card["metavar"], help=words, action=action)
+
+
+class Joined(argparse.Action):
+    """Keeps the texts of a flag that came several times with commas between."""
+
+    def __call__(self, parser: Any, namespace: Options, values: Any, option_string: str | None = None) -> None:
+        """Add one text."""
+        before = getattr(namespace, self.dest, None)
+        setattr(namespace, self.dest, f"{before},{values}" if before else values)

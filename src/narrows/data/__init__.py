@@ -7,11 +7,12 @@ from narrows.data import datasets
 from narrows.data.base import Schema, Source, schema_from_json
 from narrows.data.check import Finding, check
 from narrows.data.read import read
+from narrows.data.tables.describe import describe
 
 if TYPE_CHECKING:
     from narrows.data.pairs import Batch, Pairs
 
-__all__ = ["Batch", "Finding", "Pairs", "Schema", "Source", "check", "datasets", "read", "schema_from_json"]
+__all__ = ["Batch", "Finding", "Pairs", "Schema", "Source", "check", "datasets", "describe", "read", "schema_from_json"]
 
 
 def __getattr__(name: str) -> Any:

@@ -251,6 +251,10 @@ class Schema(ABC):
         """Return a schema that also encodes whether what was constant in the fit is another value now."""
         return self
 
+    def of_sample(self) -> Self:
+        """Return the schema of rows of which only a sample was seen: others may lie outside its range."""
+        return self
+
     def known(self, source: Source) -> NDArray[np.bool_] | None:
         """Say which encoded numbers of a table were there, shape ``(n, d)``; None for what has none missing."""
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 import numpy as np
 
@@ -18,11 +18,16 @@ from narrows.notes import NoteKind
 from narrows.parts import as_part
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from narrows.data.arrays import ArraySource
+    from narrows.data.base import Schema
+    from narrows.data.tables.oddities import Oddity
+    from narrows.data.tables.schema import TableSchema
     from narrows.data.tables.source import TableSource
     from narrows.likelihood import Likelihood
 
-__all__ = ["Finding", "check", "require_range"]
+__all__ = ["Examined", "Finding", "check", "examined", "require_range"]
 
 Level = Literal["error", "warning", "note"]
 
@@ -72,21 +77,52 @@ def check(
     >>> [finding.level for finding in check(np.ones((1, 2)))]
     ['error']
     """
+    return examined(source, likelihood=likelihood, n_parameters=n_parameters, label=label).findings
+
+
+class Examined(NamedTuple):
+    """What ``check`` found, and the columns of a table as ``describe`` gives them, where there are some to show."""
+
+    findings: list[Finding]
+    columns: pl.DataFrame | None = None
+
+
+def examined(
+    source: object, *, likelihood: str | None = None, n_parameters: int | None = None, label: str | None = None
+) -> Examined:
+    """Return the findings of ``check`` with the columns of the table.
+
+    Examples
+    --------
+    >>> examined(np.ones((1, 2))).columns is None
+    True
+    """
     if not isinstance(source, Source):
         from narrows.data.read import read
 
         try:
             source = read(source)
         except InputError as error:
-            return [_refused(error)]
+            return Examined([_refused(error)])
     try:
         hints = () if label is not None else label_hints(source)
         source = with_label(source, label)
     except InputError as error:
-        return [_refused(error)]
+        return Examined([_refused(error)])
     findings = [*_rows(source), *(Finding("note", str(hint)) for hint in hints)]
-    if not any(finding.level == "error" for finding in findings):
-        findings += _fit(source, likelihood, n_parameters, label)
+    if any(finding.level == "error" for finding in findings):
+        return Examined(_sorted(findings))
+    try:
+        schema = source.fit_schema()
+    except InputError as error:
+        return Examined(_sorted([*findings, _refused(error)]))
+    odd = _odd(source, schema)
+    findings += _fit(source, schema, likelihood, n_parameters, label)
+    findings += [Finding(oddity.level, oddity.what, oddity.fix) for oddity in odd if oddity.what]
+    return Examined(_sorted(findings), _described(source, schema, odd))
+
+
+def _sorted(findings: list[Finding]) -> list[Finding]:
     order = ("error", "warning", "note")
     return sorted(findings, key=lambda finding: order.index(finding.level))
 
@@ -118,26 +154,40 @@ def _copies(source: Source) -> int:
     return len(source) - len({row_key(row) for row in cast("ArraySource", source).values})
 
 
-def _fit(source: Source, likelihood: str | None, n_parameters: int | None, label: str | None) -> Iterator[Finding]:
+def _fit(
+    source: Source, schema: Schema, likelihood: str | None, n_parameters: int | None, label: str | None
+) -> Iterator[Finding]:
     """Tell what the schema and the encoded values say."""
-    try:
-        schema = source.fit_schema()
-        values = schema.encode(source)
-    except InputError as error:
-        yield _refused(error)
-        return
-    for words in leak_notes(source, schema, label):
+    for words in (*leak_notes(source, schema, label), *schema.warnings(source)):
         yield Finding("warning", words.rstrip("."))
     for note in schema.described(source, Treatment.MEDIAN):
         if note not in source.notes:
             yield Finding("warning" if note.kind is NoteKind.LEFT_OUT else "note", str(note))
     if likelihood is not None:
-        yield from _range(values, source.name, likelihood)
+        yield from _range(schema.encode(source), source.name, likelihood)
     size = len(source) * int(np.prod(schema.shape))
     if n_parameters is not None and len(source) < n_parameters:
         level: Level = "warning" if size < n_parameters else "note"
         message = f"{source.name!r}: {len(source)} rows ({size} values) for {n_parameters} parameters"
         yield Finding(level, message, "use a smaller network, more rows, or watch the validation loss")
+
+
+def _odd(source: Source, schema: Schema) -> list[Oddity]:
+    """Return what is odd about the columns of a table; nothing for what is none."""
+    if source.kind != "table":
+        return []
+    from narrows.data.tables.oddities import oddities
+
+    return oddities(cast("TableSource", source), cast("TableSchema", schema))
+
+
+def _described(source: Source, schema: Schema, odd: list[Oddity]) -> pl.DataFrame | None:
+    """Return what ``describe`` says of a table; None for what is none."""
+    if source.kind != "table":
+        return None
+    from narrows.data.tables.describe import described
+
+    return described(cast("TableSource", source), cast("TableSchema", schema), odd)
 
 
 def require_range(values: Any, name: str, likelihood: str | Likelihood) -> None:

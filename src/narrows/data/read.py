@@ -44,6 +44,7 @@ def read(
     like: Schema | None = None,
     image_size: tuple[int, int] | None = None,
     encoding: str | None = None,
+    columns: Mapping[str, str] | None = None,
 ) -> Source:
     """Read rows from wherever they are.
 
@@ -58,6 +59,9 @@ def read(
         The size of images; otherwise mixed or large ones are resized to at most 64 on the longer side.
     encoding : str, optional
         The encoding of a text table that is not UTF-8; otherwise the one that its bytes are most likely in.
+    columns : mapping of str to str, optional
+        What columns of a table hold, where they are not read as they are meant: ``{"zip": "category"}``. One of number,
+        whole, count, amount, share, ordinal, category, date, text, identifier.
 
     Returns
     -------
@@ -70,6 +74,15 @@ def read(
     >>> source.kind, source.fit_schema().feature_names
     ('table', ('c0', 'c1'))
     """
+    source = _read(data, like, image_size, encoding)
+    if not columns:
+        return source
+    from narrows.data.tables.chosen_kinds import with_kinds
+
+    return with_kinds(source, columns)
+
+
+def _read(data: object, like: Schema | None, image_size: tuple[int, int] | None, encoding: str | None) -> Source:
     name = datasets.meant(data)
     if name is not None:
         return datasets.load(name)

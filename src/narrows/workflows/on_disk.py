@@ -73,6 +73,7 @@ class StreamWorkflow(RowsWorkflow):
         unseen = parts.measure[: parts.n_held]
         known = sample.take(np.flatnonzero(~np.isin(pieces.sampled, unseen)))
         schema = known.fit_schema() if request.start is None else schema_from_json(request.start["schema"])
+        schema = schema.of_sample() if len(known) < len(parts.learn) else schema
         rows, form, passed_over = self._encoded(task, pieces, schema)
         learn, held = rows.take(parts.learn), rows.take(parts.measure)
         data_notes: tuple[str, ...] = sample.notes
@@ -106,7 +107,7 @@ class StreamWorkflow(RowsWorkflow):
 
     def _refuse_columns(self, data: str) -> None:
         """Refuse what names columns that are not learnt from."""
-        for flag, value in (("--label", self.label), ("--drop", self.drop)):
+        for flag, value in (("--label", self.label), ("--drop", self.drop), ("--column", self.column)):
             if value is not None:
                 came, hint = (
                     f"{flag} came for {data}, which is read from disk",

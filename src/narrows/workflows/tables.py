@@ -12,6 +12,7 @@ from narrows.data import Schema, Source, read, schema_from_json
 from narrows.data.base import Treatment
 from narrows.data.check import require_range
 from narrows.data.labels import label_names, same_classes, with_label
+from narrows.data.tables.chosen_kinds import with_kinds
 from narrows.data.tables.drop_columns import without_columns
 from narrows.errors import ArtefactError, InputError
 from narrows.holdout import ROWS, Parts, Split
@@ -83,6 +84,9 @@ class RowsWorkflow(Workflow):
     encoding: str | None = param(None, "encoding of a text file that is not UTF-8: cp949, shift_jis, gbk, cp1251, ...")
     label: str | None = param(None, "the column of a table that holds labels; nothing is learnt from it")
     drop: str | None = param(None, "columns of a table that are left out, with commas between")
+    column: str | None = param(
+        None, "NAME=KIND of columns that are read as something else, again or with commas: zip=category", several=True
+    )
 
     def fit(self, task: Task, request: Request, say: Say) -> dict[str, Any]:
         """Read the data, put some rows aside, and train on the others."""
@@ -180,8 +184,9 @@ class RowsWorkflow(Workflow):
 
     def read(self, data: str, like: Schema | None, image_size: tuple[int, int] | None = None) -> Source:
         """Read rows without the columns that are to be left out; ``like`` is the schema of the fit."""
-        source = read(data, like=like, image_size=image_size, encoding=self.encoding)
-        return without_columns(source, self.drop, fitted=like is not None)
+        rows = read(data, like=like, image_size=image_size, encoding=self.encoding)
+        source = without_columns(rows, self.drop, fitted=like is not None)
+        return with_kinds(source, self.column) if like is None else source
 
     def own_rows(
         self, data: str, schema: Schema, source: Source, treatment: Treatment

@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from narrows.base_measure import Measure
-from narrows.data.tables.columns import Column, Floats
+from narrows.data.tables.base import Column, Floats
 from narrows.data.tables.dtypes import dtype_name
 from narrows.data.tables.formatting import as_text
 from narrows.notes import Note, NoteKind
@@ -55,6 +55,14 @@ class CategoryColumn(Column):
     def features(self) -> tuple[str, ...]:
         """``name=level`` for each level, and ``name=missing`` last."""
         return tuple(f"{self.name}={level}" for level in (*self.levels, *(("missing",) if self.missing else ())))
+
+    def holding(self) -> str:
+        """Return that it is a category."""
+        return "category"
+
+    def extent(self) -> str:
+        """Return how many levels there are."""
+        return f"{len(self.levels)} levels"
 
     def measure(self) -> Measure:
         """Say that this is a block of one-hot columns."""
@@ -117,6 +125,14 @@ class ConstantColumn(Column):
     def features(self) -> tuple[str, ...]:
         """No encoded columns, or one where it is watched."""
         return (self.name,) if self.watched else ()
+
+    def holding(self) -> str:
+        """Return that it is one value."""
+        return "one value"
+
+    def extent(self) -> str:
+        """Return the value."""
+        return self.words()
 
     def measure(self) -> Measure:
         """Say that nothing is encoded, or whether the value is another one."""

@@ -1,12 +1,10 @@
-"""One column of a table, to numbers and back: numbers, whole numbers, dates and times."""
+"""Columns of numbers, to their encoding and back: numbers, whole numbers, dates and times."""
 
 from __future__ import annotations
 
 import math
 import sys
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -15,85 +13,24 @@ from numpy.typing import NDArray
 
 from narrows.base_measure import Measure
 from narrows.data.tables.amounts import AmountForm, amount_texts
-from narrows.data.tables.dtypes import dtype_name, limits, named_dtype
-from narrows.data.tables.formatting import as_text
-from narrows.data.tables.kinds import Law, law_of, measure_of
+from narrows.data.tables.base import Column, Floats
+from narrows.data.tables.dtypes import dtype_name, limits
+from narrows.data.tables.formatting import as_text, cell_text
+from narrows.data.tables.kinds import Law, atoms_of, law_of, measure_of
+from narrows.data.tables.support import Support
+from narrows.data.tables.tails import Tails, Units
 from narrows.data.tables.times import DateForm, date_text
-from narrows.errors import ArtefactError, InputError
-from narrows.typed_json import Range, typed
+from narrows.errors import InputError
+from narrows.typed_json import Range
 
-__all__ = ["Column", "Floats", "NumberColumn", "WholeColumn", "in_file_form"]
+__all__ = ["NumberColumn", "NumericColumn", "WholeColumn", "in_file_form"]
 
-Floats = NDArray[np.float64]
 Positive = Annotated[float, Range(sys.float_info.min, sys.float_info.max)]
 Whole = Annotated[int, Range(-(2**63), 2**63)]
 # of a column: its kind, origin and unit, then atoms
 SavedLaw = tuple[Literal["bernoulli", "poisson", "rounded", "gaussian"], float, Positive, *tuple[float, ...]]
-POLARS = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
 WIDE = 2**50
 """Whole numbers further than this from their mean are scaled by a power of two, which loses no digit."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Column(ABC):
-    """How one column becomes numbers, shape ``(n, width)``, and comes back as a polars series."""
-
-    kind: ClassVar[str]
-    name: str
-    dtype: str
-
-    @property
-    def type(self) -> pl.DataType:
-        """The polars type of the column at fit."""
-        return named_dtype(self.dtype)
-
-    @property
-    def features(self) -> tuple[str, ...]:
-        """Names of the encoded columns; as many as the width."""
-        return (self.name,)
-
-    @abstractmethod
-    def encode(self, series: pl.Series) -> Floats:
-        """Turn a series of the column's type into float64, shape ``(n, width)``."""
-
-    @abstractmethod
-    def decode(self, values: Floats) -> pl.Series:
-        """Turn float64, shape ``(n, width)``, into a series of the column's type."""
-
-    @abstractmethod
-    def measure(self) -> Measure:
-        """Say what kind of numbers the encoded values are."""
-
-    def filling(self) -> str | None:
-        """Return what stands in for a missing cell, as text; None where a missing cell is not filled."""
-        return None
-
-    def to_json(self) -> dict[str, Any]:
-        """Describe the column by JSON values."""
-        return {"kind": self.kind, **asdict(self)}
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any], where: str = "column") -> Self:
-        """Rebuild the column from ``to_json``; what is no such column raises ArtefactError naming the entry."""
-        column: Self = typed({key: value for key, value in data.items() if key != "kind"}, cls, where)
-        if not column.holds(column.type):
-            raise ArtefactError(f"{where}.dtype is {column.dtype!r}", f"a type of columns of kind {cls.kind!r}")
-        column.require_usable(where)
-        return column
-
-    @staticmethod
-    def holds(dtype: pl.DataType) -> bool:
-        """Return whether a column of this kind may be of a type."""
-        return True
-
-    def require_usable(self, where: str) -> None:
-        """Refuse a column whose values, each of a right type, do not go together: one row is decoded and encoded."""
-        try:
-            self.encode(self.decode(np.zeros((1, len(self.features)))))
-            self.filling()
-        except (*POLARS, ArithmeticError, TypeError, ValueError) as error:
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise ArtefactError(f"{where} cannot be used ({reason})", "what to_json() wrote") from None
 
 
 def _median(values: Floats) -> float:
@@ -113,8 +50,115 @@ def _moments(values: Floats, name: str) -> tuple[float, float]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class NumberColumn(Column):
-    """Floats: the median where a value is missing, then minus the mean, over the standard deviation.
+class NumericColumn(Column):
+    """One standardised number: the median where a value is missing, then minus the mean, over the standard deviation.
+
+    Far values are bent, and amounts with a long tail seen on a logarithmic scale, as ``Tails`` says. What is decoded is
+    a value that could have been among the training rows, as ``Support`` says. Runs of older versions have neither.
+    """
+
+    median: float
+    mean: float
+    scale: Positive
+    told: SavedLaw = ("gaussian", 0.0, 1.0)
+    support: Support | None = None
+    tails: Tails | None = None
+    chosen: str | None = None  # what the user said that it holds
+
+    @classmethod
+    def _units(
+        cls, filled: Floats, moments: tuple[float, float], law: Law, zero: float | None, kind: str | None
+    ) -> dict[str, Any]:
+        """Return mean, scale, tails and law of numbers, missing ones filled; bits and counts keep their distances."""
+        if law[0] in ("bernoulli", "poisson"):
+            return {"mean": moments[0], "scale": moments[1], "told": law, "chosen": kind}
+        units = Units.of(filled, moments, zero if kind in (None, "amount") else None, amount=kind == "amount")
+        law = law if units.tails.unit is None else ("gaussian", 0.0, 1.0, *atoms_of(filled))
+        return {**units._asdict(), "told": law, "chosen": kind}
+
+    @staticmethod
+    def _support(known: Floats, step: float, zero: float, kind: str | None) -> Support:
+        """Return the support of known numbers; a share may be anything from nothing to all."""
+        support = Support.of(known, step, ordinal=kind == "ordinal")
+        if kind != "share":
+            return support
+        return replace(support, low=zero, high=zero + (1.0 if support.high <= zero + 1 else 100.0))
+
+    def measure(self) -> Measure:
+        """Say what kind of numbers the encoded values are.
+
+        On a logarithmic scale the unit of a density is that at the column's mean.
+        """
+        if self.tails is None or self.tails.unit is None:
+            return measure_of(self.told, self.mean, self.scale)
+        slope = self.scale * self.tails.unit * math.cosh(self.mean)
+        atoms = self._encoded(np.array(self.told[3:], np.float64)).ravel() * slope
+        return Measure("gaussian", 1, 0.0, slope, tuple(atoms.tolist()))
+
+    def holding(self) -> str:
+        """Return what the column holds: as the user said, or by its type, its law and its support."""
+        if self.chosen is not None:
+            return self.chosen
+        if self.type.is_temporal():
+            return "date" if self.type == pl.Date else "time"
+        if self.told[0] == "bernoulli" or self.support is None:
+            return "number" if self.support is None else "two values"
+        if self.told[0] == "poisson" and self.support.low == self.told[1]:  # from 0 on
+            return "count"
+        if self.support.levels:
+            return "ordinal"
+        if self.tails is not None and self.tails.unit is not None:
+            return "amount"
+        if self.type.is_integer():
+            return "whole"
+        return "share" if self.support.low >= 0 and self.support.high <= 1 else "number"
+
+    def scaling(self, series: pl.Series) -> str:
+        """Return the scale: standard, log, or robust where far cells have no part in it."""
+        if self.tails is not None and self.tails.unit is not None:
+            return "log"
+        return "robust" if self.far(series).any() else "standard"
+
+    def extent(self) -> str:
+        """Return the least and the largest value, as the file has them."""
+        if self.support is None:
+            return ""
+        ends = in_file_form(self.decode(self._encoded(np.array([self.support.low, self.support.high]))), self)
+        return " to ".join(map(cell_text, ends))
+
+    def far(self, series: pl.Series) -> NDArray[np.bool_]:
+        """Say which cells are bent: so far from the others that they would set the scale of the column."""
+        ends = pl.Series([series.min(), series.max()], dtype=series.dtype)
+        if self.tails is None or not self._bent(ends).any():
+            return np.zeros(len(series), bool)
+        return self._bent(series)
+
+    def _bent(self, series: pl.Series) -> NDArray[np.bool_]:
+        bend = math.inf if self.tails is None else self.tails.bend
+        return np.asarray(np.abs(self.encode(series)[:, 0]) > bend)
+
+    def _encoded(self, numbers: Floats) -> Floats:
+        """Fill and standardise numbers, (n,), to (n, 1)."""
+        filled = np.where(np.isnan(numbers), self.median, numbers)
+        if self.tails is None:
+            out = (filled - self.mean) / self.scale
+        else:
+            out = self.tails.bent((self.tails.seen(filled) - self.mean) / self.scale)
+        return np.asarray(out[:, None], np.float64)
+
+    def _decoded(self, values: Floats) -> Floats:
+        """Return the numbers, (n,), that encoded values, (n, 1), stand for."""
+        if self.tails is None:
+            numbers = values[:, 0] * self.scale + self.mean
+        else:
+            with np.errstate(over="ignore"):  # what is far beyond comes back to the support
+                numbers = self.tails.unseen(self.tails.straight(values[:, 0]) * self.scale + self.mean)
+        return numbers if self.support is None else self.support.nearest(numbers)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumberColumn(NumericColumn):
+    """Floats.
 
     Examples
     --------
@@ -125,10 +169,6 @@ class NumberColumn(Column):
     """
 
     kind: ClassVar[str] = "number"
-    median: float
-    mean: float
-    scale: Positive
-    told: SavedLaw = ("gaussian", 0.0, 1.0)
     format: AmountForm | None = None
 
     @staticmethod
@@ -137,41 +177,40 @@ class NumberColumn(Column):
         return dtype.is_numeric()
 
     @classmethod
-    def fit(cls, series: pl.Series, format: str | None = None) -> Self:
-        """Learn median, mean and scale from a series of numbers with at least one value."""
+    def fit(cls, series: pl.Series, format: str | None = None, kind: str | None = None) -> Self:
+        """Learn median, mean and scale from a series of numbers with at least one value; ``kind`` is the user's."""
         values = series.cast(pl.Float64).to_numpy()
-        median = _median(values)
-        mean, scale = _moments(np.where(np.isnan(values), median, values), series.name)
-        fields = {"name": series.name, "dtype": dtype_name(series.dtype), "told": law_of(values[~np.isnan(values)])}
-        return cls(**fields, median=median, mean=mean, scale=scale, format=format)  # type: ignore[arg-type]
-
-    def measure(self) -> Measure:
-        """Say what kind of numbers the encoded values are."""
-        return measure_of(self.told, self.mean, self.scale)
+        median, known = _median(values), values[~np.isnan(values)]
+        filled = np.where(np.isnan(values), median, values)
+        moments = _moments(filled, series.name)
+        law: Law = ("poisson", 0.0, 1.0) if kind == "count" else law_of(known, counts=kind is None)
+        units = cls._units(filled, moments, law, 0.0, kind)
+        support = cls._support(known, law[2] if law[0] == "rounded" else 0.0, 0.0, kind)
+        fields = {"name": series.name, "dtype": dtype_name(series.dtype), "format": format}
+        return cls(**fields, median=median, support=support, **units)  # type: ignore[arg-type]
 
     def encode(self, series: pl.Series) -> Floats:
         """Impute and standardise, shape ``(n, 1)``."""
-        values = series.cast(pl.Float64).to_numpy()
-        out = (np.where(np.isnan(values), self.median, values) - self.mean) / self.scale
-        return np.asarray(out[:, None], np.float64)
+        return self._encoded(series.cast(pl.Float64).to_numpy())
 
     def filling(self) -> str:
         """Return the median."""
         return f"{self.median:.6g}"
 
     def decode(self, values: Floats) -> pl.Series:
-        """Undo the standardisation; integers are rounded, not-a-number becomes missing."""
-        plain = pl.Series(self.name, values[:, 0] * self.scale + self.mean, nan_to_null=True)
+        """Undo the standardisation, to values as the fit saw them; not-a-number becomes missing."""
+        plain = pl.Series(self.name, self._decoded(values), nan_to_null=True)
         if self.type.is_integer():
             return plain.round().cast(self.type, strict=False)
         return plain.cast(self.type, strict=False)
 
 
 @dataclass(frozen=True, kw_only=True)
-class WholeColumn(Column):
+class WholeColumn(NumericColumn):
     """Integers, booleans, dates and times: differences to a whole origin, standardised, so that no digit is lost.
 
-    The encoded value is that of NumberColumn; ``origin + mean`` is the mean, and ``median`` counts from the origin.
+    The encoded value is that of NumberColumn; ``origin + mean`` is the mean, and ``median`` counts from the origin, as
+    do law and support.
 
     Examples
     --------
@@ -184,12 +223,8 @@ class WholeColumn(Column):
 
     kind: ClassVar[str] = "whole"
     origin: Whole
-    median: float
-    mean: float
-    scale: Positive
     format: DateForm | AmountForm | None = None
     step: Annotated[int, Range(1, 2**63)] = 1
-    told: SavedLaw = ("gaussian", 0.0, 1.0)  # counted from the origin
 
     @staticmethod
     def holds(dtype: pl.DataType) -> bool:
@@ -197,43 +232,40 @@ class WholeColumn(Column):
         return dtype.is_integer() or dtype.is_temporal() or dtype == pl.Boolean
 
     @classmethod
-    def fit(cls, series: pl.Series, format: str | None = None) -> Self:
-        """Learn origin, median, mean and scale from a series with at least one value."""
+    def fit(cls, series: pl.Series, format: str | None = None, kind: str | None = None) -> Self:
+        """Learn origin, median, mean and scale from a series with at least one value; ``kind`` is the user's."""
         whole = _physical(series)
-        origin = round(float(whole.cast(pl.Float64).mean()))  # type: ignore[arg-type]
+        origin, step = round(float(whole.cast(pl.Float64).mean())), _step(series)  # type: ignore[arg-type]
         offset = (whole - origin).cast(pl.Float64).to_numpy()
-        median = _median(offset)
+        median, known = _median(offset), offset[~np.isnan(offset)]
         filled = np.where(np.isnan(offset), median, offset)
-        mean, scale = _moments(filled, series.name)
+        moments = _moments(filled, series.name)
+        law = _law_of_offsets(known, origin, series, step, kind)
         if np.abs(filled).max() >= WIDE:
-            mean, scale = 0.0, float(2.0 ** round(np.log2(scale)))
-        fields = {"name": series.name, "dtype": dtype_name(series.dtype), "format": format, "step": _step(series)}
-        law = _law_of_offsets(offset[~np.isnan(offset)], origin, series, fields["step"])  # type: ignore[arg-type]
-        return cls(**fields, origin=origin, median=median, mean=mean, scale=scale, told=law)  # type: ignore[arg-type]
-
-    def measure(self) -> Measure:
-        """Say what kind of numbers the encoded values are."""
-        return measure_of(self.told, self.mean, self.scale)
+            units: dict[str, Any] = {"mean": 0.0, "scale": float(2.0 ** round(np.log2(moments[1]))), "told": law}
+        else:
+            zero = float(-origin) if series.dtype.is_integer() else None
+            units = cls._units(filled, moments, law, zero, kind)
+        units |= {"median": median, "support": cls._support(known, _common_step(whole), float(-origin), kind)}
+        return cls(name=series.name, dtype=dtype_name(series.dtype), format=format, step=step, origin=origin, **units)
 
     def encode(self, series: pl.Series) -> Floats:
         """Impute and standardise, shape ``(n, 1)``."""
         floats = series.dtype.is_float() or series.dtype.is_decimal()
         whole = series.cast(pl.Float64) if floats else _physical(series)
-        offset = (whole - self.origin).cast(pl.Float64).to_numpy()
-        out = (np.where(np.isnan(offset), self.median, offset) - self.mean) / self.scale
-        return np.asarray(out[:, None], np.float64)
+        return self._encoded((whole - self.origin).cast(pl.Float64).to_numpy())
 
     def filling(self) -> str:
         """Return the median: a number as it is, a date or truth value as the nearest that there is."""
         if self.type.is_integer():
             return f"{self.origin + self.median:.15g}"
-        near = self.decode(np.array([[(self.median - self.mean) / self.scale]]))
+        near = self.decode(self._encoded(np.array([self.median])))
         return str((date_text(near, self.format) if self.format and self.type.is_temporal() else as_text(near))[0])
 
     def decode(self, values: Floats) -> pl.Series:
         """Undo the standardisation, round to whole steps within the type's range; not-a-number becomes missing."""
         low, high = limits(self.type)
-        offset = self._in_steps(values[:, 0] * self.scale + self.mean)
+        offset = self._in_steps(self._decoded(values))
         missing = np.isnan(offset)
         clipped = np.clip(np.where(missing, 0.0, offset), float(low - self.origin), float(high - self.origin))
         whole = np.clip(clipped.astype(np.int64) + self.origin, low, high)
@@ -242,18 +274,30 @@ class WholeColumn(Column):
 
     def _in_steps(self, offset: Floats) -> Floats:
         """Round offsets so that the whole numbers are multiples of the step, as at fit."""
-        if self.step == 1:
-            return np.rint(offset)
         shift = self.origin % self.step
-        return np.rint((offset + shift) / self.step) * self.step - shift
+        return np.rint((offset + shift) / self.step) * self.step - shift if self.step > 1 else np.rint(offset)
 
 
-def _law_of_offsets(offset: Floats, origin: int, series: pl.Series, step: int) -> Law:
+def _law_of_offsets(offset: Floats, origin: int, series: pl.Series, step: int, chosen: str | None) -> Law:
     """Tell what whole numbers are, from their differences to the origin: bits, counts, or multiples of the step."""
-    kind, _, unit, *_ = law_of(offset + origin, counts=not series.dtype.is_temporal())
+    if chosen == "count":
+        return "poisson", -float(origin), 1.0
+    kind, _, unit, *_ = law_of(offset + origin, counts=chosen is None and not series.dtype.is_temporal())
     if kind == "bernoulli":
         return kind, float(offset.min()), unit
     return (kind, -float(origin), 1.0) if kind == "poisson" else ("rounded", -float(origin % step), float(step))
+
+
+def _common_step(whole: pl.Series) -> float:
+    """Return the largest number that all differences of whole numbers are multiples of.
+
+    Examples
+    --------
+    >>> _common_step(pl.Series([1003, 1008, None, 1053]))
+    5.0
+    """
+    known = whole.drop_nulls()
+    return float(max(1, np.gcd.reduce((known - known.min()).to_numpy())))
 
 
 def _step(series: pl.Series) -> int:
@@ -281,9 +325,9 @@ def in_file_form(series: pl.Series, column: Column, *, texts: bool = True, digit
 
     Examples
     --------
-    >>> series = pl.Series("x", [0.300000000192, 2.0])
-    >>> in_file_form(series, NumberColumn.fit(series)).to_list()
-    [0.3, 2.0]
+    >>> series = pl.Series("x", [0.123456789, 0.300000000192, 2.0])
+    >>> in_file_form(series, NumberColumn.fit(series)).to_list()  # the ends of the range have all their digits
+    [0.123456789, 0.3, 2.0]
     """
     if texts and isinstance(column, WholeColumn) and column.format is not None and series.dtype.is_temporal():
         return date_text(series, column.format)
@@ -291,7 +335,11 @@ def in_file_form(series: pl.Series, column: Column, *, texts: bool = True, digit
         written = amount_texts(series, column.format)
         if written.dtype == pl.String:
             return written
-    if digits and isinstance(column, NumberColumn) and series.dtype.is_float():
-        places = 7 - math.floor(math.log10(column.scale))
-        return series.round(places) if 0 <= places <= 15 else series
-    return series
+    if not digits or not isinstance(column, NumberColumn) or not series.dtype.is_float():
+        return series
+    places = 7 - math.floor(math.log10(column.scale))
+    if column.tails is not None and column.tails.unit is not None:
+        short = series.round_sig_figs(7)
+    else:
+        short = series.round(places) if 0 <= places <= 15 else series
+    return short if column.support is None else column.support.kept(series, short)

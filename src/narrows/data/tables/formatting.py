@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from narrows.files import whole
 
-__all__ = ["as_text", "save_csv", "unguarded", "unguarded_name", "with_ids", "writable", "write_csv"]
+__all__ = ["as_text", "cell_text", "save_csv", "unguarded", "unguarded_name", "with_ids", "writable", "write_csv"]
 
 _FORMULA = r"^'*[=+\-@\t\r\n]"  # what a spreadsheet takes for a formula, or such a text with apostrophes before it
 _GUARDED = r"^'+[=+\-@\t\r\n]"
@@ -52,6 +52,17 @@ def save_csv(frame: pl.DataFrame, path: Path) -> Path:
     with whole(path) as draft:
         write_csv(frame, draft)
     return path
+
+
+def cell_text(value: object) -> str:
+    """Return a cell as it is named in a sentence: a number with six digits.
+
+    Examples
+    --------
+    >>> cell_text(9.4e14), cell_text(31)
+    ('9.4e+14', '31')
+    """
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def unguarded(frame: pl.DataFrame) -> pl.DataFrame:

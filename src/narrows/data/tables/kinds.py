@@ -67,8 +67,22 @@ def _real(values: NDArray[Any]) -> Law:
         if step:
             origin = float(levels[0] % step)
             return "rounded", 0.0 if min(origin, step - origin) < 1e-3 * step else origin, step
-    atoms = levels[counts >= max(_MIN_ATOM_ROWS, _MIN_ATOM_SHARE * len(values))]
-    return "gaussian", 0.0, 1.0, *map(float, atoms)
+    return "gaussian", 0.0, 1.0, *_recurring(levels, counts)
+
+
+def atoms_of(values: NDArray[Any]) -> tuple[float, ...]:
+    """Return the values that recur so often that each has a probability of its own.
+
+    Examples
+    --------
+    >>> atoms_of(np.append(np.zeros(50), np.arange(1.0, 51.0)))
+    (0.0,)
+    """
+    return _recurring(*np.unique(values, return_counts=True))
+
+
+def _recurring(levels: NDArray[Any], counts: NDArray[Any]) -> tuple[float, ...]:
+    return tuple(levels[counts >= max(_MIN_ATOM_ROWS, _MIN_ATOM_SHARE * counts.sum())].astype(float).tolist())
 
 
 def grid_step(levels: NDArray[Any]) -> float:

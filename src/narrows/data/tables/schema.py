@@ -14,16 +14,19 @@ from numpy.typing import ArrayLike, NDArray
 
 from narrows.base_measure import Measure
 from narrows.data.base import Schema, Source
+from narrows.data.tables.base import Column
 from narrows.data.tables.categorical import CategoryColumn, ConstantColumn, shortened
-from narrows.data.tables.columns import Column, NumberColumn, WholeColumn, in_file_form
+from narrows.data.tables.columns import NumberColumn, NumericColumn, WholeColumn, in_file_form
 from narrows.data.tables.conform import conform, require_finite
-from narrows.data.tables.formatting import with_ids, writable, write_csv
+from narrows.data.tables.formatting import cell_text, with_ids, writable, write_csv
 from narrows.errors import ArtefactError, InputError
 from narrows.files import whole, write_array
 from narrows.notes import Note, SavedNote
 from narrows.typed_json import Distinct, typed
 
 __all__ = ["COLUMNS", "TableSchema"]
+
+_MAX_NAMED_CELLS = 3  # cells of a column that are named
 
 COLUMNS: dict[str, type[Column]] = {
     column.kind: column for column in (NumberColumn, WholeColumn, CategoryColumn, ConstantColumn)
@@ -120,7 +123,14 @@ class TableSchema(Schema):
         """Return the schema in which a column of one value says whether a row holds another one."""
         columns = [replace(c, watched=True) if isinstance(c, ConstantColumn) else c for c in self.columns]
         watched_notes = {column.name: column.note() for column in columns if isinstance(column, ConstantColumn)}
-        notes = [watched_notes.get(note.where, note) for note in self.notes]
+        return self._with(columns, [watched_notes.get(note.where, note) for note in self.notes])
+
+    def of_sample(self) -> Self:
+        """Return the schema whose numbers come back as they are decoded, beyond the range of the sample too."""
+        columns = [replace(c, support=None) if isinstance(c, NumericColumn) else c for c in self.columns]
+        return self._with(columns, self.notes)
+
+    def _with(self, columns: Sequence[Column], notes: Sequence[Note]) -> Self:
         return self.build(columns, self.left_out, self.id_name, self.array, notes, self.decimal_comma)
 
     def known(self, source: Source) -> NDArray[np.bool_]:
@@ -170,10 +180,12 @@ class TableSchema(Schema):
         return out
 
     def warnings(self, source: Source) -> tuple[str, ...]:
-        """Count unseen categories and changed constants by column, and name the columns that are passed over."""
+        """Count unseen categories, far values and changed constants, and name the columns that are passed over."""
         frame = self._frame(source)
         messages = []
         for column in self.columns:
+            if isinstance(column, NumericColumn) and (far := column.far(frame[column.name])).any():
+                messages.append(_far_words(frame[column.name].filter(far), source.ids[far], source.id_name))
             if isinstance(column, CategoryColumn) and len(unseen := column.unseen(frame[column.name])):
                 levels = unseen.unique().sort().to_list()[:3]
                 shown = ", ".join("missing" if level is None else shortened(level) for level in levels)
@@ -258,6 +270,14 @@ class TableSchema(Schema):
     def _frame(self, source: Source) -> pl.DataFrame:
         self.require_kind(source, self.kind)
         return self.conform(cast(HasFrame, source).frame)
+
+
+def _far_words(cells: pl.Series, ids: NDArray[np.str_], id_name: str) -> str:
+    """Name the cells that are far from all others of their column by row and value."""
+    named = zip(ids[:_MAX_NAMED_CELLS], map(cell_text, cells[:_MAX_NAMED_CELLS]), strict=True)
+    shown = ", ".join(f"{cell} in {id_name} {row}" for row, cell in named)
+    more = f" and {len(cells) - _MAX_NAMED_CELLS} more" if len(cells) > _MAX_NAMED_CELLS else ""
+    return f"{cells.name!r} holds {shown}{more}, far from all other values: drawn in, so that the others set the scale"
 
 
 def rows_hold(n: int) -> str:

@@ -13,8 +13,9 @@ import polars.selectors as cs
 from numpy.typing import NDArray
 
 from narrows.data.base import Source, Treatment, digest, row_numbers
+from narrows.data.tables.base import Column
 from narrows.data.tables.categorical import LONG, CategoryColumn, ConstantColumn
-from narrows.data.tables.columns import Column, NumberColumn, WholeColumn
+from narrows.data.tables.columns import NumberColumn, WholeColumn
 from narrows.data.tables.conform import require_finite
 from narrows.data.tables.dtypes import SAFE
 from narrows.data.tables.formatting import as_text
@@ -46,6 +47,8 @@ class TableSource(Source):
         The table is an array with columns called c0, c1, ...
     decimal_comma : bool or None
         Which mark stands before decimals in a text file, where its numbers show one.
+    kinds : mapping of str to str
+        What the user says that columns hold.
 
     Examples
     --------
@@ -60,6 +63,7 @@ class TableSource(Source):
     formats: Mapping[str, str] = field(default_factory=dict)
     array: bool = False
     decimal_comma: bool | None = None
+    kinds: Mapping[str, str] = field(default_factory=dict)
 
     def take(self, index: NDArray[Any]) -> Self:
         """Keep the rows at ``index``, in that order."""
@@ -113,7 +117,9 @@ class TableSource(Source):
 
     def _fit_column(self, series: pl.Series) -> tuple[Column | None, Note | None]:
         """Find the column's way to numbers, or None; and what there is to say, or None."""
-        name, dtype = series.name, series.dtype
+        name, dtype, kind = series.name, series.dtype, self.kinds.get(series.name)
+        if kind == "text":
+            return None, Note(f"{name!r} is left out: a text, as was chosen", NoteKind.LEFT_OUT, name)
         if dtype.is_nested() or dtype in (pl.Object, pl.Binary):
             reason = f"{name!r} is left out: cells of type {dtype} are not numbers, text or dates"
             return None, Note(f"{reason}; they are JSON in a filled table", NoteKind.LEFT_OUT, name)
@@ -123,7 +129,7 @@ class TableSource(Source):
             constant = ConstantColumn.fit(series)
             return constant, constant.note()
         if dtype in (pl.String, pl.Categorical, pl.Enum):
-            if distinct > (most := max(20, min(256, len(series) // 5))):
+            if kind is None and distinct > (most := max(20, min(256, len(series) // 5))):
                 text = f"{name!r} is left out: {distinct} different texts in {len(series)} rows (at most {most})"
                 return None, Note(text, NoteKind.LEFT_OUT, name)
             text = f"{name!r}: missing in {missing} row{plural}, a level of its own"
@@ -131,12 +137,12 @@ class TableSource(Source):
         text = f"{name!r}: missing in {missing} row{plural}{Treatment.MEDIAN.value}"
         imputed = Note(text, NoteKind.FILLED, name) if missing else None
         if dtype.is_float() or dtype.is_decimal():
-            return NumberColumn.fit(series, self.formats.get(name)), imputed
+            return NumberColumn.fit(series, self.formats.get(name), kind), imputed
         whole = series.to_physical()
         if dtype.is_integer() and max(abs(int(whole.min())), abs(int(whole.max()))) > SAFE:  # type: ignore[arg-type]
             wide = Note(f"{name!r} holds whole numbers beyond 2**61: kept to 15 digits", where=name)
-            return NumberColumn.fit(series), wide
-        return WholeColumn.fit(series, self.formats.get(name)), imputed
+            return NumberColumn.fit(series, kind=kind), wide
+        return WholeColumn.fit(series, self.formats.get(name), kind), imputed
 
 
 def table_source(

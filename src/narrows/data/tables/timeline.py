@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from narrows.data.base import Source
 from narrows.data.series import Steps, regular_steps
-from narrows.data.tables.columns import Column, NumberColumn, WholeColumn
+from narrows.data.tables.base import Column
+from narrows.data.tables.columns import NumberColumn, WholeColumn
 from narrows.data.tables.drop_columns import without_column
 from narrows.data.tables.formatting import as_text
 from narrows.data.tables.source import TableSource
