@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +18,7 @@ __all__ = ["Catalogue", "Match"]
 _NEAR, _MAYBE = 0.88, 0.6  # likeness of texts: from which on they mean the same, and may
 _MAX_SUGGESTIONS = 3
 _MAX_GUESSES = 30  # texts that are compared with every title
+_SAMPLE_LINES = 200  # that tell whether a file has an item per line
 _ARTICLES = "the|a|an|der|die|das|le|la|les|el|los|il"
 
 
@@ -110,10 +112,12 @@ class Catalogue:
         return InputError(came, f"items of the fit, as {', '.join(map(repr, some))}", hint)
 
     def lines(self, path: Path) -> list[str] | None:
-        """Return the lines of a text file where most of them are items or titles; None where they are not."""
-        text = path.read_bytes().decode("utf-8-sig", errors="replace")
-        lines = [line.strip().strip('"') for line in text.splitlines() if line.strip()]
-        return lines if 2 * sum(line in self for line in lines) >= max(1, len(lines)) else None
+        """Return the lines of a text file where most of the first ones are items or titles; None where they are not."""
+        with path.open("rb") as file:
+            start = list(itertools.islice(_texts(file), _SAMPLE_LINES))
+            if 2 * sum(text in self for text in start) < max(1, len(start)):
+                return None
+            return [*start, *_texts(file)]
 
     @cached_property
     def _exact(self) -> dict[str, list[str]]:
@@ -130,6 +134,12 @@ class Catalogue:
 
     def _titles(self, items: Sequence[str]) -> tuple[str, ...]:
         return tuple(self.titles[item] for item in items[:_MAX_SUGGESTIONS])
+
+
+def _texts(file: Iterable[bytes]) -> Iterator[str]:
+    """Yield the lines that are not blank, as text without spaces and quotes around it."""
+    texts = (line.decode("utf-8-sig", errors="replace").strip().strip('"') for line in file)
+    return (text for text in texts if text)
 
 
 def _either(titles: Sequence[str]) -> str:
