@@ -22,6 +22,7 @@ from corpus_binary import (
 )
 from corpus_case import CANARY, Case
 from corpus_pictures import picture, pictures
+from corpus_tables import tables
 
 QUICK = ("--epochs", "1", "--quiet", "-o")
 CHECK, REDUCE = ("check", "DATA"), ("fit", "reduce", "DATA", *QUICK, "OUT")
@@ -137,6 +138,8 @@ def cases(folder: Path) -> Iterable[Case]:
     found += _calls(folder, "sparse", "npz", sparse_files(rng, canary), CHECK, REDUCE)
     for name, ending, data in pictures(rng):
         found += _calls(folder, f"pictures-{ending}", ending, [(name, data)], CHECK)
+    for ending, name, data in tables(rng):
+        found += _calls(folder, f"tables-{ending}", ending, [(name, data)], CHECK)
     found += _calls(folder, "safetensors", "safetensors", safetensors_files(rng, canary), SPARSE)
     found += _calls(folder, "activations", "npy", list(npy_files(rng, canary))[::3], SPARSE)
     found += _calls(folder, "ratings", "csv", ratings(rng), RECOMMEND)

@@ -15,7 +15,7 @@ from narrows.errors import InputError
 __all__ = ["Options", "field_table", "parse"]
 
 Options = argparse.Namespace
-DATA = "a table (csv, tsv, parquet, npy, npz), a folder of images, or a named dataset"
+DATA = "a table (csv, xlsx, json, SQLite, parquet, npy, ...; - is piped text), a folder of images, or a named dataset"
 
 
 class Parser(argparse.ArgumentParser):

@@ -95,6 +95,7 @@ def parsed_text(data: bytes, name: str, hints: Hints = _NOTHING) -> TextTable:
     >>> parsed_text(b"x;y\n1,5;red\n", "a.csv").frame.rows()
     [('1,5', 'red')]
     """
+    require_memory(_need(data[:_SAMPLE_BYTES], len(data)), f"{name!r} is to be read", "a Parquet file takes less")
     data, notes = to_utf8(data, name, hints.encoding, hints.names)
     data = _one_character(data)
     try:
@@ -152,11 +153,14 @@ def to_parquet(path: Path) -> str:
 
 def _refuse_large(path: Path) -> None:
     """Refuse a table that cannot be read in the memory that is free, judged by its size and its first cells."""
-    start = _start(path)
-    marks = start.count(b"\n") + max(start.count(mark.encode()) for mark in SEPARATORS)
-    need = int(path.stat().st_size * (_BYTES_PER_FILE_BYTE + _BYTES_PER_CELL * marks / max(1, len(start))))
+    need = _need(_start(path), path.stat().st_size)
     hint = f"a Parquet file, which takes less, and which reduce and denoise read from disk: {to_parquet(path)}"
     require_memory(need, f"{path.name!r} is to be read", hint)
+
+
+def _need(start: bytes, size: int) -> int:
+    marks = start.count(b"\n") + max(start.count(mark.encode()) for mark in SEPARATORS)
+    return int(size * (_BYTES_PER_FILE_BYTE + _BYTES_PER_CELL * marks / max(1, len(start))))
 
 
 def _start(path: Path) -> bytes:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 import numpy as np
 
 from narrows.data.tables.languages import ENCODINGS
-from narrows.errors import InputError, Setting
+from narrows.errors import InputError, Sentence, Setting
 from narrows.notes import Note
 
 __all__ = ["to_utf8"]
@@ -134,7 +134,9 @@ def _other(data: bytes, name: str, encoding: str | None, names: Collection[str])
         note = f"{name!r} is not UTF-8: read as {codec}, {language}{shown}; --encoding NAME reads it otherwise"
         return text.encode(), Note(note)
     came = f"{name!r} is not UTF-8, and no text in another encoding that is known"
-    raise InputError(came, _ACCEPTED, "save it as UTF-8, or say what it is: --encoding NAME")
+    raise InputError(
+        came, _ACCEPTED, Sentence("save it as UTF-8, or name what it is in: ", Setting("encoding", "cp949"))
+    )
 
 
 def _refuse_damaged(data: bytes, name: str) -> None:

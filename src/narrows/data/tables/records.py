@@ -22,6 +22,7 @@ _ACCEPTED = 'records ([{"a": 1, "b": "x"}, ...]), or columns ({"a": [1, 2], "b":
 _BYTES_PER_FILE_BYTE = 12  # of memory, for objects of Python while records are read
 _BYTES_PER_CELL = 80
 _MAX_CELL_BYTES = 10_000_000  # of a database: a longer cell is no cell of a table
+_MAX_NUMBER = 2**1023  # larger whole numbers are no floats
 _INTS = range(-(2**63), 2**63)
 
 
@@ -82,7 +83,7 @@ def _column(name: str, cells: Iterable[Any]) -> pl.Series:
     kinds = {type(cell) for cell in plain} - {type(None)}
     if kinds == {int} and all(cell is None or cell in _INTS for cell in plain):
         return pl.Series(name, plain, pl.Int64)
-    if kinds and kinds <= {int, float}:
+    if kinds and kinds <= {int, float} and all(cell is None or abs(cell) < _MAX_NUMBER for cell in plain):
         return pl.Series(name, [None if cell is None else float(cell) for cell in plain], pl.Float64)
     for kind, dtype in ((bool, pl.Boolean), (bytes, pl.Binary), (str, pl.String)):
         if kinds == {kind}:
