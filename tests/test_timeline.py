@@ -176,6 +176,8 @@ def test_the_strangest_interval_is_the_jump_and_its_channel_is_to_blame(machines
     assert (worst["machine"], worst["channel_1"]) == ("b", "x")
     assert float(worst["share_1"]) > 0.8
     assert worst["start"] <= "2024-01-04T20:30:00" <= worst["end"]  # step 370
+    drawn = next(figure["caption"] for figure in report["figures"] if figure["file"] == "figures/series.png")
+    assert "Of 'b', the series with the strangest step" in drawn
     [table] = report["tables"]
     assert table["rows"][0][0] == "b"
     assert len(table["rows"]) == min(10, len(found))

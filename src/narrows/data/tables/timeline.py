@@ -6,6 +6,7 @@ import difflib
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -221,12 +222,12 @@ def _merged(rows: TableSource, first: NDArray[np.bool_], keys: Sequence[str]) ->
 
 def _require_one_interval(stamps: pl.Series, steps: Steps, names: Sequence[str], series: Indices) -> None:
     """Refuse series whose rows are much nearer to each other, or further apart, than those of the others."""
-    gaps, times = steps.interval, _numbers(stamps)
-    for number, name in enumerate(names if len(names) > 1 else ()):
-        own = times[series == number]
-        usual = float(np.median(np.diff(own))) if len(own) >= _FEWEST_ROWS else gaps
-        if not gaps / _OTHER_INTERVAL <= usual <= gaps * _OTHER_INTERVAL:
-            ours, others = (interval_of(stamps, interval)[1] for interval in (usual, gaps))
+    all_of_them, times = steps.interval, _numbers(stamps)
+    edges = np.flatnonzero(np.diff(series, prepend=-1, append=-1))
+    for name, (low, high) in zip(names, pairwise(edges), strict=True):
+        own = float(np.median(np.diff(times[low:high]))) if high - low >= _FEWEST_ROWS else all_of_them
+        if not all_of_them / _OTHER_INTERVAL <= own <= all_of_them * _OTHER_INTERVAL:
+            ours, others = (interval_of(stamps, interval)[1] for interval in (own, all_of_them))
             came = f"The series {name!r} has a step every {ours}, and the usual one of all series is {others}"
             raise InputError(came, "series of one interval", "a fit for each interval")
 
