@@ -254,6 +254,12 @@ def test_times_of_a_later_file_are_read_as_those_of_the_fit(tmp_path: Path) -> N
     other.write_csv(tmp_path / "other.csv")  # a form of its own is read, too
     assert main(["apply", str(tmp_path / "run"), str(tmp_path / "other.csv"), "-o", str(tmp_path / "more")]) == 0
     assert [row["score"] for row in rows(tmp_path / "more")] == [row["score"] for row in rows(tmp_path / "out")]
+    late = other.with_columns(
+        pl.col("ts").str.replace(r"00$", "07")
+    )  # seconds, which the form of the fit does not hold
+    late.write_csv(tmp_path / "late.csv")
+    assert main(["apply", str(tmp_path / "run"), str(tmp_path / "late.csv"), "-o", str(tmp_path / "last")]) == 0
+    assert rows(tmp_path / "last")[0]["ts"] == "2024-02-01 00:00:07"
 
 
 # ---- trends ----------------------------------------------------------------------------------------------------------

@@ -18,8 +18,9 @@ from narrows.data.series import Steps, regular_steps
 from narrows.data.tables.columns import Column, NumberColumn, WholeColumn
 from narrows.data.tables.drop_columns import without_column
 from narrows.data.tables.formatting import as_text
+from narrows.data.tables.infer import as_type
 from narrows.data.tables.source import TableSource
-from narrows.data.tables.times import interval_of, time_texts
+from narrows.data.tables.times import date_text, interval_of, time_texts
 from narrows.errors import InputError
 from narrows.notes import Note
 
@@ -109,7 +110,8 @@ def timeline(source: Source, time: str, by: Sequence[str], fill: int, form: str 
     for name in (time, *by):
         rows = without_column(rows, name)
     kept = tuple(note for note in notes if note.where not in (time, *by))
-    return Timeline(replace(rows, notes=()), stamps, keys, names, series, table.formats.get(time, form), steps, kept)
+    form = table.formats.get(time, _lossless(form, stamps))
+    return Timeline(replace(rows, notes=()), stamps, keys, names, series, form, steps, kept)
 
 
 def column_of_times(source: Source, name: str, flag: str = "--time") -> TableSource:
@@ -137,6 +139,13 @@ def split_names(names: str | None) -> tuple[str, ...]:
 def clock_of(stamps: pl.Series, form: str | None) -> Column:
     """Return how a column of times is read in later files, as in this one."""
     return NumberColumn.fit(stamps) if stamps.dtype.is_float() else WholeColumn.fit(stamps, form)
+
+
+def _lossless(form: str | None, stamps: pl.Series) -> str | None:
+    """Return the form of times where it holds all of these."""
+    if form is None or not stamps.dtype.is_temporal():
+        return None
+    return form if as_type(date_text(stamps, form), stamps.dtype, form).equals(stamps) else None
 
 
 def _numbers(stamps: pl.Series) -> Floats:
