@@ -94,7 +94,8 @@ def test_the_rolling_z_score_is_what_it_says() -> None:
 
 def test_planted_intervals_lie_in_the_last_part() -> None:
     values, part = RNG.normal(size=(1000, 2)), np.repeat([0, 1, 2], [600, 200, 200])
-    series = DividedSeries(values, part, part, 16, np.array([0, 1]), ("a", "b"), np.arange(1000), None)
+    same = np.zeros(1000, int)
+    series = DividedSeries(values, part, part, 16, np.array([0, 1]), ("a", "b"), np.arange(1000), None, same, ("",))
     made, marks = plant(series, 0)
     changed = (made.values != values).any(1)
     assert marks[:800].sum() == 0

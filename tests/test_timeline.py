@@ -176,6 +176,8 @@ def test_the_strangest_interval_is_the_jump_and_its_channel_is_to_blame(machines
     assert (worst["machine"], worst["channel_1"]) == ("b", "x")
     assert float(worst["share_1"]) > 0.8
     assert worst["start"] <= "2024-01-04T20:30:00" <= worst["end"]  # step 370
+    drawn = next(figure["caption"] for figure in report["figures"] if figure["file"] == "figures/series.png")
+    assert "Of 'b', the series with the strangest step" in drawn
     [table] = report["tables"]
     assert table["rows"][0][0] == "b"
     assert len(table["rows"]) == min(10, len(found))
@@ -252,6 +254,12 @@ def test_times_of_a_later_file_are_read_as_those_of_the_fit(tmp_path: Path) -> N
     other.write_csv(tmp_path / "other.csv")  # a form of its own is read, too
     assert main(["apply", str(tmp_path / "run"), str(tmp_path / "other.csv"), "-o", str(tmp_path / "more")]) == 0
     assert [row["score"] for row in rows(tmp_path / "more")] == [row["score"] for row in rows(tmp_path / "out")]
+    late = other.with_columns(
+        pl.col("ts").str.replace(r"00$", "07")
+    )  # seconds, which the form of the fit does not hold
+    late.write_csv(tmp_path / "late.csv")
+    assert main(["apply", str(tmp_path / "run"), str(tmp_path / "late.csv"), "-o", str(tmp_path / "last")]) == 0
+    assert rows(tmp_path / "last")[0]["ts"] == "2024-02-01 00:00:07"
 
 
 # ---- trends ----------------------------------------------------------------------------------------------------------

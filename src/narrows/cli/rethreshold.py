@@ -6,7 +6,7 @@ import json
 import math
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from narrows import conformal
 from narrows.cli.claim import opened
@@ -20,6 +20,13 @@ from narrows.model_card import CARD, LONGEST, digest, json_values, read_card
 from narrows.typed_json import typed
 
 __all__ = ["rethreshold"]
+
+
+class SeriesSettings(TypedDict):
+    """What a run of a series tells of its intervals, among its other settings."""
+
+    window: int
+    by: NotRequired[str | None]
 
 
 def rethreshold(options: Options) -> int:
@@ -41,7 +48,8 @@ def rethreshold(options: Options) -> int:
         saved = read_report(run) if (run / "report.json").exists() else None
         tables = [run / name for name in ("scores.csv", "series_scores.csv") if (run / name).exists()]
         counted = _flag(tables[0], threshold.limit, draft) if tables else None
-        changed = [_intervals(card, draft)] if (run / "intervals.csv").exists() else []
+        of_series = (run / "intervals.csv").exists() and (draft / "series_scores.csv").exists()
+        changed = [_intervals(card, draft)] if of_series else []
         write_text(draft / CARD, json.dumps(card, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
         report_follows = saved is not None and follow(saved, run, threshold, draft, changed)
     _say(run, "at most" if card["task"]["params"].get("clean") else "about", threshold, counted)
@@ -101,9 +109,13 @@ def _intervals(card: dict[str, Any], folder: Path) -> Any:
     from narrows.data.tables.intervals import intervals, strangest
     from narrows.data.tables.timeline import split_names
 
-    settings = card["journey"]["fields"]
-    frame = unguarded(pl.read_csv(folder / "series_scores.csv", infer_schema=False)).rename(unguarded_name)
-    table = intervals(frame, len(split_names(settings.get("by"))), settings["window"])
+    settings: SeriesSettings = typed(card["journey"].get("fields"), SeriesSettings, "journey.fields", closed=False)
+    path = folder / "series_scores.csv"
+    try:
+        frame = unguarded(pl.read_csv(path, infer_schema=False)).rename(unguarded_name)
+        table = intervals(frame, len(split_names(settings.get("by"))), settings["window"])
+    except pl.exceptions.PolarsError:
+        raise ArtefactError(f"{path.name} does not hold the scores of channels", "the file as it was written") from None
     save_csv(table, folder / "intervals.csv")
     return strangest(table)
 

@@ -34,7 +34,7 @@ from narrows.params import param
 from narrows.tasks.anomaly.series import DividedSeries, evaluation, step_threshold
 from narrows.tasks.base import Task
 from narrows.training.random import seed_of
-from narrows.typed_json import Range
+from narrows.typed_json import Distinct, Range
 from narrows.workflows.anomaly import labelled, reasons
 from narrows.workflows.base import Evaluated, Request, Say, Workflow
 from narrows.workflows.tables import counted
@@ -62,7 +62,7 @@ class WindowsState(TypedDict):
     interval: NotRequired[tuple[Annotated[float, Range(0, 1e300)], str]]
     resampled: NotRequired[bool]
     clock: NotRequired[list[dict[str, Any]]]  # the column of times, as the schema has columns
-    series: NotRequired[list[str]]
+    series: NotRequired[Annotated[list[str], Distinct()]]
     trend: NotRequired[SavedTrend]
 
 
@@ -203,6 +203,8 @@ class SeriesWorkflow(Workflow):
             names=_names(self.schema),
             times=_axis(self.series),
             labels=None if self.series.source.labels is None else self._labels(),
+            series=self.of,
+            series_names=self.series.names,
         )
 
         def score(values: np.ndarray) -> np.ndarray:
@@ -261,9 +263,10 @@ class SeriesWorkflow(Workflow):
 
     def _adopt_trend(self, state: Mapping[str, Any]) -> list[Note]:
         """Take the trends of the fit from the values, and name the series that were not there."""
-        names, here = state.get("series", [""]), self.series.names
-        numbers = np.array([names.index(name) if name in names else -1 for name in here])
-        self.lines = Trend.from_json(state.get("trend"), len(names), self.values.shape[1]).of(numbers)
+        known = {name: number for number, name in enumerate(state.get("series", [""]))}
+        here = self.series.names
+        numbers = np.array([known.get(name, -1) for name in here])
+        self.lines = Trend.from_json(state.get("trend"), len(known), self.values.shape[1]).of(numbers)
         self.values = self.values - self.lines.at(self._seconds(), self.of)
         new = [name for name, number in zip(here, numbers, strict=True) if number < 0]
         if not new:

@@ -6,10 +6,10 @@ import numpy as np
 import polars as pl
 import polars.selectors as cs
 
-__all__ = ["SCORE", "STRANGEST", "intervals", "strangest"]
+__all__ = ["SCORE", "intervals", "strangest"]
 
 SCORE = "score_"  # begins the column of a channel's score
-STRANGEST = 10  # intervals that a report shows
+_MAX_SHOWN = 10  # intervals that a report shows
 _BLAMED = 3  # channels that are named
 
 
@@ -71,9 +71,9 @@ def strangest(table: pl.DataFrame) -> dict[str, Any]:
     >>> strangest(pl.DataFrame({"start": [1, 5], "peak_score": [2.0, 3.0]}))["rows"]
     [[5, 3.0], [1, 2.0]]
     """
-    first = table.sort("peak_score", descending=True).head(STRANGEST)
+    first = table.sort("peak_score", descending=True).head(_MAX_SHOWN)
     rows = [list(row) for row in first.with_columns(cs.float().round_sig_figs(3)).iter_rows()]
-    lead = f"{len(table)} in all, of which the {len(rows)} with the highest scores; the others are in intervals.csv."
+    lead = f"{len(table)} in all, in intervals.csv; these have the highest scores."
     return {
         "name": "intervals",
         "title": "The strangest intervals",

@@ -6,6 +6,7 @@ import difflib
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -18,8 +19,9 @@ from narrows.data.tables.base import Column
 from narrows.data.tables.columns import NumberColumn, WholeColumn
 from narrows.data.tables.drop_columns import without_column
 from narrows.data.tables.formatting import as_text
+from narrows.data.tables.infer import as_type
 from narrows.data.tables.source import TableSource
-from narrows.data.tables.times import interval_of, time_texts
+from narrows.data.tables.times import date_text, interval_of, time_texts
 from narrows.errors import InputError
 from narrows.notes import Note
 
@@ -109,7 +111,8 @@ def timeline(source: Source, time: str, by: Sequence[str], fill: int, form: str 
     for name in (time, *by):
         rows = without_column(rows, name)
     kept = tuple(note for note in notes if note.where not in (time, *by))
-    return Timeline(replace(rows, notes=()), stamps, keys, names, series, table.formats.get(time, form), steps, kept)
+    form = table.formats.get(time, _lossless(form, stamps))
+    return Timeline(replace(rows, notes=()), stamps, keys, names, series, form, steps, kept)
 
 
 def column_of_times(source: Source, name: str, flag: str = "--time") -> TableSource:
@@ -137,6 +140,13 @@ def split_names(names: str | None) -> tuple[str, ...]:
 def clock_of(stamps: pl.Series, form: str | None) -> Column:
     """Return how a column of times is read in later files, as in this one."""
     return NumberColumn.fit(stamps) if stamps.dtype.is_float() else WholeColumn.fit(stamps, form)
+
+
+def _lossless(form: str | None, stamps: pl.Series) -> str | None:
+    """Return the form of times where it holds all of these."""
+    if form is None or not stamps.dtype.is_temporal():
+        return None
+    return form if as_type(date_text(stamps, form), stamps.dtype, form).equals(stamps) else None
 
 
 def _numbers(stamps: pl.Series) -> Floats:
@@ -222,12 +232,12 @@ def _merged(rows: TableSource, first: NDArray[np.bool_], keys: Sequence[str]) ->
 
 def _require_one_interval(stamps: pl.Series, steps: Steps, names: Sequence[str], series: Indices) -> None:
     """Refuse series whose rows are much nearer to each other, or further apart, than those of the others."""
-    gaps, times = steps.interval, _numbers(stamps)
-    for number, name in enumerate(names if len(names) > 1 else ()):
-        own = times[series == number]
-        usual = float(np.median(np.diff(own))) if len(own) >= _FEWEST_ROWS else gaps
-        if not gaps / _OTHER_INTERVAL <= usual <= gaps * _OTHER_INTERVAL:
-            ours, others = (interval_of(stamps, interval)[1] for interval in (usual, gaps))
+    all_of_them, times = steps.interval, _numbers(stamps)
+    edges = np.flatnonzero(np.diff(series, prepend=-1, append=-1))
+    for name, (low, high) in zip(names, pairwise(edges), strict=True):
+        own = float(np.median(np.diff(times[low:high]))) if high - low >= _FEWEST_ROWS else all_of_them
+        if not all_of_them / _OTHER_INTERVAL <= own <= all_of_them * _OTHER_INTERVAL:
+            ours, others = (interval_of(stamps, interval)[1] for interval in (own, all_of_them))
             came = f"The series {name!r} has a step every {ours}, and the usual one of all series is {others}"
             raise InputError(came, "series of one interval", "a fit for each interval")
 

@@ -26,7 +26,7 @@ _MAX_WINDOWS = 5000  # windows that principal components are fitted on
 
 @dataclass(frozen=True)
 class DividedSeries:
-    """A series (m, c) in three parts: 0 is learnt from, 1 sets the threshold, 2 is measured on."""
+    """Series (m, c), one after the other, in three parts: 0 is learnt from, 1 sets the threshold, 2 is measured on."""
 
     values: np.ndarray
     pieces: np.ndarray
@@ -36,6 +36,8 @@ class DividedSeries:
     names: Sequence[str]  # of the channels
     times: np.ndarray  # of the steps
     labels: np.ndarray | None  # which steps are anomalous; None: nobody says
+    series: np.ndarray  # the number of each step's series
+    series_names: Sequence[str]
 
 
 def step_threshold(
@@ -237,17 +239,22 @@ def _pictures(
     scores: dict[str, np.ndarray],
     kind: str,
 ) -> list[Picture]:
+    total = np.sqrt(np.square(real).sum(1))
+    one = int(series.series[np.nanargmax(np.where(series.part == 2, total, np.nan))])
+    drawn = series.series == one
     data = {
-        "times": series.times,
-        "values": series.values[:, series.groups],
-        "scores": np.sqrt(np.square(real).sum(1)),
-        "channels": real,
+        "times": series.times[drawn],
+        "values": series.values[np.ix_(drawn, series.groups)],
+        "scores": total[drawn],
+        "channels": real[drawn],
         "names": tuple(series.names),
         "threshold": limit,
-        "pieces": series.pieces,
-        "parts": series.part,
+        "pieces": series.pieces[drawn],
+        "parts": series.part[drawn],
     }
     caption = "Standardised channels and the score of every step; shaded where a step is flagged. Dotted: the parts."
+    if len(series.series_names) > 1:
+        caption += f" Of {series.series_names[one]!r}, the series with the strangest step of the last part."
     some = {"scores": scores[_OURS], "labels": labels, "threshold": limit, "anomalous": kind, "unit": "step"}
     return [
         Picture("series", "The series", caption, data),
