@@ -179,11 +179,10 @@ class DensityEstimator(Units, Gaps, Task, name="density"):
         learnt, truth = (unit(self.coded(flat(rows.X))) for rows in (train, held))
         baseline_log_p = density_baselines(self._measures(), learnt, truth)
         sure, rare = np.isfinite(estimate.value), _rare(train, held)
-        judged = {
-            name: self._numbers(log_p, sure, rare) for name, log_p in {_OURS: estimate.value, **baseline_log_p}.items()
-        }
-        bars = {name: numbers["nats"] for name, numbers in judged.items()}
-        ours = judged.pop(_OURS)
+        every_log_p = {_OURS: estimate.value, **baseline_log_p}
+        results = {name: self._numbers(log_p, sure, rare) for name, log_p in every_log_p.items()}
+        bars = {name: numbers["nats"] for name, numbers in results.items()}
+        ours = results.pop(_OURS)
         metrics = {
             "nats": Metric(ours["nats"], "negative log-likelihood", "nats per row"),
             "bits": Metric(ours["bits"], "bits per dimension", f"{self._columns()} columns"),
@@ -197,17 +196,16 @@ class DensityEstimator(Units, Gaps, Task, name="density"):
         }
         if rare is not None:
             metrics["auroc"] = Metric(ours["auroc"], f"AUROC of {rare.name!r}", "by low log p", "higher")
-        best_baseline, word = min(judged, key=lambda name: judged[name]["nats"]), held.split.word
-        comparison = Comparison.of_rows(
-            -estimate.value[sure], -baseline_log_p[best_baseline][sure], "lower", absolute=True
-        )
+        best_baseline, word = min(results, key=lambda name: results[name]["nats"]), held.split.word
+        theirs = baseline_log_p[best_baseline]
+        comparison = Comparison.of_rows(-estimate.value[sure], -theirs[sure], "lower", absolute=True)
         pictures = [
             Picture("bars", "Nats per row", _BARS_CAPTION.format(word), {"values": bars, "label": "nats per row"}),
             Picture(
                 "densities",
                 f"{word.capitalize()} rows by their log p",
                 _DENSITIES_CAPTION,
-                _shown(estimate.value, baseline_log_p[best_baseline], best_baseline, rare),
+                _shown(estimate.value, theirs, best_baseline, rare),
             ),
         ]
         notes = _notes(estimate, sure, held, rare)
@@ -215,7 +213,7 @@ class DensityEstimator(Units, Gaps, Task, name="density"):
             notes.append(
                 f"{_BACKGROUND_SHARE:.0%} of the density is that of independent columns, which keeps rare rows finite."
             )
-        return Evaluation(metrics, judged, "nats", best_baseline, int(sure.sum()), comparison, pictures, notes)
+        return Evaluation(metrics, results, "nats", best_baseline, int(sure.sum()), comparison, pictures, notes)
 
     def _numbers(self, log_p: np.ndarray, sure: np.ndarray, rare: Rare | None) -> dict[str, float]:
         nats = float(-log_p[sure].mean())
