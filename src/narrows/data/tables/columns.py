@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from narrows.base_measure import Measure
 from narrows.data.tables.amounts import AmountForm, amount_texts
-from narrows.data.tables.base import Column, Floats
+from narrows.data.tables.column import Column, Floats
 from narrows.data.tables.dtypes import dtype_name, limits
 from narrows.data.tables.formatting import as_text, cell_text
 from narrows.data.tables.kinds import Law, atoms_of, law_of, measure_of

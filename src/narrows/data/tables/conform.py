@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import polars as pl
 import polars.selectors as cs
 
-from narrows.data.tables.base import Column
+from narrows.data.tables.column import Column
 from narrows.data.tables.categorical import CategoryColumn, ConstantColumn
 from narrows.data.tables.formatting import as_text
 from narrows.data.tables.infer import as_type

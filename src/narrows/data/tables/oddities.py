@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from narrows.data.tables.base import Column
+from narrows.data.tables.column import Column
 from narrows.data.tables.categorical import CategoryColumn, ConstantColumn, shortened
 from narrows.data.tables.columns import NumericColumn
 from narrows.data.tables.formatting import cell_text

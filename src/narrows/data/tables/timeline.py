@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from narrows.data.base import Source
 from narrows.data.series import Steps, regular_steps
-from narrows.data.tables.base import Column
+from narrows.data.tables.column import Column
 from narrows.data.tables.columns import NumberColumn, WholeColumn
 from narrows.data.tables.drop_columns import without_column
 from narrows.data.tables.formatting import as_text
