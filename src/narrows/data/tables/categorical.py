@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from narrows.base_measure import Measure
-from narrows.data.tables.columns import Column, Floats
+from narrows.data.tables.column import Column, Floats
 from narrows.data.tables.dtypes import dtype_name
 from narrows.data.tables.formatting import as_text
 from narrows.notes import Note, NoteKind

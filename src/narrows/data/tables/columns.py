@@ -1,12 +1,10 @@
-"""One column of a table, to numbers and back: numbers, whole numbers, dates and times."""
+"""Columns of numbers: numbers, whole numbers, dates and times."""
 
 from __future__ import annotations
 
 import math
 import sys
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -14,99 +12,24 @@ import polars as pl
 from numpy.typing import NDArray
 
 from narrows.base_measure import Measure
-from narrows.data.tables.dtypes import dtype_name, limits, named_dtype
+from narrows.data.tables.column import Column, Floats
+from narrows.data.tables.dtypes import dtype_name, limits
 from narrows.data.tables.formatting import as_text, cell_text
 from narrows.data.tables.kinds import Law, atoms_of, law_of, measure_of
 from narrows.data.tables.support import Support
 from narrows.data.tables.tails import Tails, Units
 from narrows.data.tables.times import DateForm, date_text
-from narrows.errors import ArtefactError, InputError
-from narrows.typed_json import Range, typed
+from narrows.errors import InputError
+from narrows.typed_json import Range
 
-__all__ = ["Column", "Floats", "NumberColumn", "NumericColumn", "WholeColumn", "in_file_form"]
+__all__ = ["NumberColumn", "NumericColumn", "WholeColumn", "in_file_form"]
 
-Floats = NDArray[np.float64]
 Positive = Annotated[float, Range(sys.float_info.min, sys.float_info.max)]
 Whole = Annotated[int, Range(-(2**63), 2**63)]
 # of a column: its kind, origin and unit, then atoms
 SavedLaw = tuple[Literal["bernoulli", "poisson", "rounded", "gaussian"], float, Positive, *tuple[float, ...]]
-POLARS = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
 WIDE = 2**50
 """Whole numbers further than this from their mean are scaled by a power of two, which loses no digit."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Column(ABC):
-    """How one column becomes numbers, shape ``(n, width)``, and comes back as a polars series."""
-
-    kind: ClassVar[str]
-    name: str
-    dtype: str
-
-    @property
-    def type(self) -> pl.DataType:
-        """The polars type of the column at fit."""
-        return named_dtype(self.dtype)
-
-    @property
-    def features(self) -> tuple[str, ...]:
-        """Names of the encoded columns; as many as the width."""
-        return (self.name,)
-
-    @abstractmethod
-    def encode(self, series: pl.Series) -> Floats:
-        """Turn a series of the column's type into float64, shape ``(n, width)``."""
-
-    @abstractmethod
-    def decode(self, values: Floats) -> pl.Series:
-        """Turn float64, shape ``(n, width)``, into a series of the column's type."""
-
-    @abstractmethod
-    def measure(self) -> Measure:
-        """Say what kind of numbers the encoded values are."""
-
-    @abstractmethod
-    def holding(self) -> str:
-        """Return what the column holds, in a word or two."""
-
-    def scaling(self, series: pl.Series) -> str:
-        """Return on which scale the cells of a series are learnt."""
-        return ""
-
-    @abstractmethod
-    def extent(self) -> str:
-        """Return which values there are."""
-
-    def filling(self) -> str | None:
-        """Return what stands in for a missing cell, as text; None where a missing cell is not filled."""
-        return None
-
-    def to_json(self) -> dict[str, Any]:
-        """Describe the column by JSON values."""
-        return {"kind": self.kind, **asdict(self)}
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any], where: str = "column") -> Self:
-        """Rebuild the column from ``to_json``; what is no such column raises ArtefactError naming the entry."""
-        column: Self = typed({key: value for key, value in data.items() if key != "kind"}, cls, where)
-        if not column.holds(column.type):
-            raise ArtefactError(f"{where}.dtype is {column.dtype!r}", f"a type of columns of kind {cls.kind!r}")
-        column.require_usable(where)
-        return column
-
-    @staticmethod
-    def holds(dtype: pl.DataType) -> bool:
-        """Return whether a column of this kind may be of a type."""
-        return True
-
-    def require_usable(self, where: str) -> None:
-        """Refuse a column whose values, each of a right type, do not go together: one row is decoded and encoded."""
-        try:
-            self.encode(self.decode(np.zeros((1, len(self.features)))))
-            self.filling()
-        except (*POLARS, ArithmeticError, TypeError, ValueError) as error:
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise ArtefactError(f"{where} cannot be used ({reason})", "what to_json() wrote") from None
 
 
 def _median(values: Floats) -> float:

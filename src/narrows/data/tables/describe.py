@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from narrows.data.base import Source
-from narrows.data.tables.columns import Column, NumericColumn
+from narrows.data.tables.column import Column
+from narrows.data.tables.columns import NumericColumn
 from narrows.data.tables.formatting import cell_text
 from narrows.errors import InputError
 
