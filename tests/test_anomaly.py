@@ -13,7 +13,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import narrows as nw
 from narrows import conformal
-from narrows.conformal import tally, told
+from narrows.conformal import flag_measures, tally
 from narrows.metrics import Comparison, auroc, placements
 from narrows.tasks.anomaly.constants import move_distance
 from narrows.tasks.anomaly.evaluate import planted
@@ -93,7 +93,7 @@ def test_the_threshold_and_the_p_values_say_the_same(fpr: float) -> None:
         assert np.array_equal(some > limit, p_values(some, scores) <= fpr)
         assert conformal.finest(scores) == p_values(np.array([1e9]), scores)[0]
         labels = draw.integers(0, 2, len(some))
-        rates = told(tally(labels, some.tolist(), scores), fpr)
+        rates = flag_measures(tally(labels, some.tolist(), scores), fpr)
         assert rates["f1"] == pytest.approx(f1_score(labels, some > limit, zero_division=0.0))
         assert rates["false alarms"] == pytest.approx((some > limit)[labels == 0].mean())
 

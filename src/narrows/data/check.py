@@ -158,7 +158,8 @@ def _fit(
     source: Source, schema: Schema, likelihood: str | None, n_parameters: int | None, label: str | None
 ) -> Iterator[Finding]:
     """Tell what the schema and the encoded values say."""
-    for words in (*leak_notes(source, schema, label), *schema.warnings(source)):
+    far = schema.warnings(source) if source.kind == "table" else ()
+    for words in (*leak_notes(source, schema, label), *far):
         yield Finding("warning", words.rstrip("."))
     for note in schema.described(source, Treatment.MEDIAN):
         if note not in source.notes:
@@ -217,5 +218,6 @@ def _range(values: Any, name: str, likelihood: str | Likelihood) -> Iterator[Fin
     outside = (data < low * scale) | (data > high * scale)
     if outside.any():
         came = f"{name!r}: {int(outside.sum())} encoded values from {data.min():.4g} to {data.max():.4g} are outside"
-        fix = "use the gaussian likelihood, or rescale" if high == 1 else "use another likelihood"
+        others = "use another likelihood: mixed takes the columns of a table as they came"
+        fix = "use the gaussian likelihood, or rescale" if high == 1 else others
         yield Finding("error", f"{came} what {spec.name} takes: {spec.accepted}", fix)

@@ -13,8 +13,8 @@ import polars as pl
 from narrows.data import Schema, Source
 from narrows.data.label_hints import label_hints
 from narrows.data.leaks import leak_notes
-from narrows.data.tables.column import Column
 from narrows.data.tables.categorical import CategoryColumn
+from narrows.data.tables.column import Column
 from narrows.data.tables.columns import in_file_form
 from narrows.data.tables.drop_columns import without_column
 from narrows.data.tables.formatting import as_text

@@ -136,6 +136,6 @@ def _require(series: pl.Series, good: pl.Series | bool, kind: str) -> None:
     if good is True or (isinstance(good, pl.Series) and good.all()):
         return
     row = int((~good).arg_true()[0]) if isinstance(good, pl.Series) else None
-    found = f"row {row} holds {series[row]!r}" if row is not None else f"its cells are of type {series.dtype}"
-    came = f"column {series.name!r} cannot be read as {kind}: {found}"
+    cell = f"row {row} holds {series[row]!r}" if row is not None else f"its cells are of type {series.dtype}"
+    came = f"column {series.name!r} cannot be read as {kind}: {cell}"
     raise InputError(came, KINDS[kind], "choose another kind, or correct the cells")

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import polars as pl
 import polars.selectors as cs
 
-from narrows.data.tables.column import Column
 from narrows.data.tables.categorical import CategoryColumn, ConstantColumn
+from narrows.data.tables.column import Column
 from narrows.data.tables.formatting import as_text
 from narrows.data.tables.infer import as_type
 from narrows.errors import InputError

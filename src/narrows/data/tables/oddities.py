@@ -12,8 +12,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from narrows.data.tables.column import Column
 from narrows.data.tables.categorical import CategoryColumn, ConstantColumn, shortened
+from narrows.data.tables.column import Column
 from narrows.data.tables.columns import NumericColumn
 from narrows.data.tables.formatting import cell_text
 from narrows.data.tables.schema import TableSchema
@@ -27,7 +27,7 @@ _MIN_COUNTED_ROWS = 10  # of fewer rows, whole numbers in a row are no identifie
 _NEARLY = 0.99  # share of the rows that one value takes
 _DENSE = 1.05  # whole numbers, all different, of which so many would fit between the least and the most
 _MAX_LEVELS = 1000  # a column of more values determines others by chance
-_MIN_ROWS_PER_LEVEL = 5
+_MIN_ROWS_PER_LEVEL = 20  # of fewer, what it determines may be chance
 _SAMPLE = 2000  # rows on which pairs of columns are looked at first
 _MAX_COLUMNS = 200  # of a wider table, pairs are not looked at
 _MIN_CORRELATION = 1 - 1e-9
@@ -144,23 +144,21 @@ def _of_pairs(columns: Sequence[Column], frame: pl.DataFrame) -> Iterator[Oddity
     some = frame[rows]
     few = [column.name for column in columns if _few_levels(column, frame[column.name])]
     codes = {name: some[name].rank("dense").fill_null(0).to_numpy().astype(np.int64) for name in few}
-    told = set()
+    followers = set()
     for one, other in permutations(few, 2):
-        if other in told or (other, one) in told or _determined(codes[one], codes[other]) is False:
+        if other in followers or (other, one) in followers or not _determined(codes[one], codes[other]):
             continue
         if frame.select(one, other).n_unique() == frame[one].n_unique():
-            told |= {other, (one, other)}
+            followers |= {other, (one, other)}
             what, fix = f"{one!r} determines {other!r} in every row", f"--drop {shlex.quote(other)} says no less"
             yield Oddity(other, f"follows {one}", what, fix)
     yield from _multiples([c for c in columns if isinstance(c, NumericColumn) and c.name not in few], some)
 
 
 def _few_levels(column: Column, series: pl.Series) -> bool:
-    if isinstance(column, CategoryColumn):
-        return True
-    return isinstance(column, NumericColumn) and series.n_unique() <= min(
-        _MAX_LEVELS, len(series) // _MIN_ROWS_PER_LEVEL
-    )
+    """Return whether a column has so few values that what it determines is no chance."""
+    most = min(_MAX_LEVELS, len(series) // _MIN_ROWS_PER_LEVEL)
+    return isinstance(column, (CategoryColumn, NumericColumn)) and series.n_unique() <= most
 
 
 def _determined(one: NDArray[np.int64], other: NDArray[np.int64]) -> bool:
@@ -170,7 +168,7 @@ def _determined(one: NDArray[np.int64], other: NDArray[np.int64]) -> bool:
 
 def _multiples(columns: Sequence[NumericColumn], some: pl.DataFrame) -> Iterator[Oddity]:
     """Name columns that are another one in other units."""
-    if len(columns) < 2 or len(some) < _MIN_ROWS_PER_LEVEL:
+    if len(columns) < 2 or len(some) < _MIN_COUNTED_ROWS:
         return
     values = np.concatenate([column.encode(some[column.name]) for column in columns], axis=1)
     varying = np.flatnonzero(values.std(0) > 0)

@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from narrows.base_measure import Measure
 from narrows.data.base import Schema, Source
-from narrows.data.tables.column import Column
 from narrows.data.tables.categorical import CategoryColumn, ConstantColumn, shortened
+from narrows.data.tables.column import Column
 from narrows.data.tables.columns import NumberColumn, NumericColumn, WholeColumn, in_file_form
 from narrows.data.tables.conform import conform, require_finite
 from narrows.data.tables.formatting import cell_text, with_ids, writable, write_csv

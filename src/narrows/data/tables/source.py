@@ -13,8 +13,8 @@ import polars.selectors as cs
 from numpy.typing import NDArray
 
 from narrows.data.base import Source, Treatment, digest, row_numbers
-from narrows.data.tables.column import Column
 from narrows.data.tables.categorical import LONG, CategoryColumn, ConstantColumn
+from narrows.data.tables.column import Column
 from narrows.data.tables.columns import NumberColumn, WholeColumn
 from narrows.data.tables.conform import require_finite
 from narrows.data.tables.dtypes import SAFE

@@ -30,7 +30,7 @@ class Support:
     low, high : float
         The least and the largest value.
     levels : tuple of float
-        All values, ascending, where there are two, or at most 20 with five rows each on average.
+        All values, ascending, where there are at most 20 with five rows each on average.
     gaps : tuple of (float, float)
         A point mass with its neighbour, the lower first: 5 % of the rows, at least 5, hold the same value.
     step : float
@@ -57,7 +57,7 @@ class Support:
         distinct, counts = np.unique(values, return_counts=True)
         low, high = float(distinct[0]), float(distinct[-1])
         few = len(distinct) <= _MAX_LEVELS and len(distinct) * _MIN_ROWS_PER_LEVEL <= len(values)
-        if ordinal or few or len(distinct) == 2:
+        if ordinal or few:
             return cls(low, high, levels=tuple(distinct.tolist()))
         masses = np.flatnonzero(counts >= max(_MIN_MASS_ROWS, _MIN_MASS_SHARE * len(values)))
         starts = np.unique(np.concatenate([masses - 1, masses]))
