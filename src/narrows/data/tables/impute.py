@@ -1,4 +1,4 @@
-"""Holes of a table filled by a model's reconstruction; every other cell stays as it came."""
+"""Holes of a table filled by a model; every other cell stays as it came."""
 
 from __future__ import annotations
 
@@ -60,9 +60,12 @@ def impute(rows: Floats, missing: NDArray[np.bool_], reconstruct: Callable[[Floa
     return rows
 
 
-def filled(schema: TableSchema, source: TableSource, reconstruct: Callable[[Floats], Any]) -> pl.DataFrame | None:
+def filled(
+    schema: TableSchema, source: TableSource, complete: Callable[[Floats, NDArray[np.bool_]], Floats]
+) -> pl.DataFrame | None:
     """Return the table with its empty cells filled, in the columns, units and types that it came in; None: no holes.
 
+    ``complete`` is given encoded rows and which of their values are missing, and returns the rows filled.
     Columns that the model does not know (identifiers, free text, columns that are empty throughout) stay as they are.
     """
     frame = schema.conform(source.frame)
@@ -78,7 +81,7 @@ def filled(schema: TableSchema, source: TableSource, reconstruct: Callable[[Floa
             rows[missing[:, start], start:stop] = 0.0
             unused[stop - 1] = column.missing
         start = stop
-    rows = impute(rows, missing & ~unused, reconstruct)
+    rows = complete(rows, missing & ~unused)
     rows[:, unused] = -np.inf  # decoded, a category is then one of its levels
     decoded = schema.decode(rows)
     changed = []
