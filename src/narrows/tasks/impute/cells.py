@@ -70,6 +70,11 @@ class Cells:
         self.of_column = np.repeat(np.arange(len(measures)), [measure.width for measure in measures])
         self.category = np.array([measure.kind == "categorical" for measure in measures], bool)
 
+    @property
+    def blocks(self) -> list[slice]:
+        """The encoded columns of every category."""
+        return [span for span, category in zip(self.spans, self.category, strict=True) if category]
+
     def known(self, rows: NDArray[Any]) -> Mask:
         """Return which cells (n, cells) of encoded rows are known: not NaN, and of a category one of its levels."""
         known = np.ones((len(rows), len(self.spans)), bool)

@@ -21,7 +21,8 @@ _MAX_ROWS, _MAX_REPEATS = 1000, 10  # rows that are measured, and times that cel
 _OURS = "the autoencoder"
 _LEAD = (
     "Known cells of {word} rows, hidden as cells of other rows are missing, and a tenth of a column at least. Numbers: "
-    "the root mean square error in their own unit; categories: the share of wrong levels. All fillings are put into the form of their column first."
+    "the root mean square error in their own unit; categories: the share of wrong levels. "
+    "All fillings are put into the form of their column first."
 )
 _CAPTION = "The mean over columns of the error on the same hidden cells of {word} rows; {scale}."
 _SCALE = (
@@ -126,7 +127,7 @@ def evaluation(imputer: FittedImputer, train: Rows, held: Rows, units: Sequence[
         if name == "iterative regression" and learnt.shape[1] > MAX_REGRESSED_COLUMNS:
             notes.append(f"{name.capitalize()} is left out: {learnt.shape[1]} encoded columns are too many for it.")
             continue
-        fillings[name] = fill(learnt, seen)
+        fillings[name] = fill(learnt, seen, cells.blocks)
     shares = np.array(imputer.fill_)
     losses = Losses(cells, learnt, truth, hidden, repeats)
     parts = {n: losses.parts(cells.in_form(rows, imputer.supports_, shares)) for n, rows in fillings.items()}
