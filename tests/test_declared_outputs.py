@@ -21,6 +21,7 @@ FITS = {  # runs that hold what `narrows apply` does not write
     "generate table.csv --label kind": {"samples", "interpolations", "traversals"},
     "generate rows.npz": {"samples", "samples_classes"},
     "sparse rows.npy": {"dictionary", "features"},
+    "impute holes.csv": {"imputed", "imputed_intervals"},
 }
 
 
@@ -29,6 +30,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     home, draw = tmp_path_factory.mktemp("runs"), np.random.default_rng(0)
     rows, kinds = draw.normal(size=(60, 5)), np.array(["one", "two"])[np.arange(60) % 2]
     pl.DataFrame({**{f"x{i}": rows[:, i] for i in range(5)}, "kind": kinds}).write_csv(home / "table.csv")
+    holes = {f"x{i}": [None if j == i else v for j, v in enumerate(rows[:, i])] for i in range(5)}
+    pl.DataFrame(holes).write_csv(home / "holes.csv")
     np.save(home / "rows.npy", rows.astype(np.float32))
     np.savez(home / "rows.npz", X=rows.reshape(60, 1, 5), y=kinds)
     folders = {}

@@ -75,6 +75,15 @@ def bent_npy(home: Path) -> str:
     return "bent.npy"
 
 
+def holed_npy(home: Path) -> str:
+    """Rows on a bent sheet of four dimensions in 24, a tenth of the cells empty: not straight, and few neighbours."""
+    rng = draw()
+    waves = rng.uniform(-1, 1, (1350, 4)) @ (1.5 * rng.normal(size=(4, 24))) + rng.uniform(0, 6, 24)
+    rows = np.sin(waves) + 0.03 * rng.normal(size=waves.shape)
+    np.save(home / "holed.npy", np.where(rng.random(rows.shape) < 0.1, np.nan, rows))
+    return "holed.npy"
+
+
 def planted_npy(home: Path) -> str:
     """Activations (n, 64) of about two of 48 atoms each: few rows for dictionary learning."""
     rng = draw()
@@ -272,6 +281,8 @@ CASES: dict[str, tuple[Callable[[Path], str], str, str]] = {
     ),
     "density": (bent_npy, "density DATA --epochs 100 --latent-dim 3", "wins"),
     "density, untrained": (spiral_npy, f"density DATA {UNTRAINED}", "loses"),
+    "impute": (holed_npy, "impute DATA --epochs 100 --members 2", "wins"),
+    "impute, untrained": (holed_npy, f"impute DATA {UNTRAINED}", "loses"),
     "generate": (beams_npy, "generate DATA --valid beams_new.npy --epochs 30", "wins"),
     "generate, untrained": (spiral_npy, f"generate DATA {UNTRAINED}", "loses"),
     "sparse": (planted_npy, "sparse DATA --latent-dim 64 --k 3 --epochs 300 --batch-size 64", "wins"),

@@ -20,7 +20,10 @@ from narrows.files import whole, write_array
 __all__ = ["file_form", "filled", "holes", "impute", "write_imputed"]
 
 Floats = NDArray[np.float64]
-_MAX_PASSES, _MIN_CHANGE = 30, 1e-3  # the most passes, and the change of a standardised value at which they end
+_MAX_PASSES, _MIN_CHANGE = (
+    5,
+    1e-3,
+)  # the most passes: more of them leave the data; the change of a value at which they end
 
 
 def holes(schema: TableSchema, frame: pl.DataFrame) -> NDArray[np.bool_]:

@@ -91,7 +91,8 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Gaps, Task, name="impute")
 
     def default(self) -> Estimator:
         """Return an autoencoder with a law for every column and a path beside its layers."""
-        return AutoEncoder(latent_dim=128, likelihood="mixed:spread=learnt", lr=6e-3, weight_decay=1e-2)
+        law, network = "mixed:spread=learnt", "dense:256,bypass"
+        return AutoEncoder(latent_dim=128, likelihood=law, network=network, lr=6e-3, weight_decay=1e-2)
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Fit to rows X, (n, d), in which NaN is a missing value; y is not used.
