@@ -16,13 +16,13 @@ from sklearn.preprocessing import StandardScaler
 from narrows.cli import main
 from narrows.tasks.impute.baselines import iterative_regression, nearest_neighbours
 
-# UCI and R tables; of those without a header the first row is one of cells. Three thousand rows at most are taken.
+# UCI and R tables; of those without a header the first row is one of cells. Two thousand rows at most are taken.
 TABLES = (
     *("winequality-red", "housing", "penguins", "mpg", "abalone"),
     *("german", "horse-colic", "diamonds", "titanic", "auto_imports"),
 )
 _NAMED = ("diamonds", "mpg", "penguins", "titanic")
-_ROWS, _HIDDEN = 3000, 0.12
+_ROWS, _HIDDEN = 2000, 0.12
 _MAX_LEVELS = 50  # texts of more levels are names, and are left out
 _LEVEL = 1.01  # of the better competitor's error: what is no worse than this is level with it
 

@@ -92,7 +92,8 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Gaps, Task, name="impute")
     def default(self) -> Estimator:
         """Return an autoencoder with a law for every column and a path beside its layers."""
         law, network = "mixed:spread=learnt", "dense:256,bypass"
-        return AutoEncoder(latent_dim=128, likelihood=law, network=network, lr=6e-3, weight_decay=1e-2)
+        settings = {"likelihood": law, "network": network, "lr": 6e-3, "weight_decay": 1e-2, "patience": 100}
+        return AutoEncoder(latent_dim=128, **settings)  # type: ignore[arg-type]
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Fit to rows X, (n, d), in which NaN is a missing value; y is not used.
