@@ -12,10 +12,10 @@ class NoteKind(StrEnum):
     """What a note says, as far as something is decided by it."""
 
     FILLED = "filled"  # how many cells of columns are missing, and what stands in for them
-    LEVEL = "level"  # missing cells of a category are one of its levels
     LEFT_OUT = "left-out"  # nothing is learnt from a column
     LABELS = "labels"  # an array beside the rows is read as their labels
     CLASS_FOLDERS = "class-folders"  # the folders of files are read as their classes
+    LEVEL = "level"  # missing cells of a category are one of its levels
     OTHER = "other"
 
 

@@ -199,7 +199,7 @@ def _table(
         column, scale, unit = units[place]
         category = bool(losses.cells.category[place])
         measured = "share of wrong levels" if category else unit or "its own"
-        values = [float(each[place]) * (1.0 if category else scale) for each in errors.values()]
+        values = [float(error[place]) * (1.0 if category else scale) for error in errors.values()]
         shown = ["" if np.isnan(value) else f"{value:.4g}" for value in values]
         covered = "" if np.isnan(inside[place]) else f"{inside[place]:.0%}"
         rows.append([column, int(counts[place]), measured, *shown, covered])
