@@ -132,6 +132,13 @@ def test_what_is_hidden_is_priced_and_stands_at_its_column() -> None:
     assert torch.equal(still(batch).x, still(batch).x)
 
 
+def test_weights_are_chosen_on_hidden_cells() -> None:
+    X = np.random.default_rng(0).normal(size=(300, 5))
+    task = nw.Imputer(epochs=60, members=1, random_state=0).fit(X)
+    errors = [entry["errors"]["valid"]["mean squared error"] for entry in task.history_]
+    assert min(errors) > 0.25, errors  # of independent columns nothing can be told; what is seen would be copied
+
+
 def test_cells_are_hidden_together_as_they_are_missing_together() -> None:
     patterns = np.ones((100, 3), bool)
     patterns[:30, :2] = False

@@ -118,6 +118,8 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Gaps, Task, name="impute")
         pairs = self._pairs(rows)
         pairs.augment = Hide(cells.of_column, np.array(self.fill_, np.float32))
         kept, held = split(pairs, model.validation if model.epochs != 0 else 0, 0)
+        if held is not None:
+            held.augment = pairs.augment  # a fit takes what is still of it itself
         self._fit_members(model, kept, held)
         self.widening_ = 1.0
         self.widening_ = 1.0 if held is None else self._widened(kept, held)
