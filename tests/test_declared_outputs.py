@@ -22,6 +22,7 @@ FITS = {  # runs that hold what `narrows apply` does not write
     "generate rows.npz": {"samples", "samples_classes"},
     "sparse rows.npy": {"dictionary", "features"},
     "anomaly table.csv --time t --window 4": {"series_scores", "intervals"},
+    "impute holes.csv": {"imputed", "imputed_intervals"},
 }
 
 
@@ -32,6 +33,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     pl.DataFrame({"t": np.arange(60), **{f"x{i}": rows[:, i] for i in range(5)}, "kind": kinds}).write_csv(
         home / "table.csv"
     )
+    holes = {f"x{i}": [None if j == i else v for j, v in enumerate(rows[:, i])] for i in range(5)}
+    pl.DataFrame(holes).write_csv(home / "holes.csv")
     np.save(home / "rows.npy", rows.astype(np.float32))
     np.savez(home / "rows.npz", X=rows.reshape(60, 1, 5), y=kinds)
     folders = {}

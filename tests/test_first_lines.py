@@ -75,6 +75,16 @@ def bent_npy(home: Path) -> str:
     return "bent.npy"
 
 
+def holed_npy(home: Path) -> str:
+    """Four curves of each of six numbers, a tenth of the cells empty: not straight, and without near neighbours."""
+    rng = draw()
+    free = rng.normal(size=(1500, 6))
+    rows = np.c_[np.exp(free), free**3, np.tanh(3 * free), np.abs(free + 0.5)]
+    rows += 0.01 * rng.normal(size=rows.shape)
+    np.save(home / "holed.npy", np.where(rng.random(rows.shape) < 0.1, np.nan, rows))
+    return "holed.npy"
+
+
 def planted_npy(home: Path) -> str:
     """Activations (n, 64) of about two of 48 atoms each: few rows for dictionary learning."""
     rng = draw()
@@ -272,6 +282,8 @@ CASES: dict[str, tuple[Callable[[Path], str], str, str]] = {
     ),
     "density": (bent_npy, "density DATA --epochs 100 --latent-dim 3", "wins"),
     "density, untrained": (spiral_npy, f"density DATA {UNTRAINED}", "loses"),
+    "impute": (holed_npy, "impute DATA --epochs 60 --members 2", "wins"),
+    "impute, untrained": (holed_npy, f"impute DATA {UNTRAINED}", "loses"),
     "generate": (beams_npy, "generate DATA --valid beams_new.npy --epochs 30", "wins"),
     "generate, untrained": (spiral_npy, f"generate DATA {UNTRAINED}", "loses"),
     "sparse": (planted_npy, "sparse DATA --latent-dim 64 --k 3 --epochs 300 --batch-size 64", "wins"),

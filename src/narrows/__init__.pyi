@@ -71,6 +71,7 @@ from .tasks.classify.classifier import CodeClassifier as CodeClassifier
 from .tasks.denoise import Denoiser as Denoiser
 from .tasks.density.estimator import DensityEstimator as DensityEstimator
 from .tasks.generate.generator import Generator as Generator
+from .tasks.impute.imputer import Imputer as Imputer
 from .tasks.recommend import Recommender as Recommender
 from .tasks.reduce.reducer import Reducer as Reducer
 from .tasks.segment.segmenter import Segmenter as Segmenter
@@ -110,6 +111,7 @@ __all__ = [
     "GaussianNoise",
     "Generator",
     "Grey",
+    "Imputer",
     "InputError",
     "ItemItem",
     "Jpeg",

@@ -15,6 +15,7 @@ class NoteKind(StrEnum):
     LEFT_OUT = "left-out"  # nothing is learnt from a column
     LABELS = "labels"  # an array beside the rows is read as their labels
     CLASS_FOLDERS = "class-folders"  # the folders of files are read as their classes
+    LEVEL = "level"  # missing cells of a category are one of its levels
     OTHER = "other"
 
 

@@ -123,6 +123,7 @@ RUNS = {
     "classify": Run(table, f"classify table.csv --label kind {DENSE}", "new.csv"),
     "recommend": Run(ratings, "recommend ratings.csv", "--history new.csv"),
     "recommend-vae": Run(ratings, f"recommend ratings.csv --family vae {DENSE}", "--history new.csv"),
+    "impute": Run(table, f"impute table.csv --members 2 {DENSE}", "new.csv"),
     "segment": Run(pictures, f"segment images masks {UNET}", "new"),
     "translate": Run(pictures, f"translate images masks {UNET}", "new"),
     "upscale": Run(pictures, "upscale images --epochs 1 --network conv:4 --latent-dim 4", "new"),

@@ -340,6 +340,7 @@ class Treatment(Enum):
     MEDIAN = ", filled with the median"
     NEIGHBOURS = ", filled between neighbours in time"
     NO_PRICE = ": of no price there"
+    MODEL = ", filled by the model"
 
 
 def filling_notes(fillings: Fillings, treatment: Treatment) -> tuple[Note, ...]:

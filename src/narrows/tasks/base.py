@@ -113,7 +113,7 @@ class Task(BaseEstimator):
     fitted: ClassVar[Any] = Nothing  # a TypedDict: attributes that the artefact keeps, and what they are
     arrays: ClassVar[dict[str, tuple[int | str, ...]]] = {}  # those beside the weights, and their shapes
     reads_missing: ClassVar[bool] = False  # NaN stands for a missing value; otherwise the schema fills it
-    imputes: ClassVar[bool] = False  # whether ``reconstruct`` fills the holes of a table
+    imputes: ClassVar[bool] = False  # whether its method ``complete`` fills the holes of a table
     reads_shares: ClassVar[bool] = False  # whether its autoencoder may give back shares, of labels or items, for rows
     about_labels: ClassVar[bool] = False  # whether its verdict is on how well it tells labels
     writes: ClassVar[tuple[str, ...]] = ()  # what ``outputs`` may hold: files of a run, whatever their endings
@@ -151,8 +151,8 @@ class Task(BaseEstimator):
         """Return the autoencoder that stands in for the default where rows have labels; None: the same."""
         return None
 
-    def as_read(self, rows: Rows) -> Rows:
-        """Return rows as the autoencoder inside reads them."""
+    def as_read(self, rows: Rows) -> Rows | None:
+        """Return rows as the autoencoder inside reads them; None where it reads more than rows."""
         return rows
 
     def resolve(self) -> Estimator:

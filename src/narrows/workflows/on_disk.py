@@ -203,7 +203,7 @@ def _put(sinks: Writers, schema: Schema, source: Source, stem: str, values: Any,
 
 def _put_whole(sinks: Writers, schema: TableSchema, source: TableSource, task: Task, start: int) -> None:
     """Add a piece of the table with its holes filled."""
-    frame = filled(schema, source, task.reconstruct)
+    frame = filled(schema, source, task.complete)
     frame = source.frame if frame is None else frame
     if schema.array:
         sinks.array("imputed", frame.to_numpy(), start)

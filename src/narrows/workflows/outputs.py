@@ -32,7 +32,7 @@ def write_outputs(
         else:
             paths += schema.write(values.reshape(len(values), *schema.shape), folder, stem, source.ids, source.id_name)
     if task.imputes and isinstance(schema, TableSchema) and isinstance(source, TableSource):
-        whole_table = filled(schema, source, task.reconstruct)
+        whole_table = filled(schema, source, task.complete)
         paths += [] if whole_table is None else [write_imputed(schema, whole_table, folder)]
     return paths
 

@@ -37,8 +37,10 @@ __all__ = [
 
 
 def treatment_by(task: Task) -> Treatment:
-    """Return what becomes of missing cells: a task that reads them as missing does not fill them."""
-    return Treatment.NO_PRICE if task.reads_missing else Treatment.MEDIAN
+    """Return what becomes of missing cells: a task that reads them as missing fills them itself or not at all."""
+    if task.reads_missing:
+        return Treatment.MODEL if task.imputes else Treatment.NO_PRICE
+    return Treatment.MEDIAN
 
 
 def counted(schema: Schema, source: Source) -> dict[str, dict[str, int]]:

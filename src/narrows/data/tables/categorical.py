@@ -26,6 +26,8 @@ LONG = 60  # letters of a cell that are shown
 class CategoryColumn(Column):
     """Text with few distinct values: one encoded column per level, and one for missing where that occurs at fit.
 
+    Where it is ``blank`` a missing cell is no level: it has zeros, as a level that was never seen.
+
     Examples
     --------
     >>> column = CategoryColumn.fit(pl.Series("colour", ["red", "blue", None]))
@@ -37,6 +39,7 @@ class CategoryColumn(Column):
     levels: Levels
     missing: bool
     enum: Levels | None = None
+    blank: bool = False
 
     @staticmethod
     def holds(dtype: pl.DataType) -> bool:
@@ -68,6 +71,10 @@ class CategoryColumn(Column):
         """Say that this is a block of one-hot columns."""
         return Measure("categorical", len(self.features))
 
+    def filling(self) -> str | None:
+        """Return what stands in for a missing cell, where it is no level of its own."""
+        return "one of its levels" if self.blank else None
+
     def encode(self, series: pl.Series) -> Floats:
         """One-hot, shape ``(n, levels)``; a level that was not seen at fit is all zeros."""
         codes = series.cast(pl.String).cast(pl.Enum(self.levels), strict=False).to_physical().cast(pl.Int64)
@@ -87,7 +94,7 @@ class CategoryColumn(Column):
     def unseen(self, series: pl.Series) -> pl.Series:
         """Find the values that ``encode`` knows no level for."""
         text = series.cast(pl.String)
-        return text.filter((~text.is_in(self.levels)).fill_null(not self.missing))
+        return text.filter((~text.is_in(self.levels)).fill_null(not (self.missing or self.blank)))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Holes of a table filled by a model's reconstruction; every other cell stays as it came."""
+"""Holes of a table filled by a model; every other cell stays as it came."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ from narrows.files import whole, write_array
 __all__ = ["file_form", "filled", "holes", "impute", "write_imputed"]
 
 Floats = NDArray[np.float64]
-_MAX_PASSES, _MIN_CHANGE = 30, 1e-3  # the most passes, and the change of a standardised value at which they end
+_MAX_PASSES, _MIN_CHANGE = (
+    5,
+    1e-3,
+)  # the most passes: more of them leave the data; the change of a value at which they end
 
 
 def holes(schema: TableSchema, frame: pl.DataFrame) -> NDArray[np.bool_]:
@@ -41,13 +44,13 @@ def impute(rows: Floats, missing: NDArray[np.bool_], reconstruct: Callable[[Floa
     """Return encoded rows whose missing values agree with their reconstruction: filled, reconstructed, filled again.
 
     The known values are held fixed, so that they decide where on the model's surface a row lies; for a linear model
-    this is principal component analysis with missing values (Wiberg 1976; Ilin and Raiko 2010).
+    it goes towards principal component analysis with missing values (Wiberg 1976; Ilin and Raiko 2010).
 
     Examples
     --------
     >>> rows = np.array([[2.0, 0.0]])
     >>> impute(rows, np.array([[False, True]]), lambda x: x.mean(1, keepdims=True).repeat(2, 1)).round(2).tolist()
-    [[2.0, 2.0]]
+    [[2.0, 1.94]]
     """
     rows, incomplete = rows.copy(), np.flatnonzero(missing.any(axis=1))
     part, hole = rows[incomplete], missing[incomplete]
@@ -60,9 +63,12 @@ def impute(rows: Floats, missing: NDArray[np.bool_], reconstruct: Callable[[Floa
     return rows
 
 
-def filled(schema: TableSchema, source: TableSource, reconstruct: Callable[[Floats], Any]) -> pl.DataFrame | None:
+def filled(
+    schema: TableSchema, source: TableSource, complete: Callable[[Floats, NDArray[np.bool_]], Floats]
+) -> pl.DataFrame | None:
     """Return the table with its empty cells filled, in the columns, units and types that it came in; None: no holes.
 
+    ``complete`` is given encoded rows and which of their values are missing, and returns the rows filled.
     Columns that the model does not know (identifiers, free text, columns that are empty throughout) stay as they are.
     """
     frame = schema.conform(source.frame)
@@ -78,7 +84,7 @@ def filled(schema: TableSchema, source: TableSource, reconstruct: Callable[[Floa
             rows[missing[:, start], start:stop] = 0.0
             unused[stop - 1] = column.missing
         start = stop
-    rows = impute(rows, missing & ~unused, reconstruct)
+    rows = complete(rows, missing & ~unused)
     rows[:, unused] = -np.inf  # decoded, a category is then one of its levels
     decoded = schema.decode(rows)
     changed = []

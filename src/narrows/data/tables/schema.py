@@ -21,7 +21,7 @@ from narrows.data.tables.conform import conform, require_finite
 from narrows.data.tables.formatting import cell_text, with_ids, writable, write_csv
 from narrows.errors import ArtefactError, InputError
 from narrows.files import whole, write_array
-from narrows.notes import Note, SavedNote
+from narrows.notes import Note, NoteKind, SavedNote
 from narrows.typed_json import Distinct, typed
 
 __all__ = ["COLUMNS", "TableSchema"]
@@ -133,17 +133,24 @@ class TableSchema(Schema):
     def _with(self, columns: Sequence[Column], notes: Sequence[Note]) -> Self:
         return self.build(columns, self.left_out, self.id_name, self.array, notes, self.decimal_comma)
 
+    def with_blanks(self) -> Self:
+        """Return the schema in which a missing category is not a level but missing, as a missing number is."""
+        columns = [replace(c, missing=False, blank=True) if isinstance(c, CategoryColumn) else c for c in self.columns]
+        notes = [note for note in self.notes if note.kind is not NoteKind.LEVEL]
+        return self.build(columns, self.left_out, self.id_name, self.array, notes, self.decimal_comma)
+
     def known(self, source: Source) -> NDArray[np.bool_]:
-        """Say which encoded numbers were there, shape ``(n, d)``; a missing category is a level that is there."""
+        """Say which encoded numbers were there, shape ``(n, d)``; a missing category is one, where it is a level."""
         frame = self._frame(source)
         out = np.ones((len(frame), self.shape[0]), bool)
         start = 0
         for column in self.columns:
-            if len(column.features) == 1 and column.filling() is not None:
+            stop = start + len(column.features)
+            if column.filling() is not None:
                 series = frame[column.name]
                 series = series.fill_nan(None) if series.dtype.is_float() else series
-                out[:, start] = series.is_not_null().to_numpy()
-            start += len(column.features)
+                out[:, start:stop] = series.is_not_null().to_numpy()[:, None]
+            start = stop
         return out
 
     def fillings(self, source: Source) -> dict[str, tuple[int, str]]:

@@ -133,7 +133,7 @@ class TableSource(Source):
                 text = f"{name!r} is left out: {distinct} different texts in {len(series)} rows (at most {most})"
                 return None, Note(text, NoteKind.LEFT_OUT, name)
             text = f"{name!r}: missing in {missing} row{plural}, a level of its own"
-            return CategoryColumn.fit(series), Note(text, where=name) if missing else None
+            return CategoryColumn.fit(series), Note(text, NoteKind.LEVEL, name) if missing else None
         text = f"{name!r}: missing in {missing} row{plural}{Treatment.MEDIAN.value}"
         imputed = Note(text, NoteKind.FILLED, name) if missing else None
         if dtype.is_float() or dtype.is_decimal():

@@ -8,6 +8,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, clon
 
 from narrows.baselines import PCABaseline
 from narrows.data.scale import Scale
+from narrows.data.tables.impute import impute
 from narrows.estimator.base import Estimator
 from narrows.estimator.inputs import checked_weights
 from narrows.families.autoencoder import AutoEncoder
@@ -90,6 +91,10 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="red
     def reconstruct(self, X: Any) -> np.ndarray:
         """Return what is left of the rows after compression."""
         return self._fitted().reconstruct(X)
+
+    def complete(self, rows: np.ndarray, missing: np.ndarray) -> np.ndarray:
+        """Return encoded rows (n, d) whose ``missing`` values agree with their reconstruction."""
+        return impute(rows, missing, self.reconstruct)
 
     def score(self, X: Any, y: Any = None) -> float:
         """Return the share of the variance of rows X that their reconstructions keep; 1 is all of it."""

@@ -1,0 +1,101 @@
+"""A table with empty cells, and the table without them."""
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import polars as pl
+
+from narrows.data import Schema, Source
+from narrows.data.tables.columns import Column
+from narrows.data.tables.formatting import as_text
+from narrows.data.tables.impute import file_form, filled, holes, write_imputed
+from narrows.data.tables.schema import TableSchema
+from narrows.data.tables.source import TableSource
+from narrows.errors import InputError
+from narrows.tasks.base import Evaluation
+from narrows.tasks.impute import Imputer
+from narrows.tasks.impute.evaluate import Unit
+from narrows.workflows.outputs import write_table
+from narrows.workflows.tables import FittedRows, RowsWorkflow
+
+__all__ = ["ImputeWorkflow"]
+
+_DAYS = {"ms": 1 / 86_400e3, "us": 1 / 86_400e6, "ns": 1 / 86_400e9}
+
+
+class ImputeWorkflow(RowsWorkflow):
+    """A table (csv, tsv, parquet, npy, npz) with empty cells.
+
+    ``imputed.csv`` is the table with its empty cells filled, ``imputed_intervals.csv`` has a line for each of them.
+    """
+
+    knows: ClassVar[tuple[str, ...]] = ()  # what is decoded is filled cells, and no code of a row
+    writes: ClassVar[tuple[str, ...]] = ("imputed", "imputed_intervals")
+
+    def read(self, data: str, like: Schema | None, image_size: tuple[int, int] | None = None) -> Source:
+        """Read a table.
+
+        Raises InputError where the data is none.
+        """
+        source = super().read(data, like, image_size)
+        if not isinstance(source, TableSource):
+            came = f"{data} holds no table: only a table has cells to fill"
+            raise InputError(came, "a table: csv, tsv, parquet, npy, npz", "narrows fit impute table.csv")
+        return source
+
+    def schema_of(self, learn: Source) -> Schema:
+        """Return how rows become numbers, in which a missing category is missing."""
+        schema = super().schema_of(learn)
+        return schema.with_blanks() if isinstance(schema, TableSchema) else schema
+
+    def evaluation(self, learnt: FittedRows) -> Evaluation:
+        """Return the error of the filling, by column in the units of the file."""
+        if not isinstance(learnt.task, Imputer) or not isinstance(learnt.schema, TableSchema):
+            return super().evaluation(learnt)
+        units = [_unit(column) for column in learnt.schema.columns if column.measure().width]
+        return learnt.task.evaluate(learnt.train, learnt.test, units)
+
+    def put(
+        self, task: Any, schema: Schema, source: Source, X: Any, folder: Path, *, fresh: bool = False
+    ) -> list[Path]:
+        """Write the table with its empty cells filled, and for each of them its interval."""
+        if not isinstance(schema, TableSchema) or not isinstance(source, TableSource):
+            return super().put(task, schema, source, X, folder, fresh=fresh)
+        whole = filled(schema, source, task.complete)
+        frame = source.frame if whole is None else whole
+        return [write_imputed(schema, frame, folder), _write_intervals(task, schema, source, frame, folder)]
+
+
+def _unit(column: Column) -> Unit:
+    """Return what an encoded 1 is in a column of the file: days of dates and times."""
+    scale = float(getattr(column, "scale", 1.0))
+    if not column.type.is_temporal():
+        return Unit(column.name, scale)
+    return Unit(column.name, scale * _DAYS.get(getattr(column.type, "time_unit", ""), 1.0), "days")
+
+
+def _write_intervals(
+    task: Imputer, schema: TableSchema, source: TableSource, frame: pl.DataFrame, folder: Path
+) -> Path:
+    """Write a line for every filled cell: row, column, value; of a number its interval, of a level its probability."""
+    missing = holes(schema, schema.conform(source.frame))
+    result = task.fill(np.where(missing, np.nan, schema.encode(source)))
+    texts = file_form(schema, frame)
+    ends = [schema.written(values) for values in (result.low, result.high)]
+    columns: dict[str, list[Any]] = {name: [] for name in ("column", "value", "low", "high", "probability")}
+    ids, start, cell = [], 0, 0
+    for column in schema.columns:
+        width = len(column.features)
+        rows = np.flatnonzero(missing[:, start]) if width else np.zeros(0, int)
+        if len(rows):
+            level = not np.isnan(result.chances[rows, cell]).all()
+            low, high = ([None] * len(rows) if level else as_text(end[column.name][rows]) for end in ends)
+            columns["column"] += [column.name] * len(rows)
+            columns["value"] += list(as_text(texts[column.name][rows]))
+            columns["low"] += list(low)
+            columns["high"] += list(high)
+            columns["probability"] += [None if np.isnan(p) else round(float(p), 4) for p in result.chances[rows, cell]]
+            ids += source.ids[rows].tolist()
+        start, cell = start + width, cell + bool(width)
+    return write_table(columns, folder / "imputed_intervals.csv", np.array(ids, np.str_), source.id_name)
