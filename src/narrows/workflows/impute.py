@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from narrows.data import Schema, Source
-from narrows.data.tables.columns import Column
+from narrows.data.tables.column import Column
 from narrows.data.tables.formatting import as_text
 from narrows.data.tables.impute import file_form, filled, holes, write_imputed
 from narrows.data.tables.schema import TableSchema
