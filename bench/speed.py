@@ -201,7 +201,7 @@ ROWS = [*EPOCHS, "start"]
 def pair(work: Work, seed: int) -> tuple[nn.Module, Model]:
     """Return the two networks with the same weights."""
     torch.manual_seed(seed)
-    plain, model = work.as_scored(), work.model()
+    plain, model = work.plain(), work.model()
     with torch.no_grad():
         for mine, other in zip(model.parameters(), plain.parameters(), strict=True):
             mine.copy_(other)

@@ -14,8 +14,11 @@ from typing import NamedTuple
 import common
 import numpy as np
 
+from narrows.base_measure import Measure
 from narrows.metrics import Comparison, Outcome, compare_aurocs, compare_kernel_distances
 from narrows.tasks.anomaly.series import stretches
+from narrows.tasks.impute.cells import Cells
+from narrows.tasks.impute.evaluate import Losses
 from narrows.tasks.segment.evaluate import compare_masks
 from narrows.tasks.sparse import explained_rows
 from narrows.tasks.translate import compare_l1
@@ -89,6 +92,15 @@ def areas(ordinary: int, apart: float) -> Callable[[int, Draw], Comparison]:
     return compare
 
 
+def cells(n: int, draw: Draw) -> Comparison:
+    """Errors of cells that are hidden in n rows of six columns of numbers."""
+    hidden = draw.random((n, 6)) < 0.3
+    losses = Losses(Cells([Measure("gaussian")] * 6), draw.normal(size=(200, 6)), np.zeros((n, 6)), hidden, 1)
+    common_part = draw.normal(size=(n, 6))
+    ours, theirs = (losses.parts(common_part + 0.5 * draw.normal(size=(n, 6))) for _ in range(2))
+    return Comparison.of_totals(losses.measure, ours, theirs, "lower")
+
+
 def series(n: int, draw: Draw) -> Comparison:
     """Scores of the steps of a series with n anomalous intervals of 4 to 12 steps; neighbours are alike."""
     window, lengths = 16, draw.integers(4, 13, n)
@@ -147,6 +159,7 @@ KINDS = (
     Kind("accuracy of 95 %", "classify", "rows", hits(0.95)),
     Kind("NDCG", "recommend", "users", gains),
     Kind("nats", "density", "rows", nats),
+    Kind("root mean square error of cells", "impute", "rows", cells),
     Kind("area under the ROC curve, 20 ordinary rows", "anomaly", "anomalies", areas(20, 1.0)),
     Kind("area under the ROC curve, 200 ordinary rows", "anomaly", "anomalies", areas(200, 1.0)),
     Kind("area under the ROC curve near 1", "anomaly", "anomalies", areas(200, 3.0)),

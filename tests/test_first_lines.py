@@ -291,7 +291,11 @@ CASES: dict[str, tuple[Callable[[Path], str], str, str]] = {
     "anomaly": (sheet_csv, "anomaly DATA --label odd --epochs 60 --latent-dim 6", "wins"),
     "anomaly of correlations": (mixed_csv, "anomaly DATA --label odd --epochs 5 --latent-dim 2", "loses"),
     "anomaly in a series": (faint_csv, "anomaly DATA --time when --label odd --window 24 --epochs 20", "wins"),
-    "anomaly in a drift": (drift_csv, "anomaly DATA --time when --label odd --window 24 --epochs 2", "loses"),
+    "anomaly in a drift": (
+        drift_csv,
+        "anomaly DATA --time when --label odd --window 24 --epochs 2 --trend none",
+        "loses",
+    ),
     "anomaly in pictures": (faint_folder, "anomaly DATA --epochs 1", "wins"),
     "anomaly of roughness": (rough_folder, f"anomaly DATA {UNTRAINED}", "loses"),
     "recommend": (

@@ -16,7 +16,7 @@ from narrows.errors import InputError
 from narrows.networks.layers import Transpose
 from narrows.recipes.checkerboard import peak, stride_energy
 from narrows.recipes.run import enlarged
-from narrows.recipes.transposed_conv import made, steps
+from narrows.recipes.transposed_conv import layer_output, steps
 from narrows.recipes.unpool import ways
 
 TRAINED = ["unpool", "checkerboard", "mle"]
@@ -75,10 +75,10 @@ def test_the_layer_and_its_other_view_spread_every_value(stride, padding, extra)
     spec = Transpose(1, 3, stride, padding, extra)
     if extra >= stride:
         with pytest.raises(InputError, match="output padding must be smaller"):
-            made(spec, x, kernel)
+            layer_output(spec, x, kernel)
         return
     expected = scattered(x, kernel, (stride,) * 2, (padding,) * 2, (extra,) * 2, (1, 1))
-    np.testing.assert_allclose(made(spec, x, kernel), expected, atol=1e-12)
+    np.testing.assert_allclose(layer_output(spec, x, kernel), expected, atol=1e-12)
     np.testing.assert_allclose(steps(spec, x, kernel)[-1][1], expected, atol=1e-12)
 
 

@@ -181,6 +181,10 @@ class Source(ABC):
     def fit_schema(self) -> Schema:
         """Learn from these rows how to encode rows like them; at least 2 rows (InputError)."""
 
+    def linear(self) -> Self:
+        """Return these rows for a schema whose numbers are no more than shifted and scaled."""
+        return self
+
     def cells(self) -> dict[str, list[str]]:
         """Return the columns that a person would look at, as texts; none where rows are not a table."""
         return {}

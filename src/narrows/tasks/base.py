@@ -114,6 +114,7 @@ class Task(BaseEstimator):
     arrays: ClassVar[dict[str, tuple[int | str, ...]]] = {}  # those beside the weights, and their shapes
     reads_missing: ClassVar[bool] = False  # NaN stands for a missing value; otherwise the schema fills it
     imputes: ClassVar[bool] = False  # whether its method ``complete`` fills the holes of a table
+    linear: ClassVar[bool] = False  # whether columns are only shifted and scaled: a density is one of the data's units
     reads_shares: ClassVar[bool] = False  # whether its autoencoder may give back shares, of labels or items, for rows
     about_labels: ClassVar[bool] = False  # whether its verdict is on how well it tells labels
     writes: ClassVar[tuple[str, ...]] = ()  # what ``outputs`` may hold: files of a run, whatever their endings

@@ -72,6 +72,7 @@ class StreamWorkflow(RowsWorkflow):
         where = Split.VALIDATION if request.valid else parts.split
         unseen = parts.measure[: parts.n_held]
         known = sample.take(np.flatnonzero(~np.isin(pieces.sampled, unseen)))
+        known = known.linear() if task.linear else known
         schema = known.fit_schema() if request.start is None else schema_from_json(request.start["schema"])
         schema = schema.of_sample() if len(known) < len(parts.learn) else schema
         rows, form, passed_over = self._encoded(task, pieces, schema)

@@ -102,7 +102,7 @@ class SeriesWorkflow(Workflow):
         series = self._read(request.data, None)
         self._divide(series)
         rows = np.flatnonzero(self.part[series.steps.of_row] == Role.LEARN)
-        schema = series.source.take(rows).fit_schema().watching()
+        schema = series.source.take(rows).linear().fit_schema().watching().of_sample()
         self.series, self.task, self.schema = series, task, schema
         self.values, hole_notes = self._encode()
         trend_notes = self._find_trend()

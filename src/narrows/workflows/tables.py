@@ -104,10 +104,10 @@ class RowsWorkflow(Workflow):
         notes: Sequence[str] = source.notes
         if request.valid is None:
             learn, held, where = self.divide(source, seed_of(task.random_state))
-            schema = start or self.schema_of(learn)
+            schema = start or self.schema_of(learn.linear() if task.linear else learn)
         else:
             learn, where = self.learnable(source), Split.VALIDATION
-            schema = start or self.schema_of(learn)
+            schema = start or self.schema_of(learn.linear() if task.linear else learn)
             held, notes = self.own_rows(request.valid, schema, learn, treatment_by(task))
         column_notes = (schema.described if start is None else schema.filled)(source, treatment_by(task))
         unique_notes = list(dict.fromkeys((*notes, *column_notes, *schema.warnings(source))))

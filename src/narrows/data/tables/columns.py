@@ -67,10 +67,10 @@ class NumericColumn(Column):
 
     @classmethod
     def _units(
-        cls, filled: Floats, moments: tuple[float, float], law: Law, zero: float | None, kind: str | None
+        cls, filled: Floats, moments: tuple[float, float], law: Law, zero: float | None, kind: str | None, linear: bool
     ) -> dict[str, Any]:
         """Return mean, scale, tails and law of numbers, missing ones filled; bits and counts keep their distances."""
-        if law[0] in ("bernoulli", "poisson"):
+        if linear or law[0] in ("bernoulli", "poisson"):
             return {"mean": moments[0], "scale": moments[1], "told": law, "chosen": kind}
         units = Units.of(filled, moments, zero if kind in (None, "amount") else None, amount=kind == "amount")
         law = law if units.tails.unit is None else ("gaussian", 0.0, 1.0, *atoms_of(filled))
@@ -177,14 +177,16 @@ class NumberColumn(NumericColumn):
         return dtype.is_numeric()
 
     @classmethod
-    def fit(cls, series: pl.Series, format: str | None = None, kind: str | None = None) -> Self:
+    def fit(
+        cls, series: pl.Series, format: str | None = None, kind: str | None = None, *, linear: bool = False
+    ) -> Self:
         """Learn median, mean and scale from a series of numbers with at least one value; ``kind`` is the user's."""
         values = series.cast(pl.Float64).to_numpy()
         median, known = _median(values), values[~np.isnan(values)]
         filled = np.where(np.isnan(values), median, values)
         moments = _moments(filled, series.name)
         law: Law = ("poisson", 0.0, 1.0) if kind == "count" else law_of(known, counts=kind is None)
-        units = cls._units(filled, moments, law, 0.0, kind)
+        units = cls._units(filled, moments, law, 0.0, kind, linear)
         support = cls._support(known, law[2] if law[0] == "rounded" else 0.0, 0.0, kind)
         fields = {"name": series.name, "dtype": dtype_name(series.dtype), "format": format}
         return cls(**fields, median=median, support=support, **units)  # type: ignore[arg-type]
@@ -232,7 +234,9 @@ class WholeColumn(NumericColumn):
         return dtype.is_integer() or dtype.is_temporal() or dtype == pl.Boolean
 
     @classmethod
-    def fit(cls, series: pl.Series, format: str | None = None, kind: str | None = None) -> Self:
+    def fit(
+        cls, series: pl.Series, format: str | None = None, kind: str | None = None, *, linear: bool = False
+    ) -> Self:
         """Learn origin, median, mean and scale from a series with at least one value; ``kind`` is the user's."""
         whole = _physical(series)
         origin, step = round(float(whole.cast(pl.Float64).mean())), _step(series)  # type: ignore[arg-type]
@@ -245,7 +249,7 @@ class WholeColumn(NumericColumn):
             units: dict[str, Any] = {"mean": 0.0, "scale": float(2.0 ** round(np.log2(moments[1]))), "told": law}
         else:
             zero = float(-origin) if series.dtype.is_integer() else None
-            units = cls._units(filled, moments, law, zero, kind)
+            units = cls._units(filled, moments, law, zero, kind, linear)
         units |= {"median": median, "support": cls._support(known, _common_step(whole), float(-origin), kind)}
         return cls(name=series.name, dtype=dtype_name(series.dtype), format=format, step=step, origin=origin, **units)
 

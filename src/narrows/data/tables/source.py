@@ -49,6 +49,8 @@ class TableSource(Source):
         Which mark stands before decimals in a text file, where its numbers show one.
     kinds : mapping of str to str
         What the user says that columns hold.
+    straight : bool
+        Numbers are shifted and scaled only, whatever their tails.
 
     Examples
     --------
@@ -64,6 +66,11 @@ class TableSource(Source):
     array: bool = False
     decimal_comma: bool | None = None
     kinds: Mapping[str, str] = field(default_factory=dict)
+    straight: bool = False
+
+    def linear(self) -> Self:
+        """Return the table for a schema whose numbers are no more than shifted and scaled."""
+        return replace(self, straight=True)
 
     def take(self, index: NDArray[Any]) -> Self:
         """Keep the rows at ``index``, in that order."""
@@ -137,12 +144,12 @@ class TableSource(Source):
         text = f"{name!r}: missing in {missing} row{plural}{Treatment.MEDIAN.value}"
         imputed = Note(text, NoteKind.FILLED, name) if missing else None
         if dtype.is_float() or dtype.is_decimal():
-            return NumberColumn.fit(series, self.formats.get(name), kind), imputed
+            return NumberColumn.fit(series, self.formats.get(name), kind, linear=self.straight), imputed
         whole = series.to_physical()
         if dtype.is_integer() and max(abs(int(whole.min())), abs(int(whole.max()))) > SAFE:  # type: ignore[arg-type]
             wide = Note(f"{name!r} holds whole numbers beyond 2**61: kept to 15 digits", where=name)
-            return NumberColumn.fit(series, kind=kind), wide
-        return WholeColumn.fit(series, self.formats.get(name), kind), imputed
+            return NumberColumn.fit(series, kind=kind, linear=self.straight), wide
+        return WholeColumn.fit(series, self.formats.get(name), kind, linear=self.straight), imputed
 
 
 def table_source(

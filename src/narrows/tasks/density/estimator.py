@@ -79,6 +79,7 @@ class DensityEstimator(Units, Gaps, Task, name="density"):
     fitted: ClassVar[Any] = State
     arrays: ClassVar[dict[str, tuple[int | str, ...]]] = {"background_": (-1,)}
     reads_missing: ClassVar[bool] = True
+    linear: ClassVar[bool] = True
     reads_shares: ClassVar[bool] = True
 
     latent_dim: int | None = param(None, "numbers in the code; none: 8, of few columns half as many as there are", ge=1)
