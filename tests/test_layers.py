@@ -8,7 +8,7 @@ from rooms import DRAWING, MODULES, ROOT, drawing, imported_modules, imports_of,
 
 LAYERS = [
     "params parts discovery conformal holdout old_addresses old_thresholds typed_json model_card schedule errors notes "
-    "files lock moments resize base_measure _version",
+    "files lock moments resize base_measure templates _version",
     "likelihood corruption penalties bottlenecks networks",
     "model data",
     "training",

@@ -2,10 +2,10 @@
 
 import re
 from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from narrows.reporting.formatting import words
+from narrows.templates import templates
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -27,18 +27,8 @@ def fill(template: str, **values: Any) -> str:
 
 @cache
 def _environment() -> "Environment":
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader(__package__),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    environment = templates(__package__)
     environment.filters |= {"text": _text, "foldable": _foldable, "inert": _inert}
-    environment.globals["asset"] = _asset
     return environment
 
 
@@ -71,10 +61,3 @@ def _inert(json: str) -> "Markup":
     from markupsafe import Markup
 
     return Markup(json.replace("<", "\\u003c"))
-
-
-def _asset(name: str) -> "Markup":
-    """Return a style sheet or script of this package, to stand in a page as it is."""
-    from markupsafe import Markup
-
-    return Markup((files(__package__) / name).read_text(encoding="utf-8"))
