@@ -280,7 +280,7 @@ def test_labels_mean_the_same_in_fit_and_report_whatever_their_form(words, tmp_p
     y = np.array(words)[np.repeat([0, 1], [90, 10])]
     model = nw.AnomalyDetector(epochs=1, random_state=0).fit(X, y)
     assert model.n_labelled_ == 10
-    nw.report(model, X, tmp_path / "run", y)
+    nw.report(model, X, tmp_path / "run", y, figures=False)
     report = json.loads((tmp_path / "run" / "report.json").read_text())
     assert report["metrics"]["auroc"]["value"] == 1.0
 
@@ -289,7 +289,7 @@ def test_labels_that_do_not_say_what_is_anomalous_are_refused(tmp_path):
     X, y = np.random.default_rng(0).normal(size=(60, 3)), np.repeat(["cat", "dog"], 30)
     model = nw.AnomalyDetector(epochs=1, random_state=0).fit(X)
     with pytest.raises(nw.InputError, match=r"'cat' and 'dog' do not say.*normal and anomaly"):
-        nw.report(model, X, tmp_path / "run", y)
+        nw.report(model, X, tmp_path / "run", y, figures=False)
 
 
 def test_a_threshold_that_is_refused_changes_nothing():

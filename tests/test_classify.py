@@ -200,7 +200,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-FLAGS = ["--network", "dense:32", "--epochs", "5", "--tune-epochs", "60", "--tune-lr", "0.01", "--quiet"]
+FLAGS = ["--network", "dense:32", "--epochs", "5", "--tune-epochs", "60", "--tune-lr", "0.01", "--no-figures"]
 
 
 def report_of(run: Path) -> dict[str, Any]:
@@ -344,12 +344,12 @@ def test_reports_from_python_read_labels_as_a_fit_does(hole: object, tmp_path: P
     known = kinds.astype(type(hole) if isinstance(hole, float) else object)
     known[np.arange(300) // 2 % 2 == 0] = hole
     model = nw.CodeClassifier(epochs=2, tune_epochs=30, random_state=0).fit(rows, known)
-    assert nw.report(model, rows, tmp_path, kinds.astype(int))["metrics"]["accuracy"]["value"] > 0.97
-    some = nw.report(model, rows, tmp_path, known)
+    assert nw.report(model, rows, tmp_path, kinds.astype(int), figures=False)["metrics"]["accuracy"]["value"] > 0.97
+    some = nw.report(model, rows, tmp_path, known, figures=False)
     assert some["metrics"]["accuracy"]["value"] > 0.97
     assert "150 rows" not in some["verdict"]["text"]  # only those with a label
     samples = nw.Generator(latent_dim=2, epochs=1, random_state=0).fit(rows, known)
-    assert nw.report(samples, rows, tmp_path, known)["task"] == "generate"
+    assert nw.report(samples, rows, tmp_path, known, figures=False)["task"] == "generate"
 
 
 def test_a_loaded_classifier_has_the_history_of_its_labels_and_reports(tmp_path: Path) -> None:
@@ -358,7 +358,7 @@ def test_a_loaded_classifier_has_the_history_of_its_labels_and_reports(tmp_path:
     assert loaded.history_ == model.history_
     assert len(loaded.history_) == 3
     assert (loaded.stopped_, loaded.finished_) == (model.stopped_, model.finished_)
-    report = nw.report(loaded, X[:120], tmp_path / "report", y=Y[:120])
+    report = nw.report(loaded, X[:120], tmp_path / "report", y=Y[:120], figures=False)
     assert report["metrics"]["accuracy"]["value"] > 0
 
 

@@ -34,7 +34,7 @@ def frame(n: int, odd: int, seed: int = 0) -> pl.DataFrame:
 def fit(tmp_path: Path, table: pl.DataFrame, *flags: str) -> tuple[Path, dict[str, Any], list[dict[str, str]]]:
     data, run = tmp_path / "orders.csv", tmp_path / "run"
     table.write_csv(data)
-    assert main(["fit", "anomaly", str(data), "-o", str(run), "--quiet", "--epochs", "15", *flags]) == 0
+    assert main(["fit", "anomaly", str(data), "-o", str(run), "--no-figures", "--epochs", "15", *flags]) == 0
     return run, json.loads((run / "report.json").read_text(encoding="utf-8")), scores(run)
 
 
@@ -139,7 +139,7 @@ def test_an_array_and_a_test_file_of_another_kind(tmp_path: Path) -> None:
     X[190:] += 6
     np.savez(tmp_path / "rows.npz", X=X, y=y)
     run = tmp_path / "run"
-    words = ["fit", "anomaly", str(tmp_path / "rows.npz"), "-o", str(run), "--quiet", "--epochs", "3"]
+    words = ["fit", "anomaly", str(tmp_path / "rows.npz"), "-o", str(run), "--no-figures", "--epochs", "3"]
     assert main([*words, "--label", "y"]) == 0
     report = json.loads((run / "report.json").read_text(encoding="utf-8"))
     assert report["metrics"]["auroc"]["value"] > 0.99
@@ -157,7 +157,7 @@ def test_an_array_and_a_test_file_of_another_kind(tmp_path: Path) -> None:
 )
 def test_mistakes_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str], flags: str, said: str) -> None:
     frame(60, 3).write_csv(tmp_path / "orders.csv")
-    words = ["fit", "anomaly", str(tmp_path / "orders.csv"), "-o", str(tmp_path / "run"), "--quiet", *flags.split()]
+    words = f"fit anomaly {tmp_path}/orders.csv -o {tmp_path}/run --no-figures {flags}".split()
     assert main(words) == 2
     heard = capsys.readouterr().err
     assert said in heard
@@ -196,7 +196,7 @@ def test_the_report_follows_another_threshold(tmp_path: Path, capsys: pytest.Cap
     run, before, _ = fit(tmp_path, table, "--label", "bad", "--fpr", "0.1", "--clean")
     page = (run / "report.html").read_text(encoding="utf-8")
     table.write_csv(tmp_path / "orders.csv")
-    words = ["fit", "anomaly", str(tmp_path / "orders.csv"), "-o", str(tmp_path / "other"), "--quiet", "--epochs", "15"]
+    words = f"fit anomaly {tmp_path}/orders.csv -o {tmp_path}/other --no-figures --epochs 15".split()
     assert main([*words, "--label", "bad", "--fpr", "0.02", "--clean", "--random-state", "0"]) == 0
     wanted = json.loads((tmp_path / "other" / "report.json").read_text(encoding="utf-8"))
     assert wanted["metrics"]["f1"] != before["metrics"]["f1"]
@@ -249,7 +249,7 @@ def test_own_validation_rows_keep_their_labels_and_anomalous_rows_are_not_learnt
 def test_a_y_that_is_not_asked_for_is_not_used_and_said(tmp_path, capsys):
     y = np.repeat([0.0, 1.0], [25, 5])
     np.savez(tmp_path / "rows.npz", X=np.random.default_rng(0).normal(size=(30, 3)), y=y)
-    words = ["fit", "anomaly", str(tmp_path / "rows.npz"), "-o", str(tmp_path / "run"), "--epochs", "1"]
+    words = ["fit", "anomaly", "--no-figures", str(tmp_path / "rows.npz"), "-o", str(tmp_path / "run"), "--epochs", "1"]
     assert main(words) == 0
     heard = "".join(capsys.readouterr())
     assert "'rows.npz': 'y' is not used; --label y reads anomalies from it" in heard

@@ -41,8 +41,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Image.fromarray(shade).save(home / "images" / f"{i}.png")
     for name, data in {"t": "t.csv", "p": "t.parquet", "x": "x.npy", "i": "images", "d": "digits"}.items():
         where = data if data == "digits" else home / data
-        ok("fit", "reduce", where, "-o", home / name, "--epochs", 2, "--latent-dim", 3, "--quiet")
-    ok("fit", "denoise", home / "images", "-o", home / "dn", "--epochs", 1, "--network", "dense:16", "--quiet")
+        ok("fit", "reduce", where, "-o", home / name, "--epochs", 2, "--latent-dim", 3, "--no-figures")
+    ok("fit", "denoise", home / "images", "-o", home / "dn", "--epochs", 1, "--network", "dense:16", "--no-figures")
     return home
 
 

@@ -22,7 +22,7 @@ ROWS = pl.DataFrame({"id": [f"r{i}" for i in range(30)], "x": np.arange(30) ** 1
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("fitted")
     ROWS.write_csv(home / "t.csv")
-    assert main(f"fit reduce {home}/t.csv -o {home}/run --family linear --latent-dim 1 --quiet".split()) == 0
+    assert main(f"fit reduce {home}/t.csv -o {home}/run --family linear --latent-dim 1 --no-figures".split()) == 0
     return home
 
 
@@ -110,7 +110,7 @@ def test_results_do_not_go_over_other_files(home: Path, tmp_path: Path, capsys: 
 def test_other_settings_do_not_go_on(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from narrows.training import fit as module
 
-    run, words = tmp_path / "run", f"fit reduce {home}/t.csv --epochs 3 --quiet -o"
+    run, words = tmp_path / "run", f"fit reduce {home}/t.csv --epochs 3 --no-figures -o"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module.Session, "over", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         main([*words.split(), str(run)])
@@ -137,7 +137,7 @@ def test_a_full_disk_is_said_and_nothing_is_half_written(
 
     monkeypatch.setattr(os, call, full)
     words = {
-        "fit": f"fit reduce {home}/t.csv -o {tmp_path}/run --epochs 1 --quiet",
+        "fit": f"fit reduce {home}/t.csv -o {tmp_path}/run --epochs 1 --no-figures",
         "apply": f"apply {home}/run {home}/t.csv -o {tmp_path}/run",
     }[what]
     refused(words.split(), ["No space left on device"], capsys)
@@ -153,7 +153,7 @@ def test_a_second_word_and_codes_are_refused_where_nothing_reads_them(
     for i, picture in enumerate(rng.integers(0, 255, (4, 9, 9), np.uint8)):
         (tmp_path / "in").mkdir(exist_ok=True)
         Image.fromarray(picture).save(tmp_path / "in" / f"p{i}.png")
-    words = ["denoise", str(tmp_path / "in"), "--network", "residual:2,blocks=1", "--epochs", "1", "--quiet"]
+    words = ["denoise", str(tmp_path / "in"), "--network", "residual:2,blocks=1", "--epochs", "1", "--no-figures"]
     assert main(["fit", *words, "-o", str(tmp_path / "run")]) == 0
     wrong = ["apply", str(tmp_path / "run"), str(tmp_path / "in"), "--decode", *out]
     refused(wrong, ["--decode", "no use for it"], capsys)

@@ -159,7 +159,7 @@ def test_a_named_dataset_without_network(
     monkeypatch.delenv("NARROWS_DATA", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(datasets, "_folders", lambda data: [tmp_path / "cache"])
-    words = ["fit", "reduce", "mnist", "-o", str(tmp_path / "run")]
+    words = ["fit", "reduce", "--no-figures", "mnist", "-o", str(tmp_path / "run")]
     refused(words, ["mnist", "NARROWS_DATA"], capsys)
     assert not (tmp_path / "run").exists()
 
@@ -185,5 +185,5 @@ def test_an_array_with_names_is_read_as_check_reads_it(
     rows["a"], rows["b"] = np.arange(40) / 7, np.arange(40) ** 2 % 11
     np.save("x.npy", rows)
     assert main(["check", "x.npy"]) == 0
-    assert main(["fit", "reduce", "x.npy", "-o", "run", "--family", "linear", "--latent-dim", "1", "--quiet"]) == 0
+    assert main(["fit", "reduce", "x.npy", "-o", "run", "--family", "linear", "--latent-dim", "1", "--no-figures"]) == 0
     assert "Report: run" in capsys.readouterr().out

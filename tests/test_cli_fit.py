@@ -54,13 +54,13 @@ def test_a_run_holds_all_that_it_should(words: str, tmp_path: Path, capsys: pyte
 
 
 def test_a_closed_form_has_no_history_of_epochs(tmp_path: Path) -> None:
-    fit("fit reduce digits --family linear --quiet", tmp_path / "run")
+    fit("fit reduce digits --family linear --no-figures", tmp_path / "run")
     assert not (tmp_path / "run" / "history.csv").exists()
-    fit("fit reduce digits --family linear --quiet --overwrite", tmp_path / "run")
+    fit("fit reduce digits --family linear --no-figures --overwrite", tmp_path / "run")
 
 
 def test_the_terms_of_the_history_add_up(tmp_path: Path) -> None:
-    fit("fit reduce digits --family vae --epochs 3 --quiet", tmp_path / "run")
+    fit("fit reduce digits --family vae --epochs 3 --no-figures", tmp_path / "run")
     model = json.loads((tmp_path / "run" / "model.json").read_text(encoding="utf-8"))
     with (tmp_path / "run" / "history.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
@@ -76,14 +76,14 @@ def test_it_says_that_it_wins_on_a_curve(tmp_path: Path) -> None:
     t = np.random.default_rng(0).uniform(-1, 1, 1200)
     rows = np.c_[np.cos(4 * t), np.sin(4 * t), np.cos(7 * t), np.sin(7 * t), t**3, np.abs(t)]
     np.save(tmp_path / "curve.npy", rows)
-    report = fit(f"fit reduce {tmp_path}/curve.npy --latent-dim 2 --epochs 80 --quiet", tmp_path / "run")
+    report = fit(f"fit reduce {tmp_path}/curve.npy --latent-dim 2 --epochs 80 --no-figures", tmp_path / "run")
     assert report["verdict"]["outcome"] == "wins"  # type: ignore[index]
     assert report["verdict"]["text"].startswith("The autoencoder beats PCA")  # type: ignore[index]
 
 
 def test_it_says_that_it_does_not_win_on_noise(tmp_path: Path) -> None:
     np.save(tmp_path / "noise.npy", np.random.default_rng(0).normal(size=(600, 8)))
-    report = fit(f"fit reduce {tmp_path}/noise.npy --latent-dim 3 --epochs 30 --quiet", tmp_path / "run")
+    report = fit(f"fit reduce {tmp_path}/noise.npy --latent-dim 3 --epochs 30 --no-figures", tmp_path / "run")
     assert report["verdict"]["outcome"] in ("loses", "even", "unclear")  # type: ignore[index]
     words = "The autoencoder (loses to|is level with|cannot be told from) PCA"
     assert re.match(words, report["verdict"]["text"])  # type: ignore[index]
@@ -107,7 +107,7 @@ def test_a_mixed_table_comes_back_in_its_own_units_and_types(tmp_path: Path) -> 
         }
     ).with_columns(pl.when(pl.int_range(n) % 9 == 0).then(None).otherwise("amount").alias("amount"))
     frame.write_csv(tmp_path / "t.csv")
-    fit(f"fit reduce {tmp_path}/t.csv --latent-dim 4 --epochs 3 --quiet", tmp_path / "run")
+    fit(f"fit reduce {tmp_path}/t.csv --latent-dim 4 --epochs 3 --no-figures", tmp_path / "run")
     codes, back = (pl.read_csv(tmp_path / "run" / f"{stem}.csv") for stem in ("codes", "reconstruction"))
     assert codes["client"].to_list() == back["client"].to_list() == frame["client"].to_list()
     assert codes.columns == ["client", "z1", "z2", "z3", "z4"]
@@ -125,13 +125,13 @@ def test_a_mixed_table_comes_back_in_its_own_units_and_types(tmp_path: Path) -> 
 @pytest.mark.parametrize(("columns", "size"), [(1, 1), (4, 2), (9, 4), (64, 16)])
 def test_the_code_of_a_narrow_table_is_shorter_than_its_rows(columns: int, size: int, tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(40, columns)))
-    fit(f"fit reduce {tmp_path}/x.npy --epochs 1 --quiet", tmp_path / "run")
+    fit(f"fit reduce {tmp_path}/x.npy --epochs 1 --no-figures", tmp_path / "run")
     assert pl.read_csv(tmp_path / "run" / "codes.csv").width == 1 + size
 
 
 def test_a_code_longer_than_the_rows_is_legal_and_noted(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(40, 3)))
-    report = fit(f"fit reduce {tmp_path}/x.npy --latent-dim 8 --epochs 1 --quiet", tmp_path / "run")
+    report = fit(f"fit reduce {tmp_path}/x.npy --latent-dim 8 --epochs 1 --no-figures", tmp_path / "run")
     assert any("nothing is compressed" in words for words in report["warnings"])  # type: ignore[attr-defined]
     assert report["verdict"]["outcome"] == "even"  # type: ignore[index]
     assert "times as high" not in report["verdict"]["text"]  # type: ignore[index]  - no ratio to a rounding error
@@ -140,7 +140,7 @@ def test_a_code_longer_than_the_rows_is_legal_and_noted(tmp_path: Path) -> None:
 def test_a_wide_table_works(tmp_path: Path) -> None:
     rows = np.random.default_rng(0).normal(size=(30, 5_000)).round(2)
     pl.DataFrame(rows, schema=[f"c{i}" for i in range(rows.shape[1])]).write_csv(tmp_path / "wide.csv")
-    fit(f"fit reduce {tmp_path}/wide.csv --network linear --epochs 1 --latent-dim 2 --quiet", tmp_path / "run")
+    fit(f"fit reduce {tmp_path}/wide.csv --network linear --epochs 1 --latent-dim 2 --no-figures", tmp_path / "run")
 
 
 @pytest.mark.parametrize("bits", [8, 16])
@@ -151,7 +151,10 @@ def test_a_folder_of_images_of_many_sizes(bits: int, tmp_path: Path) -> None:
         y, x = np.mgrid[: 12 + i, : 10 + i % 3]
         wave = (0.5 + 0.5 * np.sin(x / 3 + y / 5 + i)) * (2**bits - 1)
         Image.fromarray(wave.astype(np.uint8 if bits == 8 else np.uint16)).save(folder / f"im{i}.png")
-    fit(f"fit reduce {folder} --latent-dim 2 --epochs 2 --network conv:4 --image-size 12x10 --quiet", tmp_path / "run")
+    fit(
+        f"fit reduce {folder} --latent-dim 2 --epochs 2 --network conv:4 --image-size 12x10 --no-figures",
+        tmp_path / "run",
+    )
     made = sorted((tmp_path / "run" / "reconstruction").iterdir())
     assert [path.name for path in made] == [f"im{i}.png" for i in range(8)]
     for path in made:
@@ -164,7 +167,7 @@ def test_a_folder_of_images_of_many_sizes(bits: int, tmp_path: Path) -> None:
 def test_mixed_channels_are_handled_and_noted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for i, mode in enumerate(["L", "RGB"] * 3):
         Image.new(mode, (8, 8), i * 40 if mode == "L" else (i * 40, 0, 0)).save(tmp_path / f"{i}.png")
-    assert main(["fit", "reduce", str(tmp_path), "-o", str(tmp_path / "out/run"), "--epochs", "1"]) == 0
+    assert main(["fit", "reduce", "--no-figures", str(tmp_path), "-o", str(tmp_path / "out/run"), "--epochs", "1"]) == 0
     said = capsys.readouterr().out.splitlines()
     assert sum("grey is repeated" in line for line in said) == 1
 
@@ -172,9 +175,9 @@ def test_mixed_channels_are_handled_and_noted(tmp_path: Path, capsys: pytest.Cap
 def test_overwrite_replaces_the_run_and_nothing_else(tmp_path: Path) -> None:
     run = tmp_path / "run"
     np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(30, 4)))
-    fit("fit reduce digits --family linear --quiet", run)
+    fit("fit reduce digits --family linear --no-figures", run)
     (run / "mine.txt").write_text("keep")
-    fit(f"fit reduce {tmp_path}/x.npy --family linear --quiet --overwrite", run)
+    fit(f"fit reduce {tmp_path}/x.npy --family linear --no-figures --overwrite", run)
     assert (run / "mine.txt").read_text() == "keep"
     assert pl.read_csv(run / "codes.csv").height == 30
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
@@ -182,7 +185,7 @@ def test_overwrite_replaces_the_run_and_nothing_else(tmp_path: Path) -> None:
 
 def test_a_refused_overwrite_leaves_the_old_run(tmp_path: Path) -> None:
     run = tmp_path / "run"
-    fit("fit reduce digits --family linear --quiet", run)
+    fit("fit reduce digits --family linear --no-figures", run)
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
     (tmp_path / "bad.csv").write_text("a,b\n")
     assert main(["fit", "reduce", str(tmp_path / "bad.csv"), "-o", str(run), "--overwrite"]) == 2
@@ -190,9 +193,9 @@ def test_a_refused_overwrite_leaves_the_old_run(tmp_path: Path) -> None:
 
 
 def test_resume_of_a_finished_run_does_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    fit("fit reduce digits --family linear --quiet --resume", tmp_path / "run")  # a missing RUN starts
+    fit("fit reduce digits --family linear --no-figures --resume", tmp_path / "run")  # a missing RUN starts
     capsys.readouterr()
-    assert main(["fit", "reduce", "digits", "-o", str(tmp_path / "run"), "--resume"]) == 0
+    assert main(["fit", "reduce", "--no-figures", "digits", "-o", str(tmp_path / "run"), "--resume"]) == 0
     assert "finished" in capsys.readouterr().out
 
 
@@ -203,7 +206,7 @@ def test_another_fit_does_not_take_a_finished_run_for_its_own(
     rows = np.random.default_rng(0).normal(size=(40, 4))
     np.save(data, rows)
     np.save(same, rows)
-    fit(f"fit reduce {data} --family linear --latent-dim 2 --quiet", run)
+    fit(f"fit reduce {data} --family linear --latent-dim 2 --no-figures", run)
     before = (run / "model.json").read_bytes()
     for words in (f"fit reduce {data} --latent-dim 2 --family linear --device cpu", f"fit reduce {same}"):
         assert main([*words.split(), "-o", str(run), "--resume"]) == 0
@@ -237,7 +240,7 @@ def started(words: str, run: Path, state: str = "resume.pt") -> "subprocess.Pope
 
 
 def test_a_killed_run_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
-    words = "fit reduce digits --epochs 40 --latent-dim 3 --network dense:32 --batch-size 64 --quiet"
+    words = "fit reduce digits --epochs 40 --latent-dim 3 --network dense:32 --batch-size 64 --no-figures"
     fit(words, tmp_path / "whole")
     process = started(words, tmp_path / "killed")
     process.kill()
@@ -252,8 +255,8 @@ def test_a_killed_run_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
 def test_a_killed_run_that_was_to_replace_another_leaves_that_one_and_goes_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run, words = tmp_path / "run", "fit reduce digits --epochs 40 --latent-dim 3 --network dense:32 --quiet"
-    fit("fit reduce digits --family linear --quiet", run)
+    run, words = tmp_path / "run", "fit reduce digits --epochs 40 --latent-dim 3 --network dense:32 --no-figures"
+    fit("fit reduce digits --family linear --no-figures", run)
     (run / "mine.txt").write_text("keep")
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
     process = started(f"{words} --overwrite", run, "unfinished/resume.pt")
@@ -280,7 +283,7 @@ def test_a_killed_run_that_was_to_replace_another_leaves_that_one_and_goes_on(
 
 
 def test_a_damaged_state_is_started_again_beside(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run, words = tmp_path / "run", "fit reduce digits --epochs 2 --latent-dim 3 --network dense:32 --quiet"
+    run, words = tmp_path / "run", "fit reduce digits --epochs 2 --latent-dim 3 --network dense:32 --no-figures"
     run.mkdir()
     (run / "resume.pt").write_bytes(b"damaged")
     assert main([*words.split(), "-o", str(run), "--resume"]) == 2
@@ -309,7 +312,7 @@ def test_a_rank_that_no_launcher_gave_is_refused(
 
 
 def test_control_c_keeps_what_is_trained(tmp_path: Path) -> None:
-    words = "fit reduce digits --epochs 300 --latent-dim 3 --network dense:32 --batch-size 64 --quiet"
+    words = "fit reduce digits --epochs 300 --latent-dim 3 --network dense:32 --batch-size 64 --no-figures"
     process = started(words, tmp_path / "run")
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)

@@ -26,7 +26,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     table(300, 2, shift=3.0).write_csv(folder / "later.csv")
     table(50, 3).drop("x2").write_csv(folder / "narrow.csv")
     np.save(folder / "images.npy", np.zeros((20, 8, 8), np.uint8))
-    words = f"fit reduce {folder}/a.csv --family vae --network dense:16 --latent-dim 2 --epochs 10 --quiet"
+    words = f"fit reduce {folder}/a.csv --family vae --network dense:16 --latent-dim 2 --epochs 10 --no-figures"
     assert main([*words.split(), "-o", str(folder / "run")]) == 0
     return folder
 
@@ -43,7 +43,7 @@ def facts(run: Path) -> dict[str, object]:
 @pytest.mark.parametrize("task", ["reduce", "denoise"])
 def test_own_validation_rows_are_what_the_verdict_is_about(task: str, home: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    assert fit(f"fit {task} {{home}}/a.csv --valid {{home}}/b.csv --epochs 2 --quiet", home, run) == 0
+    assert fit(f"fit {task} {{home}}/a.csv --valid {{home}}/b.csv --epochs 2 --no-figures", home, run) == 0
     report = facts(run)
     data, verdict = report["data"], report["verdict"]["text"]  # type: ignore[index]
     assert (data["rows"], data["used"], data["held_out"]) == (300, 300, 80)  # type: ignore[index]
@@ -77,7 +77,7 @@ def test_validation_rows_that_do_not_fit_are_refused(
 
 def test_a_run_goes_on_from_another_on_new_rows(home: Path, tmp_path: Path) -> None:
     run = tmp_path / "next"
-    assert fit("fit reduce {home}/later.csv --from {home}/run --epochs 5 --quiet", home, run) == 0
+    assert fit("fit reduce {home}/later.csv --from {home}/run --epochs 5 --no-figures", home, run) == 0
     before, after = nw.load(home / "run"), nw.load(run)
     cards = [json.loads((each / "model.json").read_text(encoding="utf-8")) for each in (home / "run", run)]
     assert cards[0]["journey"]["card"]["schema"]["columns"] == cards[1]["journey"]["card"]["schema"]["columns"]
@@ -90,7 +90,7 @@ def test_a_run_goes_on_from_another_on_new_rows(home: Path, tmp_path: Path) -> N
 
 def test_the_first_weights_are_those_of_the_run(home: Path, tmp_path: Path) -> None:
     run = tmp_path / "next"
-    words = "fit reduce {home}/a.csv --from {home}/run --epochs 1 --lr 1e-12 --quiet"
+    words = "fit reduce {home}/a.csv --from {home}/run --epochs 1 --lr 1e-12 --no-figures"
     assert fit(words, home, run) == 0
     before, after = nw.load(home / "run"), nw.load(run)
     X = np.random.default_rng(0).normal(size=(20, before.n_features_in_))
@@ -130,7 +130,7 @@ def test_a_run_does_not_go_on_from_itself(home: Path, capsys: pytest.CaptureFixt
 def test_quiet_says_the_verdict_and_nothing_else(
     home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert fit("fit reduce {home}/a.csv --epochs 1 --quiet", home, tmp_path / "run") == 0
+    assert fit("fit reduce {home}/a.csv --epochs 1 --no-figures", home, tmp_path / "run") == 0
     said = capsys.readouterr()
     verdict = facts(tmp_path / "run")["verdict"]["text"]  # type: ignore[index]
     assert said.out == f"{verdict}\nReport: {tmp_path / 'run' / 'report.html'}\n"
@@ -154,14 +154,14 @@ def test_a_report_from_python_takes_frames_labels_sparse_rows_and_families(tmp_p
     assert (tmp_path / "0" / "report.html").exists()
     assert not (tmp_path / "0" / "map.html").exists()
     family = nw.LinearAutoEncoder(latent_dim=2).fit(sp.csr_matrix(frame.to_numpy()))
-    found = nw.report(family, sp.csr_matrix(frame.to_numpy()), tmp_path / "family")
+    found = nw.report(family, sp.csr_matrix(frame.to_numpy()), tmp_path / "family", figures=False)
     assert found["family"] == "LinearAutoEncoder"
     assert found["metrics"]["mse"]["value"] == pytest.approx(
         found["baselines"]["PCA with the same 2 numbers"]["mse"], rel=0.1
     )
     noisy = nw.Denoiser(noise="gaussian:0.3", epochs=2, random_state=0).fit(np.random.rand(60, 8, 8))  # noqa: NPY002
-    assert nw.report(noisy, np.random.rand(60, 8, 8), tmp_path / "noisy")["task"] == "denoise"  # noqa: NPY002
+    assert nw.report(noisy, np.random.rand(60, 8, 8), tmp_path / "noisy", figures=False)["task"] == "denoise"  # noqa: NPY002
     with pytest.raises(nw.InputError, match="x1"):
-        nw.report(task, frame.drop("x1"), tmp_path / "no")
+        nw.report(task, frame.drop("x1"), tmp_path / "no", figures=False)
     with pytest.raises(nw.InputError, match="one label per row"):
-        nw.report(task, frame, tmp_path / "no", y=labels[:-1])
+        nw.report(task, frame, tmp_path / "no", y=labels[:-1], figures=False)

@@ -29,7 +29,7 @@ def lines(users: int = 90, seed: int = 0) -> pl.DataFrame:
 
 
 def fit(data: Path, run: Path, *more: str) -> dict[str, Any]:
-    assert main(["fit", "recommend", str(data), "-o", str(run), "--quiet", *more]) == 0
+    assert main(["fit", "recommend", str(data), "-o", str(run), "--no-figures", *more]) == 0
     report: dict[str, Any] = json.loads((run / "report.json").read_text(encoding="utf-8"))
     return report
 
@@ -295,7 +295,7 @@ def test_mistakes_get_one_message(
     (home / "words.csv").write_text("user,item,rating\na,x,good\nb,y,bad\n")
     (home / "picture.png").write_bytes(b"\x89PNG")
     if "OTHER" in words and not (home / "other").exists():
-        assert main(["fit", "reduce", "digits", "--family", "linear", "--quiet", "-o", "other"]) == 0
+        assert main(["fit", "reduce", "digits", "--family", "linear", "--no-figures", "-o", "other"]) == 0
     spoken = words.replace("RUN", "run").replace("OTHER", "other").replace("OUT", str(tmp_path / "out"))
     assert main(spoken.split()) == 2
     error = capsys.readouterr().err

@@ -95,7 +95,7 @@ def test_idle_numbers_of_a_code_are_not_active() -> None:
 def test_auto_writes_the_choice_and_its_reason(tmp_path: Path) -> None:
     planted().write_csv(tmp_path / "t.csv")
     run = tmp_path / "run"
-    words = f"fit reduce {tmp_path}/t.csv --latent-dim auto --epochs 20 --quiet -o {run}"
+    words = f"fit reduce {tmp_path}/t.csv --latent-dim auto --epochs 20 --no-figures -o {run}"
     assert main(words.split()) == 0
     report = facts(run)
     kept = nw.load(run)
@@ -120,7 +120,7 @@ def map_facts(run: Path) -> dict[str, object]:
 def test_the_map_holds_every_row_with_its_cells(tmp_path: Path) -> None:
     table = planted(60).with_columns(pl.Series("colour", ["</script><b>", "blue"] * 30))
     table.write_csv(tmp_path / "t.csv")
-    assert main(f"fit reduce {tmp_path}/t.csv --latent-dim 2 --epochs 1 --quiet -o {tmp_path}/run".split()) == 0
+    assert main(f"fit reduce {tmp_path}/t.csv --latent-dim 2 --epochs 1 --no-figures -o {tmp_path}/run".split()) == 0
     found = map_facts(tmp_path / "run")
     assert found["ids"] == table["customer_id"].to_list()
     assert found["columns"] == [*(f"x{i}" for i in range(5)), "age", "colour", "site"]
@@ -134,7 +134,7 @@ def test_the_map_holds_every_row_with_its_cells(tmp_path: Path) -> None:
 
 
 def test_the_map_of_pictures_holds_a_sheet_of_them(tmp_path: Path) -> None:
-    assert main(f"fit reduce digits --latent-dim 3 --epochs 1 --quiet -o {tmp_path}/run".split()) == 0
+    assert main(f"fit reduce digits --latent-dim 3 --epochs 1 --no-figures -o {tmp_path}/run".split()) == 0
     found = map_facts(tmp_path / "run")
     sheet = found["sheet"]
     assert (sheet["width"], sheet["height"]) == (8, 8)  # type: ignore[index]
@@ -148,7 +148,7 @@ def test_holes_are_filled_better_than_by_the_mean_and_nothing_else_changes(tmp_p
     columns = [*(f"x{i}" for i in range(5)), "age", "colour"]
     came = punched(full, 0.1, columns)
     came.write_csv(tmp_path / "t.csv")
-    assert main(f"fit reduce {tmp_path}/t.csv --latent-dim 2 --epochs 60 --quiet -o {tmp_path}/run".split()) == 0
+    assert main(f"fit reduce {tmp_path}/t.csv --latent-dim 2 --epochs 60 --no-figures -o {tmp_path}/run".split()) == 0
     made = pl.read_csv(tmp_path / "run" / "imputed.csv", schema_overrides={"customer_id": pl.String})
     assert made.columns == full.columns
     assert made.dtypes == full.dtypes
@@ -171,7 +171,7 @@ def test_filled_cells_are_counted_in_the_report_and_at_apply(
 ) -> None:
     table = punched(planted(100), 0.2, ["x1", "age"])
     table.write_csv(tmp_path / "t.csv")
-    words = ["fit", "reduce", str(tmp_path / "t.csv"), "-o", str(tmp_path / "run"), "--epochs", "1", "--quiet"]
+    words = ["fit", "reduce", str(tmp_path / "t.csv"), "-o", str(tmp_path / "run"), "--epochs", "1", "--no-figures"]
     assert main(words) == 0
     empty = {name: table[name].null_count() for name in ("x1", "age")}
     data = json.loads((tmp_path / "run" / "report.json").read_text(encoding="utf-8"))["data"]
@@ -193,7 +193,7 @@ def test_filled_cells_are_counted_in_the_report_and_at_apply(
 
 def test_a_table_without_holes_has_no_imputed_table(tmp_path: Path) -> None:
     planted(100).write_csv(tmp_path / "t.csv")
-    assert main(f"fit reduce {tmp_path}/t.csv --epochs 1 --quiet -o {tmp_path}/run".split()) == 0
+    assert main(f"fit reduce {tmp_path}/t.csv --epochs 1 --no-figures -o {tmp_path}/run".split()) == 0
     assert not (tmp_path / "run" / "imputed.csv").exists()
 
 
@@ -208,7 +208,7 @@ def test_dates_constants_and_arrays_with_holes(tmp_path: Path) -> None:
         )
     )
     table.write_csv(tmp_path / "t.csv")
-    assert main(f"fit reduce {tmp_path}/t.csv --epochs 2 --quiet -o {tmp_path}/run".split()) == 0
+    assert main(f"fit reduce {tmp_path}/t.csv --epochs 2 --no-figures -o {tmp_path}/run".split()) == 0
     made = pl.read_csv(tmp_path / "run" / "imputed.csv")
     assert made["day"].to_list()[:5] == days[:5]
     assert re.fullmatch(r"\d\d\.\d\d\.\d{4}", made["day"][5])
@@ -216,7 +216,7 @@ def test_dates_constants_and_arrays_with_holes(tmp_path: Path) -> None:
     rows = np.random.default_rng(0).normal(size=(100, 4)).astype(np.float32)
     rows[3, 2] = np.nan
     np.save(tmp_path / "rows.npy", rows)
-    assert main(f"fit reduce {tmp_path}/rows.npy --epochs 2 --quiet -o {tmp_path}/arrays".split()) == 0
+    assert main(f"fit reduce {tmp_path}/rows.npy --epochs 2 --no-figures -o {tmp_path}/arrays".split()) == 0
     back = np.load(tmp_path / "arrays" / "imputed.npy")
     known = ~np.isnan(rows)
     assert np.array_equal(back[known], rows[known])
@@ -283,7 +283,7 @@ def test_lists_and_durations_are_written_as_text(flags: list[str], tmp_path: Pat
         time=pl.Series([timedelta(seconds=each) for each in seconds]).set(pl.Series([True] + [False] * 299), None),
     )
     full.write_parquet(tmp_path / "t.parquet")
-    words = ["fit", "reduce", f"{tmp_path}/t.parquet", "--epochs", "2", "-o", f"{tmp_path}/run", *flags]
+    words = ["fit", "reduce", "--no-figures", f"{tmp_path}/t.parquet", "--epochs", "2", "-o", f"{tmp_path}/run", *flags]
     assert main(words) == 0
     assert main(["apply", f"{tmp_path}/run", f"{tmp_path}/t.parquet", "-o", f"{tmp_path}/out"]) == 0
     for folder in ("run", "out"):
@@ -300,7 +300,7 @@ def test_lists_and_durations_are_written_as_text(flags: list[str], tmp_path: Pat
 def test_identifiers_called_like_a_column_of_results_stay(flags: list[str], form: str, tmp_path: Path) -> None:
     full = planted(300).rename({"customer_id": "z1"})
     getattr(full, f"write_{form}")(tmp_path / f"t.{form}")
-    words = ["fit", "reduce", f"{tmp_path}/t.{form}", "--epochs", "2", "-o", f"{tmp_path}/run", *flags]
+    words = ["fit", "reduce", "--no-figures", f"{tmp_path}/t.{form}", "--epochs", "2", "-o", f"{tmp_path}/run", *flags]
     assert main(words) == 0
     codes = pl.read_csv(tmp_path / "run" / "codes.csv", schema_overrides={"z1_": pl.String})
     assert codes["z1_"].to_list() == full["z1"].to_list()

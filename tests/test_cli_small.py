@@ -67,11 +67,11 @@ def test_no_flag_collides() -> None:
 
 
 def test_help_shows_meanings_defaults_and_names_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["fit", "denoise", "--help"]) == 0
+    assert main(["fit", "denoise", "--no-figures", "--help"]) == 0
     shown = " ".join(capsys.readouterr().out.split())
     assert "--noise TEXT what is done to clean rows" in shown
     assert "numbers in the code (128)" in shown  # the family's own default
-    assert main(["fit", "reduce", "--help"]) == 0
+    assert main(["fit", "reduce", "--no-figures", "--help"]) == 0
     assert "against PCA." in capsys.readouterr().out
 
 
@@ -103,7 +103,7 @@ def test_data_lists_and_finds(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_report_is_written_again_as_it_was(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = tmp_path / "run"
-    assert main(["fit", "reduce", "digits", "-o", str(run), "--family", "linear", "--quiet"]) == 0
+    assert main(["fit", "reduce", "digits", "-o", str(run), "--family", "linear", "--no-figures"]) == 0
     said = capsys.readouterr().out
     before = {name: (run / name).read_bytes() for name in ("report.html", "report.json")}
     (run / "report.html").unlink()

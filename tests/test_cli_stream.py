@@ -64,7 +64,7 @@ def ids_of(run: Path) -> list[str]:
 def test_from_disk_as_from_memory(kind: str, tmp_path: Path) -> None:
     data = write(kind, tmp_path)
     run, out = tmp_path / "run", tmp_path / "out"
-    report = fit(f"fit reduce {data} --stream --latent-dim 2 --epochs 3 --quiet", run)
+    report = fit(f"fit reduce {data} --stream --latent-dim 2 --epochs 3 --no-figures", run)
     counts = report["data"]
     source = read(data)
     n = len(source)
@@ -109,10 +109,10 @@ def test_own_rows_to_measure_on_and_a_run_to_go_on_from(tmp_path: Path) -> None:
     other = tmp_path / "other.npy"
     np.save(other, curved(80).astype(np.float32))
     first, second = tmp_path / "first", tmp_path / "second"
-    report = fit(f"fit reduce {data} --stream --valid {other} --latent-dim 2 --epochs 2 --quiet", first)
+    report = fit(f"fit reduce {data} --stream --valid {other} --latent-dim 2 --epochs 2 --no-figures", first)
     counts = report["data"]
     assert (counts["used"], counts["held_out"], counts["split"]) == (500, 80, "validation")
-    fit(f"fit reduce {other} --stream --from {first} --epochs 1 --lr 1e-12 --quiet", second)
+    fit(f"fit reduce {other} --stream --from {first} --epochs 1 --lr 1e-12 --no-figures", second)
     X = np.random.default_rng(0).normal(size=(9, 6))
     assert np.allclose(nw.load(first).transform(X), nw.load(second).transform(X), atol=1e-6)
 
@@ -120,7 +120,7 @@ def test_own_rows_to_measure_on_and_a_run_to_go_on_from(tmp_path: Path) -> None:
 def test_the_length_of_the_code_is_found_from_disk(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     np.save(tmp_path / "rows.npy", (rng.normal(size=(400, 2)) @ rng.normal(size=(2, 6)) * 20 + 128).astype(np.uint8))
-    fit(f"fit reduce {tmp_path}/rows.npy --stream --latent-dim auto --family linear --quiet", tmp_path / "run")
+    fit(f"fit reduce {tmp_path}/rows.npy --stream --latent-dim auto --family linear --no-figures", tmp_path / "run")
     assert nw.load(tmp_path / "run").code_size_["chosen"] == 2
 
 
@@ -135,7 +135,7 @@ def photos(folder: Path, n: int = 60) -> Path:
 def test_a_folder_of_images_from_disk(tmp_path: Path) -> None:
     folder = photos(tmp_path / "images")
     (folder / "notes.txt").write_text("no image")
-    report = fit(f"fit denoise {folder} --stream --epochs 1 --image-size 8x8 --quiet", tmp_path / "run")
+    report = fit(f"fit denoise {folder} --stream --epochs 1 --image-size 8x8 --no-figures", tmp_path / "run")
     assert report["data"]["rows"] == 60
     assert any("not images" in note for note in report["data"]["notes"])
     assert main(["apply", f"{tmp_path}/run", str(folder), "-o", f"{tmp_path}/out"]) == 0
@@ -145,10 +145,10 @@ def test_a_folder_of_images_from_disk(tmp_path: Path) -> None:
 
 def test_data_that_would_fill_the_memory_stay_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = write("bytes", tmp_path)
-    report = fit(f"fit reduce {data} --epochs 1 --quiet", tmp_path / "small")
+    report = fit(f"fit reduce {data} --epochs 1 --no-figures", tmp_path / "small")
     assert not any("from disk" in note for note in report["data"]["notes"])
     monkeypatch.setattr(on_disk, "free_memory", lambda: 4000)
-    report = fit(f"fit reduce {data} --epochs 1 --quiet", tmp_path / "large")
+    report = fit(f"fit reduce {data} --epochs 1 --no-figures", tmp_path / "large")
     assert any("from disk" in note for note in report["data"]["notes"])
 
 
@@ -171,7 +171,7 @@ def stopped(words: str, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_stopped_run_from_disk_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = write("floats", tmp_path)
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    words = f"fit reduce {data} --stream --latent-dim 2 --epochs 4 --quiet"
+    words = f"fit reduce {data} --stream --latent-dim 2 --epochs 4 --no-figures"
     fit(words, whole)
     stopped(words, parts, monkeypatch)
     assert main([*words.split(), "--resume", "-o", str(parts)]) == 0
@@ -188,7 +188,7 @@ def where(report: dict[str, Any]) -> str:
 
 def test_a_stopped_run_uses_what_it_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder, whole, parts = photos(tmp_path / "images"), tmp_path / "whole", tmp_path / "parts"
-    words = f"fit reduce {folder} --stream --epochs 4 --latent-dim 4 --image-size 8x8 --quiet"
+    words = f"fit reduce {folder} --stream --epochs 4 --latent-dim 4 --image-size 8x8 --no-figures"
     first = fit(words, whole)
     assert "encoded once" in where(first)
     assert not (whole / "encoded-rows").exists()
@@ -204,7 +204,7 @@ def test_a_stopped_run_uses_what_it_decoded(tmp_path: Path, monkeypatch: pytest.
 
 def test_changed_pictures_are_decoded_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder, run = photos(tmp_path / "images"), tmp_path / "run"
-    words = f"fit reduce {folder} --stream --epochs 4 --latent-dim 4 --image-size 8x8 --quiet"
+    words = f"fit reduce {folder} --stream --epochs 4 --latent-dim 4 --image-size 8x8 --no-figures"
     stopped(words, run, monkeypatch)
     os.utime(folder / "07.png", (1, 1))  # the same picture, written again
     with monkeypatch.context() as patch:
@@ -222,7 +222,7 @@ def test_what_a_kill_left_of_decoding_is_thrown_away(tmp_path: Path) -> None:
     (run / "encoded-rows").mkdir(parents=True)
     (run / "encoded-rows" / ".rows.npy.0123.npy").write_bytes(b"half")
     (run / "encoded-rows" / "rows.npy").write_bytes(b"without its key")
-    fit(f"fit denoise {folder} --stream --epochs 1 --image-size 8x8 --quiet --resume", run)
+    fit(f"fit denoise {folder} --stream --epochs 1 --image-size 8x8 --no-figures --resume", run)
     assert not (run / "encoded-rows").exists()
 
 
@@ -262,7 +262,7 @@ def test_a_csv_is_written_as_parquet_by_the_command_that_is_named(
     command = capsys.readouterr().err.partition("Try: ")[2].strip().removesuffix(".")
     subprocess.run(shlex.split(command.replace("python", sys.executable, 1)), check=True, timeout=120)
     assert np.array_equal(pl.read_parquet(tmp_path / "t.parquet").to_numpy(), rows)
-    fit(f"fit reduce {tmp_path}/t.parquet --stream --latent-dim 2 --epochs 1 --quiet", tmp_path / "run")
+    fit(f"fit reduce {tmp_path}/t.parquet --stream --latent-dim 2 --epochs 1 --no-figures", tmp_path / "run")
 
 
 @pytest.mark.parametrize(
@@ -296,7 +296,7 @@ def test_rows_that_are_put_aside_say_nothing_of_means_and_scales(tmp_path: Path)
     rows, parts = curved(), ROWS_ON_DISK.numbers(500)
     rows[parts.measure] += 1000
     np.save(tmp_path / "rows.npy", rows)
-    fit(f"fit reduce {tmp_path}/rows.npy --stream --latent-dim 2 --epochs 1 --quiet", tmp_path / "run")
+    fit(f"fit reduce {tmp_path}/rows.npy --stream --latent-dim 2 --epochs 1 --no-figures", tmp_path / "run")
     schema = schema_from_json(read_card(tmp_path / "run")["journey"]["card"]["schema"])
     X = schema.encode(read(rows, like=schema))[parts.learn]
     assert np.allclose(X.mean(0), 0, atol=1e-5)
@@ -306,7 +306,7 @@ def test_rows_that_are_put_aside_say_nothing_of_means_and_scales(tmp_path: Path)
 @pytest.mark.parametrize("n", [2, 5, 12])
 def test_few_rows_from_disk(n: int, tmp_path: Path) -> None:
     np.save(tmp_path / "rows.npy", curved(n))
-    report = fit(f"fit reduce {tmp_path}/rows.npy --stream --latent-dim 1 --epochs 1 --quiet", tmp_path / "run")
+    report = fit(f"fit reduce {tmp_path}/rows.npy --stream --latent-dim 1 --epochs 1 --no-figures", tmp_path / "run")
     assert report["data"]["rows"] == n
 
 
@@ -318,6 +318,6 @@ def test_values_outside_the_sample_are_told(tmp_path: Path, monkeypatch: pytest.
     rare = next(i for i in range(500) if i not in set(sampled.tolist()))
     colours[rare] = "green"
     frame.with_columns(colour=pl.Series(colours.tolist())).write_parquet(tmp_path / "rare.parquet", row_group_size=70)
-    made = fit(f"fit reduce {tmp_path}/rare.parquet --stream --latent-dim 2 --epochs 1 --quiet", tmp_path / "run")
+    made = fit(f"fit reduce {tmp_path}/rare.parquet --stream --latent-dim 2 --epochs 1 --no-figures", tmp_path / "run")
     said = "'colour': 1 row holds values not seen in the rows learnt from ('green'): encoded as zeros"
     assert said in made["data"]["notes"]

@@ -117,8 +117,8 @@ def test_what_cells_cannot_be_is_refused_in_one_message(
 
 def test_the_flag_comes_again_or_with_commas_and_the_run_keeps_it(tmp_path: Path) -> None:
     FRAME.write_csv(tmp_path / "t.csv")
-    words = ["--column", "zip=category,word=text", "--column", "person=identifier", "--epochs", "1", "--quiet"]
-    assert main(["fit", "reduce", str(tmp_path / "t.csv"), "-o", str(tmp_path / "run"), *words]) == 0
+    words = ["--column", "zip=category,word=text", "--column", "person=identifier", "--epochs", "1", "--no-figures"]
+    assert main(["fit", "reduce", "--no-figures", str(tmp_path / "t.csv"), "-o", str(tmp_path / "run"), *words]) == 0
     assert main(["apply", str(tmp_path / "run"), str(tmp_path / "t.csv"), "-o", str(tmp_path / "out")]) == 0
     for folder in ("run", "out"):
         back = pl.read_csv(tmp_path / folder / "reconstruction.csv")

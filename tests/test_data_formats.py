@@ -186,7 +186,7 @@ def test_a_run_is_the_same_whatever_file_the_table_is_in(tmp_path: Path) -> None
     outputs = []
     for name in ("utf8.csv", "cp949.csv", "a.xlsx::표", "a.arrow"):
         run = tmp_path / f"run-{name.partition(':')[0]}"
-        arguments = ["fit", "reduce", str(tmp_path / name), "--epochs", "1", "--latent-dim", "1", "--quiet"]
+        arguments = ["fit", "reduce", str(tmp_path / name), "--epochs", "1", "--latent-dim", "1", "--no-figures"]
         assert main([*arguments, "-o", str(run)]) == 0
         outputs.append([(run / file).read_bytes() for file in ("codes.csv", "reconstruction.csv")])
     assert outputs[0] == outputs[1] == outputs[2] == outputs[3]

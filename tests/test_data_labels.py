@@ -85,8 +85,8 @@ def test_the_flag_colours_the_map_and_keeps_the_label_out_of_the_model(tmp_path:
     frame = frame.with_columns(kind=pl.Series(["cat", "ant", None] * 20))
     frame.write_csv(tmp_path / "t.csv")
     run, out = tmp_path / "run", tmp_path / "out"
-    words = ["--label", "kind", "--latent-dim", "2", "--epochs", "2", "--quiet"]
-    assert main(["fit", "reduce", str(tmp_path / "t.csv"), *words, "-o", str(run)]) == 0
+    words = ["--label", "kind", "--latent-dim", "2", "--epochs", "2", "--no-figures"]
+    assert main(["fit", "reduce", "--no-figures", str(tmp_path / "t.csv"), *words, "-o", str(run)]) == 0
     assert pl.read_csv(run / "reconstruction.csv").columns == ["row", "a", "b", "c"]
     for data in (frame, frame.drop("kind"), frame.with_columns(kind=pl.lit("new"))):
         data.write_csv(tmp_path / "new.csv")

@@ -109,10 +109,10 @@ def test_anomaly_names_leaks_and_forgotten_labels(tmp_path: Path, capsys: pytest
     odd = (np.arange(300) < 12).astype(int)
     frame = pl.DataFrame({"Class": odd, "rule": np.array(["ok", "hit"])[odd], "x": RNG.normal(size=300)})
     frame.write_csv(tmp_path / "t.csv")
-    words = ["fit", "anomaly", str(tmp_path / "t.csv"), "--epochs", "1"]
+    words = ["fit", "anomaly", "--no-figures", str(tmp_path / "t.csv"), "--epochs", "1"]
     assert main([*words, "-o", str(tmp_path / "without")]) == 0
     assert "'Class' holds 0 and 1 and is named like a label: if it is one, --label Class" in capsys.readouterr().out
-    assert main([*words, "--label", "Class", "--quiet", "-o", str(tmp_path / "with")]) == 0
+    assert main([*words, "--label", "Class", "--no-figures", "-o", str(tmp_path / "with")]) == 0
     line = capsys.readouterr().out.splitlines()[0]
     assert "'rule' determines 'Class' in every labelled row" in line
     report = json.loads((tmp_path / "with" / "report.json").read_text(encoding="utf-8"))
@@ -122,9 +122,9 @@ def test_anomaly_names_leaks_and_forgotten_labels(tmp_path: Path, capsys: pytest
 def test_reports_from_python_name_leaks(tmp_path: Path) -> None:
     X = np.c_[RNG.normal(size=(300, 3)), TWO + 0.1 * RNG.random(300)]
     model = nw.CodeClassifier(epochs=1, tune_epochs=1, random_state=0).fit(X[:150], TWO[:150])
-    text = nw.report(model, X[150:], tmp_path, TWO[150:])["verdict"]["text"]
+    text = nw.report(model, X[150:], tmp_path, TWO[150:], figures=False)["verdict"]["text"]
     assert "'column 3' determines the label by its order" not in text  # 75 rows are too few to say so
-    text = nw.report(model, X, tmp_path, TWO)["verdict"]["text"]
+    text = nw.report(model, X, tmp_path, TWO, figures=False)["verdict"]["text"]
     assert "'column 3' determines the label by its order in every labelled row" in text
 
 
@@ -157,7 +157,7 @@ def test_columns_that_may_be_a_label(name: str, values: list[object], hinted: bo
 def test_columns_are_dropped_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table = tmp_path / "t.csv"
     pl.DataFrame({"a": RNG.normal(size=40), "b": RNG.normal(size=40), "c, d": [1, 2] * 20}).write_csv(table)
-    words = ["fit", "reduce", str(table), "--latent-dim", "1", "--epochs", "1", "--quiet", "-o"]
+    words = ["fit", "reduce", str(table), "--latent-dim", "1", "--epochs", "1", "--no-figures", "-o"]
     assert main([*words, str(tmp_path / "run"), "--drop", "c, d"]) == 0
     assert pl.read_csv(tmp_path / "run" / "codes.csv").height == 40
     assert main(["apply", str(tmp_path / "run"), str(table), "-o", str(tmp_path / "out")]) == 0

@@ -131,7 +131,7 @@ def test_a_folder_named_like_a_dataset_is_never_passed_over(
     with pytest.raises(InputError, match=r"there is a folder of that name.*Try: \./digits"):
         read("digits")
     for flags in ([], ["--stream"]):
-        assert main(["fit", "reduce", "digits", "-o", "run", "--quiet", *flags]) == 2
+        assert main(["fit", "reduce", "digits", "-o", "run", "--no-figures", *flags]) == 2
         assert "'digits' is a named dataset, and there is a folder" in capsys.readouterr().err
     assert len(read("./digits")) == 8
     Path("digits", "model.json").write_text("{}", encoding="utf-8")

@@ -96,8 +96,8 @@ def test_a_schema_of_an_older_version_decodes_as_it_did() -> None:
 def test_what_a_run_writes_could_have_been_in_the_file(tmp_path: Path) -> None:
     table = pl.DataFrame(COLUMNS).with_columns(pl.col("single").cast(pl.Float64))
     table.write_csv(tmp_path / "t.csv")
-    words = ["--latent-dim", "2", "--epochs", "3", "--random-state", "0", "--quiet", "-o", str(tmp_path / "run")]
-    assert main(["fit", "reduce", str(tmp_path / "t.csv"), *words]) == 0
+    words = ["--latent-dim", "2", "--epochs", "3", "--random-state", "0", "--no-figures", "-o", str(tmp_path / "run")]
+    assert main(["fit", "reduce", "--no-figures", str(tmp_path / "t.csv"), *words]) == 0
     back = pl.read_csv(tmp_path / "run" / "reconstruction.csv", try_parse_dates=True)
     for name in COLUMNS:
         assert table[name].min() <= back[name].min() <= back[name].max() <= table[name].max(), name

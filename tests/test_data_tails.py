@@ -96,8 +96,8 @@ def test_far_cells_are_named_by_row_and_value() -> None:
 def test_the_verdict_is_not_carried_by_one_cell(tmp_path: Path) -> None:
     frame = pl.DataFrame({"typo": TYPO, "a": LATENT[:, 0], "b": LATENT @ [1.0, 2.0], "c": LATENT @ [2.0, -1.0]})
     frame.write_csv(tmp_path / "t.csv")
-    words = ["--epochs", "30", "--latent-dim", "2", "--random-state", "0", "--quiet", "-o", str(tmp_path / "run")]
-    assert main(["fit", "reduce", str(tmp_path / "t.csv"), *words]) == 0
+    words = ["--epochs", "30", "--latent-dim", "2", "--random-state", "0", "--no-figures", "-o", str(tmp_path / "run")]
+    assert main(["fit", "reduce", "--no-figures", str(tmp_path / "t.csv"), *words]) == 0
     report = json.loads((tmp_path / "run" / "report.json").read_text())
     assert report["metrics"]["explained"]["value"] > 0.8
     assert any("in row 17, far from all other values" in note for note in report["data"]["notes"])

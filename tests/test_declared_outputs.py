@@ -16,7 +16,7 @@ from narrows.params import TASKS
 from narrows.workflows.base import WORKFLOWS, Workflow
 
 SAVED = (Path(__file__).parent / "saved_runs").glob("*/*.zip")
-SMALL = "--epochs 1 --network dense:8 --latent-dim 2 --quiet"
+SMALL = "--epochs 1 --network dense:8 --latent-dim 2 --no-figures"
 FITS = {  # runs that hold what `narrows apply` does not write
     "generate table.csv --label kind": {"samples", "interpolations", "traversals"},
     "generate rows.npz": {"samples", "samples_classes"},
@@ -41,7 +41,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     for i, words in enumerate(FITS):
         folders[words] = home / f"run{i}"
         task, data, *flags = words.split()
-        small = "--epochs 1 --latent-dim 8 --k 2 --quiet" if task == "sparse" else SMALL
+        small = "--epochs 1 --latent-dim 8 --k 2 --no-figures" if task == "sparse" else SMALL
         assert main(["fit", task, str(home / data), *flags, *small.split(), "-o", str(folders[words])]) == 0
     return folders
 

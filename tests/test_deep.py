@@ -208,7 +208,7 @@ def test_tasks_give_deep_colour_back_deep(task: str, tmp_path: Path) -> None:
     run, out = tmp_path / "run", tmp_path / "out"
     words = [str(tmp_path / place) for place in places]
     quick = ["--network", "unet:4,8"] if task == "translate" else []
-    assert main(["fit", task, *words, *quick, "--epochs", "1", "--quiet", "-o", str(run)]) == 0
+    assert main(["fit", task, *words, *quick, "--epochs", "1", "--no-figures", "-o", str(run)]) == 0
     assert main(["apply", str(run), words[0], "-o", str(out)]) == 0
     results = read_pictures(next(path for path in out.iterdir() if path.is_dir()))
     scale = 2 if task == "upscale" else 1

@@ -15,7 +15,7 @@ from narrows.metrics import psnr
 from narrows.tasks.images import Examples
 from narrows.tasks.restore import corrected
 
-QUICK = ["--network", "residual:8,1,2,1", "--latent-dim", "16", "--epochs", "45", "--quiet"]
+QUICK = ["--network", "residual:8,1,2,1", "--latent-dim", "16", "--epochs", "45", "--no-figures"]
 QUICK += ["--lr", "4e-3", "--batch-size", "2"]
 NOISE = ["--noise", "gaussian:0.15"]
 
@@ -172,14 +172,14 @@ def test_pictures_beside_those_that_are_read_are_counted_and_named(tmp_path):
     ],
 )
 def test_every_kind_of_noise(tmp_path, noise, said):
-    few = ["--network", "residual:4,1,1,2", "--latent-dim", "4", "--epochs", "1", "--quiet"]
+    few = ["--network", "residual:4,1,1,2", "--latent-dim", "4", "--epochs", "1", "--no-figures"]
     source = folder(tmp_path / "in", 4, channels=3 if noise == "jpeg:20" else 1)
     assert main(["fit", "denoise", str(source), "-o", str(tmp_path / "run"), "--noise", noise, *few]) == 0
     assert said in " ".join(report_of(tmp_path / "run")["warnings"])
 
 
 def test_a_classical_filter_that_wins_is_named(tmp_path):
-    barely = ["--network", "residual:4,1,1,2", "--latent-dim", "4", "--epochs", "1", "--quiet", "--lr", "1e-9"]
+    barely = ["--network", "residual:4,1,1,2", "--latent-dim", "4", "--epochs", "1", "--no-figures", "--lr", "1e-9"]
     source = folder(tmp_path / "in")  # of whose two held-out pictures little could be said
     words = ["fit", "denoise", str(source), "-o", str(tmp_path / "run"), "--held-out", "0.4", *NOISE, *barely]
     assert main(words) == 0
@@ -187,7 +187,7 @@ def test_a_classical_filter_that_wins_is_named(tmp_path):
 
 
 def test_mixed_channels_and_depths_one_picture_and_all_of_one_value(tmp_path):
-    few = ["--network", "residual:4,1,1,2", "--latent-dim", "4", "--epochs", "1", "--quiet"]
+    few = ["--network", "residual:4,1,1,2", "--latent-dim", "4", "--epochs", "1", "--no-figures"]
     write(tmp_path / "mixed" / "x.png", drawn(0, 30, 20, 3))
     write(tmp_path / "mixed" / "y.png", drawn(1, 25, 45), 16)
     write(tmp_path / "mixed" / "z.png", drawn(1, 25, 45, 4))
@@ -217,13 +217,13 @@ def test_a_users_mistakes_are_named(tmp_path, capsys):
 
 def test_images_brought_to_one_size_are_rows_still(tmp_path):
     source = folder(tmp_path / "in", 6)
-    words = ["--image-size", "8x8", "--epochs", "1", "--quiet"]
-    assert main(["fit", "denoise", str(source), "-o", str(tmp_path / "run"), *NOISE, *words]) == 0
+    words = ["--image-size", "8x8", "--epochs", "1", "--no-figures"]
+    assert main(["fit", "denoise", "--no-figures", str(source), "-o", str(tmp_path / "run"), *NOISE, *words]) == 0
     assert report_of(tmp_path / "run")["data"]["values per row"] == "1 x 8 x 8"
 
 
 def test_grey_pictures_in_a_run_of_colours_are_mentioned(tmp_path, capsys):
-    few = ["--network", "residual:4,1,1,2", "--latent-dim", "4", "--epochs", "0", "--quiet"]
+    few = ["--network", "residual:4,1,1,2", "--latent-dim", "4", "--epochs", "0", "--no-figures"]
     source = folder(tmp_path / "in", 4, channels=3)
     assert main(["fit", "denoise", str(source), "-o", str(tmp_path / "run"), *NOISE, *few]) == 0
     write(tmp_path / "grey" / "a.png", drawn(0))
@@ -233,10 +233,10 @@ def test_grey_pictures_in_a_run_of_colours_are_mentioned(tmp_path, capsys):
 
 
 def test_a_validation_folder_of_ones_own(tmp_path, capsys):
-    few = ["--network", "residual:4,1,1,2", "--latent-dim", "4", "--epochs", "0", "--quiet"]
+    few = ["--network", "residual:4,1,1,2", "--latent-dim", "4", "--epochs", "0", "--no-figures"]
     source, valid = folder(tmp_path / "in", 4), folder(tmp_path / "valid" / "clean", 3)
     words = ["--valid", str(tmp_path / "valid"), *few]
-    assert main(["fit", "denoise", str(source), "-o", str(tmp_path / "run"), *NOISE, *words]) == 0
+    assert main(["fit", "denoise", "--no-figures", str(source), "-o", str(tmp_path / "run"), *NOISE, *words]) == 0
     assert report_of(tmp_path / "run")["data"]["held_out"] == 3
     folder(tmp_path / "noisy", 4)
     words = [str(tmp_path / "noisy"), str(source), "-o", str(tmp_path / "pairs"), *words]
@@ -249,8 +249,8 @@ def test_any_network_serves_pictures(tmp_path):
     source = folder(tmp_path / "in", 4)
     for network in ("unet:4,8", "dense:16"):
         run = tmp_path / network.partition(":")[0]
-        words = ["--network", network, "--latent-dim", "8", "--epochs", "1", "--quiet"]
-        assert main(["fit", "denoise", str(source), "-o", str(run), *NOISE, *words]) == 0
+        words = ["--network", network, "--latent-dim", "8", "--epochs", "1", "--no-figures"]
+        assert main(["fit", "denoise", "--no-figures", str(source), "-o", str(run), *NOISE, *words]) == 0
         assert main(["apply", str(run), str(source), "-o", str(tmp_path / f"o{run.name}")]) == 0
 
 

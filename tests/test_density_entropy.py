@@ -133,7 +133,7 @@ def test_no_cross_entropy_lies_below_the_entropy(name: str, likelihood: str) -> 
 def fitted(folder: Path, frame: pl.DataFrame, *words: str) -> dict[str, Any]:
     """Return the report of a short run on a table."""
     frame.write_csv(folder / "table.csv")
-    run = ["fit", "density", str(folder / "table.csv"), "-o", str(folder / "run"), "--overwrite", "--quiet"]
+    run = ["fit", "density", str(folder / "table.csv"), "-o", str(folder / "run"), "--overwrite", "--no-figures"]
     assert main([*run, "--epochs", "8", "--samples", "20", "--latent-dim", "1", "--random-state", "0", *words]) == 0
     report: dict[str, Any] = json.loads((folder / "run" / "report.json").read_text())
     return report
@@ -163,7 +163,7 @@ def test_a_mixed_table_refuses_another_measure_in_one_message(
     draw = np.random.default_rng(0)
     frame = pl.DataFrame({"x": draw.normal(size=90), "town": draw.choice(["a", "b"], 90), "n": draw.poisson(3, 90)})
     frame.write_csv(tmp_path / "table.csv")
-    words = ["fit", "density", str(tmp_path / "table.csv"), "-o", str(tmp_path / "run"), "--quiet"]
+    words = ["fit", "density", str(tmp_path / "table.csv"), "-o", str(tmp_path / "run"), "--no-figures"]
     assert main([*words, "--likelihood", likelihood]) == 2
     said = capsys.readouterr().err
     assert said.count("narrows:") == 1

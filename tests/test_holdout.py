@@ -295,7 +295,7 @@ def test_a_fit_to_little_is_measured_on_what_was_learnt_and_says_so(
     words: str, kind: str, split: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = few(kind, tmp_path)
-    fit = ["fit", *words.format(data).split(), "--random-state", "0", "--quiet", "-o", str(tmp_path / "run")]
+    fit = ["fit", *words.format(data).split(), "--random-state", "0", "--no-figures", "-o", str(tmp_path / "run")]
     assert main(fit) == 0, capsys.readouterr().err
     report = json.loads((tmp_path / "run" / "report.json").read_text())
     assert report["data"]["split"] == split

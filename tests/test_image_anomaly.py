@@ -15,7 +15,7 @@ from narrows.tasks.anomaly.images import _drawing, evaluate_maps, heat
 from narrows.workflows import anomaly_images
 from narrows.workflows.anomaly_images import sorted_images
 
-FAST = ["--epochs", "3", "--patch", "8", "--quiet"]
+FAST = ["--epochs", "3", "--patch", "8", "--no-figures"]
 
 
 def texture(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
@@ -218,13 +218,13 @@ def test_what_new_images_lose_is_counted(tmp_path: Path, capsys: pytest.CaptureF
     Image.fromarray(rng.integers(0, 65536, (20, 20), np.uint16)).save(new / "4.png")
     colour = [f"'new': 2 of 5 images of {n} channels become grey" for n in (3, 4)]
     depth = "'new': 1 of 5 images of 16 bit become 8 bit"
-    small = ["--epochs", "1", "--quiet"]
+    small = ["--epochs", "1", "--no-figures"]
     for task, flags, said in (
         ("anomaly", small, [*colour, depth]),
         ("reduce", [*small, "--latent-dim", "2"], [*colour, depth]),
         ("upscale", [*small, "--minutes", "0.01"], colour),
     ):
-        run(["fit", task, str(tmp_path / "old"), *flags], tmp_path / task)
+        run(["fit", task, "--no-figures", str(tmp_path / "old"), *flags], tmp_path / task)
         capsys.readouterr()
         assert main(["apply", str(tmp_path / task), str(new), "-o", str(tmp_path / f"{task}-out")]) == 0
         heard = capsys.readouterr().err
@@ -239,7 +239,7 @@ def test_the_heat_of_a_constant_is_that_constant() -> None:
 
 def test_one_good_image_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder(tmp_path / "data", good=1)
-    assert main(["fit", "anomaly", str(tmp_path / "data"), "-o", str(tmp_path / "run"), "--quiet"]) == 2
+    assert main(["fit", "anomaly", str(tmp_path / "data"), "-o", str(tmp_path / "run"), "--no-figures"]) == 2
     assert "holds 1 good image" in capsys.readouterr().err
 
 
@@ -251,7 +251,7 @@ def test_images_of_one_stem_have_a_map_each_and_unread_images_are_named(tmp_path
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(rng.integers(0, 256, (20, 20), np.uint8)).save(path)
     out = tmp_path / "run"
-    report = run(["fit", "anomaly", str(tmp_path / "in"), "--epochs", "1", "--quiet"], out)
+    report = run(["fit", "anomaly", str(tmp_path / "in"), "--epochs", "1", "--no-figures"], out)
     assert len(scores(out)) == len(list((out / "heatmaps").rglob("*.png"))) == 6
     assert any("2 images" in note and "left.png" in note for note in report["data"]["notes"])
 

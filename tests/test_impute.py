@@ -208,7 +208,7 @@ def mixed_table(home: Path) -> pl.DataFrame:
 def test_a_table_comes_back_whole_with_an_interval_for_each_cell(tmp_path: Path, capsys: Any) -> None:
     frame = mixed_table(tmp_path)
     run = tmp_path / "run"
-    assert main(["fit", "impute", f"{tmp_path}/t.csv", "-o", str(run), "--epochs", "30", "--members", "1"]) == 0
+    assert main(f"fit impute {tmp_path}/t.csv -o {run} --epochs 30 --members 1 --no-figures".split()) == 0
     said = capsys.readouterr().out
     assert "filled by the model" in said
     assert "a level of its own" not in said

@@ -12,7 +12,7 @@ from narrows.cli import main
 
 def test_an_interrupted_run_does_not_replace_the_old_one(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("a,b,c\n" + "".join(f"{i},{i * i % 17},{i * 7 % 5}\n" for i in range(60)))
-    run, fit = tmp_path / "run", ["fit", "reduce", str(tmp_path / "t.csv"), "--quiet", "-o", str(tmp_path / "run")]
+    run, fit = tmp_path / "run", ["fit", "reduce", str(tmp_path / "t.csv"), "--no-figures", "-o", str(tmp_path / "run")]
     assert main([*fit, "--latent-dim", "1", "--epochs", "1"]) == 0
     before = (run / "model.safetensors").read_bytes(), (run / "report.json").read_bytes()
     words = [sys.executable, "-m", "narrows", *fit, "--latent-dim", "2", "--epochs", "100000", "--overwrite"]

@@ -250,8 +250,8 @@ def test_columns_of_an_array_are_told_apart():
 
 def test_any_task_takes_the_likelihood_and_gives_back_the_types(tmp_path):
     table().write_csv(tmp_path / "t.csv")
-    words = ["--likelihood", "mixed", "--latent-dim", "6", "--epochs", "60", "--quiet", "-o", str(tmp_path / "run")]
-    assert main(["fit", "reduce", str(tmp_path / "t.csv"), *words]) == 0
+    words = ["--likelihood", "mixed", "--latent-dim", "6", "--epochs", "60", "-o", str(tmp_path / "run")]
+    assert main(["fit", "reduce", "--no-figures", str(tmp_path / "t.csv"), *words]) == 0
     back, real = (pl.read_csv(tmp_path / name, try_parse_dates=True) for name in ("run/reconstruction.csv", "t.csv"))
     assert [back[name].dtype for name in real.columns] == [real[name].dtype for name in real.columns]
     assert set(back["town"]) <= {"Aa", "Bo", "Ce"}

@@ -261,7 +261,7 @@ def test_lists_name_titles_and_histories_may_hold_them(tmp_path: Path, capsys: p
     frame = pl.DataFrame({"movieId": range(ITEMS), "title": TITLES})
     frame.write_csv(tmp_path / "m.csv")
     run, out = tmp_path / "run", tmp_path / "out"
-    words = ["fit", "recommend", str(tmp_path / "r.csv"), "--titles", str(tmp_path / "m.csv"), "-o", str(run)]
+    words = f"fit recommend {tmp_path}/r.csv --titles {tmp_path}/m.csv -o {run} --no-figures".split()
     assert main([*words, "--item", "movieId"]) == 0
     recs = pl.read_csv(run / "recs.csv")
     assert recs.columns == ["user", "rank", "item", "title", "score"]
@@ -289,7 +289,7 @@ def test_lists_name_titles_and_histories_may_hold_them(tmp_path: Path, capsys: p
 def test_titles_may_come_with_the_history(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "r.csv").write_text(lines(user, lambda u, i: i, stars, header="userId movieId rating"))
     pl.DataFrame({"movieId": range(ITEMS), "title": TITLES}).write_csv(tmp_path / "m.csv")
-    assert main(["fit", "recommend", str(tmp_path / "r.csv"), "-o", str(tmp_path / "run"), "--quiet"]) == 0
+    assert main(["fit", "recommend", str(tmp_path / "r.csv"), "-o", str(tmp_path / "run"), "--no-figures"]) == 0
     (tmp_path / "h.csv").write_text('title,rating\n"Matrix, The (1999)",5\nheat,5\n')
     words = ["--history", str(tmp_path / "h.csv"), "--titles", str(tmp_path / "m.csv"), "-o", str(tmp_path / "out")]
     assert main(["apply", str(tmp_path / "run"), *words]) == 0
@@ -301,7 +301,7 @@ def test_titles_may_come_with_the_history(tmp_path: Path, capsys: pytest.Capture
 
 def test_amounts_of_a_history_are_summed_too(tmp_path: Path) -> None:
     (tmp_path / "r.csv").write_text(lines(user, item, lambda u, i: 1 + u * i, header="customer sku quantity"))
-    assert main(["fit", "recommend", str(tmp_path / "r.csv"), "-o", str(tmp_path / "run"), "--quiet"]) == 0
+    assert main(["fit", "recommend", str(tmp_path / "r.csv"), "-o", str(tmp_path / "run"), "--no-figures"]) == 0
     (tmp_path / "h.csv").write_text("customer,sku,quantity\nnew,i1,2\nnew,i1,-2\nnew,i2,3\n")
     out = tmp_path / "out"
     assert main(["apply", str(tmp_path / "run"), "--history", str(tmp_path / "h.csv"), "-o", str(out)]) == 0

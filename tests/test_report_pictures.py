@@ -56,36 +56,36 @@ def test_pictures_of_any_sizes_are_reported_as_on_the_command_line(name: str, tm
 def test_what_belongs_to_pictures_is_asked_for_and_must_fit(tmp_path: Path) -> None:
     task, _ = case("segment")
     with pytest.raises(InputError, match="Pictures without masks came"):
-        nw.report(task, X, tmp_path)
+        nw.report(task, X, tmp_path, figures=False)
     with pytest.raises(InputError, match="7 masks as y came for 8 pictures"):
-        nw.report(task, X, tmp_path, MASKS[:7])
+        nw.report(task, X, tmp_path, MASKS[:7], figures=False)
     with pytest.raises(InputError, match="one of its height and width"):
-        nw.report(task, X, tmp_path, MASKS[::-1])
+        nw.report(task, X, tmp_path, MASKS[::-1], figures=False)
     with pytest.raises(InputError, match="3 pictures came"):
-        nw.report(task, X[:3], tmp_path, MASKS[:3])
+        nw.report(task, X[:3], tmp_path, MASKS[:3], figures=False)
 
 
 def test_arrays_of_pictures_and_rows_are_told_apart(tmp_path: Path) -> None:
     same = np.stack([each[:, :24] for each in X])
     task, _ = case("upscale")
-    assert nw.report(task, same, tmp_path / "up")["task"] == "upscale"
+    assert nw.report(task, same, tmp_path / "up", figures=False)["task"] == "upscale"
     rows = nw.Denoiser(estimator=DenoisingAutoEncoder(latent_dim=4), epochs=1, random_state=0).fit(same / 255.0)
-    assert nw.report(rows, same / 255.0, tmp_path / "rows")["data"]["name"] == "rows given to nw.report"
+    assert nw.report(rows, same / 255.0, tmp_path / "rows", figures=False)["data"]["name"] == "rows given to nw.report"
 
 
 def test_a_denoiser_of_pairs_is_measured_on_pairs(tmp_path):
     images = load_digits().images[:200] / 16
     model = nw.Denoiser(epochs=2, random_state=0).fit(images**3, images)
-    report = nw.report(model, images**3, tmp_path / "run", images)
+    report = nw.report(model, images**3, tmp_path / "run", images, figures=False)
     noisy = report["baselines"]["the noisy input"]["mse"]
     assert noisy == pytest.approx(np.square(images[100:] ** 3 - images[100:]).mean(), rel=1e-5)
     assert "Gaussian noise" not in (tmp_path / "run" / "report.html").read_text()
     with pytest.raises(nw.InputError, match="without clean ones"):
-        nw.report(model, images**3, tmp_path / "other")
+        nw.report(model, images**3, tmp_path / "other", figures=False)
 
 
 def test_rows_with_holes_are_reported_by_tasks_that_read_them(tmp_path):
     X = np.random.default_rng(0).normal(size=(80, 4))
     X[::7, 2] = np.nan
     model = nw.DensityEstimator(epochs=1, random_state=0).fit(X)
-    assert nw.report(model, X, tmp_path / "run")["task"] == "density"
+    assert nw.report(model, X, tmp_path / "run", figures=False)["task"] == "density"

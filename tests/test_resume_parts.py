@@ -325,7 +325,7 @@ def history(run: Path) -> list[dict[str, str]]:
 def test_a_killed_run_from_disk_goes_on_inside_the_epoch(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     np.save(tmp_path / "rows.npy", rng.normal(size=(500, 2)) @ rng.normal(size=(2, 6)))
-    words = f"fit reduce {tmp_path}/rows.npy --stream --latent-dim 2 --epochs 2 --batch-size 32 --quiet"
+    words = f"fit reduce {tmp_path}/rows.npy --stream --latent-dim 2 --epochs 2 --batch-size 32 --no-figures"
     done = subprocess.run(
         [sys.executable, "-c", KILLED, str(tmp_path), f"{words} --corruption gaussian:0.1"],
         capture_output=True, text=True, timeout=140, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"},

@@ -15,7 +15,8 @@ from narrows.data.images.sets import Pictures
 from narrows.metrics import confusion_matrix, dice, mean_iou
 from narrows.reporting.build import report
 
-SMALL = ["--network", "unet:4,8", "--latent-dim", "16", "--crop", "32", "--epochs", "4", "--batch-size", "2", "--quiet"]
+SMALL = ["--network", "unet:4,8", "--latent-dim", "16", "--crop", "32", "--epochs", "4", "--batch-size", "2"]
+SMALL += ["--no-figures"]
 
 
 def scene(rng: np.random.Generator, height: int, width: int, discs: int = 3) -> tuple[np.ndarray, np.ndarray]:
@@ -96,8 +97,8 @@ def test_masks_come_back_in_the_encoding_that_came_in(name: str, tmp_path: Path)
 
 def test_it_learns_and_its_numbers_are_those_of_its_masks(tmp_path: Path) -> None:
     classes = folder(tmp_path / "data", [(64, 64)] * 8, ENCODINGS["0 and 255"][0])
-    words = ["fit", "segment", str(tmp_path / "data"), "--network", "unet:8,16", "--latent-dim", "32", "--epochs", "40"]
-    report = run([*words, "--batch-size", "2", "--quiet"], tmp_path / "run")
+    words = f"fit segment {tmp_path}/data --network unet:8,16 --latent-dim 32 --epochs 40 --batch-size 2 --no-figures"
+    report = run(words.split(), tmp_path / "run")
     data = report["data"]
     assert (data["rows"], data["used"], data["held_out"], data["split"]) == (8, 6, 2, "held-out")
     held = np.random.default_rng(0).permutation(8)[:2]
@@ -235,7 +236,7 @@ def refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
 
 def test_what_cannot_be_read_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder(tmp_path / "data", [(32, 32)] * 4, ENCODINGS["0 and 255"][0])
-    start = ["fit", "segment", str(tmp_path / "data"), "-o", str(tmp_path / "run"), "--quiet"]
+    start = ["fit", "segment", str(tmp_path / "data"), "-o", str(tmp_path / "run"), "--no-figures"]
     (tmp_path / "data" / "masks").rename(tmp_path / "data" / "strange")
     assert "narrows fit segment IMAGES MASKS -o RUN" in refused(start, capsys)
     two = [*start[:2], f"{tmp_path}/data/images", f"{tmp_path}/data/strange", *start[3:]]
@@ -282,7 +283,7 @@ def test_from_python_with_arrays_lists_and_a_saved_model(tmp_path: Path) -> None
     evaluation = model.evaluate(nw.tasks.base.Rows(X, Y), nw.tasks.base.Rows(X, Y))
     assert evaluation.metrics["miou"].value == pytest.approx(mean_iou(confusion_matrix(Y, masks, 3)))
     with pytest.raises(nw.InputError, match="Pictures without masks"):
-        report(model, X, tmp_path / "report")
+        report(model, X, tmp_path / "report", figures=False)
     with pytest.raises(nw.InputError, match="2 channels where 1 are wanted"):
         model.predict(np.zeros((1, 2, 8, 8)))
 

@@ -158,7 +158,7 @@ def frame(n: int = 900, seed: int = 0, numbers: bool = False) -> pl.DataFrame:
 def fit(tmp_path: Path, table: pl.DataFrame, *flags: str) -> tuple[Path, dict[str, Any], list[dict[str, str]]]:
     data, run = tmp_path / "plant.csv", tmp_path / "run"
     table.write_csv(data)
-    words = ["fit", "anomaly", str(data), "-o", str(run), "--quiet", "--time", "ts", "--window", "16"]
+    words = ["fit", "anomaly", str(data), "-o", str(run), "--no-figures", "--time", "ts", "--window", "16"]
     assert main([*words, "--epochs", "5", *flags]) == 0
     return run, json.loads((run / "report.json").read_text(encoding="utf-8")), scores(run)
 
@@ -320,7 +320,7 @@ def test_mistakes_are_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], change: dict[str, pl.Expr], flags: str, said: str
 ) -> None:
     frame(numbers=True).with_columns(**change).write_csv(tmp_path / "plant.csv")
-    words = ["fit", "anomaly", str(tmp_path / "plant.csv"), "-o", str(tmp_path / "run"), "--quiet", *flags.split()]
+    words = ["fit", "anomaly", str(tmp_path / "plant.csv"), "-o", str(tmp_path / "run"), "--no-figures", *flags.split()]
     assert main(words) == 2
     heard = capsys.readouterr().err
     assert said in heard

@@ -286,7 +286,7 @@ def test_the_auxiliary_loss_needs_a_top_k_code() -> None:
 
 # ---- from the command line -------------------------------------------------------------------------------------------
 
-FLAGS = ["--latent-dim", "30", "--k", "3", "--epochs", "4", "--quiet"]
+FLAGS = ["--latent-dim", "30", "--k", "3", "--epochs", "4", "--no-figures"]
 
 
 @pytest.fixture(scope="module")
@@ -376,7 +376,7 @@ def test_what_are_no_activations_is_refused(
 ) -> None:
     (tmp_path / "in").mkdir()
     make(tmp_path / "in")
-    assert main(["fit", "sparse", str(tmp_path / "in"), "--quiet", "-o", str(tmp_path / "run")]) == 2
+    assert main(["fit", "sparse", str(tmp_path / "in"), "--no-figures", "-o", str(tmp_path / "run")]) == 2
     assert said in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
 
@@ -403,6 +403,6 @@ def test_names_must_be_as_many_as_rows(tmp_path: Path) -> None:
 
 
 def test_reports_from_python(fitted: Any, tmp_path: Path) -> None:
-    report = nw.report(fitted, ROWS[:2000], tmp_path)
+    report = nw.report(fitted, ROWS[:2000], tmp_path, figures=False)
     assert report["metrics"]["explained"]["value"] > 0.5
     assert len(report["warnings"]) == 1  # on the competitor; none on the model

@@ -112,7 +112,7 @@ def test_a_mixed_table_from_end_to_end(tmp_path: Path, capsys: pytest.CaptureFix
     frame = mixed()
     frame.write_csv(table)
     words = ["--label", "fraud", "--epochs", "10", "--samples", "50", "-o", str(run)]
-    assert main(["fit", "density", str(table), *words]) == 0
+    assert main(["fit", "density", "--no-figures", str(table), *words]) == 0
     report = json.loads((run / "report.json").read_text())
     assert set(report["metrics"]) == {"nats", "bits", "error", "effective", "auroc"}
     assert [name.partition(" (")[0] for name in report["baselines"]] == [
@@ -145,7 +145,7 @@ def test_units_do_not_matter_to_the_model_but_to_log_p(tmp_path: Path) -> None:
     for factor in (1.0, 1000.0):
         frame.with_columns(pl.col("a") * factor).write_csv(tmp_path / "t.csv")
         run = tmp_path / f"run{factor:g}"
-        assert main(["fit", "density", str(tmp_path / "t.csv"), "--epochs", "3", "--quiet", "-o", str(run)]) == 0
+        assert main(["fit", "density", str(tmp_path / "t.csv"), "--epochs", "3", "--no-figures", "-o", str(run)]) == 0
         scores.append(pl.read_csv(run / "logp.csv")["log_p"].to_numpy())
     assert scores[1] == pytest.approx(scores[0] - math.log(1000), abs=1e-3)
 
@@ -154,11 +154,11 @@ def test_arrays_few_rows_and_other_families(tmp_path: Path) -> None:
     for name, rows in (("flat", DRAW.normal(size=(30, 3))), ("few", DRAW.integers(0, 2, (8, 3)))):
         np.save(tmp_path / f"{name}.npy", rows)
         run = tmp_path / name
-        words = ["--epochs", "2", "--quiet", "-o", str(run)]
-        assert main(["fit", "density", str(tmp_path / f"{name}.npy"), *words]) == 0
+        words = ["--epochs", "2", "--no-figures", "-o", str(run)]
+        assert main(["fit", "density", "--no-figures", str(tmp_path / f"{name}.npy"), *words]) == 0
         assert len(pl.read_csv(run / "logp.csv")) == len(rows)
-    words = ["--epochs", "1", "--samples", "5", "--quiet", "-o", str(tmp_path / "digits")]
-    assert main(["fit", "density", "digits", *words]) == 0
+    words = ["--epochs", "1", "--samples", "5", "--no-figures", "-o", str(tmp_path / "digits")]
+    assert main(["fit", "density", "--no-figures", "digits", *words]) == 0
     report = json.loads((tmp_path / "digits" / "report.json").read_text())
     assert any("No AUROC" in said for said in report["warnings"])
     assert main(["fit", "density", "digits", "--family", "autoencoder", "-o", str(tmp_path / "no")]) == 2
@@ -197,7 +197,7 @@ def test_rows_far_from_zero_have_the_same_density_in_reports_and_outputs(tmp_pat
     X = 1e8 + np.random.default_rng(0).normal(size=(300, 3))
     model = nw.DensityEstimator(latent_dim=1, epochs=5, random_state=0).fit(X)
     assert model.outputs(X, fresh=True)["logp"]["log_p"].mean() == pytest.approx(model.score(X), abs=0.05)
-    nats = nw.report(model, X, tmp_path)["metrics"]["nats"]["value"]
+    nats = nw.report(model, X, tmp_path, figures=False)["metrics"]["nats"]["value"]
     assert -nats == pytest.approx(model.score(X[150:]), abs=0.05)
 
 

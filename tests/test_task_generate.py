@@ -159,7 +159,7 @@ def test_a_table_from_end_to_end(tmp_path: Path) -> None:
     table, run, out = tmp_path / "t.csv", tmp_path / "run", tmp_path / "out"
     frame = mixed()
     frame.write_csv(table)
-    assert main(["fit", "generate", str(table), "--label", "kind", "--epochs", "30", "--quiet", "-o", str(run)]) == 0
+    assert main(f"fit generate {table} --label kind --epochs 30 --quiet -o {run}".split()) == 0
     report = json.loads((run / "report.json").read_text())
     assert report["family"] == "ConditionalVAE"
     assert set(report["baselines"]) == {"Gaussian on PCA codes", "Gaussian mixture on PCA codes"}
@@ -192,7 +192,7 @@ def test_images_of_mixed_sizes_from_end_to_end(classes: bool, tmp_path: Path) ->
         place = folder / (("dark", "light")[i % 2] if classes else "")
         place.mkdir(parents=True, exist_ok=True)
         Image.fromarray((DRAW.random(size) * 100 + 120 * (i % 2)).astype(np.uint8)).save(place / f"{i}.png")
-    assert main(["fit", "generate", str(folder), "--epochs", "4", "--quiet", "-o", str(run)]) == 0
+    assert main(["fit", "generate", str(folder), "--epochs", "4", "--no-figures", "-o", str(run)]) == 0
     report = json.loads((run / "report.json").read_text())
     assert any("are resized to" in note for note in report["data"]["notes"])
     assert {"samples", "traversal", "interpolation"} <= {Path(each["file"]).stem for each in report["figures"]}
@@ -209,8 +209,8 @@ def test_images_of_mixed_sizes_from_end_to_end(classes: bool, tmp_path: Path) ->
 def test_arrays_plain_autoencoders_and_collapse(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     np.save(tmp_path / "a.npy", DRAW.random((120, 5)))
     run = tmp_path / "run"
-    words = ["fit", "generate", str(tmp_path / "a.npy")]
-    assert main([*words, "--family", "autoencoder", "--epochs", "4", "--quiet", "-o", str(run)]) == 0
+    words = ["fit", "generate", "--no-figures", str(tmp_path / "a.npy")]
+    assert main([*words, "--family", "autoencoder", "--epochs", "4", "--no-figures", "-o", str(run)]) == 0
     assert np.load(run / "samples.npy").shape == (64, 5)
     assert main(["apply", str(run), "-o", str(tmp_path / "o"), "-n", "9"]) == 0
     assert np.load(tmp_path / "o" / "samples.npy").shape == (9, 5)
@@ -223,7 +223,7 @@ def test_what_apply_refuses(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     np.save(tmp_path / "a.npy", DRAW.random((40, 4)))
     data = str(tmp_path / "a.npy")
     for task in ("generate", "reduce"):
-        assert main(["fit", task, data, "--epochs", "1", "--quiet", "-o", str(tmp_path / task)]) == 0
+        assert main(["fit", task, data, "--epochs", "1", "--no-figures", "-o", str(tmp_path / task)]) == 0
     capsys.readouterr()
     for words, said in (
         (["generate", data], "came for new rows"),

@@ -62,7 +62,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     table(home / "rows-new.npy", 60, 1)
     flags = {"images": ["--patch", str(PATCH)], "series": ["--time", "when", "--window", str(WINDOW)], "rows": []}
     for kind, words in flags.items():
-        fitted = main(["fit", "anomaly", data[kind], "-o", str(home / kind), "--quiet", "--epochs", "2", *words])
+        fitted = main(["fit", "anomaly", data[kind], "-o", str(home / kind), "--no-figures", "--epochs", "2", *words])
         assert fitted == 0
     return home
 

@@ -34,7 +34,7 @@ def waves(n: int, level: float = 0.0, seed: int = 0) -> pl.DataFrame:
 
 def fit(table: pl.DataFrame, folder: Path, *flags: str) -> tuple[dict[str, Any], list[dict[str, str]]]:
     table.write_csv(folder / "table.csv")
-    words = ["fit", "anomaly", str(folder / "table.csv"), "--time", "ts", "--window", "16", "--epochs", "2", "--quiet"]
+    words = f"fit anomaly {folder}/table.csv --time ts --window 16 --epochs 2 --no-figures".split()
     assert main([*words, "-o", str(folder / "run"), "--random-state", "0", *flags]) == 0
     return json.loads((folder / "run" / "report.json").read_text(encoding="utf-8")), rows(folder / "run")
 

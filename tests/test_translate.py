@@ -15,7 +15,8 @@ from narrows.cli import main
 from narrows.tasks.images import Examples
 from narrows.tasks.translate import baseline_pictures, drawing, scores_of
 
-SMALL = ["--network", "unet:4,8", "--latent-dim", "16", "--crop", "32", "--epochs", "4", "--batch-size", "2", "--quiet"]
+SMALL = ["--network", "unet:4,8", "--latent-dim", "16", "--crop", "32", "--epochs", "4", "--batch-size", "2"]
+SMALL += ["--no-figures"]
 SIZES = [(33, 40), (40, 33), (48, 50), (20, 64), (37, 41)]
 
 
@@ -110,12 +111,11 @@ def test_it_says_that_it_wins_and_that_it_loses(tmp_path: Path) -> None:
         colour, edges = pair(rng, 48, 48)
         for part, picture in (("A", colour), ("B", edges), ("C", colour)):
             Image.fromarray(picture).save(tmp_path / part / f"{i}.png")
-    words = ["--network", "unet:8,16", "--latent-dim", "32", "--epochs", "60", "--batch-size", "2", "--quiet"]
-    wins = run(["fit", "translate", f"{tmp_path}/A", f"{tmp_path}/B", *words, "--held-out", "0.3"], tmp_path / "wins")[
-        "verdict"
-    ]
+    words = ["--network", "unet:8,16", "--latent-dim", "32", "--epochs", "60", "--batch-size", "2", "--no-figures"]
+    start = ["fit", "translate", *words, "--no-figures", f"{tmp_path}/A"]
+    wins = run([*start, f"{tmp_path}/B", "--held-out", "0.3"], tmp_path / "wins")["verdict"]
     assert wins["outcome"] == "wins"
-    loses = run(["fit", "translate", f"{tmp_path}/A", f"{tmp_path}/C", *words, "--epochs", "3"], tmp_path / "loses")
+    loses = run([*start, f"{tmp_path}/C", "--epochs", "3"], tmp_path / "loses")
     assert loses["verdict"]["outcome"] == "loses"
     assert loses["verdict"]["text"].startswith("The autoencoder loses to the input itself")
 
@@ -157,7 +157,7 @@ def refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
 
 def test_what_cannot_be_read_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folders(tmp_path / "data")
-    start = ["fit", "translate", str(tmp_path / "data"), "-o", str(tmp_path / "run"), "--quiet"]
+    start = ["fit", "translate", str(tmp_path / "data"), "-o", str(tmp_path / "run"), "--no-figures"]
     assert "--direction 'CtoD' is not understood" in refused([*start, "--direction", "CtoD"], capsys)
     Image.fromarray(np.zeros((9, 9), np.uint8)).save(tmp_path / "data" / "B" / "p0.png")
     assert "'p0.bmp' is 33 x 40 in A and 9 x 9 in B" in refused(start, capsys)

@@ -14,7 +14,7 @@ from narrows.resize import luminance, resize
 from narrows.tasks.images import Examples
 from narrows.tasks.restore import plan
 
-QUICK = ["--network", "residual:16,1,1,2", "--latent-dim", "16", "--epochs", "80", "--quiet", "--lr", "5e-3"]
+QUICK = ["--network", "residual:16,1,1,2", "--latent-dim", "16", "--epochs", "80", "--no-figures", "--lr", "5e-3"]
 QUICK += ["--batch-size", "2"]
 NAMES = "abcdefghijklmnop"
 
@@ -90,7 +90,7 @@ def test_the_other_scales(tmp_path, scale):
     for i in range(4, 8):
         write(tmp_path / "in" / f"{NAMES[i]}.png", sharp(i, i - 3, 9))  # smaller than the scale
     words = ["--scale", str(scale), "--network", f"residual:4,1,1,{scale}", "--latent-dim", "4", "--epochs", "1"]
-    assert main(["fit", "upscale", str(tmp_path / "in"), "-o", str(tmp_path / "run"), "--quiet", *words]) == 0
+    assert main(["fit", "upscale", str(tmp_path / "in"), "-o", str(tmp_path / "run"), "--no-figures", *words]) == 0
     assert main(["apply", str(tmp_path / "run"), str(tmp_path / "in"), "-o", str(tmp_path / "out")]) == 0
     assert seen(tmp_path / "out" / "enlarged" / "a.png")[0].shape == (41 * scale, 38 * scale)
 
@@ -98,8 +98,8 @@ def test_the_other_scales(tmp_path, scale):
 def test_a_network_that_learnt_nothing_is_bicubic_and_level_with_it(tmp_path):
     for i in range(6):
         write(tmp_path / "in" / f"{NAMES[i]}.png", sharp(i))
-    words = [*QUICK[:4], "--epochs", "0", "--quiet"]
-    assert main(["fit", "upscale", str(tmp_path / "in"), "-o", str(tmp_path / "run"), *words]) == 0
+    words = [*QUICK[:4], "--epochs", "0", "--no-figures"]
+    assert main(["fit", "upscale", "--no-figures", str(tmp_path / "in"), "-o", str(tmp_path / "run"), *words]) == 0
     report = json.loads((tmp_path / "run" / "report.json").read_text())
     assert "beats" not in report["verdict"]["text"]
     assert report["metrics"]["psnr"]["value"] == pytest.approx(report["baselines"]["bicubic enlargement"]["psnr"])

@@ -145,7 +145,7 @@ def test_a_linear_autoencoder_is_level_with_pca_of_the_same_rows(tmp_path: Path)
 
 
 def fit(words: str, run: Path) -> dict[str, object]:
-    assert main([*words.split(), "--quiet", "-o", str(run)]) == 0
+    assert main([*words.split(), "--no-figures", "-o", str(run)]) == 0
     found: dict[str, object] = json.loads((run / "report.json").read_text(encoding="utf-8"))
     return found
 

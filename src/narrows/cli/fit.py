@@ -91,7 +91,7 @@ def make_run(options: Options, workflow: Workflow, task: Task, request: Request,
         if place != run:
             say(f"This run is made in {place}; {run} holds the one before until it is finished.")
         task.set_params(estimator__checkpoint=str(place))
-        return travel(workflow, task, request, place, say, asked)
+        return travel(workflow, task, request, place, say, asked, draw=options.figures)
 
 
 def refuse_another(run: Path, asked: dict[str, str], given: set[str]) -> None:
@@ -104,7 +104,9 @@ def refuse_another(run: Path, asked: dict[str, str], given: set[str]) -> None:
         raise InputError(came, "the same data and settings with --resume", "--overwrite or another -o")
 
 
-def travel(workflow: Workflow, task: Task, request: Request, run: Path, say: Say, asked: dict[str, str]) -> Report:
+def travel(
+    workflow: Workflow, task: Task, request: Request, run: Path, say: Say, asked: dict[str, str], *, draw: bool
+) -> Report:
     """Fit, measure, and write the model, the outputs and the report, and return it; the resume state goes last."""
     started = time.perf_counter()
     data = workflow.fit(task, request, say)
@@ -118,9 +120,8 @@ def travel(workflow: Workflow, task: Task, request: Request, run: Path, say: Say
     if task.estimator_.history_:  # a closed form has no epochs
         write_history(run / "history.csv", task.estimator_.history_)
     require_declared(workflow, task, {path.relative_to(run).parts[0] for path in workflow.write(run)})
-    report = make_report(
-        task, evaluated.evaluation, run, data=data, seconds=seconds, rows=evaluated.rows, items=evaluated.items
-    )
+    rows, items = evaluated.rows, evaluated.items
+    report = make_report(task, evaluated.evaluation, run, data=data, seconds=seconds, rows=rows, items=items, draw=draw)
     for words in report.warnings:
         say(words)
     save(task, run, {"journey": workflow_state(workflow), "data": known, "identity": asked})

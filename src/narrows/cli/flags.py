@@ -226,6 +226,7 @@ def _fit_parser(task: str, card: dict[str, Any], table: dict[str, Any]) -> Parse
         "--overwrite", action="store_true", help="replace the run that RUN holds, once the new one is finished"
     )
     parser.add_argument("--quiet", action="store_true", help="show nothing but the verdict and where the report is")
+    parser.add_argument("--no-figures", dest="figures", action="store_false", help="a report of words and numbers only")
     return parser
 
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from narrows._version import __version__
 from narrows.parts import Part
-from narrows.reporting import figures
 from narrows.reporting.figures.base import FIGURES
+from narrows.reporting.figures.style import save
 from narrows.reporting.from_python import HALF, as_task, beside, halves, leak_caveats, picture_halves
 from narrows.reporting.html.map import write_explorer
 from narrows.reporting.html.page import write_report
@@ -36,8 +36,9 @@ def make_report(
     seconds: Mapping[str, float],
     rows: Rows | None,
     items: Items | None = None,
+    draw: bool = True,
 ) -> Report:
-    """Draw the figures, write report.json and report.html to ``folder``, and return the report."""
+    """Write report.json, report.html and, where asked to, the figures to ``folder``, and return the report."""
     family = task.estimator_
     params, changed = params_of(family)
     task_params, task_changed = params_of(task, leave=("estimator",))
@@ -58,7 +59,7 @@ def make_report(
         tables=cast(list[Table], evaluation.tables),
         flags=cast(Flags | None, evaluation.flags),
     )
-    plots = [*evaluation.pictures, *_training_pictures(family, rows, evaluation.piece)]
+    plots = [*evaluation.pictures, *_training_pictures(family, rows, evaluation.piece)] if draw else []
     if items is not None:
         write_explorer(items, folder / "map.html", f"Map of {data.get('name', 'the codes')}")
         plots = [plot._replace(caption=plot.caption + _HINT) if plot.kind == "map" else plot for plot in plots]
@@ -67,14 +68,17 @@ def make_report(
     return report
 
 
-def report(fitted: Any, X: Any, folder: "str | Path", y: Any = None, train: Any = None) -> dict[str, Any]:
+def report(
+    fitted: Any, X: Any, folder: "str | Path", y: Any = None, train: Any = None, *, figures: bool = True
+) -> dict[str, Any]:
     """Write a report on how a fitted task does on rows ``X``, and return it; a fitted family counts as a reducer.
 
     ``X`` are rows that the fit has not seen, of the same kind; ``y`` are their labels. ``train`` are the rows of the
     fit, or a pair of them and their labels: competitors learn from them, and all of ``X`` is measured on. Without them
     competitors learn from the first half of ``X`` (shuffled where sorted by ``y``), which may be fewer rows than the
     autoencoder had, and the second half is measured on; a note says so. Tasks on pictures take them as ``fit_pictures``
-    does, with ``y`` what belongs to each: masks, or pictures.
+    does, with ``y`` what belongs to each: masks, or pictures. Without ``figures`` none is drawn, which takes most of
+    the time where rows are few.
 
     Examples
     --------
@@ -83,7 +87,7 @@ def report(fitted: Any, X: Any, folder: "str | Path", y: Any = None, train: Any 
     >>> from sklearn.datasets import load_digits
     >>> X = load_digits().data / 16
     >>> fitted = nw.Reducer(latent_dim=8, epochs=2, random_state=0).fit(X[:900])
-    >>> report(fitted, X[900:], tempfile.mkdtemp(), train=X[:900])["data"]["used"]
+    >>> report(fitted, X[900:], tempfile.mkdtemp(), train=X[:900], figures=False)["data"]["used"]
     900
     """
     task = as_task(fitted)
@@ -92,18 +96,19 @@ def report(fitted: Any, X: Any, folder: "str | Path", y: Any = None, train: Any 
         first, second = picture_halves(task, X, y)
         data = _facts("picture", len(first.x), len(second.x)) | {"unit": "picture"}
         evaluation = task.evaluate_pictures(first, second)
-        return make_report(task, evaluation, Path(folder), data=data, seconds={}, rows=None).to_json()
+        return make_report(task, evaluation, Path(folder), data=data, seconds={}, rows=None, draw=figures).to_json()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "X does not have valid feature names")  # they were looked at already
         rows = halves(task, X, y) if train is None else beside(task, train, X, y)
-        return _measured(task, rows, Path(folder), [HALF] if train is None else [])
+        return _measured(task, rows, Path(folder), [HALF] if train is None else [], draw=figures)
 
 
-def _measured(task: Task, rows: tuple[Rows, Rows], folder: Path, notes: list[str]) -> dict[str, Any]:
+def _measured(task: Task, rows: tuple[Rows, Rows], folder: Path, notes: list[str], *, draw: bool) -> dict[str, Any]:
     data = _facts("row", rows[0].X.shape[0], rows[1].X.shape[0]) | {"notes": notes}
     evaluation = task.evaluate(*rows)
     evaluation.caveats = leak_caveats(task, rows[1])
-    return make_report(task, evaluation, folder, data=data, seconds={}, rows=task.as_read(rows[1])).to_json()
+    known = task.as_read(rows[1])
+    return make_report(task, evaluation, folder, data=data, seconds={}, rows=known, draw=draw).to_json()
 
 
 def _facts(unit: str, used: int, held_out: int) -> dict[str, Any]:
@@ -130,7 +135,7 @@ def versions() -> dict[str, str]:
 
 def _draw(plot: Picture, folder: Path) -> Figure:
     figure = FIGURES[plot.figure or plot.kind](**plot.data)
-    path = figures.save(figure, folder / "figures" / f"{plot.kind}.png")
+    path = save(figure, folder / "figures" / f"{plot.kind}.png")
     return {"title": plot.title, "caption": plot.caption, "file": path.relative_to(folder).as_posix()}
 
 
