@@ -45,7 +45,7 @@ def scores(folder: Path) -> list[dict[str, str]]:
 
 def test_labels_are_measured_on_and_reasons_are_in_the_users_units(tmp_path: Path) -> None:
     table = frame(500, 25)
-    _, report, rows = fit(tmp_path, table, "--label", "bad", "--clean")
+    _, report, rows = fit(tmp_path, table, "--label", "bad", "--clean", "--figures")
     assert list(rows[0]) == ["order_id", *COLUMNS]
     assert [row["order_id"] for row in rows] == table["order_id"].to_list()
     assert report["data"]["held_out"] == 25 + 48
@@ -122,7 +122,7 @@ def test_dirty_rows_are_told_apart_up_to_a_share(tmp_path: Path, n: int, odd: in
 
 
 def test_a_share_of_the_rows_instead_of_a_rate(tmp_path: Path) -> None:
-    run, report, rows = fit(tmp_path, frame(300, 0).drop("bad"), "--contamination", "0.1")
+    run, report, rows = fit(tmp_path, frame(300, 0).drop("bad"), "--contamination", "0.1", "--figures")
     assert 15 <= sum(row["flag"] == "1" for row in rows) <= 60
     assert any("of the rows of the fit" in note for note in report["warnings"])
     assert main(["report", str(run)]) == 0
@@ -193,7 +193,7 @@ def test_rethreshold_is_what_a_fit_with_that_rate_gives(tmp_path: Path, capsys: 
 
 def test_the_report_follows_another_threshold(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table = frame(600, 30)
-    run, before, _ = fit(tmp_path, table, "--label", "bad", "--fpr", "0.1", "--clean")
+    run, before, _ = fit(tmp_path, table, "--label", "bad", "--fpr", "0.1", "--clean", "--figures")
     page = (run / "report.html").read_text(encoding="utf-8")
     table.write_csv(tmp_path / "orders.csv")
     words = f"fit anomaly {tmp_path}/orders.csv -o {tmp_path}/other --no-figures --epochs 15".split()

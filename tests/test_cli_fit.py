@@ -53,6 +53,15 @@ def test_a_run_holds_all_that_it_should(words: str, tmp_path: Path, capsys: pyte
     assert not (run / "resume.pt").exists()
 
 
+def test_figures_can_be_left_out_and_the_numbers_stay(tmp_path: Path) -> None:
+    drawn = fit("fit reduce digits --family linear --latent-dim 2", tmp_path / "drawn")
+    bare = fit("fit reduce digits --family linear --latent-dim 2 --no-figures", tmp_path / "bare")
+    assert bare.pop("figures") == [] != drawn.pop("figures")
+    assert not (tmp_path / "bare" / "figures").exists()
+    assert "data:image" not in (tmp_path / "bare" / "report.html").read_text(encoding="utf-8")
+    assert {**bare, "seconds": 0} == {**drawn, "seconds": 0}
+
+
 def test_a_closed_form_has_no_history_of_epochs(tmp_path: Path) -> None:
     fit("fit reduce digits --family linear --no-figures", tmp_path / "run")
     assert not (tmp_path / "run" / "history.csv").exists()
@@ -312,7 +321,7 @@ def test_a_rank_that_no_launcher_gave_is_refused(
 
 
 def test_control_c_keeps_what_is_trained(tmp_path: Path) -> None:
-    words = "fit reduce digits --epochs 300 --latent-dim 3 --network dense:32 --batch-size 64 --no-figures"
+    words = "fit reduce digits --epochs 300 --latent-dim 3 --network dense:32 --batch-size 64 --quiet"
     process = started(words, tmp_path / "run")
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)

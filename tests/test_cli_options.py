@@ -130,7 +130,7 @@ def test_a_run_does_not_go_on_from_itself(home: Path, capsys: pytest.CaptureFixt
 def test_quiet_says_the_verdict_and_nothing_else(
     home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert fit("fit reduce {home}/a.csv --epochs 1 --no-figures", home, tmp_path / "run") == 0
+    assert fit("fit reduce {home}/a.csv --epochs 1 --quiet --no-figures", home, tmp_path / "run") == 0
     said = capsys.readouterr()
     verdict = facts(tmp_path / "run")["verdict"]["text"]  # type: ignore[index]
     assert said.out == f"{verdict}\nReport: {tmp_path / 'run' / 'report.html'}\n"

@@ -49,7 +49,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with ratings and a run fitted to them."""
     home = tmp_path_factory.mktemp("ratings")
     lines().write_csv(home / "r.csv")
-    fit(home / "r.csv", home / "run", "--min-rating", "4")
+    fit(home / "r.csv", home / "run", "--min-rating", "4", "--figures")
     return home
 
 

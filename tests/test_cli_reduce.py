@@ -95,7 +95,7 @@ def test_idle_numbers_of_a_code_are_not_active() -> None:
 def test_auto_writes_the_choice_and_its_reason(tmp_path: Path) -> None:
     planted().write_csv(tmp_path / "t.csv")
     run = tmp_path / "run"
-    words = f"fit reduce {tmp_path}/t.csv --latent-dim auto --epochs 20 --no-figures -o {run}"
+    words = f"fit reduce {tmp_path}/t.csv --latent-dim auto --epochs 20 --quiet -o {run}"
     assert main(words.split()) == 0
     report = facts(run)
     kept = nw.load(run)

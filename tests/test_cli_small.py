@@ -103,7 +103,7 @@ def test_data_lists_and_finds(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_report_is_written_again_as_it_was(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = tmp_path / "run"
-    assert main(["fit", "reduce", "digits", "-o", str(run), "--family", "linear", "--no-figures"]) == 0
+    assert main(["fit", "reduce", "digits", "-o", str(run), "--family", "linear", "--quiet"]) == 0
     said = capsys.readouterr().out
     before = {name: (run / name).read_bytes() for name in ("report.html", "report.json")}
     (run / "report.html").unlink()

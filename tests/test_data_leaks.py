@@ -112,7 +112,7 @@ def test_anomaly_names_leaks_and_forgotten_labels(tmp_path: Path, capsys: pytest
     words = ["fit", "anomaly", "--no-figures", str(tmp_path / "t.csv"), "--epochs", "1"]
     assert main([*words, "-o", str(tmp_path / "without")]) == 0
     assert "'Class' holds 0 and 1 and is named like a label: if it is one, --label Class" in capsys.readouterr().out
-    assert main([*words, "--label", "Class", "--no-figures", "-o", str(tmp_path / "with")]) == 0
+    assert main([*words, "--label", "Class", "--quiet", "-o", str(tmp_path / "with")]) == 0
     line = capsys.readouterr().out.splitlines()[0]
     assert "'rule' determines 'Class' in every labelled row" in line
     report = json.loads((tmp_path / "with" / "report.json").read_text(encoding="utf-8"))

@@ -60,7 +60,9 @@ def report_of(run):
 def grey(tmp_path_factory):
     """A fitted run on ten grey pictures, through the command line."""
     root = tmp_path_factory.mktemp("grey")
-    assert main(["fit", "denoise", str(folder(root / "clean")), "-o", str(root / "run"), *NOISE, *QUICK]) == 0
+    assert (
+        main(["fit", "denoise", str(folder(root / "clean")), "-o", str(root / "run"), *NOISE, *QUICK, "--figures"]) == 0
+    )
     return root
 
 
@@ -148,7 +150,7 @@ def test_pictures_beside_those_that_are_read_are_counted_and_named(tmp_path):
         write(tmp_path / "raw" / f"r{i}.png", drawn(i, 20, 20))
     write(tmp_path / "top.png", drawn(9, 20, 20))
     out = tmp_path.parent / f"{tmp_path.name}-run"
-    assert main(["fit", "denoise", str(tmp_path), "-o", str(out), *QUICK, "--epochs", "1"]) == 0
+    assert main(["fit", "denoise", str(tmp_path), "-o", str(out), *QUICK, "--figures", "--epochs", "1"]) == 0
     data = report_of(out)["data"]
     assert [data[name] for name in ("rows", "used", "held_out", "left out")] == [11, 2, 2, 7]
     lost = "7 pictures lie outside clean/ and are left out (raw/r0.png, raw/r1.png, raw/r2.png, raw/r3.png, raw/r4.png"

@@ -133,7 +133,16 @@ def test_no_cross_entropy_lies_below_the_entropy(name: str, likelihood: str) -> 
 def fitted(folder: Path, frame: pl.DataFrame, *words: str) -> dict[str, Any]:
     """Return the report of a short run on a table."""
     frame.write_csv(folder / "table.csv")
-    run = ["fit", "density", str(folder / "table.csv"), "-o", str(folder / "run"), "--overwrite", "--no-figures"]
+    run = [
+        "fit",
+        "density",
+        str(folder / "table.csv"),
+        "-o",
+        str(folder / "run"),
+        "--overwrite",
+        "--quiet",
+        "--no-figures",
+    ]
     assert main([*run, "--epochs", "8", "--samples", "20", "--latent-dim", "1", "--random-state", "0", *words]) == 0
     report: dict[str, Any] = json.loads((folder / "run" / "report.json").read_text())
     return report

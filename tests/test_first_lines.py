@@ -325,7 +325,7 @@ def test_the_first_line_says_who_wins(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     data, words, outcome = CASES[name]
-    spoken = ["fit", *words.replace("DATA", data(tmp_path)).split(), "-o", "run", "--no-figures"]
+    spoken = ["fit", *words.replace("DATA", data(tmp_path)).split(), "-o", "run", "--quiet", "--no-figures"]
     assert main(spoken) == 0
     first = capsys.readouterr().out.splitlines()[0]
     report = json.loads((tmp_path / "run" / "report.json").read_text(encoding="utf-8"))

@@ -31,7 +31,7 @@ def two_groups(folder: Path, labels: int, columns: int = 200, rows: int = 600) -
 
 def first_line(capsys: pytest.CaptureFixture[str], run: Path, *words: str | Path) -> tuple[str, dict[str, Any]]:
     """Run ``narrows fit classify`` and return its first line and report.json."""
-    assert main(["fit", "classify", *map(str, words), "--no-figures", "-o", str(run)]) == 0
+    assert main(["fit", "classify", *map(str, words), "--quiet", "--no-figures", "-o", str(run)]) == 0
     report: dict[str, Any] = json.loads((run / "report.json").read_text(encoding="utf-8"))
     line = capsys.readouterr().out.splitlines()[0]
     assert line == report["verdict"]["text"]

@@ -107,7 +107,7 @@ def test_two_ranks_under_torchrun_train_what_one_process_does(alone: dict, tmp_p
 def test_the_command_line_under_torchrun_makes_one_run(tmp_path: Path) -> None:
     data, run = tmp_path / "x.npy", tmp_path / "run"
     np.save(data, np.random.default_rng(0).normal(size=(90, 4)))
-    words = f"fit reduce {data} --epochs 2 --latent-dim 2 --device cpu --no-figures -o {run}"
+    words = f"fit reduce {data} --epochs 2 --latent-dim 2 --device cpu --quiet --no-figures -o {run}"
     assert main(f"fit reduce {data} --family linear --no-figures -o {run}".split()) == 0
     kept = {"OMP_NUM_THREADS": "1", "PATH": os.environ["PATH"], "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
     for mode, said in (("--overwrite", "The autoencoder"), ("--resume", f"{run} holds a finished model")):

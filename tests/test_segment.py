@@ -78,7 +78,7 @@ ENCODINGS = {
 def test_masks_come_back_in_the_encoding_that_came_in(name: str, tmp_path: Path) -> None:
     encode, mode, names = ENCODINGS[name]
     folder(tmp_path / "data", [(33, 40), (40, 33), (48, 50), (20, 64), (37, 41)], encode)
-    report = run(["fit", "segment", str(tmp_path / "data"), *SMALL], tmp_path / "run")
+    report = run(["fit", "segment", str(tmp_path / "data"), *SMALL, "--figures"], tmp_path / "run")
     assert main(["apply", str(tmp_path / "run"), str(tmp_path / "data" / "images"), "-o", str(tmp_path / "out")]) == 0
     for i, size in enumerate([(33, 40), (40, 33), (48, 50), (20, 64), (37, 41)]):
         for where in ("run", "out"):
@@ -152,7 +152,7 @@ def test_levels_of_deep_masks_are_never_merged(levels: np.ndarray, said: str, tm
 def test_pictures_without_masks_and_masks_without_pictures_are_listed(tmp_path: Path) -> None:
     folder(tmp_path / "data", [(32, 32)] * 6, ENCODINGS["numbers"][0])
     (tmp_path / "data" / "masks" / "cell0.png").rename(tmp_path / "data" / "masks" / "other.png")
-    report = run(["fit", "segment", str(tmp_path / "data"), *SMALL], tmp_path / "run")
+    report = run(["fit", "segment", str(tmp_path / "data"), *SMALL, "--figures"], tmp_path / "run")
     assert report["data"]["rows"] == 5
     notes = " ".join(report["data"]["notes"])
     assert "'images': 1 of 6 pictures have no partner in 'masks' and are left out (cell0.png)" in notes
@@ -190,7 +190,7 @@ def test_empty_masks_and_classes_that_the_held_out_part_lacks(kind: str, tmp_pat
     for part in ("images", "masks"):
         for i in range(6):
             (tmp_path / "data" / part / f"cell{i * i}.png").rename(tmp_path / "data" / part / f"slice{100 + i}.png")
-    report = run(["fit", "segment", str(tmp_path / "data"), *SMALL], tmp_path / "run")
+    report = run(["fit", "segment", str(tmp_path / "data"), *SMALL, "--figures"], tmp_path / "run")
     assert any("numbered evenly" in note for note in report["data"]["notes"])
     assert any("In no true mask of the held-out pictures" in note for note in report["warnings"])
     assert report["verdict"]["outcome"] in ("wins", "loses", "even", "unclear", "none")

@@ -170,7 +170,7 @@ def scores(folder: Path) -> list[dict[str, str]]:
 
 def test_every_step_and_channel_has_a_score_and_anomalies_are_found(tmp_path: Path) -> None:
     table = frame()
-    run, report, rows = fit(tmp_path, table, "--label", "bad")
+    run, report, rows = fit(tmp_path, table, "--label", "bad", "--figures")
     assert list(rows[0]) == [
         *("ts", "score", "p_value", "flag", "part", "score_flow", "score_pressure", "score_mode"),
         *(f"{word}_{rank}" for rank in (1, 2, 3) for word in ("column", "seen", "expected")),

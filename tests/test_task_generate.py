@@ -192,7 +192,7 @@ def test_images_of_mixed_sizes_from_end_to_end(classes: bool, tmp_path: Path) ->
         place = folder / (("dark", "light")[i % 2] if classes else "")
         place.mkdir(parents=True, exist_ok=True)
         Image.fromarray((DRAW.random(size) * 100 + 120 * (i % 2)).astype(np.uint8)).save(place / f"{i}.png")
-    assert main(["fit", "generate", str(folder), "--epochs", "4", "--no-figures", "-o", str(run)]) == 0
+    assert main(["fit", "generate", str(folder), "--epochs", "4", "--quiet", "-o", str(run)]) == 0
     report = json.loads((run / "report.json").read_text())
     assert any("are resized to" in note for note in report["data"]["notes"])
     assert {"samples", "traversal", "interpolation"} <= {Path(each["file"]).stem for each in report["figures"]}

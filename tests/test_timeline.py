@@ -148,7 +148,9 @@ def machines(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
     ]
     row = pl.int_range(pl.len())
     tables[1] = tables[1].with_columns(x=pl.when(row.is_between(370, 379)).then(pl.col("x") + 5).otherwise("x"))
-    return folder, *fit(pl.concat(tables).sample(fraction=1.0, shuffle=True, seed=0), folder, "--by", "machine")
+    return folder, *fit(
+        pl.concat(tables).sample(fraction=1.0, shuffle=True, seed=0), folder, "--by", "machine", "--figures"
+    )
 
 
 def test_every_series_is_divided_and_scored_by_itself(machines: Any) -> None:

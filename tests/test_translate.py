@@ -56,7 +56,9 @@ def shape(path: Path) -> tuple[tuple[int, ...], str]:
 @pytest.mark.parametrize("direction", ["AtoB", "BtoA"])
 def test_outputs_have_the_inputs_names_and_sizes(direction: str, deep: bool, tmp_path: Path) -> None:
     folders(tmp_path / "data", deep=deep)
-    report = run(["fit", "translate", str(tmp_path / "data"), "--direction", direction, *SMALL], tmp_path / "run")
+    report = run(
+        ["fit", "translate", str(tmp_path / "data"), "--direction", direction, *SMALL, "--figures"], tmp_path / "run"
+    )
     assert {"l1", "psnr", "ssim"} == set(report["metrics"])
     assert set(report["baselines"]) >= {"the mean of B", "a table of colours", "the input itself"}
     assert "figures/translations.png" in {figure["file"] for figure in report["figures"]}

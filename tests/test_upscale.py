@@ -44,7 +44,7 @@ def fitted(tmp_path_factory):
     for i in range(14):
         write(root / "in" / f"{NAMES[i]}.png", sharp(i, 40 + i % 3, 44, 3 if i % 2 else 1))
     held = ["--held-out", "0.43"]  # six: of two pictures little can be said
-    assert main(["fit", "upscale", str(root / "in"), "-o", str(root / "run"), *QUICK, *held]) == 0
+    assert main(["fit", "upscale", str(root / "in"), "-o", str(root / "run"), *QUICK, "--figures", *held]) == 0
     return root
 
 

@@ -145,7 +145,7 @@ def test_a_linear_autoencoder_is_level_with_pca_of_the_same_rows(tmp_path: Path)
 
 
 def fit(words: str, run: Path) -> dict[str, object]:
-    assert main([*words.split(), "--no-figures", "-o", str(run)]) == 0
+    assert main([*words.split(), "-o", str(run), "--quiet"]) == 0
     found: dict[str, object] = json.loads((run / "report.json").read_text(encoding="utf-8"))
     return found
 
@@ -153,10 +153,10 @@ def fit(words: str, run: Path) -> dict[str, object]:
 def test_copies_across_the_split_and_rows_seen_before_are_told(tmp_path: Path) -> None:
     rows = pl.DataFrame({f"x{i}": np.tile(DRAW.normal(size=50), 3) for i in range(4)})
     rows.write_csv(tmp_path / "copies.csv")
-    made = fit(f"fit reduce {tmp_path}/copies.csv --latent-dim 2 --epochs 1", tmp_path / "one")
+    made = fit(f"fit reduce {tmp_path}/copies.csv --latent-dim 2 --epochs 1 --no-figures", tmp_path / "one")
     notes = made["data"]["notes"]  # type: ignore[index]
     assert any("held-out rows are copies of one learnt from" in note for note in notes)
-    words = f"fit reduce {tmp_path}/copies.csv --from {tmp_path}/one --epochs 1 --random-state"
+    words = f"fit reduce {tmp_path}/copies.csv --from {tmp_path}/one --epochs 1 --no-figures --random-state"
     for seed, told in ((1, True), (0, False)):
         made = fit(f"{words} {seed}", tmp_path / f"next{seed}")
         notes = made["data"]["notes"]  # type: ignore[index]

@@ -35,6 +35,6 @@ def load(folder: Any, parts: Any = ()) -> Any:
     return import_module("narrows.artefact").load(folder, parts)
 
 
-def report(fitted: Any, X: Any, folder: Any, y: Any = None, train: Any = None) -> Any:
+def report(fitted: Any, X: Any, folder: Any, y: Any = None, train: Any = None, *, figures: bool = True) -> Any:
     """Write report.html and report.json on how a task fitted to ``train`` does on rows ``X``, and return the report."""
-    return import_module("narrows.reporting.build").report(fitted, X, folder, y, train)
+    return import_module("narrows.reporting.build").report(fitted, X, folder, y, train, figures=figures)

@@ -162,5 +162,11 @@ __all__ = [
 
 def load(folder: str | pathlib.Path, parts: collections.abc.Sequence[type] = ()) -> typing.Any: ...
 def report(
-    fitted: typing.Any, X: typing.Any, folder: str | pathlib.Path, y: typing.Any = None, train: typing.Any = None
+    fitted: typing.Any,
+    X: typing.Any,
+    folder: str | pathlib.Path,
+    y: typing.Any = None,
+    train: typing.Any = None,
+    *,
+    figures: bool = True,
 ) -> dict[str, typing.Any]: ...

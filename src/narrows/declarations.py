@@ -32,7 +32,13 @@ TYPING = "import collections.abc\nimport pathlib\nimport typing\n\nfrom ._versio
 FUNCTIONS = """
 def load(folder: str | pathlib.Path, parts: collections.abc.Sequence[type] = ()) -> typing.Any: ...
 def report(
-    fitted: typing.Any, X: typing.Any, folder: str | pathlib.Path, y: typing.Any = None, train: typing.Any = None
+    fitted: typing.Any,
+    X: typing.Any,
+    folder: str | pathlib.Path,
+    y: typing.Any = None,
+    train: typing.Any = None,
+    *,
+    figures: bool = True,
 ) -> dict[str, typing.Any]: ...
 """
 

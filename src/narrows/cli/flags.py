@@ -226,7 +226,8 @@ def _fit_parser(task: str, card: dict[str, Any], table: dict[str, Any]) -> Parse
         "--overwrite", action="store_true", help="replace the run that RUN holds, once the new one is finished"
     )
     parser.add_argument("--quiet", action="store_true", help="show nothing but the verdict and where the report is")
-    parser.add_argument("--no-figures", dest="figures", action="store_false", help="a report of words and numbers only")
+    figures = "figures in the report, which are most of the time of a small fit (yes)"
+    parser.add_argument("--figures", action=argparse.BooleanOptionalAction, default=True, help=figures)
     return parser
 
 

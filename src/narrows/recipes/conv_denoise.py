@@ -36,7 +36,7 @@ def _network(mode: Any) -> Stack:
 def conv_denoise(run: Run) -> None:
     """Train with nearest up-sampling, in full also with bilinear, and hold the result against simple competitors."""
     images = run.images(few=QUICK)
-    steps = {"batch_size": 4, "lr": 1e-3, "epochs": 4} if run.quick else {"batch_size": 128, "lr": 1e-3, "epochs": 10}
+    steps = {"batch_size": 4, "lr": 1e-3, "epochs": 3} if run.quick else {"batch_size": 128, "lr": 1e-3, "epochs": 10}
     base: dict[str, Any] = {
         "latent_dim": 16,
         "noise": _NOISE,

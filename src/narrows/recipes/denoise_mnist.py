@@ -32,7 +32,7 @@ def denoise_mnist(run: Run) -> None:
 
 def _filters(run: Run, images: Images) -> None:
     """Show the filters of one hidden layer at the random start, and learnt with less and more noise."""
-    epochs = run.epochs(30, 20)
+    epochs = run.epochs(30, 10)
     base: dict[str, Any] = {"latent_dim": _HIDDEN_UNITS, "network": _ONE_LAYER, "lr": 1e-3, "random_state": 0, **PLAIN}
     filters = {"random start": _weights(AutoEncoder(epochs=0, **base).fit(images.train[:2]))}
     filters["no noise"] = _weights(run.fit("dense", AutoEncoder(epochs=epochs, **base), images.train))

@@ -27,7 +27,7 @@ _CLASSES = [
 def unet_camvid(run: Run) -> None:
     """Train with cross-entropy, void ignored, and show what is taken for what."""
     scenes = streets(run)
-    settings = {"epochs": run.epochs(45, 10), "batch_size": 4, "lr": 1e-3, **PLAIN}
+    settings = {"epochs": run.epochs(45, 6), "batch_size": 4, "lr": 1e-3, **PLAIN}
     network, likelihood = UNet((16, 32, 64, 128), second=False), Categorical(n_classes=len(_CLASSES), ignore=VOID)
     model = AutoEncoder(latent_dim=256, network=network, likelihood=likelihood, **settings)
     run.fit("unet", model, Pairs(scenes.train, scenes.train_targets[:, None], augment=Flip()))

@@ -34,7 +34,7 @@ def unet_membrane(run: Run) -> None:
     channels = np.stack([membrane, ~membrane], axis=1).astype(np.uint8) * 255
     pairs, models, masks = Pairs(cells.train, channels, augment=tiles), {}, {}
     for skip, name in _SKIPS.items():
-        settings = {"epochs": run.epochs(150, 8), "batch_size": 4, "lr": 1e-3, **PLAIN}
+        settings = {"epochs": run.epochs(150, 5), "batch_size": 4, "lr": 1e-3, **PLAIN}
         network = UNet(_WIDTHS, skip=skip, second=False)
         model = AutoEncoder(latent_dim=_BRIDGE_CHANNELS, network=network, likelihood="bernoulli", **settings)
         models[name] = run.fit(skip, model, pairs)
