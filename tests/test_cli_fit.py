@@ -147,7 +147,7 @@ def test_a_code_longer_than_the_rows_is_legal_and_noted(tmp_path: Path) -> None:
 
 
 def test_a_wide_table_works(tmp_path: Path) -> None:
-    rows = np.random.default_rng(0).normal(size=(30, 5_000)).round(2)
+    rows = np.random.default_rng(0).normal(size=(30, 2_000)).round(2)
     pl.DataFrame(rows, schema=[f"c{i}" for i in range(rows.shape[1])]).write_csv(tmp_path / "wide.csv")
     fit(f"fit reduce {tmp_path}/wide.csv --network linear --epochs 1 --latent-dim 2 --no-figures", tmp_path / "run")
 

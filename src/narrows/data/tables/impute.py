@@ -119,4 +119,6 @@ def _put(series: pl.Series, value: pl.Series) -> pl.Series:
 
 
 def _empty(series: pl.Series) -> pl.Series:
-    return series.is_null() | series.is_nan().fill_null(False) if series.dtype.is_float() else series.is_null()
+    if not series.dtype.is_float():
+        return series.is_null()
+    return pl.Series(series.name, np.isnan(series.to_numpy()))  # null becomes NaN

@@ -28,17 +28,26 @@ _BRIGHTNESS_SHIFT = 0.15  # of the peak that a planted piece is brighter or dark
 def drawn_patches(pictures: Sequence[Array], side: int, most: int, seed: int) -> Array:
     """Return square patches of pictures (C, H, W) at random places, (n, C, side, side), in their own type.
 
+    Where the pictures have fewer than ``most`` places, each is taken once: a patch that comes twice tells nothing new,
+    and one that is both learnt from and put aside flatters the fit.
+
     Examples
     --------
     >>> drawn_patches([np.zeros((1, 9, 8), np.uint8)], 4, 10, 0).shape
     (10, 1, 4, 4)
+    >>> drawn_patches([np.zeros((1, 9, 8), np.uint8)], 4, 100, 0).shape
+    (30, 1, 4, 4)
     """
     rng = np.random.default_rng(seed)
     whole = [_whole(picture, side) for picture in pictures]
-    room = np.array([[height - side, width - side] for _, height, width in (picture.shape for picture in whole)])
-    share = (room + 1).prod(axis=1)
-    chosen = np.sort(rng.choice(len(whole), most, p=share / share.sum()))
-    corners = rng.integers(0, room[chosen] + 1)
+    rooms = np.array([[height - side, width - side] for _, height, width in (picture.shape for picture in whole)]) + 1
+    places = rooms.prod(axis=1)
+    if places.sum() <= most:
+        chosen = np.repeat(np.arange(len(whole)), places)
+        corners = np.concatenate([np.indices(room).reshape(2, -1).T for room in rooms])
+    else:
+        chosen = np.sort(rng.choice(len(whole), most, p=places / places.sum()))
+        corners = rng.integers(0, rooms[chosen])
     return np.stack([whole[i][:, y : y + side, x : x + side] for i, (y, x) in zip(chosen, corners, strict=True)])
 
 
