@@ -14,14 +14,23 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from narrows.data.disk.memory import require_room
-from narrows.data.images.pixels import FORMATS, Header, Item, header, pixels
+from narrows.data.images.frames import TIFF, Frame, frames, tiff_array
+from narrows.data.images.pixels import FORMATS, Header, Item, OtherPixels, header, pixels
 from narrows.data.npy import DAMAGED, load_npy
 from narrows.data.paths import require_utf8
-from narrows.errors import InputError
+from narrows.errors import InputError, listed
 from narrows.notes import Note
 
-__all__ = ["ARRAYS", "conversions", "each_image", "image_names", "lessened", "picture_size", "read_picture"]
+__all__ = [
+    "ARRAYS",
+    "conversions",
+    "each_image",
+    "image_items",
+    "image_names",
+    "lessened",
+    "picture_size",
+    "read_picture",
+]
 
 ACCEPTED = "images: " + ", ".join(FORMATS)
 T = TypeVar("T")
@@ -64,6 +73,32 @@ def image_names(folder: Path, more: tuple[str, ...] = ()) -> tuple[Path, list[Pa
     return root, images, notes
 
 
+def image_items(folder: Path, more: tuple[str, ...] = ()) -> tuple[list[str], list[Item], list[Note]]:
+    """Return the pictures below a folder, by name and as what is read; frames of a file are pictures of their own.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     Image.new("L", (4, 4)).save(Path(folder, "1.png"))
+    ...     Image.new("L", (4, 4)).save(Path(folder, "z.tif"), save_all=True, append_images=[Image.new("L", (4, 4))])
+    ...     image_items(Path(folder))[0]
+    ['1.png', 'z.tif#0', 'z.tif#1']
+    """
+    root, paths, notes = image_names(folder, more)
+    names: list[str] = []
+    items: list[Item] = []
+    stacks = []
+    for path in paths:
+        several = frames(root / path)
+        items += several or [root / path]
+        names += [f"{path.as_posix()}#{i}" for i in range(len(several))] or [path.as_posix()]
+        stacks += [f"{path.as_posix()}#0 to #{len(several) - 1}"] if several else []
+    if stacks:
+        notes.append(Note(f"{folder.name!r}: every frame of a file is a picture ({listed(stacks)})"))
+    return names, items, notes
+
+
 def each_image(work: Callable[[Item], T], items: Sequence[Item], ids: Sequence[str], room: int = 0) -> list[T]:
     """Do the work for every image, in threads; those that cannot be read are named together, in an InputError.
 
@@ -97,7 +132,8 @@ def each_image(work: Callable[[Item], T], items: Sequence[Item], ids: Sequence[s
 
 
 def _why(item: Item, error: Exception) -> str:
-    if isinstance(item, Path) and item.stat().st_size == 0:
+    path = _file_of(item)
+    if path is not None and path.stat().st_size == 0:
         return "0 bytes"
     if isinstance(error, UnidentifiedImageError):
         return "not an image"
@@ -108,7 +144,6 @@ def conversions(heads: Sequence[Header], name: str) -> list[Note]:
     """Say what was changed on reading, counted."""
     counts = {
         "turned upright, as their EXIF orientation says": sum(head.oriented for head in heads),
-        "of several frames: the first one is read": sum(head.frames > 1 for head in heads),
         "of 16 bit in inks, or opened before: read as 8 bit": sum(head.reduced for head in heads),
     }
     return [Note(f"{name!r}: {count} images {what}") for what, count in counts.items() if count]
@@ -147,8 +182,8 @@ def read_picture(item: Item) -> tuple[Header | None, Array]:
         return None, _channels_first(load_npy(item))
     try:
         head = header(item)
-    except UnidentifiedImageError:
-        bands = _bands(item) if isinstance(item, Path) and item.suffix.lower() in (".tif", ".tiff") else None
+    except (UnidentifiedImageError, OtherPixels):
+        bands = _bands(item)
         if bands is None:
             raise
         return None, bands
@@ -168,24 +203,28 @@ def picture_size(item: Item) -> int:
         if isinstance(item, Path) and item.suffix.lower() in ARRAYS:
             return item.stat().st_size
         head = header(item)
-    except UnidentifiedImageError:
-        return item.stat().st_size if isinstance(item, Path) else 0
+    except (UnidentifiedImageError, OtherPixels):
+        path = _file_of(item)
+        return 0 if path is None else path.stat().st_size
     return head.height * head.width * head.channels * head.depth // 8
 
 
-def _bands(path: Path) -> Array | None:
-    """Read a TIFF file of more bands than Pillow knows; None where it is none."""
-    from tifffile import TiffFile
+def _file_of(item: Item) -> Path | None:
+    return item.path if isinstance(item, Frame) else item if isinstance(item, Path) else None
 
+
+def _bands(item: Item) -> Array | None:
+    """Read a TIFF file of more bands than Pillow knows, or of floats; None where it is none."""
+    path = _file_of(item)
+    if path is None or path.suffix.lower() not in TIFF:
+        return None
     try:
-        with TiffFile(path) as file:
-            series = file.series[0]
-            require_room(path.name, 4 * series.nbytes, path.stat().st_size, "save it with fewer pixels")
-            return _channels_first(series.asarray())
+        array = tiff_array(path, item.pages if isinstance(item, Frame) else None)
     except InputError:
         raise
     except DAMAGED:  # the first message stands
         return None
+    return _channels_first(array)
 
 
 def _channels_first(array: Array) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from narrows.data.disk.memory import require_memory
-from narrows.data.images.files import each_image, image_names
+from narrows.data.images.files import each_image, image_items
 from narrows.data.images.pixels import FORMATS, Item, opened
 from narrows.data.images.sets import Pictures, law_of, natural
+from narrows.data.images.smoothed import cut_at_half, two_values
+from narrows.data.images.write import stacks
 from narrows.data.paths import data_path
 from narrows.errors import ArtefactError, InputError
 from narrows.files import whole
@@ -108,7 +110,8 @@ def read_masks(path: str | Path) -> tuple[Pictures, Encoding]:
 
     Levels of grey, whole numbers up to 65535, and places in a palette are the values themselves, colours are packed as
     0xRRGGBB. Masks of colours or palettes that differ in kind are read as colours. Grey JPEG files are cut at half:
-    above it 255, below 0. More than 64 different values raise InputError.
+    above it 255, below 0; smoothed edges between two values are cut at half. More than 64 different values raise
+    InputError.
 
     Examples
     --------
@@ -122,9 +125,8 @@ def read_masks(path: str | Path) -> tuple[Pictures, Encoding]:
     folder = data_path(path)
     if not folder.exists():
         raise InputError(f"There is no file or folder {str(path)!r}", "a folder of masks", "check the path")
-    root, paths, notes = image_names(folder)
-    names = sorted((name.as_posix() for name in paths), key=natural)
-    items: list[Item] = [root / name for name in names]
+    found, files, notes = image_items(folder)
+    names, items = zip(*sorted(zip(found, files, strict=True), key=lambda pair: natural(pair[0])), strict=True)
     rooms = each_image(_room, items, names)
     require_memory(sum(rooms), f"{folder.name!r} is to be read", "fewer masks, or smaller ones")
     kinds = each_image(_kind, items, names)
@@ -137,14 +139,31 @@ def read_masks(path: str | Path) -> tuple[Pictures, Encoding]:
         for i in lossy:
             arrays[i] = np.where(arrays[i] > 127, np.uint8(255), np.uint8(0))
         notes.append(Note(f"{folder.name!r}: {len(lossy)} masks are JPEG files, cut at half: 255 above, 0 below"))
+    if not lossy:
+        notes += _sharpened(arrays, kind, folder.name)
     _few(arrays, names, folder.name)
     suffixes = [PurePosixPath(name).suffix for name in names]
     suffix = suffixes[0] if FORMATS[suffixes[0].lower()] in _LOSSLESS else ".png"
     return Pictures(folder.name, tuple(names), arrays, tuple(notes)), Encoding(kind, palette, suffix)
 
 
+def _sharpened(arrays: list[Array], kind: str, folder: str) -> list[Note]:
+    """Cut masks of two values with smoothed edges at half, in their place, and say so."""
+    grey = 0x010101 if kind == "colour" else 1  # a packed colour is so many times its level of grey
+    if kind == "index" or any((array % grey).any() for array in arrays):
+        return []
+    ends = two_values([array // grey for array in arrays])
+    if ends is None:
+        return []
+    low, high = ends
+    arrays[:] = [cut_at_half(array, low * grey, high * grey) for array in arrays]
+    return [Note(f"{folder!r}: smoothed edges of masks are cut at half: {high} above, {low} below")]
+
+
 def write_masks(values: list[Array], encoding: Encoding, like: Pictures, folder: Path) -> list[Path]:
     """Write masks (H, W) or (1, H, W) of values below ``folder``, named as the pictures they are of; return the files.
+
+    Those of the frames of one file are one stack.
 
     Examples
     --------
@@ -156,11 +175,16 @@ def write_masks(values: list[Array], encoding: Encoding, like: Pictures, folder:
     ('a/1.png', [7, 7, 7, 7])
     """
     paths = []
-    for mask, name in zip(values, law_of(like.names, encoding.suffix), strict=True):
-        path = folder / name
-        with whole(path) as draft, draft.open("wb") as file:
-            encoding.image(mask.reshape(mask.shape[-2:])).save(file, FORMATS[encoding.suffix.lower()])
-        paths.append(path)
+    images = [encoding.image(mask.reshape(mask.shape[-2:])) for mask in values]
+    alone = law_of(like.names, encoding.suffix)
+    for file_name, index in stacks(like.names):
+        first, *more = (images[i] for i in index)
+        name, kind = alone[index[0]], FORMATS[encoding.suffix.lower()]
+        if more:
+            name, kind = law_of([file_name], ".tif")[0], "TIFF"
+        with whole(folder / name) as draft, draft.open("wb") as file:
+            first.save(file, kind, **({"save_all": True, "append_images": more} if more else {}))
+        paths.append(folder / name)
     return paths
 
 
@@ -201,7 +225,7 @@ def _require_levels(values: Array, kind: str) -> None:
         raise ValueError("levels of grey among masks of colours")
 
 
-def _few(arrays: list[Array], names: list[str], folder: str) -> None:
+def _few(arrays: list[Array], names: Sequence[str], folder: str) -> None:
     """Refuse masks with more values than classes can have."""
     values: set[int] = set()
     for array, name in zip(arrays, names, strict=True):

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from narrows.data.disk.memory import require_memory, require_room
+from narrows.data.images.frames import Frame, tiff_array
 from narrows.data.images.uint16 import is_deep, read_deep, write_deep
 
 __all__ = [
@@ -41,13 +43,18 @@ FORMATS = {
     ".ppm": "PPM",
     ".pnm": "PPM",
     ".gif": "GIF",
+    ".webp": "WEBP",
+    ".avif": "AVIF",
+    ".heic": "HEIF",
+    ".heif": "HEIF",
 }
 _BYTES_PER_RESIZED_PIXEL = 9  # while a picture is resampled: two planes of float32, and what comes out
 CHANNELS = {"1": 1, "L": 1, "I;16": 1, "I;16B": 1, "I;16L": 1, "I": 1, "RGB": 3, "YCbCr": 3, "CMYK": 3, "LAB": 3}
 CHANNELS |= {"HSV": 3, "LA": 4, "RGBA": 4, "PA": 4, "La": 4, "RGBa": 4, "RGBX": 3}
 KEPT = {1: ("PNG", "JPEG", "TIFF", "BMP", "PPM", "GIF"), 3: ("PNG", "JPEG", "TIFF", "BMP", "PPM"), 4: ("PNG", "TIFF")}
 KEPT16 = ("PNG", "TIFF", "PPM")
-Item = Path | Image.Image
+Item = Path | Frame | Image.Image
+_HEIF = (".heic", ".heif")
 _BYTES_PER_PIXEL = 15  # bytes of a pixel while it is read; of 16 bit three times as many
 
 
@@ -59,9 +66,12 @@ class Header:
     width: int
     channels: int
     depth: int
-    frames: int
     oriented: bool
     reduced: bool
+
+
+class OtherPixels(OSError):
+    """Raised for a picture that Pillow opens, and whose pixels are neither of 8 nor of 16 bit."""
 
 
 @contextmanager
@@ -79,10 +89,22 @@ def opened(item: Item) -> Iterator[Image.Image]:
     if isinstance(item, Image.Image):
         yield item
         return
-    with item.open("rb") as file, Image.open(file) as image:
+    path, page = (item.path, item.pages[0]) if isinstance(item, Frame) else (item, 0)
+    if path.suffix.lower() in _HEIF:
+        _register_heif()
+    with path.open("rb") as file, Image.open(file) as image:
+        image.seek(page)
         need = room(image.height, image.width, 16 if is_deep(image) else 8)
-        require_room(item.name, need, item.stat().st_size, "save it with fewer pixels")
+        require_room(path.name, need, path.stat().st_size, "save it with fewer pixels")
         yield image
+
+
+def _register_heif() -> None:
+    """Let Pillow read the pictures of telephones; raises OSError where the package for it is missing."""
+    try:
+        import_module("pillow_heif").register_heif_opener()
+    except ImportError:
+        raise OSError("HEIC is read where pillow-heif is installed: pip install pillow-heif") from None
 
 
 def room(height: int, width: int, depth: int) -> int:
@@ -99,20 +121,23 @@ def header(item: Item) -> Header:
     >>> head.height, head.width, head.channels, head.depth
     (3, 5, 4, 8)
     """
+    if isinstance(item, Frame) and not item.known:
+        channels, height, width = (array := _channel_pages(item)).shape
+        return Header(height, width, channels, 8 * array.dtype.itemsize, oriented=False, reduced=False)
     with opened(item) as image:
         written_deep = is_deep(image)  # before anything is loaded
-        deep = written_deep and isinstance(item, Path)
+        deep = written_deep and not isinstance(item, Image.Image)
         orientation = image.getexif().get(0x0112, 1)
         width, height = _written_size(image)[:: -1 if orientation in (5, 6, 7, 8) else 1]
         mode = image.mode
         if mode == "P":
             mode = "RGBA" if "transparency" in image.info else "RGB"
         if mode not in CHANNELS:
-            raise OSError(f"pixels of mode {mode!r}: 8 and 16 bit images are read")
+            kept = "save it as 16 bit, or all of them in one .npy file" if mode == "F" else "save it as RGB"
+            raise OtherPixels(f"pixels of mode {mode!r}: 8 and 16 bit images are read; {kept}")
         depth = 16 if deep or mode.startswith("I") else 8
-        frames = getattr(image, "n_frames", 1)
         reduced = written_deep != deep or _deep_inks(image)
-        return Header(height, width, CHANNELS[mode], depth, frames, orientation not in (0, 1), reduced)
+        return Header(height, width, CHANNELS[mode], depth, orientation not in (0, 1), reduced)
 
 
 def pixels(item: Item, channels: int, depth: int, size: tuple[int, int]) -> NDArray[Any]:
@@ -123,15 +148,31 @@ def pixels(item: Item, channels: int, depth: int, size: tuple[int, int]) -> NDAr
     >>> pixels(Image.new("L", (5, 3), 7), 3, 8, (3, 5)).sum(axis=(1, 2)).tolist()
     [105, 105, 105]
     """
+    if isinstance(item, Frame) and not item.known:
+        return resize(widen(_deeper(_channel_pages(item), depth), channels), size)
     with opened(item) as image:
-        if isinstance(item, Path) and is_deep(image):
-            array = read_deep(item)
+        if is_deep(image) and not isinstance(item, Image.Image):
+            array = read_deep(item) if isinstance(item, Path) else read_deep(item.path, item.pages[0])
         else:
             turned = image.getexif().get(0x0112, 1) != 1
             array = _array(ImageOps.exif_transpose(image) if turned else image, getattr(image, "tag_v2", {}))
-        if depth == 16 and array.dtype == np.uint8:
-            array = array.astype(np.uint16) * np.uint16(257)
-        return resize(widen(array, channels), size)
+        return resize(widen(_deeper(array, depth), channels), size)
+
+
+def _deeper(array: NDArray[Any], depth: int) -> NDArray[Any]:
+    """Return pixels of 8 bit as 16 bit where these are wanted."""
+    return array.astype(np.uint16) * np.uint16(257) if depth == 16 and array.dtype == np.uint8 else array
+
+
+def _channel_pages(frame: Frame) -> NDArray[Any]:
+    """Return a frame whose channels are pages of their own, (C, H, W)."""
+    array = tiff_array(frame.path, frame.pages)
+    if array.ndim == 2:
+        array = array[None]
+    if array.ndim != 3 or len(array) not in (1, 3, 4) or array.dtype not in (np.uint8, np.uint16):
+        came = f"{len(array)} channels of type {array.dtype} and shape {array.shape[1:]}"
+        raise OtherPixels(f"{came}: 1, 3 or 4 channels of 8 or 16 bit are read")
+    return array
 
 
 def widen(array: NDArray[Any], channels: int) -> NDArray[Any]:

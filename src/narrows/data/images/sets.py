@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from narrows.data.arrays import to_dtype
 from narrows.data.base import digest
 from narrows.data.disk.memory import require_memory
-from narrows.data.images.files import ARRAYS, conversions, each_image, image_names, picture_size, read_picture
-from narrows.data.images.pixels import encode_image, placed, widen
+from narrows.data.images.files import ARRAYS, conversions, each_image, image_items, picture_size, read_picture
+from narrows.data.images.frames import place_in_stack
+from narrows.data.images.pixels import widen
+from narrows.data.images.write import write_images
 from narrows.data.paths import data_path
 from narrows.data.scale import is_levels, unit_pictures
 from narrows.errors import InputError, listed
-from narrows.files import whole, write_array
 
 __all__ = ["Pictures", "alike", "law_of", "matched", "read_pictures", "write_pictures"]
 
@@ -88,16 +89,13 @@ def read_pictures(path: str | Path) -> Pictures:
     folder = data_path(path)
     if not folder.exists():
         raise InputError(f"There is no file or folder {str(path)!r}", "a folder of pictures", "check the path")
-    root, paths, notes = image_names(folder, ARRAYS)
-    names = sorted((name.as_posix() for name in paths), key=natural)
-    files = [root / name for name in names]
+    found, items, notes = image_items(folder, ARRAYS)
+    names, files = zip(*sorted(zip(found, items, strict=True), key=lambda pair: natural(pair[0])), strict=True)
     sizes = each_image(picture_size, files, names)
     require_memory(2 * sum(sizes), f"{folder.name!r} is to be read", "fewer pictures, or smaller ones")
     pictures = each_image(read_picture, files, names, max(sizes) * _MEMORY_FACTOR)
     heads = [head for head, _ in pictures if head is not None]
-    return Pictures(
-        folder.name, tuple(names), [array for _, array in pictures], (*notes, *conversions(heads, folder.name))
-    )
+    return Pictures(folder.name, names, [array for _, array in pictures], (*notes, *conversions(heads, folder.name)))
 
 
 def natural(name: str) -> list[tuple[int, int, str]]:
@@ -113,8 +111,15 @@ def natural(name: str) -> list[tuple[int, int, str]]:
 
 
 def stem(name: str) -> str:
-    """Return a name without its ending, folders included: what two pictures that belong together share."""
-    return PurePosixPath(name).with_suffix("").as_posix()
+    """Return a name without its ending, folders included: what two pictures that belong together share.
+
+    Examples
+    --------
+    >>> stem("a/1.png"), stem("movie.tif#12")
+    ('a/1', 'movie#12')
+    """
+    file, place = place_in_stack(name)
+    return PurePosixPath(file).with_suffix("").as_posix() + ("" if place is None else f"#{place}")
 
 
 def law_of(names: Sequence[str], suffix: str = ".png") -> tuple[str, ...]:
@@ -185,11 +190,10 @@ def alike(arrays: Sequence[Array], channels: int | None = None, dtype: Any = Non
 
 
 def write_pictures(values: Sequence[Array], like: Pictures, folder: Path) -> list[Path]:
-    """Write one file per picture below ``folder`` and return them.
+    """Write pictures below ``folder`` and return the files: one for each, and one stack for the frames of a file.
 
-    Names and bit depth are those of ``like``, and the format too where it holds such pixels (else PNG, and .npy for
-    floats and for more channels than images have); sizes and channels are those of ``values``: (C, H, W), floats in
-    [0, 1], or uint8 and uint16 as they are.
+    Names and bit depth are those of ``like``, and the format too where it holds such pixels; sizes and channels are
+    those of ``values``: (C, H, W), floats in [0, 1], or uint8 and uint16 as they are.
 
     Examples
     --------
@@ -200,18 +204,11 @@ def write_pictures(values: Sequence[Array], like: Pictures, folder: Path) -> lis
     ...     path.relative_to(folder).as_posix(), read_pictures(path).arrays[0].ravel().tolist()
     ('a/1.bmp', [51, 51, 51, 51])
     """
-    paths = []
-    for array, name, original in zip(values, like.names, like.arrays, strict=True):
-        pixels = to_dtype(array, original.dtype) if array.dtype.kind == "f" else _deep(array, original.dtype)
-        if pixels.dtype.kind == "f" or len(pixels) not in (1, 3, 4) or name.endswith(ARRAYS):
-            plain = name if name.endswith(ARRAYS) else f"{name}.npy"
-            paths.append(write_array(pixels, folder / PurePosixPath(plain)))
-            continue
-        path = placed(folder, name, len(pixels), 8 * pixels.dtype.itemsize)
-        with whole(path) as draft, draft.open("wb") as file:
-            encode_image(pixels, path.suffix, file)
-        paths.append(path)
-    return paths
+    arrays = [
+        to_dtype(array, original.dtype) if array.dtype.kind == "f" else _deep(array, original.dtype)
+        for array, original in zip(values, like.arrays, strict=True)
+    ]
+    return write_images(arrays, like.names, folder)
 
 
 def _deep(array: Array, dtype: np.dtype[Any]) -> Array:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from statistics import median
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypedDict, cast
 
@@ -17,10 +17,10 @@ from PIL import Image
 from narrows.data.arrays import Length, to_dtype
 from narrows.data.base import Schema, Source, class_folders, digest, row_numbers
 from narrows.data.disk.memory import require_memory
-from narrows.data.images.files import conversions, each_image, image_names, lessened
-from narrows.data.images.pixels import Header, Item, encode_image, header, pixels, placed, resize, room, widen
+from narrows.data.images.files import conversions, each_image, image_items, lessened
+from narrows.data.images.pixels import Header, Item, header, pixels, resize, room, widen
+from narrows.data.images.write import write_images
 from narrows.errors import InputError, Setting
-from narrows.files import whole
 from narrows.notes import Note, SavedNote
 from narrows.typed_json import typed
 
@@ -88,9 +88,9 @@ def image_folder(
     ...     image_folder(Path(folder)).ids.tolist()
     ['1.png']
     """
-    root, images, notes = image_names(folder)
-    ids = [name.as_posix() for name in images]
-    source = load_images([root / name for name in images], ids, folder.name, like, image_size)
+    ids, items, notes = image_items(folder)
+    source = load_images(items, ids, folder.name, like, image_size)
+    images = [PurePosixPath(name) for name in ids]
     named = replace(source, notes=(*notes, *source.notes), id_name="file")
     classes = sorted({name.parts[0] for name in images if len(name.parts) > 1})
     if len(classes) < 2 or any(len(name.parts) == 1 for name in images):
@@ -261,14 +261,8 @@ class ImageSchema(Schema):
         return to_dtype(values, np.dtype(self.dtype)).reshape(-1, *self.shape)
 
     def write(self, values: ArrayLike, folder: Path, stem: str, ids: NDArray[np.str_], id_name: str) -> list[Path]:
-        """Write one file per image below ``folder/stem``, in the original format where that holds such pixels."""
-        paths = []
-        for image, name in zip(self.decode(values), ids.tolist(), strict=True):
-            path = placed(folder / stem, name, self.shape[0], 8 * np.dtype(self.dtype).itemsize)
-            with whole(path) as draft, draft.open("wb") as file:
-                encode_image(image, path.suffix, file)
-            paths.append(path)
-        return paths
+        """Write the images below ``folder/stem``, in the original format where that holds such pixels."""
+        return write_images(list(self.decode(values)), ids.tolist(), folder / stem)
 
     def to_json(self) -> dict[str, Any]:
         """Describe the schema by JSON values only."""

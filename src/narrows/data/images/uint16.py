@@ -41,8 +41,8 @@ def is_deep(image: Image.Image) -> bool:
     return image.format == "PNG" and ";16" in args
 
 
-def read_deep(path: Path) -> Array:
-    """Return the pixels of a file of which ``is_deep`` holds, uint16, (3, H, W) or with alpha (4, H, W), upright.
+def read_deep(path: Path, page: int = 0) -> Array:
+    """Return the pixels of a page of which ``is_deep`` holds, uint16, (3, H, W) or with alpha (4, H, W), upright.
 
     Examples
     --------
@@ -53,8 +53,9 @@ def read_deep(path: Path) -> Array:
     [0, 32768, 65535]
     """
     with Image.open(path) as image:
+        image.seek(page)
         if image.format == "TIFF":
-            return _tiff(path, image)
+            return _tiff(path, image, page)
         samples = _ppm(path, image) if image.format == "PPM" else _png(path, str(image.tile[0].args))
         turn = image.getexif().get(_ORIENTATION_TAG, 1)
     return upright(np.moveaxis(samples, 2, 0), turn)
@@ -115,14 +116,15 @@ def _png(path: Path, raw: str) -> Array:
     return _joined(path, raw.replace(";16L", ";16B"), raw.replace(";16B", ";16L"))
 
 
-def _joined(path: Path, high: str, low: str) -> Array:
+def _joined(path: Path, high: str, low: str, page: int = 0) -> Array:
     """Return samples from two raw modes of Pillow, one of which takes their high bytes, the other one the low ones."""
-    return _samples(path, high).astype(np.uint16) << 8 | _samples(path, low)
+    return _samples(path, high, page).astype(np.uint16) << 8 | _samples(path, low, page)
 
 
-def _samples(path: Path, raw: str) -> Array:
+def _samples(path: Path, raw: str, page: int = 0) -> Array:
     """Return what Pillow reads, (H, W, C), when it takes the samples for such of the raw mode."""
     with Image.open(path) as image:
+        image.seek(page)
         modes = (tile.args for tile in image.tile)  # the raw mode, or it and more
         args = [(raw, *mode[1:]) if isinstance(mode, tuple) else raw for mode in modes]
         image.tile = [tile._replace(args=mode) for tile, mode in zip(image.tile, args, strict=True)]
@@ -130,14 +132,14 @@ def _samples(path: Path, raw: str) -> Array:
     return samples
 
 
-def _tiff(path: Path, image: Any) -> Array:
-    """Return the pixels of a TIFF file, (C, H, W), upright: by tifffile, or by Pillow where it knows the packing."""
+def _tiff(path: Path, image: Any, number: int) -> Array:
+    """Return the pixels of a page, (C, H, W), upright: by tifffile, or by Pillow where it knows the packing."""
     from tifffile import TiffFile
 
     raw, turn = str(image.tile[0].args[0]), image.tag_v2.get(_ORIENTATION_TAG, 1)
     try:
         with TiffFile(path) as file:
-            page = file.pages.first
+            page: Any = file.pages[number]
             require_room(path.name, 4 * page.nbytes, path.stat().st_size, "save it with fewer pixels")
             pixels = page.asarray()
             pixels = upright(pixels if page.planarconfig == 2 else np.moveaxis(pixels, 2, 0), turn)
@@ -147,7 +149,7 @@ def _tiff(path: Path, image: Any) -> Array:
             raise OSError(f"planes of 16 bit packed by {packing}: save them without packing") from error
         first, second = ("L", "B") if sys.byteorder == "little" else ("B", "L")  # Pillow gives the machine's order
         plain = raw.replace("RGBa", "RGBA")[:-1]
-        pixels = np.moveaxis(_joined(path, plain + first, plain + second), 2, 0)  # already upright
+        pixels = np.moveaxis(_joined(path, plain + first, plain + second, number), 2, 0)  # already upright
     if image.tag_v2.get(_EXTRA_TAG, ())[:1] == (1,):  # colours that are multiplied by the alpha
         pixels = _divided(pixels[:4])
     return pixels[: 4 if image.mode == "RGBA" else 3].astype(np.uint16)
