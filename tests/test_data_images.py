@@ -122,14 +122,6 @@ def test_plain_tiff_files_are_turned_too(turn: int, tmp_path: Path) -> None:
     np.testing.assert_array_equal(masks.arrays[0], wanted[None, :, :, 0])
 
 
-def test_first_frame_of_an_animation(tmp_path: Path) -> None:
-    frames = [Image.new("L", (4, 4), level) for level in (10, 200)]
-    frames[0].save(tmp_path / "1.gif", save_all=True, append_images=frames[1:])
-    source = read(tmp_path)
-    assert source.values.max() == 10
-    assert any("of several frames: the first one is read" in note for note in source.notes)
-
-
 @pytest.mark.parametrize(
     ("sizes", "expected"),
     [

@@ -34,6 +34,7 @@ __all__ = [
 
 ACCEPTED = "images: " + ", ".join(FORMATS)
 T = TypeVar("T")
+_MAX_NAMED = 20  # files that one message names
 _MAX_BYTES_AT_ONCE = 1 << 29  # bytes of images that are worked on at the same time
 
 
@@ -99,11 +100,43 @@ def image_items(folder: Path, more: tuple[str, ...] = ()) -> tuple[list[str], li
     return names, items, notes
 
 
-def each_image(work: Callable[[Item], T], items: Sequence[Item], ids: Sequence[str], room: int = 0) -> list[T]:
+def each_image(
+    work: Callable[[Item], T],
+    items: Sequence[Item],
+    ids: Sequence[str],
+    room: int = 0,
+    also: Callable[[Item], Any] | None = None,
+) -> list[T]:
     """Do the work for every image, in threads; those that cannot be read are named together, in an InputError.
 
     ``room`` are the bytes that the largest image takes while it is worked on: half a GB of them are worked on at once.
+    Where the work fails for some, ``also`` is done for the others, so that all that would fail later are named at once.
     """
+    results = _attempts(work, items, room)
+    done = [result for result in results if not isinstance(result, Exception)]
+    if len(done) == len(results):
+        return done
+    failed: list[Any] = list(results)
+    if also is not None:
+        good = [i for i, result in enumerate(results) if not isinstance(result, Exception)]
+        for i, result in zip(good, _attempts(also, [items[i] for i in good], room), strict=True):
+            failed[i] = result
+    failures = [
+        f"{name} ({_why(item, result)})"
+        for name, item, result in zip(ids, items, failed, strict=True)
+        if isinstance(result, Exception)
+    ]
+    named = "; ".join(failures[:_MAX_NAMED])
+    more = f"; and {len(failures) - _MAX_NAMED} more" if len(failures) > _MAX_NAMED else ""
+    raise InputError(
+        f"{len(failures)} of {len(items)} images cannot be read: {named}{more}",
+        f"whole 8 or 16 bit {ACCEPTED}",
+        "replace or remove these files",
+    )
+
+
+def _attempts(work: Callable[[Item], T], items: Sequence[Item], room: int) -> list[T | Exception]:
+    """Do the work for every image, in threads; what cannot be read gives its exception."""
 
     def attempt(item: Item) -> T | Exception:
         try:
@@ -115,20 +148,7 @@ def each_image(work: Callable[[Item], T], items: Sequence[Item], ids: Sequence[s
     with warnings.catch_warnings(), ThreadPoolExecutor(max_threads) as pool:
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        results = list(pool.map(attempt, items))
-    failures = [
-        f"{name} ({_why(item, result)})"
-        for name, item, result in zip(ids, items, results, strict=True)
-        if isinstance(result, Exception)
-    ]
-    if failures:
-        listed = "; ".join(failures[:5]) + (f"; and {len(failures) - 5} more" if len(failures) > 5 else "")
-        raise InputError(
-            f"{len(failures)} of {len(items)} images cannot be read: {listed}",
-            f"whole 8 or 16 bit {ACCEPTED}",
-            "replace or remove these files",
-        )
-    return [result for result in results if not isinstance(result, Exception)]
+        return list(pool.map(attempt, items))
 
 
 def _why(item: Item, error: Exception) -> str:

@@ -14,6 +14,7 @@ from PIL import Image, ImageOps
 
 from narrows.data.disk.memory import require_memory
 from narrows.data.images.files import each_image, image_items
+from narrows.data.images.frames import place_in_stack
 from narrows.data.images.pixels import FORMATS, Item, opened
 from narrows.data.images.sets import Pictures, law_of, natural
 from narrows.data.images.smoothed import cut_at_half, two_values
@@ -127,14 +128,14 @@ def read_masks(path: str | Path) -> tuple[Pictures, Encoding]:
         raise InputError(f"There is no file or folder {str(path)!r}", "a folder of masks", "check the path")
     found, files, notes = image_items(folder)
     names, items = zip(*sorted(zip(found, files, strict=True), key=lambda pair: natural(pair[0])), strict=True)
-    rooms = each_image(_room, items, names)
+    rooms = each_image(_room, items, names, also=partial(_values, kind="colour"))
     require_memory(sum(rooms), f"{folder.name!r} is to be read", "fewer masks, or smaller ones")
     kinds = each_image(_kind, items, names)
     kind, palette = kinds[0] if len(set(kinds)) == 1 else ("colour", ())
     if {level for level, _ in kinds} <= set(_LEVELS):
         kind = max((level for level, _ in kinds), key=_LEVELS.index)
     arrays = each_image(partial(_values, kind=kind), items, names, max(rooms) * _MEMORY_FACTOR)
-    lossy = [i for i, name in enumerate(names) if FORMATS.get(Path(name).suffix.lower()) == "JPEG"]
+    lossy = [i for i, name in enumerate(names) if PurePosixPath(name).suffix.lower() in (".jpg", ".jpeg")]
     if lossy and kind == "grey":
         for i in lossy:
             arrays[i] = np.where(arrays[i] > 127, np.uint8(255), np.uint8(0))
@@ -142,7 +143,7 @@ def read_masks(path: str | Path) -> tuple[Pictures, Encoding]:
     if not lossy:
         notes += _sharpened(arrays, kind, folder.name)
     _few(arrays, names, folder.name)
-    suffixes = [PurePosixPath(name).suffix for name in names]
+    suffixes = [PurePosixPath(place_in_stack(name)[0]).suffix for name in names]
     suffix = suffixes[0] if FORMATS[suffixes[0].lower()] in _LOSSLESS else ".png"
     return Pictures(folder.name, tuple(names), arrays, tuple(notes)), Encoding(kind, palette, suffix)
 
@@ -182,7 +183,7 @@ def write_masks(values: list[Array], encoding: Encoding, like: Pictures, folder:
         name, kind = alone[index[0]], FORMATS[encoding.suffix.lower()]
         if more:
             name, kind = law_of([file_name], ".tif")[0], "TIFF"
-        with whole(folder / name) as draft, draft.open("wb") as file:
+        with whole(folder / name) as draft, draft.open("w+b") as file:
             first.save(file, kind, **({"save_all": True, "append_images": more} if more else {}))
         paths.append(folder / name)
     return paths

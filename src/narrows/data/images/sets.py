@@ -91,7 +91,7 @@ def read_pictures(path: str | Path) -> Pictures:
         raise InputError(f"There is no file or folder {str(path)!r}", "a folder of pictures", "check the path")
     found, items, notes = image_items(folder, ARRAYS)
     names, files = zip(*sorted(zip(found, items, strict=True), key=lambda pair: natural(pair[0])), strict=True)
-    sizes = each_image(picture_size, files, names)
+    sizes = each_image(picture_size, files, names, also=read_picture)
     require_memory(2 * sum(sizes), f"{folder.name!r} is to be read", "fewer pictures, or smaller ones")
     pictures = each_image(read_picture, files, names, max(sizes) * _MEMORY_FACTOR)
     heads = [head for head, _ in pictures if head is not None]

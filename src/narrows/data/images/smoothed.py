@@ -12,8 +12,8 @@ __all__ = ["cut_at_half", "two_values"]
 
 Array = NDArray[Any]
 _NEAR = 1 / 16  # of the span: what differs so little from an end counts as that end
-_MIN_ENDS, _MIN_AT_EDGES, _MIN_BETWEEN = 0.5, 0.95, 3  # shares of pixels, and how many values lie between the ends
-_REACH = 3  # pixels from an edge up to which resizing smooths
+_MIN_ENDS, _MIN_AT_EDGES, _MIN_BETWEEN = 0.5, 0.95, 5  # shares of pixels, and how many values lie between the ends
+_REACH = 5  # pixels from an edge up to which resizing smooths
 
 
 def two_values(masks: Sequence[Array]) -> tuple[int, int] | None:
@@ -21,7 +21,7 @@ def two_values(masks: Sequence[Array]) -> tuple[int, int] | None:
 
     Examples
     --------
-    >>> ramp = np.array([[[0, 0, 0, 0, 60, 120, 200, 255, 255, 255]]], np.uint8)
+    >>> ramp = np.array([[[0, 0, 0, 0, 30, 60, 120, 180, 200, 255, 255, 255, 255, 255]]], np.uint8)
     >>> two_values([ramp]), two_values([ramp[..., ::2] // 64])
     ((0, 255), None)
     """

@@ -17,7 +17,7 @@ from PIL import Image
 from narrows.data.arrays import Length, to_dtype
 from narrows.data.base import Schema, Source, class_folders, digest, row_numbers
 from narrows.data.disk.memory import require_memory
-from narrows.data.images.files import conversions, each_image, image_items, lessened
+from narrows.data.images.files import conversions, each_image, image_items, lessened, read_picture
 from narrows.data.images.pixels import Header, Item, header, pixels, resize, room, widen
 from narrows.data.images.write import write_images
 from narrows.errors import InputError, Setting
@@ -124,7 +124,7 @@ def load_images(
     image_size: tuple[int, int] | None,
 ) -> ImageSource:
     """Read headers, settle channels, depth and size, and read the pixels."""
-    heads = each_image(header, items, ids)
+    heads = each_image(header, items, ids, also=read_picture)
     channels, depth = max(head.channels for head in heads), max(head.depth for head in heads)
     sizes = np.array([(head.height, head.width) for head in heads], np.int64)
     size, policy = _size(sizes, name, image_size)
