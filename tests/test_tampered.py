@@ -186,7 +186,7 @@ def test_names_from_the_data_become_no_elements(tmp_path: Path, capsys: pytest.C
         )
         path = data if label == "odd" else tmp_path / "plain.csv"
         frame.write_csv(path)
-        words = f"fit reduce {path} -o {tmp_path}/{label} --epochs 1 --quiet --label kind".split()
+        words = ["fit", "reduce", str(path), "-o", str(tmp_path / label), "--epochs", "1", "--quiet", "--label", "kind"]
         assert main(words) == 0, capsys.readouterr().err
         pages[label] = [(tmp_path / label / file).read_text(encoding="utf-8") for file in ("report.html", "map.html")]
     for odd, plain in zip(pages["odd"], pages["plain"], strict=True):

@@ -32,7 +32,7 @@ _ROWS = 200  # images whose Jacobians are looked at
 def _models(run: Run) -> dict[str, Any]:
     """Return the models that are held side by side: one hidden layer, then two."""
     base: dict[str, Any] = {"latent_dim": 32 if run.quick else 64, "lr": 3e-3 if run.quick else 1e-3, **PLAIN}
-    base |= {"epochs": run.epochs(10, 10), "network": _ONE_LAYER}
+    base |= {"epochs": run.epochs(10, 15), "network": _ONE_LAYER}
     price: dict[str, Any] = {"contraction": 0.1}
     return {
         _MAIN: ContractiveAutoEncoder(method="exact", **price, **base),

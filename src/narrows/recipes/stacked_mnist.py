@@ -30,7 +30,7 @@ _BATCH = 64
 def stacked_mnist(run: Run) -> None:
     """Pre-train layer by layer, tune, learn labels on top, and draw variants of images."""
     images = run.images()
-    base = {**_layers(run), "greedy_epochs": run.epochs(10, 12), "epochs": 10, "lr": 1e-3, **PLAIN}
+    base = {**_layers(run), "greedy_epochs": run.epochs(10, 25), "epochs": 10, "lr": 1e-3, **PLAIN}
     models = {
         kind: run.fit(kind.lower(), StackedAutoEncoder(noise=noise, **base), images.train)
         for kind, noise in _NOISES.items()
@@ -86,7 +86,7 @@ def _labels(run: Run, models: dict[str, Any], images: Images) -> CodeClassifier:
 
 def _classifier(run: Run, name: str, model: Any, images: Images, n: int) -> CodeClassifier:
     """Return a classifier fitted to the first n labels, on top of a fitted model or of random weights."""
-    steps = 150 if run.quick else 2000
+    steps = 200 if run.quick else 2000
     random = StackedAutoEncoder(**_layers(run), **PLAIN)
     classifier = CodeClassifier(
         estimator=model or random,

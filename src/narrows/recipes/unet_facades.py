@@ -57,7 +57,7 @@ def unet_facades(run: Run) -> None:
 def unet(run: Run, output: Any = "identity", **settings: Any) -> AutoEncoder:
     """Return the network of the documents with an absolute error, and an activation after its last layer."""
     network = UNet((16, 32, 64, 128), second=False, output=output)
-    settings |= {"epochs": run.epochs(10, 4), "batch_size": 2, "lr": 1e-3, **PLAIN}
+    settings |= {"epochs": run.epochs(10, 6), "batch_size": 2, "lr": 1e-3, **PLAIN}
     return AutoEncoder(latent_dim=256, network=network, likelihood="laplace", **settings)
 
 
