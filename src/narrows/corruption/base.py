@@ -26,6 +26,11 @@ class Corruption(Part, ABC):
         """Whether results are cut to [0, 1], so that rows on another scale would be lost."""
         return False
 
+    @property
+    def deviation(self) -> float | None:
+        """The largest standard deviation of what it adds, whatever the rows; None where it depends on them."""
+        return None
+
     @abstractmethod
     def __call__(self, x: Tensor) -> Tensor:
         """Return the corrupted batch."""

@@ -30,6 +30,11 @@ class GaussianNoise(Corruption):
         """Where it clips."""
         return self.clip
 
+    @property
+    def deviation(self) -> float:
+        """The largest standard deviation."""
+        return max(self.std, self.to or 0)
+
     def __call__(self, x: Tensor) -> Tensor:
         """Return ``x`` plus noise."""
         noisy = torch.randn_like(x).mul_(levels(x, self.std, self.to)).add_(x)

@@ -16,7 +16,7 @@ from narrows.data.images.crops import crops
 from narrows.data.images.tiles import pad
 from narrows.data.pairs import Pairs
 from narrows.data.scale import unit_pictures
-from narrows.errors import InputError
+from narrows.errors import InputError, Setting
 from narrows.estimator.base import Estimator
 from narrows.estimator.inputs import checked_rows, checked_weights, dense, model_rows, n_axes
 from narrows.families.denoising import DenoisingAutoEncoder
@@ -90,6 +90,14 @@ def competitors(train: Sides, channels: int) -> dict[str, Callable[[Array], Arra
     for name, kind in filters.items():
         denoisers[name] = whole(kind().fit(x, y))
     return denoisers
+
+
+def _require_within_range(noise: Corruption) -> None:
+    """Refuse noise that deviates by more than the whole range of pictures, which is 0 to 1: 25 is meant of 255."""
+    if noise.deviation is not None and noise.deviation > 1:
+        came = f"Noise of standard deviation {noise.deviation:g} for pictures, whose values go from 0 to 1"
+        accepted = "a deviation on that scale"
+        raise InputError(came, accepted, Setting("noise", f"gaussian:{noise.deviation:g}/255"))
 
 
 def whole(denoiser: Any) -> Callable[[Array], Array]:
@@ -228,6 +236,8 @@ class Denoiser(PicturesTask, OneToOneFeatureMixin, TransformerMixin, Task, name=
         if self.estimator is None:
             model.set_params(**self.suited_pictures())
         model, clean = (self._noisy(model), None) if y is None else (model, unit_pictures(y))
+        if y is None:
+            _require_within_range(as_part("corruption", self.noise or _USUAL_NOISE))
         noisy = unit_pictures(x, noisy=y is not None)
         self.estimator_, self.remarks_, self.paired_ = *learn(model, noisy, clean), y is not None
         return self
