@@ -1,12 +1,13 @@
 """Segmentation: the class of every pixel, judged against a threshold, the class of each place, and filtered pixels."""
 
 from functools import partial
-from typing import Annotated, Any, ClassVar, Self, TypedDict
+from typing import Annotated, Any, ClassVar, Literal, NotRequired, Self, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from narrows.data.images.intensity import Asked, Intensity
 from narrows.data.images.masks import value_of
 from narrows.errors import ArtefactError, InputError
 from narrows.estimator.base import Estimator
@@ -40,6 +41,7 @@ class State(TypedDict):
     classes_: Annotated[list[Natural], Distinct()]
     order_: Annotated[list[Natural], Distinct()]
     void_: Natural | None
+    intensity_: NotRequired[tuple[Literal["type", "set", "each"], float, float]]
 
 
 class Segmenter(PicturesTask, Task, name="segment"):
@@ -72,6 +74,9 @@ class Segmenter(PicturesTask, Task, name="segment"):
     dice: float = param(0.3, "price of masks that miss altogether, in nats per pixel", ge=0)
     flips: Flips = param("horizontal", "how crops are flipped; all: turned as well")
     ensemble: bool = param(True, "the result is the mean over the flips; no: faster")
+    intensity: Asked = param(
+        "auto", "range that pictures are seen on: of their type, of the set, of each; auto: suited"
+    )
 
     def default(self) -> Estimator:
         """Return a U-Net that learns from a few crops at a time."""
@@ -84,6 +89,8 @@ class Segmenter(PicturesTask, Task, name="segment"):
     def fit_pictures(self, x: list[Array], y: list[Array] | None = None) -> Self:
         """Fit to pictures (C, H, W) of any sizes and masks (H, W) or (1, H, W) of whole numbers."""
         model = self.resolve()
+        self.intensity_ = Intensity.of(x, self.intensity)
+        x = [self.intensity_(picture) for picture in x]
         masks = [mask.reshape(mask.shape[-2:]) for mask in y or []]
         self._observe(x, masks)
         targets, likelihood = [self._index(mask)[None] for mask in masks], self._likelihood()
@@ -120,7 +127,9 @@ class Segmenter(PicturesTask, Task, name="segment"):
         learnt, truth = ([self._index(mask, values) for mask in part.y or []] for part in (train, held))
         masks = [self._shares(picture).argmax(axis=0) for picture in held.x]
         names = [self.class_name(value) for value in values]
-        return evaluate_masks(train._replace(y=learnt), held._replace(y=truth), masks, names, void)
+        evaluation = evaluate_masks(train._replace(y=learnt), held._replace(y=truth), masks, names, void)
+        evaluation.notes += self._intensity().words(train.x)
+        return evaluation
 
     def class_name(self, value: int) -> str:
         """Return the name of a class: the user's, or its value."""
@@ -183,7 +192,12 @@ class Segmenter(PicturesTask, Task, name="segment"):
             index[mask.reshape(index.shape) == self.void_] = len(values)
         return index
 
+    def _intensity(self) -> Intensity:
+        """Return the range that pictures are seen on; older runs keep none, and saw that of the type."""
+        return Intensity(*getattr(self, "intensity_", ()))
+
     def _shares(self, picture: Array) -> Array:
         """Return the probability of every class, in the order of ``order_``: (K, H, W)."""
-        shares = averaged(partial(through, self.estimator_), picture, self.flips if self.ensemble else "none")
+        seen = self._intensity()(picture)
+        shares = averaged(partial(through, self.estimator_), seen, self.flips if self.ensemble else "none")
         return np.concatenate([1 - shares, shares]) if len(shares) == 1 else shares

@@ -1,0 +1,87 @@
+"""The range of intensities that pictures are seen on: that of their type, of all of them, or of each by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from narrows.data.scale import unit
+
+__all__ = ["Asked", "Intensity"]
+
+Array = NDArray[Any]
+Asked = Literal["auto", "type", "set", "each"]
+_PERCENTILES = (0.5, 99.5)  # of the pixels of a picture: a few that are dead or hot do not count
+_FEW = 0.5  # of the type's range: pictures that fill less are seen on their own
+_UNEVEN_SPANS, _UNEVEN_LEVELS = 2.0, 0.25  # from which pictures differ more from each other than within
+
+
+class Intensity(NamedTuple):
+    """On what range pictures (C, H, W) are seen, 0 to 1 being that of their type.
+
+    Examples
+    --------
+    >>> dim = [np.full((1, 4, 4), 10, np.uint8) + np.arange(16, dtype=np.uint8).reshape(1, 4, 4)]
+    >>> seen = Intensity.of(dim, "auto")
+    >>> seen.kind, float(seen(dim[0]).max())
+    ('set', 1.0)
+    >>> seen.words(dim)
+    ['The pictures fill 5.8 % of the range of their type, and are brought to that range.']
+    """
+
+    kind: Literal["type", "set", "each"] = "type"
+    low: float = 0.0
+    high: float = 1.0
+
+    @classmethod
+    def of(cls, pictures: Sequence[Array], asked: Asked) -> Self:
+        """Return the range that is asked for; ``auto`` goes by how pictures differ from each other and fill the type.
+
+        Pictures of very different brightness or contrast are seen each on its own range, those that all use a small
+        part of their type's range on that part.
+        """
+        if asked == "type":
+            return cls()
+        low, high = np.array([_range(picture) for picture in pictures]).T
+        ends = float(low.min()), float(high.max())
+        kind = _suited(low, high) if asked == "auto" else asked
+        return cls(kind, *ends) if kind == "set" else cls(kind)
+
+    def __call__(self, picture: Array) -> Array:
+        """Return a picture on this range, floats from 0 to 1; an alpha stays as it is."""
+        if self.kind == "type":
+            return picture
+        values = np.array(unit(picture), np.float32)
+        low, high = (self.low, self.high) if self.kind == "set" else _range(picture)
+        colours = values[:3] if len(values) == 4 else values
+        colours[...] = ((colours - low) / max(high - low, 1e-12)).clip(0, 1)
+        return values
+
+    def words(self, pictures: Sequence[Array]) -> list[str]:
+        """Say what is done to pictures, where something is."""
+        if self.kind == "type":
+            return []
+        if self.kind == "each":
+            return ["Every picture is brought to its own range of intensities: they differ in brightness or contrast."]
+        low, high = np.array([_range(picture) for picture in pictures]).T
+        share = f"{100 * (high.max() - low.min()):.2g} %"
+        return [f"The pictures fill {share} of the range of their type, and are brought to that range."]
+
+
+def _suited(low: Array, high: Array) -> Literal["type", "set", "each"]:
+    spans = np.maximum(high - low, 1e-12)
+    few, many = np.quantile(spans, [0.1, 0.9])
+    if many > _UNEVEN_SPANS * few or low.std() > _UNEVEN_LEVELS * np.median(spans):
+        return "each"
+    return "set" if high.max() - low.min() < _FEW else "type"
+
+
+def _range(picture: Array) -> tuple[float, float]:
+    """Return between what nearly all pixels of a picture lie, or all of them where these are one value."""
+    values = unit(picture)
+    colours = values[:3] if len(values) == 4 else values
+    low, high = (float(end) for end in np.percentile(colours, _PERCENTILES))
+    return (low, high) if high > low else (float(colours.min()), float(colours.max()))
