@@ -9,6 +9,7 @@ import pytest
 import narrows as nw
 from narrows.artefact import save
 from narrows.data.images.intensity import Intensity
+from narrows.reporting.figures import closeups
 
 DRAW = np.random.default_rng(0)
 
@@ -70,3 +71,13 @@ def test_a_segmenter_of_an_older_run_sees_the_range_of_the_type() -> None:
     state = {name: value for name, value in model.fitted_state().items() if name != "intensity_"}
     del model.intensity_
     np.testing.assert_array_equal(model.adopt_state(state).predict_proba(PICTURES), shares)
+
+
+def test_details_of_dim_pictures_are_drawn_on_their_own_range() -> None:
+    bright = closeups({"noisy": list(PICTURES + 0.05), "clean": list(PICTURES)})
+    dim = closeups({"noisy": list(PICTURES / 20 + 0.0025), "clean": list(PICTURES / 20)})
+    shown = [figure.axes[1].images[0].get_array() for figure in (bright, dim)]
+    assert "drawn from" not in bright.get_suptitle()
+    low, high = (float(np.percentile(PICTURES[:4] / 20, share)) for share in (0.5, 99.5))
+    assert f"drawn from {low:.2g} to {high:.2g} of the range 0 to 1" in " ".join(dim.get_suptitle().split())
+    assert np.ptp(shown[0]) < 0.8 < np.ptp(shown[1])

@@ -19,6 +19,7 @@ __all__ = ["closeups"]
 
 _DOTS_PER_INCH = 150  # as figures are saved
 _MAX_FIGURE_PIXELS, _MAX_DETAIL_PIXELS = 1350, 128  # pixels of the figure's width at most, and of a detail
+_MIN_DRAWN_RANGE = 0.5  # of the range 0 to 1: pictures that fill less are drawn on their own
 _GAP, _HEAD, _LINE = 12, 88, 30  # pixels between details, above them, and for a line of text
 
 
@@ -53,19 +54,28 @@ def closeups(columns: Mapping[str, Sequence[Array]], *, most: int = 4) -> "Figur
     cell = zoom * max(versions[0].shape[2] for versions in details)
     tops = np.cumsum([_HEAD, *(zoom * versions[0].shape[1] + _LINE + _GAP for versions in details)])
     wide, tall = _GAP + len(names) * (cell + _GAP), int(tops[-1])
-    figure = canvas(wide / _DOTS_PER_INCH, tall / _DOTS_PER_INCH, _finding(names, details, zoom))
+    low, high = _drawn_range(details)
+    drawn = "" if (low, high) == (0, 1) else f", drawn from {number(low, 2)} to {number(high, 2)} of the range 0 to 1"
+    figure = canvas(wide / _DOTS_PER_INCH, tall / _DOTS_PER_INCH, _finding(names, details, zoom) + drawn)
     figure.set_layout_engine("none")  # every picture has its place
     for top, versions in zip(tops, details, strict=False):
         for column, (name, version) in enumerate(zip(names, versions, strict=True)):
-            left, picture = _GAP + column * (cell + _GAP), np.kron(rgb(version[None])[0], np.ones((zoom, zoom, 1)))
-            high, broad = picture.shape[:2]
-            axes = figure.add_axes((left / wide, 1 - (top + high) / tall, broad / wide, high / tall))
+            seen = rgb((version[None] - low) / (high - low))[0]
+            left, picture = _GAP + column * (cell + _GAP), np.kron(seen, np.ones((zoom, zoom, 1)))
+            deep, broad = picture.shape[:2]
+            axes = figure.add_axes((left / wide, 1 - (top + deep) / tall, broad / wide, deep / tall))
             axes.imshow(picture, interpolation="nearest", aspect="auto", vmin=0, vmax=1)
             axes.set_axis_off()
             below = f"{number(_psnr(versions[-1], version), 4)} dB" if column < len(names) - 1 else ""
-            for text, y, tint in ((name if top == tops[0] else "", top - 8, INK), (below, top + high + 24, QUIET)):
+            for text, y, tint in ((name if top == tops[0] else "", top - 8, INK), (below, top + deep + 24, QUIET)):
                 figure.text(left / wide, 1 - y / tall, escaped(brief(text)), fontsize=9, color=tint, fontfamily=fonts())
     return figure
+
+
+def _drawn_range(details: Sequence[Sequence[Array]]) -> tuple[float, float]:
+    """Return between what pictures are drawn: 0 and 1, or where nearly all of the truth lies if that is little."""
+    low, high = (float(end) for end in np.percentile(np.concatenate([d[-1].ravel() for d in details]), (0.5, 99.5)))
+    return (low, high) if 0 < high - low < _MIN_DRAWN_RANGE else (0, 1)
 
 
 def _finding(names: Sequence[str], details: Sequence[Sequence[Array]], zoom: int) -> str:
