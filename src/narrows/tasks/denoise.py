@@ -13,6 +13,7 @@ from sklearn.utils import assert_all_finite
 from narrows.baselines import LinearDenoiser, MedianFilter, NoisyInput, NonLocalMeans, TotalVariation
 from narrows.corruption import Corruption
 from narrows.data.images.crops import crops
+from narrows.data.images.intensity import DIM, filled
 from narrows.data.images.tiles import pad
 from narrows.data.pairs import Pairs
 from narrows.data.scale import unit_pictures
@@ -98,6 +99,15 @@ def _require_within_range(noise: Corruption) -> None:
         came = f"Noise of standard deviation {noise.deviation:g} for pictures, whose values go from 0 to 1"
         accepted = "a deviation on that scale"
         raise InputError(came, accepted, Setting("noise", f"gaussian:{noise.deviation:g}/255"))
+
+
+def _beside_range(noise: Corruption, pictures: Sequence[Array]) -> list[str]:
+    """Say what noise is beside the range that pictures fill, where that is a small part of 0 to 1."""
+    share, deviation = filled(pictures), noise.deviation
+    if deviation is None or share >= DIM:
+        return []
+    times = f"a deviation of {deviation:.3g} is {deviation / max(share, 1e-12):.2g} times what they span"
+    return [f"The pictures fill {100 * share:.2g} % of the range of their type: {times}."]
 
 
 def whole(denoiser: Any) -> Callable[[Array], Array]:
@@ -253,7 +263,7 @@ class Denoiser(PicturesTask, OneToOneFeatureMixin, TransformerMixin, Task, name=
 
     def evaluate_pictures(self, train: Examples, held: Examples) -> Evaluation:
         """Return the error on held-out pictures beside the competitors', all on the same noise."""
-        notes = [] if self.paired_ else [self._said()]
+        notes = [] if self.paired_ else [self._said(), *_beside_range(self.noise_, train.x)]
         model = self._fitted()
         sides = self._pairs(held, 1), self._pairs(train, 2)
         result = compared(*sides, self._cleaned, model.shapes_[0][0], held.split)

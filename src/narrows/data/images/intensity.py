@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from narrows.data.scale import unit
 
-__all__ = ["Asked", "Intensity"]
+__all__ = ["DIM", "Asked", "Intensity", "filled"]
 
 Array = NDArray[Any]
 Asked = Literal["auto", "type", "set", "each"]
 _PERCENTILES = (0.5, 99.5)  # of the pixels of a picture: a few that are dead or hot do not count
-_FEW = 0.5  # of the type's range: pictures that fill less are seen on their own
+DIM = 0.5  # of the type's range: pictures that fill less are seen on their own
 _UNEVEN_SPANS, _UNEVEN_LEVELS = 2.0, 0.25  # from which pictures differ more from each other than within
 
 
@@ -66,9 +66,20 @@ class Intensity(NamedTuple):
             return []
         if self.kind == "each":
             return ["Every picture is brought to its own range of intensities: they differ in brightness or contrast."]
-        low, high = np.array([_range(picture) for picture in pictures]).T
-        share = f"{100 * (high.max() - low.min()):.2g} %"
+        share = f"{100 * filled(pictures):.2g} %"
         return [f"The pictures fill {share} of the range of their type, and are brought to that range."]
+
+
+def filled(pictures: Sequence[Array]) -> float:
+    """Return which share of the range of their type pictures (C, H, W) fill together.
+
+    Examples
+    --------
+    >>> round(filled([np.array([[[0, 51]]], np.uint8), np.array([[[0, 102]]], np.uint8)]), 3)
+    0.397
+    """
+    low, high = np.array([_range(picture) for picture in pictures]).T
+    return float(high.max() - low.min())
 
 
 def _suited(low: Array, high: Array) -> Literal["type", "set", "each"]:
@@ -76,7 +87,7 @@ def _suited(low: Array, high: Array) -> Literal["type", "set", "each"]:
     few, many = np.quantile(spans, [0.1, 0.9])
     if many > _UNEVEN_SPANS * few or low.std() > _UNEVEN_LEVELS * np.median(spans):
         return "each"
-    return "set" if high.max() - low.min() < _FEW else "type"
+    return "set" if high.max() - low.min() < DIM else "type"
 
 
 def _range(picture: Array) -> tuple[float, float]:

@@ -126,8 +126,8 @@ def read_masks(path: str | Path) -> tuple[Pictures, Encoding]:
     folder = data_path(path)
     if not folder.exists():
         raise InputError(f"There is no file or folder {str(path)!r}", "a folder of masks", "check the path")
-    found, files, notes = image_items(folder)
-    names, items = zip(*sorted(zip(found, files, strict=True), key=lambda pair: natural(pair[0])), strict=True)
+    unsorted, files, notes = image_items(folder)
+    names, items = zip(*sorted(zip(unsorted, files, strict=True), key=lambda pair: natural(pair[0])), strict=True)
     rooms = each_image(_room, items, names, also=partial(_values, kind="colour"))
     require_memory(sum(rooms), f"{folder.name!r} is to be read", "fewer masks, or smaller ones")
     kinds = each_image(_kind, items, names)

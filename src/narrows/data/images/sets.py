@@ -89,8 +89,8 @@ def read_pictures(path: str | Path) -> Pictures:
     folder = data_path(path)
     if not folder.exists():
         raise InputError(f"There is no file or folder {str(path)!r}", "a folder of pictures", "check the path")
-    found, items, notes = image_items(folder, ARRAYS)
-    names, files = zip(*sorted(zip(found, items, strict=True), key=lambda pair: natural(pair[0])), strict=True)
+    unsorted, items, notes = image_items(folder, ARRAYS)
+    names, files = zip(*sorted(zip(unsorted, items, strict=True), key=lambda pair: natural(pair[0])), strict=True)
     sizes = each_image(picture_size, files, names, also=read_picture)
     require_memory(2 * sum(sizes), f"{folder.name!r} is to be read", "fewer pictures, or smaller ones")
     pictures = each_image(read_picture, files, names, max(sizes) * _MEMORY_FACTOR)

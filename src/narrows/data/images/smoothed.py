@@ -52,9 +52,9 @@ def cut_at_half(mask: Array, low: int, high: int) -> Array:
 
 def _counted(masks: Sequence[Array]) -> tuple[Array, Array]:
     """Return the different values of all masks, sorted, and how many pixels have each."""
-    found = [np.unique(mask, return_counts=True) for mask in masks]
-    values, place = np.unique(np.concatenate([value for value, _ in found]), return_inverse=True)
-    return values, np.bincount(place, np.concatenate([count for _, count in found]))
+    tables = [np.unique(mask, return_counts=True) for mask in masks]
+    values, place = np.unique(np.concatenate([value for value, _ in tables]), return_inverse=True)
+    return values, np.bincount(place, np.concatenate([count for _, count in tables]))
 
 
 def _at_edges(mask: Array, low: float, high: float) -> int:

@@ -55,7 +55,7 @@ def closeups(columns: Mapping[str, Sequence[Array]], *, most: int = 4) -> "Figur
     tops = np.cumsum([_HEAD, *(zoom * versions[0].shape[1] + _LINE + _GAP for versions in details)])
     wide, tall = _GAP + len(names) * (cell + _GAP), int(tops[-1])
     low, high = _drawn_range(details)
-    drawn = "" if (low, high) == (0, 1) else f", drawn from {number(low, 2)} to {number(high, 2)} of the range 0 to 1"
+    drawn = "" if (low, high) == (0, 1) else f", drawn from {number(low, 2)} to {number(high, 2)}"
     figure = canvas(wide / _DOTS_PER_INCH, tall / _DOTS_PER_INCH, _finding(names, details, zoom) + drawn)
     figure.set_layout_engine("none")  # every picture has its place
     for top, versions in zip(tops, details, strict=False):
