@@ -333,3 +333,14 @@ def test_a_loaded_denoiser_judges_pictures_as_the_fitted_one(tmp_path):
     ours, theirs = (each.evaluate_pictures(examples, examples) for each in (model, loaded))
     assert ours.metrics == theirs.metrics
     assert ours.notes == theirs.notes
+
+
+def test_grey_among_pictures_of_colour_that_are_measured_on(tmp_path):
+    rng = np.random.default_rng(0)
+    for i in range(4):
+        write(tmp_path / "in" / f"{i * i}.png", rng.random((3, 20, 24)))
+    for i, channels in enumerate((1, 3, 3)):
+        write(tmp_path / "new" / f"{i * i}.png", rng.random((channels, 20, 24)))
+    words = f"fit denoise {tmp_path}/in --valid {tmp_path}/new -o {tmp_path}/run --epochs 1 --latent-dim 4 --no-figures"
+    assert main([*words.split(), "--network", "residual:4,1,1,2", *NOISE]) == 0
+    assert set(report_of(tmp_path / "run")["baselines"]) >= {"the best linear denoiser", "non-local means"}

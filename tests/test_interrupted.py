@@ -1,4 +1,4 @@
-"""Ctrl-C while a run is made that is to replace another: the old one stays until the new one is finished."""
+"""A run that is stopped on its way: the old one stays until the new one is finished, what was trained is kept."""
 
 import os
 import signal
@@ -7,7 +7,10 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from narrows.cli import main
+from narrows.workflows.tables import RowsWorkflow
 
 
 def test_an_interrupted_run_does_not_replace_the_old_one(tmp_path: Path) -> None:
@@ -30,3 +33,25 @@ def test_an_interrupted_run_does_not_replace_the_old_one(tmp_path: Path) -> None
     assert (run / "unfinished" / "report.html").exists()
     assert ((run / "model.safetensors").read_bytes(), (run / "report.json").read_bytes()) == before
     assert main(["apply", str(run), str(tmp_path / "t.csv"), "-o", str(tmp_path / "codes")]) == 0
+
+
+def test_a_comparison_that_fails_costs_no_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(workflow: RowsWorkflow) -> None:
+        raise ZeroDivisionError("a competitor")
+
+    (tmp_path / "t.csv").write_text("a,b,c\n" + "".join(f"{i},{i * i % 17},{i * 7 % 5}\n" for i in range(60)))
+    run, words = tmp_path / "run", f"fit reduce {tmp_path}/t.csv --epochs 1 --latent-dim 2 --no-figures -o "
+    words += str(run)
+    with monkeypatch.context() as patch:
+        patch.setattr(RowsWorkflow, "evaluate", fail)
+        assert main(words.split()) == 1
+    said = capsys.readouterr()
+    assert f"the model is kept: narrows apply {run} uses it" in said.out
+    assert "ZeroDivisionError: a competitor" in said.err
+    assert main(f"apply {run} {tmp_path}/t.csv -o {tmp_path}/out".split()) == 0
+    codes = (tmp_path / "out" / "codes.csv").read_bytes()
+    assert main([*words.split(), "--resume"]) == 0
+    assert (run / "codes.csv").read_bytes() == codes
+    assert (run / "report.html").exists()

@@ -112,10 +112,19 @@ def travel(
     data = workflow.fit(task, request, say)
     fitted = time.perf_counter()
     say("comparing with the simple competitors")
-    evaluated = workflow.evaluate()
+    known = {key: data[key] for key in ("name", "rows", "used", "fingerprint") if key in data}
+
+    def keep() -> None:
+        save(task, run, {"journey": workflow_state(workflow), "data": known, "identity": asked})
+
+    try:
+        evaluated = workflow.evaluate()
+    except Exception:
+        keep()  # what was trained serves `narrows apply`, whatever a comparison runs into
+        say(f"The comparison failed; the model is kept: narrows apply {run} uses it.")
+        raise
     data["notes"] = [*data.get("notes", ()), *learnt_before(request, task, data)]
     seconds = {"fit": round(fitted - started, 2), "compare": round(time.perf_counter() - fitted, 2)}
-    known = {key: data[key] for key in ("name", "rows", "used", "fingerprint") if key in data}
     clear(run)  # of a fit that was interrupted, and has gone on
     if task.estimator_.history_:  # a closed form has no epochs
         write_history(run / "history.csv", task.estimator_.history_)
@@ -124,7 +133,7 @@ def travel(
     report = make_report(task, evaluated.evaluation, run, data=data, seconds=seconds, rows=rows, items=items, draw=draw)
     for words in report.warnings:
         say(words)
-    save(task, run, {"journey": workflow_state(workflow), "data": known, "identity": asked})
+    keep()
     if task.estimator_.finished_:
         shutil.rmtree(run / ENCODED, ignore_errors=True)
         (run / "resume.pt").unlink(missing_ok=True)  # last: nothing is left to do

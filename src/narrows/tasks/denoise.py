@@ -116,10 +116,15 @@ def whole(denoiser: Any) -> Callable[[Array], Array]:
 
 
 def in_patches(linear: LinearDenoiser, picture: Array, channels: int, side: int) -> Array:
-    """Return a picture denoised in patches, channel by channel where it has others than were learnt."""
-    parts: Sequence[Array] = [picture] if len(picture) == channels else list(picture[:, None])
+    """Return a picture denoised in patches, channel by channel where it has others than were learnt.
+
+    As for the network, a channel goes through a filter of colours as so many equal ones, of which the mean is taken.
+    """
+    alike = len(picture) == channels
+    parts: Sequence[Array] = [picture] if alike else [channel[None].repeat(channels, 0) for channel in picture]
     tall, wide = (max(length, side) for length in picture.shape[1:])
     cleaned = [linear.denoise(pad(part, tall, wide)[None])[0] for part in parts]
+    cleaned = cleaned if alike else [part.mean(0, keepdims=True) for part in cleaned]
     return np.concatenate(cleaned)[:, : picture.shape[1], : picture.shape[2]]
 
 
