@@ -181,3 +181,15 @@ def test_from_python_with_arrays_lists_and_a_saved_model(tmp_path: Path) -> None
     np.testing.assert_allclose(nw.load(model.save(tmp_path / "m")).predict(A), made, atol=1e-6)
     with pytest.raises(nw.InputError, match="a B of its size for every A"):
         model.fit(A, B[:3])
+
+
+def test_single_photographs_are_not_cut_in_two(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for i in range(4):
+        path = tmp_path / "data" / f"{i}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(np.random.default_rng(i).integers(0, 255, (32, 48, 3), dtype=np.uint8)).save(path)
+    start = ["fit", "translate", str(tmp_path / "data"), "-o", str(tmp_path / "run"), *SMALL, "--epochs", "1"]
+    said = refused(start, capsys)
+    assert "its pictures are 1.5 times as wide as high" in said
+    assert "Try: --side-by-side." in said
+    assert main([*start, "--side-by-side"]) == 0

@@ -44,12 +44,18 @@ def translated(error: InputError, names: Collection[str]) -> InputError:
     >>> hint = Sentence(Setting("lr", 0.001), ", or ", Setting("image_shape", (1, 8, 8)), "; not ", Setting("n", 2))
     >>> print(translated(InputError("The loss is not finite", "", hint), ["lr", "image_shape"]))
     The loss is not finite. Try: --lr 0.001, or --image-shape 1,8,8; not n=2.
+    >>> print(translated(InputError("It is cut", "", Setting("clip", False)), ["clip"]))
+    It is cut. Try: --no-clip.
     """
 
     def spell(setting: Setting) -> str:
+        if setting.name not in names:
+            return setting
+        if isinstance(setting.value, bool):
+            return flag(setting.name if setting.value else f"no_{setting.name}")
         several = isinstance(setting.value, (tuple, list))
         value = ",".join(map(str, setting.value)) if several else setting.value
-        return f"{flag(setting.name)} {value}" if setting.name in names else setting
+        return f"{flag(setting.name)} {value}"
 
     if isinstance(error, ParameterError) and error.name in names and not issubclass(error.owner, Part):
         return InputError(f"{flag(error.name)} must be {error.requirement}. Got {error.value!r}")

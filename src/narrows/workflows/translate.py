@@ -9,7 +9,7 @@ import numpy as np
 
 from narrows.data.arrays import to_dtype
 from narrows.data.images.sets import Pictures, alike, matched, read_pictures, write_pictures
-from narrows.errors import InputError
+from narrows.errors import InputError, Setting
 from narrows.params import param
 from narrows.typed_json import Range
 from narrows.workflows.base import Request, Say
@@ -17,6 +17,7 @@ from narrows.workflows.images import PicturePairs, PicturesWorkflow, inside
 
 __all__ = ["TranslateWorkflow", "halves"]
 
+_LEAST_PROPORTIONS = 1.8  # width by height of pictures that are two side by side; photographs end at 16:9
 _PROPORTION_TOLERANCE = 0.05  # how far the proportions of side-by-side pictures may differ from those of the fit
 
 
@@ -36,6 +37,9 @@ class TranslateWorkflow(PicturesWorkflow):
     keeps: ClassVar[Any] = TranslationState
 
     direction: Literal["AtoB", "BtoA"] = param("AtoB", "what becomes what; side by side, A is the left half")
+    side_by_side: bool = param(
+        False, "pictures hold A and B side by side, though they are not about twice as wide as high"
+    )
 
     def read_pairs(self, request: Request) -> PicturePairs:
         """Read A and B, and put them into the direction asked for.
@@ -54,8 +58,14 @@ class TranslateWorkflow(PicturesWorkflow):
             self.proportions = 0.0
         else:
             pictures = read_pictures(data)
-            A, B, notes = halves(pictures)
             self.proportions = float(np.median([a.shape[2] / a.shape[1] for a in pictures.arrays]))
+            if self.proportions < _LEAST_PROPORTIONS and not self.side_by_side:
+                came = (
+                    f"{pictures.name!r} holds no A/ and B/, and its pictures are {self.proportions:.2g} times as wide"
+                )
+                accepted = "two folders, a folder with A/ and B/, or pictures that hold A and B side by side"
+                raise InputError(f"{came} as high", accepted, Setting("side_by_side", True))
+            A, B, notes = halves(pictures)
         for a, b, name in zip(A.arrays, B.arrays, A.names, strict=True):
             if a.shape[1:] != b.shape[1:]:
                 sizes = [" x ".join(map(str, array.shape[1:])) for array in (a, b)]
