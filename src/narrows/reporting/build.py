@@ -13,6 +13,7 @@ from narrows._version import __version__
 from narrows.parts import Part
 from narrows.reporting import figures
 from narrows.reporting.figures.base import FIGURES
+from narrows.reporting.figures.fonts import boxed, missing_fonts
 from narrows.reporting.from_python import HALF, as_task, beside, halves, leak_caveats, picture_halves
 from narrows.reporting.html.map import write_explorer
 from narrows.reporting.html.page import write_report
@@ -62,7 +63,12 @@ def make_report(
     if items is not None:
         write_explorer(items, folder / "map.html", f"Map of {data.get('name', 'the codes')}")
         plots = [plot._replace(caption=plot.caption + _HINT) if plot.kind == "map" else plot for plot in plots]
-    report.figures = [_draw(plot, folder) for plot in plots]
+    boxed_letters: set[str] = set()
+    for plot in plots:
+        figure, boxes = _draw(plot, folder)
+        report.figures.append(figure)
+        boxed_letters |= boxes
+    report.warnings += missing_fonts(boxed_letters)
     write_report(report, folder)
     return report
 
@@ -128,10 +134,12 @@ def versions() -> dict[str, str]:
     }
 
 
-def _draw(plot: Picture, folder: Path) -> Figure:
+def _draw(plot: Picture, folder: Path) -> tuple[Figure, set[str]]:
+    """Write a figure, and return what the page says of it and the letters in it that no font has."""
     figure = FIGURES[plot.figure or plot.kind](**plot.data)
     path = figures.save(figure, folder / "figures" / f"{plot.kind}.png")
-    return {"title": plot.title, "caption": plot.caption, "file": path.relative_to(folder).as_posix()}
+    entry: Figure = {"title": plot.title, "caption": plot.caption, "file": path.relative_to(folder).as_posix()}
+    return entry, boxed(figure)
 
 
 def _training_pictures(family: Any, rows: Rows | None, unit: str) -> list[Picture]:
