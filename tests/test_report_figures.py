@@ -127,6 +127,28 @@ def test_rare_classes_share_a_colour_and_broken_codes_are_left_out(rng):
     assert len(figure.axes[0].collections[0].get_offsets()) == 37
 
 
+def test_a_map_is_coloured_by_a_number_or_a_date_with_what_is_missing_and_held_out(rng):
+    pay = np.r_[np.zeros(50), np.arange(1.0, 31), [np.nan] * 4]
+    held = np.arange(84) % 10 == 0
+    figure = figures.code_map(rng.normal(size=(84, 2)), pay, by="pay", held=held)
+    dots, key = figure.axes[0].collections[0], figure.legends[0]
+    assert [text.get_text() for text in key.get_texts()] == [
+        "0",
+        "1 to 10",
+        "11 to 20",
+        "21 to 30",
+        "missing",
+        "held out",
+    ]
+    assert key.get_title().get_text() == "pay"
+    assert title(figure) == "84 codes of 2 numbers, darker for larger pay"
+    assert len({to_hex(colour) for colour in dots.get_facecolors()}) == 5
+    np.testing.assert_array_equal(np.array(dots.get_linewidths()) > 0, held)
+    days = np.arange("2024-01-01", "2024-01-04", dtype="datetime64[D]").astype("datetime64[ms]")
+    figure = figures.code_map(rng.normal(size=(3, 2)), days, by="day")
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["2024-01-01", "2024-01-02", "2024-01-03"]
+
+
 @pytest.mark.parametrize("width", [1, 2, 3, 6])
 def test_three_sides_of_codes_of_any_length(width, tmp_path, rng):
     figure = figures.code_map_3d(rng.normal(size=(30, width)), rng.random(30))

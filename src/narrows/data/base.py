@@ -189,6 +189,10 @@ class Source(ABC):
         """Return the columns that a person would look at, as texts; none where rows are not a table."""
         return {}
 
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """Return what rows may be coloured by: numbers as floats, dates, and texts, each (n,); none without a table."""
+        return {}
+
     def pictures(self) -> NDArray[np.uint8] | None:
         """Return the rows as pictures, shape (n, 1 or 3, H, W); None where they are none."""
         return as_pictures(getattr(self, "values", None))

@@ -25,7 +25,7 @@ from narrows.workflows.base import Items
 
 __all__ = ["make_report", "model_facts", "params_of", "report", "versions"]
 
-_HINT = " Beside this page lies map.html, which shows the item under the pointer."
+_MAPS = {"map": " Beside this page lies map.html, which shows the item under the pointer.", "map3d": ""}
 
 
 def make_report(
@@ -62,7 +62,7 @@ def make_report(
     plots = [*evaluation.pictures, *_training_pictures(family, rows, evaluation.piece)]
     if items is not None:
         write_explorer(items, folder / "map.html", f"Map of {data.get('name', 'the codes')}")
-        plots = [plot._replace(caption=plot.caption + _HINT) if plot.kind == "map" else plot for plot in plots]
+        plots = [_of_all(plot, items) for plot in plots]
     boxed_letters: set[str] = set()
     for plot in plots:
         figure, boxes = _draw(plot, folder)
@@ -132,6 +132,18 @@ def versions() -> dict[str, str]:
         "scikit-learn": sklearn.__version__,
         "numpy": np.__version__,
     }
+
+
+def _of_all(plot: Picture, items: Items) -> Picture:
+    """Return a map of the codes with all rows on it; another picture as it is."""
+    if plot.kind not in _MAPS:
+        return plot
+    data = {"codes": items.codes, "labels": items.labels, "class_names": items.class_names, "by": items.by}
+    marked = items.held is not None and items.held.any()
+    shown, total = len(items.codes), items.total
+    some = f" {shown:,} of {total:,}, evenly spaced, are there." if 0 < shown < total else ""
+    caption = f"Every dot is a row{'; held-out rows have an outline' if marked else ''}.{some}{_MAPS[plot.kind]}"
+    return plot._replace(caption=caption, data={**data, "held": items.held})
 
 
 def _draw(plot: Picture, folder: Path) -> tuple[Figure, set[str]]:

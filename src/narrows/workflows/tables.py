@@ -21,13 +21,13 @@ from narrows.tasks.base import Evaluation, Rows, Task
 from narrows.training.random import seed_of
 from narrows.workflows.base import Evaluated, Items, Request, Say, Workflow
 from narrows.workflows.copies import copied
+from narrows.workflows.map_items import Shown, items_of, require_colour
 from narrows.workflows.outputs import decode, write_outputs
 
 __all__ = [
     "FittedRows",
     "RowsWorkflow",
     "counted",
-    "items_of",
     "parted",
     "rows_of",
     "settle",
@@ -49,9 +49,6 @@ def counted(schema: Schema, source: Source) -> dict[str, dict[str, int]]:
     return {"cells filled": counts} if counts else {}
 
 
-_MAX_MAP_ITEMS = 10_000  # items on the map of the codes
-
-
 @dataclass(frozen=True)
 class FittedRows:
     """A fitted task, the rows it came from, and the rows it is measured on."""
@@ -61,6 +58,7 @@ class FittedRows:
     schema: Schema
     train: Rows
     test: Rows
+    held: Source  # the rows of ``test`` as they came
     caveats: tuple[str, ...] = ()  # what a reader of the verdict must know of the data
 
 
@@ -86,6 +84,7 @@ class RowsWorkflow(Workflow):
     encoding: str | None = param(None, "encoding of a text file that is not UTF-8: cp949, shift_jis, gbk, cp1251, ...")
     label: str | None = param(None, "the column of a table that holds labels; nothing is learnt from it")
     drop: str | None = param(None, "columns of a table that are left out, with commas between")
+    colour: str | None = param(None, "the column of a table that colours the map of the codes; none: the label")
     column: str | None = param(
         None, "NAME=KIND of columns that are read as something else, again or with commas: zip=category", several=True
     )
@@ -101,6 +100,10 @@ class RowsWorkflow(Workflow):
             request.refuse({"image_size": "only images of a folder are brought to a size"})
         if source.kind != "table":
             request.refuse({"encoding": "only the text of a table is written in one"})
+        if not task.mapped or source.kind != "table":
+            request.refuse({"colour": "only the codes of a table that is reduced are drawn by a column"})
+        elif self.colour is not None:
+            require_colour(source, self.colour)
         notes: Sequence[str] = source.notes
         if request.valid is None:
             learn, held, where = self.divide(source, seed_of(task.random_state))
@@ -121,7 +124,7 @@ class RowsWorkflow(Workflow):
         say(f"{task.name}: {len(learn):,} rows of {_by(schema.shape)} values from {source.name}")
         task.fit(X, label_names(learn))
         train, test = (rows_of(values, of, schema) for values, of in ((X, learn), (held_rows, held)))
-        self.learnt = FittedRows(task, source, schema, train, test._replace(split=where), caveats)
+        self.learnt = FittedRows(task, source, schema, train, test._replace(split=where), held, caveats)
         copies = [] if where.learnt else copied(train.X, test.X)
         for note in copies:
             say(note)
@@ -148,7 +151,21 @@ class RowsWorkflow(Workflow):
         learnt = self.learnt
         evaluation = self.evaluation(learnt)
         evaluation.caveats = learnt.caveats
-        return Evaluated(evaluation, learnt.task.as_read(learnt.test), items_of(learnt) if learnt.task.mapped else None)
+        return Evaluated(evaluation, learnt.task.as_read(learnt.test), self.items() if learnt.task.mapped else None)
+
+    def items(self) -> Items:
+        """Return the rows for the map of the codes."""
+        learnt = self.learnt
+        source, held, split = learnt.source, learnt.held, learnt.test.split
+        sets = [Shown(source, np.isin(source.ids, held.ids) & (split is Split.HELD_OUT))]
+        if split in (Split.TEST, Split.VALIDATION):
+            sets.append(Shown(held, np.ones(len(held), bool)))
+
+        def codes(rows: Source) -> np.ndarray:
+            outputs = learnt.task.outputs(encoded(learnt.task, learnt.schema, rows), fresh=True)
+            return np.asarray(outputs["codes"])
+
+        return items_of(sets, codes, self.label, self.colour)
 
     def evaluation(self, learnt: FittedRows) -> Evaluation:
         """Return how the fitted task does on the rows that were put aside."""
@@ -275,17 +292,6 @@ def parted(source: Source, parts: Parts) -> tuple[Source, Source, Split]:
     """Return the rows of both parts, and what those measured on are; all rows are the source itself."""
     learn, measured = (source if len(part) == len(source) else source.take(part) for part in parts[:2])
     return learn, measured, parts.split
-
-
-def items_of(made: FittedRows) -> Items:
-    """Return rows for the map of the codes: all, or evenly spaced ones where there are many."""
-    source = made.source
-    index = np.unique(np.linspace(0, len(source) - 1, min(len(source), _MAX_MAP_ITEMS)).astype(np.int64))
-    items = source.take(index)
-    codes = made.task.outputs(encoded(made.task, made.schema, items), fresh=True)["codes"]
-    return Items(
-        codes, items.ids, items.id_name, items.labels, items.class_names, items.cells(), items.pictures(), len(source)
-    )
 
 
 def schema_of(state: Mapping[str, Any], task: Task) -> Schema:

@@ -27,7 +27,7 @@ _PREFERRED = (  # of the fonts that have a sample; any other comes after them
     *("Microsoft YaHei", "NanumGothic", "IPAexGothic", "WenQuanYi Zen Hei", "Arial Unicode MS"),
 )
 _BOLD = 700  # the weight of bold fonts
-_LAST_RESORT = "Last Resort High-Efficiency"  # matplotlib's own: the same box for all letters of a script
+_NO_LETTER = "\ufdd0"  # for which only a font that draws boxes has a glyph, such as the one that matplotlib brings
 
 
 @cache
@@ -98,10 +98,8 @@ def _families_with(letter: str) -> list[str]:
     """Return the families of upright fonts that have a letter."""
     from matplotlib.font_manager import fontManager
 
-    upright = [
-        font for font in fontManager.ttflist if font.style == "normal" and font.name not in (_LAST_RESORT, FAMILY)
-    ]
-    return [font.name for font in upright if _has(font.fname, letter)]
+    upright = [font for font in fontManager.ttflist if font.style == "normal" and _has(font.fname, letter)]
+    return [font.name for font in upright if not _has(font.fname, _NO_LETTER)]
 
 
 def _drawn(letter: str) -> bool:
