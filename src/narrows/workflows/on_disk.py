@@ -107,7 +107,7 @@ class StreamWorkflow(RowsWorkflow):
         }
 
     def _opened(self, data: str) -> tuple[Chunks, Source]:
-        """Return the rows on disk and a sample; what names columns that are not learnt from, or not there, is refused."""
+        """Return the rows on disk and a sample; what names columns that cannot be had is refused."""
         for flag, value in (
             ("--label", self.label),
             ("--drop", self.drop),
