@@ -247,3 +247,27 @@ def test_two_figures_cannot_share_a_name():
         @draws("map")
         def other():
             return None
+
+
+def test_real_and_new_rows_are_compared_by_value_or_by_level(rng):
+    real = np.column_stack([np.arange(10.0), *np.eye(2)[[0] * 6 + [1] * 4].T])
+    made = np.column_stack([np.arange(10.0), *np.eye(2)[[0] * 3 + [1] * 7].T])
+    figure = figures.marginals(real, made, ["age", "sex=f", "sex=m"], {"age": 1, "sex": 2})
+    category, number = figure.axes
+    assert title(figure).startswith("sex differs most between real and new rows: by 0.30 of the rows")
+    assert [category.get_title(loc="left"), number.get_title(loc="left")] == ["sex: 0.30", "age: 0"]
+    levels = [label.get_text() for label in category.get_yticklabels()]
+    bars = [bar.get_width() for bar in category.patches]
+    assert dict(zip(levels, zip(bars[:2], bars[2:], strict=True), strict=True)) == {
+        "f": pytest.approx((0.6, 0.3)),
+        "m": pytest.approx((0.4, 0.7)),
+    }
+
+
+def test_columns_are_worth_what_the_others_lose_without_them():
+    own, others = np.array([1.0, 2.0, 0.5]), np.array([1.5, 0.0, 0.25])
+    figure = figures.importance(["pay", "age", "$x"], own, others)
+    assert title(figure) == "The other columns lean most on pay; 1 of 3 says nothing of the others"
+    widths = [bar.get_width() for bar in figure.axes[0].patches]
+    assert widths == [*others, *own]
+    assert title(figures.importance(["a"], own[:1], np.zeros(1))) == "No column says anything of another"

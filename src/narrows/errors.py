@@ -139,17 +139,23 @@ def listed(names: Sequence[str], between: str = ", ") -> str:
     )
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Return which of some known words a mistyped one is nearest to, capitals aside; empty where none is near.
+def nearest(word: str, known: Iterable[str], alike: float = 0.6) -> str:
+    """Return which of some known words a mistyped one may have been; empty where none is ``alike`` enough.
+
+    Capitals, and the difference between ``_`` and ``-``, count for nothing.
 
     Examples
     --------
-    >>> nearest("latent-dims", ["latent-dim", "lr"]), nearest("AGE", ["age", "wage"]), nearest("x", ["age"])
+    >>> nearest("latent_dims", ["latent-dim", "lr"]), nearest("AGE", ["age", "wage"]), nearest("x", ["age"])
     ('latent-dim', 'age', '')
     """
-    words = {name.casefold(): name for name in reversed(list(known))}
-    near = difflib.get_close_matches(word.casefold(), words, 1)
+    words = {_folded(name): name for name in reversed(list(known))}
+    near = difflib.get_close_matches(_folded(word), words, 1, alike)
     return words[near[0]] if near else ""
+
+
+def _folded(word: str) -> str:
+    return word.casefold().replace("_", "-")
 
 
 def unknown(came: str, word: str, known: Iterable[str], hint: Callable[[str], str] = str) -> InputError:

@@ -1,13 +1,12 @@
 """``narrows report``, ``narrows check``, ``narrows data`` and ``narrows selftest``."""
 
-import difflib
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from narrows.cli.flags import Options
-from narrows.errors import InputError
+from narrows.errors import InputError, nearest
 
 if TYPE_CHECKING:
     import polars as pl
@@ -77,8 +76,7 @@ def data(options: Options) -> int:
             sys.stdout.write(f"{name:<{widths[0]}}  {what:<{widths[1]}}  {where}\n")
         return 0
     if options.name not in datasets.DATASETS:
-        near = difflib.get_close_matches(options.name, datasets.DATASETS, 1)
-        hint = f"narrows data {near[0]}" if near else "narrows data"
+        hint = f"narrows data {nearest(options.name, datasets.DATASETS)}".rstrip()
         raise InputError(f"There is no dataset {options.name!r}", ", ".join(datasets.DATASETS), hint)
     source = datasets.load(options.name)
     test = f" and {len(source.test):,} test rows" if source.test is not None else ""

@@ -251,6 +251,11 @@ class Schema(ABC):
         return ()
 
     @property
+    def widths(self) -> dict[str, int]:
+        """How many encoded numbers the columns of a table have, in their order; nothing for what is no table."""
+        return {}
+
+    @property
     def varying_shape(self) -> tuple[int, ...]:
         """The shape of one encoded row without the columns that held one value in the fit."""
         return self.shape

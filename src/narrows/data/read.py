@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
@@ -20,7 +19,7 @@ from narrows.data.masked import unmasked
 from narrows.data.npy import DAMAGED, damaged, load_npy, npz_arrays
 from narrows.data.paths import data_part
 from narrows.data.stdin import STDIN, piped
-from narrows.errors import InputError
+from narrows.errors import InputError, nearest
 from narrows.notes import Note, NoteKind
 
 if TYPE_CHECKING:
@@ -134,8 +133,8 @@ def _not_found(path: Path) -> InputError:
     near: list[Any] = list(datasets.DATASETS)
     if path.parent.is_dir():
         near += [str(path.parent / other.name) for other in sorted(path.parent.iterdir())]
-    close = difflib.get_close_matches(str(path), near, n=1, cutoff=0.6)
-    hint = f"{close[0]!r}" if close else "check the path"
+    close = nearest(str(path), near)
+    hint = f"{close!r}" if close else "check the path"
     return InputError(f"there is no file, folder or named dataset {str(path)!r}", ACCEPTED, hint)
 
 

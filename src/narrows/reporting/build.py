@@ -10,6 +10,7 @@ from typing import Any, cast
 import numpy as np
 
 from narrows._version import __version__
+from narrows.estimator.importance import column_importance
 from narrows.parts import Part
 from narrows.reporting import figures
 from narrows.reporting.figures.base import FIGURES
@@ -155,7 +156,7 @@ def _draw(plot: Picture, folder: Path) -> tuple[Figure, set[str]]:
 
 
 def _training_pictures(family: Any, rows: Rows | None, unit: str) -> list[Picture]:
-    """Return loss curves, and the filters of a first layer that sees whole rows."""
+    """Return loss curves, and what a table's columns are worth, or the filters of a first layer of pictures."""
     shown = []
     if family.history_:
         best = family.best_epoch_
@@ -163,12 +164,28 @@ def _training_pictures(family: Any, rows: Rows | None, unit: str) -> list[Pictur
         caption = f"Nats per {unit}, and the error per value; {family.stopped_}. The weights are {origin}."
         data = {"history": family.history_, "kept": best, "unit": unit}
         shown.append(Picture("losses", "Loss terms per epoch", caption, data))
+    if rows is not None and rows.columns and family.shapes_[0] == family.shapes_[1]:
+        return [*shown, _importance(family, rows)]
+    return [*shown, *([] if rows is None else _filters(family, rows))]
+
+
+def _importance(family: Any, rows: Rows) -> Picture:
+    """Return what the reconstruction leans on."""
+    found = column_importance(family.reconstruct, rows.X, [column.width for column in rows.columns])
+    caption = "A column gets another row's value: what the reconstructions of the other columns lose, and its own. "
+    caption += "A column without a bar can be left out; one with a grey bar alone stands by itself."
+    names = [rows.columns[column].name for column in found.columns]
+    return Picture("importance", "Columns", caption, {"names": names, "own": found.own, "others": found.others})
+
+
+def _filters(family: Any, rows: Rows) -> list[Picture]:
+    """Return the filters of a first layer that sees whole rows, or pictures."""
     weights = family.model_.state_dict()
     first = next(
         (value for name, value in weights.items() if name.startswith("encoder") and value.ndim in (2, 4)), None
     )
-    if first is None or rows is None:
-        return shown
+    if first is None:
+        return []
     shape, image = family.shapes_[0], None
     values = first.numpy()
     values = values[:, : int(np.prod(shape))] if values.ndim == 2 else values  # without the condition's weights
@@ -177,10 +194,9 @@ def _training_pictures(family: Any, rows: Rows | None, unit: str) -> list[Pictur
     elif len(shape) == 3 and values.ndim == 2 and shape[0] in (1, 3) and values.shape[1] == int(np.prod(shape)):
         image, values = shape, values.reshape(-1, *shape)
     elif values.ndim != 2 or len(shape) == 3:
-        return shown
+        return []
     data = {"weights": values, "image_shape": image, "names": rows.feature_names or None}
-    shown.append(Picture("filters", "Filters of the first layer", "What its units look for.", data))
-    return shown
+    return [Picture("filters", "Filters of the first layer", "What its units look for.", data)]
 
 
 def params_of(obj: Any, leave: tuple[str, ...] = ()) -> tuple[dict[str, Any], list[str]]:

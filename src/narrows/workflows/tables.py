@@ -17,7 +17,7 @@ from narrows.data.tables.drop_columns import without_columns
 from narrows.errors import ArtefactError, InputError
 from narrows.holdout import ROWS, Parts, Split
 from narrows.params import param
-from narrows.tasks.base import Evaluation, Rows, Task
+from narrows.tasks.base import Block, Evaluation, Rows, Task
 from narrows.training.random import seed_of
 from narrows.workflows.base import Evaluated, Items, Request, Say, Workflow
 from narrows.workflows.copies import copied
@@ -310,7 +310,8 @@ def rows_of(X: Any, source: Source, schema: Schema) -> Rows:
         units = "per value"
     elif any(measure.kind in ("categorical", "bernoulli") for measure in schema.measures):
         units = "numbers in standard deviations of their column, squared; categories as 0 and 1"
-    return Rows(X, source.labels, source.class_names, schema.feature_names, units)
+    columns = tuple(Block(name, width) for name, width in schema.widths.items())
+    return Rows(X, source.labels, source.class_names, schema.feature_names, columns, units)
 
 
 def size_of_images(text: str | None) -> tuple[int, int] | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import re
 import shlex
@@ -17,7 +16,7 @@ from narrows.data.ratings.words import liking_in_words
 from narrows.data.tables.csv_text import Hints, read_text_table
 from narrows.data.tables.infer import MISSING, infer
 from narrows.data.tables.parquet import read_parquet
-from narrows.errors import InputError
+from narrows.errors import InputError, nearest
 
 __all__ = [
     "AMOUNTS",
@@ -185,9 +184,8 @@ def _named(table: Table, named: Mapping[str, str | None], *, optional: bool) -> 
     for role, asked in named.items():
         columns[role] = asked if asked in names else next((name for name in names if bare(name) == asked), None)
         if asked is not None and columns[role] is None and not optional:
-            near = difflib.get_close_matches(asked, names, 1)
             came = f"{table.name!r} has no column {asked!r} for --{role}"
-            hint = f"--{role} {shlex.quote(near[0] if near else names[0])}"
+            hint = f"--{role} {shlex.quote(nearest(asked, names) or names[0])}"
             raise InputError(came, ", ".join(map(repr, names)), hint)
     return columns
 
