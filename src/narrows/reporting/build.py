@@ -171,11 +171,11 @@ def _training_pictures(family: Any, rows: Rows | None, unit: str) -> list[Pictur
 
 def _importance(family: Any, rows: Rows) -> Picture:
     """Return what the reconstruction leans on."""
-    found = column_importance(family.reconstruct, rows.X, [column.width for column in rows.columns])
+    worth = column_importance(family.reconstruct, rows.X, [column.width for column in rows.columns])
     caption = "A column gets another row's value: what the reconstructions of the other columns lose, and its own. "
     caption += "A column without a bar can be left out; one with a grey bar alone stands by itself."
-    names = [rows.columns[column].name for column in found.columns]
-    return Picture("importance", "Columns", caption, {"names": names, "own": found.own, "others": found.others})
+    names = [rows.columns[column].name for column in worth.columns]
+    return Picture("importance", "Columns", caption, {"names": names, "own": worth.own, "others": worth.others})
 
 
 def _filters(family: Any, rows: Rows) -> list[Picture]:
