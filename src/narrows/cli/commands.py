@@ -37,8 +37,10 @@ def check(options: Options) -> int:
     from narrows.data import read
     from narrows.data.check import examined
     from narrows.data.tables.chosen_kinds import with_kinds
+    from narrows.data.tables.chosen_missing import with_missing
 
-    source = with_kinds(read(options.data, encoding=options.encoding), options.column)
+    source = with_missing(read(options.data, encoding=options.encoding), options.missing)
+    source = with_kinds(source, options.column)
     findings, columns = examined(source, likelihood=options.likelihood, label=options.label)
     sys.stdout.write("" if columns is None else _table(columns))
     for finding in findings:

@@ -154,6 +154,9 @@ def _small(commands: Any) -> None:
     parser.add_argument(
         "--column", action=Joined, metavar="NAME=KIND", help="read a column as something else: zip=category"
     )
+    parser.add_argument(
+        "--missing", action=Joined, metavar="NAME=VALUE", help="a value that stands for a missing cell: age=-1"
+    )
     parser = _command(commands, "recipe", "train a system of the classic tutorials and show its evidence", "[NAME]")
     parser.add_argument("name", metavar="NAME", nargs="?", help="which one; none: list them")
     parser.add_argument("-o", "--output", metavar="RUN", help="folder for models and report (runs/NAME)")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -44,6 +44,7 @@ def read(
     image_size: tuple[int, int] | None = None,
     encoding: str | None = None,
     columns: Mapping[str, str] | None = None,
+    missing: Mapping[str, Sequence[object]] | None = None,
 ) -> Source:
     """Read rows from wherever they are.
 
@@ -61,6 +62,8 @@ def read(
     columns : mapping of str to str, optional
         What columns of a table hold, where they are not read as they are meant: ``{"zip": "category"}``. One of number,
         whole, count, amount, share, ordinal, category, date, text, identifier.
+    missing : mapping of str to sequence, optional
+        Values of columns that stand for a missing cell: ``{"age": [-1, 99]}``.
 
     Returns
     -------
@@ -74,11 +77,12 @@ def read(
     ('table', ('c0', 'c1'))
     """
     source = _read(data, like, image_size, encoding)
-    if not columns:
+    if not columns and not missing:
         return source
     from narrows.data.tables.chosen_kinds import with_kinds
+    from narrows.data.tables.chosen_missing import with_missing
 
-    return with_kinds(source, columns)
+    return with_kinds(with_missing(source, missing), columns)
 
 
 def _read(data: object, like: Schema | None, image_size: tuple[int, int] | None, encoding: str | None) -> Source:

@@ -112,6 +112,7 @@ class StreamWorkflow(RowsWorkflow):
             ("--label", self.label),
             ("--drop", self.drop),
             ("--column", self.column),
+            ("--missing", self.missing),
             ("--colour", self.colour),
         ):
             if value is not None:

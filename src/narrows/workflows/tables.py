@@ -13,6 +13,7 @@ from narrows.data.base import Treatment
 from narrows.data.check import require_range
 from narrows.data.labels import label_names, same_classes, with_label
 from narrows.data.tables.chosen_kinds import with_kinds
+from narrows.data.tables.chosen_missing import with_missing
 from narrows.data.tables.drop_columns import without_columns
 from narrows.errors import ArtefactError, InputError
 from narrows.holdout import ROWS, Parts, Split
@@ -85,6 +86,9 @@ class RowsWorkflow(Workflow):
     label: str | None = param(None, "the column of a table that holds labels; nothing is learnt from it")
     drop: str | None = param(None, "columns of a table that are left out, with commas between")
     colour: str | None = param(None, "the column of a table that colours the map of the codes; none: the label")
+    missing: str | None = param(
+        None, "NAME=VALUE of values that stand for a missing cell, again or with commas: age=-1", several=True
+    )
     column: str | None = param(
         None, "NAME=KIND of columns that are read as something else, again or with commas: zip=category", several=True
     )
@@ -205,6 +209,7 @@ class RowsWorkflow(Workflow):
         """Read rows without the columns that are to be left out; ``like`` is the schema of the fit."""
         rows = read(data, like=like, image_size=image_size, encoding=self.encoding)
         source = without_columns(rows, self.drop, fitted=like is not None)
+        source = with_missing(source, self.missing, fitted=like is not None)
         return with_kinds(source, self.column) if like is None else source
 
     def own_rows(
