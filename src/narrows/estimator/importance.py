@@ -10,8 +10,8 @@ __all__ = ["Importance", "column_importance"]
 
 Rows = NDArray[np.float64]
 
-_MAX_ROWS, _MAX_COLUMNS = 1000, 100
-_MAX_ROW_PASSES = 50_000
+_MAX_ROWS, _MIN_ROWS, _MAX_COLUMNS = 1000, 50, 100
+_MAX_VALUES, _MIN_PASSES, _MAX_PASSES = 40_000_000, 1000, 50_000  # that go through the network, and rows of them
 
 
 class Importance(NamedTuple):
@@ -25,9 +25,10 @@ class Importance(NamedTuple):
 def column_importance(reconstruct: Callable[[Rows], Rows], rows: Rows, widths: Sequence[int]) -> Importance:
     """Return what it costs to give every row another row's value in one column, column after column.
 
-    Rows (n, d) are seen as columns of so many encoded numbers, which stay together. The error of a column is the
-    squared one, summed over its numbers, over the sum of their variances; constant columns have none. Of more than 100
-    columns those that vary most are replaced (Breiman 2001, "Random Forests", for a supervised error).
+    Rows (n, d), of which values may be missing, are seen as columns of so many encoded numbers, which stay together.
+    The error of a column is the squared one, summed over its numbers, over the sum of their variances; constant columns
+    have none. Of many columns those that vary most are replaced (Breiman 2001, "Random Forests", for a supervised
+    error).
 
     Examples
     --------
@@ -38,15 +39,18 @@ def column_importance(reconstruct: Callable[[Rows], Rows], rows: Rows, widths: S
     ([0, 2, 1], [2.0, 2.0, 0.0], [2.0, 0.0, 0.0])
     """
     starts = np.concatenate([[0], np.cumsum(widths)[:-1]]).astype(int)
-    spread = np.add.reduceat(np.nanvar(rows, axis=0), starts)
-    tried = np.sort(np.argsort(-spread, kind="stable")[: min(_MAX_COLUMNS, int((spread > 0).sum()))])
-    most = min(_MAX_ROWS, max(50, _MAX_ROW_PASSES // max(1, len(tried))))
-    rows = rows[np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(int)]
-    scale = np.where(spread > 0, spread, np.inf)
+    spread = np.add.reduceat(_variances(rows), starts)
+    passes = min(_MAX_PASSES, max(_MIN_PASSES, _MAX_VALUES // rows.shape[1]))
+    most = min(_MAX_COLUMNS, passes // _MIN_ROWS, int((spread > 0).sum()))
+    tried = np.sort(np.argsort(-spread, kind="stable")[:most])
+    n = min(len(rows), _MAX_ROWS, passes // max(1, most))
+    rows = rows[np.linspace(0, len(rows) - 1, n).astype(int)]
+    scale, known = np.where(spread > 0, spread, np.inf), ~np.isnan(rows)
+    counts = np.maximum(known.sum(axis=0), 1)
 
     def errors(reconstruction: Rows) -> Rows:
-        squares: Rows = np.nan_to_num(np.nanmean(np.square(reconstruction.reshape(rows.shape) - rows), axis=0))
-        return np.add.reduceat(squares, starts) / scale
+        squares = np.square(reconstruction.reshape(rows.shape) - np.nan_to_num(rows)) * known
+        return np.add.reduceat(squares.sum(axis=0) / counts, starts) / scale
 
     before = errors(reconstruct(rows))
     order = np.random.default_rng(0).permutation(len(rows))
@@ -59,3 +63,12 @@ def column_importance(reconstruct: Callable[[Rows], Rows], rows: Rows, widths: S
     others = added.sum(axis=1) - own
     rank = np.argsort(-(own + others), kind="stable")
     return Importance(tried[rank].tolist(), own[rank], others[rank])
+
+
+def _variances(rows: Rows) -> Rows:
+    """Return the variances of columns, (d,), of which some values may be missing; 0 where all are."""
+    known = ~np.isnan(rows)
+    counts = np.maximum(known.sum(axis=0), 1)
+    means = np.nansum(rows, axis=0) / counts
+    variances: Rows = np.nansum(np.square(rows - means), axis=0) / counts
+    return variances

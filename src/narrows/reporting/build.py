@@ -26,7 +26,10 @@ from narrows.workflows.base import Items
 
 __all__ = ["make_report", "model_facts", "params_of", "report", "versions"]
 
-_MAPS = {"map": " Beside this page lies map.html, which shows the item under the pointer.", "map3d": ""}
+_MAPS = {
+    "map": " Beside this page lies map.html, which shows the item under the pointer, coloured by any column.",
+    "map3d": "",
+}
 
 
 def make_report(
@@ -165,17 +168,20 @@ def _training_pictures(family: Any, rows: Rows | None, unit: str) -> list[Pictur
         data = {"history": family.history_, "kept": best, "unit": unit}
         shown.append(Picture("losses", "Loss terms per epoch", caption, data))
     if rows is not None and rows.columns and family.shapes_[0] == family.shapes_[1]:
-        return [*shown, _importance(family, rows)]
+        return [*shown, *_importance(family, rows)]
     return [*shown, *([] if rows is None else _filters(family, rows))]
 
 
-def _importance(family: Any, rows: Rows) -> Picture:
-    """Return what the reconstruction leans on."""
+def _importance(family: Any, rows: Rows) -> list[Picture]:
+    """Return what the reconstruction leans on, where a column varies."""
     worth = column_importance(family.reconstruct, rows.X, [column.width for column in rows.columns])
     caption = "A column gets another row's value: what the reconstructions of the other columns lose, and its own. "
     caption += "A column without a bar can be left out; one with a grey bar alone stands by itself."
+    if len(worth.columns) < len(rows.columns):
+        caption += f" {len(worth.columns)} of {len(rows.columns)} columns were tried, those that vary most."
     names = [rows.columns[column].name for column in worth.columns]
-    return Picture("importance", "Columns", caption, {"names": names, "own": worth.own, "others": worth.others})
+    data = {"names": names, "own": worth.own, "others": worth.others}
+    return [Picture("importance", "What the columns are worth", caption, data)] if names else []
 
 
 def _filters(family: Any, rows: Rows) -> list[Picture]:
