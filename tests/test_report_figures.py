@@ -212,13 +212,6 @@ def test_filters_in_colour_lie_around_grey():
     np.testing.assert_allclose(sheet[:, 3:], 0.5)
 
 
-def test_weights_of_a_table_are_a_heat_map_heaviest_column_first():
-    weights = np.array([[0.0, -3.0, 1.0], [0.0, 1.0, 1.0]])
-    axes = figures.filters(weights, None, names=["a", "b", "c"]).axes[0]
-    np.testing.assert_allclose(axes.images[0].get_array(), [[3, 1, 0], [1, 1, 0]])
-    assert [label.get_text() for label in axes.get_xticklabels()] == ["b", "c", "a"]
-
-
 def test_units_of_a_loss_have_their_plural():
     history = [{"epoch": i, "train": {"reconstruction": 2.0 - i}, "valid": {"reconstruction": 3.0 - i}} for i in (1, 2)]
     figure = figures.loss_curves(history, 2, "patch")

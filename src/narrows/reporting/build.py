@@ -167,9 +167,10 @@ def _training_pictures(family: Any, rows: Rows | None, unit: str) -> list[Pictur
         caption = f"Nats per {unit}, and the error per value; {family.stopped_}. The weights are {origin}."
         data = {"history": family.history_, "kept": best, "unit": unit}
         shown.append(Picture("losses", "Loss terms per epoch", caption, data))
-    if rows is not None and rows.columns and family.shapes_[0] == family.shapes_[1]:
-        return [*shown, *_importance(family, rows)]
-    return [*shown, *([] if rows is None else _filters(family, rows))]
+    if rows is None:
+        return shown
+    back = family.shapes_[0] == family.shapes_[1] and len(family.shapes_[0]) == 1
+    return [*shown, *(_importance(family, rows) if rows.columns and back else _filters(family))]
 
 
 def _importance(family: Any, rows: Rows) -> list[Picture]:
@@ -184,24 +185,21 @@ def _importance(family: Any, rows: Rows) -> list[Picture]:
     return [Picture("importance", "What the columns are worth", caption, data)] if names else []
 
 
-def _filters(family: Any, rows: Rows) -> list[Picture]:
-    """Return the filters of a first layer that sees whole rows, or pictures."""
+def _filters(family: Any) -> list[Picture]:
+    """Return the filters of a first layer that sees whole pictures, or parts of them."""
     weights = family.model_.state_dict()
     first = next(
         (value for name, value in weights.items() if name.startswith("encoder") and value.ndim in (2, 4)), None
     )
     if first is None:
         return []
-    shape, image = family.shapes_[0], None
-    values = first.numpy()
+    shape, values = family.shapes_[0], first.numpy()
     values = values[:, : int(np.prod(shape))] if values.ndim == 2 else values  # without the condition's weights
-    if values.ndim == 4 and values.shape[1] in (1, 3):
-        image = values.shape[1:]
-    elif len(shape) == 3 and values.ndim == 2 and shape[0] in (1, 3) and values.shape[1] == int(np.prod(shape)):
-        image, values = shape, values.reshape(-1, *shape)
-    elif values.ndim != 2 or len(shape) == 3:
+    if values.ndim == 2 and len(shape) == 3 and values.shape[1] == int(np.prod(shape)):
+        values = values.reshape(-1, *shape)
+    if values.ndim != 4 or values.shape[1] not in (1, 3):
         return []
-    data = {"weights": values, "image_shape": image, "names": rows.feature_names or None}
+    data = {"weights": values, "image_shape": values.shape[1:]}
     return [Picture("filters", "Filters of the first layer", "What its units look for.", data)]
 
 

@@ -56,7 +56,8 @@ def halves(task: Task, X: Any, y: Any = None) -> tuple[Rows, Rows]:
         order = np.random.default_rng(0).permutation(n)
     parts = (order[part] for part in HALVES.last(n)[:2])
     sides = [Rows(rows[part], None if labels is None else labels[part], classes) for part in parts]
-    first, second = (side._replace(feature_names=title, columns=_blocks(title)) for side in sides)
+    columns = _columns(rows, title)
+    first, second = (side._replace(feature_names=title, columns=columns) for side in sides)
     return first, second
 
 
@@ -85,7 +86,8 @@ def beside(task: Task, train: Any, X: Any, y: Any = None) -> tuple[Rows, Rows]:
     else:
         all_labels, classes = _classes(task, [*labels, *y], n + rows.shape[0])
         sides = (Rows(learnt, all_labels[:n], classes), Rows(rows, all_labels[n:], classes))
-    first, second = (side._replace(feature_names=title, columns=_blocks(title)) for side in sides)
+    columns = _columns(rows, title)
+    first, second = (side._replace(feature_names=title, columns=columns) for side in sides)
     return first, second
 
 
@@ -107,8 +109,11 @@ def leak_caveats(task: Task, rows: Rows) -> tuple[str, ...]:
     return tuple(leak.sentence("the label", "fit to rows without it") for leak in leaking)
 
 
-def _blocks(names: tuple[str, ...]) -> tuple[Block, ...]:
-    return tuple(Block(name, 1) for name in names)
+def _columns(rows: Any, names: tuple[str, ...]) -> tuple[Block, ...]:
+    """Return the columns of an array (n, d), numbered where they have no names; none of sparse rows and of pictures."""
+    if not isinstance(rows, np.ndarray) or rows.ndim != 2:
+        return ()
+    return tuple(Block(name, 1) for name in names or [f"column {place}" for place in range(rows.shape[1])])
 
 
 def _read(task: Task, X: Any) -> tuple[Any, tuple[str, ...]]:
