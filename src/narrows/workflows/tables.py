@@ -106,7 +106,7 @@ class RowsWorkflow(Workflow):
             request.refuse({"encoding": "only the text of a table is written in one"})
         if not task.mapped or source.kind != "table":
             request.refuse({"colour": "only the codes of a table that is reduced are drawn by a column"})
-        elif self.colour is not None:
+        elif self.colour not in (None, self.label):
             require_colour(source, self.colour)
         notes: Sequence[str] = source.notes
         if request.valid is None:

@@ -16,11 +16,9 @@ if TYPE_CHECKING:
 __all__ = ["boxed", "fonts", "missing_fonts"]
 
 _LATIN = ("Inter", "Helvetica Neue", "Arial", "Liberation Sans", "DejaVu Sans")
-_SAMPLES = (
-    "\N{HANGUL SYLLABLE SEO}",
-    "\N{HIRAGANA LETTER A}",
-    "\N{CJK UNIFIED IDEOGRAPH-4EEC}",
-)  # the last is simplified
+_SAMPLES = (  # of Korean, Japanese and simplified Chinese
+    *("\N{HANGUL SYLLABLE SEO}", "\N{HIRAGANA LETTER A}", "\N{CJK UNIFIED IDEOGRAPH-4EEC}"),
+)
 _PREFERRED = (  # of the fonts that have a sample; any other comes after them
     *("Noto Sans CJK JP", "Noto Sans CJK KR", "Noto Sans CJK SC", "Noto Sans KR", "Noto Sans JP", "Noto Sans SC"),
     *("Apple SD Gothic Neo", "Hiragino Sans", "PingFang SC", "Malgun Gothic", "Yu Gothic", "Meiryo"),
@@ -82,7 +80,7 @@ def missing_fonts(letters: Iterable[str]) -> list[str]:
     count = f"{len(boxes)} letter{'s' * (len(boxes) > 1)} ({listing})"
     shown = "boxes with their code points" if len(boxes) > 1 else "a box with its code point"
     package = "fonts-noto-cjk" if any(_east_asian(letter) for letter in boxes) else "fonts-noto-core"
-    hint = f"Install one, such as Noto (package {package} of Debian and Ubuntu), and fit or report again."
+    hint = f"Install one, such as Noto: the package {package} of Debian and Ubuntu."
     return [f"Figures show {count} as {shown}: no font of this computer has them. {hint}"]
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from narrows.files import write_text
 from narrows.reporting.figures.colouring import Colouring, by_class, by_column
 from narrows.reporting.figures.latent_maps import project
-from narrows.reporting.figures.style import MODEL, Array
+from narrows.reporting.figures.style import CLASSES, MODEL, Array
 from narrows.reporting.html.environment import fill
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def write_explorer(items: "Items", path: Path, title: str) -> Path:
     points, plane = project(codes, 2)
     places, ends = zip(*(_places(points[:, axis]) for axis in (0, 1)), strict=True)
     marked = items.held is not None and bool(items.held.any())
+    cells = {**_rare_labels(items), **items.cells}
     facts = {
         "title": title,
         "axes": [axis.name for axis in plane],
@@ -54,13 +55,21 @@ def write_explorer(items: "Items", path: Path, title: str) -> Path:
         "idName": items.id_name,
         "held": _letters(items.held.astype(int)) if items.held is not None and marked else "",
         "colourings": [_facts(colouring) for colouring in _colourings(items)],
-        "columns": list(items.cells),
-        "cells": list(items.cells.values()),
+        "columns": list(cells),
+        "cells": list(cells.values()),
         "sheet": None if items.pictures is None else _sheet(items.pictures),
         "left": items.total - len(codes),
     }
     write_text(path, fill("map.html", facts=json.dumps(facts, ensure_ascii=False, separators=(",", ":"))))
     return path
+
+
+def _rare_labels(items: "Items") -> dict[str, list[str]]:
+    """Return the labels as cells where some have no colour of their own."""
+    if items.labels is None or items.class_names is None or len(items.class_names) <= len(CLASSES):
+        return {}
+    names = (*items.class_names, "no label")
+    return {items.by: [names[label] for label in items.labels.tolist()]}
 
 
 def _colourings(items: "Items") -> list[Colouring]:
