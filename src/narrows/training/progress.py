@@ -14,6 +14,9 @@ from narrows.data.disk.memory import size_words
 __all__ = ["Listener", "listeners"]
 
 
+_BAR_ROOM = 62  # letters of a line beside the terms: epochs, bar, time, memory
+
+
 class Listener(Protocol):
     """Told of every epoch; closed at the end."""
 
@@ -94,8 +97,8 @@ def memory() -> str:
 
 
 def state(entry: dict[str, Any]) -> str:
-    """Return the terms of an epoch, the speed and the memory."""
-    return "; ".join(filter(None, [terms(entry), f"{entry['rows_per_second']:,.0f} rows/s", memory()]))
+    """Return the terms of an epoch, and the speed."""
+    return f"{terms(entry)}; {entry['rows_per_second']:,.0f} rows/s"
 
 
 class Lines:
@@ -111,8 +114,8 @@ class Lines:
             self.last = now
             epoch, left = entry["epoch"], self.epochs - entry["epoch"]
             per_epoch = (now - self.start) / max(1, epoch - self.done)
-            waiting = f"; at most {duration(left * per_epoch)} left" if left else ""
-            self.say(f"epoch {epoch}/{self.epochs}  {state(entry)}{waiting}")
+            waiting = f"at most {duration(left * per_epoch)} left" if left else ""
+            self.say("; ".join(filter(None, [f"epoch {epoch}/{self.epochs}  {state(entry)}", memory(), waiting])))
 
     def say(self, message: str) -> None:
         """Write a line."""
@@ -132,17 +135,18 @@ class Bar:
 
         self.progress = Progress(
             TextColumn("epoch {task.completed:.0f}/{task.total:.0f}"),
-            BarColumn(bar_width=24),
+            BarColumn(bar_width=12),
             TimeRemainingColumn(compact=True),
-            TextColumn("{task.description}"),
+            TextColumn("left, {task.fields[memory]}; {task.description}"),
             console=Console(stderr=True),
         )
         self.progress.start()
-        self.task = self.progress.add_task("starting", total=epochs, completed=done)
+        self.task = self.progress.add_task("starting", total=epochs, completed=done, memory=memory())
 
     def epoch(self, entry: dict[str, Any]) -> None:
         """Move on."""
-        self.progress.update(self.task, completed=entry["epoch"], description=state(entry))
+        room = max(20, self.progress.console.width - _BAR_ROOM)  # a longer text would leave the bar no place
+        self.progress.update(self.task, completed=entry["epoch"], description=state(entry)[:room], memory=memory())
 
     def say(self, message: str) -> None:
         """Write a line above the bar."""
