@@ -14,7 +14,7 @@ from narrows.data.disk.memory import size_words
 __all__ = ["Listener", "listeners"]
 
 
-_BAR_ROOM = 62  # letters of a line beside the terms: epochs, bar, time, memory
+_BAR_ROOM = 44  # letters of a line before the text: epochs, bar, time
 
 
 class Listener(Protocol):
@@ -137,16 +137,17 @@ class Bar:
             TextColumn("epoch {task.completed:.0f}/{task.total:.0f}"),
             BarColumn(bar_width=12),
             TimeRemainingColumn(compact=True),
-            TextColumn("left, {task.fields[memory]}; {task.description}"),
+            TextColumn("left; {task.description}"),
             console=Console(stderr=True),
         )
         self.progress.start()
-        self.task = self.progress.add_task("starting", total=epochs, completed=done, memory=memory())
+        self.task = self.progress.add_task("starting", total=epochs, completed=done)
 
     def epoch(self, entry: dict[str, Any]) -> None:
         """Move on."""
         room = max(20, self.progress.console.width - _BAR_ROOM)  # a longer text would leave the bar no place
-        self.progress.update(self.task, completed=entry["epoch"], description=state(entry)[:room], memory=memory())
+        text = "; ".join(filter(None, [memory(), state(entry)]))
+        self.progress.update(self.task, completed=entry["epoch"], description=text[:room])
 
     def say(self, message: str) -> None:
         """Write a line above the bar."""

@@ -121,7 +121,7 @@ def any_table(name: str | Path, catalogue: Catalogue | None = None, encoding: st
     if str(name) == STDIN:
         return _as_read(parsed_text(piped(), "stdin", hints), "stdin")
     path, part = data_part(name)
-    if not path.exists():
+    if not path.exists() or (path.is_dir() and not is_table(path)):
         raise InputError(f"there is no file {str(path)!r}", ACCEPTED, "check the path")
     try:
         column = None if catalogue is None or path.suffix.lower() not in TEXT else _one_column(path, catalogue)
