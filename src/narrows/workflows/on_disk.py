@@ -113,7 +113,6 @@ class StreamWorkflow(RowsWorkflow):
             ("--drop", self.drop),
             ("--column", self.column),
             ("--missing", self.missing),
-            ("--colour", self.colour),
         ):
             if value is not None:
                 came, hint = (
