@@ -125,6 +125,13 @@ def test_the_map_holds_every_row_with_its_cells(tmp_path: Path) -> None:
     assert found["ids"] == table["customer_id"].to_list()
     assert found["columns"] == [*(f"x{i}" for i in range(5)), "age", "colour", "site"]
     assert found["cells"][6] == table["colour"].to_list()  # type: ignore[index]
+    ways = {way["name"]: way for way in found["colourings"]}  # type: ignore[attr-defined]
+    assert list(ways) == ["nothing", *found["columns"], "held out"]  # type: ignore[misc]
+    groups = [ways["colour"]["names"][ord(letter) - ord("a")] for letter in ways["colour"]["groups"]]
+    assert groups == table["colour"].to_list()
+    assert ways["held out"]["groups"] == found["held"]
+    held = facts(tmp_path / "run")["data"]["held_out"]  # type: ignore[index]
+    assert (found["held"].count("b"), len(found["held"])) == (held, 60)  # type: ignore[attr-defined,arg-type]
     codes = pl.read_csv(tmp_path / "run" / "codes.csv").select("z1", "z2").to_numpy()
     for axis, name in enumerate("xy"):
         low, high = found["ends"][axis]  # type: ignore[index]
@@ -138,8 +145,8 @@ def test_the_map_of_pictures_holds_a_sheet_of_them(tmp_path: Path) -> None:
     found = map_facts(tmp_path / "run")
     sheet = found["sheet"]
     assert (sheet["width"], sheet["height"]) == (8, 8)  # type: ignore[index]
-    assert found["names"] == [str(i) for i in range(10)]
-    assert len(found["ids"]) == len(found["group"]) == 1797  # type: ignore[arg-type]
+    assert found["colourings"][0]["names"] == [str(i) for i in range(10)]  # type: ignore[index]
+    assert len(found["ids"]) == len(found["colourings"][0]["groups"]) == 1797  # type: ignore[arg-type,index]
     assert "principal component" in found["axes"][0]  # type: ignore[index]
 
 

@@ -85,7 +85,7 @@ def test_ranges_missing_cells_and_examples() -> None:
             "'respondent' holds whole numbers from 1001 to 1300",
             "--column respondent=identifier",
         ),
-        ("'age' is 999 in 6 rows, far from its other values (18 to 79)", "if 999 means missing, empty these cells"),
+        ("'age' is 999 in 6 rows, far from its other values (18 to 79)", "if 999 means missing: --missing age=999"),
         ("'zip' is named like a code", "--column zip=category"),
         ("'town' determines 'country' in every row", "--drop country"),
         ("'metres' is 'feet' in other units", ""),

@@ -1,11 +1,16 @@
 """Files of ratings as people have them: which columns are taken, what is liking and what an amount, and titles."""
 
+import contextlib
+import gzip
+import sqlite3
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
+from sheets import xlsx
 
 from narrows.cli import main
 from narrows.data.ratings.catalogue import Catalogue
@@ -306,3 +311,49 @@ def test_amounts_of_a_history_are_summed_too(tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert main(["apply", str(tmp_path / "run"), "--history", str(tmp_path / "h.csv"), "-o", str(out)]) == 0
     assert pl.read_csv(out / "users.csv").row(0) == ("new", 1, 1, 1, 1, "own items")
+
+
+# ---- files ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["r.json", "r.jsonl", "r.feather", "r.csv.gz", "r.zip", "r.db", "r.xlsx", "r.dat"])
+def test_ratings_are_read_from_whatever_is_a_table(name: str, tmp_path: Path) -> None:
+    text = lines(user, item, stars, header="user item rating")
+    frame, file = pl.read_csv(text.encode()), tmp_path / name
+    expected = read(tmp_path, text, "plain.csv")
+    match name:
+        case "r.json":
+            frame.write_json(file)
+        case "r.jsonl":
+            frame.write_ndjson(file)
+        case "r.feather":
+            frame.write_ipc(file)
+        case "r.csv.gz":
+            file.write_bytes(gzip.compress(text.encode()))
+        case "r.zip":
+            with zipfile.ZipFile(file, "w") as archive:
+                archive.writestr("ratings.csv", text)
+        case "r.db":
+            with contextlib.closing(sqlite3.connect(file)) as base:
+                base.execute("create table ratings (user text, item text, rating real)")
+                base.executemany("insert into ratings values (?, ?, ?)", frame.rows())
+                base.commit()
+            file = tmp_path / "r.db::ratings"
+        case "r.xlsx":
+            xlsx(file, {"Sheet1": [frame.columns, *frame.rows()]})
+        case "r.dat":
+            file.write_text(text.replace(",", "::"), encoding="utf-8")
+    ratings = read_ratings(str(file), Reading({}))
+    assert taken(ratings) == taken(expected)
+    assert ratings.users.tolist() == expected.users.tolist()
+    assert ratings.items.tolist() == expected.items.tolist()
+    np.testing.assert_array_equal(ratings.liked.toarray(), expected.liked.toarray())
+
+
+def test_ratings_in_another_encoding_are_those_in_utf_8(tmp_path: Path) -> None:
+    text = lines(user, lambda u, i: f"영화 {i}", stars, header="사용자 item rating")
+    expected = read(tmp_path, text, columns={"user": "사용자"})
+    (tmp_path / "k.csv").write_bytes(text.encode("cp949"))
+    for encoding in (None, "cp949"):
+        ratings = read_ratings(tmp_path / "k.csv", Reading({"user": "사용자"}, encoding=encoding))
+        assert ratings.items.tolist() == expected.items.tolist()

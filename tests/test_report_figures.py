@@ -127,6 +127,28 @@ def test_rare_classes_share_a_colour_and_broken_codes_are_left_out(rng):
     assert len(figure.axes[0].collections[0].get_offsets()) == 37
 
 
+def test_a_map_is_coloured_by_a_number_or_a_date_with_what_is_missing_and_held_out(rng):
+    pay = np.r_[np.zeros(50), np.arange(1.0, 31), [np.nan] * 4]
+    held = np.arange(84) % 10 == 0
+    figure = figures.code_map(rng.normal(size=(84, 2)), pay, by="pay", held=held)
+    dots, key = figure.axes[0].collections[0], figure.legends[0]
+    assert [text.get_text() for text in key.get_texts()] == [
+        "0",
+        "1 to 10",
+        "11 to 20",
+        "21 to 30",
+        "missing",
+        "held out",
+    ]
+    assert key.get_title().get_text() == "pay"
+    assert title(figure) == "84 codes of 2 numbers, darker for larger pay"
+    assert len({to_hex(colour) for colour in dots.get_facecolors()}) == 5
+    np.testing.assert_array_equal(np.array(dots.get_linewidths()) > 0, held)
+    days = np.arange("2024-01-01", "2024-01-04", dtype="datetime64[D]").astype("datetime64[ms]")
+    figure = figures.code_map(rng.normal(size=(3, 2)), days, by="day")
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["2024-01-01", "2024-01-02", "2024-01-03"]
+
+
 @pytest.mark.parametrize("width", [1, 2, 3, 6])
 def test_three_sides_of_codes_of_any_length(width, tmp_path, rng):
     figure = figures.code_map_3d(rng.normal(size=(30, width)), rng.random(30))
@@ -190,13 +212,6 @@ def test_filters_in_colour_lie_around_grey():
     np.testing.assert_allclose(sheet[:, 3:], 0.5)
 
 
-def test_weights_of_a_table_are_a_heat_map_heaviest_column_first():
-    weights = np.array([[0.0, -3.0, 1.0], [0.0, 1.0, 1.0]])
-    axes = figures.filters(weights, None, names=["a", "b", "c"]).axes[0]
-    np.testing.assert_allclose(axes.images[0].get_array(), [[3, 1, 0], [1, 1, 0]])
-    assert [label.get_text() for label in axes.get_xticklabels()] == ["b", "c", "a"]
-
-
 def test_units_of_a_loss_have_their_plural():
     history = [{"epoch": i, "train": {"reconstruction": 2.0 - i}, "valid": {"reconstruction": 3.0 - i}} for i in (1, 2)]
     figure = figures.loss_curves(history, 2, "patch")
@@ -225,3 +240,27 @@ def test_two_figures_cannot_share_a_name():
         @draws("map")
         def other():
             return None
+
+
+def test_real_and_new_rows_are_compared_by_value_or_by_level(rng):
+    real = np.column_stack([np.arange(10.0), *np.eye(2)[[0] * 6 + [1] * 4].T])
+    made = np.column_stack([np.arange(10.0), *np.eye(2)[[0] * 3 + [1] * 7].T])
+    figure = figures.marginals(real, made, ["age", "sex=f", "sex=m"], {"age": 1, "sex": 2})
+    category, number = figure.axes
+    assert title(figure).startswith("sex differs most between real and new rows: by 0.30 of the rows")
+    assert [category.get_title(loc="left"), number.get_title(loc="left")] == ["sex: 0.30", "age: 0"]
+    levels = [label.get_text() for label in category.get_yticklabels()]
+    bars = [bar.get_width() for bar in category.patches]
+    assert dict(zip(levels, zip(bars[:2], bars[2:], strict=True), strict=True)) == {
+        "f": pytest.approx((0.6, 0.3)),
+        "m": pytest.approx((0.4, 0.7)),
+    }
+
+
+def test_columns_are_worth_what_the_others_lose_without_them():
+    own, others = np.array([1.0, 2.0, 0.5]), np.array([1.5, 0.0, 0.25])
+    figure = figures.importance(["pay", "age", "$x"], own, others)
+    assert title(figure) == "The other columns lean most on pay; 1 of 3 says nothing of the others"
+    widths = [bar.get_width() for bar in figure.axes[0].patches]
+    assert widths == [*others, *own]
+    assert title(figures.importance(["a"], own[:1], np.zeros(1))) == "No column says anything of another"

@@ -206,12 +206,24 @@ def test_names_and_sentences_stay_text(picture, tmp_path):
 def test_names_stay_text_on_the_map(tmp_path):
     for name in HOSTILE:
         names = np.array([name] * 3)
-        items = Items(np.eye(3), names, name, names, cells={name: list(names)})
+        items = Items(np.eye(3), names, name, names, by=name, cells={name: list(names)}, columns={"x": names})
         page = Texts(write_explorer(items, tmp_path / "map.html", name).read_text(encoding="utf-8"))
         assert page.elements.count("script") == 2
         facts = json.loads(page.texts[page.texts.index("facts") + 1])
-        assert [facts[key] for key in ("title", "idName", "ids", "names")] == [name, name, [name] * 3, [name]]
+        assert [facts[key] for key in ("title", "idName", "ids")] == [name, name, [name] * 3]
+        assert [(way["name"], way["names"]) for way in facts["colourings"]] == [(name, [name]), ("x", [name])]
         assert (facts["columns"], facts["cells"]) == ([name], [[name] * 3])
+
+
+def test_items_of_a_class_without_a_colour_of_its_own_still_say_it(tmp_path):
+    names = tuple(f"class {i}" for i in range(15))
+    labels = np.array([*range(12), *range(15), -1])
+    items = Items(np.eye(28), np.arange(28).astype(str), "row", labels, names, by="kind")
+    page = Texts(write_explorer(items, tmp_path / "map.html", "t").read_text(encoding="utf-8"))
+    facts = json.loads(page.texts[page.texts.index("facts") + 1])
+    assert facts["columns"] == ["kind"]
+    assert facts["cells"] == [[(*names, "no label")[label] for label in labels]]
+    assert facts["colourings"][0]["names"] == [*names[:12], "4 others"]
 
 
 def test_templates_are_read_only_when_a_page_is_written():

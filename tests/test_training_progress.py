@@ -20,13 +20,26 @@ from narrows.holdout import VALIDATION
 from narrows.likelihood import Bernoulli, Categorical, Gaussian, Multinomial
 from narrows.reporting import figures
 from narrows.training.checkpoint import write_history
-from narrows.training.progress import terms
+from narrows.training.progress import Lines, terms
 
 X = (load_digits().data / 16)[:200].astype(np.float32)
 
 
 def make(**own: Any) -> VAE:
     return VAE(**{"latent_dim": 3, "epochs": 3, "random_state": 0, "device": "cpu", "validation": 0.2, **own})
+
+
+def test_a_line_says_how_long_the_rest_takes_and_what_memory_is_held(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = Lines(4, done=1)
+    lines.start -= 10
+    entry = {"train": {"reconstruction": 2.0}, "valid": {}, "rows_per_second": 1234.5}
+    lines.epoch({**entry, "epoch": 2})
+    lines.epoch({**entry, "epoch": 3})  # too soon after the first
+    lines.epoch({**entry, "epoch": 4})
+    first, last = capsys.readouterr().err.splitlines()
+    assert first.startswith("epoch 2/4  loss: train 2.00 nats per row; 1,234 rows/s; memory ")
+    assert first.endswith("B; at most 20 s left")
+    assert "left" not in last
 
 
 def test_tensorboard_events_read_back(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What goes wrong through the user's input, said in one message."""
 
-from collections.abc import Callable, Sequence
+import difflib
+from collections.abc import Callable, Iterable, Sequence
 from numbers import Real
 from typing import Any, Self
 
@@ -12,6 +13,8 @@ __all__ = [
     "Sentence",
     "Setting",
     "listed",
+    "nearest",
+    "unknown",
 ]
 
 _MAX_LISTED_NAMES = 5  # names in a message
@@ -134,6 +137,38 @@ def listed(names: Sequence[str], between: str = ", ") -> str:
     return between.join(names[:_MAX_LISTED_NAMES]) + (
         f" and {len(names) - _MAX_LISTED_NAMES} more" if len(names) > _MAX_LISTED_NAMES else ""
     )
+
+
+def nearest(word: str, known: Iterable[str], alike: float = 0.6) -> str:
+    """Return which of some known words a mistyped one may have been; empty where none is ``alike`` enough.
+
+    Capitals, and the difference between ``_`` and ``-``, count for nothing.
+
+    Examples
+    --------
+    >>> nearest("latent_dims", ["latent-dim", "lr"]), nearest("AGE", ["age", "wage"]), nearest("x", ["age"])
+    ('latent-dim', 'age', '')
+    """
+    words = {_folded(name): name for name in reversed(list(known))}
+    near = difflib.get_close_matches(_folded(word), words, 1, alike)
+    return words[near[0]] if near else ""
+
+
+def _folded(word: str) -> str:
+    return word.casefold().replace("_", "-")
+
+
+def unknown(came: str, word: str, known: Iterable[str], hint: Callable[[str], str] = str) -> InputError:
+    """Return the error that ``word`` is none of the known words, with the nearest in what to type.
+
+    Examples
+    --------
+    >>> print(unknown("There is no flag --lrr", "--lrr", ["--lr", "--epochs"]))
+    There is no flag --lrr. Accepted: --lr, --epochs. Try: --lr.
+    """
+    names = list(known)
+    near = nearest(word, names)
+    return InputError(came, listed(names), hint(near) if near else "")
 
 
 class Interrupted(Exception):

@@ -1,6 +1,5 @@
 """Parts: the likelihoods, corruptions, penalties, networks and schedules that users pass, as text and as JSON."""
 
-import difflib
 import re
 import types
 import typing
@@ -9,7 +8,7 @@ from dataclasses import Field, dataclass, fields
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, ClassVar, Literal, TypeVar, cast, dataclass_transform
 
-from narrows.errors import ArtefactError, InputError
+from narrows.errors import ArtefactError, InputError, nearest
 from narrows.old_addresses import OLD_ADDRESSES
 from narrows.params import UNIONS, check_params, claim, declared, fits, words
 
@@ -142,8 +141,8 @@ def _place(cls: type[Any], candidates: "list[Field[Any]]", token: str) -> "tuple
         except InputError:
             continue
     names = [spec.name for spec in fields(cls)]
-    near = difflib.get_close_matches(token.partition("=")[0], names, 1)
-    raise InputError(f"{token!r} is not understood", usage(cls), repr(f"{near[0]}=...") if near else "")
+    near = nearest(token.partition("=")[0], names)
+    raise InputError(f"{token!r} is not understood", usage(cls), repr(f"{near}=...") if near else "")
 
 
 GROUP = "narrows.parts"  # the entry-point group of parts from outside the package
@@ -223,8 +222,8 @@ def as_part(kind: str, value: Any) -> Any:
         name, _, text = value.strip().partition(":")
         cls = known.get(name) or _installed(kind, lambda entry: entry.name == name)
         if cls is None:
-            near = difflib.get_close_matches(name, known, 1)
-            raise InputError(f"There is no {kind} {name!r}", accepted, repr(near[0]) if near else "")
+            near = nearest(name, known)
+            raise InputError(f"There is no {kind} {name!r}", accepted, repr(near) if near else "")
         return cls(**read_fields(cls, text))
     if isinstance(value, type) and issubclass(value, Part):
         raise InputError(f"{value.__name__} is a class, not yet a {kind}", accepted, f"{value.__name__}()")

@@ -1,13 +1,12 @@
 """``narrows report``, ``narrows check``, ``narrows data`` and ``narrows selftest``."""
 
-import difflib
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from narrows.cli.flags import Options
-from narrows.errors import InputError
+from narrows.errors import InputError, nearest
 
 if TYPE_CHECKING:
     import polars as pl
@@ -38,8 +37,10 @@ def check(options: Options) -> int:
     from narrows.data import read
     from narrows.data.check import examined
     from narrows.data.tables.chosen_kinds import with_kinds
+    from narrows.data.tables.chosen_missing import with_missing
 
-    source = with_kinds(read(options.data, encoding=options.encoding), options.column)
+    source = with_missing(read(options.data, encoding=options.encoding), options.missing)
+    source = with_kinds(source, options.column)
     findings, columns = examined(source, likelihood=options.likelihood, label=options.label)
     sys.stdout.write("" if columns is None else _table(columns))
     for finding in findings:
@@ -77,8 +78,7 @@ def data(options: Options) -> int:
             sys.stdout.write(f"{name:<{widths[0]}}  {what:<{widths[1]}}  {where}\n")
         return 0
     if options.name not in datasets.DATASETS:
-        near = difflib.get_close_matches(options.name, datasets.DATASETS, 1)
-        hint = f"narrows data {near[0]}" if near else "narrows data"
+        hint = f"narrows data {nearest(options.name, datasets.DATASETS)}".rstrip()
         raise InputError(f"There is no dataset {options.name!r}", ", ".join(datasets.DATASETS), hint)
     source = datasets.load(options.name)
     test = f" and {len(source.test):,} test rows" if source.test is not None else ""

@@ -1,7 +1,6 @@
 """The grammar of the command line; the flags of a task and a family come from their fields."""
 
 import argparse
-import difflib
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -10,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn
 
-from narrows.errors import InputError
+from narrows.errors import InputError, nearest
 
 __all__ = ["Options", "field_table", "parse"]
 
@@ -29,10 +28,7 @@ class Parser(argparse.ArgumentParser):
         if "unrecognized" in message:
             raise self.unknown(rest)
         if "invalid choice" in message:
-            word = message.partition("'")[2].partition("'")[0]
-            near = difflib.get_close_matches(word, _MODULES, 1)
-            hint = f"narrows {near[0]}" if near else "narrows --help"
-            raise InputError(f"There is no command {word!r}", ", ".join(_MODULES), hint)
+            raise no_command(message.partition("'")[2].partition("'")[0])
         if "required" in message:
             came = f"{rest.replace('-o/--output', '-o')} is missing"
             raise InputError(came, self.usage_line, f"{self.prog} --help")
@@ -43,12 +39,21 @@ class Parser(argparse.ArgumentParser):
         """Say of a word that no flag takes what it may have been."""
         word = rest.split()[0].partition("=")[0]
         known = [flag for action in self._actions for flag in action.option_strings]
-        owners = _owners(word.removeprefix("--").replace("-", "_")) if word.startswith("--") else ""
-        near = difflib.get_close_matches(word, known, 1)
         if not word.startswith("-"):
             return InputError(f"{rest!r} is one word too many", self.usage_line, f"{self.prog} --help")
+        flag = f"--{word.lstrip('-').replace('_', '-')}"
+        near = nearest(flag, known)
+        owners = "" if near == flag else _owners(flag[2:].replace("-", "_").lower())
         came = f"There is no flag {word} here" + (f": it belongs to {owners}" if owners else "")
-        return InputError(came, "", near[0] if near and not owners else f"{self.prog} --help")
+        return InputError(came, "", near if near and not owners else f"{self.prog} --help")
+
+
+def no_command(word: str) -> InputError:
+    """Return the error that there is no such command, also where it is a task."""
+    tasks = field_table()["tasks"]
+    near = nearest(word, [*tasks, *_MODULES])
+    hint = f"narrows fit {near} DATA -o RUN" if near in tasks else f"narrows {near or '--help'}"
+    return InputError(f"There is no command {word!r}", ", ".join(_MODULES), hint)
 
 
 def _owners(name: str) -> str:
@@ -149,6 +154,9 @@ def _small(commands: Any) -> None:
     parser.add_argument(
         "--column", action=Joined, metavar="NAME=KIND", help="read a column as something else: zip=category"
     )
+    parser.add_argument(
+        "--missing", action=Joined, metavar="NAME=VALUE", help="a value that stands for a missing cell: age=-1"
+    )
     parser = _command(commands, "recipe", "train a system of the classic tutorials and show its evidence", "[NAME]")
     parser.add_argument("name", metavar="NAME", nargs="?", help="which one; none: list them")
     parser.add_argument("-o", "--output", metavar="RUN", help="folder for models and report (runs/NAME)")
@@ -186,9 +194,9 @@ def parse_fit(words: Sequence[str]) -> Options:
         sys.stdout.write("\n\n`narrows fit TASK --help` shows the flags of a task.\n")
         raise SystemExit(0)
     if task not in table["tasks"]:
-        near = difflib.get_close_matches(task or "", table["tasks"], 1)
         came = f"There is no task {task!r}" if task else "No task came"
-        raise InputError(came, names, f"narrows fit {near[0] if near else 'reduce'} DATA -o RUN")
+        near = nearest(task or "", table["tasks"]) or "reduce"
+        raise InputError(came, names, f"narrows fit {near} DATA -o RUN")
     card = table["tasks"][task]
     family = _family(words, card["family"], table)
     parser = _fit_parser(str(task), card, table)
@@ -236,10 +244,8 @@ def _family(words: Sequence[str], default: str, table: dict[str, Any]) -> str:
     pairs += [after for word, after in pairwise(words) if word == "--family"]
     chosen = pairs[-1] if pairs else default
     if chosen not in table["families"]:
-        near = difflib.get_close_matches(chosen, table["families"], 1)
-        raise InputError(
-            f"There is no family {chosen!r}", ", ".join(table["families"]), f"--family {near[0] if near else default}"
-        )
+        near = nearest(chosen, table["families"]) or default
+        raise InputError(f"There is no family {chosen!r}", ", ".join(table["families"]), f"--family {near}")
     return chosen
 
 

@@ -1,12 +1,11 @@
 """``narrows recipe``: the systems of the classic tutorials."""
 
-import difflib
 import sys
 from pathlib import Path
 
 from narrows.cli.flags import Options
 from narrows.cli.run_folder import tidy
-from narrows.errors import InputError
+from narrows.errors import InputError, nearest
 from narrows.files import write_text
 from narrows.lock import LOCK, locked
 from narrows.recipes import RECIPES, Run
@@ -25,8 +24,7 @@ def recipe(options: Options) -> int:
             sys.stdout.write(f"{name:<{width}}  {entry.summary}\n")
         return 0
     if options.name not in RECIPES:
-        near = difflib.get_close_matches(options.name, RECIPES, 1)
-        hint = f"narrows recipe {near[0]}" if near else "narrows recipe"
+        hint = f"narrows recipe {nearest(options.name, RECIPES)}".rstrip()
         raise InputError(f"There is no recipe {options.name!r}", ", ".join(sorted(RECIPES)), hint)
     chosen = RECIPES[options.name]
     folder = Path(options.output or Path("runs") / (chosen.name + ("-quick" if options.quick else "")))

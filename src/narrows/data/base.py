@@ -189,6 +189,10 @@ class Source(ABC):
         """Return the columns that a person would look at, as texts; none where rows are not a table."""
         return {}
 
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """Return what rows may be coloured by: numbers as floats, dates, and texts, each (n,); none without a table."""
+        return {}
+
     def pictures(self) -> NDArray[np.uint8] | None:
         """Return the rows as pictures, shape (n, 1 or 3, H, W); None where they are none."""
         return as_pictures(getattr(self, "values", None))
@@ -245,6 +249,11 @@ class Schema(ABC):
     def measures(self) -> tuple[Measure, ...]:
         """What kind of numbers the columns of a table hold; nothing for what is no table."""
         return ()
+
+    @property
+    def widths(self) -> dict[str, int]:
+        """How many encoded numbers the columns of a table have, in their order; nothing for what is no table."""
+        return {}
 
     @property
     def varying_shape(self) -> tuple[int, ...]:

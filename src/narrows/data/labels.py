@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import shlex
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,7 +17,7 @@ from narrows.data.read import read
 from narrows.data.tables.drop_columns import without_column
 from narrows.data.tables.files import TEXT, text_table
 from narrows.data.tables.source import TableSource
-from narrows.errors import InputError, listed
+from narrows.errors import InputError, listed, unknown
 from narrows.notes import Note, NoteKind
 
 __all__ = ["label_names", "same_classes", "with_folders", "with_label", "with_labels"]
@@ -56,11 +55,8 @@ def with_label(source: Source, column: str | None, class_names: Sequence[str] | 
     if column not in source.frame.columns:
         if class_names is not None:
             return source
-        near = difflib.get_close_matches(column, source.frame.columns, 1)
-        columns = ", ".join(map(repr, source.frame.columns[:20]))
-        raise InputError(
-            f"{source.name!r} has no column {column!r}", columns, f"--label {shlex.quote(near[0])}" if near else ""
-        )
+        came, columns = f"{source.name!r} has no column {column!r}", source.frame.columns
+        raise unknown(came, column, columns, lambda near: f"--label {shlex.quote(near)}")
     cells = _cells(source.frame[column])
     names = _classes(cells, source.name) if class_names is None else tuple(class_names)
     places = {name: place for place, name in enumerate(names)}

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -20,7 +19,7 @@ from narrows.data.masked import unmasked
 from narrows.data.npy import DAMAGED, damaged, load_npy, npz_arrays
 from narrows.data.paths import data_part
 from narrows.data.stdin import STDIN, piped
-from narrows.errors import InputError
+from narrows.errors import InputError, nearest
 from narrows.notes import Note, NoteKind
 
 if TYPE_CHECKING:
@@ -45,6 +44,7 @@ def read(
     image_size: tuple[int, int] | None = None,
     encoding: str | None = None,
     columns: Mapping[str, str] | None = None,
+    missing: Mapping[str, Sequence[object]] | None = None,
 ) -> Source:
     """Read rows from wherever they are.
 
@@ -62,6 +62,8 @@ def read(
     columns : mapping of str to str, optional
         What columns of a table hold, where they are not read as they are meant: ``{"zip": "category"}``. One of number,
         whole, count, amount, share, ordinal, category, date, text, identifier.
+    missing : mapping of str to sequence, optional
+        Values of columns that stand for a missing cell: ``{"age": [-1, 99]}``.
 
     Returns
     -------
@@ -75,11 +77,12 @@ def read(
     ('table', ('c0', 'c1'))
     """
     source = _read(data, like, image_size, encoding)
-    if not columns:
+    if not columns and not missing:
         return source
     from narrows.data.tables.chosen_kinds import with_kinds
+    from narrows.data.tables.chosen_missing import with_missing
 
-    return with_kinds(source, columns)
+    return with_kinds(with_missing(source, missing), columns)
 
 
 def _read(data: object, like: Schema | None, image_size: tuple[int, int] | None, encoding: str | None) -> Source:
@@ -134,8 +137,8 @@ def _not_found(path: Path) -> InputError:
     near: list[Any] = list(datasets.DATASETS)
     if path.parent.is_dir():
         near += [str(path.parent / other.name) for other in sorted(path.parent.iterdir())]
-    close = difflib.get_close_matches(str(path), near, n=1, cutoff=0.6)
-    hint = f"{close[0]!r}" if close else "check the path"
+    close = nearest(str(path), near)
+    hint = f"{close!r}" if close else "check the path"
     return InputError(f"there is no file, folder or named dataset {str(path)!r}", ACCEPTED, hint)
 
 

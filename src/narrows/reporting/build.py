@@ -10,8 +10,10 @@ from typing import Any, cast
 import numpy as np
 
 from narrows._version import __version__
+from narrows.estimator.importance import column_importance
 from narrows.parts import Part
 from narrows.reporting.figures.base import FIGURES
+from narrows.reporting.figures.fonts import boxed, missing_fonts
 from narrows.reporting.figures.style import save
 from narrows.reporting.from_python import HALF, as_task, beside, halves, leak_caveats, picture_halves
 from narrows.reporting.html.map import write_explorer
@@ -24,7 +26,10 @@ from narrows.workflows.base import Items
 
 __all__ = ["make_report", "model_facts", "params_of", "report", "versions"]
 
-_HINT = " Beside this page lies map.html, which shows the item under the pointer."
+_MAPS = {
+    "map": " Beside this page lies map.html, which shows the item under the pointer, coloured by any column.",
+    "map3d": "",
+}
 
 
 def make_report(
@@ -62,8 +67,13 @@ def make_report(
     plots = [*evaluation.pictures, *_training_pictures(family, rows, evaluation.piece)] if draw else []
     if items is not None:
         write_explorer(items, folder / "map.html", f"Map of {data.get('name', 'the codes')}")
-        plots = [plot._replace(caption=plot.caption + _HINT) if plot.kind == "map" else plot for plot in plots]
-    report.figures = [_draw(plot, folder) for plot in plots]
+        plots = [_of_all(plot, items) for plot in plots]
+    boxed_letters: set[str] = set()
+    for plot in plots:
+        figure, boxes = _draw(plot, folder)
+        report.figures.append(figure)
+        boxed_letters |= boxes
+    report.warnings += missing_fonts(boxed_letters)
     write_report(report, folder)
     return report
 
@@ -133,14 +143,28 @@ def versions() -> dict[str, str]:
     }
 
 
-def _draw(plot: Picture, folder: Path) -> Figure:
+def _of_all(plot: Picture, items: Items) -> Picture:
+    """Return a map of the codes with all rows on it; another picture as it is."""
+    if plot.kind not in _MAPS:
+        return plot
+    data = {"codes": items.codes, "labels": items.labels, "class_names": items.class_names, "by": items.by}
+    marked = items.held is not None and items.held.any()
+    shown, total = len(items.codes), items.total
+    some = f" {shown:,} of {total:,}, evenly spaced, are there." if 0 < shown < total else ""
+    caption = f"Every dot is a row{'; held-out rows have an outline' if marked else ''}.{some}{_MAPS[plot.kind]}"
+    return plot._replace(caption=caption, data={**data, "held": items.held})
+
+
+def _draw(plot: Picture, folder: Path) -> tuple[Figure, set[str]]:
+    """Write a figure, and return what the page says of it and the letters in it that no font has."""
     figure = FIGURES[plot.figure or plot.kind](**plot.data)
     path = save(figure, folder / "figures" / f"{plot.kind}.png")
-    return {"title": plot.title, "caption": plot.caption, "file": path.relative_to(folder).as_posix()}
+    entry: Figure = {"title": plot.title, "caption": plot.caption, "file": path.relative_to(folder).as_posix()}
+    return entry, boxed(figure)
 
 
 def _training_pictures(family: Any, rows: Rows | None, unit: str) -> list[Picture]:
-    """Return loss curves, and the filters of a first layer that sees whole rows."""
+    """Return loss curves, and what a table's columns are worth, or the filters of a first layer of pictures."""
     shown = []
     if family.history_:
         best = family.best_epoch_
@@ -148,24 +172,40 @@ def _training_pictures(family: Any, rows: Rows | None, unit: str) -> list[Pictur
         caption = f"Nats per {unit}, and the error per value; {family.stopped_}. The weights are {origin}."
         data = {"history": family.history_, "kept": best, "unit": unit}
         shown.append(Picture("losses", "Loss terms per epoch", caption, data))
+    if rows is None:
+        return shown
+    back = family.shapes_[0] == family.shapes_[1] and len(family.shapes_[0]) == 1
+    return [*shown, *(_importance(family, rows) if rows.columns and back else _filters(family))]
+
+
+def _importance(family: Any, rows: Rows) -> list[Picture]:
+    """Return what the reconstruction leans on, where a column varies."""
+    worth = column_importance(family.reconstruct, rows.X, [column.width for column in rows.columns])
+    caption = "A column gets another row's value: what the reconstructions of the other columns lose, and its own. "
+    caption += "A column without a bar can be left out; one with a grey bar alone stands by itself."
+    if len(worth.columns) < len(rows.columns):
+        caption += f" {len(worth.columns)} of {len(rows.columns)} columns were tried, those that vary most."
+    names = [rows.columns[column].name for column in worth.columns]
+    data = {"names": names, "own": worth.own, "others": worth.others}
+    return [Picture("importance", "What the columns are worth", caption, data)] if names else []
+
+
+def _filters(family: Any) -> list[Picture]:
+    """Return the filters of a first layer that sees whole pictures, or parts of them."""
     weights = family.model_.state_dict()
     first = next(
         (value for name, value in weights.items() if name.startswith("encoder") and value.ndim in (2, 4)), None
     )
-    if first is None or rows is None:
-        return shown
-    shape, image = family.shapes_[0], None
-    values = first.numpy()
+    if first is None:
+        return []
+    shape, values = family.shapes_[0], first.numpy()
     values = values[:, : int(np.prod(shape))] if values.ndim == 2 else values  # without the condition's weights
-    if values.ndim == 4 and values.shape[1] in (1, 3):
-        image = values.shape[1:]
-    elif len(shape) == 3 and values.ndim == 2 and shape[0] in (1, 3) and values.shape[1] == int(np.prod(shape)):
-        image, values = shape, values.reshape(-1, *shape)
-    elif values.ndim != 2 or len(shape) == 3:
-        return shown
-    data = {"weights": values, "image_shape": image, "names": rows.feature_names or None}
-    shown.append(Picture("filters", "Filters of the first layer", "What its units look for.", data))
-    return shown
+    if values.ndim == 2 and len(shape) == 3 and values.shape[1] == int(np.prod(shape)):
+        values = values.reshape(-1, *shape)
+    if values.ndim != 4 or values.shape[1] not in (1, 3):
+        return []
+    data = {"weights": values, "image_shape": values.shape[1:]}
+    return [Picture("filters", "Filters of the first layer", "What its units look for.", data)]
 
 
 def params_of(obj: Any, leave: tuple[str, ...] = ()) -> tuple[dict[str, Any], list[str]]:

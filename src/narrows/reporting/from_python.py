@@ -12,7 +12,7 @@ from narrows.estimator.base import Estimator
 from narrows.estimator.inputs import checked_rows, known_labels, label_text
 from narrows.holdout import HALVES
 from narrows.params import TASKS
-from narrows.tasks.base import Rows, Task
+from narrows.tasks.base import Block, Rows, Task
 from narrows.tasks.images import Examples, PicturesTask, as_pictures
 
 __all__ = ["HALF", "as_task", "beside", "halves", "leak_caveats", "picture_halves"]
@@ -56,7 +56,8 @@ def halves(task: Task, X: Any, y: Any = None) -> tuple[Rows, Rows]:
         order = np.random.default_rng(0).permutation(n)
     parts = (order[part] for part in HALVES.last(n)[:2])
     sides = [Rows(rows[part], None if labels is None else labels[part], classes) for part in parts]
-    first, second = (side._replace(feature_names=title) for side in sides)
+    columns = _columns(rows, title)
+    first, second = (side._replace(feature_names=title, columns=columns) for side in sides)
     return first, second
 
 
@@ -85,7 +86,8 @@ def beside(task: Task, train: Any, X: Any, y: Any = None) -> tuple[Rows, Rows]:
     else:
         all_labels, classes = _classes(task, [*labels, *y], n + rows.shape[0])
         sides = (Rows(learnt, all_labels[:n], classes), Rows(rows, all_labels[n:], classes))
-    first, second = (side._replace(feature_names=title) for side in sides)
+    columns = _columns(rows, title)
+    first, second = (side._replace(feature_names=title, columns=columns) for side in sides)
     return first, second
 
 
@@ -105,6 +107,13 @@ def leak_caveats(task: Task, rows: Rows) -> tuple[str, ...]:
     labels = np.unique(rows.labels, return_inverse=True)[1] if rows.class_names is None else rows.labels
     leaking = leaks(pl.DataFrame(rows.X, schema=list(names)), labels)
     return tuple(leak.sentence("the label", "fit to rows without it") for leak in leaking)
+
+
+def _columns(rows: Any, names: tuple[str, ...]) -> tuple[Block, ...]:
+    """Return the columns of an array (n, d), numbered where they have no names; none of sparse rows and of pictures."""
+    if not isinstance(rows, np.ndarray) or rows.ndim != 2:
+        return ()
+    return tuple(Block(name, 1) for name in names or [f"column {place}" for place in range(rows.shape[1])])
 
 
 def _read(task: Task, X: Any) -> tuple[Any, tuple[str, ...]]:

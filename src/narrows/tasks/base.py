@@ -22,7 +22,7 @@ from narrows.params import MOST_EPOCHS, TASKS, check_params, kebab, param, regis
 from narrows.parts import as_part
 from narrows.typed_json import Nothing
 
-__all__ = ["Evaluation", "Metric", "NewRows", "Picture", "Rows", "Task", "unit"]
+__all__ = ["Block", "Evaluation", "Metric", "NewRows", "Picture", "Rows", "Task", "unit"]
 
 _BLOCK = 1 << 22
 
@@ -46,6 +46,13 @@ class Picture(NamedTuple):
     figure: str = ""  # under which name that function is known; empty: the kind
 
 
+class Block(NamedTuple):
+    """A column of a table, and how many encoded numbers it has."""
+
+    name: str
+    width: int
+
+
 class Rows(NamedTuple):
     """Encoded rows with what is known of them."""
 
@@ -53,6 +60,7 @@ class Rows(NamedTuple):
     labels: np.ndarray | None = None
     class_names: tuple[str, ...] | None = None
     feature_names: tuple[str, ...] = ()
+    columns: tuple[Block, ...] = ()  # of a table; their widths add up to the encoded numbers
     units: str = "per value"  # what a squared error of 1 means
     split: Split = Split.HELD_OUT  # what they are, where they are measured on
 

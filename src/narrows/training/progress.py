@@ -1,11 +1,20 @@
 """What a person sees of a fit: a bar on a terminal, a line now and then elsewhere, TensorBoard events when asked."""
 
+import contextlib
+import os
 import sys
 import time
 from pathlib import Path
 from typing import Any, Protocol
 
+import torch
+
+from narrows.data.disk.memory import size_words
+
 __all__ = ["Listener", "listeners"]
+
+
+_BAR_ROOM = 44  # letters of a line before the text: epochs, bar, time
 
 
 class Listener(Protocol):
@@ -25,7 +34,7 @@ def listeners(verbose: bool, tensorboard: "str | Path | None", epochs: int, done
     """Return who is to be told."""
     outputs: list[Listener] = []
     if verbose:
-        outputs.append(Bar(epochs, done) if sys.stderr.isatty() else Lines(epochs))
+        outputs.append(Bar(epochs, done) if sys.stderr.isatty() else Lines(epochs, done))
     if tensorboard:
         outputs.append(Events(tensorboard, done))
     return outputs
@@ -53,19 +62,60 @@ def terms(entry: dict[str, Any]) -> str:
     return "; ".join([*words, f"loss: {', '.join(losses)} nats per row"])
 
 
+def duration(seconds: float) -> str:
+    """Return a time in words, as exact as somebody who waits needs it.
+
+    Examples
+    --------
+    >>> duration(0.4), duration(59.6), duration(200), duration(7500)
+    ('1 s', '1 min', '3 min 20 s', '2 h 5 min')
+    """
+    whole = max(1, round(seconds))
+    step = 1 if whole < 60 else 10 if whole < 600 else 60
+    minutes, rest = divmod(round(whole / step) * step, 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = ((hours, "h"), (minutes, "min"), (rest if not hours else 0, "s"))
+    return " ".join(f"{count} {unit}" for count, unit in parts if count)
+
+
+def memory() -> str:
+    """Return how much memory this process holds, and of a GPU what its tensors take; empty where nobody knows.
+
+    Examples
+    --------
+    >>> memory().split()[0], memory().split()[-1] in ("MB", "GB")
+    ('memory', True)
+    """
+    parts = []
+    with contextlib.suppress(OSError, ValueError):
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+        held = pages * os.sysconf("SC_PAGE_SIZE")
+        parts.append(f"memory {size_words(held)}")
+    if torch.cuda.is_available() and (reserved := torch.cuda.memory_reserved()):
+        parts.append(f"GPU {size_words(reserved)}")
+    return ", ".join(parts)
+
+
+def state(entry: dict[str, Any]) -> str:
+    """Return the terms of an epoch, and the speed."""
+    return f"{terms(entry)}; {entry['rows_per_second']:,.0f} rows/s"
+
+
 class Lines:
     """At most one line every few seconds, and the last one."""
 
-    def __init__(self, epochs: int):
-        self.epochs, self.last = epochs, 0.0
+    def __init__(self, epochs: int, done: int = 0):
+        self.epochs, self.done, self.last, self.start = epochs, done, 0.0, time.monotonic()
 
     def epoch(self, entry: dict[str, Any]) -> None:
         """Write a line when the last one is old enough."""
         now = time.monotonic()
         if now - self.last > 5 or entry["epoch"] == self.epochs:
             self.last = now
-            speed = f"{entry['rows_per_second']:,.0f} rows/s"
-            self.say(f"epoch {entry['epoch']}/{self.epochs}  {terms(entry)}; {speed}")
+            epoch, left = entry["epoch"], self.epochs - entry["epoch"]
+            per_epoch = (now - self.start) / max(1, epoch - self.done)
+            waiting = f"at most {duration(left * per_epoch)} left" if left else ""
+            self.say("; ".join(filter(None, [f"epoch {epoch}/{self.epochs}  {state(entry)}", memory(), waiting])))
 
     def say(self, message: str) -> None:
         """Write a line."""
@@ -77,7 +127,7 @@ class Lines:
 
 
 class Bar:
-    """A progress bar with loss terms, rows per second and time left."""
+    """A progress bar with loss terms, rows per second, memory and time left."""
 
     def __init__(self, epochs: int, done: int):
         from rich.console import Console
@@ -85,9 +135,9 @@ class Bar:
 
         self.progress = Progress(
             TextColumn("epoch {task.completed:.0f}/{task.total:.0f}"),
-            BarColumn(bar_width=24),
+            BarColumn(bar_width=12),
             TimeRemainingColumn(compact=True),
-            TextColumn("{task.description}"),
+            TextColumn("left; {task.description}"),
             console=Console(stderr=True),
         )
         self.progress.start()
@@ -95,8 +145,9 @@ class Bar:
 
     def epoch(self, entry: dict[str, Any]) -> None:
         """Move on."""
-        words = f"{terms(entry)}; {entry['rows_per_second']:,.0f} rows/s"
-        self.progress.update(self.task, completed=entry["epoch"], description=words)
+        room = max(20, self.progress.console.width - _BAR_ROOM)  # a longer text would leave the bar no place
+        text = "; ".join(filter(None, [memory(), state(entry)]))
+        self.progress.update(self.task, completed=entry["epoch"], description=text[:room])
 
     def say(self, message: str) -> None:
         """Write a line above the bar."""

@@ -1,6 +1,5 @@
 """Rows among which anomalies are looked for: labels when there are some, and reasons in the user's own units."""
 
-import difflib
 import shlex
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,7 +19,7 @@ from narrows.data.tables.drop_columns import without_column
 from narrows.data.tables.formatting import as_text
 from narrows.data.tables.schema import TableSchema
 from narrows.data.tables.source import TableSource
-from narrows.errors import InputError, listed
+from narrows.errors import InputError, listed, nearest
 from narrows.holdout import ROWS, Split
 from narrows.notes import Note, NoteKind
 from narrows.params import param
@@ -148,8 +147,8 @@ def labelled(source: Source, name: str) -> Source:
     else:
         columns = source.frame.columns if isinstance(source, TableSource) else []
         npz_names = ["y"] if source.labels is not None and name != "y" else []  # beside the rows of an .npz file
-        near = difflib.get_close_matches(name, [*npz_names, *columns], 1, 0.4)
-        hint = f"--label {shlex.quote(near[0]) if near else 'COLUMN'}"
+        near = nearest(name, [*npz_names, *columns], 0.4)
+        hint = f"--label {shlex.quote(near) if near else 'COLUMN'}"
         accepted = ", ".join([*npz_names, *columns][:20]) or "a column of a table, or y, in an .npz file"
         raise InputError(f"{source.name!r} has no label column {name!r}", accepted, hint)
     return replace(rows, labels=labels.astype(np.int64), class_names=_CLASS_NAMES, test=None)

@@ -70,7 +70,10 @@ class Items(NamedTuple):
     id_name: str
     labels: np.ndarray | None = None
     class_names: tuple[str, ...] | None = None
+    by: str = "class"  # what the labels are
     cells: Mapping[str, list[str]] = {}  # the columns of a table, as texts
+    columns: Mapping[str, np.ndarray] = {}  # those by which the map may be coloured, (n,)
+    held: np.ndarray | None = None  # (n,), bool: which of them were held out
     pictures: np.ndarray | None = None  # (n, 1 or 3, H, W), uint8
     total: int = 0  # rows that these were chosen from
 

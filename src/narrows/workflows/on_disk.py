@@ -25,10 +25,11 @@ from narrows.errors import InputError
 from narrows.files import ENCODED
 from narrows.holdout import ROWS_ON_DISK, Parts, Split
 from narrows.params import param
-from narrows.tasks.base import Task
+from narrows.tasks.base import Task, spaced
 from narrows.training import ranks
 from narrows.workflows.base import Evaluated, Request, Say
-from narrows.workflows.tables import FittedRows, RowsWorkflow, items_of, rows_of, schema_of, settle, size_of_images
+from narrows.workflows.map_items import require_colour
+from narrows.workflows.tables import FittedRows, RowsWorkflow, rows_of, schema_of, settle, size_of_images
 
 __all__ = ["StreamWorkflow"]
 
@@ -65,9 +66,7 @@ class StreamWorkflow(RowsWorkflow):
 
     def fit(self, task: Task, request: Request, say: Say) -> dict[str, Any]:
         """Learn the schema from a sample, put a fixed part of the rows aside, and train from disk on the others."""
-        self._refuse_columns(request.data)
-        pieces = _opened(request.data, self.image_size)
-        sample = pieces.sample()
+        pieces, sample = self._opened(request.data)
         parts = Parts.of_all(len(pieces)) if request.valid else ROWS_ON_DISK.numbers(len(pieces))
         where = Split.VALIDATION if request.valid else parts.split
         unseen = parts.measure[: parts.n_held]
@@ -84,17 +83,18 @@ class StreamWorkflow(RowsWorkflow):
         if isinstance(held, DiskArray):
             held.limits()  # refused before anything is learnt
         settle(task, request, learn, schema)
-        disk_note = f"{pieces.name}: read from disk while training ({form})"
-        disk_note += "" if request.start else f"; means, levels and sizes are those of {len(known):,} rows"
+        learnt_from = "" if request.start else f"; means, levels and sizes are those of {len(known):,} rows"
+        disk_note = f"{pieces.name}: read from disk while training ({form}){learnt_from}"
         notes = list(dict.fromkeys((*data_notes, *schema.notes, *passed_over, disk_note)))
         for note in notes:
             say(note)
         shape = " x ".join(map(str, schema.shape))
         say(f"{task.name}: {len(learn):,} rows of {shape} values from {pieces.name}, from disk")
         task.fit(learn)
-        some = learn.take(np.unique(np.linspace(0, len(learn) - 1, min(len(learn), _MAX_RIVAL_ROWS)).astype(np.int64)))
-        train, test = (rows_of(part[:], sample, schema)._replace(labels=None) for part in (some, held))
-        self.learnt, self.pieces = FittedRows(task, sample, schema, train, test._replace(split=where)), pieces
+        parted_rows = (learn.take(spaced(len(learn), _MAX_RIVAL_ROWS)), held)
+        train, test = (rows_of(part[:], sample, schema)._replace(labels=None) for part in parted_rows)
+        inside = valid_rows if request.valid else sample.take(np.flatnonzero(np.isin(pieces.sampled, unseen)))
+        self.learnt, self.pieces = FittedRows(task, sample, schema, train, test._replace(split=where), inside), pieces
         return {
             "name": pieces.name,
             "rows": len(pieces),
@@ -106,15 +106,25 @@ class StreamWorkflow(RowsWorkflow):
             "split": where,
         }
 
-    def _refuse_columns(self, data: str) -> None:
-        """Refuse what names columns that are not learnt from."""
-        for flag, value in (("--label", self.label), ("--drop", self.drop), ("--column", self.column)):
+    def _opened(self, data: str) -> tuple[Chunks, Source]:
+        """Return the rows on disk and a sample; what names columns that cannot be had is refused."""
+        for flag, value in (
+            ("--label", self.label),
+            ("--drop", self.drop),
+            ("--column", self.column),
+            ("--missing", self.missing),
+        ):
             if value is not None:
                 came, hint = (
                     f"{flag} came for {data}, which is read from disk",
                     f"leave {flag} out, or make the file smaller",
                 )
                 raise InputError(came, "data whose columns are all learnt from", hint)
+        pieces = _pieces(data, self.image_size)
+        sample = pieces.sample()
+        if self.colour is not None:
+            require_colour(sample, self.colour)
+        return pieces, sample
 
     def _encoded(self, task: Task, pieces: Chunks, schema: Schema) -> tuple[DiskArray, str, list[str]]:
         """Return the encoded rows on disk, what they are (the file itself, or a copy), and what was passed over.
@@ -135,7 +145,7 @@ class StreamWorkflow(RowsWorkflow):
     def evaluate(self) -> Evaluated:
         """Measure on the rows that were put aside."""
         learnt = self.learnt
-        items = items_of(learnt)._replace(total=len(self.pieces)) if learnt.task.mapped else None
+        items = self.items()._replace(total=len(self.pieces)) if learnt.task.mapped else None
         return Evaluated(learnt.task.evaluate(learnt.train, learnt.test), learnt.test, items)
 
     def write(self, folder: Path) -> list[Path]:
@@ -150,7 +160,7 @@ class StreamWorkflow(RowsWorkflow):
         return write_pieces(task, schema_of(state, task), pieces, out, fresh=True, say=say)
 
 
-def _opened(data: str, image_size: str | None) -> Chunks:
+def _pieces(data: str, image_size: str | None) -> Chunks:
     pieces = pieces_of(data, size_of_images(image_size))
     if pieces is None or len(pieces) < 2:
         raise InputError(f"{data} has no rows to learn from", "at least 2 rows")

@@ -55,7 +55,7 @@ class RatingsState(TypedDict):
 
 
 class RatingsWorkflow(Workflow):
-    """A file of ratings (csv, tsv, dat with ::, inter, parquet) with columns of users and items."""
+    """A table of ratings (csv, dat with ::, inter, xlsx, json, SQLite, parquet, ...) of users and items."""
 
     keeps: ClassVar[Any] = RatingsState
     knows: ClassVar[tuple[str, ...]] = ("history", "titles")
@@ -83,7 +83,7 @@ class RatingsWorkflow(Workflow):
             raise InputError("--implicit and --min-rating came together", "one of them", "leave one out")
         if self.implicit:
             request.refuse(dict.fromkeys(("rating", "rating_kind"), "with --implicit every line counts as liked"))
-        ratings = read_ratings(Path(request.data).expanduser(), self._reading())
+        ratings = read_ratings(request.data, self._reading())
         if min(ratings.liked.shape) < 2:
             came = f"{request.data} holds {ratings.liked.shape[0]} users and {ratings.liked.shape[1]} liked items"
             lower = "more ratings, or a lower --min-rating" if ratings.threshold is not None else "more lines"
@@ -145,7 +145,7 @@ class RatingsWorkflow(Workflow):
         titles, named = titles_of(request.given.get("titles"), state["items"])
         if titles is not None:
             state = {**state, "titles": titles}
-        history = Path(request.given.get("history") or request.data).expanduser()
+        history = request.given.get("history") or request.data
         ratings = read_ratings(history, self._reading(), state)
         catalogue = Catalogue(state["items"], state.get("titles"))
         users, liked = ratings.liked.shape[0], ratings.liked.nnz
@@ -170,7 +170,7 @@ def titles_of(file: str | None, items: Sequence[str]) -> tuple[list[str] | None,
     """Return the titles of the items from a file, and what there is to say; nothing without a file."""
     if file is None:
         return None, []
-    titles, note = read_titles(Path(file).expanduser(), items)
+    titles, note = read_titles(file, items)
     return titles, [note]
 
 

@@ -13,21 +13,22 @@ from narrows.data.base import Treatment
 from narrows.data.check import require_range
 from narrows.data.labels import label_names, same_classes, with_label
 from narrows.data.tables.chosen_kinds import with_kinds
+from narrows.data.tables.chosen_missing import with_missing
 from narrows.data.tables.drop_columns import without_columns
 from narrows.errors import ArtefactError, InputError
 from narrows.holdout import ROWS, Parts, Split
 from narrows.params import param
-from narrows.tasks.base import Evaluation, Rows, Task
+from narrows.tasks.base import Block, Evaluation, Rows, Task
 from narrows.training.random import seed_of
 from narrows.workflows.base import Evaluated, Items, Request, Say, Workflow
 from narrows.workflows.copies import copied
+from narrows.workflows.map_items import Shown, items_of, require_colour
 from narrows.workflows.outputs import decode, write_outputs
 
 __all__ = [
     "FittedRows",
     "RowsWorkflow",
     "counted",
-    "items_of",
     "parted",
     "rows_of",
     "settle",
@@ -49,9 +50,6 @@ def counted(schema: Schema, source: Source) -> dict[str, dict[str, int]]:
     return {"cells filled": counts} if counts else {}
 
 
-_MAX_MAP_ITEMS = 10_000  # items on the map of the codes
-
-
 @dataclass(frozen=True)
 class FittedRows:
     """A fitted task, the rows it came from, and the rows it is measured on."""
@@ -61,6 +59,7 @@ class FittedRows:
     schema: Schema
     train: Rows
     test: Rows
+    held: Source  # the rows of ``test`` as they came
     caveats: tuple[str, ...] = ()  # what a reader of the verdict must know of the data
 
 
@@ -86,6 +85,10 @@ class RowsWorkflow(Workflow):
     encoding: str | None = param(None, "encoding of a text file that is not UTF-8: cp949, shift_jis, gbk, cp1251, ...")
     label: str | None = param(None, "the column of a table that holds labels; nothing is learnt from it")
     drop: str | None = param(None, "columns of a table that are left out, with commas between")
+    colour: str | None = param(None, "the column of a table that colours the map of the codes; none: the label")
+    missing: str | None = param(
+        None, "NAME=VALUE of values that stand for a missing cell, again or with commas: age=-1", several=True
+    )
     column: str | None = param(
         None, "NAME=KIND of columns that are read as something else, again or with commas: zip=category", several=True
     )
@@ -101,6 +104,10 @@ class RowsWorkflow(Workflow):
             request.refuse({"image_size": "only images of a folder are brought to a size"})
         if source.kind != "table":
             request.refuse({"encoding": "only the text of a table is written in one"})
+        if not task.mapped or source.kind != "table":
+            request.refuse({"colour": "only the codes of a table that is reduced are drawn by a column"})
+        elif self.colour not in (None, self.label):
+            require_colour(source, self.colour)
         notes: Sequence[str] = source.notes
         if request.valid is None:
             learn, held, where = self.divide(source, seed_of(task.random_state))
@@ -121,7 +128,7 @@ class RowsWorkflow(Workflow):
         say(f"{task.name}: {len(learn):,} rows of {_by(schema.shape)} values from {source.name}")
         task.fit(X, label_names(learn))
         train, test = (rows_of(values, of, schema) for values, of in ((X, learn), (held_rows, held)))
-        self.learnt = FittedRows(task, source, schema, train, test._replace(split=where), caveats)
+        self.learnt = FittedRows(task, source, schema, train, test._replace(split=where), held, caveats)
         copies = [] if where.learnt else copied(train.X, test.X)
         for note in copies:
             say(note)
@@ -148,7 +155,21 @@ class RowsWorkflow(Workflow):
         learnt = self.learnt
         evaluation = self.evaluation(learnt)
         evaluation.caveats = learnt.caveats
-        return Evaluated(evaluation, learnt.task.as_read(learnt.test), items_of(learnt) if learnt.task.mapped else None)
+        return Evaluated(evaluation, learnt.task.as_read(learnt.test), self.items() if learnt.task.mapped else None)
+
+    def items(self) -> Items:
+        """Return the rows for the map of the codes."""
+        learnt = self.learnt
+        source, held, split = learnt.source, learnt.held, learnt.test.split
+        sets = [Shown(source, np.isin(source.ids, held.ids) & (split is Split.HELD_OUT))]
+        if split in (Split.TEST, Split.VALIDATION):
+            sets.append(Shown(held, np.ones(len(held), bool)))
+
+        def codes(rows: Source) -> np.ndarray:
+            outputs = learnt.task.outputs(encoded(learnt.task, learnt.schema, rows), fresh=True)
+            return np.asarray(outputs["codes"])
+
+        return items_of(sets, codes, self.label, self.colour)
 
     def evaluation(self, learnt: FittedRows) -> Evaluation:
         """Return how the fitted task does on the rows that were put aside."""
@@ -188,6 +209,7 @@ class RowsWorkflow(Workflow):
         """Read rows without the columns that are to be left out; ``like`` is the schema of the fit."""
         rows = read(data, like=like, image_size=image_size, encoding=self.encoding)
         source = without_columns(rows, self.drop, fitted=like is not None)
+        source = with_missing(source, self.missing, fitted=like is not None)
         return with_kinds(source, self.column) if like is None else source
 
     def own_rows(
@@ -277,17 +299,6 @@ def parted(source: Source, parts: Parts) -> tuple[Source, Source, Split]:
     return learn, measured, parts.split
 
 
-def items_of(made: FittedRows) -> Items:
-    """Return rows for the map of the codes: all, or evenly spaced ones where there are many."""
-    source = made.source
-    index = np.unique(np.linspace(0, len(source) - 1, min(len(source), _MAX_MAP_ITEMS)).astype(np.int64))
-    items = source.take(index)
-    codes = made.task.outputs(encoded(made.task, made.schema, items), fresh=True)["codes"]
-    return Items(
-        codes, items.ids, items.id_name, items.labels, items.class_names, items.cells(), items.pictures(), len(source)
-    )
-
-
 def schema_of(state: Mapping[str, Any], task: Task) -> Schema:
     """Return the schema of a state; one of other rows than those of the model is refused."""
     schema, shape = schema_from_json(state["schema"]), task.estimator_.shapes_[0]
@@ -304,7 +315,8 @@ def rows_of(X: Any, source: Source, schema: Schema) -> Rows:
         units = "per value"
     elif any(measure.kind in ("categorical", "bernoulli") for measure in schema.measures):
         units = "numbers in standard deviations of their column, squared; categories as 0 and 1"
-    return Rows(X, source.labels, source.class_names, schema.feature_names, units)
+    columns = tuple(Block(name, width) for name, width in schema.widths.items())
+    return Rows(X, source.labels, source.class_names, schema.feature_names, columns, units)
 
 
 def size_of_images(text: str | None) -> tuple[int, int] | None:

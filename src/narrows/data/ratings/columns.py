@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import re
 import shlex
@@ -10,14 +9,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import polars as pl
+import polars.selectors as cs
 
-from narrows.data.paths import data_path
+from narrows.data.paths import data_part
 from narrows.data.ratings.catalogue import Catalogue
 from narrows.data.ratings.words import liking_in_words
-from narrows.data.tables.csv_text import Hints, read_text_table
+from narrows.data.stdin import STDIN, piped
+from narrows.data.tables.csv_text import Hints, TextTable, parsed_text
+from narrows.data.tables.files import TEXT, Place, is_table, table_cells
 from narrows.data.tables.infer import MISSING, infer
-from narrows.data.tables.parquet import read_parquet
-from narrows.errors import InputError
+from narrows.errors import InputError, nearest
 
 __all__ = [
     "AMOUNTS",
@@ -33,8 +34,10 @@ __all__ = [
 ]
 
 ROLES = ("user", "item", "rating", "time")
-TEXT = (".csv", ".tsv", ".tab", ".txt", ".data", ".dat", ".inter")
-ACCEPTED = "a .csv, .tsv, .dat (::), .inter, .txt or .parquet file with a user and an item per line"
+ACCEPTED = (
+    "a table with a user and an item per line: .csv, .tsv, .dat (::), .inter, .txt, .json, .jsonl, .xlsx, .ods, "
+    ".parquet, .feather or SQLite (text also as .gz or .zip), or - for piped text"
+)
 _MIN_EPOCH_SECONDS = 1e8  # numbers beyond this are seconds since 1970, not ratings
 _MIN_KEY_LINES = 20  # lines, all of other values, from which on a column numbers the lines
 _MIN_USERS_PER_ITEM, _MIN_ITEMS_PER_USER = 1.2, 1.2  # means; a value of fewer is no item: an invoice, a country
@@ -59,7 +62,7 @@ _NAMES = {"name", "unique"}  # of what the word beside them says
 
 
 class Table:
-    """A table of ratings as it was found: cells of text from a text file, typed columns from Parquet."""
+    """A table of ratings as it was found: cells of text from a text file, typed columns where the file has types."""
 
     def __init__(self, frame: pl.DataFrame, name: str, notes: list[str], *, header: bool, comma: bool = False):
         self.frame, self.name, self.notes, self.header, self.comma = frame, name, notes, header, comma
@@ -91,43 +94,48 @@ class Table:
         return text.str.replace(r"\.0+$", "") if whole else text
 
 
-def rating_table(path: Path, catalogue: Catalogue | None = None, encoding: str | None = None) -> Table:
-    """Read a file; a first line whose words come again below, or are items of the catalogue, is a rating and no header.
+def rating_table(name: str | Path, catalogue: Catalogue | None = None, encoding: str | None = None) -> Table:
+    """Read a file, or what is piped to ``-``.
 
-    A file whose lines are items of the catalogue, or their titles, has one column, whatever marks stand in the titles.
+    A first line whose words come again below, or are items of the catalogue, is a rating and no header. A file whose
+    lines are items of the catalogue, or their titles, has one column, whatever marks stand in the titles.
     Raises InputError where there is no such file, or it cannot be read.
     """
-    path = data_path(path)
-    if path.is_dir():
+    path, _ = data_part(name)
+    if path.is_dir() and not is_table(path):
         inside = sorted(file.name for file in path.iterdir() if file.stem in ("u", "ratings") and file.is_file())
         hint = shlex.quote(str(path / inside[0])) if inside else "give the file itself"
         raise InputError(f"{path.name!r} is a folder", ACCEPTED, hint)
-    if path.is_file() and path.suffix.lower() not in (*TEXT, ".parquet"):
+    if path.is_file() and not is_table(path):
         raise InputError(f"{path.name!r} is a file of type {path.suffix!r}", ACCEPTED, "export it as CSV")
-    return any_table(path, catalogue, encoding)
+    return any_table(name, catalogue, encoding)
 
 
-def any_table(path: Path, catalogue: Catalogue | None = None, encoding: str | None = None) -> Table:
-    """Read a text table of any ending, or a Parquet file.
+def any_table(name: str | Path, catalogue: Catalogue | None = None, encoding: str | None = None) -> Table:
+    """Read a table file, and a file of any other ending as text.
 
     Raises InputError where there is no such file, or it cannot be read.
     """
-    path = data_path(path)
-    if not path.is_file():
+    known = () if catalogue is None else [cell for cell in catalogue.cells if role_of(cell) is None]
+    hints = Hints(known=known, encoding=encoding)
+    if str(name) == STDIN:
+        return _as_read(parsed_text(piped(), "stdin", hints), "stdin")
+    path, part = data_part(name)
+    if not path.exists() or (path.is_dir() and not is_table(path)):
         raise InputError(f"there is no file {str(path)!r}", ACCEPTED, "check the path")
-    if path.suffix.lower() == ".parquet":
-        return Table(read_parquet(path), path.name, [], header=True)
     try:
-        column = None if catalogue is None else _one_column(path, catalogue)
-        if column is not None:
-            return column
-        known = () if catalogue is None else [cell for cell in catalogue.cells if role_of(cell) is None]
-        text = read_text_table(path, Hints(known=known, encoding=encoding))
+        column = None if catalogue is None or path.suffix.lower() not in TEXT else _one_column(path, catalogue)
+        return column or _as_read(table_cells(path, part, hints), Place(path, part).name)
     except OSError as error:
         came = f"{path.name!r} cannot be opened ({error.strerror or error})"
         raise InputError(came, ACCEPTED, "check its permissions") from error
-    header = text.frame.columns != [f"c{i}" for i in range(text.frame.width)]
-    return Table(text.frame, path.name, list(text.notes), header=header, comma=text.decimal_comma is True)
+
+
+def _as_read(table: TextTable, name: str) -> Table:
+    """Return a table as it was found, without columns that hold several values per cell."""
+    frame = table.frame.select(~(cs.nested() | cs.object() | cs.binary()))
+    header = frame.columns != [f"c{i}" for i in range(frame.width)]
+    return Table(frame, name, list(table.notes), header=header, comma=table.decimal_comma is True)
 
 
 def _one_column(path: Path, catalogue: Catalogue) -> Table | None:
@@ -185,9 +193,8 @@ def _named(table: Table, named: Mapping[str, str | None], *, optional: bool) -> 
     for role, asked in named.items():
         columns[role] = asked if asked in names else next((name for name in names if bare(name) == asked), None)
         if asked is not None and columns[role] is None and not optional:
-            near = difflib.get_close_matches(asked, names, 1)
             came = f"{table.name!r} has no column {asked!r} for --{role}"
-            hint = f"--{role} {shlex.quote(near[0] if near else names[0])}"
+            hint = f"--{role} {shlex.quote(nearest(asked, names) or names[0])}"
             raise InputError(came, ", ".join(map(repr, names)), hint)
     return columns
 

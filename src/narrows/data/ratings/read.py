@@ -84,8 +84,8 @@ class Ratings:
         return _reading(self.columns, self.threshold)
 
 
-def read_ratings(path: Path, reading: Reading, fitted: Mapping[str, Any] | None = None) -> Ratings:
-    r"""Read a file of ratings: .csv, .tsv, .dat with ``::``, .inter, or .parquet.
+def read_ratings(path: str | Path, reading: Reading, fitted: Mapping[str, Any] | None = None) -> Ratings:
+    r"""Read a file of ratings: any that is read as a table, also .dat with ``::`` and .inter; ``-`` is piped text.
 
     With ``fitted`` (items, columns, threshold, kind and titles of a fit) it is a history: items may be titles, those
     that are not known are left out, and without a user column it is that of one user, who is called 1. Raises

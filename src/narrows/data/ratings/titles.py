@@ -15,7 +15,7 @@ __all__ = ["read_titles"]
 _TITLE_WORDS = ("title", "name", "description", "label")  # of a column's name, the first one first
 
 
-def read_titles(path: Path, items: Sequence[str]) -> tuple[list[str], str]:
+def read_titles(path: str | Path, items: Sequence[str]) -> tuple[list[str], str]:
     r"""Return the title of every item, empty where there is none, and a sentence on how they were read.
 
     The column of identifiers is the one that holds the most of the ``items``; that of titles has a name as `title` or

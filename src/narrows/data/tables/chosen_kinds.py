@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
+import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
@@ -13,7 +13,7 @@ import polars as pl
 from narrows.data.base import Source, row_numbers
 from narrows.data.tables.infer import as_type, infer
 from narrows.data.tables.source import TableSource
-from narrows.errors import InputError, listed
+from narrows.errors import InputError, nearest, unknown
 from narrows.notes import Note
 
 __all__ = ["KINDS", "with_kinds"]
@@ -73,12 +73,11 @@ def _pair(text: str) -> tuple[str, str]:
 
 def _with_kind(source: TableSource, name: str, kind: str) -> TableSource:
     if name not in source.frame.columns:
-        near = difflib.get_close_matches(name, source.frame.columns, 1)
-        hint = f"--column {near[0]}={kind}" if near else ""
-        raise InputError(f"{source.name!r} has no column {name!r}", listed(source.frame.columns), hint)
+        came = f"{source.name!r} has no column {name!r}"
+        raise unknown(came, name, source.frame.columns, lambda near: f"--column {shlex.quote(f'{near}={kind}')}")
     if kind not in KINDS:
-        near = difflib.get_close_matches(kind, KINDS, 1)
-        hint = f"--column {name}={near[0]}" if near else ""
+        near = nearest(kind, KINDS)
+        hint = f"--column {shlex.quote(f'{name}={near}')}" if near else ""
         raise InputError(f"{kind!r} is no kind of column", ", ".join(KINDS), hint)
     notes = tuple(note for note in source.notes if note.where != name)
     series = source.frame[name]

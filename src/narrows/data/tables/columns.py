@@ -95,6 +95,11 @@ class NumericColumn(Column):
         atoms = self._encoded(np.array(self.told[3:], np.float64)).ravel() * slope
         return Measure("gaussian", 1, 0.0, slope, tuple(atoms.tolist()))
 
+    @property
+    def is_amount(self) -> bool:
+        """Whether it is seen on a logarithmic scale, or is an amount as the user said."""
+        return self.chosen == "amount" or (self.tails is not None and self.tails.unit is not None)
+
     def holding(self) -> str:
         """Return what the column holds: as the user said, or by its type, its law and its support."""
         if self.chosen is not None:
@@ -107,7 +112,7 @@ class NumericColumn(Column):
             return "count"
         if self.support.levels:
             return "ordinal"
-        if self.tails is not None and self.tails.unit is not None:
+        if self.is_amount:
             return "amount"
         if self.type.is_integer():
             return "whole"

@@ -11,6 +11,7 @@ __all__ = ["plain_marks"]
 _DECIMAL = r"^[+-]?(?:\d*|\d{1,3}(?:OTHER\d{3})+)MARK\d+(?:[eE][+-]?\d+)?$"
 _GROUPS = r"^[+-]?[1-9]\d{0,2}(?:MARK\d{3})+$"
 _NUMBER = r"^[+-]?(?:[1-9]\d{0,2}(?:OTHER\d{3})+|\d+)(?:MARK\d+)?$"
+_SAMPLE = 1000  # cells of a column that are looked at first
 _OTHER_MARK = {",": ".", ".": ","}
 
 
@@ -67,6 +68,15 @@ def _holding(frame: pl.DataFrame, mark: str) -> list[pl.Series]:
     >>> [column.name for column in _holding(frame, ".")], [column.name for column in _holding(frame, ",")]
     (['a', 'c'], ['c'])
     """
+    if len(frame) > _SAMPLE:  # what the first cells tell need not be looked for in the others
+        first = [column.name for column in _holding(frame.head(_SAMPLE), mark)]
+        others = [column.name for column in _with_numbers(frame.drop(first), mark)]
+        return [column for column in frame if column.name in {*first, *others}]
+    return _with_numbers(frame, mark)
+
+
+def _with_numbers(frame: pl.DataFrame, mark: str) -> list[pl.Series]:
+    """Return the columns in which any cell is a number with this mark in it."""
     forms = _filled(_DECIMAL, mark), _filled(_NUMBER, _OTHER_MARK[mark])
     marked = _where(frame, [pl.all().str.contains(mark, literal=True).any()])
     known = [pl.col(name).filter(pl.col(name).str.contains(mark, literal=True)).str.strip_chars() for name in marked]
@@ -90,6 +100,8 @@ def _filled(pattern: str, mark: str) -> str:
 
 def _decimal(column: pl.Series, mark: str) -> bool:
     """Say whether a cell can only be a number with this mark before its decimals."""
+    if len(column) > _SAMPLE and _decimal(column.head(_SAMPLE), mark):
+        return True
     cells = column.str.strip_chars()
     return bool((cells.str.contains(_filled(_DECIMAL, mark)) & ~cells.str.contains(_filled(_GROUPS, mark))).any())
 

@@ -256,7 +256,7 @@ def _quotes(data: bytes) -> _Quotes:
     """Find the quotes; one that is doubled, as a mark of the text, closes and opens again."""
     chars = np.frombuffer(data, np.uint8)
     quotes = chars == ord('"')
-    outside = np.bitwise_xor.accumulate(quotes) == 0
+    outside = np.bitwise_xor.accumulate(quotes) == 0 if quotes.any() else ~quotes
     return _Quotes(chars, outside, np.flatnonzero(quotes & ~outside), np.flatnonzero(quotes & outside))
 
 

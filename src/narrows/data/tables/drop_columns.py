@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
+import shlex
 from dataclasses import replace
 
 from narrows.data.base import Source, row_numbers
 from narrows.data.tables.source import TableSource
-from narrows.errors import InputError, listed
+from narrows.errors import InputError, unknown
 from narrows.notes import Note
 
 __all__ = ["without_column", "without_columns"]
@@ -34,10 +34,8 @@ def without_columns(source: Source, names: str | None, *, fitted: bool = False) 
     wanted = [names] if names in columns else [name.strip() for name in names.split(",")]
     for name in wanted:
         if name not in columns and not fitted:
-            matches = difflib.get_close_matches(name, columns, 1)
-            raise InputError(
-                f"{source.name!r} has no column {name!r}", listed(columns), f"--drop {matches[0]}" if matches else ""
-            )
+            came = f"{source.name!r} has no column {name!r}"
+            raise unknown(came, name, columns, lambda near: f"--drop {shlex.quote(near)}")
         source = without_column(source, name) if name in source.frame.columns else source
     notes = () if fitted else (Note(f"{', '.join(map(repr, wanted))} left out: --drop"),)
     return replace(source, notes=(*source.notes, *notes))

@@ -23,9 +23,9 @@ from narrows.errors import InputError
 if TYPE_CHECKING:
     from narrows.data.base import Schema
 
-__all__ = ["TEXT", "is_table", "table_file", "text_bytes", "text_table"]
+__all__ = ["TEXT", "Place", "is_table", "table_cells", "table_file", "text_bytes", "text_table"]
 
-TEXT = (".csv", ".tsv", ".tab", ".txt", ".data")
+TEXT = (".csv", ".tsv", ".tab", ".txt", ".data", ".dat", ".inter")
 _RECORDS: dict[str, Callable[[bytes, str], pl.DataFrame]] = {
     ".json": json_records,
     ".jsonl": json_lines,
@@ -75,17 +75,43 @@ def table_file(
     ...     table_file(file).frame.dtypes
     [Int64, Date]
     """
-    place, suffix = Place(path, part), path.suffix.lower()
+    table = table_cells(path, part, _hints(like, encoding))
+    name = Place(path, part).name
+    if path.is_dir() or path.suffix.lower() in (".parquet", *ARROW):
+        fitted = like if isinstance(like, TableSchema) else None
+        return table_source(table.frame if fitted is None else fitted.conform(table.frame), name, like=fitted)
+    return _typed(table, name, like)
+
+
+def table_cells(path: Path, part: str | None = None, hints: Hints | None = None) -> TextTable:
+    r"""Read a table file as cells: of text where the file holds text, of their types where it holds types.
+
+    A file of an unknown ending is text. Raises InputError as ``table_file`` does.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     _ = (file := Path(folder, "u.ratings")).write_text("user,item\n07,x\n")
+    ...     table_cells(file).frame.rows()
+    [('07', 'x')]
+    """
+    place, suffix, hints = Place(path, part), path.suffix.lower(), hints or Hints()
     if part is not None and suffix not in _IN_PARTS:
         raise InputError(
             f"{place.name!r}: {path.name!r} has no parts", f"parts of {', '.join(_IN_PARTS)}", repr(path.name)
         )
-    if suffix == ".parquet" or path.is_dir() or suffix in ARROW:
-        frame = (read_arrow if suffix in ARROW else read_parquet)(path)
-        fitted = like if isinstance(like, TableSchema) else None
-        return table_source(frame if fitted is None else fitted.conform(frame), place.name, like=fitted)
-    hints = _hints(like, encoding)
-    return _typed(_cells(place, suffix, hints), place.name, like)
+    if suffix in ARROW:
+        return TextTable(read_arrow(path), None, ())
+    if suffix == ".parquet" or path.is_dir():
+        return TextTable(read_parquet(path), None, ())
+    if suffix in SPREADSHEETS:
+        return text_cells(*sheet_cells(place.path, place.part), name=place.name, hints=hints)
+    if suffix in _DATABASES:
+        return TextTable(sqlite_table(place.path, place.part), None, ())
+    if suffix in _RECORDS:
+        return TextTable(_RECORDS[suffix](place.path.read_bytes(), place.name), None, ())
+    return _unpacked(place, hints) if suffix in PACKED else read_text_table(place.path, hints)
 
 
 def text_table(path: Path, like: Schema | None = None, known: Collection[str] = ()) -> TableSource:
@@ -121,16 +147,8 @@ def _hints(like: Schema | None, encoding: str | None, known: Collection[str] = (
     return Hints(known, [column.name for column in like.columns], like.decimal_comma, encoding)
 
 
-def _cells(place: Place, suffix: str, hints: Hints) -> TextTable:
-    """Read a file as cells: of text where the file holds text, of their types where it holds types."""
-    if suffix in SPREADSHEETS:
-        return text_cells(*sheet_cells(place.path, place.part), name=place.name, hints=hints)
-    if suffix in _DATABASES:
-        return TextTable(sqlite_table(place.path, place.part), None, ())
-    if suffix in _RECORDS:
-        return TextTable(_RECORDS[suffix](place.path.read_bytes(), place.name), None, ())
-    if suffix not in PACKED:
-        return read_text_table(place.path, hints)
+def _unpacked(place: Place, hints: Hints) -> TextTable:
+    """Read the table in a packed file."""
     inner, data = unpacked(place.path, place.part)
     ending = Path(inner).suffix.lower()
     if ending in _RECORDS:

@@ -35,7 +35,7 @@ LEADING_ZERO = r"^[+-]?0\d"
 _MAX_FORM_ROWS = 10_000  # rows that show how times are written
 _MIN_YEAR = 100  # an earlier one was written with two digits
 _MAX_ODD_CELLS, _MAX_ODD_SHARE = 3, 0.01  # of a column of numbers that are read as missing where they are none
-WIDE = 64  # columns from which on they are read together
+_SAMPLE = 1000  # cells of a column that are looked at first
 DECIMAL_COMMA = r"^[+-]?\d*,\d+(?:[eE][+-]?\d+)?$"
 
 
@@ -90,21 +90,26 @@ def infer(text: pl.Series, decimal_comma: bool = False) -> Parsed:
 
 
 def infer_all(frame: pl.DataFrame, decimal_comma: bool = False) -> list[Parsed]:
-    """Find the types of all columns of text: those of plain numbers of a wide table at once, the others one by one.
+    """Find the types of all columns of text: those of plain numbers at once, the others one by one.
 
     Examples
     --------
-    >>> wide = pl.DataFrame({f"c{i}": ["1", "-2.5e3"] for i in range(WIDE)})
-    >>> {parsed.series.dtype for parsed in infer_all(wide)}
-    {Float64}
+    >>> frame = pl.DataFrame({"x": ["1", "-2.5e3"], "zip": ["01", "02"]})
+    >>> [parsed.series.dtype for parsed in infer_all(frame)]
+    [Float64, String]
     """
-    quick = {} if decimal_comma or frame.width < WIDE else _plain(frame)
+    quick = {} if decimal_comma else _plain(frame)
     return [quick[name] if name in quick else infer(frame[name], decimal_comma) for name in frame.columns]
 
 
 def _plain(frame: pl.DataFrame) -> dict[str, Parsed]:
     """Columns that hold finite numbers and nothing else, without leading zeros: what `infer` gives for them."""
     every = pl.all().str
+    head = frame.head(_SAMPLE)
+    likely = head.select(every.contains(PLAIN).all() & pl.all().is_not_null().all()).row(0) if len(head) else ()
+    frame = frame.select([name for name, plain in zip(frame.columns, likely, strict=False) if plain])
+    if not frame.width:
+        return {}
     full = frame.select(pl.all().is_not_null().all()).row(0)
     plain = frame.select(every.contains(PLAIN).all()).row(0)
     zeros = frame.select(every.contains(LEADING_ZERO).any()).row(0)

@@ -75,7 +75,7 @@ def _of_column(column: Column, series: pl.Series, source: TableSource) -> Iterat
         more = f" and {far.sum() - 1} more" if far.sum() > 1 else ""
         yield Oddity(name, f"{cell} in {source.id_name} {source.ids[far][0]}{more}")
     if known.dtype.is_numeric():
-        yield from _sentinels(known)
+        yield from _sentinels(known, amount=column.is_amount)
     if known.dtype.is_integer():
         yield from _identifier(series)
         yield from _lost_zeros(known)
@@ -90,8 +90,8 @@ def _near_constant(known: pl.Series) -> Iterator[Oddity]:
         yield Oddity(known.name, f"{share:.1%} {value}", what, f"--drop {shlex.quote(known.name)} if it says nothing")
 
 
-def _sentinels(known: pl.Series) -> Iterator[Oddity]:
-    """Name a value of nines at an end, which several rows hold and the others keep far from."""
+def _sentinels(known: pl.Series, *, amount: bool) -> Iterator[Oddity]:
+    """Name a value of nines at an end, which several rows hold and the others keep far from; amounts may have a cap."""
     ends = [value for value in (known.min(), known.max()) if value in _SENTINELS]
     if not ends:
         return
@@ -103,11 +103,10 @@ def _sentinels(known: pl.Series) -> Iterator[Oddity]:
         if rows >= _SENTINEL_ROWS and len(gaps) and gap >= _SENTINEL_GAP * float(np.median(gaps)):
             text = f"{value:g}"
             rest = f"far from its other values ({others[0]:g} to {others[-1]:g})"
-            what, fix = (
-                f"{known.name!r} is {text} in {rows} rows, {rest}",
-                f"if {text} means missing, empty these cells",
-            )
-            yield Oddity(known.name, f"{text} in {rows} rows", what, fix, "warning")
+            role = ": a cap or a sentinel" if amount and value == known.max() else ""
+            what = f"{known.name!r} is {text} in {rows} rows, {rest}{role}"
+            fix = f"if {text} means missing: --missing {shlex.quote(f'{known.name}={text}')}"
+            yield Oddity(known.name, f"{text} in {rows} rows", what, fix, "note" if role else "warning")
 
 
 def _identifier(series: pl.Series) -> Iterator[Oddity]:

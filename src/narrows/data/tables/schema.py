@@ -115,6 +115,11 @@ class TableSchema(Schema):
         return tuple(measure for column in self.columns if (measure := column.measure()).width)
 
     @property
+    def widths(self) -> dict[str, int]:
+        """How many encoded numbers every column has that has some."""
+        return {column.name: width for column in self.columns if (width := len(column.features))}
+
+    @property
     def varying_shape(self) -> tuple[int, ...]:
         """The shape of one encoded row without the columns that hold one value."""
         return (self.shape[0] - sum(isinstance(c, ConstantColumn) and c.watched for c in self.columns),)

@@ -29,6 +29,7 @@ ID_NAME = re.compile(r"(^|[^A-Za-z])(id|ids|idx|index|key|no|nr|number|uuid|guid
 ID_CAMEL = re.compile(r"[a-z](Id|ID|Idx|Index|Key|No|Nr|Number|Uuid|UUID|Guid|GUID)$")
 
 _MAX_SHOWN_COLUMNS = 12  # columns that are shown of a row
+_MAX_COLOURED_COLUMNS = 64  # columns by which rows may be coloured
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -90,11 +91,18 @@ class TableSource(Source):
                 parts += [str(cell) for cell in series.to_list()]
         return digest(self.kind, *parts)
 
+    def plain(self) -> pl.DataFrame:
+        """Return the columns that hold one value per cell and are no identifiers."""
+        return self.frame.select(~(cs.nested() | cs.object() | cs.binary() | cs.by_name(self.id_columns)))
+
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """Return the first 64 columns: numbers as floats, dates as dates, others as texts of which most come twice."""
+        values = (_coloured(series) for series in self.plain()[:, :_MAX_COLOURED_COLUMNS])
+        return {name: column for name, column in values if column is not None}
+
     def cells(self) -> dict[str, list[str]]:
         """Return the first twelve columns that are no identifiers, as texts, numbers with six digits."""
-        plain = ~(cs.nested() | cs.object() | cs.binary() | cs.by_name(self.id_columns))
-        shown = self.frame.select(plain)
-        shown = shown.select(shown.columns[:_MAX_SHOWN_COLUMNS]).with_columns(cs.float().round_sig_figs(6))
+        shown = self.plain()[:, :_MAX_SHOWN_COLUMNS].with_columns(cs.float().round_sig_figs(6))
         texts = [as_text(series).fill_null("").str.slice(0, LONG) for series in shown]
         return {series.name: series.to_list() for series in texts}
 
@@ -150,6 +158,17 @@ class TableSource(Source):
             wide = Note(f"{name!r} holds whole numbers beyond 2**61: kept to 15 digits", where=name)
             return NumberColumn.fit(series, kind=kind, linear=self.straight), wide
         return WholeColumn.fit(series, self.formats.get(name), kind, linear=self.straight), imputed
+
+
+def _coloured(series: pl.Series) -> tuple[str, NDArray[Any] | None]:
+    """Return a column's name and its values as a map takes them; None for texts of which most are different."""
+    if series.dtype.is_numeric():
+        return series.name, series.cast(pl.Float64, strict=False).to_numpy()
+    if series.dtype in (pl.Date, pl.Datetime):
+        return series.name, series.cast(pl.Datetime("ms")).dt.replace_time_zone(None).to_numpy()
+    texts = as_text(series).fill_null("missing").str.slice(0, LONG)
+    few = texts.n_unique() <= max(20, len(texts) // 2)
+    return series.name, texts.to_numpy().astype(str) if few else None
 
 
 def table_source(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +21,7 @@ from narrows.data.tables.formatting import as_text
 from narrows.data.tables.infer import as_type
 from narrows.data.tables.source import TableSource
 from narrows.data.tables.times import date_text, interval_of, time_texts
-from narrows.errors import InputError
+from narrows.errors import InputError, nearest
 from narrows.notes import Note
 
 __all__ = ["Timeline", "clock_of", "column_of_times", "split_names", "timeline"]
@@ -120,9 +119,9 @@ def column_of_times(source: Source, name: str, flag: str = "--time") -> TableSou
     if isinstance(source, TableSource) and name in source.frame.columns:
         return source
     names = source.frame.columns if isinstance(source, TableSource) else []
-    near = difflib.get_close_matches(name, names, 1, 0.4)
+    near = nearest(name, names, 0.4)
     came = f"{source.name!r} has no column {name!r} {'of times' if flag == '--time' else 'that names series'}"
-    hint = f"{flag} {shlex.quote(near[0]) if near else 'COLUMN'}"
+    hint = f"{flag} {shlex.quote(near) if near else 'COLUMN'}"
     raise InputError(came, ", ".join(names[:20]) or "a table", hint)
 
 

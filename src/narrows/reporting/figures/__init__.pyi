@@ -28,6 +28,7 @@ from narrows.reporting.figures.image_sequences import epoch_strips as epoch_stri
 from narrows.reporting.figures.image_sequences import interpolation as interpolation
 from narrows.reporting.figures.image_sequences import traversal as traversal
 from narrows.reporting.figures.image_sequences import triplets as triplets
+from narrows.reporting.figures.importance import importance as importance
 from narrows.reporting.figures.latent_maps import code_map as code_map
 from narrows.reporting.figures.latent_maps import code_map_3d as code_map_3d
 from narrows.reporting.figures.masks import confusion as confusion
@@ -53,6 +54,7 @@ __all__ = [
     "epoch_strips",
     "filters",
     "heat_maps",
+    "importance",
     "interpolation",
     "lines",
     "loss_curves",

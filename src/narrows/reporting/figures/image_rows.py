@@ -12,7 +12,6 @@ from narrows.reporting.figures.style import (
     DIVERGING,
     INK,
     QUIET,
-    SEQUENTIAL,
     Array,
     bare,
     brief,
@@ -22,7 +21,6 @@ from narrows.reporting.figures.style import (
     fonts,
     number,
     panel,
-    percent,
 )
 
 if TYPE_CHECKING:
@@ -87,18 +85,15 @@ def reconstructions(
 
 
 @draws()
-def filters(weights: Array, image_shape: Sequence[int] | None, *, names: Sequence[str] | None = None) -> "Figure":
+def filters(weights: Array, image_shape: Sequence[int]) -> "Figure":
     """Draw what the units of a first layer look for.
 
     Parameters
     ----------
     weights : ndarray
         One row of weights per unit, ``(n_units, n_values)`` or ``(n_units, C, H, W)``.
-    image_shape : sequence of int, optional
-        ``(H, W)`` or ``(C, H, W)``: the 64 filters of largest norm as pictures on one scale. None for a table: a heat
-        map of the absolute weights of the 30 strongest units over the 30 heaviest columns, heaviest over all units.
-    names : sequence of str, optional
-        Names of a table's columns.
+    image_shape : sequence of int
+        ``(H, W)`` or ``(C, H, W)``. The 64 filters of largest norm are drawn as pictures on one scale.
 
     Examples
     --------
@@ -109,8 +104,6 @@ def filters(weights: Array, image_shape: Sequence[int] | None, *, names: Sequenc
     order = np.argsort(-norms, kind="stable")
     silent = int((norms < 0.01 * norms.max()).sum())
     note = f"; {silent} of {len(rows)} units have less than 1 % of the norm of the strongest" if silent else ""
-    if image_shape is None:
-        return _heat(rows, order[:30], names, note)
     return _filter_grid(rows[order[:64]].reshape(-1, *image_shape), len(rows), note)
 
 
@@ -143,29 +136,6 @@ def filter_pictures(weights: Array, top: float) -> Array:
         return rgb(0.5 + weights / (2 * top))
     single = weights if weights.ndim == 3 else weights.mean(axis=1)
     return np.asarray(colormap(DIVERGING)(0.5 + single / (2 * top))[..., :3])
-
-
-def _heat(rows: Array, units: Array, names: Sequence[str] | None, note: str) -> "Figure":
-    """Absolute weights of some of the units over the columns that are heaviest over all of them."""
-    size = np.abs(rows)
-    total = size.sum(axis=0)
-    columns = np.argsort(-total, kind="stable")[:30]
-    labels = [str(column) for column in range(len(total))] if names is None else list(names)
-    tenth = -(-len(total) // 10)
-    share = np.sort(total)[::-1][:tenth].sum() / (total.sum() or 1.0)
-    finding = f"Absolute weights of {len(total)} columns"
-    if len(total) >= 20:
-        finding = f"The heaviest {tenth} of {len(total)} columns carry {percent(share)} of the absolute weight"
-        finding += f" of all {len(rows)} units"
-    figure = canvas(9, 1.5 + 0.16 * len(units), f"{finding}{note}")
-    drawn = [f"{len(part)} of {len(whole)}" for part, whole in ((columns, total), (units, rows))]
-    axes = panel(figure, x=f"column, heaviest first ({drawn[0]})", y=f"unit, strongest first ({drawn[1]})")
-    image = axes.imshow(size[np.ix_(units, columns)], aspect="auto", cmap=colormap(("#ffffff", *SEQUENTIAL)), vmin=0)
-    axes.set_xticks(range(len(columns)), [escaped(brief(labels[column], 18)) for column in columns], rotation=60)
-    axes.set_xticklabels(axes.get_xticklabels(), ha="right", rotation_mode="anchor", fontfamily=fonts())
-    axes.set_yticks(range(len(units)), [str(unit) for unit in units], fontfamily=fonts(), fontsize=7)
-    colour_bar(figure, axes, image, "absolute weight")
-    return figure
 
 
 def colour_bar(

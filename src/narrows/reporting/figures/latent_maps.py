@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from narrows.reporting.figures.base import draws
+from narrows.reporting.figures.colouring import Colouring, by_class, by_column
 from narrows.reporting.figures.style import (
     CLASSES,
     GREY,
+    INK,
     MODEL,
     QUIET,
     SEQUENTIAL,
@@ -34,17 +36,37 @@ POINTS = 5000
 FEW = 300  # points below which density is not worth a colour
 
 
+class Dots(NamedTuple):
+    """The rows that are drawn: finite codes, and what is known of each."""
+
+    codes: Array
+    labels: Array | None
+    class_names: Sequence[str] | None
+    by: str
+    held: Array  # bool: whether it was held out
+
+    @property
+    def outline(self) -> dict[str, Any]:
+        """Arguments of ``scatter``: held-out rows have a dark edge."""
+        return {"linewidths": np.where(self.held, 0.7, 0.0), "edgecolors": np.where(self.held, INK, "none")}
+
+
 class Ink(NamedTuple):
-    """The colours of points: by class, by a number, or by density."""
+    """The colours of points: groups of them, or shades of their density."""
 
     colours: Array
-    entries: dict[str, str]
-    groups: Array | None
-    said: str
+    words: str = ""  # what colour says, for the title
+    by: Colouring | None = None
 
 
 @draws("map")
-def code_map(codes: Array, labels: Array | None = None, class_names: Sequence[str] | None = None) -> "Figure":
+def code_map(
+    codes: Array,
+    labels: Array | None = None,
+    class_names: Sequence[str] | None = None,
+    by: str = "class",
+    held: Array | None = None,
+) -> "Figure":
     """Draw codes in a plane: two columns as they are, more as their first two principal components.
 
     Parameters
@@ -52,55 +74,63 @@ def code_map(codes: Array, labels: Array | None = None, class_names: Sequence[st
     codes : ndarray
         One row per item; up to 5000 are drawn.
     labels : ndarray, optional
-        A class or a number for each row. Without it, colour shows the density.
+        A class, number, date or text for each row. Without it, colour shows the density.
     class_names : sequence of str, optional
         Names of the classes 0, 1, ...
+    by : str
+        What the labels are.
+    held : ndarray of bool, optional
+        Which rows were held out: they have an outline.
 
     Examples
     --------
     >>> codes = np.random.default_rng(0).normal(size=(30, 4))
     >>> figure = code_map(codes, np.arange(30) % 2, ["even", "odd"])
     """
-    count = len(codes)
-    codes, labels = _sample(codes, labels)
-    points, plane = project(codes, 2)
-    ink = _ink(points, codes, labels, class_names)
-    figure = canvas(7.4 if ink.entries else 6.2, 5.6, f"{_count(codes, count)}{ink.said}")
+    dots = _dots(codes, labels, class_names, by, held)
+    points, plane = project(dots.codes, 2)
+    ink = _ink(points, dots)
+    figure = canvas(7.4 if ink.by else 6.2, 5.6, f"{_count(dots.codes, len(codes))}{ink.words}")
     axes = panel(figure, x=plane[0].name, y=plane[1].name)
-    axes.scatter(points[:, 0], points[:, 1], s=_size(len(points)), c=ink.colours, linewidths=0, alpha=0.75)
-    axes.tick_params(labelleft=codes.shape[1] > 1, left=codes.shape[1] > 1)
+    axes.scatter(points[:, 0], points[:, 1], s=_size(len(points)), c=ink.colours, alpha=0.75, **dots.outline)
+    axes.tick_params(labelleft=dots.codes.shape[1] > 1, left=dots.codes.shape[1] > 1)
     _name_groups(axes, points, ink)
-    _key(figure, ink)
+    _key(figure, ink, dots)
     return figure
 
 
 @draws("map3d")
-def code_map_3d(codes: Array, labels: Array | None = None, class_names: Sequence[str] | None = None) -> "Figure":
+def code_map_3d(
+    codes: Array,
+    labels: Array | None = None,
+    class_names: Sequence[str] | None = None,
+    by: str = "class",
+    held: Array | None = None,
+) -> "Figure":
     """Draw codes in space, seen from three sides: three columns as they are, more as principal components.
 
     Parameters
     ----------
-    codes, labels, class_names
+    codes, labels, class_names, by, held
         As in `code_map`.
 
     Examples
     --------
     >>> figure = code_map_3d(np.random.default_rng(0).normal(size=(30, 3)))
     """
-    count = len(codes)
-    codes, labels = _sample(codes, labels)
-    points, box = project(codes, 3)
-    ink = _ink(points, codes, labels, class_names)
-    key = 0.5 + 0.085 * max(map(len, ink.entries)) if ink.entries else 0.0
-    figure = canvas(10.6 + key, 4.0, f"{_count(codes, count)} from three sides{ink.said}")
+    dots = _dots(codes, labels, class_names, by, held)
+    points, box = project(dots.codes, 3)
+    ink = _ink(points, dots)
+    key = 0.5 + 0.085 * max(map(len, [by, *ink.by.names])) if ink.by else 0.0
+    figure = canvas(10.6 + key, 4.0, f"{_count(dots.codes, len(codes))} from three sides{ink.words}")
     figure.set_layout_engine("none")  # boxes in space fill their panels better without it
     width = 10.6 / (10.6 + key) / 3
     for place, turn in enumerate((-60, 30, 120)):
         axes: Any = figure.add_axes((place * width, 0.0, width, 0.94), projection="3d", facecolor="none")
         axes.view_init(elev=18, azim=turn)
-        axes.scatter(*points.T, s=_size(len(points)), c=ink.colours, linewidths=0, alpha=0.7)
+        axes.scatter(*points.T, s=_size(len(points)), c=ink.colours, alpha=0.7, **dots.outline)
         _quiet_box(axes, [axis.short for axis in box])
-    _key(figure, ink)
+    _key(figure, ink, dots)
     return figure
 
 
@@ -143,38 +173,33 @@ def project(codes: Array, k: int) -> tuple[Array, list[Axis]]:
     ]
 
 
-def _sample(codes: Array, labels: Array | None) -> tuple[Array, Array | None]:
-    """Finite flat codes of at most 5000 rows, and their labels."""
+def _dots(codes: Array, labels: Array | None, class_names: Sequence[str] | None, by: str, held: Array | None) -> Dots:
+    """Return finite flat codes of at most 5000 rows, with what is known of them."""
     codes = np.asarray(codes, np.float64).reshape(len(codes), -1)
     rows = np.flatnonzero(np.isfinite(codes).all(axis=1))
     if len(rows) > POINTS:
         rows = np.sort(np.random.default_rng(0).choice(rows, POINTS, replace=False))
-    return codes[rows], None if labels is None else np.asarray(labels)[rows]
+    marked = np.zeros(len(codes), bool) if held is None else held
+    return Dots(codes[rows], None if labels is None else np.asarray(labels)[rows], class_names, by, marked[rows])
 
 
-def _ink(points: Array, codes: Array, labels: Array | None, class_names: Sequence[str] | None) -> Ink:
-    """Colour by class, by a number where there are many different ones, or by density."""
+def _ink(points: Array, dots: Dots) -> Ink:
+    """Colour by class or number, or by density."""
+    labels = dots.labels
     if labels is None and len(points) < FEW:
-        return Ink(np.full(len(points), MODEL, dtype=object), {}, None, "")
+        return Ink(np.full(len(points), MODEL, dtype=object))
     if labels is None:
         counts, edges = np.histogramdd(points[:, :2], bins=40)
         cells = [np.clip(np.digitize(points[:, i], edges[i]) - 1, 0, 39) for i in range(2)]
-        return Ink(_shade(np.log1p(counts[tuple(cells)])), {}, None, ", darker where they are dense")
-    values, groups = np.unique(labels, return_inverse=True)
-    if labels.dtype.kind == "f" and len(values) > 20:
-        return Ink(
-            _shade(labels), {}, None, f", darker for larger values ({number(values[0])} to {number(values[-1])})"
-        )
-    names, labelled = [str(value) for value in values], np.ones(len(labels), bool)
-    known = range(-1, len(class_names or ()))
-    if class_names is not None and labels.dtype.kind in "iub" and set(map(int, values)) <= set(known):
-        names, labelled = [str((*class_names, "no label")[int(value)]) for value in values], labels >= 0
-    common = np.argsort(-np.bincount(groups), kind="stable")[: len(CLASSES)]
-    tint = np.full(len(values), GREY, dtype=object)
-    tint[np.sort(common)] = CLASSES[: len(common)]
-    entries = {brief(names[i]): str(tint[i]) for i in np.sort(common)}
-    entries |= {f"{len(values) - len(common)} others": GREY} if len(values) > len(common) else {}
-    return Ink(tint[groups], entries, groups, _neighbours(codes[labelled], labels[labelled], len(codes)))
+        density = np.log1p(counts[tuple(cells)])
+        return Ink(colormap(SEQUENTIAL)(density / density.max()), ", darker where they are dense")
+    by = by_column(dots.by, labels) if dots.class_names is None else by_class(dots.by, labels, dots.class_names)
+    by = by._replace(names=[brief(name) for name in by.names])
+    colours = np.array(by.colours, dtype=object)[by.groups]
+    if by.ordered:
+        return Ink(colours, f", darker for larger {brief(by.name)}", by)
+    labelled = np.ones(len(labels), bool) if dots.class_names is None else labels >= 0
+    return Ink(colours, _neighbours(dots.codes[labelled], labels[labelled], len(dots.codes)), by)
 
 
 def _neighbours(codes: Array, labels: Array, n: int) -> str:
@@ -192,12 +217,6 @@ def _count(codes: Array, of: int) -> str:
     """How many codes of how many are drawn, and their length, in words."""
     drawn = number(len(codes)) if len(codes) == of else f"{number(len(codes))} of {number(of)}"
     return f"{drawn} code{'s' if of > 1 else ''} of {codes.shape[1]} number{'s' if codes.shape[1] > 1 else ''}"
-
-
-def _shade(values: Array) -> Array:
-    """Colours on the sequential scale, between the smallest and the largest value."""
-    low, high = np.nanmin(values), np.nanmax(values)
-    return np.asarray(colormap(SEQUENTIAL)((values - low) / ((high - low) or 1.0)))
 
 
 def _size(n: int) -> float:
@@ -221,19 +240,24 @@ def _quiet_box(axes: Any, names: list[str]) -> None:
 
 def _name_groups(axes: "Axes", points: Array, ink: Ink) -> None:
     """Write up to twelve classes at the middle of their points."""
-    if ink.groups is None or len(ink.entries) > len(CLASSES):
+    if ink.by is None or ink.by.ordered or len(ink.by.names) > len(CLASSES):
         return
     paper = {"boxstyle": "round,pad=0.12", "facecolor": "white", "edgecolor": "none", "alpha": 0.82}
-    for group, (name, colour) in enumerate(ink.entries.items()):
-        x, y = np.median(points[ink.groups == group], axis=0)
+    for group, (name, colour) in enumerate(zip(ink.by.names, ink.by.colours, strict=True)):
+        x, y = np.median(points[ink.by.groups == group], axis=0)
         text = axes.text(x, y, escaped(name), ha="center", va="center", fontsize=11, color=colour, fontweight="bold")
         text.set(fontfamily=fonts(), zorder=5, bbox=paper)
 
 
-def _key(figure: "Figure", ink: Ink) -> None:
-    """Say which colour is which class."""
+def _key(figure: "Figure", ink: Ink, dots: Dots) -> None:
+    """Say which colour is which group, and what an outline means."""
     from matplotlib.lines import Line2D
 
-    if ink.entries:
-        dots = [Line2D([], [], marker="o", linestyle="", color=tint, markersize=6) for tint in ink.entries.values()]
-        legend(figure, dots, list(ink.entries), "class")
+    names, colours = ([], []) if ink.by is None else (ink.by.names, ink.by.colours)
+    handles = [Line2D([], [], marker="o", linestyle="", color=tint, markersize=6) for tint in colours]
+    if dots.held.any():
+        hollow: dict[str, Any] = {"markerfacecolor": "none", "markeredgecolor": INK, "markersize": 6}
+        handles.append(Line2D([], [], marker="o", linestyle="", **hollow))
+        names = [*names, "held out"]
+    if handles:
+        legend(figure, handles, names, brief(dots.by) if ink.by else "")

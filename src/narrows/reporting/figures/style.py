@@ -1,13 +1,14 @@
 """How every figure looks, and how it is written."""
 
 import textwrap
-from functools import cache
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
 from narrows.files import whole
+from narrows.reporting.figures.fonts import fonts as fonts
 from narrows.reporting.formatting import number as number
 from narrows.reporting.formatting import percent as percent
 
@@ -52,7 +53,8 @@ def save(figure: "Figure", path: Path | str) -> Path:
     b'PNG'
     """
     path = Path(path)
-    with whole(path) as draft:
+    with whole(path) as draft, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from")  # `boxed` names such letters
         agg: Any = figure.canvas  # savefig would draw it twice: once for the layout
         agg.print_png(draft, metadata={"Software": None})
     return path
@@ -109,15 +111,6 @@ def legend(holder: "Axes | Figure", handles: list[Any], labels: list[str], title
     box.get_title().set(fontsize=8.5, color=QUIET, fontfamily=fonts())
     for text in box.get_texts():
         text.set(fontsize=8.5, color=INK, fontfamily=fonts())
-
-
-@cache
-def fonts() -> list[str]:
-    """Sans-serif fonts of this computer, the nicest first."""
-    from matplotlib.font_manager import fontManager
-
-    known = set(fontManager.get_font_names())
-    return [name for name in ("Inter", "Helvetica Neue", "Arial", "Liberation Sans", "DejaVu Sans") if name in known]
 
 
 def escaped(text: object) -> str:

@@ -4,15 +4,15 @@ import base64
 import io
 import json
 import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from narrows.files import write_text
+from narrows.reporting.figures.colouring import Colouring, by_class, by_column
 from narrows.reporting.figures.latent_maps import project
-from narrows.reporting.figures.style import CLASSES, GREY, MODEL, Array
+from narrows.reporting.figures.style import CLASSES, MODEL, Array
 from narrows.reporting.html.environment import fill
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _AXIS_STEPS = 65_535  # places along an axis
 
 
 def write_explorer(items: "Items", path: Path, title: str) -> Path:
-    """Write ``map.html``: the codes in a plane, coloured by label, with the item under the pointer.
+    """Write ``map.html``: the codes in a plane, coloured by any column, with the item under the pointer.
 
     Two columns of codes are drawn as they are, more as their first two principal components. The page is one file: it
     holds the points, the items and the thumbnails.
@@ -43,7 +43,8 @@ def write_explorer(items: "Items", path: Path, title: str) -> Path:
     codes = np.nan_to_num(np.asarray(items.codes, np.float64).reshape(len(items.codes), -1))
     points, plane = project(codes, 2)
     places, ends = zip(*(_places(points[:, axis]) for axis in (0, 1)), strict=True)
-    groups, names = _groups(items.labels, items.class_names)
+    marked = items.held is not None and bool(items.held.any())
+    cells = {**_rare_labels(items), **items.cells}
     facts = {
         "title": title,
         "axes": [axis.name for axis in plane],
@@ -52,11 +53,10 @@ def write_explorer(items: "Items", path: Path, title: str) -> Path:
         "y": places[1],
         "ids": [str(item_id) for item_id in items.ids],
         "idName": items.id_name,
-        "group": groups,
-        "names": names,
-        "colours": [CLASSES[i] if i < len(CLASSES) else GREY for i in range(len(names))] or [MODEL],
-        "columns": list(items.cells),
-        "cells": list(items.cells.values()),
+        "held": _letters(items.held.astype(int)) if items.held is not None and marked else "",
+        "colourings": [_facts(colouring) for colouring in _colourings(items)],
+        "columns": list(cells),
+        "cells": list(cells.values()),
         "sheet": None if items.pictures is None else _sheet(items.pictures),
         "left": items.total - len(codes),
     }
@@ -64,25 +64,51 @@ def write_explorer(items: "Items", path: Path, title: str) -> Path:
     return path
 
 
+def _rare_labels(items: "Items") -> dict[str, list[str]]:
+    """Return the labels as cells where some have no colour of their own."""
+    if items.labels is None or items.class_names is None or len(items.class_names) <= len(CLASSES):
+        return {}
+    names = (*items.class_names, "no label")
+    return {items.by: [names[label] for label in items.labels.tolist()]}
+
+
+def _colourings(items: "Items") -> list[Colouring]:
+    """Return the ways to colour the items, the one to begin with first."""
+    ways = []
+    if items.labels is not None and items.class_names is not None:
+        ways.append(by_class(items.by, items.labels, items.class_names))
+    elif items.labels is not None:
+        ways.append(by_column(items.by, items.labels))
+    else:
+        ways.append(Colouring("nothing", np.zeros(len(items.codes), int), [""], [MODEL]))
+    ways += [by_column(name, values) for name, values in items.columns.items() if name != items.by]
+    if items.held is not None and items.held.any():
+        ways.append(by_class("held out", items.held.astype(int), ["learnt from", "held out"]))
+    return ways
+
+
+def _facts(colouring: Colouring) -> dict[str, Any]:
+    """Return a colouring as the page reads it: a letter for the group of each item."""
+    named = {"name": colouring.name, "names": colouring.names, "colours": colouring.colours}
+    return named | {"groups": _letters(colouring.groups)}
+
+
+def _letters(groups: Array) -> str:
+    """Return numbers below 26 as letters.
+
+    Examples
+    --------
+    >>> _letters(np.array([0, 2, 1]))
+    'acb'
+    """
+    return bytes((groups + ord("a")).astype(np.uint8)).decode()
+
+
 def _places(values: Array) -> tuple[list[int], list[float]]:
     """Return values as whole steps between their ends, and the ends."""
     low, high = float(values.min()), float(values.max())
     places = np.rint((values - low) / ((high - low) or 1.0) * _AXIS_STEPS).astype(int)
     return places.tolist(), [low, high]
-
-
-def _groups(labels: Array | None, class_names: Sequence[str] | None) -> tuple[list[int], list[str]]:
-    """Return the group of every item and the names of the groups: the most frequent twelve, in order, come first."""
-    if labels is None:
-        return [], []
-    values, index = np.unique(np.asarray(labels), return_inverse=True)
-    order = np.argsort(-np.bincount(index), kind="stable")
-    order = np.concatenate([np.sort(order[: len(CLASSES)]), order[len(CLASSES) :]])
-    rank = np.empty(len(order), int)
-    rank[order] = np.arange(len(order))
-    known = dict(enumerate(class_names or ()))
-    names = [str(known.get(value, value)) for value in values.tolist()]
-    return rank[index].tolist(), [names[i] for i in order]
 
 
 def _sheet(pictures: Array) -> dict[str, Any]:

@@ -80,5 +80,6 @@ def marginals(truth: np.ndarray, made: np.ndarray, held: Rows) -> Picture:
     """Return the figure of the columns of held-out rows beside those of new ones."""
     names = held.feature_names or tuple(f"column {i}" for i in range(truth.shape[1]))
     who = f"{held.split.word} and of new rows"
-    caption = f"The share of {who} with at most so large a value, as the model sees the columns."
-    return Picture("marginals", "Columns", caption, {"real": truth, "made": made, "names": names})
+    caption = f"The share of {who} with at most so large a value, as the model sees the columns, or of a level."
+    data = {"real": truth, "made": made, "names": names, "widths": dict(held.columns) or None}
+    return Picture("marginals", "Columns", caption, data)
