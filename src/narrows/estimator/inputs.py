@@ -16,6 +16,7 @@ from narrows.data.base import channels_last
 from narrows.data.disk.stored import DiskArray
 from narrows.data.masked import unmasked
 from narrows.data.scale import unit
+from narrows.data.tables.frames import is_frame
 from narrows.errors import InputError, Sentence, Setting
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
 ]
 
 _LEVEL_TYPES = {"uint8", "uint16"}
+_NO_NUMBERS = {"str", "string", "category", "categorical", "enum", "date", "time"}  # types of columns of a frame
 
 
 def checked_rows(estimator: BaseEstimator, X: Any, *, reset: bool, missing: bool = False) -> Any:
@@ -51,6 +53,8 @@ def checked_rows(estimator: BaseEstimator, X: Any, *, reset: bool, missing: bool
         X = (X.float() if X.dtype in (torch.bfloat16, torch.float16) else X).numpy()
     X = np.asarray(X) if isinstance(X, (list, tuple)) else unmasked(X)
     types = _types(X)
+    if is_frame(X):
+        _require_numbers(X)
     levels = next(iter(types)) if len(types) == 1 and types <= _LEVEL_TYPES else None
     holes = missing or (hasattr(X, "isna") and bool(X.isna().to_numpy().any()))
     dtype = [np.float64, np.float32] if levels is None else None if holes else levels
@@ -64,6 +68,14 @@ def checked_rows(estimator: BaseEstimator, X: Any, *, reset: bool, missing: bool
             f"Rows of shape {shape[1:]} came to a model fitted on rows of {n_fitted} values", f"{n_fitted} values"
         )
     return validate_data(estimator, X.reshape(shape[0], values), **rules).reshape(shape)
+
+
+def _require_numbers(X: Any) -> None:
+    """Refuse a frame with a column of texts or dates."""
+    for name, dtype in zip(X.columns, X.dtypes, strict=True):
+        if str(dtype).lower() in _NO_NUMBERS or str(dtype).lower().startswith(("datetime", "timedelta", "duration")):
+            came = f"Column {str(name)!r} holds no numbers, but {dtype}"
+            raise InputError(came, "columns of numbers", "make_pipeline(nw.Table(), ...) makes numbers of any table")
 
 
 def _checked_stored(estimator: BaseEstimator, X: DiskArray, *, reset: bool) -> DiskArray:

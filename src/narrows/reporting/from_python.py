@@ -7,6 +7,7 @@ import polars as pl
 from sklearn.utils.validation import check_is_fitted
 
 from narrows.data.leaks import leaks
+from narrows.data.tables.transformer import is_table
 from narrows.errors import InputError
 from narrows.estimator.base import Estimator
 from narrows.estimator.inputs import checked_rows, known_labels, label_text
@@ -109,6 +110,8 @@ def leak_caveats(task: Task, rows: Rows) -> tuple[str, ...]:
 
 def _read(task: Task, X: Any) -> tuple[Any, tuple[str, ...]]:
     """Return rows as the task's autoencoder reads them, and the names of their columns."""
+    if task.table_ is not None and is_table(X):
+        return task.numbers_of(X), task.table_.schema_.feature_names
     names = getattr(task.estimator_, "feature_names_in_", None)
     columns = [str(name) for name in getattr(X, "columns", ())]
     if names is not None and columns:

@@ -91,10 +91,6 @@ class AnomalyWorkflow(RowsWorkflow):
         held = np.concatenate([ordinary[parts.measure], strange])
         return _bare(source.take(ordinary[parts.learn])), source.take(held), parts.split
 
-    def schema_of(self, learn: Source) -> Schema:
-        """Return how rows become numbers; a value that a constant column never held is one of them."""
-        return learn.fit_schema().watching()
-
     def learnable(self, source: Source) -> Source:
         """Return the ordinary rows, where labels say which those are."""
         if source.labels is None:
@@ -185,8 +181,7 @@ def reasons(schema: TableSchema, source: Source, parts: np.ndarray, expected: np
     seen = schema.conform(source.frame)  # type: ignore[attr-defined]
     decoded = schema.decode(expected)
     used = [column for column in schema.columns if column.features]
-    starts = np.cumsum([0, *(len(column.features) for column in used)])[:-1]
-    shares = np.add.reduceat(parts, starts, axis=1)
+    shares = schema.by_column(parts)
     for place, column in enumerate(used):
         if isinstance(column, CategoryColumn):  # near rows of several levels, mostly of this one: no reason to name
             shares[_texts(seen[column.name]) == _texts(decoded[column.name]), place] = 0

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, ClassVar, NotRequired, TypedDict
+from typing import Any, ClassVar, Literal, NotRequired, TypedDict
 
 import numpy as np
 
@@ -69,6 +69,7 @@ class RowsState(TypedDict):
 
     schema: dict[str, Any]
     classes: NotRequired[list[str] | None]
+    library: NotRequired[Literal["pandas", "polars"]]  # whose frames a fit in Python took
 
 
 class RowsWorkflow(Workflow):
@@ -104,20 +105,20 @@ class RowsWorkflow(Workflow):
         notes: Sequence[str] = source.notes
         if request.valid is None:
             learn, held, where = self.divide(source, seed_of(task.random_state))
-            schema = start or self.schema_of(learn.linear() if task.linear else learn)
+            schema = start or task.schema_of(learn)
         else:
             learn, where = self.learnable(source), Split.VALIDATION
-            schema = start or self.schema_of(learn.linear() if task.linear else learn)
+            schema = start or task.schema_of(learn)
             held, notes = self.own_rows(request.valid, schema, learn, treatment_by(task))
         column_notes = (schema.described if start is None else schema.filled)(source, treatment_by(task))
         unique_notes = list(dict.fromkeys((*notes, *column_notes, *schema.warnings(source))))
         caveats = self.caveats(source, schema)
         for note in (*unique_notes, *caveats):
             say(note)
-        X = encoded(task, schema, learn)
+        X = task.encoded(schema, learn)
         settle(task, request, X, schema, labelled=learn.labels is not None)
         require_range(X, source.name, task.resolve().likelihood)
-        held_rows = encoded(task, schema, held)  # refused before anything is learnt
+        held_rows = task.encoded(schema, held)  # refused before anything is learnt
         say(f"{task.name}: {len(learn):,} rows of {_by(schema.shape)} values from {source.name}")
         task.fit(X, label_names(learn))
         train, test = (rows_of(values, of, schema) for values, of in ((X, learn), (held_rows, held)))
@@ -162,7 +163,7 @@ class RowsWorkflow(Workflow):
         """Write the outputs for all rows of the data."""
         learnt = self.learnt
         return self.put(
-            learnt.task, learnt.schema, learnt.source, encoded(learnt.task, learnt.schema, learnt.source), folder
+            learnt.task, learnt.schema, learnt.source, learnt.task.encoded(learnt.schema, learnt.source), folder
         )
 
     def state(self) -> dict[str, Any]:
@@ -178,7 +179,7 @@ class RowsWorkflow(Workflow):
         filled_notes = schema.filled(source, treatment_by(task))
         for note in dict.fromkeys((*source.notes, *schema.warnings(source), *filled_notes)):
             say(note)
-        return self.put(task, schema, source, encoded(task, schema, source), out, fresh=True)
+        return self.put(task, schema, source, task.encoded(schema, source), out, fresh=True)
 
     def open(self, data: str, like: Schema | None = None) -> Source:
         """Read rows, with their labels where there are some; ``like`` is the schema of the run that is gone on from."""
@@ -226,22 +227,11 @@ class RowsWorkflow(Workflow):
         """Return rows to learn from, rows to measure on, and what the latter are."""
         return split(source, seed)
 
-    def schema_of(self, learn: Source) -> Schema:
-        """Return how rows become numbers, from those that are learnt from."""
-        return learn.fit_schema()
-
     def put(
         self, task: Task, schema: Schema, source: Source, X: Any, folder: Path, *, fresh: bool = False
     ) -> list[Path]:
         """Write what the task gives for encoded rows."""
         return write_outputs(task, schema, source, X, folder, fresh=fresh)
-
-
-def encoded(task: Task, schema: Schema, source: Source) -> Any:
-    """Return rows as the schema encodes them; NaN where a value is missing, for a task that reads it."""
-    X = schema.encode(source)
-    known = schema.known(source) if task.reads_missing else None
-    return X if known is None or known.all() else np.where(known, X, np.nan)
 
 
 def settle(task: Task, request: Request, X: Any, schema: Schema, *, labelled: bool = False) -> None:
@@ -282,7 +272,7 @@ def items_of(made: FittedRows) -> Items:
     source = made.source
     index = np.unique(np.linspace(0, len(source) - 1, min(len(source), _MAX_MAP_ITEMS)).astype(np.int64))
     items = source.take(index)
-    codes = made.task.outputs(encoded(made.task, made.schema, items), fresh=True)["codes"]
+    codes = made.task.outputs(made.task.encoded(made.schema, items), fresh=True)["codes"]
     return Items(
         codes, items.ids, items.id_name, items.labels, items.class_names, items.cells(), items.pictures(), len(source)
     )

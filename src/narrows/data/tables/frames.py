@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-import numpy as np
 import polars as pl
 
 if TYPE_CHECKING:
@@ -47,9 +46,14 @@ class Form(NamedTuple):
         names = [str(name) for name in X.columns]
         return cls(library, dict(zip(names, X.dtypes, strict=True)), dict(zip(names, X.columns, strict=True)), X.index)
 
-    def without_index(self) -> Self:
-        """Return the form of other rows."""
-        return self._replace(index=None)
+    def following(self, X: Any) -> Self:
+        """Return the form of results for rows X: theirs where it is another one, with their index."""
+        form = type(self).of(X)
+        if form.library == "numpy":
+            return self
+        if form.library != self.library:
+            return form
+        return self._replace(dtypes=self.dtypes or form.dtypes, labels=self.labels or form.labels, index=form.index)
 
     def table(self, frame: pl.DataFrame) -> Any:
         """Return a table in this form, with the types and the index of the rows that came.

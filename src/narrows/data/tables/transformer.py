@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -20,7 +20,7 @@ from narrows.errors import InputError, ParameterError
 
 __all__ = ["Table", "as_table", "is_table"]
 
-Floats = NDArray[np.float64]
+_CALLER = 3  # frames of the stack from a warning to who gave the rows
 
 
 def is_table(X: Any) -> bool:
@@ -43,9 +43,9 @@ class Table(TransformerMixin, BaseEstimator):
     """Turns a mixed table to numbers and back, as ``narrows fit`` reads its files.
 
     Numbers are standardised, amounts with a long tail on a logarithmic scale, far cells drawn in; dates and times are
-    numbers; categories are one-hot, a missing one as a level of its own. Identifiers, free text and columns of one value
-    give no numbers. What comes back could have been in the table: within the range of its column, on its steps, one of
-    its levels. A frame gives a frame, with its index; columns are taken by name.
+    numbers; categories are one-hot, a missing one as a level of its own. Identifiers, free text and columns of one
+    value give no numbers. What comes back could have been in the table: within the range of its column, on its steps,
+    one of its levels. A frame gives a frame, with its index; columns are taken by name.
 
     Parameters
     ----------
@@ -80,12 +80,9 @@ class Table(TransformerMixin, BaseEstimator):
         self.missing = missing
 
     @classmethod
-    def around(cls, schema: TableSchema, form: Form) -> Self:
+    def around(cls, schema: TableSchema, form: Form, notes: Iterable[str] = ()) -> Self:
         """Return the fitted transformer of a schema, which gives back frames of a form."""
-        table = cls()
-        table.schema_, table.form_, table.left_out_ = schema, form.without_index(), schema.left_out
-        table.notes_ = tuple(map(str, schema.notes))
-        return table
+        return cls()._keep(schema, form, notes)
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn kinds, scales, ranges and levels from a frame or an array X (n, columns); y is not used.
@@ -96,10 +93,7 @@ class Table(TransformerMixin, BaseEstimator):
         if self.missing not in ("fill", "keep"):
             raise ParameterError(type(self), "missing", "'fill' or 'keep'", self.missing)
         source = as_table(self._looked_at(X, reset=True), columns=self.columns)
-        self.schema_, self.form_ = source.fit_schema(), Form.of(X).without_index()
-        self.left_out_ = self.schema_.left_out
-        self.notes_ = tuple(dict.fromkeys(map(str, (*source.notes, *self.schema_.notes))))
-        return self
+        return self._keep(source.fit_schema(), Form.of(X), source.notes)
 
     def transform(self, X: Any) -> Any:
         """Return rows X as numbers (n, d), as a frame where X is one.
@@ -108,9 +102,7 @@ class Table(TransformerMixin, BaseEstimator):
         not seen become zeros, with a warning.
         """
         check_is_fitted(self, "schema_")
-        source = as_table(self._looked_at(X, reset=False), self.schema_)
-        for sentence in self.schema_.warnings(source):
-            warnings.warn(sentence, stacklevel=2)
+        source = self.read(self._looked_at(X, reset=False))
         values = self.schema_.encode(source)
         if self.missing == "keep":
             values = np.where(self.schema_.known(source), values, np.nan)
@@ -122,8 +114,27 @@ class Table(TransformerMixin, BaseEstimator):
         Raises InputError for numbers of another shape.
         """
         check_is_fitted(self, "schema_")
-        values = X.to_numpy() if is_frame(X) else np.asarray(X)
-        return self.form_._replace(index=Form.of(X).index).table(self.schema_.decode(values))
+        return self.rows_like(X, X.to_numpy() if is_frame(X) else np.asarray(X))
+
+    def read(self, X: Any) -> TableSource:
+        """Return rows like those of the fit as a table; warns of levels and values that these did not hold."""
+        source = as_table(X, self.schema_)
+        for sentence in self.schema_.warnings(source):
+            warnings.warn(sentence, stacklevel=_CALLER)
+        return source
+
+    def rows_like(self, X: Any, values: Any) -> Any:
+        """Return the table that numbers (n, d) stand for, in the form of the fit, with the index of a frame X."""
+        return self.form_.following(X).table(self.schema_.decode(values))
+
+    def by_column(self, X: Any, values: Any) -> Any:
+        """Return numbers (n, columns) of the columns that are encoded as a frame like X."""
+        return Form.of(X).numbers(values, [column.name for column in self.schema_.columns if column.features])
+
+    def _keep(self, schema: TableSchema, form: Form, notes: Iterable[str]) -> Self:
+        self.schema_, self.form_, self.left_out_ = schema, form._replace(index=None), schema.left_out
+        self.notes_ = tuple(dict.fromkeys(map(str, (*notes, *schema.notes))))
+        return self
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
         """Return the names of the numbers: the column's, and of a category ``column=level``."""

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from narrows.data.tables.column import Column
+from narrows.data.tables.schema import TableSchema
 from narrows.estimator.inputs import flat
 from narrows.metrics import Comparison
 from narrows.tasks.base import Evaluation, Metric, Picture, Rows, pick
@@ -13,12 +15,13 @@ from narrows.tasks.impute.baselines import IMPUTE_BASELINES, MAX_REGRESSED_COLUM
 from narrows.tasks.impute.cells import Cells, Support
 from narrows.tasks.impute.hiding import hidden_like_missing
 
-__all__ = ["Unit", "evaluation"]
+__all__ = ["Unit", "evaluation", "units_of"]
 
 Floats = NDArray[np.float64]
 
 _MAX_ROWS, _MAX_REPEATS = 1000, 10  # rows that are measured, and times that cells of few rows are hidden anew
 _OURS = "the autoencoder"
+_DAYS = {"ms": 1 / 86_400e3, "us": 1 / 86_400e6, "ns": 1 / 86_400e9}
 _LEAD = (
     "Known cells of {word} rows, hidden as cells of other rows are missing, and a tenth of a column at least. Numbers: "
     "the root mean square error in their own unit; categories: the share of wrong levels. "
@@ -37,6 +40,18 @@ class Unit(NamedTuple):
     column: str
     scale: float = 1.0
     unit: str = ""
+
+
+def units_of(schema: TableSchema) -> list[Unit]:
+    """Return what an encoded 1 is in every cell of a table: days of dates and times."""
+    return [_unit(column) for column in schema.columns if column.measure().width]
+
+
+def _unit(column: Column) -> Unit:
+    scale = float(getattr(column, "scale", 1.0))
+    if not column.type.is_temporal():
+        return Unit(column.name, scale)
+    return Unit(column.name, scale * _DAYS.get(getattr(column.type, "time_unit", ""), 1.0), "days")
 
 
 class FittedImputer(Protocol):

@@ -15,6 +15,7 @@ from narrows.families.autoencoder import AutoEncoder
 from narrows.metrics import Comparison
 from narrows.params import check_params, param
 from narrows.tasks.base import Evaluation, Metric, Picture, Rows, Task, error_rows, pick, unit
+from narrows.tasks.frames import decodes, gives_rows, learns, reads
 from narrows.tasks.reduce.latent_dim import CodeSize, sweep
 
 __all__ = ["Reducer"]
@@ -55,6 +56,7 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="red
         """Return the plain autoencoder."""
         return AutoEncoder()
 
+    @learns
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Fit to rows X: a table (n, d), or images (n, H, W) or (n, C, H, W), with a ``sample_weight`` (n,) or none."""
         model = self.resolve()
@@ -73,22 +75,26 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="red
             return super().resolve()
         check_params(self)
         plain: Task = clone(self).set_params(latent_dim=None)
+        plain.table_ = self.table_
         return plain.resolve()
 
     def suited(self, shape: tuple[int, ...]) -> dict[str, Any]:
         """Return a code that is shorter than the rows."""
         return {"latent_dim": max(1, min(16, math.prod(shape) // 2))} if self.latent_dim is None else {}
 
+    @reads
     def transform(self, X: Any) -> np.ndarray:
         """Return the codes, (n, latent_dim)."""
         return self._fitted().transform(X)
 
-    def inverse_transform(self, Z: Any) -> np.ndarray:
+    @decodes
+    def inverse_transform(self, Z: Any) -> Any:
         """Return the rows that codes stand for."""
         rows: np.ndarray = self._fitted().inverse_transform(Z)
         return rows
 
-    def reconstruct(self, X: Any) -> np.ndarray:
+    @gives_rows
+    def reconstruct(self, X: Any) -> Any:
         """Return what is left of the rows after compression."""
         return self._fitted().reconstruct(X)
 
@@ -96,6 +102,7 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="red
         """Return encoded rows (n, d) whose ``missing`` values agree with their reconstruction."""
         return impute(rows, missing, self.reconstruct)
 
+    @reads
     def score(self, X: Any, y: Any = None) -> float:
         """Return the share of the variance of rows X that their reconstructions keep; 1 is all of it."""
         truth = unit(X)
