@@ -146,3 +146,23 @@ def test_a_report_on_a_frame_names_its_columns(frame: pd.DataFrame, imputer: Any
 def test_a_family_names_the_way_for_mixed_frames(frame: pd.DataFrame) -> None:
     with pytest.raises(InputError, match=r"'key' holds no numbers.*nw\.Table"):
         nw.AutoEncoder(epochs=1).fit(frame)
+
+
+def test_errors_by_column_are_in_the_units_of_the_frame(frame: pd.DataFrame, reducer: Any, tmp_path: Path) -> None:
+    back, task = reducer.reconstruct(frame), clone(reducer).fit(frame)
+    assert task.errors_["debt"] == pytest.approx(
+        np.sqrt(np.mean((back["debt"] - frame["debt"].fillna(median(frame))) ** 2))
+    )
+    assert task.errors_["town"] == (back["town"] != frame["town"]).mean()
+    days = (back["day"] - frame["day"]) / pd.Timedelta("1D")
+    assert task.errors_["day"] == pytest.approx(np.sqrt(np.mean(days**2)))
+    table = nw.report(task, frame, tmp_path)["tables"][0]
+    assert table["columns"][:3] == ("column", "unit", "the autoencoder")
+    assert {row[0]: row[1] for row in table["rows"]}["town"] == "share of wrong levels"
+    assert [float(row[2]) for row in table["rows"]] == pytest.approx(list(task.errors_.values()), rel=1e-3)
+    assert nw.load(task.save(tmp_path / "model")).errors_ == task.errors_
+
+
+def median(frame: pd.DataFrame) -> float:
+    """What stands in for a missing debt."""
+    return float(frame["debt"].median())

@@ -7,6 +7,7 @@ import polars as pl
 from sklearn.utils.validation import check_is_fitted
 
 from narrows.data.leaks import leaks
+from narrows.data.tables.schema import TableSchema
 from narrows.data.tables.transformer import is_table
 from narrows.errors import InputError
 from narrows.estimator.base import Estimator
@@ -57,7 +58,7 @@ def halves(task: Task, X: Any, y: Any = None) -> tuple[Rows, Rows]:
         order = np.random.default_rng(0).permutation(n)
     parts = (order[part] for part in HALVES.last(n)[:2])
     sides = [Rows(rows[part], None if labels is None else labels[part], classes) for part in parts]
-    first, second = (side._replace(feature_names=title) for side in sides)
+    first, second = (side._replace(feature_names=title, table=_table(task, X)) for side in sides)
     return first, second
 
 
@@ -86,7 +87,7 @@ def beside(task: Task, train: Any, X: Any, y: Any = None) -> tuple[Rows, Rows]:
     else:
         all_labels, classes = _classes(task, [*labels, *y], n + rows.shape[0])
         sides = (Rows(learnt, all_labels[:n], classes), Rows(rows, all_labels[n:], classes))
-    first, second = (side._replace(feature_names=title) for side in sides)
+    first, second = (side._replace(feature_names=title, table=_table(task, X)) for side in sides)
     return first, second
 
 
@@ -122,6 +123,11 @@ def _read(task: Task, X: Any) -> tuple[Any, tuple[str, ...]]:
         X = X[list(names)]
     rows = checked_rows(task.estimator_, X, reset=False, missing=task.reads_missing)
     return rows, tuple(map(str, names)) if names is not None else tuple(columns)
+
+
+def _table(task: Task, X: Any) -> TableSchema | None:
+    """Return how rows became numbers, where they are those of a frame that the task reads."""
+    return task.table_.schema_ if task.table_ is not None and is_table(X) else None
 
 
 def _classes(task: Task, y: Any, n: int) -> tuple[Any, tuple[str, ...] | None]:

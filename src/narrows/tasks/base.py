@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
 from narrows.base_measure import Measure
+from narrows.data.tables.schema import TableSchema
 from narrows.errors import InputError
 from narrows.estimator.base import Estimator
 from narrows.estimator.inputs import unit
@@ -56,6 +57,7 @@ class Rows(NamedTuple):
     feature_names: tuple[str, ...] = ()
     units: str = "per value"  # what a squared error of 1 means
     split: Split = Split.HELD_OUT  # what they are, where they are measured on
+    table: TableSchema | None = None  # how they became numbers, where they are of a table
 
 
 class NewRows(NamedTuple):

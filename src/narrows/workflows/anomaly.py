@@ -36,7 +36,7 @@ _MAX_REASONS = 3
 
 
 class AnomalyWorkflow(RowsWorkflow):
-    """A table (csv, tsv, parquet, npy, npz), a folder of images, or a named dataset.
+    """A table (csv, xlsx, json, SQLite, parquet, npy, ...), a folder of images, or a named dataset.
 
     With labels, the anomalous rows are left out of training and all of them are measured on.
     """

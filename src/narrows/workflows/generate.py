@@ -20,7 +20,7 @@ _DEFAULT_ROWS = 64
 
 
 class NewRowsWorkflow(RowsWorkflow):
-    """A table (csv, tsv, parquet, npy, npz), a folder of images, or a named dataset, for new rows like those.
+    """A table (csv, xlsx, json, SQLite, parquet, npy, ...), a folder of images, or a named dataset, for new rows.
 
     Classes are subfolders, or the column that ``label`` names.
     """

@@ -12,17 +12,15 @@ from narrows.data.tables.impute import file_form, filled, holes, write_imputed
 from narrows.data.tables.schema import TableSchema
 from narrows.data.tables.source import TableSource
 from narrows.errors import InputError
-from narrows.tasks.base import Evaluation
 from narrows.tasks.impute import Imputer
-from narrows.tasks.impute.evaluate import units_of
 from narrows.workflows.outputs import write_table
-from narrows.workflows.tables import FittedRows, RowsWorkflow
+from narrows.workflows.tables import RowsWorkflow
 
 __all__ = ["ImputeWorkflow"]
 
 
 class ImputeWorkflow(RowsWorkflow):
-    """A table (csv, tsv, parquet, npy, npz) with empty cells.
+    """A table (csv, xlsx, json, SQLite, parquet, npy, ...) with empty cells.
 
     ``imputed.csv`` is the table with its empty cells filled, ``imputed_intervals.csv`` has a line for each of them.
     """
@@ -38,14 +36,10 @@ class ImputeWorkflow(RowsWorkflow):
         source = super().read(data, like, image_size)
         if not isinstance(source, TableSource):
             came = f"{data} holds no table: only a table has cells to fill"
-            raise InputError(came, "a table: csv, tsv, parquet, npy, npz", "narrows fit impute table.csv")
+            raise InputError(
+                came, "a table: csv, xlsx, json, SQLite, parquet, npy, ...", "narrows fit impute table.csv"
+            )
         return source
-
-    def evaluation(self, learnt: FittedRows) -> Evaluation:
-        """Return the error of the filling, by column in the units of the file."""
-        if not isinstance(learnt.task, Imputer) or not isinstance(learnt.schema, TableSchema):
-            return super().evaluation(learnt)
-        return learnt.task.evaluate(learnt.train, learnt.test, units_of(learnt.schema))
 
     def put(
         self, task: Any, schema: Schema, source: Source, X: Any, folder: Path, *, fresh: bool = False

@@ -14,6 +14,7 @@ from narrows.data.check import require_range
 from narrows.data.labels import label_names, same_classes, with_label
 from narrows.data.tables.chosen_kinds import with_kinds
 from narrows.data.tables.drop_columns import without_columns
+from narrows.data.tables.schema import TableSchema
 from narrows.errors import ArtefactError, InputError
 from narrows.holdout import ROWS, Parts, Split
 from narrows.params import param
@@ -73,7 +74,7 @@ class RowsState(TypedDict):
 
 
 class RowsWorkflow(Workflow):
-    """A table (csv, tsv, parquet, npy, npz), a folder of images, or a named dataset.
+    """A table (csv, xlsx, json, SQLite, parquet, npy, ...), a folder of images, or a named dataset.
 
     Rows are encoded by a schema, a part is held out, and results go back through the schema.
     """
@@ -294,7 +295,8 @@ def rows_of(X: Any, source: Source, schema: Schema) -> Rows:
         units = "per value"
     elif any(measure.kind in ("categorical", "bernoulli") for measure in schema.measures):
         units = "numbers in standard deviations of their column, squared; categories as 0 and 1"
-    return Rows(X, source.labels, source.class_names, schema.feature_names, units)
+    table = schema if isinstance(schema, TableSchema) else None
+    return Rows(X, source.labels, source.class_names, schema.feature_names, units, table=table)
 
 
 def size_of_images(text: str | None) -> tuple[int, int] | None:

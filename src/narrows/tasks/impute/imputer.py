@@ -1,7 +1,6 @@
 """Filling empty cells from those that are known, judged against mean or mode, neighbours and regression."""
 
 import copy
-from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Any, ClassVar, NamedTuple, NotRequired, Self, TypedDict
 
@@ -32,12 +31,12 @@ from narrows.parts import as_part
 from narrows.tasks.base import Evaluation, Rows, Task
 from narrows.tasks.frames import SameColumns, learns
 from narrows.tasks.impute.cells import Cells, Support
-from narrows.tasks.impute.evaluate import Unit, evaluation, units_of
+from narrows.tasks.impute.evaluate import evaluation
 from narrows.tasks.impute.gaussian import Gaussian
 from narrows.tasks.impute.hiding import Hide, hidden_like_missing
 from narrows.tasks.missing import Gaps, single
 from narrows.training.random import derive_seed
-from narrows.typed_json import Numbers
+from narrows.typed_json import Numbers, Scalar
 
 __all__ = ["Filled", "Imputer"]
 
@@ -68,6 +67,7 @@ class State(TypedDict):
     measures_: list[Measure]
     supports_: list[Support]
     widening_: Annotated[float, Numbers()]
+    errors_: NotRequired[dict[str, Scalar]]
     gaussian_: NotRequired[tuple[Annotated[Any, Numbers("row")], Annotated[Any, Numbers(-1, -1)]]]
 
 
@@ -243,13 +243,12 @@ class Imputer(SameColumns, TransformerMixin, Gaps, Task, name="impute"):
         """Return no rows: the autoencoder reads which cells are known beside them."""
         return
 
-    def evaluate(self, train: Rows, held: Rows, units: Sequence[Unit] = ()) -> Evaluation:
+    def evaluate(self, train: Rows, held: Rows) -> Evaluation:
         """Return the error on cells of ``held`` rows that are hidden as others are missing, beside simple fillings.
 
-        ``units`` say what an encoded 1 is in every column of the file.
+        ``errors_`` then holds that of every column in its own unit.
         """
-        known = units_of(self.table_.schema_) if self.table_ is not None else ()
-        return evaluation(self, train, held, units or known)
+        return evaluation(self, train, held)
 
     def _pairs(self, coded: np.ndarray, place: int) -> Pairs:
         """Return encoded rows as a member reads them, with which of their cells are known.
