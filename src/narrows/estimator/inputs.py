@@ -31,10 +31,13 @@ __all__ = [
     "like_rows",
     "model_rows",
     "n_axes",
+    "odd_scale",
     "present",
     "unit",
 ]
 
+_FINE, _COARSE = 1e-3, 300.0  # deviations between which weights can be learnt
+_WIDE, _UNEVEN = 10.0, 100.0  # a deviation of a column that is wide, and by how much beyond the median of all
 _LEVEL_TYPES = {"uint8", "uint16"}
 _NO_NUMBERS = {"str", "string", "category", "categorical", "enum", "date", "time"}  # types of columns of a frame
 
@@ -249,6 +252,26 @@ def _types(X: Any) -> set[str]:
     columns = getattr(X, "dtypes", None)
     dtypes = columns if isinstance(columns, Iterable) else [getattr(X, "dtype", None)]
     return {str(dtype).lower() for dtype in dtypes}
+
+
+def odd_scale(spread: float, target: torch.Tensor) -> str:
+    """Return why values that deviate so much around their mean row are hard to learn; nothing where they are not.
+
+    Examples
+    --------
+    >>> odd_scale(90.0, torch.tensor([[0.0, 0.0, 0.0], [1.0, 2.0, 900.0]]))
+    'The columns deviate by 0.5 to 450, and the widest decide what is learnt'
+    >>> odd_scale(1.0, torch.eye(3))
+    ''
+    """
+    if not _FINE <= spread <= _COARSE:
+        return f"The values deviate by {spread:.2g} around their mean row; weights are learnt best near 1"
+    deviations = target.double().std(0, correction=0) if target.ndim == 2 else torch.zeros(1)
+    deviations = deviations[deviations > 0]
+    widest = float(deviations.max()) if len(deviations) else 0.0
+    if widest < _WIDE or widest < _UNEVEN * float(deviations.median()):
+        return ""
+    return f"The columns deviate by {deviations.min():.2g} to {widest:.3g}, and the widest decide what is learnt"
 
 
 def dense(X: Any) -> np.ndarray:

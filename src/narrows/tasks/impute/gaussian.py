@@ -10,7 +10,7 @@ __all__ = ["Gaussian"]
 _STEPS, _MIN_CHANGE = 20, 1e-2  # of the fit at most; the change of a covariance, of unit variances, at which it ends
 _SHRINKAGE = 0.1  # of the columns per row: how far the covariance is drawn to its diagonal
 _JITTER = 1e-6  # of a variance
-_WIDEST = 150  # columns; of more each is told by its mean alone
+_WIDEST = 80  # columns; of more each is told by its mean alone
 _PRODUCTS = 2e9  # of a step: of more rows some are taken
 _ROWS, _FEWEST = 256, 200  # rows at once; rows that are always taken
 
