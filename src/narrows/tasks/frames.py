@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.base import OneToOneFeatureMixin
 
 from narrows.data import Schema, Source
-from narrows.data.tables.frames import Form, is_frame
+from narrows.data.tables.frames import LIBRARIES, Form, is_frame
 from narrows.data.tables.schema import TableSchema
 from narrows.data.tables.transformer import Table, as_table, is_table
 
@@ -39,7 +39,7 @@ class Tabular:
     def learn_table(self, X: Any) -> Any:
         """Return rows to learn from as numbers; the table of a frame is kept."""
         self.table_ = None
-        if not is_table(X):
+        if not is_table(X) or getattr(getattr(self, "estimator", None), "image_shape", None) is not None:
             return X
         source = as_table(X)
         schema = cast("TableSchema", self.schema_of(source))
@@ -67,10 +67,11 @@ class Tabular:
 
     def adopt_journey(self, entries: Mapping[str, Any]) -> None:
         """Take what ``journey`` or a run of the command line gave: frames are read as there."""
-        card = entries.get("journey", {}).get("card", {})
-        if isinstance(card.get("schema"), dict) and card["schema"].get("kind") == TableSchema.kind:
-            library = card.get("library", "numpy")
-            self.table_ = Table.around(TableSchema.from_json(card["schema"]), Form(library, {}, {}))
+        match entries.get("journey"):
+            case {"card": {"schema": {"kind": TableSchema.kind} as schema, **rest}}:
+                library = str(rest.get("library"))
+                form = Form(library if library in LIBRARIES else "numpy", {}, {})
+                self.table_ = Table.around(TableSchema.from_json(schema), form)
 
 
 class SameColumns(OneToOneFeatureMixin):

@@ -9,7 +9,9 @@ import polars as pl
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Form", "is_frame"]
+__all__ = ["LIBRARIES", "Form", "is_frame"]
+
+LIBRARIES = ("pandas", "polars")  # of frames
 
 
 def is_frame(X: Any) -> bool:
@@ -17,10 +19,12 @@ def is_frame(X: Any) -> bool:
 
     Examples
     --------
-    >>> is_frame(pl.DataFrame({"a": [1]})), is_frame(np.zeros((1, 1)))
+    >>> is_frame(pl.DataFrame({"a": [1]})), is_frame([[1.0]])
     (True, False)
     """
-    return type(X).__module__.partition(".")[0] in ("pandas", "polars") and hasattr(X, "columns")
+    if isinstance(X, pl.DataFrame | pl.LazyFrame):
+        return True
+    return type(X).__module__.partition(".")[0] == "pandas" and hasattr(X, "columns")
 
 
 class Form(NamedTuple):

@@ -13,6 +13,7 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, v
 
 from narrows.data.base import Source
 from narrows.data.read import read
+from narrows.data.tables.chosen_kinds import with_kinds
 from narrows.data.tables.frames import Form, is_frame
 from narrows.data.tables.schema import TableSchema
 from narrows.data.tables.source import TableSource
@@ -33,7 +34,7 @@ def as_table(X: Any, like: TableSchema | None = None, columns: Mapping[str, str]
 
     Raises InputError for anything else.
     """
-    source = X if isinstance(X, Source) else read(X, like=like, columns=columns)
+    source = with_kinds(X if isinstance(X, Source) else read(X, like=like), columns)
     if not isinstance(source, TableSource):
         raise InputError(f"{source.name!r} is no table", "a data frame, an array (n, d), or a table that nw.read gave")
     return source

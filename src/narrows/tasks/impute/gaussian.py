@@ -73,8 +73,9 @@ class Gaussian(NamedTuple):
     def _expected(self, rows: Tensor, known: Tensor) -> Tensor:
         if not self.covariance.numel():
             return torch.where(known, rows, self.mean.to(rows))
-        gaps = torch.where(known, rows.to(self.mean) - self.mean, 0.0)
-        weights = torch.cholesky_solve(gaps[:, :, None], self._roots(known.to(self.mean)))[:, :, 0]
+        there = known.to(self.mean)
+        gaps = torch.where(there > 0, rows.to(self.mean) - self.mean, 0.0)
+        weights = torch.cholesky_solve(gaps[:, :, None], self._roots(there))[:, :, 0]
         return torch.where(known, rows, (self.mean + weights @ self.covariance).to(rows))
 
     def _stepped(self, rows: Tensor, known: Tensor, share: float) -> Self:

@@ -17,7 +17,7 @@ from narrows.data.pairs import Batch, Pairs
 from narrows.data.tables.frames import Form, is_frame
 from narrows.data.tables.impute import filled
 from narrows.data.tables.schema import TableSchema
-from narrows.data.tables.transformer import is_table
+from narrows.data.tables.transformer import as_table, is_table
 from narrows.errors import ArtefactError, InputError, Setting
 from narrows.estimator.base import Estimator
 from narrows.estimator.fitting import split
@@ -75,7 +75,9 @@ class Imputer(SameColumns, TransformerMixin, Gaps, Task, name="impute"):
     """Fills the empty cells of rows, NaN, from those that are known, with an interval of 90 % for each.
 
     In every batch 5 to 60 % of the known cells of a row are hidden, and priced; the network is told which cells are
-    known (as Vincent et al. 2008, with the mask as a condition). Of few rows the mean of several fits is taken.
+    known (as Vincent et al. 2008, with the mask as a condition), and begins with what a Gaussian expects of the others.
+    Of few rows the mean of several fits is taken. ``errors_`` holds the error of every column on hidden cells of the
+    rows that were measured on, in its own unit.
     What is filled is a value that its column may hold: within its range, on its steps, one of its levels.
 
     Examples
@@ -172,10 +174,13 @@ class Imputer(SameColumns, TransformerMixin, Gaps, Task, name="impute"):
 
         A frame comes back as one, where the fit took one; columns that nothing is learnt from stay as they are.
         """
-        if self.table_ is None or not is_table(X):
-            return self._filled(X).values
-        source = self.table_.read(X)
-        whole = filled(self.table_.schema_, source, self.complete)
+        values = self._filled(self.numbers_of(X)).values
+        return values if self.table_ is None or not is_table(X) else self._whole(self.table_.schema_, X, values)
+
+    def _whole(self, schema: TableSchema, X: Any, values: Floats) -> Any:
+        """Return a frame with its empty cells taken from encoded rows."""
+        source = as_table(X, schema)
+        whole = filled(schema, source, lambda rows, missing: values)
         return Form.of(X if is_frame(X) else source.frame).table(source.frame if whole is None else whole)
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
@@ -192,14 +197,15 @@ class Imputer(SameColumns, TransformerMixin, Gaps, Task, name="impute"):
 
         Where the fit took a frame, so are values and intervals, and the probabilities a frame of its columns.
         """
-        check_is_fitted(self)
         result = self._filled(self.numbers_of(X))
         if self.table_ is None or not is_table(X):
             return result
         low, high = (self.table_.rows_like(X, end) for end in (result.low, result.high))
-        return Filled(self.transform(X), low, high, self.table_.by_column(X, result.chances))
+        whole = self._whole(self.table_.schema_, X, result.values)
+        return Filled(whole, low, high, self.table_.by_column(X, result.chances))
 
     def _filled(self, X: Any) -> Filled:
+        check_is_fitted(self)
         rows = flat(checked_rows(self.estimator_, X, reset=False, missing=True))
         coded, cells = self.coded(rows), self.cells
         known = cells.known(coded)
