@@ -42,7 +42,8 @@ __all__ = ["Filled", "Imputer"]
 
 Floats = NDArray[np.float64]
 
-_MEMBERS, _ROWS_OF_MEMBERS = 8, 8000  # fits whose mean is taken of few rows; rows that all of them see together
+_MEMBERS, _ROWS_OF_MEMBERS = 8, 5000  # fits whose mean is taken of few rows; rows that all of them see together
+_PASSES, _STEPS = 300, 8000  # of a fit at most, where the user says nothing
 _TAIL = 0.05  # of the draws, on either side of an interval
 _DRAWN_VALUES = 1 << 22  # values that are drawn at once
 _CALIBRATIONS = 8  # times that cells of the validation rows are hidden to widen intervals
@@ -97,7 +98,7 @@ class Imputer(SameColumns, TransformerMixin, Gaps, Task, name="impute"):
     imputes: ClassVar[bool] = True
     law: ClassVar[str | None] = "mixed:spread=learnt"
 
-    members: int | None = param(None, "fits whose mean is taken; none: 8, of more than 1000 rows fewer", ge=1, le=64)
+    members: int | None = param(None, "fits whose mean is taken; none: 8, of more than 600 rows fewer", ge=1, le=64)
     draws: int = param(100, "draws of a cell, from which its interval is taken", ge=20, le=10_000)
 
     def default(self) -> Estimator:
@@ -282,6 +283,8 @@ class Imputer(SameColumns, TransformerMixin, Gaps, Task, name="impute"):
 
         Every second one starts without what columns say of each other, so that members err differently.
         """
+        if model.epochs is None and model.minutes is None:
+            model.set_params(epochs=max(1, min(_PASSES, _STEPS // -(-len(rows) // model.batch_size))))
         validation = model.validation if model.epochs != 0 else 0
         sides = {0: self._sides(rows, 0, validation)}
         wanted = self.members or max(1, min(_MEMBERS, _ROWS_OF_MEMBERS // len(sides[0][0])))
