@@ -137,3 +137,14 @@ def test_what_an_earlier_call_wrote_does_not_stay_among_the_new_files(home: Path
         (out / "cleaned" / "mine.txt").write_text("a file of my own")
     assert sorted(path.name for path in (out / "cleaned").iterdir()) == ["b.png", "mine.txt"]
     assert json.loads((out / "summary.json").read_text())["files"] == ["cleaned/b.png"]
+
+
+def test_the_encoding_of_new_rows_is_named_anew(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = table().with_columns(kind=pl.Series(["größer", "kleiner"] * 30))
+    (tmp_path / "d.csv").write_bytes(rows.write_csv().encode("cp850"))
+    ok("apply", home / "t", tmp_path / "d.csv", "-o", tmp_path / "out", "--encoding", "cp850")
+    assert "'größer'" in capsys.readouterr().err
+    assert main(["apply", f"{home}/t", f"{tmp_path}/d.csv", "-o", f"{tmp_path}/o", "--encoding", "none"]) == 2
+    assert "--encoding none" in capsys.readouterr().err
+    assert main(["apply", f"{home}/dn", f"{home}/images", "-o", f"{tmp_path}/o", "--encoding", "cp850"]) == 2
+    assert "--encoding came for a run that has no use for it" in capsys.readouterr().err

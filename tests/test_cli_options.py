@@ -146,7 +146,7 @@ def test_a_report_from_python_takes_frames_labels_sparse_rows_and_families(tmp_p
     numbers = [
         nw.report(task, X, tmp_path / str(i), y=labels)["metrics"]["mse"]["value"]
         for i, X in enumerate(
-            (frame, frame.select(frame.columns[::-1]), pandas.DataFrame(frame.to_dict()), frame.to_numpy())
+            (frame, frame.select(frame.columns[::-1]), pandas.DataFrame(frame.to_dict()), task.numbers_of(frame))
         )
     ]
     assert numbers == pytest.approx([numbers[0]] * 4)

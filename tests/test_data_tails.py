@@ -11,6 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from narrows.cli import main
 from narrows.data import check, read, schema_from_json
 from narrows.data.base import Schema
+from narrows.data.tables.columns import NumberColumn
 
 RNG = np.random.default_rng(0)
 N = 500
@@ -103,3 +104,10 @@ def test_the_verdict_is_not_carried_by_one_cell(tmp_path: Path) -> None:
     assert any("in row 17, far from all other values" in note for note in report["data"]["notes"])
     back = pl.read_csv(tmp_path / "run" / "reconstruction.csv")["typo"].to_numpy()
     assert np.abs(np.delete(back - TYPO, 17)).mean() < ORDINARY.std() / 2
+
+
+def test_an_amount_of_few_values_is_one() -> None:
+    for values in ([0.0, 0.0, 1.0, 5.0, 9.0], [1.0, 2.0], [0.0] * 30 + [5.0, 6.0]):
+        series = pl.Series("a", values)
+        column = NumberColumn.fit(series, kind="amount")
+        assert column.decode(column.encode(series)).to_list() == pytest.approx(values)

@@ -20,6 +20,7 @@ from narrows.tasks.base import Rows
 from narrows.tasks.impute.baselines import iterative_regression, mean_or_mode, nearest_neighbours
 from narrows.tasks.impute.cells import Cells, Support
 from narrows.tasks.impute.evaluate import Losses
+from narrows.tasks.impute.gaussian import Gaussian
 from narrows.tasks.impute.hiding import Hide, hidden_like_missing
 
 MIXED = [Measure("gaussian"), Measure("categorical", 3), Measure("rounded", 1, 2.0, 4.0)]
@@ -85,8 +86,17 @@ def test_whole_numbers_are_whole_and_answers_stay_answers() -> None:
 
 
 def test_another_likelihood_is_refused_before_training() -> None:
-    with pytest.raises(InputError, match=r"'gaussian' came for impute.*likelihood='mixed'"):
-        nw.Imputer(estimator=nw.AutoEncoder(likelihood="gaussian")).fit(plane(30))
+    with pytest.raises(InputError, match=r"'laplace' came for impute.*likelihood='mixed'"):
+        nw.Imputer(estimator=nw.AutoEncoder(likelihood="laplace")).fit(plane(30))
+
+
+def test_a_family_that_keeps_its_likelihood_gets_a_law_for_every_column() -> None:
+    X = plane(60)
+    X[3, 1] = np.nan
+    task = nw.Imputer(estimator=nw.VAE(latent_dim=2), epochs=1, random_state=0)
+    assert np.isfinite(task.fit_transform(X)).all()
+    assert task.estimator_.likelihood_.columns == ("gaussian*5",)
+    assert task.estimator.likelihood == nw.VAE.likelihood
 
 
 def test_what_a_column_may_hold() -> None:
@@ -116,7 +126,8 @@ def test_what_is_hidden_is_priced_and_stands_at_its_column() -> None:
     known = torch.ones(4000, 3)
     known[:, 2] = 0
     batch = Batch(x, x, known, torch.as_tensor(cells.spread(known.numpy())))
-    hidden = Hide(cells.of_column, fill)(batch)
+    gaussian = Gaussian.of_mean(torch.tensor(fill))
+    hidden = Hide(cells.of_column, gaussian)(batch)
     assert hidden.cond is not None
     assert hidden.weight is not None
     gone = hidden.cond == 0
@@ -126,9 +137,9 @@ def test_what_is_hidden_is_priced_and_stands_at_its_column() -> None:
     assert hidden.weight[:, 0].unique().tolist() == pytest.approx([0.1, 1.0])
     assert (hidden.weight[:, 0] == 1).equal(gone[:, 0])
     assert (hidden.weight[:, 4] == 0).all()
-    assert (hidden.x[:, 4] == 1).all()
+    assert (hidden.x[:, 4] == 7).all()  # what was never known is told anew from what is left
     assert (hidden.target == x).all()
-    still = Hide(cells.of_column, fill).still
+    still = Hide(cells.of_column, gaussian).still
     assert torch.equal(still(batch).x, still(batch).x)
 
 

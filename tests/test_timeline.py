@@ -17,6 +17,7 @@ from narrows.data.tables.intervals import intervals
 from narrows.data.tables.timeline import timeline
 from narrows.data.trend import Trend, lines_through
 from narrows.errors import ArtefactError, InputError
+from narrows.workflows.series import SeriesWorkflow
 
 RNG = np.random.default_rng(0)
 START = datetime.datetime(2024, 1, 1)
@@ -301,3 +302,10 @@ def test_lines_are_taken_where_they_go_on_and_nowhere_else() -> None:
     assert np.array_equal(other.of(np.array([-1, 0])).at(t, series + 1), trend.at(t, series))
     with pytest.raises(ArtefactError, match="other channels or series"):
         Trend.from_json(trend.to_json(), 1, 4)
+
+
+def test_columns_of_a_series_are_what_the_user_says(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"when": pl.Series(range(20)), "code": [3, 7] * 10, "x": np.arange(20) / 7})
+    frame.write_csv(tmp_path / "s.csv")
+    series = SeriesWorkflow(time="when", column="code=category")._read(f"{tmp_path}/s.csv", None)
+    assert series.source.fit_schema().feature_names == ("code=3", "code=7", "x")

@@ -21,6 +21,7 @@ from .data import check as check
 from .data import describe as describe
 from .data import read as read
 from .data.disk.stored import stored as stored
+from .data.tables.transformer import Table as Table
 from .errors import ArtefactError as ArtefactError
 from .errors import InputError as InputError
 from .estimator.base import Estimator as Estimator
@@ -143,6 +144,7 @@ __all__ = [
     "Stack",
     "StackedAutoEncoder",
     "Swap",
+    "Table",
     "Translator",
     "UNet",
     "Upscaler",

@@ -67,7 +67,7 @@ def save(fitted: Any, folder: "str | Path", extra: "dict[str, Any] | None" = Non
         "task": _task_card(fitted) if task else None,
         "family": _family_card(family),
         "weights": {"file": WEIGHTS, "bytes": len(blob), "sha256": hashlib.sha256(blob).hexdigest()},
-        **(extra or _card_read(fitted)),
+        **(extra or _card_read(fitted) or (fitted.journey() if task else {})),
     }
     card = json_values(card)
     card["digest"] = digest(card)
@@ -95,7 +95,9 @@ def load(folder: "str | Path", parts: Sequence[type] = ()) -> Any:
     if card["task"] is None:
         return family
     task = _task(card["task"], family, arrays, f"{where}: task")
-    vars(task)["_read"] = family, {key: value for key, value in card.items() if key not in Card.__required_keys__}
+    entries = {key: value for key, value in card.items() if key not in Card.__required_keys__}
+    vars(task)["_read"] = family, entries
+    task.adopt_journey(entries)
     return task
 
 

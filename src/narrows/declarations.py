@@ -19,6 +19,7 @@ __all__ = ["declarations"]
 ROOT = Path(__file__).parent
 CORE = {  # what is public beside families, tasks and parts
     "data": ("Pairs", "check", "describe", "read"),
+    "data.tables.transformer": ("Table",),
     "data.disk.stored": ("stored",),
     "errors": ("ArtefactError", "InputError"),
     "estimator.base": ("Estimator",),

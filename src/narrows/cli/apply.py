@@ -2,12 +2,14 @@
 
 import json
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from narrows.artefact import load
 from narrows.cli.claim import opened
 from narrows.cli.flags import Options
+from narrows.cli.messages import translated
 from narrows.cli.run_folder import tidy
 from narrows.discovery import import_uses
 from narrows.errors import ArtefactError, InputError, listed
@@ -20,7 +22,8 @@ from narrows.workflows.base import Request, Workflow, workflow_from_state, workf
 __all__ = ["apply"]
 
 _FLAGS = {"history": "--history", "titles": "--titles", "n": "-n", "label": "--class", "random_state": "--random-state"}
-_OPTION_WORDS = {"decode": "--decode", "second": "DATA2"} | _FLAGS  # what not every run reads
+_READING = {"encoding": "--encoding"}  # of how a fit read its data, what a call may say anew
+_OPTION_WORDS = {"decode": "--decode", "second": "DATA2"} | _FLAGS | _READING  # what not every run reads
 
 
 def apply(options: Options) -> int:
@@ -40,7 +43,9 @@ def apply(options: Options) -> int:
             f"{run} was saved from Python: it does not know how its rows are read", "a folder that `narrows fit` wrote"
         )
     workflow, workflow_state = workflow_from_state(card["journey"])
-    settings = {name: value for name in _FLAGS if (value := getattr(options, name)) is not None}
+    settings = {name: value for name in (*_FLAGS, *_READING) if (value := getattr(options, name)) is not None}
+    for name in settings.keys() & _READING.keys() & {spec.name for spec in fields(workflow)}:
+        setattr(workflow, name, settings.pop(name))
     _require(workflow, options, settings)
     request = Request(options.data, options.second, decode=options.decode, given=settings)
     notes: list[str] = []
@@ -53,7 +58,10 @@ def apply(options: Options) -> int:
     with locked(out):
         tidy(out)
         earlier = _earlier(out)
-        paths = workflow.apply(task, workflow_state, request, out, tell)
+        try:
+            paths = workflow.apply(task, workflow_state, request, out, tell)
+        except InputError as error:
+            raise translated(error, [*_FLAGS, *_READING]) from None
         for path, written in earlier.items():
             if path.is_file() and path.stat().st_mtime_ns == written:  # by the earlier call, and not by this one
                 path.unlink()
@@ -89,7 +97,11 @@ def _require(workflow: Workflow, options: Options, settings: dict[str, Any]) -> 
 
 def _owners(option: str) -> str:
     """Return in words the tasks whose runs read an option."""
-    owners = [name for name in sorted(TASKS) if any(option in cls.knows for cls in workflows_of(TASKS[name]))]
+    owners = [
+        name
+        for name in sorted(TASKS)
+        if any(option in (*cls.knows, *(spec.name for spec in fields(cls))) for cls in workflows_of(TASKS[name]))
+    ]
     return f"a run of {listed(owners)}"
 
 

@@ -127,6 +127,7 @@ def _apply(commands: Any) -> None:
         "--history", metavar="FILE", help="what new users took, for a recommender; one user needs no name"
     )
     parser.add_argument("--titles", metavar="FILE", help="titles of the items of a recommender; none: those of the fit")
+    parser.add_argument("--encoding", metavar="NAME", help="the encoding of a text file that is not UTF-8")
     parser.add_argument("--decode", action="store_true", help="DATA holds codes; turn them into rows")
     parser.add_argument("--overwrite", action="store_true", help="write into OUT although it holds files")
     parser.add_argument("-n", type=int, metavar="N", help="generate: how many new rows (64)")

@@ -86,7 +86,7 @@ def with_labels(source: Source, file: str | Path) -> Source:
     path = data_path(file)
     if not path.is_file():
         came = f"there is no file {str(file)!r} of labels"
-        raise InputError(came, f"{_LABEL_TABLE} (csv, tsv or parquet)", "check the path")
+        raise InputError(came, _LABEL_TABLE, "check the path")
     places = _places(source)
     table = text_table(path, known=places) if path.suffix.lower() in TEXT else read(path)
     if not isinstance(table, TableSource) or table.frame.width < 2:

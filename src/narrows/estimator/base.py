@@ -22,7 +22,7 @@ from narrows.errors import InputError, Sentence, Setting
 from narrows.estimator.diagnostics import diagnose
 from narrows.estimator.fitting import FitResult, fit_model
 from narrows.estimator.inference import run
-from narrows.estimator.inputs import checked_rows, checked_weights, like_rows, model_rows, n_axes, present
+from narrows.estimator.inputs import checked_rows, checked_weights, like_rows, model_rows, n_axes, odd_scale, present
 from narrows.estimator.problem import Problem, network_for
 from narrows.likelihood import Likelihood, LikelihoodModule
 from narrows.model import Model
@@ -138,9 +138,6 @@ class Decoding:
         return result
 
 
-_FINE, _COARSE = 1e-3, 300.0  # deviations between which weights can be learnt
-
-
 @dataclass_transform(kw_only_default=True)
 @dataclass(kw_only=True, eq=False, repr=False)
 class Estimator(Decoding, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -221,9 +218,8 @@ class Estimator(Decoding, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
                 return model.reconstruct(batch.x, batch.cond)
 
             spread = model.likelihood.params_spread(batch.target, weight)
-            if spread and not _FINE <= spread <= _COARSE:
-                message = f"The values deviate by {spread:.2g} around their mean row; weights are learnt best near 1"
-                warnings.warn(f"{message}. Scale the columns first, for example with StandardScaler.", stacklevel=5)
+            if spread and (odd := odd_scale(spread, batch.target)):
+                warnings.warn(f"{odd}. Scale the columns first, for example with nw.Table.", stacklevel=5)
             seen = weight if varies else None
             model.bottleneck.weigh(seen)
             unit_variance_start(

@@ -16,6 +16,7 @@ from narrows.data.base import channels_last
 from narrows.data.disk.stored import DiskArray
 from narrows.data.masked import unmasked
 from narrows.data.scale import unit
+from narrows.data.tables.frames import is_frame
 from narrows.errors import InputError, Sentence, Setting
 
 __all__ = [
@@ -30,11 +31,15 @@ __all__ = [
     "like_rows",
     "model_rows",
     "n_axes",
+    "odd_scale",
     "present",
     "unit",
 ]
 
+_FINE, _COARSE = 1e-3, 300.0  # deviations between which weights can be learnt
+_WIDE, _UNEVEN = 10.0, 100.0  # a deviation of a column that is wide, and by how much beyond the median of all
 _LEVEL_TYPES = {"uint8", "uint16"}
+_NO_NUMBERS = {"str", "string", "category", "categorical", "enum", "date", "time"}  # types of columns of a frame
 
 
 def checked_rows(estimator: BaseEstimator, X: Any, *, reset: bool, missing: bool = False) -> Any:
@@ -51,6 +56,8 @@ def checked_rows(estimator: BaseEstimator, X: Any, *, reset: bool, missing: bool
         X = (X.float() if X.dtype in (torch.bfloat16, torch.float16) else X).numpy()
     X = np.asarray(X) if isinstance(X, (list, tuple)) else unmasked(X)
     types = _types(X)
+    if is_frame(X):
+        _require_numbers(X)
     levels = next(iter(types)) if len(types) == 1 and types <= _LEVEL_TYPES else None
     holes = missing or (hasattr(X, "isna") and bool(X.isna().to_numpy().any()))
     dtype = [np.float64, np.float32] if levels is None else None if holes else levels
@@ -64,6 +71,14 @@ def checked_rows(estimator: BaseEstimator, X: Any, *, reset: bool, missing: bool
             f"Rows of shape {shape[1:]} came to a model fitted on rows of {n_fitted} values", f"{n_fitted} values"
         )
     return validate_data(estimator, X.reshape(shape[0], values), **rules).reshape(shape)
+
+
+def _require_numbers(X: Any) -> None:
+    """Refuse a frame with a column of texts or dates."""
+    for name, dtype in zip(X.columns, X.dtypes, strict=True):
+        if str(dtype).lower() in _NO_NUMBERS or str(dtype).lower().startswith(("datetime", "timedelta", "duration")):
+            came = f"Column {str(name)!r} holds no numbers, but {dtype}"
+            raise InputError(came, "columns of numbers", "make_pipeline(nw.Table(), ...) makes numbers of any table")
 
 
 def _checked_stored(estimator: BaseEstimator, X: DiskArray, *, reset: bool) -> DiskArray:
@@ -237,6 +252,26 @@ def _types(X: Any) -> set[str]:
     columns = getattr(X, "dtypes", None)
     dtypes = columns if isinstance(columns, Iterable) else [getattr(X, "dtype", None)]
     return {str(dtype).lower() for dtype in dtypes}
+
+
+def odd_scale(spread: float, target: torch.Tensor) -> str:
+    """Return why values that deviate so much around their mean row are hard to learn; nothing where they are not.
+
+    Examples
+    --------
+    >>> odd_scale(90.0, torch.tensor([[0.0, 0.0, 0.0], [1.0, 2.0, 900.0]]))
+    'The columns deviate by 0.5 to 450, and the widest decide what is learnt'
+    >>> odd_scale(1.0, torch.eye(3))
+    ''
+    """
+    if not _FINE <= spread <= _COARSE:
+        return f"The values deviate by {spread:.2g} around their mean row; weights are learnt best near 1"
+    deviations = target.double().std(0, correction=0) if target.ndim == 2 else torch.zeros(1)
+    deviations = deviations[deviations > 0]
+    widest = float(deviations.max()) if len(deviations) else 0.0
+    if widest < _WIDE or widest < _UNEVEN * float(deviations.median()):
+        return ""
+    return f"The columns deviate by {deviations.min():.2g} to {widest:.3g}, and the widest decide what is learnt"
 
 
 def dense(X: Any) -> np.ndarray:

@@ -7,6 +7,8 @@ import polars as pl
 from sklearn.utils.validation import check_is_fitted
 
 from narrows.data.leaks import leaks
+from narrows.data.tables.schema import TableSchema
+from narrows.data.tables.transformer import is_table
 from narrows.errors import InputError
 from narrows.estimator.base import Estimator
 from narrows.estimator.inputs import checked_rows, known_labels, label_text
@@ -56,8 +58,8 @@ def halves(task: Task, X: Any, y: Any = None) -> tuple[Rows, Rows]:
         order = np.random.default_rng(0).permutation(n)
     parts = (order[part] for part in HALVES.last(n)[:2])
     sides = [Rows(rows[part], None if labels is None else labels[part], classes) for part in parts]
-    columns = _columns(rows, title)
-    first, second = (side._replace(feature_names=title, columns=columns) for side in sides)
+    named = {"feature_names": title, "columns": _columns(rows, title), "table": _table(task, X)}
+    first, second = (side._replace(**named) for side in sides)
     return first, second
 
 
@@ -86,8 +88,8 @@ def beside(task: Task, train: Any, X: Any, y: Any = None) -> tuple[Rows, Rows]:
     else:
         all_labels, classes = _classes(task, [*labels, *y], n + rows.shape[0])
         sides = (Rows(learnt, all_labels[:n], classes), Rows(rows, all_labels[n:], classes))
-    columns = _columns(rows, title)
-    first, second = (side._replace(feature_names=title, columns=columns) for side in sides)
+    named = {"feature_names": title, "columns": _columns(rows, title), "table": _table(task, X)}
+    first, second = (side._replace(**named) for side in sides)
     return first, second
 
 
@@ -118,6 +120,8 @@ def _columns(rows: Any, names: tuple[str, ...]) -> tuple[Block, ...]:
 
 def _read(task: Task, X: Any) -> tuple[Any, tuple[str, ...]]:
     """Return rows as the task's autoencoder reads them, and the names of their columns."""
+    if task.table_ is not None and is_table(X):
+        return task.numbers_of(X), task.table_.schema_.feature_names
     names = getattr(task.estimator_, "feature_names_in_", None)
     columns = [str(name) for name in getattr(X, "columns", ())]
     if names is not None and columns:
@@ -128,6 +132,11 @@ def _read(task: Task, X: Any) -> tuple[Any, tuple[str, ...]]:
         X = X[list(names)]
     rows = checked_rows(task.estimator_, X, reset=False, missing=task.reads_missing)
     return rows, tuple(map(str, names)) if names is not None else tuple(columns)
+
+
+def _table(task: Task, X: Any) -> TableSchema | None:
+    """Return how rows became numbers, where they are those of a frame that the task reads."""
+    return task.table_.schema_ if task.table_ is not None and is_table(X) else None
 
 
 def _classes(task: Task, y: Any, n: int) -> tuple[Any, tuple[str, ...] | None]:

@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
 from narrows.base_measure import Measure
+from narrows.data.tables.schema import TableSchema
 from narrows.errors import InputError
 from narrows.estimator.base import Estimator
 from narrows.estimator.inputs import unit
@@ -20,6 +21,7 @@ from narrows.likelihood import Mixed
 from narrows.metrics import Better, Comparison
 from narrows.params import MOST_EPOCHS, TASKS, check_params, kebab, param, register
 from narrows.parts import as_part
+from narrows.tasks.frames import Tabular
 from narrows.typed_json import Nothing
 
 __all__ = ["Block", "Evaluation", "Metric", "NewRows", "Picture", "Rows", "Task", "unit"]
@@ -63,6 +65,7 @@ class Rows(NamedTuple):
     columns: tuple[Block, ...] = ()  # of a table; their widths add up to the encoded numbers
     units: str = "per value"  # what a squared error of 1 means
     split: Split = Split.HELD_OUT  # what they are, where they are measured on
+    table: TableSchema | None = None  # how they became numbers, where they are of a table
 
 
 class NewRows(NamedTuple):
@@ -112,18 +115,16 @@ class Evaluation:
 
 @dataclass_transform(kw_only_default=True)
 @dataclass(kw_only=True, eq=False, repr=False)
-class Task(BaseEstimator):
+class Task(Tabular, BaseEstimator):
     """A use of an autoencoder: any family inside, one question answered."""
 
     name: ClassVar[str] = ""
     summary: ClassVar[str] = ""
-    workflows: ClassVar[tuple[str, ...]] = ("rows",)  # what reads its data, asked in this order
     fitted: ClassVar[Any] = Nothing  # a TypedDict: attributes that the artefact keeps, and what they are
     arrays: ClassVar[dict[str, tuple[int | str, ...]]] = {}  # those beside the weights, and their shapes
-    reads_missing: ClassVar[bool] = False  # NaN stands for a missing value; otherwise the schema fills it
     imputes: ClassVar[bool] = False  # whether its method ``complete`` fills the holes of a table
-    linear: ClassVar[bool] = False  # whether columns are only shifted and scaled: a density is one of the data's units
     reads_shares: ClassVar[bool] = False  # whether its autoencoder may give back shares, of labels or items, for rows
+    law: ClassVar[str | None] = None  # the likelihood of a family that keeps its own default
     about_labels: ClassVar[bool] = False  # whether its verdict is on how well it tells labels
     writes: ClassVar[tuple[str, ...]] = ()  # what ``outputs`` may hold: files of a run, whatever their endings
     mapped: ClassVar[bool] = False  # whether its outputs hold codes that are worth a map
@@ -171,8 +172,10 @@ class Task(BaseEstimator):
         shared = {f.name for f in fields(self)} & {f.name for f in fields(chosen)}
         settings = {name: getattr(self, name) for name in shared}
         chosen.set_params(**{name: value for name, value in settings.items() if value is not None})
+        if self.law is not None and chosen.likelihood == type(chosen).likelihood:
+            chosen.set_params(likelihood=self.law)
         self.require_rows(chosen)
-        return chosen
+        return chosen if self.table_ is None else _priced(chosen, self.table_.schema_.measures)
 
     def unused(self) -> dict[str, str]:
         """Return the settings that change nothing as the others are, its own and its autoencoder's, and why."""
@@ -181,9 +184,8 @@ class Task(BaseEstimator):
 
     def read_columns(self, measures: Sequence[Measure]) -> None:
         """Take what the encoded columns of the table are that a fit comes for: a mixed likelihood gets its laws."""
-        spec = as_part("likelihood", self.resolve().likelihood)
-        if isinstance(spec, Mixed):
-            self.set_params(estimator=self.resolve().set_params(likelihood=spec.for_columns(measures)))
+        if isinstance(as_part("likelihood", self.resolve().likelihood), Mixed):
+            self.set_params(estimator=_priced(self.resolve(), measures))
 
     def require_rows(self, chosen: Estimator) -> None:
         """Refuse an autoencoder that gives back shares where the task needs rows."""
@@ -235,6 +237,12 @@ class Task(BaseEstimator):
 
         check_is_fitted(self)
         return save(self, folder)
+
+
+def _priced(chosen: Estimator, measures: Sequence[Measure]) -> Estimator:
+    """Give a mixed likelihood the laws of the columns, where it has none yet."""
+    spec = as_part("likelihood", chosen.likelihood)
+    return chosen.set_params(likelihood=spec.for_columns(measures)) if isinstance(spec, Mixed) else chosen
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, NotRequired, Self, TypedDict
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.base import OneToOneFeatureMixin, TransformerMixin
+from sklearn.base import TransformerMixin
 from sklearn.utils import assert_all_finite
 
 from narrows.baselines import LinearDenoiser, MedianFilter, NoisyInput, NonLocalMeans, TotalVariation
@@ -26,6 +26,7 @@ from narrows.metrics import Comparison
 from narrows.params import param
 from narrows.parts import as_part
 from narrows.tasks.base import Evaluation, Metric, Picture, Rows, Task, error_rows, pick, unit
+from narrows.tasks.frames import SameColumns, gives_rows, learns
 from narrows.tasks.images import Examples, PicturesTask, averaged
 from narrows.tasks.restore import (
     Window,
@@ -139,7 +140,7 @@ class State(TypedDict):
     remarks_: NotRequired[list[str]]
 
 
-class Denoiser(PicturesTask, OneToOneFeatureMixin, TransformerMixin, Task, name="denoise"):
+class Denoiser(SameColumns, PicturesTask, TransformerMixin, Task, name="denoise"):
     """Learns from clean rows, to which it adds ``noise`` itself, or from pairs: ``fit(noisy, clean)``.
 
     Pictures of any sizes, channels and depths come as lists: ``fit_pictures`` and ``predict_pictures``. Their network
@@ -187,13 +188,14 @@ class Denoiser(PicturesTask, OneToOneFeatureMixin, TransformerMixin, Task, name=
         noise: Corruption = as_part("corruption", settings_of_fit["corruption"] or settings_of_fit["noise"])
         return noise
 
+    @learns
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Fit to clean rows X, or to noisy rows X with clean rows y of that shape; ``sample_weight`` is (n,).
 
         Raises ``InputError`` for clean rows of another shape.
         """
         model = self.resolve()
-        self.paired_ = y is not None and n_axes(y) > 1
+        self.paired_, y = y is not None and n_axes(y) > 1, self.numbers_of(y)
         self.__dict__.pop("remarks_", None)
         _require_scale(model, X, noisy=self.paired_)
         if not self.paired_:
@@ -212,13 +214,15 @@ class Denoiser(PicturesTask, OneToOneFeatureMixin, TransformerMixin, Task, name=
         self.estimator_ = model.fit_pairs(pairs)
         return self
 
-    def denoise(self, X: Any) -> np.ndarray:
+    @gives_rows
+    def denoise(self, X: Any) -> Any:
         """Return the cleaned rows."""
         _require_scale(self._fitted(), X, noisy=True)
         cleaned: np.ndarray = self._fitted().reconstruct(X)
         return cleaned
 
-    def transform(self, X: Any) -> np.ndarray:
+    @gives_rows
+    def transform(self, X: Any) -> Any:
         """Return the cleaned rows, flattened, so that a denoiser may stand in a pipeline."""
         cleaned = self.denoise(X)
         return cleaned.reshape(len(cleaned), -1)

@@ -23,6 +23,7 @@ from narrows.metrics import Comparison
 from narrows.networks.dictionary import DictionaryDecoder, DictionaryEncoder
 from narrows.params import param
 from narrows.tasks.base import Evaluation, Metric, Picture, Rows, Task, error_rows
+from narrows.tasks.frames import decodes, gives_rows, learns, reads
 
 __all__ = ["FeatureDictionary", "Survey", "explained", "explained_rows", "pictures"]
 
@@ -114,6 +115,7 @@ class FeatureDictionary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task,
         settings = {"latent_dim": size, "k": min(size, 32, max(1, values // 8))}
         return {name: value for name, value in settings.items() if getattr(self, name) is None}
 
+    @learns
     def fit(self, X: Any, y: Any = None) -> Self:
         """Fit to rows X (n, d)."""
         model = self.resolve()
@@ -133,19 +135,22 @@ class FeatureDictionary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task,
         code: Any = self.estimator_.model_.bottleneck
         return int(code.k)
 
+    @reads
     def transform(self, X: Any) -> np.ndarray:
         """Return how strongly each feature is at work, (n, features), in the units of the rows; most are 0."""
         rows = self._scaled(X)
         codes = run(self.estimator_.model_, rows, Estimator.encode_batch, self.estimator_.scoring_device())
         return np.asarray(codes * self._scale(rows))
 
-    def reconstruct(self, X: Any) -> np.ndarray:
+    @gives_rows
+    def reconstruct(self, X: Any) -> Any:
         """Return what the features at work add up to."""
         rows = self._scaled(X)
         scaled = run(self.estimator_.model_, rows, lambda m, b: m.reconstruct(b.x), self.estimator_.scoring_device())
         return np.asarray(scaled * self._scale(rows) + self.shift_.astype(scaled.dtype))
 
-    def inverse_transform(self, Z: Any) -> np.ndarray:
+    @decodes
+    def inverse_transform(self, Z: Any) -> Any:
         """Return the rows that codes stand for."""
         check_is_fitted(self)
         weights = self.dictionary()

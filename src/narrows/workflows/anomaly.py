@@ -35,7 +35,7 @@ _MAX_REASONS = 3
 
 
 class AnomalyWorkflow(RowsWorkflow):
-    """A table (csv, tsv, parquet, npy, npz), a folder of images, or a named dataset.
+    """A table (csv, xlsx, json, SQLite, parquet, npy, ...), a folder of images, or a named dataset.
 
     With labels, the anomalous rows are left out of training and all of them are measured on.
     """
@@ -89,10 +89,6 @@ class AnomalyWorkflow(RowsWorkflow):
         parts = ROWS.rows(len(ordinary), seed)
         held = np.concatenate([ordinary[parts.measure], strange])
         return _bare(source.take(ordinary[parts.learn])), source.take(held), parts.split
-
-    def schema_of(self, learn: Source) -> Schema:
-        """Return how rows become numbers; a value that a constant column never held is one of them."""
-        return learn.fit_schema().watching()
 
     def learnable(self, source: Source) -> Source:
         """Return the ordinary rows, where labels say which those are."""
@@ -184,8 +180,7 @@ def reasons(schema: TableSchema, source: Source, parts: np.ndarray, expected: np
     seen = schema.conform(source.frame)  # type: ignore[attr-defined]
     decoded = schema.decode(expected)
     used = [column for column in schema.columns if column.features]
-    starts = np.cumsum([0, *(len(column.features) for column in used)])[:-1]
-    shares = np.add.reduceat(parts, starts, axis=1)
+    shares = schema.by_column(parts)
     for place, column in enumerate(used):
         if isinstance(column, CategoryColumn):  # near rows of several levels, mostly of this one: no reason to name
             shares[_texts(seen[column.name]) == _texts(decoded[column.name]), place] = 0

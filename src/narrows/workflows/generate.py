@@ -12,7 +12,7 @@ from narrows.tasks.base import NewRows, Task
 from narrows.tasks.generate.generator import Generator
 from narrows.workflows.base import Request, Say
 from narrows.workflows.outputs import decode, write_table
-from narrows.workflows.tables import RowsWorkflow, encoded, schema_of
+from narrows.workflows.tables import RowsWorkflow, schema_of
 
 __all__ = ["NewRowsWorkflow"]
 
@@ -20,7 +20,7 @@ _DEFAULT_ROWS = 64
 
 
 class NewRowsWorkflow(RowsWorkflow):
-    """A table (csv, tsv, parquet, npy, npz), a folder of images, or a named dataset, for new rows like those.
+    """A table (csv, xlsx, json, SQLite, parquet, npy, ...), a folder of images, or a named dataset, for new rows.
 
     Classes are subfolders, or the column that ``label`` names.
     """
@@ -32,9 +32,8 @@ class NewRowsWorkflow(RowsWorkflow):
     def write(self, folder: Path) -> list[Path]:
         """Write new rows, and what lies between the rows of a table."""
         learnt = self.learnt
-        outputs: Mapping[str, Any] = learnt.task.outputs(
-            encoded(learnt.task, learnt.schema, learnt.source), fresh=False
-        )
+        X = learnt.task.encoded(learnt.schema, learnt.source)
+        outputs: Mapping[str, Any] = learnt.task.outputs(X, fresh=False)
         return [path for stem, rows in outputs.items() for path in self._written(learnt.schema, rows, folder, stem)]
 
     def apply(self, task: Task, state: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:

@@ -7,25 +7,20 @@ import numpy as np
 import polars as pl
 
 from narrows.data import Schema, Source
-from narrows.data.tables.column import Column
 from narrows.data.tables.formatting import as_text
 from narrows.data.tables.impute import file_form, filled, holes, write_imputed
 from narrows.data.tables.schema import TableSchema
 from narrows.data.tables.source import TableSource
 from narrows.errors import InputError
-from narrows.tasks.base import Evaluation
 from narrows.tasks.impute import Imputer
-from narrows.tasks.impute.evaluate import Unit
 from narrows.workflows.outputs import write_table
-from narrows.workflows.tables import FittedRows, RowsWorkflow
+from narrows.workflows.tables import RowsWorkflow
 
 __all__ = ["ImputeWorkflow"]
 
-_DAYS = {"ms": 1 / 86_400e3, "us": 1 / 86_400e6, "ns": 1 / 86_400e9}
-
 
 class ImputeWorkflow(RowsWorkflow):
-    """A table (csv, tsv, parquet, npy, npz) with empty cells.
+    """A table (csv, xlsx, json, SQLite, parquet, npy, ...) with empty cells.
 
     ``imputed.csv`` is the table with its empty cells filled, ``imputed_intervals.csv`` has a line for each of them.
     """
@@ -41,20 +36,10 @@ class ImputeWorkflow(RowsWorkflow):
         source = super().read(data, like, image_size)
         if not isinstance(source, TableSource):
             came = f"{data} holds no table: only a table has cells to fill"
-            raise InputError(came, "a table: csv, tsv, parquet, npy, npz", "narrows fit impute table.csv")
+            raise InputError(
+                came, "a table: csv, xlsx, json, SQLite, parquet, npy, ...", "narrows fit impute table.csv"
+            )
         return source
-
-    def schema_of(self, learn: Source) -> Schema:
-        """Return how rows become numbers, in which a missing category is missing."""
-        schema = super().schema_of(learn)
-        return schema.with_blanks() if isinstance(schema, TableSchema) else schema
-
-    def evaluation(self, learnt: FittedRows) -> Evaluation:
-        """Return the error of the filling, by column in the units of the file."""
-        if not isinstance(learnt.task, Imputer) or not isinstance(learnt.schema, TableSchema):
-            return super().evaluation(learnt)
-        units = [_unit(column) for column in learnt.schema.columns if column.measure().width]
-        return learnt.task.evaluate(learnt.train, learnt.test, units)
 
     def put(
         self, task: Any, schema: Schema, source: Source, X: Any, folder: Path, *, fresh: bool = False
@@ -65,14 +50,6 @@ class ImputeWorkflow(RowsWorkflow):
         whole = filled(schema, source, task.complete)
         frame = source.frame if whole is None else whole
         return [write_imputed(schema, frame, folder), _write_intervals(task, schema, source, frame, folder)]
-
-
-def _unit(column: Column) -> Unit:
-    """Return what an encoded 1 is in a column of the file: days of dates and times."""
-    scale = float(getattr(column, "scale", 1.0))
-    if not column.type.is_temporal():
-        return Unit(column.name, scale)
-    return Unit(column.name, scale * _DAYS.get(getattr(column.type, "time_unit", ""), 1.0), "days")
 
 
 def _write_intervals(

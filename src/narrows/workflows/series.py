@@ -20,6 +20,7 @@ from narrows.data.series import (
     window_starts,
     windows_at,
 )
+from narrows.data.tables.chosen_kinds import with_kinds
 from narrows.data.tables.formatting import as_text, save_csv, with_ids
 from narrows.data.tables.intervals import SCORE, intervals, strangest
 from narrows.data.tables.schema import TableSchema
@@ -80,6 +81,9 @@ class SeriesWorkflow(Workflow):
 
     time: str | None = param(None, "the column of times: the rows are a series")
     encoding: str | None = param(None, "encoding of a text file that is not UTF-8: cp949, shift_jis, gbk, cp1251, ...")
+    column: str | None = param(
+        None, "NAME=KIND of columns that are read as something else, again or with commas: zip=category", several=True
+    )
     by: str | None = param(None, "columns that name the series, with commas between; none: all rows are one series")
     window: int = param(64, "steps that are looked at together", ge=2)
     fill: int | None = param(
@@ -276,7 +280,8 @@ class SeriesWorkflow(Workflow):
 
     def _read(self, data: str, schema: TableSchema | None) -> Timeline:
         """Return the series of a file, by the schema of a fit and its column of times."""
-        source = column_of_times(read(data, like=schema, encoding=self.encoding), str(self.time))
+        rows = read(data, like=schema, encoding=self.encoding)
+        source = column_of_times(with_kinds(rows, self.column) if schema is None else rows, str(self.time))
         if self.label is not None and (schema is None or self.label in source.frame.columns):
             source = cast("TableSource", labelled(source, self.label))
         forms = [

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, ClassVar, NotRequired, TypedDict
+from typing import Any, ClassVar, Literal, NotRequired, TypedDict
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from narrows.data.labels import label_names, same_classes, with_label
 from narrows.data.tables.chosen_kinds import with_kinds
 from narrows.data.tables.chosen_missing import with_missing
 from narrows.data.tables.drop_columns import without_columns
+from narrows.data.tables.schema import TableSchema
 from narrows.errors import ArtefactError, InputError
 from narrows.holdout import ROWS, Parts, Split
 from narrows.params import param
@@ -68,10 +69,11 @@ class RowsState(TypedDict):
 
     schema: dict[str, Any]
     classes: NotRequired[list[str] | None]
+    library: NotRequired[Literal["pandas", "polars"]]  # whose frames a fit in Python took
 
 
 class RowsWorkflow(Workflow):
-    """A table (csv, tsv, parquet, npy, npz), a folder of images, or a named dataset.
+    """A table (csv, xlsx, json, SQLite, parquet, npy, ...), a folder of images, or a named dataset.
 
     Rows are encoded by a schema, a part is held out, and results go back through the schema.
     """
@@ -111,20 +113,20 @@ class RowsWorkflow(Workflow):
         notes: Sequence[str] = source.notes
         if request.valid is None:
             learn, held, where = self.divide(source, seed_of(task.random_state))
-            schema = start or self.schema_of(learn.linear() if task.linear else learn)
+            schema = start or task.schema_of(learn)
         else:
             learn, where = self.learnable(source), Split.VALIDATION
-            schema = start or self.schema_of(learn.linear() if task.linear else learn)
+            schema = start or task.schema_of(learn)
             held, notes = self.own_rows(request.valid, schema, learn, treatment_by(task))
         column_notes = (schema.described if start is None else schema.filled)(source, treatment_by(task))
         unique_notes = list(dict.fromkeys((*notes, *column_notes, *schema.warnings(source))))
         caveats = self.caveats(source, schema)
         for note in (*unique_notes, *caveats):
             say(note)
-        X = encoded(task, schema, learn)
+        X = task.encoded(schema, learn)
         settle(task, request, X, schema, labelled=learn.labels is not None)
         require_range(X, source.name, task.resolve().likelihood)
-        held_rows = encoded(task, schema, held)  # refused before anything is learnt
+        held_rows = task.encoded(schema, held)  # refused before anything is learnt
         say(f"{task.name}: {len(learn):,} rows of {_by(schema.shape)} values from {source.name}")
         task.fit(X, label_names(learn))
         train, test = (rows_of(values, of, schema) for values, of in ((X, learn), (held_rows, held)))
@@ -166,7 +168,7 @@ class RowsWorkflow(Workflow):
             sets.append(Shown(held, np.ones(len(held), bool)))
 
         def codes(rows: Source) -> np.ndarray:
-            outputs = learnt.task.outputs(encoded(learnt.task, learnt.schema, rows), fresh=True)
+            outputs = learnt.task.outputs(learnt.task.encoded(learnt.schema, rows), fresh=True)
             return np.asarray(outputs["codes"])
 
         return items_of(sets, codes, self.label, self.colour)
@@ -183,7 +185,7 @@ class RowsWorkflow(Workflow):
         """Write the outputs for all rows of the data."""
         learnt = self.learnt
         return self.put(
-            learnt.task, learnt.schema, learnt.source, encoded(learnt.task, learnt.schema, learnt.source), folder
+            learnt.task, learnt.schema, learnt.source, learnt.task.encoded(learnt.schema, learnt.source), folder
         )
 
     def state(self) -> dict[str, Any]:
@@ -199,7 +201,7 @@ class RowsWorkflow(Workflow):
         filled_notes = schema.filled(source, treatment_by(task))
         for note in dict.fromkeys((*source.notes, *schema.warnings(source), *filled_notes)):
             say(note)
-        return self.put(task, schema, source, encoded(task, schema, source), out, fresh=True)
+        return self.put(task, schema, source, task.encoded(schema, source), out, fresh=True)
 
     def open(self, data: str, like: Schema | None = None) -> Source:
         """Read rows, with their labels where there are some; ``like`` is the schema of the run that is gone on from."""
@@ -248,22 +250,11 @@ class RowsWorkflow(Workflow):
         """Return rows to learn from, rows to measure on, and what the latter are."""
         return split(source, seed)
 
-    def schema_of(self, learn: Source) -> Schema:
-        """Return how rows become numbers, from those that are learnt from."""
-        return learn.fit_schema()
-
     def put(
         self, task: Task, schema: Schema, source: Source, X: Any, folder: Path, *, fresh: bool = False
     ) -> list[Path]:
         """Write what the task gives for encoded rows."""
         return write_outputs(task, schema, source, X, folder, fresh=fresh)
-
-
-def encoded(task: Task, schema: Schema, source: Source) -> Any:
-    """Return rows as the schema encodes them; NaN where a value is missing, for a task that reads it."""
-    X = schema.encode(source)
-    known = schema.known(source) if task.reads_missing else None
-    return X if known is None or known.all() else np.where(known, X, np.nan)
 
 
 def settle(task: Task, request: Request, X: Any, schema: Schema, *, labelled: bool = False) -> None:
@@ -316,7 +307,8 @@ def rows_of(X: Any, source: Source, schema: Schema) -> Rows:
     elif any(measure.kind in ("categorical", "bernoulli") for measure in schema.measures):
         units = "numbers in standard deviations of their column, squared; categories as 0 and 1"
     columns = tuple(Block(name, width) for name, width in schema.widths.items())
-    return Rows(X, source.labels, source.class_names, schema.feature_names, columns, units)
+    table = schema if isinstance(schema, TableSchema) else None
+    return Rows(X, source.labels, source.class_names, schema.feature_names, columns, units, table=table)
 
 
 def size_of_images(text: str | None) -> tuple[int, int] | None:

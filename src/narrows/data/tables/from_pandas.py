@@ -48,7 +48,8 @@ def _column(name: str, series: pd.Series[Any]) -> pl.Series:
 
     dtype = series.dtype
     if isinstance(dtype, pd.CategoricalDtype):
-        return _objects(name, series.astype(object)).cast(pl.Categorical)
+        levels = [None if missing else str(cell) for cell, missing in zip(series, series.isna(), strict=True)]
+        return pl.Series(name, levels, dtype=pl.Categorical)
     if isinstance(dtype, np.dtype) and dtype.kind in "iufb":
         return pl.Series(name, series.to_numpy(), nan_to_null=True)
     if isinstance(dtype, np.dtype) and dtype.kind in "mM":

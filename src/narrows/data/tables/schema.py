@@ -124,6 +124,11 @@ class TableSchema(Schema):
         """The shape of one encoded row without the columns that hold one value."""
         return (self.shape[0] - sum(isinstance(c, ConstantColumn) and c.watched for c in self.columns),)
 
+    def by_column(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return numbers of encoded columns (n, d), added up by the columns of the table that are encoded."""
+        widths = [len(column.features) for column in self.columns if column.features]
+        return np.asarray(np.add.reduceat(values, np.cumsum([0, *widths[:-1]]), axis=1))
+
     def watching(self) -> Self:
         """Return the schema in which a column of one value says whether a row holds another one."""
         columns = [replace(c, watched=True) if isinstance(c, ConstantColumn) else c for c in self.columns]

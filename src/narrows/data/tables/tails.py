@@ -109,6 +109,7 @@ class Units(NamedTuple):
         (40.0, 11.7, Tails(bend=10.0, unit=None, zero=0.0))
         """
         others = _others(numbers)
+        others = numbers if amount and not len(others) else others
         low, first, median, third, high = np.quantile(_some(others), _QUANTILES) if len(others) else np.zeros(5)
         skewed = amount or (zero is not None and numbers.min() >= zero and high - median > _MIN_SKEW * (median - low))
         beside_zeros = skewed and numbers.min() == zero < others.min()

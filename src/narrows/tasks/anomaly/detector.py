@@ -10,7 +10,9 @@ from sklearn.base import OutlierMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
 from narrows.conformal import USUAL_FPR, Threshold
+from narrows.data import Schema, Source
 from narrows.data.scale import Scale, refuse_scale
+from narrows.data.tables.transformer import is_table
 from narrows.errors import InputError, Sentence, Setting
 from narrows.estimator.base import Estimator
 from narrows.estimator.inputs import checked_rows
@@ -25,6 +27,7 @@ from narrows.tasks.anomaly.neighbours import Neighbourhood, Overlap, reference_p
 from narrows.tasks.anomaly.normal_scale import NormalScale
 from narrows.tasks.anomaly.outliers import LEAST, groups_apart, teaching
 from narrows.tasks.base import Evaluation, Rows, Task, unit
+from narrows.tasks.frames import learns, reads
 from narrows.training.random import draw_seed
 from narrows.typed_json import Natural, Numbers, Range
 
@@ -36,8 +39,8 @@ _MAX_STEPS, _MAX_PASSES = 4000, 100  # of training at most, where nobody says ho
 class Explanation(NamedTuple):
     """Why rows have their scores, (n, d) each."""
 
-    contributions: np.ndarray  # the squared score, shared out by the columns' squared deviations from ...
-    expected: np.ndarray  # ... the mean of the nearest rows of the fit, in the units of the rows
+    contributions: Any  # the squared score, shared out by the columns' squared deviations from ...
+    expected: Any  # ... the mean of the nearest rows of the fit, in the units of the rows
 
 
 def moments(model: Estimator, rows: np.ndarray) -> tuple[Any, Any]:
@@ -130,6 +133,7 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
         """Return a code of half the columns."""
         return {"latent_dim": max(1, min(32, math.prod(shape) // 2))} if self.latent_dim is None else {}
 
+    @learns
     def fit(self, X: Any, y: Any = None, *, aside: Any = None, starts: Any = None, window: int = 0) -> Self:
         """Fit to rows X: a table (n, d), or images (n, H, W) or (n, C, H, W).
 
@@ -162,7 +166,7 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
         learn, held, split, _ = self.parts(len(whole)) if aside is None else Parts(whole, whole[:0])
         self._starts, self._window = None if starts is None else np.asarray(starts)[ordinary][learn], window
         self._train(model, rows[ordinary][learn], seed)
-        calibrating = rows[ordinary][held] if aside is None else self._rows(aside)
+        calibrating = rows[ordinary][held] if aside is None else self._rows(self.numbers_of(aside))
         distance = -self._scores_of(calibrating, itself=split.learnt)
         trusted_rows, self.share_apart_ = self.trusted(rows[ordinary][learn], calibrating)
         self.move_ = move_distance(distance, self._constants.moved(calibrating))
@@ -176,6 +180,10 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
         if self.fpr is not None and math.isinf(self.offset_):
             warnings.warn(self.threshold_.rule(), stacklevel=2)
         return self
+
+    def schema_of(self, source: Source) -> Schema:
+        """Return how rows become numbers; a value that a constant column never held is one of them."""
+        return super().schema_of(source).watching()
 
     def parts(self, n: int) -> Parts:
         """Return which of n rows are learnt from, and which set the threshold: a fifth, of few rows up to a third.
@@ -260,6 +268,7 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
         self.set_params(fpr=fpr, contamination=None)
         return self
 
+    @reads
     def score_samples(self, X: Any) -> np.ndarray:
         """Return minus the distance to the nearest rows of the fit: higher is more ordinary."""
         return self._scores_of(self._rows(X), itself=False)
@@ -277,8 +286,15 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
         return self.threshold_.p_values(-self.score_samples(X))
 
     def explain(self, X: Any) -> Explanation:
-        """Return what each column adds to the squared score, and the values that the nearest rows of the fit have."""
-        return self.examine(X, fresh=True)[1]
+        """Return what each column adds to the squared score, and the values that the nearest rows of the fit have.
+
+        Where the fit took a frame both are frames, with the index of X.
+        """
+        explained = self.examine(self.numbers_of(X), fresh=True)[1]
+        if self.table_ is None or not is_table(X):
+            return explained
+        contributions = self.table_.schema_.by_column(explained.contributions)
+        return Explanation(self.table_.by_column(X, contributions), self.table_.rows_like(X, explained.expected))
 
     def examine(self, X: Any, *, fresh: bool, starts: Any = None) -> tuple[np.ndarray, Explanation]:
         """Return ``score_samples`` and ``explain`` at once; rows of the fit, not ``fresh``, do not meet themselves.

@@ -29,6 +29,7 @@ from narrows.parts import as_part
 from narrows.tasks.base import Evaluation, Rows, Task
 from narrows.tasks.classify.evaluate import cross_validated, evaluate_labels, in_order
 from narrows.tasks.classify.label_budgets import with_budgets
+from narrows.tasks.frames import learns, reads
 from narrows.training.checkpoint import Checkpoint
 from narrows.training.fit import Settings
 from narrows.training.random import draw_seed
@@ -93,6 +94,7 @@ class CodeClassifier(ClassifierMixin, Task, name="classify"):
         """Return a denoising autoencoder: what fills in hidden values knows what goes together."""
         return DenoisingAutoEncoder(latent_dim=64, noise="mask:0.5")
 
+    @learns
     def fit(self, X: Any, y: Any, unlabelled: Any = None) -> Self:
         """Fit to rows X with labels y, and to rows without labels where there are any.
 
@@ -101,7 +103,7 @@ class CodeClassifier(ClassifierMixin, Task, name="classify"):
         model = self._chosen()
         X = checked_rows(self, X, reset=True)
         if unlabelled is not None:
-            unlabelled = checked_rows(self, unlabelled, reset=False)
+            unlabelled = checked_rows(self, self.numbers_of(unlabelled), reset=False)
             if unlabelled.dtype != X.dtype:
                 came = f"Rows of type {X.dtype} with labels and of {unlabelled.dtype} without came"
                 raise InputError(came, "one type: whole numbers are levels of grey, floats are not")
@@ -165,6 +167,7 @@ class CodeClassifier(ClassifierMixin, Task, name="classify"):
         changing = {key: value for key, value in settings(self).items() if key not in ("estimator", "tune_checkpoint")}
         return Checkpoint(str(self.tune_checkpoint), changing | origin | {"the data": data})
 
+    @reads
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the probability of every class, (n, classes)."""
         check_is_fitted(self)

@@ -21,6 +21,7 @@ from narrows.parts import as_part
 from narrows.tasks.base import Evaluation, Metric, Picture, Rows, Task, pick, unit
 from narrows.tasks.density.baselines import density_baselines
 from narrows.tasks.density.units import Units
+from narrows.tasks.frames import learns, reads
 from narrows.tasks.missing import Gaps, single
 from narrows.typed_json import Numbers
 
@@ -95,6 +96,7 @@ class DensityEstimator(Units, Gaps, Task, name="density"):
         """Return a short code."""
         return {"latent_dim": max(1, min(8, math.prod(shape) // 2))} if self.latent_dim is None else {}
 
+    @learns
     def fit(self, X: Any, y: Any = None) -> Self:
         """Fit to rows X, (n, d); NaN is a missing value, and y is not used."""
         model, self.units_ = self.resolve(), None
@@ -130,6 +132,7 @@ class DensityEstimator(Units, Gaps, Task, name="density"):
         params = self.estimator_.model_.likelihood.marginal(batch.target.float())
         return np.zeros(0, np.float32) if params is None else params.numpy()
 
+    @reads
     def estimate(self, X: Any, *, quick: bool = False) -> LogLikelihood:
         """Return log p of every row, (n,), with its standard error and its effective number of samples.
 

@@ -8,6 +8,7 @@ import torch
 
 from narrows.base_measure import Counting, Measure
 from narrows.data.tables.kinds import measures_of
+from narrows.data.tables.transformer import Table
 from narrows.estimator.fitting import refuse_other_measures
 from narrows.estimator.inputs import unit
 from narrows.likelihood import Likelihood
@@ -21,6 +22,7 @@ class Units:
     measures_: list[Any] | None = None  # of the encoded columns, or one-hot blocks
     jacobian_: list[float] | None = None  # of every encoded column: log of the unit that the likelihood leaves out
     _table: Sequence[Measure] = ()  # of the table that a fit comes for
+    table_: Table | None
 
     def read_columns(self, measures: Sequence[Measure]) -> None:
         """Take what the encoded columns of the table are that a fit comes for."""
@@ -29,8 +31,10 @@ class Units:
 
     def measures_of(self, rows: np.ndarray) -> list[Measure]:
         """Return the measures of the table that was announced, or else of the columns of an array."""
-        measures, self._table = self._table or measures_of(rows), ()
-        return list(measures)
+        announced, self._table = self._table, ()
+        if self.table_ is not None:
+            announced = self.table_.schema_.measures
+        return list(announced or measures_of(rows))
 
     def price(self, spec: Likelihood, measures: Sequence[Measure], encoded: np.ndarray) -> None:
         """Keep what encoded columns are, and the units that the likelihood leaves out; refuse one of other measures."""

@@ -22,6 +22,7 @@ from narrows.likelihood import Gaussian, Laplace, Mixed
 from narrows.params import param
 from narrows.parts import as_part
 from narrows.tasks.base import Evaluation, Metric, NewRows, Rows, Task, pick, unit
+from narrows.tasks.frames import learns
 from narrows.tasks.generate.baselines import PCASampler
 from narrows.tasks.generate.features import Features
 from narrows.tasks.generate.figures import PAIRS, drawn_pictures, marginals
@@ -95,6 +96,7 @@ class Generator(Gaps, Task, name="generate"):
         """Return a code that is shorter than the rows."""
         return {"latent_dim": max(1, min(16, math.prod(shape) // 2))} if self.latent_dim is None else {}
 
+    @learns
     def fit(self, X: Any, y: Any = None) -> Self:
         """Fit to rows X: a table (n, d), or images (n, H, W) or (n, C, H, W); y are labels, or "" for none."""
         y = None if y is None else label_texts(y, np.shape(X)[0])
@@ -118,7 +120,9 @@ class Generator(Gaps, Task, name="generate"):
 
     def _chosen(self, y: np.ndarray | None) -> Estimator:
         chosen = self.estimator or (self.default() if y is None else self.labelled())
-        return type(self)(**{**self.get_params(deep=False), "estimator": chosen}).resolve()
+        task = type(self)(**{**self.get_params(deep=False), "estimator": chosen})
+        task.table_ = self.table_
+        return task.resolve()
 
     def _require_codes(self, model: Estimator) -> None:
         """Refuse, before training, what cannot draw."""
@@ -148,9 +152,11 @@ class Generator(Gaps, Task, name="generate"):
             CodeMixture(**mixture).sample(1, np.random.default_rng(0))
         return self
 
-    def sample(self, n: int = 1, label: Any = None, random_state: Any = None) -> np.ndarray:
-        """Return ``n`` new rows in the shape of the rows that ``fit`` saw, of a class where one is named."""
-        return self.draw(n, label, random_state)[0]
+    def sample(self, n: int = 1, label: Any = None, random_state: Any = None) -> Any:
+        """Return ``n`` new rows in the form of the rows that ``fit`` saw, of a class where one is named."""
+        values = self.draw(n, label, random_state)[0]
+        table = self.table_ if self.gives_frames else None
+        return values if table is None else table.rows_like(None, values)
 
     def draw(self, n: int, label: Any = None, random_state: Any = None) -> tuple[np.ndarray, np.ndarray | None]:
         """Return ``n`` new rows and the class of each, drawn at the rates of the fit where none is named.
@@ -227,7 +233,7 @@ class Generator(Gaps, Task, name="generate"):
         truth, learnt = self.read(held.X), self.read(pick(train, 5000).X)
         n, draw = max(2, len(truth)), np.random.default_rng(self.estimator_.seed_)
         features = Features().fit(learnt)
-        sets = {_OURS: self.read(self.sample(n, random_state=self.estimator_.seed_))}
+        sets = {_OURS: self.read(self.draw(n, None, self.estimator_.seed_)[0])}
         for parts in (1, None):
             sampler = PCASampler(parts, self._measures()).fit(learnt)
             sets[sampler.name] = sampler.sample(n, draw)

@@ -1,11 +1,14 @@
 """What a filling is worth: known cells of held-out rows are hidden and filled, beside simple fillings."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from narrows.data.tables.own_units import in_own_unit, unit_of
+from narrows.data.tables.schema import TableSchema
 from narrows.estimator.inputs import flat
 from narrows.metrics import Comparison
 from narrows.tasks.base import Evaluation, Metric, Picture, Rows, pick
@@ -13,7 +16,7 @@ from narrows.tasks.impute.baselines import IMPUTE_BASELINES, MAX_REGRESSED_COLUM
 from narrows.tasks.impute.cells import Cells, Support
 from narrows.tasks.impute.hiding import hidden_like_missing
 
-__all__ = ["Unit", "evaluation"]
+__all__ = ["evaluation", "own_errors", "units_of"]
 
 Floats = NDArray[np.float64]
 
@@ -32,11 +35,34 @@ _SCALE = (
 
 
 class Unit(NamedTuple):
-    """What an encoded 1 is in a column of the file."""
+    """How encoded numbers of a column are read in its own unit."""
 
     column: str
-    scale: float = 1.0
-    unit: str = ""
+    own: Callable[[Floats], Floats]
+    unit: str
+
+
+def units_of(names: Sequence[str], scales: Sequence[float], table: TableSchema | None = None) -> list[Unit]:
+    """Return the units of all cells: of the columns of a table, or of columns that were divided by ``scales``."""
+    if table is not None:
+        return [Unit(c.name, partial(in_own_unit, c), unit_of(c)) for c in table.columns if c.measure().width]
+    return [Unit(name, partial(np.multiply, scale), "its own") for name, scale in zip(names, scales, strict=True)]
+
+
+def own_errors(
+    cells: Cells, units: Sequence[Unit], truth: Floats, filled: Floats, hidden: NDArray[np.bool_]
+) -> dict[str, float]:
+    """Return the error of every column over its hidden cells, in its own unit; NaN where none is hidden."""
+    errors = dict.fromkeys((unit.column for unit in units), float("nan"))
+    for place, (span, unit) in enumerate(zip(cells.spans, units, strict=True)):
+        ours, theirs = filled[hidden[:, place], span], truth[hidden[:, place], span]
+        if not len(ours):
+            continue
+        if cells.category[place]:
+            errors[unit.column] = float((ours.argmax(1) != theirs.argmax(1)).mean())
+        else:
+            errors[unit.column] = float(np.sqrt(np.mean(np.square(unit.own(ours[:, 0]) - unit.own(theirs[:, 0])))))
+    return errors
 
 
 class FittedImputer(Protocol):
@@ -45,6 +71,7 @@ class FittedImputer(Protocol):
     fill_: list[float]
     supports_: list[Support]
     units_: Any
+    errors_: dict[str, float]
 
     @property
     def cells(self) -> Cells:
@@ -111,7 +138,7 @@ class Losses:
         return {name: value for name, value in values.items() if name == "error" or not np.isnan(value)}
 
 
-def evaluation(imputer: FittedImputer, train: Rows, held: Rows, units: Sequence[Unit] = ()) -> Evaluation:
+def evaluation(imputer: FittedImputer, train: Rows, held: Rows) -> Evaluation:
     """Return the error on hidden cells, by column and as one number, beside that of simple fillings."""
     cells, held = imputer.cells, pick(held, _MAX_ROWS)
     learnt, truth = (imputer.coded(flat(rows.X)).astype(np.float64) for rows in (train, held))
@@ -130,12 +157,15 @@ def evaluation(imputer: FittedImputer, train: Rows, held: Rows, units: Sequence[
         fillings[name] = fill(learnt, seen, cells.blocks)
     shares = np.array(imputer.fill_)
     losses = Losses(cells, learnt, truth, hidden, repeats)
-    parts = {n: losses.parts(cells.in_form(rows, imputer.supports_, shares)) for n, rows in fillings.items()}
+    formed = {name: cells.in_form(rows, imputer.supports_, shares) for name, rows in fillings.items()}
+    parts = {name: losses.parts(rows) for name, rows in formed.items()}
     ends = [cells.in_form(end, imputer.supports_, shares) for end in (low, high)]
     inside = _inside(cells, truth, hidden, *ends)
-    return _evaluation(
-        losses, parts, inside, held, _table(losses, parts, inside, held, _units(imputer, held, units)), notes
-    )
+    units = _units(imputer, held)
+    errors = {name: own_errors(cells, units, truth, rows, hidden) for name, rows in formed.items()}
+    imputer.errors_ = errors[_OURS]
+    table = _table(losses, parts, errors, inside, units, held.split.word)
+    return _evaluation(losses, parts, inside, held, table, notes)
 
 
 def _evaluation(
@@ -178,30 +208,29 @@ def _inside(cells: Cells, truth: Floats, hidden: NDArray[np.bool_], low: Floats,
     return np.where(cells.category, np.nan, shares)
 
 
-def _units(imputer: FittedImputer, held: Rows, units: Sequence[Unit]) -> Sequence[Unit]:
-    """Return what is known of the columns: what a workflow says, or their names and what they were divided by."""
-    if units:
-        return units
+def _units(imputer: FittedImputer, held: Rows) -> list[Unit]:
+    """Return the units of the columns of measured rows: of their table, or by their names."""
     first = [span.start for span in imputer.cells.spans]
     names = held.feature_names or [f"column {place}" for place in range(held.X.shape[1])]
     scales = np.ones(len(names)) if imputer.units_ is None else np.array(imputer.units_[1])
-    return [Unit(names[place], float(scales[place])) for place in first]
+    return units_of([names[place] for place in first], scales[first].tolist(), held.table)
 
 
 def _table(
-    losses: Losses, parts: dict[str, Floats], inside: Floats, held: Rows, units: Sequence[Unit]
+    losses: Losses,
+    parts: dict[str, Floats],
+    errors: dict[str, dict[str, float]],
+    inside: Floats,
+    units: Sequence[Unit],
+    word: str,
 ) -> dict[str, Any]:
     """Return the errors of every column in its own unit, the worst filled ones first."""
-    errors = {name: losses.by_column(one.sum(0)) for name, one in parts.items()}
-    counts = parts[_OURS].sum(0)[1].astype(int)
+    total = parts[_OURS].sum(0)
     rows = []
-    for place in np.argsort(-np.nan_to_num(errors[_OURS] / losses.sizes), kind="stable"):
-        column, scale, unit = units[place]
-        category = bool(losses.cells.category[place])
-        measured = "share of wrong levels" if category else unit or "its own"
-        values = [float(error[place]) * (1.0 if category else scale) for error in errors.values()]
+    for place in np.argsort(-np.nan_to_num(losses.by_column(total) / losses.sizes), kind="stable"):
+        values = [errors[name][units[place].column] for name in parts]
         shown = ["" if np.isnan(value) else f"{value:.4g}" for value in values]
         covered = "" if np.isnan(inside[place]) else f"{inside[place]:.0%}"
-        rows.append([column, int(counts[place]), measured, *shown, covered])
-    columns = ("column", "cells", "unit", *errors, "inside 90 %")
-    return {"title": "Errors by column", "lead": _LEAD.format(word=held.split.word), "columns": columns, "rows": rows}
+        rows.append([units[place].column, int(total[1, place]), units[place].unit, *shown, covered])
+    columns = ("column", "cells", "unit", *parts, "inside 90 %")
+    return {"title": "Errors by column", "lead": _LEAD.format(word=word), "columns": columns, "rows": rows}

@@ -5,6 +5,7 @@ import torch
 from numpy.typing import NDArray
 
 from narrows.data.pairs import Batch
+from narrows.tasks.impute.gaussian import Gaussian
 
 __all__ = ["Hide", "hidden_like_missing"]
 
@@ -16,12 +17,12 @@ _MIN_SHARE = 0.1  # of a column's cells that are hidden to measure, at least
 class Hide:
     """Hides a share of the known cells of every row, drawn anew: 5 to 60 per cent.
 
-    A hidden cell stands at ``fill``, the mean of its column or the shares of its levels; the condition says which cells
-    are known. What is hidden is priced in full, what is seen a tenth, and what was never known not at all.
+    A hidden cell stands at what a ``gaussian`` expects from the others; the condition says which cells are known. What
+    is hidden is priced in full, what is seen a tenth, and what was never known not at all.
     """
 
-    def __init__(self, of_column: NDArray[np.intp], fill: NDArray[np.float32]):
-        self.of_column, self.fill = torch.as_tensor(of_column), torch.as_tensor(fill)
+    def __init__(self, of_column: NDArray[np.intp], gaussian: Gaussian):
+        self.of_column, self.gaussian = torch.as_tensor(of_column), gaussian
 
     def __call__(self, batch: Batch) -> Batch:
         """Return the batch with cells hidden."""
@@ -38,9 +39,9 @@ class Hide:
         n, cells = known.shape
         rate = _LOW + (_HIGH - _LOW) * torch.rand(n, 1, generator=generator)
         drawn = (torch.rand(n, cells, generator=generator) < rate).to(known.device) & (known > 0)
-        columns = drawn[:, self.of_column.to(known.device)]
-        x = torch.where(columns, self.fill.to(batch.x), batch.x)
-        return Batch(x, batch.target, known * ~drawn, weight * torch.where(columns, 1.0, _SEEN_WEIGHT))
+        left, of_column = known * ~drawn, self.of_column.to(known.device)
+        x = self.gaussian.expected(batch.x, left[:, of_column] > 0)
+        return Batch(x, batch.target, left, weight * torch.where(drawn[:, of_column], 1.0, _SEEN_WEIGHT))
 
 
 def hidden_like_missing(

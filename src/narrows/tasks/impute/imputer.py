@@ -1,19 +1,23 @@
 """Filling empty cells from those that are known, judged against mean or mode, neighbours and regression."""
 
 import copy
-from collections.abc import Sequence
 from functools import partial
-from typing import Annotated, Any, ClassVar, NamedTuple, Self, TypedDict
+from typing import Annotated, Any, ClassVar, NamedTuple, NotRequired, Self, TypedDict
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.base import OneToOneFeatureMixin, TransformerMixin, clone
+from sklearn.base import TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from narrows.base_measure import Measure
+from narrows.data import Schema, Source
 from narrows.data.pairs import Batch, Pairs
+from narrows.data.tables.frames import Form, is_frame
+from narrows.data.tables.impute import filled
+from narrows.data.tables.schema import TableSchema
+from narrows.data.tables.transformer import as_table, is_table
 from narrows.errors import ArtefactError, InputError, Setting
 from narrows.estimator.base import Estimator
 from narrows.estimator.fitting import split
@@ -25,18 +29,21 @@ from narrows.model import Model
 from narrows.params import param
 from narrows.parts import as_part
 from narrows.tasks.base import Evaluation, Rows, Task
+from narrows.tasks.frames import SameColumns, learns
 from narrows.tasks.impute.cells import Cells, Support
-from narrows.tasks.impute.evaluate import Unit, evaluation
+from narrows.tasks.impute.evaluate import evaluation
+from narrows.tasks.impute.gaussian import Gaussian
 from narrows.tasks.impute.hiding import Hide, hidden_like_missing
 from narrows.tasks.missing import Gaps, single
 from narrows.training.random import derive_seed
-from narrows.typed_json import Numbers
+from narrows.typed_json import Numbers, Scalar
 
 __all__ = ["Filled", "Imputer"]
 
 Floats = NDArray[np.float64]
 
-_MEMBERS, _ROWS_OF_MEMBERS = 4, 8000  # fits whose mean is taken of few rows; rows that all of them see together
+_MEMBERS, _ROWS_OF_MEMBERS = 8, 5000  # fits whose mean is taken of few rows; rows that all of them see together
+_PASSES, _STEPS = 300, 8000  # of a fit at most, where the user says nothing
 _TAIL = 0.05  # of the draws, on either side of an interval
 _DRAWN_VALUES = 1 << 22  # values that are drawn at once
 _CALIBRATIONS = 8  # times that cells of the validation rows are hidden to widen intervals
@@ -46,10 +53,10 @@ _MIN_CALIBRATION_CELLS = 30
 class Filled(NamedTuple):
     """Rows without gaps, (n, d) in the units that they came in, and how sure their filled cells are."""
 
-    values: np.ndarray  # known cells as they came, others in the form of their column
-    low: np.ndarray  # the interval of 90 % of filled numbers, (n, d)
-    high: np.ndarray
-    chances: np.ndarray  # (n, cells): the probability of the level that a category was filled with
+    values: Any  # known cells as they came, others in the form of their column
+    low: Any  # the interval of 90 % of filled numbers, (n, d)
+    high: Any
+    chances: Any  # (n, cells): the probability of the level that a category was filled with
 
 
 class State(TypedDict):
@@ -61,13 +68,17 @@ class State(TypedDict):
     measures_: list[Measure]
     supports_: list[Support]
     widening_: Annotated[float, Numbers()]
+    errors_: NotRequired[dict[str, Scalar]]
+    gaussian_: NotRequired[tuple[Annotated[Any, Numbers("row")], Annotated[Any, Numbers(-1, -1)]]]
 
 
-class Imputer(OneToOneFeatureMixin, TransformerMixin, Gaps, Task, name="impute"):
+class Imputer(SameColumns, TransformerMixin, Gaps, Task, name="impute"):
     """Fills the empty cells of rows, NaN, from those that are known, with an interval of 90 % for each.
 
     In every batch 5 to 60 % of the known cells of a row are hidden, and priced; the network is told which cells are
-    known (as Vincent et al. 2008, with the mask as a condition). Of few rows the mean of several fits is taken.
+    known (as Vincent et al. 2008, with the mask as a condition), and begins with what a Gaussian expects of the others.
+    Of few rows the mean of several fits is taken. ``errors_`` holds the error of every column on hidden cells of the
+    rows that were measured on, in its own unit.
     What is filled is a value that its column may hold: within its range, on its steps, one of its levels.
 
     Examples
@@ -85,16 +96,17 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Gaps, Task, name="impute")
     arrays: ClassVar[dict[str, tuple[int | str, ...]]] = {"members_": (-1, -1)}
     reads_missing: ClassVar[bool] = True
     imputes: ClassVar[bool] = True
+    law: ClassVar[str | None] = "mixed:spread=learnt"
 
-    members: int | None = param(None, "fits whose mean is taken; none: 4, of more than 2000 rows fewer", ge=1, le=64)
+    members: int | None = param(None, "fits whose mean is taken; none: 8, of more than 600 rows fewer", ge=1, le=64)
     draws: int = param(100, "draws of a cell, from which its interval is taken", ge=20, le=10_000)
 
     def default(self) -> Estimator:
         """Return an autoencoder with a law for every column and a path beside its layers."""
-        law, network = "mixed:spread=learnt", "dense:256,bypass"
-        settings = {"likelihood": law, "network": network, "lr": 6e-3, "weight_decay": 1e-2, "patience": 100}
+        settings = {"network": "dense:256,bypass", "lr": 6e-3, "weight_decay": 1e-2, "patience": 100}
         return AutoEncoder(latent_dim=128, **settings)  # type: ignore[arg-type]
 
+    @learns
     def fit(self, X: Any, y: Any = None) -> Self:
         """Fit to rows X, (n, d), in which NaN is a missing value; y is not used.
 
@@ -115,12 +127,8 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Gaps, Task, name="impute")
         self.supports_ = cells.supports(visible)
         plain = [m if m.kind in ("categorical", "bernoulli") else Measure("gaussian") for m in self.measures_]
         model.set_params(likelihood=Mixed(spread=spec.spread).for_columns(plain))
-        pairs = self._pairs(rows)
-        pairs.augment = Hide(cells.of_column, np.array(self.fill_, np.float32))
-        kept, held = split(pairs, model.validation if model.epochs != 0 else 0, 0)
-        if held is not None:
-            held.augment = pairs.augment  # a fit takes what is still of it itself
-        self._fit_members(model, kept, held)
+        self.gaussian_ = Gaussian.fit(torch.as_tensor(np.nan_to_num(visible)), torch.as_tensor(cells.spread(known)))
+        kept, held = self._fit_members(model, rows)
         self.widening_ = 1.0
         self.widening_ = 1.0 if held is None else self._widened(kept, held)
         return self
@@ -133,7 +141,11 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Gaps, Task, name="impute")
         super().adopt_state(state)
         self.measures_ = [Measure(*measure) for measure in self.measures_]
         self.supports_ = [Support(*support) for support in self.supports_]
+        if "gaussian_" in state:
+            self.gaussian_ = Gaussian(*(torch.as_tensor(values, dtype=torch.float64) for values in self.gaussian_))
         d, weights = len(self.fill_), _flattened(self.estimator_.model_).size
+        if self.start(0).covariance.shape[0] not in (0, d):
+            raise ArtefactError(f"gaussian_ is of {len(self.start(0).covariance)} columns", f"{d}, or none")
         if sum(m.width for m in self.measures_) != d or len(self.supports_) != len(self.measures_):
             came = f"measures_ and supports_ of {len(self.measures_)} and {len(self.supports_)} cells"
             raise ArtefactError(came, f"as many, of {d} encoded columns")
@@ -141,21 +153,59 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Gaps, Task, name="impute")
             raise ArtefactError(f"members_ holds {self.members_.shape[1]} weights of a model", str(weights))
         return self
 
+    def start(self, place: int) -> Gaussian:
+        """Return by what a member is told, before it has learnt, what is not known: every second by the means alone."""
+        gaussian: Gaussian | None = vars(self).get("gaussian_")  # fits of earlier versions have none
+        if gaussian is None or place % 2:
+            return Gaussian.of_mean(torch.tensor(self.fill_))
+        return gaussian
+
     @property
     def cells(self) -> Cells:
         """Which encoded columns belong to which cell."""
         return Cells(self.measures_)
 
-    def transform(self, X: Any) -> np.ndarray:
-        """Return rows X (n, d) with their gaps filled; known values stay exactly as they are."""
-        return self.fill(X).values
+    def schema_of(self, source: Source) -> Schema:
+        """Return how rows become numbers, in which a missing category is missing."""
+        schema = super().schema_of(source)
+        return schema.with_blanks() if isinstance(schema, TableSchema) else schema
+
+    def transform(self, X: Any) -> Any:
+        """Return rows X (n, d) with their gaps filled; known values stay exactly as they are.
+
+        A frame comes back as one, where the fit took one; columns that nothing is learnt from stay as they are.
+        """
+        values = self._filled(self.numbers_of(X)).values
+        return values if self.table_ is None or not is_table(X) else self._whole(self.table_.schema_, X, values)
+
+    def _whole(self, schema: TableSchema, X: Any, values: Floats) -> Any:
+        """Return a frame with its empty cells taken from encoded rows."""
+        source = as_table(X, schema)
+        whole = filled(schema, source, lambda rows, missing: values)
+        return Form.of(X if is_frame(X) else source.frame).table(source.frame if whole is None else whole)
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
+        """Return the names of the columns: of a frame all of them."""
+        names = getattr(self.table_, "feature_names_in_", None)
+        return super().get_feature_names_out(input_features) if names is None else np.asarray(names)
 
     def complete(self, rows: Floats, missing: NDArray[np.bool_]) -> Floats:
         """Return encoded rows (n, d) whose ``missing`` values are filled."""
-        return self.transform(np.where(missing, np.nan, rows))
+        return np.asarray(self._filled(np.where(missing, np.nan, rows)).values)
 
     def fill(self, X: Any) -> Filled:
-        """Return rows X (n, d) with their gaps filled, an interval for each, and the probability of each level."""
+        """Return rows X (n, d) with their gaps filled, an interval for each, and the probability of each level.
+
+        Where the fit took a frame, so are values and intervals, and the probabilities a frame of its columns.
+        """
+        result = self._filled(self.numbers_of(X))
+        if self.table_ is None or not is_table(X):
+            return result
+        low, high = (self.table_.rows_like(X, end) for end in (result.low, result.high))
+        whole = self._whole(self.table_.schema_, X, result.values)
+        return Filled(whole, low, high, self.table_.by_column(X, result.chances))
+
+    def _filled(self, X: Any) -> Filled:
         check_is_fitted(self)
         rows = flat(checked_rows(self.estimator_, X, reset=False, missing=True))
         coded, cells = self.coded(rows), self.cells
@@ -182,8 +232,9 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Gaps, Task, name="impute")
         step = max(1, _DRAWN_VALUES // (self.draws * coded.shape[1]))
         parts = []
         for start in range(0, len(coded), step):
-            pairs = self._pairs(single(coded[start : start + step])).as_scored()
-            drawn = [run(model, pairs, function, self.estimator_.scoring_device()) for model in models]
+            rows, where = single(coded[start : start + step]), self.estimator_.scoring_device()
+            starts = [self._pairs(rows, place).as_scored() for place in range(min(2, len(models)))]
+            drawn = [run(model, starts[place % 2], function, where) for place, model in enumerate(models)]
             mean = np.mean([one[:, 0] for one in drawn], 0)
             ends = np.quantile(np.concatenate([one[:, 1:] for one in drawn], 1), (_TAIL, 1 - _TAIL), axis=1)
             low, high = np.minimum(ends[0], mean), np.maximum(ends[1], mean)
@@ -199,33 +250,57 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Gaps, Task, name="impute")
         """Return no rows: the autoencoder reads which cells are known beside them."""
         return
 
-    def evaluate(self, train: Rows, held: Rows, units: Sequence[Unit] = ()) -> Evaluation:
+    def evaluate(self, train: Rows, held: Rows) -> Evaluation:
         """Return the error on cells of ``held`` rows that are hidden as others are missing, beside simple fillings.
 
-        ``units`` say what an encoded 1 is in every column of the file.
+        ``errors_`` then holds that of every column in its own unit.
         """
-        return evaluation(self, train, held, units)
+        return evaluation(self, train, held)
 
-    def _pairs(self, coded: np.ndarray) -> Pairs:
-        """Return encoded rows with which of their cells are known: as the condition, and as the weight of a value."""
+    def _pairs(self, coded: np.ndarray, place: int) -> Pairs:
+        """Return encoded rows as a member reads them, with which of their cells are known.
+
+        That is its condition, and the weight of a value.
+        """
         cells = self.cells
         known = cells.known(coded)
         there = cells.spread(known)
-        x = np.where(there, coded, np.array(self.fill_)).astype(np.float32)
+        expected = self.start(place).expected(torch.as_tensor(np.where(there, coded, 0.0)), torch.as_tensor(there))
+        x = expected.numpy().astype(np.float32)
         return Pairs(x, x, known.astype(np.float32), there.astype(np.float32))
 
-    def _fit_members(self, model: Estimator, kept: Pairs, held: Pairs | None) -> None:
-        """Fit the autoencoder, and further ones from other seeds, of which the weights are kept."""
-        wanted = self.members or max(1, min(_MEMBERS, _ROWS_OF_MEMBERS // len(kept)))
-        self.estimator_ = model.fit_pairs(kept, valid=held)
+    def _sides(self, rows: np.ndarray, place: int, validation: float) -> tuple[Pairs, Pairs | None]:
+        """Return the rows that a member learns from, and those that its weights are chosen on, with cells hidden."""
+        pairs = self._pairs(rows, place)
+        pairs.augment = Hide(self.cells.of_column, self.start(place))
+        kept, held = split(pairs, validation, 0)
+        if held is not None:
+            held.augment = pairs.augment  # a fit takes what is still of it itself
+        return kept, held
+
+    def _fit_members(self, model: Estimator, rows: np.ndarray) -> tuple[Pairs, Pairs | None]:
+        """Fit the autoencoder, and others from other seeds, of which the weights are kept; return what it learnt from.
+
+        Every second one starts without what columns say of each other, so that members err differently.
+        """
+        if model.epochs is None and model.minutes is None:
+            model.set_params(epochs=max(1, min(_PASSES, _STEPS // -(-len(rows) // model.batch_size))))
+        validation = model.validation if model.epochs != 0 else 0
+        sides = {0: self._sides(rows, 0, validation)}
+        wanted = self.members or max(1, min(_MEMBERS, _ROWS_OF_MEMBERS // len(sides[0][0])))
+        self.estimator_ = model.fit_pairs(sides[0][0], valid=sides[0][1])
         self.estimator_.rows_axes_ = 2
         first = _flattened(self.estimator_.model_)
         others: list[np.ndarray] = []
         for place in range(1, wanted if model.epochs != 0 else 1):
             seed = derive_seed(self.estimator_.seed_, place) % 2**31
             other = clone(model).set_params(random_state=seed, checkpoint=None, tensorboard=None)
+            if place == 1:
+                sides[1] = self._sides(rows, 1, validation)
+            kept, held = sides[place % 2]
             others.append(_flattened(other.fit_pairs(kept, valid=held).model_))
         self.members_ = np.array(others, np.float32).reshape(len(others), len(first))
+        return sides[0]
 
     def _member(self, weights: np.ndarray) -> Model:
         """Return the autoencoder with the weights of another fit."""

@@ -8,28 +8,38 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, clon
 
 from narrows.baselines import PCABaseline
 from narrows.data.scale import Scale
-from narrows.data.tables.impute import impute
+from narrows.data.tables.impute import impute_shrunk
+from narrows.data.tables.own_units import column_errors, errors_table
 from narrows.estimator.base import Estimator
 from narrows.estimator.inputs import checked_weights
 from narrows.families.autoencoder import AutoEncoder
 from narrows.metrics import Comparison
 from narrows.params import check_params, param
 from narrows.tasks.base import Evaluation, Metric, Picture, Rows, Task, error_rows, pick, unit
+from narrows.tasks.frames import decodes, gives_rows, learns, reads
 from narrows.tasks.reduce.latent_dim import CodeSize, sweep
+from narrows.typed_json import Scalar
 
 __all__ = ["Reducer"]
+
+_LEAD = (
+    "How far {word} rows are from what they come back as. Numbers: the root mean square in their own unit; categories: "
+    "the share of wrong levels."
+)
 
 
 class State(TypedDict):
     """What the artefact keeps of a fitted reducer."""
 
     code_size_: NotRequired[CodeSize]
+    errors_: NotRequired[dict[str, Scalar]]
 
 
 class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="reduce"):
     """Compresses rows to ``latent_dim`` numbers and back; with ``"auto"`` it finds out how many are needed.
 
-    ``code_size_`` then holds what a sweep over the length of the code found.
+    ``code_size_`` then holds what a sweep over the length of the code found. ``errors_`` holds the error of every
+    column of a table in its own unit: on the rows of the fit, or on those that it was measured on since.
 
     Examples
     --------
@@ -55,6 +65,7 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="red
         """Return the plain autoencoder."""
         return AutoEncoder()
 
+    @learns
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Fit to rows X: a table (n, d), or images (n, H, W) or (n, C, H, W), with a ``sample_weight`` (n,) or none."""
         model = self.resolve()
@@ -65,6 +76,9 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="red
         elif self.estimator is None:
             model.set_params(**self.suited(tuple(X.shape if hasattr(X, "shape") else np.asarray(X).shape)[1:]))
         self.estimator_ = model.fit(X, sample_weight=sample_weight)
+        self.__dict__.pop("errors_", None)
+        if self.table_ is not None:
+            self.errors_ = column_errors(self.table_.schema_, X, self.estimator_.reconstruct(X))
         return self
 
     def resolve(self) -> Estimator:
@@ -73,29 +87,34 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="red
             return super().resolve()
         check_params(self)
         plain: Task = clone(self).set_params(latent_dim=None)
+        plain.table_ = self.table_
         return plain.resolve()
 
     def suited(self, shape: tuple[int, ...]) -> dict[str, Any]:
         """Return a code that is shorter than the rows."""
         return {"latent_dim": max(1, min(16, math.prod(shape) // 2))} if self.latent_dim is None else {}
 
+    @reads
     def transform(self, X: Any) -> np.ndarray:
         """Return the codes, (n, latent_dim)."""
         return self._fitted().transform(X)
 
-    def inverse_transform(self, Z: Any) -> np.ndarray:
+    @decodes
+    def inverse_transform(self, Z: Any) -> Any:
         """Return the rows that codes stand for."""
         rows: np.ndarray = self._fitted().inverse_transform(Z)
         return rows
 
-    def reconstruct(self, X: Any) -> np.ndarray:
+    @gives_rows
+    def reconstruct(self, X: Any) -> Any:
         """Return what is left of the rows after compression."""
         return self._fitted().reconstruct(X)
 
     def complete(self, rows: np.ndarray, missing: np.ndarray) -> np.ndarray:
-        """Return encoded rows (n, d) whose ``missing`` values agree with their reconstruction."""
-        return impute(rows, missing, self.reconstruct)
+        """Return encoded rows (n, d) whose ``missing`` values follow their reconstruction as far as it tells."""
+        return impute_shrunk(rows, missing, self._fitted().reconstruct)
 
+    @reads
     def score(self, X: Any, y: Any = None) -> float:
         """Return the share of the variance of rows X that their reconstructions keep; 1 is all of it."""
         truth = unit(X)
@@ -132,9 +151,14 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="red
             notes.append(f"Length of the code, chosen by a sweep: {self.code_size_['reason']}")
         pictures = self._pictures(held, truth, result, pca)
         comparison = Comparison.of_rows(ours, theirs, "lower")
-        return Evaluation(
-            metrics, {best_baseline: theirs_in}, "mse", best_baseline, len(truth), comparison, pictures, notes
-        )
+        baselines = {best_baseline: theirs_in}
+        evaluation = Evaluation(metrics, baselines, "mse", best_baseline, len(truth), comparison, pictures, notes)
+        if held.table is not None:
+            errors = {"the autoencoder": column_errors(held.table, truth, result)}
+            errors[best_baseline] = column_errors(held.table, truth, pca)
+            self.errors_ = errors["the autoencoder"]
+            evaluation.tables.append(errors_table(held.table, errors, _LEAD.format(word=held.split.word)))
+        return evaluation
 
     def _pictures(self, held: Rows, truth: np.ndarray, result: np.ndarray, pca: np.ndarray) -> list[Picture]:
         few, word = slice(0, 12), held.split.word
