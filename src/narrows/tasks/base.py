@@ -152,7 +152,7 @@ class Task(BaseEstimator):
     def instead(self, given: Collection[str], *, labelled: bool, columns: int) -> Estimator | None:
         """Return the autoencoder that stands in for the default; None: the same.
 
-        ``given`` are the settings that the user chose, ``columns`` how many a table has once encoded, 0 for no table.
+        ``given`` are the settings that the user chose, ``columns`` how many a table has, 0 for no table.
         """
         return None
 

@@ -39,8 +39,6 @@ class NewRowsWorkflow(RowsWorkflow):
     knows: ClassVar[tuple[str, ...]] = ("decode", "n", "label", "random_state", "where")
     writes: ClassVar[tuple[str, ...]] = ("samples_classes",)
 
-    drawn: ClassVar[NewRows | None] = None  # rows of the fit that meet the conditions
-
     where: str | None = param(
         None, "conditions on the rows that are drawn, again or with commas: income=>50K, age=30..40", several=True
     )
@@ -48,10 +46,8 @@ class NewRowsWorkflow(RowsWorkflow):
     def fit(self, task: Task, request: Request, say: Say) -> dict[str, Any]:
         """Train, and draw rows that meet the conditions."""
         facts = super().fit(task, request, say)
-        if self.where is not None:
-            wanted = self._wanted(self.learnt.schema, self.where)
-            seed = task.estimator_.seed_
-            self.drawn = _said(cast("Generator", task).new_rows(_DEFAULT_ROWS, wanted.label, seed, wanted.ranges), say)
+        wanted, seed = self._wanted(self.learnt.schema, self.where), task.estimator_.seed_
+        self.drawn = _said(cast("Generator", task).new_rows(_DEFAULT_ROWS, wanted.label, seed, wanted.ranges), say)
         return facts
 
     def schema_of(self, learn: Source) -> Schema:
@@ -63,11 +59,8 @@ class NewRowsWorkflow(RowsWorkflow):
     def write(self, folder: Path) -> list[Path]:
         """Write new rows, and what lies between the rows of a table."""
         learnt = self.learnt
-        outputs: Mapping[str, Any] = learnt.task.outputs(
-            encoded(learnt.task, learnt.schema, learnt.source), fresh=False
-        )
-        if self.drawn is not None:
-            outputs = {**outputs, "samples": self.drawn}
+        rows = encoded(learnt.task, learnt.schema, learnt.source)
+        outputs: Mapping[str, Any] = {**learnt.task.outputs(rows, fresh=False), "samples": self.drawn}
         return [path for stem, rows in outputs.items() for path in self._written(learnt.schema, rows, folder, stem)]
 
     def apply(self, task: Task, state: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:

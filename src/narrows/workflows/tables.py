@@ -246,8 +246,7 @@ def encoded(task: Task, schema: Schema, source: Source) -> Any:
 
 def settle(task: Task, request: Request, X: Any, schema: Schema, *, labelled: bool = False) -> None:
     """Set what follows from the data, where the user said nothing else."""
-    columns = schema.shape[0] if schema.measures else 0
-    other = None if request.start else task.instead(request.given, labelled=labelled, columns=columns)
+    other = None if request.start else task.instead(request.given, labelled=labelled, columns=len(schema.measures))
     if other is not None and task.estimator is not None:
         kept = {"checkpoint", "verbose", *request.given} & {spec.name for spec in fields(other)}
         task.set_params(estimator=other.set_params(**{name: getattr(task.estimator, name) for name in kept}))

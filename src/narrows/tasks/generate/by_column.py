@@ -26,7 +26,6 @@ from narrows.tasks.missing import Gaps
 __all__ = ["ByColumn", "draw_levels", "draws_columns", "kept_rows"]
 
 _ROWS_SEEN, _EPOCHS = 250_000, (12, 60)  # rows that are learnt from in all, within so many passes
-
 _AT_ONCE = 16_384  # rows that are drawn together
 _MAX_TRIES = 500_000  # rows that are drawn at most where few meet the conditions
 
@@ -41,6 +40,7 @@ class ByColumn(Gaps):
 
     estimator_: Estimator
     classes_: list[str]
+    mixtures_: dict[str, Any]
     columns_: dict[str, Any] | None = None  # the columns of the table, as JSON has them
     _announced: Sequence[Measure] = ()  # what the columns are of the table that a fit comes for
 
@@ -57,12 +57,9 @@ class ByColumn(Gaps):
             card = read_card(model.weights)["task"] or {}
             table = Table.from_json(card["fitted"]["columns_"])
         index = table.index(self.coded(rows))
-        sizes = [(len(table.levels[cell]), len(table.levels[cell].points)) for cell in table.free]
-        ordered = [
-            known if table.levels[cell].ordered else 0 for cell, (_, known) in zip(table.free, sizes, strict=True)
-        ]
-        levels = [size for size, _ in sizes]
-        if y is not None:
+        cells = [table.levels[cell] for cell in table.free]
+        levels, ordered = [len(cell) for cell in cells], [len(cell.points) * cell.ordered for cell in cells]
+        if self.classes_:
             index = np.concatenate([self._label_levels(y)[:, None], index], 1)
             levels, ordered = [len(self.classes_) + 1, *levels], [0, *ordered]
         spec = as_part("network", model.network)
@@ -75,12 +72,13 @@ class ByColumn(Gaps):
         self.columns_, self.draws_, self.mixtures_ = table.to_json(), True, {}
         return self
 
-    def _label_levels(self, y: np.ndarray) -> np.ndarray:
+    def _label_levels(self, y: Any) -> NDArray[np.int64]:
         """Return the place of every label among the classes; that of none is the last."""
-        place = np.searchsorted(self.classes_, y).clip(0, max(0, len(self.classes_) - 1))
-        return np.where(y == "", len(self.classes_), place) if self.classes_ else np.zeros(len(y), np.int64)
+        places = {name: place for place, name in enumerate(self.classes_)}
+        return np.array([places.get(name, len(places)) for name in y], np.int64)
 
     def draw_columns(self, n: int, label: str | None, where: Mapping[int, Range], seed: int) -> NewRows:
+        """Return new rows without names of their own, of a class, that meet conditions on cells."""
         rng, generator, table = np.random.default_rng(seed), torch.Generator().manual_seed(seed), self.table
         first = int(bool(self.classes_))
         allowed = {place + first: mask for place, mask in table.allowed(where).items()}
@@ -93,7 +91,7 @@ class ByColumn(Gaps):
             return values, table.meets(values, where)
 
         drawn = kept_rows(n, lambda n: draw_levels(self.estimator_.model_, n, allowed, generator), rows)
-        names = np.array(self.classes_)[drawn.index[:, 0]] if self.classes_ else None
+        names = np.array(self.classes_)[drawn.levels[:, 0]] if self.classes_ else None
         return NewRows(self.raw(drawn.rows), np.zeros(0, str), "", names, drawn.share)
 
     def conditions(self, where: Mapping[Any, Any]) -> dict[int, Range]:
@@ -101,8 +99,8 @@ class ByColumn(Gaps):
 
         Raises ``InputError`` for a column that the fit did not see.
         """
-        names = list(getattr(self.estimator_, "feature_names_in_", range(self.table.cells)))
-        result = {}
+        result: dict[int, Range] = {}
+        names = list(getattr(self.estimator_, "feature_names_in_", range(self.estimator_.n_features_in_)))
         for name, wanted in where.items():
             if name not in names:
                 raise InputError(f"A condition on {name!r} came", listed(names))
@@ -117,7 +115,7 @@ class Drawn(NamedTuple):
     """Rows that meet the conditions, and the share of all drawn ones that did."""
 
     rows: NDArray[np.float64]
-    index: NDArray[np.int64]
+    levels: NDArray[np.int64]
     share: float
 
 

@@ -67,7 +67,7 @@ def followers(values: Floats, numbers: Sequence[bool]) -> list[Follows]:
     """
     codes = np.stack([np.unique(column, return_inverse=True)[1] for column in values.T], 1)
     sizes = codes.max(0) + 1
-    few = [cell for cell in range(values.shape[1]) if 1 < sizes[cell] and few_levels(int(sizes[cell]), len(values))]
+    few = [cell for cell in range(values.shape[1]) if sizes[cell] > 1 and few_levels(int(sizes[cell]), len(values))]
     result = list(_by_level(values, codes, few))
     others = [cell for cell in range(values.shape[1]) if numbers[cell] and cell not in few]
     return result + list(_multiples(values, others))

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
 
-from narrows import metrics
 from narrows.base_measure import Measure
 from narrows.bottlenecks import Quantizer
 from narrows.data.disk.memory import require_memory
@@ -20,16 +19,14 @@ from narrows.estimator.traversal import decoded, interpolated, prior_codes, trav
 from narrows.families.autoencoder import AutoEncoder
 from narrows.families.conditional_vae import ConditionalVAE
 from narrows.families.vae import VAE
-from narrows.holdout import Split
 from narrows.likelihood import Gaussian, Laplace, Mixed
 from narrows.networks import Autoregressive
 from narrows.params import param
 from narrows.parts import as_part
-from narrows.tasks.base import Evaluation, Metric, NewRows, Rows, Task, pick, unit
-from narrows.tasks.generate.baselines import PCASampler
+from narrows.tasks.base import Evaluation, NewRows, Rows, Task, unit
 from narrows.tasks.generate.by_column import ByColumn, draws_columns
-from narrows.tasks.generate.features import Features
-from narrows.tasks.generate.figures import PAIRS, drawn_pictures, marginals
+from narrows.tasks.generate.evaluate import codes_evaluation, table_evaluation
+from narrows.tasks.generate.figures import PAIRS
 from narrows.tasks.generate.levels import Range, SavedTable
 from narrows.tasks.generate.mixture import CodeMixture
 from narrows.tasks.missing import Gaps, single
@@ -38,11 +35,8 @@ from narrows.typed_json import Distinct, Numbers
 
 __all__ = ["Generator"]
 
-_MAX_JUDGED_ROWS = 1000  # rows that are compared at most
-_MIN_SPREAD = 0.5  # samples that vary less than half as much as the data are too much alike
-_OURS, _SAME = "the autoencoder", "other training rows"
-
-_MAX_COLUMNS = 256  # encoded columns up to which a table is drawn column by column
+_MAX_CODED_ROWS = 1000  # rows between whose codes walks lead
+_MAX_COLUMNS = 256  # columns up to which a table is drawn column by column
 _UNITS = 128  # numbers of the code of a column
 _OF_CODES = {"prior", "parts", "network", "likelihood", "corruption", "penalties", "beta", "free_bits"}
 _ARRAYS_AT_ONCE = 4  # arrays of drawn rows at once: codes, decoded, in their own units, as cells
@@ -156,7 +150,8 @@ class Generator(ByColumn, Gaps, Task, name="generate"):
         chosen = self.estimator
         if chosen is None:
             given = [name for name in ("prior", "parts") if getattr(self, name) not in (None, "mixture")]
-            columns = np.shape(X)[1] if np.ndim(X) == 2 and not grey else 0
+            table = np.ndim(X) == 2 and not grey
+            columns = (len(self._announced) or np.shape(X)[1]) if table else 0
             chosen = self.instead(given, labelled=y is not None, columns=columns) or self.default()
         return type(self)(**{**self.get_params(deep=False), "estimator": chosen}).resolve()
 
@@ -263,7 +258,7 @@ class Generator(ByColumn, Gaps, Task, name="generate"):
         """Return 64 new rows; of a table with codes also rows along every number of them, and between rows."""
         outputs: dict[str, Any] = {"samples": self.new_rows(64, None, self.estimator_.seed_)}
         if self.draws_ and self.columns_ is None:
-            codes, expected = self.codes_of(X[:_MAX_JUDGED_ROWS]), partial(decoded, self.estimator_)
+            codes, expected = self.codes_of(X[:_MAX_CODED_ROWS]), partial(decoded, self.estimator_)
             walk = traversed(expected, codes)
             steps = [f"z{i + 1} at {value:+.2g}" for i in walk.dimensions for value in walk.values]
             outputs["traversals"] = NewRows(walk.rows.reshape(len(steps), -1), np.array(steps), "code")
@@ -300,42 +295,19 @@ class Generator(ByColumn, Gaps, Task, name="generate"):
         return rows if shape is None or rows.ndim > 2 else rows.reshape(len(rows), *shape)
 
     def evaluate(self, train: Rows, held: Rows) -> Evaluation:
-        """Return how far new rows are from ``held``, beside new rows on PCA codes."""
-        held, word = pick(held, _MAX_JUDGED_ROWS), held.split.word
-        truth, learnt = self.read(held.X), self.read(pick(train, 5000).X)
-        n, draw = max(2, len(truth)), np.random.default_rng(self.estimator_.seed_)
-        features = Features().fit(learnt)
-        sets = {_OURS: self.read(self.sample(n, random_state=self.estimator_.seed_))}
-        for parts in (1, None):
-            sampler = PCASampler(parts, self._measures()).fit(learnt)
-            sets[sampler.name] = sampler.sample(n, draw)
-        sets[_SAME] = learnt[draw.permutation(len(learnt))[:n]]
-        target = features(truth)
-        features_of = {name: features(unit(rows).reshape(-1, *truth.shape[1:])) for name, rows in sets.items()}
-        judged = {name: metrics.distances_of(rows, target, features.width) for name, rows in features_of.items()}
-        ours, same = judged.pop(_OURS), judged.pop(_SAME)
-        values = {
-            "kernel": Metric(ours["kernel"], "kernel distance", f"squared; {features.name}"),
-            "frechet": Metric(ours["frechet"], "Fréchet distance", f"squared; {features.name}"),
-            "spread": Metric(ours["spread"], "spread of the samples", f"1: that of the {word} rows", "higher"),
-            "floor": Metric(same["kernel"], f"kernel distance of {_SAME}", "what a perfect sampler has"),
-        }
-        best_baseline = min(judged, key=lambda name: judged[name]["kernel"])
-        comparison = metrics.compare_kernel_distances(
-            features_of[_OURS], features_of[best_baseline], target, features.width
-        )
-        shown = sets[_OURS].reshape(-1, *truth.shape[1:])
-        pictures = drawn_pictures(self, learnt, train, held) if truth.ndim > 2 else [marginals(truth, shown, held)]
-        notes = _notes(ours, held.split)
-        return Evaluation(values, judged, "kernel", best_baseline, len(truth), comparison, pictures, notes)
+        """Return how real new rows are beside those of simple competitors: of a table in four measures."""
+        if self.draws_ and len(self.measures) <= _MAX_COLUMNS:
+            return table_evaluation(self, train, held)
+        return codes_evaluation(self, train, held)
 
-    def _measures(self) -> Any:
+    def values(self, X: Any) -> np.ndarray:
+        """Return encoded rows of a table as the autoencoder sees them, with NaN where a value is missing."""
+        return self.coded(flat(X))
+
+    @property
+    def measures(self) -> list[Measure]:
+        """What the encoded columns of a table hold."""
+        if self.columns_ is not None:
+            return self.table.measures
         spec = self.estimator_.likelihood_
-        return spec.measures if isinstance(spec, Mixed) else ()
-
-
-def _notes(ours: dict[str, float], split: Split) -> list[str]:
-    if ours["spread"] >= _MIN_SPREAD:
-        return []
-    sentence = f"The samples vary {ours['spread']:.0%} as much as the {split.word} rows: they are too much alike"
-    return [f"{sentence}. Try --beta 0.5 or --free-bits 0.1, a smaller --latent-dim, or more epochs."]
+        return spec.measures if isinstance(spec, Mixed) else [Measure("gaussian")] * self.row_shape[0]

@@ -141,7 +141,7 @@ def _drawn(points: Floats, share: Floats) -> Floats:
     recurs = np.append(False, points[1:] == points[:-1])
     recurs |= np.append(recurs[1:], False)
     low, high = np.where(recurs, points, low), np.where(recurs, points, high)
-    return low[place] + (share * len(points) - place) * (high - low)[place]
+    return np.asarray(low[place] + (share * len(points) - place) * (high - low)[place])
 
 
 class SavedTable(TypedDict):
