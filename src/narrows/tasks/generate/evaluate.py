@@ -1,4 +1,4 @@
-"""How new rows are judged: those of a table as a reader of the table would, others by how far they are from real ones."""
+"""How new rows are judged: those of a table in four measures, others by how far they are from real ones."""
 
 from typing import TYPE_CHECKING
 

@@ -109,7 +109,8 @@ class Generator(ByColumn, Gaps, Task, name="generate"):
 
     def read_columns(self, measures: Sequence[Measure]) -> None:
         """Take what the encoded columns of the table are that a fit comes for."""
-        super().read_columns(measures)
+        if self.estimator is not None:
+            super().read_columns(measures)
         self._announced = measures
 
     def require_rows(self, chosen: Estimator) -> None:
@@ -139,7 +140,8 @@ class Generator(ByColumn, Gaps, Task, name="generate"):
             model.set_params(**self.suited(tuple(np.shape(X))[1:]))
         spec = as_part("likelihood", model.likelihood)
         if isinstance(spec, Mixed) and not spec.columns:
-            model.set_params(likelihood=spec.for_columns(self.learn_units(rows)) if table else "gaussian:learnt")
+            measures, self._announced = self._announced or (self.learn_units(rows) if table else ()), ()
+            model.set_params(likelihood=spec.for_columns(measures) if table else "gaussian:learnt")
         self.draws_, rows = table, self.coded(rows)
         self.estimator_ = self.fit_filled(model, rows, y) if table else model.fit(X, y)
         coded = isinstance(self.estimator_.model_.bottleneck, Quantizer) or self.prior == "own"
