@@ -15,6 +15,7 @@ __all__ = ["Autoregressive", "LevelDecoder", "LevelEncoder"]
 
 _WIDTHS = (2.0, 8.0, 32.0)  # levels of a number that share what they learn: close ones much, farther ones less
 _OWN = 0.5  # share of its own that a level of a number has beside that
+_RARE = 0.1  # rows that a level has at the start, beside those of the sample
 _FIRST = 0.3  # deviation of the first embeddings
 
 
@@ -66,11 +67,12 @@ class Autoregressive(Network):
         constant_params: Tensor | None,
         weight: Tensor | None = None,
     ) -> None:
-        """Start at the shares of the levels."""
-        if constant_params is not None:
-            with torch.no_grad():
-                bias = decoder.get_parameter("bias")
-                bias.copy_(constant_params.T[:, : bias.shape[1]])
+        """Start at the shares of the levels, of which a rare one has a little more."""
+        bias = decoder.get_parameter("bias")
+        with torch.no_grad():
+            for column, levels in enumerate(x[:, 0].T):
+                counts = torch.bincount(levels.long(), weight, minlength=bias.shape[1])
+                bias[column] = ((counts + _RARE) / counts.sum()).log()
 
 
 class LevelTable(nn.Module):

@@ -73,7 +73,7 @@ def _words(ours: Realism, judge: Judge, split: Split) -> list[str]:
     if np.isfinite(ours.loss):
         way = "loses" if ours.loss > 0 else "gains"
         sentences.append(f"A model that learns from drawn rows {way} {abs(ours.loss):.1f} points on {split.word} rows.")
-    outside = f"{ours.outside or 'No'} drawn row{'s' * (ours.outside != 1)} of {n:,}"
+    outside = f"{ours.outside or 'No'} drawn row{'s' * (ours.outside > 1)} of {n:,}"
     sentences.append(f"{outside} hold{'s' * (ours.outside <= 1)} a value outside the range.")
     sentences.append(f"{ours.copies} of them copy a training row (of the {split.word} rows {judge.copies}).")
     if np.isfinite(ours.distance):

@@ -122,6 +122,8 @@ class Judge:
         if len(np.unique(y)) < 2 or len(np.unique(y_real)) < 2:
             return 0.0
         classifies = len(self.levels[target]) <= _MAX_CLASSES
+        if classifies:
+            y, y_real = (np.abs(values[:, None] - self.levels[target]).argmin(1) for values in (y, y_real))
         predicted = self._boosted(classifies, others, max_iter=_TREES).fit(x, y).predict(x_real)
         if classifies:
             return float((predicted == y_real).mean())
