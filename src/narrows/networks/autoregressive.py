@@ -130,8 +130,8 @@ class LevelEncoder(nn.Module):
         table = self.table()
         d, size, code = table.shape
         index = x[:, 0].long() + size * torch.arange(d, device=x.device)
-        embedded = F.embedding(index, table.reshape(-1, code))
-        before = embedded.cumsum(1) - embedded
+        embedded = F.embedding(index[:, :-1], table.reshape(-1, code))
+        before = F.pad(embedded.cumsum(1), (0, 0, 1, 0))
         return (F.silu(before * self.scale[:, None] + self.bias).transpose(1, 2),)
 
     def embedded(self, level: Tensor, column: int) -> Tensor:

@@ -27,7 +27,7 @@ __all__ = ["ByColumn", "draw_levels", "draws_columns", "kept_rows"]
 
 _ROWS_SEEN, _EPOCHS = 250_000, (12, 60)  # rows that are learnt from in all, within so many passes
 _AT_ONCE = 16_384  # rows that are drawn together
-_MAX_TRIES = 500_000  # rows that are drawn at most where few meet the conditions
+_MIN_TRIES, _TRIES_PER_ROW = 100_000, 2000  # rows that are drawn at most where few meet the conditions
 
 
 def draws_columns(estimator: Estimator) -> bool:
@@ -103,7 +103,7 @@ class ByColumn(Gaps):
         names = list(getattr(self.estimator_, "feature_names_in_", range(self.estimator_.n_features_in_)))
         for name, wanted in where.items():
             if name not in names:
-                raise InputError(f"A condition on {name!r} came", listed(names))
+                raise InputError(f"A condition on {name!r} came", listed([*map(str, names)]))
             ends = np.array(wanted if isinstance(wanted, (tuple, list)) else (wanted, wanted), np.float64)
             column = names.index(name)
             mean, spread = (0.0, 1.0) if self.units_ is None else np.array(self.units_)[:2, column]
@@ -162,11 +162,11 @@ def kept_rows(
     ``levels`` draws so many rows and returns those with allowed levels; ``rows`` are their values, and which of them
     meet the conditions.
 
-    Raises ``InputError`` where too few of 500 000 draws do.
+    Raises ``InputError`` where too few of 2000 draws for each, and of 100 000, do.
     """
     parts, indices, kept, tried, step = [], [], 0, 0, min(n, _AT_ONCE)
     while kept < n:
-        if tried >= max(n, _MAX_TRIES):
+        if tried >= max(_MIN_TRIES, _TRIES_PER_ROW * n):
             came = f"{kept:,} of {tried:,} drawn rows meet the conditions, and {n:,} are asked for"
             raise InputError(came, "conditions that the table meets more often", "fewer rows, or a wider range")
         index = levels(step)
