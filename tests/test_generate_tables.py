@@ -60,7 +60,7 @@ def test_conditions_are_met(fitted: nw.Generator, monkeypatch: pytest.MonkeyPatc
     months = fitted.sample(50, random_state=0, where={4: (12 * 20, 12 * 21)})
     assert set(months[:, 0]) <= {20.0, 21.0}
     monkeypatch.setattr("narrows.tasks.generate.by_column._MIN_TRIES", 2000)
-    with pytest.raises(InputError, match="0 of [0-9,]+ drawn rows meet the conditions, and 1 are asked for"):
+    with pytest.raises(InputError, match=r"0 of [0-9,]+ drawn rows meet the conditions, and 1 are asked for"):
         fitted.sample(1, where={0: (17, 17), 4: 12 * 90})
     with pytest.raises(InputError, match="A condition on 'income' came"):
         fitted.sample(5, where={"income": 3})

@@ -1,7 +1,5 @@
 """How new rows are judged: those of a table in four measures, others by how far they are from real ones."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from narrows import metrics
@@ -10,13 +8,10 @@ from narrows.holdout import Split
 from narrows.tasks.base import Evaluation, Metric, Rows, pick
 from narrows.tasks.generate.baselines import PCASampler
 from narrows.tasks.generate.features import Features
-from narrows.tasks.generate.figures import drawn_pictures, marginals
+from narrows.tasks.generate.figures import Sampler, drawn_pictures, marginals
 from narrows.tasks.generate.levels import Table
 from narrows.tasks.generate.realism import Judge, Realism, compare_areas
 from narrows.tasks.generate.rivals import RIVALS
-
-if TYPE_CHECKING:
-    from narrows.tasks.generate.generator import Generator
 
 __all__ = ["codes_evaluation", "table_evaluation"]
 
@@ -26,7 +21,7 @@ _OURS, _SAME = "the autoencoder", "other training rows"
 _TOLD = 0.75  # area from which on a classifier tells drawn rows well
 
 
-def table_evaluation(task: "Generator", train: Rows, held: Rows) -> Evaluation:
+def table_evaluation(task: Sampler, train: Rows, held: Rows) -> Evaluation:
     """Return how real new rows of a table are: told from real ones, of use, within the range, no copies."""
     held = pick(held, 2 * _MAX_JUDGED_ROWS)
     rng, seed = np.random.default_rng(task.estimator_.seed_), task.estimator_.seed_
@@ -81,7 +76,7 @@ def _words(ours: Realism, judge: Judge, split: Split) -> list[str]:
     return sentences
 
 
-def codes_evaluation(task: "Generator", train: Rows, held: Rows) -> Evaluation:
+def codes_evaluation(task: Sampler, train: Rows, held: Rows) -> Evaluation:
     """Return how far new rows are from ``held``, beside new rows on PCA codes."""
     held, word = pick(held, _MAX_JUDGED_ROWS), held.split.word
     truth, learnt = task.read(held.X), task.read(pick(train, 5000).X)

@@ -52,8 +52,8 @@ class Follows:
         keys, values = (np.array(side, np.float64) for side in (self.keys, self.values))
         if self.multiple:
             return np.asarray(values[0] + (leader - keys[0]) * ((values[1] - values[0]) / (keys[1] - keys[0])))
-        found = values[np.searchsorted((keys[1:] + keys[:-1]) / 2, leader)]
-        return np.where(np.isnan(leader), np.nan if self.missing is None else self.missing, found)
+        matched = values[np.searchsorted((keys[1:] + keys[:-1]) / 2, leader)]
+        return np.where(np.isnan(leader), np.nan if self.missing is None else self.missing, matched)
 
 
 def followers(values: Floats, numbers: Sequence[bool]) -> list[Follows]:

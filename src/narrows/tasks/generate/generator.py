@@ -151,10 +151,10 @@ class Generator(ByColumn, Gaps, Task, name="generate"):
     def _chosen(self, X: Any, y: np.ndarray | None, grey: bool) -> Estimator:
         chosen = self.estimator
         if chosen is None:
-            given = [name for name in ("prior", "parts") if getattr(self, name) not in (None, "mixture")]
+            settings = [name for name in ("prior", "parts") if getattr(self, name) not in (None, "mixture")]
             table = np.ndim(X) == 2 and not grey
             columns = (len(self._announced) or np.shape(X)[1]) if table else 0
-            chosen = self.instead(given, labelled=y is not None, columns=columns) or self.default()
+            chosen = self.instead(settings, labelled=y is not None, columns=columns) or self.default()
         return type(self)(**{**self.get_params(deep=False), "estimator": chosen}).resolve()
 
     def _require_codes(self, model: Estimator) -> None:

@@ -89,8 +89,8 @@ class Levels:
     def index(self, values: Floats) -> Index:
         """Return the level of every value: the last that begins at or below it; of a missing one, that of missing."""
         lows = np.array([points[0] for points in self.points])
-        found = np.searchsorted(lows, values, side="right") - 1
-        return np.where(np.isnan(values), len(self.points), found.clip(0, len(self.points) - 1))
+        level = np.searchsorted(lows, values, side="right") - 1
+        return np.where(np.isnan(values), len(self.points), level.clip(0, len(self.points) - 1))
 
     def draw(self, index: Index, rng: np.random.Generator) -> Floats:
         """Return a value of every level, NaN for missing."""

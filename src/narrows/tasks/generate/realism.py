@@ -70,8 +70,8 @@ class Judge:
     def __call__(self, drawn: Floats) -> Realism:
         """Return what is measured of drawn rows, of which the first are told from the real ones."""
         n = len(self.real)
-        told = self._told(drawn[:n])
-        more, less = _placement(told[:n], told[n:]), 1 - _placement(told[n:], told[:n])
+        looks = self._looks(drawn[:n])
+        more, less = _placement(looks[:n], looks[n:]), 1 - _placement(looks[n:], looks[:n])
         scores = [self._predicted(drawn, target) for target in self.targets]
         loss = 100 * float(np.subtract(self.scores, scores).mean()) if scores else np.nan
         distance = float(np.median(self._nearest(drawn)) / self.near) if self.near > 0 else np.nan
@@ -92,7 +92,7 @@ class Judge:
         kind = HistGradientBoostingClassifier if classifies else HistGradientBoostingRegressor
         return kind(categorical_features=(split & (self.high < _MAX_LEVELS))[cells], random_state=0, **own)
 
-    def _told(self, drawn: Floats) -> Floats:
+    def _looks(self, drawn: Floats) -> Floats:
         """Return how drawn every real row and every drawn row looks to a classifier that has not seen it."""
         from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
