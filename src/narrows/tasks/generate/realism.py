@@ -19,7 +19,7 @@ _MAX_TARGETS, _MAX_CLASSES = 4, 5  # columns that are predicted, and levels of o
 _LEARNT_ROWS = 4000  # rows that a model learns from which predicts a column
 _TREES = 50  # boosted trees that predict a column
 _NEAR_ROWS, _TRAINING_ROWS = 1000, 5000  # rows whose nearest is looked for, among so many
-_DIGITS = 9  # of encoded values, to which copies agree
+_DIGITS = 9  # of encoded values, to which equal ones agree
 
 
 class Realism(NamedTuple):
@@ -52,14 +52,14 @@ class Judge:
 
     def fit(self, train: Floats, real: Floats) -> Self:
         """Take the training rows, and the real ones that drawn rows are compared with."""
-        self.train, self.real = np.where(np.isnan(train).all(0), 0.0, train), real
+        self.train, self.real = _same_digits(np.where(np.isnan(train).all(0), 0.0, train)), _same_digits(real)
         self.low, self.high = np.nanmin(train, 0), np.nanmax(train, 0)
         self.levels = [np.unique(column[~np.isnan(column)]) for column in train.T]
         self.targets = self._targets()
         self.learnt = min(len(train), _LEARNT_ROWS)
         self.scores = [self._predicted(self.train, target) for target in self.targets]
-        self.near = np.median(self._nearest(real))
-        self.copies = self._copies(real)
+        self.near = np.median(self._nearest(self.real))
+        self.copies = self._copies(self.real)
         return self
 
     @property
@@ -69,7 +69,7 @@ class Judge:
 
     def __call__(self, drawn: Floats) -> Realism:
         """Return what is measured of drawn rows, of which the first are told from the real ones."""
-        n = len(self.real)
+        n, drawn = len(self.real), _same_digits(drawn)
         looks = self._looks(drawn[:n])
         more, less = _placement(looks[:n], looks[n:]), 1 - _placement(looks[n:], looks[:n])
         scores = [self._predicted(drawn, target) for target in self.targets]
@@ -136,8 +136,8 @@ class Judge:
         return int(beyond.any(1).sum())
 
     def _copies(self, rows: Floats) -> int:
-        known = {row.tobytes() for row in np.round(self.train, _DIGITS) + 0.0}
-        return sum(row.tobytes() in known for row in np.round(rows, _DIGITS) + 0.0)
+        known = {row.tobytes() for row in self.train}
+        return sum(row.tobytes() in known for row in rows)
 
     def _nearest(self, rows: Floats) -> Floats:
         """Return the distance of rows to the nearest training row: numbers in deviations, levels 0 or 1 apart."""
@@ -151,6 +151,12 @@ class Judge:
                 columns.append((part[:, cell, None] == self.levels[cell]) * np.sqrt(0.5))
             parts.append(np.concatenate(columns, 1))
         return np.asarray(cdist(*parts).min(1), np.float64)
+
+
+def _same_digits(rows: Floats) -> Floats:
+    """Return rows without the digits by which equal values differ that were rounded on different ways."""
+    rounded: Floats = np.round(rows, _DIGITS) + 0.0
+    return rounded
 
 
 def _placement(one: Floats, other: Floats) -> Floats:
