@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import rows_anomaly
 import rows_codes
+import rows_generate
 import rows_impute
 import rows_lists
 import rows_masks
@@ -46,6 +47,7 @@ ROWS = {
     "density": Row(rows_rows.density, None, 0.0),
     "nll": Row(rows_codes.nll, 98.3, 86.8),
     "impute": Row(rows_impute.impute, 1.0, 1.0, "lower", {"level or better": 0.8}),
+    "generate": Row(rows_generate.generate, None, 0.70),
     "anomaly": Row(rows_anomaly.anomaly, 82.75, 87.55, "higher"),
     "series": Row(rows_series.series, None, 0.0, "higher"),
     "one-class": Row(rows_anomaly.one_class, 95.53, 96.96, "higher"),

@@ -44,15 +44,15 @@ def test_samples_have_the_moments_of_the_rows(family: nw.Estimator) -> None:
     assert kernel_distance(made, X, 3.0) < 0.03 < kernel_distance(made, X + 2, 3.0)
 
 
-@pytest.mark.parametrize("family", [None, nw.AutoEncoder(latent_dim=2, epochs=30)])
+@pytest.mark.parametrize("family", [None, nw.ConditionalVAE(latent_dim=1, epochs=30), nw.AutoEncoder(latent_dim=2)])
 def test_a_class_is_drawn_when_it_is_named(family: nw.Estimator | None) -> None:
     X, y = rings(800)
     some = np.where(np.arange(800) % 5 == 0, "", y)  # a fifth of the rows has no label
-    model = nw.Generator(estimator=family, latent_dim=1 if family is None else None, epochs=30, random_state=0)
+    model = nw.Generator(estimator=family, epochs=30, random_state=0)
     model.fit(X, some)
     assert model.classes_ == ["far", "near"]
     assert model.shares_ == [0.5, 0.5]
-    assert isinstance(model.estimator_, nw.ConditionalVAE) == (family is None)
+    assert (model.columns_ is not None) == (family is None)
     for name, centre in (("far", 6.0), ("near", 0.0)):
         made = model.sample(300, name, random_state=0)
         assert made.mean(0) == pytest.approx([centre, centre], abs=0.7)
@@ -81,7 +81,8 @@ def test_classes_of_a_family_that_was_not_told_are_refused() -> None:
 def test_samples_follow_their_seed_and_survive_saving(tmp_path: Path) -> None:
     X, y = rings(100)
     plain = nw.Generator(estimator=nw.AutoEncoder(latent_dim=2, epochs=2))
-    for model in (plain, nw.Generator(epochs=2), nw.Generator(epochs=2, prior="own")):
+    by_columns, own = nw.Generator(epochs=2), nw.Generator(epochs=2, prior="own")
+    for model in (plain, by_columns, own):
         model.fit(X, y).save(tmp_path)
         back = load(tmp_path)
         for label in (None, "far"):
@@ -89,6 +90,8 @@ def test_samples_follow_their_seed_and_survive_saving(tmp_path: Path) -> None:
             assert np.array_equal(first, model.sample(5, label, random_state=3))
             assert np.array_equal(first, back.sample(5, label, random_state=3))
             assert not np.array_equal(first, model.sample(5, label, random_state=4))
+    assert isinstance(own.estimator_, nw.ConditionalVAE)  # who asks for a prior asks for codes
+    assert isinstance(by_columns.estimator_, nw.AutoEncoder)
 
 
 def test_images_are_expected_pictures_and_tables_are_draws() -> None:
@@ -97,10 +100,11 @@ def test_images_are_expected_pictures_and_tables_are_draws() -> None:
     made = model.sample(7, random_state=0)
     assert made.shape == (7, 6, 6)
     assert made.std() < 0.2  # noise is not drawn: the deviation of the pixels is 0.29
-    table = nw.Generator(latent_dim=1, epochs=2, random_state=0).fit(DRAW.normal(size=(200, 3)))
+    family = nw.VAE(likelihood="mixed", epochs=2)
+    table = nw.Generator(estimator=family, latent_dim=1, random_state=0).fit(DRAW.normal(size=(200, 3)))
     assert table.sample(500, random_state=0).std() == pytest.approx(1, abs=0.15)
     ints = DRAW.poisson(2.0, (200, 2)).astype(float)
-    counts = nw.Generator(latent_dim=1, epochs=2, random_state=0).fit(ints).sample(100, random_state=0)
+    counts = nw.Generator(estimator=family, latent_dim=1, random_state=0).fit(ints).sample(100, random_state=0)
     assert np.array_equal(counts, counts.round())
     assert counts.min() == 0
 
@@ -161,9 +165,10 @@ def test_a_table_from_end_to_end(tmp_path: Path) -> None:
     frame.write_csv(table)
     assert main(f"fit generate {table} --label kind --epochs 30 --quiet -o {run}".split()) == 0
     report = json.loads((run / "report.json").read_text())
-    assert report["family"] == "ConditionalVAE"
-    assert set(report["baselines"]) == {"Gaussian on PCA codes", "Gaussian mixture on PCA codes"}
-    assert "principal components" in report["metrics"]["kernel"]["unit"]
+    assert report["family"] == "AutoEncoder"
+    assert set(report["baselines"]) == {"a Gaussian copula", "a tree of columns", "columns drawn by themselves"}
+    assert report["metrics"]["outside"]["value"] == 0
+    assert "copy a training row" in report["verdict"]["text"]
     assert {"marginals"} <= {Path(each["file"]).stem for each in report["figures"]}
     columns = ["sample", *frame.columns[1:]]
     for path, rows in ((run / "samples.csv", 64), (None, 25)):
@@ -177,11 +182,29 @@ def test_a_table_from_end_to_end(tmp_path: Path) -> None:
         assert set(made["town"]) <= {"Aa", "Bo", "Ce"}
         assert set(made["same"]) == {"x"}
         assert made["visits"].min() >= 0  # type: ignore[operator]
-        assert made["weight"].n_unique() >= rows - 4  # what is drawn beyond the range comes back as its end
-        assert made["weight"].null_count() == 0
+        known = made["weight"].drop_nulls()
+        assert known.is_between(frame["weight"].min(), frame["weight"].max()).all()  # type: ignore[arg-type]
+        assert known.n_unique() >= 0.9 * len(known)
     assert set(made["kind"]) == {"gold"}
+    words = ["--where", "kind=gold", "--where", "visits=3..4,town=Bo", "-n", "9", "--overwrite"]
+    assert main(["apply", str(run), "-o", str(out), *words]) == 0
+    made = pl.read_csv(out / "samples.csv")
+    assert made["visits"].is_between(3, 4).all()
+    assert set(made["town"]) | set(made["kind"]) == {"Bo", "gold"}
+    assert "of the rows that were drawn meet the conditions" in (out / "summary.json").read_text()
+
+
+def test_codes_of_a_table_from_end_to_end(tmp_path: Path) -> None:
+    table, run = tmp_path / "t.csv", tmp_path / "run"
+    frame = mixed()
+    frame.write_csv(table)
+    words = ["--label", "kind", "--family", "conditional-vae", "--epochs", "4"]
+    assert main(["fit", "generate", str(table), *words, "--quiet", "-o", str(run)]) == 0
     assert len(pl.read_csv(run / "traversals.csv")) % 7 == 0
     assert pl.read_csv(run / "interpolations.csv").columns == ["path", *frame.columns[1:-1]]
+    made = pl.read_csv(run / "samples.csv")
+    assert made["weight"].null_count() == 0
+    assert set(made["town"]) <= {"Aa", "Bo", "Ce"}
 
 
 @pytest.mark.parametrize("classes", [True, False])

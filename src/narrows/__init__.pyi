@@ -47,6 +47,7 @@ from .likelihood.discrete import Multinomial as Multinomial
 from .likelihood.discrete import Poisson as Poisson
 from .likelihood.mixed import Mixed as Mixed
 from .model import Model as Model
+from .networks.autoregressive import Autoregressive as Autoregressive
 from .networks.conv import Conv as Conv
 from .networks.dense import Dense as Dense
 from .networks.dictionary import Dictionary as Dictionary
@@ -86,6 +87,7 @@ __all__ = [
     "AnomalyDetector",
     "ArtefactError",
     "AutoEncoder",
+    "Autoregressive",
     "AuxK",
     "Bernoulli",
     "Blur",

@@ -21,7 +21,8 @@ from narrows.workflows.base import Request, Workflow, workflow_from_state, workf
 
 __all__ = ["apply"]
 
-_FLAGS = {"history": "--history", "titles": "--titles", "n": "-n", "label": "--class", "random_state": "--random-state"}
+_FLAGS = {"history": "--history", "titles": "--titles", "n": "-n", "label": "--class", "where": "--where"}
+_FLAGS |= {"random_state": "--random-state"}
 _READING = {"encoding": "--encoding"}  # of how a fit read its data, what a call may say anew
 _OPTION_WORDS = {"decode": "--decode", "second": "DATA2"} | _FLAGS | _READING  # what not every run reads
 

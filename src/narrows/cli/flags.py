@@ -132,6 +132,8 @@ def _apply(commands: Any) -> None:
     parser.add_argument("--overwrite", action="store_true", help="write into OUT although it holds files")
     parser.add_argument("-n", type=int, metavar="N", help="generate: how many new rows (64)")
     parser.add_argument("--class", dest="label", metavar="NAME", help="generate: the class of the new rows")
+    help = "generate: a condition on a column of the new rows: income=>50K, age=30..40"
+    parser.add_argument("--where", action=Joined, metavar="NAME=VALUE", help=help)
     parser.add_argument("--random-state", type=int, metavar="N", help="generate: seed; none: new rows every time")
 
 

@@ -1,5 +1,8 @@
 """Written by `python -m narrows.declarations`: what type checkers see."""
 
+from narrows.networks.autoregressive import Autoregressive as Autoregressive
+from narrows.networks.autoregressive import LevelDecoder as LevelDecoder
+from narrows.networks.autoregressive import LevelEncoder as LevelEncoder
 from narrows.networks.base import Network as Network
 from narrows.networks.base import Sizes as Sizes
 from narrows.networks.conv import Conv as Conv
@@ -28,6 +31,7 @@ from narrows.networks.stack import Stack as Stack
 from narrows.networks.unet import UNet as UNet
 
 __all__ = [
+    "Autoregressive",
     "Bypass",
     "Conv",
     "ConvLayer",
@@ -37,6 +41,8 @@ __all__ = [
     "DictionaryEncoder",
     "ItemItem",
     "Layer",
+    "LevelDecoder",
+    "LevelEncoder",
     "Linear",
     "LinearLayer",
     "MaxPool",

@@ -2,7 +2,7 @@
 
 import math
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, NamedTuple, Self, dataclass_transform
 
@@ -75,6 +75,7 @@ class NewRows(NamedTuple):
     ids: np.ndarray
     id_name: str
     labels: np.ndarray | None = None
+    share: float = 1.0  # of all that were drawn, where some were left because of conditions
 
 
 @dataclass
@@ -157,9 +158,18 @@ class Task(Tabular, BaseEstimator):
         """Return the task's own settings that rows of this shape ask for, where the user says nothing."""
         return {}
 
-    def labelled(self) -> Estimator | None:
-        """Return the autoencoder that stands in for the default where rows have labels; None: the same."""
+    def instead(self, given: Collection[str], *, labelled: bool, columns: int) -> Estimator | None:
+        """Return the autoencoder that stands in for the default; None: the same.
+
+        ``given`` are the settings that the user chose, ``columns`` how many a table has, 0 for no table.
+        """
         return None
+
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """The shape of the encoded rows that the fit saw."""
+        shape: tuple[int, ...] = self._fitted().shapes_[0]
+        return shape
 
     def as_read(self, rows: Rows) -> Rows | None:
         """Return rows as the autoencoder inside reads them; None where it reads more than rows."""

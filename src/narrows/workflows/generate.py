@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, NamedTuple, cast
 
 import numpy as np
 
-from narrows.data import Schema
+from narrows.data import Schema, Source
+from narrows.data.tables.conditions import cell_ranges, named_conditions
+from narrows.data.tables.schema import TableSchema
 from narrows.errors import InputError
+from narrows.params import param
 from narrows.tasks.base import NewRows, Task
 from narrows.tasks.generate.generator import Generator
 from narrows.workflows.base import Request, Say
@@ -19,6 +22,13 @@ __all__ = ["NewRowsWorkflow"]
 _DEFAULT_ROWS = 64
 
 
+class Wanted(NamedTuple):
+    """Conditions on the rows that are drawn: their class, and from where to where encoded cells are."""
+
+    label: str | None
+    ranges: dict[int, tuple[float, float]]
+
+
 class NewRowsWorkflow(RowsWorkflow):
     """A table (csv, xlsx, json, SQLite, parquet, npy, ...), a folder of images, or a named dataset, for new rows.
 
@@ -26,14 +36,31 @@ class NewRowsWorkflow(RowsWorkflow):
     """
 
     asks: ClassVar[tuple[str, ...]] = ()
-    knows: ClassVar[tuple[str, ...]] = ("decode", "n", "label", "random_state")
+    knows: ClassVar[tuple[str, ...]] = ("decode", "n", "label", "random_state", "where")
     writes: ClassVar[tuple[str, ...]] = ("samples_classes",)
+
+    where: str | None = param(
+        None, "conditions on the rows that are drawn, again or with commas: income=>50K, age=30..40", several=True
+    )
+
+    def fit(self, task: Task, request: Request, say: Say) -> dict[str, Any]:
+        """Train, and draw rows that meet the conditions."""
+        facts = super().fit(task, request, say)
+        wanted, seed = self._wanted(self.learnt.schema, self.where), task.estimator_.seed_
+        self.drawn = _said(cast("Generator", task).new_rows(_DEFAULT_ROWS, wanted.label, seed, wanted.ranges), say)
+        return facts
+
+    def schema_of(self, learn: Source) -> Schema:
+        """Return how rows become numbers, from those that are learnt from; conditions that do not fit are refused."""
+        schema = super().schema_of(learn)
+        self._wanted(schema, self.where)
+        return schema
 
     def write(self, folder: Path) -> list[Path]:
         """Write new rows, and what lies between the rows of a table."""
         learnt = self.learnt
-        X = learnt.task.encoded(learnt.schema, learnt.source)
-        outputs: Mapping[str, Any] = learnt.task.outputs(X, fresh=False)
+        rows = learnt.task.encoded(learnt.schema, learnt.source)
+        outputs: Mapping[str, Any] = {**learnt.task.outputs(rows, fresh=False), "samples": self.drawn}
         return [path for stem, rows in outputs.items() for path in self._written(learnt.schema, rows, folder, stem)]
 
     def apply(self, task: Task, state: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
@@ -47,10 +74,20 @@ class NewRowsWorkflow(RowsWorkflow):
         if request.data or request.decode:
             came = f"{request.data} came for new rows" if request.data else "--decode came without codes"
             raise InputError(came, "narrows apply RUN -o OUT -n 64, or codes with --decode", "leave DATA out")
-        rows = cast("Generator", task).new_rows(
-            options.get("n", _DEFAULT_ROWS), options.get("label"), options.get("random_state")
-        )
-        return self._written(schema, rows, out, "samples")
+        wanted = self._wanted(schema, options.get("where"))
+        n, label = options.get("n", _DEFAULT_ROWS), options.get("label", wanted.label)
+        rows = cast("Generator", task).new_rows(n, label, options.get("random_state"), wanted.ranges)
+        return self._written(schema, _said(rows, say), out, "samples")
+
+    def _wanted(self, schema: Schema, where: str | None) -> Wanted:
+        """Return conditions that came as text."""
+        if where is None:
+            return Wanted(None, {})
+        if not isinstance(schema, TableSchema):
+            raise InputError("--where came for rows that are no table", "", "leave it out")
+        names = [column.name for column in schema.columns]
+        conditions = named_conditions(where, [*names, self.label] if self.label else names)
+        return Wanted(conditions.pop(self.label or "", None), cell_ranges(conditions, schema))
 
     def _written(self, schema: Schema, rows: NewRows, folder: Path, stem: str) -> list[Path]:
         """Write rows in the form of the user's: images in a folder per class, tables with the column of the label."""
@@ -66,6 +103,13 @@ class NewRowsWorkflow(RowsWorkflow):
             return [write_table({**cells, **labels}, folder / f"{stem}.csv", rows.ids, rows.id_name)]
         paths = schema.write(values, folder, stem, rows.ids, rows.id_name)
         return [*paths, write_table(labels, folder / f"{stem}_classes.csv", rows.ids, rows.id_name)]
+
+
+def _said(rows: NewRows, say: Say) -> NewRows:
+    """Return rows once it is said how many of those drawn they are."""
+    if rows.share < 1:
+        say(f"{rows.share:.2%} of the rows that were drawn meet the conditions")
+    return rows
 
 
 def _safe(name: str) -> str:

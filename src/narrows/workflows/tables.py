@@ -156,7 +156,7 @@ class RowsWorkflow(Workflow):
         """Measure on the rows that were put aside."""
         learnt = self.learnt
         evaluation = self.evaluation(learnt)
-        evaluation.caveats = learnt.caveats
+        evaluation.caveats = (*evaluation.caveats, *learnt.caveats)
         return Evaluated(evaluation, learnt.task.as_read(learnt.test), self.items() if learnt.task.mapped else None)
 
     def items(self) -> Items:
@@ -259,13 +259,10 @@ class RowsWorkflow(Workflow):
 
 def settle(task: Task, request: Request, X: Any, schema: Schema, *, labelled: bool = False) -> None:
     """Set what follows from the data, where the user said nothing else."""
-    other = task.labelled() if labelled and "family" not in request.given else None
+    other = None if request.start else task.instead(request.given, labelled=labelled, columns=len(schema.measures))
     if other is not None and task.estimator is not None:
-        settings = {spec.name: getattr(task.estimator, spec.name) for spec in fields(task.estimator)}
-        field_names = {spec.name for spec in fields(other)}
-        task.set_params(
-            estimator=other.set_params(**{name: value for name, value in settings.items() if name in field_names})
-        )
+        kept = {"checkpoint", "verbose", *request.given} & {spec.name for spec in fields(other)}
+        task.set_params(estimator=other.set_params(**{name: getattr(task.estimator, name) for name in kept}))
     if schema.image_shape and X.ndim == 2:
         task.set_params(estimator=task.resolve().set_params(image_shape=schema.image_shape))
     elif X.ndim > 2:
@@ -292,7 +289,7 @@ def parted(source: Source, parts: Parts) -> tuple[Source, Source, Split]:
 
 def schema_of(state: Mapping[str, Any], task: Task) -> Schema:
     """Return the schema of a state; one of other rows than those of the model is refused."""
-    schema, shape = schema_from_json(state["schema"]), task.estimator_.shapes_[0]
+    schema, shape = schema_from_json(state["schema"]), task.row_shape
     if math.prod(schema.shape) != math.prod(shape):
         came = f"The schema gives rows of shape {_by(schema.shape)}, and the model reads {_by(shape)}"
         raise ArtefactError(came, "the files of one fit")

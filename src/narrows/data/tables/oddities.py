@@ -19,7 +19,7 @@ from narrows.data.tables.formatting import cell_text
 from narrows.data.tables.schema import TableSchema
 from narrows.data.tables.source import TableSource
 
-__all__ = ["Oddity", "oddities"]
+__all__ = ["MIN_CORRELATION", "Oddity", "determines", "few_levels", "oddities"]
 
 _SENTINELS = (-9.0, -99.0, -999.0, -9999.0, -99999.0, 9.0, 99.0, 999.0, 9999.0, 99999.0, 999999.0)
 _SENTINEL_ROWS, _SENTINEL_GAP = 2, 5.0  # rows that hold it, and median gaps between the others that it is off
@@ -30,7 +30,7 @@ _MAX_LEVELS = 1000  # a column of more values determines others by chance
 _MIN_ROWS_PER_LEVEL = 20  # of fewer, what it determines may be chance
 _SAMPLE = 2000  # rows on which pairs of columns are looked at first
 _MAX_COLUMNS = 200  # of a wider table, pairs are not looked at
-_MIN_CORRELATION = 1 - 1e-9
+MIN_CORRELATION = 1 - 1e-9  # columns of which one is the other in other units
 _PADDED = re.compile(r"(^|[^a-z])(zip|zipcode|postal|postcode|plz|cep|fips|geoid|naics|siren|siret|insee)([^a-z]|$)")
 
 
@@ -145,7 +145,7 @@ def _of_pairs(columns: Sequence[Column], frame: pl.DataFrame) -> Iterator[Oddity
     codes = {name: some[name].rank("dense").fill_null(0).to_numpy().astype(np.int64) for name in few}
     followers = set()
     for one, other in permutations(few, 2):
-        if other in followers or (other, one) in followers or not _determined(codes[one], codes[other]):
+        if other in followers or (other, one) in followers or not determines(codes[one], codes[other]):
             continue
         if frame.select(one, other).n_unique() == frame[one].n_unique():
             followers |= {other, (one, other)}
@@ -156,12 +156,28 @@ def _of_pairs(columns: Sequence[Column], frame: pl.DataFrame) -> Iterator[Oddity
 
 def _few_levels(column: Column, series: pl.Series) -> bool:
     """Return whether a column has so few values that what it determines is no chance."""
-    most = min(_MAX_LEVELS, len(series) // _MIN_ROWS_PER_LEVEL)
-    return isinstance(column, (CategoryColumn, NumericColumn)) and series.n_unique() <= most
+    return isinstance(column, (CategoryColumn, NumericColumn)) and few_levels(series.n_unique(), len(series))
 
 
-def _determined(one: NDArray[np.int64], other: NDArray[np.int64]) -> bool:
-    """Return whether equal values of one column have equal values of the other."""
+def few_levels(levels: int, rows: int) -> bool:
+    """Return whether a column of so many levels in so many rows does not determine others by chance.
+
+    Examples
+    --------
+    >>> few_levels(16, 320), few_levels(17, 320)
+    (True, False)
+    """
+    return levels <= min(_MAX_LEVELS, rows // _MIN_ROWS_PER_LEVEL)
+
+
+def determines(one: NDArray[np.int64], other: NDArray[np.int64]) -> bool:
+    """Return whether equal levels of one column, whole numbers from 0, have equal levels of the other.
+
+    Examples
+    --------
+    >>> determines(np.array([0, 1, 2, 0]), np.array([1, 0, 0, 1])), determines(np.array([0, 0]), np.array([0, 1]))
+    (True, False)
+    """
     return len(np.unique(one * (other.max() + 1) + other)) == len(np.unique(one))
 
 
@@ -171,7 +187,7 @@ def _multiples(columns: Sequence[NumericColumn], some: pl.DataFrame) -> Iterator
         return
     values = np.concatenate([column.encode(some[column.name]) for column in columns], axis=1)
     varying = np.flatnonzero(values.std(0) > 0)
-    equal = np.abs(np.corrcoef(values[:, varying].T)) >= _MIN_CORRELATION
+    equal = np.abs(np.corrcoef(values[:, varying].T)) >= MIN_CORRELATION
     for later in range(1, len(varying)):
         if (same := np.flatnonzero(equal[later, :later])).size:
             one, other = columns[varying[same[0]]].name, columns[varying[later]].name

@@ -6,10 +6,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from narrows import metrics
+from narrows.base_measure import Measure
 from narrows.estimator.traversal import decoded, interpolated, traversed
 from narrows.tasks.base import Picture, Rows, blocks, pick
 
-__all__ = ["PAIRS", "drawn_pictures", "marginals"]
+__all__ = ["PAIRS", "Sampler", "drawn_pictures", "marginals"]
 
 PAIRS = 6  # walks from row to row
 _SEARCHED = 100_000  # training pictures among which the nearest is looked for
@@ -20,10 +21,15 @@ _TRAVERSAL_CAPTION = (
 
 
 class Sampler(Protocol):
-    """What is asked of a fitted generator to show what it draws."""
+    """What is asked of a fitted generator to judge and to show what it draws."""
 
     estimator_: Any
     classes_: list[str]
+    draws_: bool
+
+    @property
+    def measures(self) -> list[Measure]:
+        """What the encoded columns of a table hold."""
 
     def draw(self, n: int, label: Any = None, random_state: Any = None) -> tuple[np.ndarray, np.ndarray | None]:
         """Return new rows and the class of each."""
@@ -33,6 +39,9 @@ class Sampler(Protocol):
 
     def read(self, X: Any) -> np.ndarray:
         """Return rows as floats."""
+
+    def values(self, X: Any) -> np.ndarray:
+        """Return encoded rows of a table, NaN where a value is missing."""
 
     def codes_of(self, X: Any) -> np.ndarray:
         """Return the codes of rows."""
