@@ -58,8 +58,8 @@ def halves(task: Task, X: Any, y: Any = None) -> tuple[Rows, Rows]:
         order = np.random.default_rng(0).permutation(n)
     parts = (order[part] for part in HALVES.last(n)[:2])
     sides = [Rows(rows[part], None if labels is None else labels[part], classes) for part in parts]
-    named = {"feature_names": title, "columns": _columns(rows, title), "table": _table(task, X)}
-    first, second = (side._replace(**named) for side in sides)
+    columns, table = _columns(rows, title), _table(task, X)
+    first, second = (side._replace(feature_names=title, columns=columns, table=table) for side in sides)
     return first, second
 
 
@@ -88,8 +88,8 @@ def beside(task: Task, train: Any, X: Any, y: Any = None) -> tuple[Rows, Rows]:
     else:
         all_labels, classes = _classes(task, [*labels, *y], n + rows.shape[0])
         sides = (Rows(learnt, all_labels[:n], classes), Rows(rows, all_labels[n:], classes))
-    named = {"feature_names": title, "columns": _columns(rows, title), "table": _table(task, X)}
-    first, second = (side._replace(**named) for side in sides)
+    columns, table = _columns(rows, title), _table(task, X)
+    first, second = (side._replace(feature_names=title, columns=columns, table=table) for side in sides)
     return first, second
 
 

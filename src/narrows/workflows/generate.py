@@ -50,9 +50,9 @@ class NewRowsWorkflow(RowsWorkflow):
         self.drawn = _said(cast("Generator", task).new_rows(_DEFAULT_ROWS, wanted.label, seed, wanted.ranges), say)
         return facts
 
-    def schema_of(self, learn: Source) -> Schema:
+    def schema_of(self, task: Task, learn: Source) -> Schema:
         """Return how rows become numbers, from those that are learnt from; conditions that do not fit are refused."""
-        schema = super().schema_of(learn)
+        schema = super().schema_of(task, learn)
         self._wanted(schema, self.where)
         return schema
 

@@ -113,10 +113,10 @@ class RowsWorkflow(Workflow):
         notes: Sequence[str] = source.notes
         if request.valid is None:
             learn, held, where = self.divide(source, seed_of(task.random_state))
-            schema = start or task.schema_of(learn)
+            schema = start or self.schema_of(task, learn)
         else:
             learn, where = self.learnable(source), Split.VALIDATION
-            schema = start or task.schema_of(learn)
+            schema = start or self.schema_of(task, learn)
             held, notes = self.own_rows(request.valid, schema, learn, treatment_by(task))
         column_notes = (schema.described if start is None else schema.filled)(source, treatment_by(task))
         unique_notes = list(dict.fromkeys((*notes, *column_notes, *schema.warnings(source))))
@@ -172,6 +172,10 @@ class RowsWorkflow(Workflow):
             return np.asarray(outputs["codes"])
 
         return items_of(sets, codes, self.label, self.colour)
+
+    def schema_of(self, task: Task, learn: Source) -> Schema:
+        """Return how rows become numbers, from those that are learnt from."""
+        return task.schema_of(learn)
 
     def evaluation(self, learnt: FittedRows) -> Evaluation:
         """Return how the fitted task does on the rows that were put aside."""
