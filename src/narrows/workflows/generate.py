@@ -14,9 +14,9 @@ from narrows.workflows.base import Request, Say
 from narrows.workflows.outputs import decode, write_table
 from narrows.workflows.tables import RowsWorkflow, encoded, schema_of
 
-__all__ = ["NewRowsWorkflow"]
+__all__ = ["DEFAULT_ROWS", "NewRowsWorkflow"]
 
-_DEFAULT_ROWS = 64
+DEFAULT_ROWS = 64
 
 
 class NewRowsWorkflow(RowsWorkflow):
@@ -49,7 +49,7 @@ class NewRowsWorkflow(RowsWorkflow):
             came = f"{request.data} came for new rows" if request.data else "--decode came without codes"
             raise InputError(came, "narrows apply RUN -o OUT -n 64, or codes with --decode", "leave DATA out")
         rows = cast("Generator", task).new_rows(
-            options.get("n", _DEFAULT_ROWS), options.get("label"), options.get("random_state")
+            options.get("n", DEFAULT_ROWS), options.get("label"), options.get("random_state")
         )
         return self._written(schema, rows, out, "samples")
 

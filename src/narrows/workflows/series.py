@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 
 from narrows.conformal import Threshold
-from narrows.data.series import drawn_starts, step_means, window_starts, windows_at
-from narrows.data.tables.formatting import as_text, save_csv, with_ids
+from narrows.data.series import drawn_starts, step_means, windows_at
+from narrows.data.tables.formatting import save_csv
 from narrows.data.tables.intervals import SCORE, intervals, strangest
 from narrows.data.tables.schema import TableSchema
 from narrows.data.tables.source import TableSource
@@ -68,13 +68,8 @@ class SeriesWorkflow(TimedWorkflow):
 
     def train(self, request: Request) -> list[str]:
         """Fit to windows of the first part, set the threshold by the steps of the second, and say what was passed."""
-        task, m = self.task, len(self.series.steps)
-        starts = window_starts(3 * self.pieces + self.part, self.window)
+        task, starts = self.task, self.starts_in(self.part)
         kinds = self.part[starts]
-        if min(int((kinds == kind).sum()) for kind in Role) == 0:
-            came = f"{m} steps do not hold windows of {self.window} in each of three parts"
-            hint = f"--window {max(2, m // 12)}"
-            raise InputError(came, f"{5 * self.window} steps or more without gaps, or shorter windows", hint)
         anomalous = self._labels()[starts[:, None] + np.arange(self.window)].any(1)
         learnt, others = (starts[~anomalous & (kinds == kind)] for kind in (Role.LEARN, Role.THRESHOLD))
         if min(len(learnt), len(others)) < 2:
@@ -97,12 +92,9 @@ class SeriesWorkflow(TimedWorkflow):
         self.threshold = threshold.asked(task.fpr, task.contamination)
         self.n_left_out = task.n_set_aside_ - task.n_apart_ + steps_apart  # windows not learnt from, and steps
         self.table = self._table(self.looks, np.array(["learnt", "threshold", "held-out"])[self.part])
-        lost_rows = int((~known & (self.pieces >= 0))[self.series.steps.of_row].sum())
-        short_note = f"{lost_rows} rows are in pieces shorter than a window of {self.window} steps, and have no score"
-        left_note = (
-            f"{int(anomalous.sum())} windows with steps labelled as anomalous are left out of training and threshold"
-        )
-        return [note for note, count in ((short_note, lost_rows), (left_note, anomalous.sum())) if count]
+        many = int(anomalous.sum())
+        left_note = f"{many} windows with steps labelled as anomalous are left out of training and threshold"
+        return [*self.short_pieces(known), *([left_note] if many else [])]
 
     def evaluate(self) -> Evaluated:
         """Measure on the last part of the time."""
@@ -147,10 +139,7 @@ class SeriesWorkflow(TimedWorkflow):
 
     def _look(self, values: np.ndarray) -> Look:
         """Return the score of every channel at every step, and why."""
-        starts = window_starts(self.pieces, self.window)
-        if not len(starts):
-            raise InputError(f"{len(values)} steps hold no window of {self.window} without a gap", "a longer series")
-        both = step_means(values, starts, self.part, self.window, self._examined)
+        both = step_means(values, self.all_starts(), self.part, self.window, self._examined)
         parts, expected = np.split(both, 2, axis=1)
         scores = np.sqrt(np.add.reduceat(parts, self._groups(), axis=1))
         return Look(scores, parts, expected + self.lines.at(self._seconds(), self.of))
@@ -184,10 +173,7 @@ class SeriesWorkflow(TimedWorkflow):
             columns[f"{SCORE}{name}"] = pl.Series(values).fill_nan(None)
         why = reasons(self.schema, series.source, np.nan_to_num(shares), np.nan_to_num(expected))
         columns |= {name: values.set(pl.Series(~known), None) for name, values in why.items()}
-        frame = pl.DataFrame(columns)
-        for key in reversed(series.keys.get_columns()):
-            frame = with_ids(frame, as_text(key).to_numpy(), key.name)
-        return with_ids(frame, series.texts(), str(self.time))
+        return self.stamped(pl.DataFrame(columns))
 
     def _intervals(self) -> pl.DataFrame:
         return intervals(self.table, self.series.keys.width, self.window)

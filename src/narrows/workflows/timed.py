@@ -6,10 +6,12 @@ from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal, NotRequired, TypedDict
 
 import numpy as np
+import polars as pl
 
 from narrows.data import read
 from narrows.data.base import Treatment
-from narrows.data.series import filled_between, grid_steps, holes
+from narrows.data.series import filled_between, grid_steps, holes, window_starts
+from narrows.data.tables.formatting import as_text, with_ids
 from narrows.data.tables.schema import TableSchema
 from narrows.data.tables.source import TableSource
 from narrows.data.tables.timeline import Timeline, clock_of, column_of_times, split_names, timeline
@@ -25,7 +27,7 @@ from narrows.typed_json import Distinct, Range
 from narrows.workflows.base import Request, Say, Workflow
 from narrows.workflows.tables import counted
 
-__all__ = ["TimedState", "TimedWorkflow"]
+__all__ = ["MOST_WINDOWS", "TimedState", "TimedWorkflow"]
 
 MOST_WINDOWS = 20_000  # windows that are learnt from
 _INTERVAL_TOLERANCE = 0.05  # share by which the interval of new steps may differ from that of the fit
@@ -79,7 +81,7 @@ class TimedWorkflow(Workflow):
         rows = np.flatnonzero(self.part[series.steps.of_row] == Role.LEARN)
         schema = self.schema = self.schema_of(series.source.take(rows).linear())
         self.task = task
-        self.values, hole_notes = self._encode()
+        self.values, hole_notes = self.encode()
         trend_notes = self._find_trend()
         column_notes = schema.described(series.source, Treatment.NEIGHBOURS)
         notes = [*series.notes, *column_notes, *schema.warnings(series.source), *hole_notes, *trend_notes]
@@ -114,6 +116,38 @@ class TimedWorkflow(Workflow):
         """Return the names of the columns that are looked at."""
         return [column.name for column in self.schema.columns if column.features]
 
+    def starts_in(self, parts: np.ndarray) -> np.ndarray:
+        """Return where windows begin that lie in one of several parts of the time, (m,).
+
+        Raises InputError where one of them holds none.
+        """
+        starts, m = window_starts(len(Role) * self.pieces + parts, self.window), len(parts)
+        if not np.isin(parts, parts[starts]).all():
+            came = f"{m} steps do not hold windows of {self.window} in each part of the time"
+            hint = f"--window {max(2, m // 12)}"
+            raise InputError(came, f"{5 * self.window} steps or more without gaps, or shorter windows", hint)
+        return starts
+
+    def all_starts(self) -> np.ndarray:
+        """Return where windows begin; raises InputError where the series holds none."""
+        starts = window_starts(self.pieces, self.window)
+        if not len(starts):
+            came = f"{len(self.pieces)} steps hold no window of {self.window} without a gap"
+            raise InputError(came, "a longer series")
+        return starts
+
+    def short_pieces(self, known: np.ndarray) -> list[str]:
+        """Say how many rows are in pieces that hold no window, so that their steps (m,) are not ``known``."""
+        rows = int((~known & (self.pieces >= 0))[self.series.steps.of_row].sum())
+        text = f"{rows} rows are in pieces shorter than a window of {self.window} steps, and have no score"
+        return [text] if rows else []
+
+    def stamped(self, table: pl.DataFrame) -> pl.DataFrame:
+        """Return a table of the rows with their times, and the names of their series, before it."""
+        for key in reversed(self.series.keys.get_columns()):
+            table = with_ids(table, as_text(key).to_numpy(), key.name)
+        return with_ids(table, self.series.texts(), str(self.time))
+
     def state(self) -> dict[str, Any]:
         """Return the schema of the channels, how times are read, and the trends."""
         series, steps = self.series, self.series.steps
@@ -140,7 +174,7 @@ class TimedWorkflow(Workflow):
         self.series, self.of, self.part = series, series.series[series.steps.low], np.zeros(len(series.steps), int)
         column_notes = self.schema.filled(series.source, Treatment.NEIGHBOURS)
         known_notes = [*series.notes, *self.schema.warnings(series.source), *column_notes]
-        self.values, hole_notes = self._encode()
+        self.values, hole_notes = self.encode()
         for note in (*known_notes, *hole_notes, *self._adopt_trend(state)):
             say(note)
 
@@ -210,7 +244,7 @@ class TimedWorkflow(Workflow):
         """The most missing steps in a row that are filled."""
         return self.window // _FILLED_SHARE if self.fill is None else self.fill
 
-    def _encode(self) -> tuple[np.ndarray, list[Note]]:
+    def encode(self) -> tuple[np.ndarray, list[Note]]:
         """Return numbers at the steps, (m, c), missing ones lying between neighbours, and where holes are longer.
 
         A piece ends at a long hole, whose steps are each a piece with a negative number.

@@ -1,6 +1,8 @@
 """Generation: new rows like the ones that were learnt, judged against samples on PCA codes."""
 
 import math
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any, ClassVar, Literal, NotRequired, Self, TypedDict
 
@@ -9,8 +11,10 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 
 from narrows import metrics
+from narrows.baselines.series import Autoregression, BlockBootstrap
 from narrows.bottlenecks import Quantizer
 from narrows.data.disk.memory import require_memory
+from narrows.data.windows import Windows
 from narrows.errors import ArtefactError, InputError, Sentence, Setting
 from narrows.estimator.base import Estimator
 from narrows.estimator.inputs import checked_rows, flat, label_text, label_texts
@@ -21,7 +25,8 @@ from narrows.holdout import Split
 from narrows.likelihood import Gaussian, Laplace, Mixed
 from narrows.params import param
 from narrows.parts import as_part
-from narrows.tasks.base import Evaluation, Metric, NewRows, Rows, Task, pick, unit
+from narrows.tasks.base import Evaluation, Metric, NewRows, Picture, Rows, Task, pick, rows_of_windows, unit
+from narrows.tasks.excerpts import excerpts
 from narrows.tasks.generate.baselines import PCASampler
 from narrows.tasks.generate.features import Features
 from narrows.tasks.generate.figures import PAIRS, drawn_pictures, marginals
@@ -66,7 +71,7 @@ class Generator(Gaps, Task, name="generate"):
     """
 
     summary = "new rows like yours; against samples on PCA codes"
-    workflows: ClassVar[tuple[str, ...]] = ("new-rows",)
+    workflows: ClassVar[tuple[str, ...]] = ("new-windows", "new-rows")
     writes: ClassVar[tuple[str, ...]] = ("samples", "traversals", "interpolations")
     fitted: ClassVar[Any] = State
     reads_missing: ClassVar[bool] = True
@@ -223,6 +228,24 @@ class Generator(Gaps, Task, name="generate"):
 
     def evaluate(self, train: Rows, held: Rows) -> Evaluation:
         """Return how far new rows are from ``held``, beside new rows on PCA codes."""
+        return self._measured(train, held)
+
+    def evaluate_windows(self, learnt: Windows, held: Windows) -> Evaluation:
+        """Return how far new windows are from those held out, beside blocks put together, and an autoregression."""
+        draw, n = np.random.default_rng(self.estimator_.seed_), min(len(held), _MAX_JUDGED_ROWS)
+        samplers = (BlockBootstrap().fit(learnt), Autoregression().fit(learnt))
+        more = {sampler.name: sampler.sample(max(2, n), draw) for sampler in samplers}
+        measured = self._measured(rows_of_windows(learnt), rows_of_windows(held), more)
+        return replace(measured, pictures=self._excerpts(held))
+
+    def _excerpts(self, held: Windows) -> list[Picture]:
+        """Return the figures of drawn windows and of held-out ones."""
+        rows = self.sample(8, random_state=self.estimator_.seed_).reshape(-1, len(held.names))
+        drawn = Windows(rows, np.arange(8) * held.window, held.window, held.names)
+        return [excerpts(drawn, {"drawn": rows}, "drawn"), excerpts(held, {"held-out": held.values})]
+
+    def _measured(self, train: Rows, held: Rows, more: Mapping[str, np.ndarray] | None = None) -> Evaluation:
+        """Return the evaluation, with ``more`` rows of competitors that have drawn some already."""
         held, word = pick(held, _MAX_JUDGED_ROWS), held.split.word
         truth, learnt = self.read(held.X), self.read(pick(train, 5000).X)
         n, draw = max(2, len(truth)), np.random.default_rng(self.estimator_.seed_)
@@ -231,6 +254,7 @@ class Generator(Gaps, Task, name="generate"):
         for parts in (1, None):
             sampler = PCASampler(parts, self._measures()).fit(learnt)
             sets[sampler.name] = sampler.sample(n, draw)
+        sets |= {name: self.read(rows) for name, rows in (more or {}).items()}
         sets[_SAME] = learnt[draw.permutation(len(learnt))[:n]]
         target = features(truth)
         features_of = {name: features(unit(rows).reshape(-1, *truth.shape[1:])) for name, rows in sets.items()}
@@ -244,7 +268,7 @@ class Generator(Gaps, Task, name="generate"):
         }
         best_baseline = min(judged, key=lambda name: judged[name]["kernel"])
         comparison = metrics.compare_kernel_distances(
-            features_of[_OURS], features_of[best_baseline], target, features.width
+            features_of[_OURS], features_of[best_baseline], target, features.width, held.clusters
         )
         shown = sets[_OURS].reshape(-1, *truth.shape[1:])
         pictures = drawn_pictures(self, learnt, train, held) if truth.ndim > 2 else [marginals(truth, shown, held)]

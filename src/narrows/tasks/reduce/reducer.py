@@ -1,6 +1,7 @@
 """Dimensionality reduction, judged against PCA with as many numbers."""
 
 import math
+from dataclasses import replace
 from typing import Any, ClassVar, Literal, NotRequired, Self, TypedDict
 
 import numpy as np
@@ -9,12 +10,14 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, clon
 from narrows.baselines import PCABaseline
 from narrows.data.scale import Scale
 from narrows.data.tables.impute import impute
+from narrows.data.windows import Windows
 from narrows.estimator.base import Estimator
 from narrows.estimator.inputs import checked_weights
 from narrows.families.autoencoder import AutoEncoder
 from narrows.metrics import Comparison
 from narrows.params import check_params, param
 from narrows.tasks.base import Evaluation, Metric, Picture, Rows, Task, error_rows, pick, unit
+from narrows.tasks.excerpts import excerpts
 from narrows.tasks.reduce.latent_dim import CodeSize, sweep
 
 __all__ = ["Reducer"]
@@ -40,7 +43,7 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="red
     """
 
     summary = "compress rows to a few numbers and back; against PCA"
-    workflows: ClassVar[tuple[str, ...]] = ("stream", "rows")
+    workflows: ClassVar[tuple[str, ...]] = ("windows", "stream", "rows")
     writes: ClassVar[tuple[str, ...]] = ("codes", "reconstruction")
 
     fitted: ClassVar[Any] = State
@@ -131,10 +134,17 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="red
         if hasattr(self, "code_size_"):
             notes.append(f"Length of the code, chosen by a sweep: {self.code_size_['reason']}")
         pictures = self._pictures(held, truth, result, pca)
-        comparison = Comparison.of_rows(ours, theirs, "lower")
+        comparison = Comparison.of_rows(ours, theirs, "lower", clusters=held.clusters)
         return Evaluation(
             metrics, {best_baseline: theirs_in}, "mse", best_baseline, len(truth), comparison, pictures, notes
         )
+
+    def evaluate_windows(self, learnt: Windows, held: Windows) -> Evaluation:
+        """Return the reconstruction error on windows beside PCA's with as many components."""
+        measured = super().evaluate_windows(learnt, held)
+        shown = [picture for picture in measured.pictures if picture.kind != "columns"]
+        lines = {"original": held.values, "reconstructed": held.means(self.reconstruct)}
+        return replace(measured, pictures=[excerpts(held, lines), *shown])
 
     def _pictures(self, held: Rows, truth: np.ndarray, result: np.ndarray, pca: np.ndarray) -> list[Picture]:
         few, word = slice(0, 12), held.split.word
