@@ -113,13 +113,15 @@ def test_new_windows_of_the_competitors_are_like_the_series() -> None:
 
 
 def table(n: int = STEPS) -> pl.DataFrame:
-    """A wave that drifts, counts, a switch; with a hole of one row and a gap of ten."""
+    """A wave, a drift that begins late, counts, a switch; with a hole of one row and a gap of ten."""
     draw, t = np.random.default_rng(1), np.arange(n)
     start = datetime.datetime(2024, 1, 1)
     wave = 50 + 3 * np.sin(2 * np.pi * t / 12) + 0.1 * draw.normal(size=n)
     counts = np.maximum(0, np.round(4 + 3 * np.cos(2 * np.pi * t / 12))).astype(int)
     stamps = [(start + datetime.timedelta(hours=int(i))).strftime("%d.%m.%Y %H:%M") for i in t]
-    frame = pl.DataFrame({"ts": stamps, "wave": wave, "drift": 0.05 * t + draw.normal(size=n), "counts": counts})
+    frame = pl.DataFrame(
+        {"ts": stamps, "wave": wave, "drift": 0.05 * np.maximum(t - 150, 0) + draw.normal(size=n), "counts": counts}
+    )
     frame = frame.with_columns(mode=pl.Series(np.where(t % 12 < 6, "day", "night")))
     frame = frame.with_columns(wave=pl.when(pl.int_range(n) != 300).then("wave"))
     return frame.filter(~pl.int_range(n).is_between(200, 209))
@@ -136,11 +138,16 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         task.set_params(estimator=task.default().set_params(network="dense:16"))
         request = Request(str(home / "series.csv"), given={"latent_dim": 4})
         workflow = workflow_for(task, request, {"time": "ts", "window": WINDOW})
-        workflow.fit(task, request, lambda text: None)
+        facts = workflow.fit(task, request, lambda text: None)
         (home / task.name).mkdir()
         workflow.write(home / task.name)
         measured = workflow.evaluate().evaluation
-        told = {"baselines": measured.baselines, "unit": measured.unit, "pictures": [p.kind for p in measured.pictures]}
+        told = {
+            "notes": facts["notes"],
+            "baselines": measured.baselines,
+            "unit": measured.unit,
+            "pictures": [p.kind for p in measured.pictures],
+        }
         (home / task.name / "told.json").write_text(json.dumps(told))
         save(task, home / task.name, {"journey": workflow_state(workflow)})
         data = [] if task.name == "generate" else [str(home / "new.csv")]
@@ -157,9 +164,10 @@ def encoded(home: Path, task: str) -> np.ndarray:
     source = nw.read(table().drop("ts").with_columns(pl.col("wave").interpolate()))
     hours = np.delete(np.arange(STEPS), range(200, 210))
     first = datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC).timestamp()
-    line = (first + 3600.0 * hours - card["trend"]["centres"][0])[:, None] * np.array(card["trend"]["slopes"])
-    assert np.flatnonzero(line.any(0)).tolist() == [1]
-    return schema.encode(source) - line
+    trend = {name: np.array(numbers) for name, numbers in card["trend"].items()}
+    assert np.flatnonzero(trend["slopes"][0]).tolist() == [1]
+    begun = np.maximum(first + 3600.0 * hours[:, None], trend["begins"])
+    return schema.encode(source) - (begun - trend["centres"]) * trend["slopes"]
 
 
 def test_codes_are_those_of_the_window_that_ends_at_a_stamp(runs: Path) -> None:
@@ -184,6 +192,8 @@ def test_series_come_back_in_their_units_with_their_trend(runs: Path) -> None:
         assert np.corrcoef(series["drift"], table()["drift"])[0, 1] > 0.95
         assert series["counts"].dtype == pl.Int64
         assert set(series["mode"]) <= {"day", "night"}
+        [note] = [note for note in json.loads((runs / task / "told.json").read_text())["notes"] if "line" in note]
+        assert note.startswith("'drift': a line through time from 0")  # of January
         assert abs(series["wave"].mean() - 50) < 0.5  # type: ignore[operator]
         new = pl.read_csv(runs / f"{task} new" / f"{name}.csv")
         assert np.allclose(new["wave"][11:-11], series["wave"][411:449], rtol=1e-4)  # the same windows cover these

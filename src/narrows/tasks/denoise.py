@@ -334,8 +334,7 @@ class Denoiser(PicturesTask, OneToOneFeatureMixin, TransformerMixin, Task, name=
             "mse": Metric(comparison.ours, "mean squared error", "in standard deviations of the channel, squared")
         }
         baselines = {name: {"mse": float(error.mean())} for name, error in errors.items()}
-        lines = {"noisy": noisy, best.removeprefix("the ").removeprefix("a "): baseline_results[best]}
-        pictures = [excerpts(held, {**lines, "original": clean, "cleaned": result})]
+        pictures = [excerpts(held, {"noisy": noisy, "original": clean, "cleaned": result})]
         measured = Evaluation(metrics, baselines, "mse", best, len(steps), comparison, pictures, notes)
         return replace(measured, unit="step", piece="window")
 

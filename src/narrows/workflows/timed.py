@@ -174,6 +174,8 @@ class TimedWorkflow(Workflow):
         self.series, self.of, self.part = series, series.series[series.steps.low], np.zeros(len(series.steps), int)
         column_notes = self.schema.filled(series.source, Treatment.NEIGHBOURS)
         known_notes = [*series.notes, *self.schema.warnings(series.source), *column_notes]
+        if "series" not in state and (column_notes or len(series.steps) > len(series.source)):
+            known_notes.append("This run was fitted by Narrows 0.1, which filled no gaps; here short ones are filled")
         self.values, hole_notes = self.encode()
         for note in (*known_notes, *hole_notes, *self._adopt_trend(state)):
             say(note)
@@ -194,9 +196,7 @@ class TimedWorkflow(Workflow):
             learnt, after = (ordinary & (self.part == role) for role in (Role.LEARN, Role.THRESHOLD))
             always = self.trend == "linear"
             drift = lines_through(seconds, self.values[:, places], self.of, learnt, after, always=always)
-            slopes = self.lines.slopes.copy()
-            slopes[: len(drift.slopes), places] = drift.slopes
-            self.lines = Trend(drift.centres, slopes)
+            self.lines = self.lines.with_columns(drift, places)
         self.values = self.values - self.lines.at(seconds, self.of)
         notes = []
         for place, count in zip(places, np.count_nonzero(self.lines.slopes[:, places], axis=0), strict=True):
@@ -204,9 +204,14 @@ class TimedWorkflow(Workflow):
                 name = self.schema.feature_names[place]
                 where = f" in {count} of {len(self.series.names)} series" if self.by else ""
                 why = "" if self.trend == "linear" else f", as one explains {EXPLAINED:.0%} of its level and goes on"
-                text = f"{name!r}{where}: a line through time is taken away{why}; what is expected has it again"
-                notes.append(Note(text, where=name))
+                line = f"a line through time{self._begun(place)} is taken away{why}; what is expected has it again"
+                notes.append(Note(f"{name!r}{where}: {line}", where=name))
         return notes
+
+    def _begun(self, place: int) -> str:
+        """Return from when on the only series has its line, in words; nothing where that was there from the first."""
+        step = int(np.searchsorted(self._seconds(), self.lines.begins[0, place]))
+        return f" from {self.series.texts()[self.series.steps.low[step]]} on" if step and not self.by else ""
 
     @staticmethod
     def _with_clock(state: Mapping[str, Any]) -> TableSchema:

@@ -36,7 +36,7 @@ def excerpts(lines: Mapping[str, Array], channel: str) -> "Figure":
     """
     count = len(next(iter(lines.values())))
     rows = -(-count // _COLUMNS)
-    figure = canvas(10.0, 1.0 + 1.5 * rows, f"{brief(channel)}: {', '.join(lines)}")
+    figure = canvas(10.0, 1.0 + 1.5 * rows, f"{brief(channel)} in {count} windows")
     grid = figure.add_gridspec(rows, min(count, _COLUMNS))
     every = np.concatenate([np.ravel(values) for values in lines.values()])
     tints = CLASSES if len(lines) == 1 else (GREY, *CLASSES)
@@ -47,6 +47,6 @@ def excerpts(lines: Mapping[str, Array], channel: str) -> "Figure":
             for values, tint in zip(lines.values(), tints, strict=False)
         ]
         axes.set_ylim(every.min(), every.max())
-        if not place and len(lines) > 1:
-            legend(axes, drawn, list(lines))
+    if len(lines) > 1:
+        legend(figure, drawn, list(lines))
     return figure
