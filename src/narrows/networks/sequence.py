@@ -38,7 +38,7 @@ class Sequence(Network):
     """
 
     channels: int | None = param(None, "numbers of a step; none: those of the series, 1 of other rows", ge=1)
-    width: int = param(32, "filters of a layer", ge=1)
+    width: int = param(16, "filters of a layer", ge=1)
     kernel: int = param(3, "steps that a filter sees", ge=2)
     causal: bool = param(False, "filters see no later steps")
     bypass: bool = param(True, "a linear path beside the layers, which starts at the principal axes")

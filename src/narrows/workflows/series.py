@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, cast
+from typing import Annotated, Any, ClassVar, NamedTuple, NotRequired, cast
 
 import numpy as np
 import polars as pl
@@ -18,8 +18,9 @@ from narrows.data.tables.timeline import Timeline
 from narrows.errors import InputError
 from narrows.holdout import Role
 from narrows.params import param
-from narrows.tasks.anomaly.series import DividedSeries, evaluation, step_threshold
+from narrows.tasks.anomaly.series import DividedSeries, evaluation, smoothed, smoothing, step_threshold
 from narrows.training.random import seed_of
+from narrows.typed_json import Range
 from narrows.workflows.anomaly import labelled, reasons
 from narrows.workflows.base import Evaluated, Request, Say
 from narrows.workflows.timed import MOST_WINDOWS, TimedState, TimedWorkflow
@@ -39,6 +40,7 @@ class WindowsState(TimedState):
     """What a run keeps of how its data was read, and the scores of steps that set its threshold."""
 
     threshold: Threshold
+    smoothing: NotRequired[Annotated[int, Range(1, 2**20)]]  # steps that squared scores are averaged over
 
 
 class SeriesWorkflow(TimedWorkflow):
@@ -68,7 +70,7 @@ class SeriesWorkflow(TimedWorkflow):
 
     def train(self, request: Request) -> list[str]:
         """Fit to windows of the first part, set the threshold by the steps of the second, and say what was passed."""
-        task, starts = self.task, self.starts_in(self.part)
+        task, starts, self.smoothing = self.task, self.starts_in(self.part), smoothing(self.window)
         kinds = self.part[starts]
         anomalous = self._labels()[starts[:, None] + np.arange(self.window)].any(1)
         learnt, others = (starts[~anomalous & (kinds == kind)] for kind in (Role.LEARN, Role.THRESHOLD))
@@ -126,11 +128,12 @@ class SeriesWorkflow(TimedWorkflow):
 
     def state(self) -> dict[str, Any]:
         """Return how the series is read, and what sets the threshold of steps."""
-        return {**super().state(), "threshold": self.threshold.kept()}
+        return {**super().state(), "threshold": self.threshold.kept(), "smoothing": self.smoothing}
 
     def apply(self, task: Any, state: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
         """Write the scores of a new series."""
         self.threshold = Threshold(**state["threshold"]).asked(task.fpr, task.contamination)
+        self.smoothing = state.get("smoothing", 1)  # runs of before go on as they were
         self.adopt(task, state, request, say)
         self.table = self._table(self._look(self.values), None)
         if "series" not in state:  # runs of Narrows 0.1 go on as they were
@@ -141,6 +144,7 @@ class SeriesWorkflow(TimedWorkflow):
         """Return the score of every channel at every step, and why."""
         both = step_means(values, self.all_starts(), self.part, self.window, self._examined)
         parts, expected = np.split(both, 2, axis=1)
+        parts = smoothed(parts, self.pieces, self.part, self.smoothing)
         scores = np.sqrt(np.add.reduceat(parts, self._groups(), axis=1))
         return Look(scores, parts, expected + self.lines.at(self._seconds(), self.of))
 

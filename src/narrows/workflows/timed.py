@@ -48,12 +48,13 @@ class TimedState(TypedDict):
 class TimedWorkflow(Workflow):
     """A table with a time column, ``--time COLUMN``, and one column for each channel; of several series with ``--by``.
 
-    The first 60 % of the time, of every series, is learnt from, the last 20 % is measured on. No window crosses a gap,
+    The first part of the time, of every series, is learnt from, the last fifth is measured on. No window crosses a gap,
     or into another series. Unevenly spaced rows are interpolated to a grid. Short holes are filled between neighbours
     in time; windows leave long ones out.
     """
 
     keeps: ClassVar[Any] = TimedState
+    learns: ClassVar[tuple[Role, ...]] = (Role.LEARN,)  # the parts of the time that are learnt from
 
     time: str | None = param(None, "the column of times: the rows are a series")
     encoding: str | None = param(None, "encoding of a text file that is not UTF-8: cp949, shift_jis, gbk, cp1251, ...")
@@ -93,7 +94,7 @@ class TimedWorkflow(Workflow):
         return {
             "name": series.source.name,
             "rows": len(series.source),
-            "used": len(rows),
+            "used": int(np.isin(self.part[series.steps.of_row], self.learns).sum()),
             "held_out": held,
             **({"series": len(series.names)} if self.by else {}),
             "channels": len(self.channel_names()),

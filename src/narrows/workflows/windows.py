@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
@@ -32,11 +32,13 @@ class WindowsWorkflow(TimedWorkflow):
     over the windows that cover it, in the units of the file.
     """
 
+    learns: ClassVar[tuple[Role, ...]] = (Role.LEARN, Role.THRESHOLD)
+
     def train(self, request: Request) -> list[str]:
         """Fit to windows of the first four fifths of the time."""
-        task = self.task
-        starts = self.starts_in(np.where(self.part == Role.MEASURE, Role.MEASURE, Role.LEARN))
-        learnt = self.part[starts] != Role.MEASURE
+        task, learns = self.task, np.isin(self.part, self.learns)
+        starts = self.starts_in(learns.astype(int))
+        learnt = learns[starts]
         names = self.schema.feature_names
         windows = (Windows(self.values, places, self.window, names) for places in (starts[learnt], starts[~learnt]))
         self.learnt, self.held = (
