@@ -94,6 +94,8 @@ def test_moving_filters_stay_in_their_run_and_choose_their_width() -> None:
         moving = MovingFilter(kind, 5)  # type: ignore[arg-type]
         assert moving.denoise(noisy, runs)[50] == pytest.approx(of(noisy[48:53]))
         assert abs(moving.denoise(noisy, runs)[199, 0]) < 3
+        falling = np.array([[1e12], *[[1e-9]] * 20])
+        assert moving.denoise(falling, np.zeros(21, int))[5:].ravel() == pytest.approx(1e-9 * np.ones(16))
         assert moving.fit(noisy, clean, runs).width >= 17
         assert moving.fit(clean, clean + np.sin(np.arange(400))[:, None], runs).width == 3
 

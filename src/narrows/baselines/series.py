@@ -56,12 +56,13 @@ class MovingFilter:
 
     def denoise(self, values: Floats, runs: Indices) -> Floats:
         """Return a series (m, c) filtered inside its runs of steps, (m,); steps of run -1 stay as they are."""
-        from scipy.ndimage import median_filter, uniform_filter1d
+        from scipy.ndimage import convolve1d, median_filter
 
         filtered = np.array(values, np.float64)
         for low, high in pairwise(np.flatnonzero(np.diff(runs, prepend=-2, append=-2))):
             if runs[low] >= 0 and self.kind == "average":
-                filtered[low:high] = uniform_filter1d(filtered[low:high], self.width, axis=0, mode="nearest")
+                shares = np.full(self.width, 1 / self.width)  # running sums would round small means below zero
+                filtered[low:high] = convolve1d(filtered[low:high], shares, axis=0, mode="nearest")
             elif runs[low] >= 0:
                 filtered[low:high] = median_filter(filtered[low:high], (self.width, 1), mode="nearest")
         return filtered

@@ -155,28 +155,30 @@ def _lines(times: Floats, values: Floats, *, late: bool) -> Lines:
     blocks = np.array_split(np.arange(len(times)), min(_BLOCKS, len(times)))
     levels = np.array([values[block].mean(0) for block in blocks])
 
-    def line(begin: float) -> Lines:
+    def line(begin: float, weights: Floats) -> Lines:
         begun = np.maximum(times, begin)
-        return _line(np.array([begun[block].mean() for block in blocks]), levels, begin)
+        return _line(np.array([begun[block].mean() for block in blocks]), levels, begin, weights)
 
-    best, free = line(-np.inf), len(blocks) - _FEWEST_BLOCKS
+    tapered = np.sin(np.pi * (np.arange(len(blocks)) + 0.5) / len(blocks))  # a period leaks less into the slope
+    best, free = line(-np.inf, tapered), len(blocks) - _FEWEST_BLOCKS
     ends = times[blocks[2][0]], times[blocks[free][0]]
     for begin in np.linspace(*ends, _BEGINS_PER_BLOCK * (free - 2) + 1) if late and free > 2 else ():
-        other = line(float(begin))
+        other = line(float(begin), np.ones(len(blocks)))
         limit = np.where(np.isinf(best.begins), _LATER, 1.0) * (1 - best.explained)
         better = 1 - other.explained < limit
         best = Lines(*(np.where(better, new, old) for new, old in zip(other, best, strict=True)))
     return best
 
 
-def _line(x: Floats, levels: Floats, begin: float) -> Lines:
+def _line(x: Floats, levels: Floats, begin: float, weights: Floats) -> Lines:
     """Return the lines through levels (b, c) over x (b,), the mean times of stretches with none before ``begin``."""
-    middle, mean = x.mean(), levels.mean(0)
-    x, rest = x - middle, levels - mean
-    slopes = x @ rest / (x @ x)
-    total = np.square(rest).sum(0)
-    drawn = np.square(np.outer(x, slopes)).sum(0)
-    explained = np.divide(drawn, total, out=np.zeros(len(total)), where=total > 1e-12)
+    share = weights / weights.sum()
+    middle, mean = share @ x, share @ levels
+    apart = x - middle
+    slopes = (share * apart) @ (levels - mean) / (share @ apart**2)
+    total = np.square(levels - levels.mean(0)).sum(0)
+    left = np.square(levels - mean - np.outer(apart, slopes)).sum(0)
+    explained = np.divide(total - left, total, out=np.zeros(len(total)), where=total > 1e-12)
     return Lines(mean - slopes * middle, slopes, np.full(len(slopes), begin), explained)
 
 
