@@ -261,9 +261,9 @@ def test_apply_gives_the_scores_of_the_fit(tmp_path: Path) -> None:
     assert main(["apply", str(run), str(tmp_path / "new.csv"), "-o", str(tmp_path / "out")]) == 0
     found = scores(tmp_path / "out")
     assert len(found) == len(rows)
-    assert flags(found[720:]) == flags(rows[720:])
-    assert np.allclose(values(found[720:]), values(rows[720:]), rtol=1e-4)
-    assert np.allclose(values(found[540:705]), values(rows[540:705]), rtol=1e-4)  # later, apply looks beyond the part
+    assert flags(found[721:]) == flags(rows[721:])  # beside the end of a part scores are means over fewer steps
+    assert np.allclose(values(found[721:]), values(rows[721:]), rtol=1e-4)
+    assert np.allclose(values(found[541:704]), values(rows[541:704]), rtol=1e-4)  # later, apply looks beyond the part
     assert values(found[:525]).mean() < 0.9 * values(rows[:525]).mean()  # in the fit, a window does not meet itself
 
 
@@ -355,10 +355,10 @@ def test_false_alarms_keep_their_rate_at_whatever_phase_a_series_begins(
     monkeypatch.syspath_prepend(Path(__file__).parent.parent / "bench")
     rates = __import__("rates_series").rates
     found = rates(f"period {period}", 48, 1500, 0, 400, "--epochs", "5")
-    assert found.stated < 0.02
+    assert found.stated < 0.04  # scores are means over neighbours: fewer of them are independent
     assert found.held_out < 0.05
-    assert max(found.fresh) < 0.04
-    assert np.mean(found.fresh) < 0.025
+    assert max(found.fresh) < 0.05
+    assert np.mean(found.fresh) < found.stated
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.9])

@@ -297,6 +297,7 @@ def test_lines_are_taken_where_they_go_on_and_nowhere_else() -> None:
     trend = lines_through(t, values, series, t < 600, (t >= 600) & (t < 800), always=False)
     assert trend.slopes[0, 0] == pytest.approx(0.02, rel=0.05)
     assert not trend.slopes[0, 1:].any()
+    assert (trend.begins < 0).all()
     assert lines_through(t, values, series, t < 600, t < 0, always=True).slopes.all()
     other = Trend.from_json(trend.to_json(), 1, 5)
     assert np.array_equal(other.of(np.array([-1, 0])).at(t, series + 1), trend.at(t, series))
@@ -309,3 +310,19 @@ def test_columns_of_a_series_are_what_the_user_says(tmp_path: Path) -> None:
     frame.write_csv(tmp_path / "s.csv")
     series = SeriesWorkflow(time="when", column="code=category")._read(f"{tmp_path}/s.csv", None)
     assert series.source.fit_schema().feature_names == ("code=3", "code=7", "x")
+
+
+def test_a_trend_that_begins_late_is_seen_from_then_on() -> None:
+    t, series = np.arange(1000.0), np.array([0, 1]).repeat(1000)
+    noise = np.random.default_rng(0).normal(size=(2000, 1))
+    late = noise + 0.02 * np.concatenate([np.maximum(t - 300, 0), np.maximum(500 - t, 0)])[:, None]
+    times = np.concatenate([t, t])
+    trend = lines_through(times, late, series, times < 600, (times >= 600) & (times < 800), always=False)
+    assert trend.slopes.ravel() == pytest.approx([0.02, 0.0], rel=0.1)  # the second one has ended
+    assert trend.begins[0, 0] == pytest.approx(300, abs=40)
+    rest = late - trend.at(times, series)
+    assert rest[:1000].std() < 1.1
+    walks = np.cumsum(np.random.default_rng(1).normal(size=(1000, 500)), axis=0)
+    walks = (walks - walks[:600].mean(0)) / walks[:600].std(0)
+    found = lines_through(t, walks, series[:1000], t < 600, (t >= 600) & (t < 800), always=False)
+    assert np.mean(found.slopes != 0) < 0.03

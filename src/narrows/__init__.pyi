@@ -55,6 +55,7 @@ from .networks.item_item import ItemItem as ItemItem
 from .networks.linear import Linear as Linear
 from .networks.residual import Residual as Residual
 from .networks.resnet import ResNet as ResNet
+from .networks.sequence import Sequence as Sequence
 from .networks.stack import Stack as Stack
 from .networks.unet import UNet as UNet
 from .penalties.aux_k import AuxK as AuxK
@@ -142,6 +143,7 @@ __all__ = [
     "Residual",
     "SaltPepper",
     "Segmenter",
+    "Sequence",
     "SparseAutoEncoder",
     "Stack",
     "StackedAutoEncoder",

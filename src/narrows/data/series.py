@@ -1,6 +1,6 @@
 """Series as pieces without gaps, and windows that stay inside them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from narrows.errors import InputError
 
 __all__ = [
+    "StepSums",
     "Steps",
+    "batches_of",
     "drawn_starts",
     "filled_between",
     "grid_steps",
@@ -279,14 +281,36 @@ def step_means(values: Floats, starts: Indices, part: Indices, window: int, exam
     >>> step_means(line, np.array([0, 1, 2]), np.array([0, 0, 1, 1]), 2, largest).ravel().tolist()
     [2.0, 2.0, 3.5, 4.0]
     """
-    total, count = np.zeros((0, 0)), np.zeros(len(values))
-    size = max(1, _MAX_WINDOW_VALUES // (window * values.shape[1]))
+    sums = StepSums(part, window)
+    for batch in batches_of(starts, window * values.shape[1]):
+        sums.add(batch, examine(windows_at(values, batch, window), batch))
+    return sums.means()
+
+
+def batches_of(starts: Indices, values: int) -> Iterator[Indices]:
+    """Yield the starts of windows of so many values, as many at a time as are looked at together."""
+    size = max(1, _MAX_WINDOW_VALUES // values)
     for low in range(0, len(starts), size):
-        batch = starts[low : low + size]
-        answers = examine(windows_at(values, batch, window), batch)
-        total = total if total.size else np.zeros((len(values), answers.shape[2]))
-        for offset in range(window):  # starts differ, so that no step comes twice
-            inside = part[batch + offset] == part[batch + window - 1]
-            total[batch[inside] + offset] += answers[inside, offset]
-            count[batch[inside] + offset] += 1
-    return np.divide(total, count[:, None], out=np.full_like(total, np.nan), where=count[:, None] > 0)
+        yield starts[low : low + size]
+
+
+class StepSums:
+    """Sums over windows of what they say of each step, by the part of time that windows end in, as ``step_means``."""
+
+    def __init__(self, part: Indices, window: int):
+        self.part, self.window = part, window
+        self.total, self.count = np.zeros((len(part), 0)), np.zeros(len(part))
+
+    def add(self, starts: Indices, answers: NDArray[np.floating[Any]]) -> None:
+        """Take what windows that begin at some starts (n,) say of their steps, (n, window, k)."""
+        if not self.count.any():
+            self.total = np.zeros((len(self.part), answers.shape[2]))
+        for offset in range(self.window):  # starts differ, so that no step comes twice
+            inside = self.part[starts + offset] == self.part[starts + self.window - 1]
+            self.total[starts[inside] + offset] += answers[inside, offset]
+            self.count[starts[inside] + offset] += 1
+
+    def means(self) -> Floats:
+        """Return the mean for every step, (m, k); NaN at steps of which no window says anything."""
+        known = self.count[:, None] > 0
+        return np.divide(self.total, self.count[:, None], out=np.full_like(self.total, np.nan), where=known)

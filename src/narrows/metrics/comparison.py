@@ -89,13 +89,26 @@ class Comparison:
             raise ValueError(f"better={self.better!r}: 'lower' or 'higher'")
 
     @classmethod
-    def of_rows(cls, ours: ArrayLike, theirs: ArrayLike, better: Better, *, absolute: bool = False) -> Self:
-        """Compare means of a measure that every row has, ``(n,)`` each; rows are paired."""
+    def of_rows(
+        cls,
+        ours: ArrayLike,
+        theirs: ArrayLike,
+        better: Better,
+        *,
+        absolute: bool = False,
+        clusters: ArrayLike | None = None,
+    ) -> Self:
+        """Compare means of a measure that every row has, ``(n,)`` each; rows are paired.
+
+        ``clusters`` (n,) are those of rows that depend on each other; None: all are independent.
+        """
         pair = [np.asarray(values, np.float64).ravel() for values in (ours, theirs)]
         if len(pair[0]) != len(pair[1]):
             raise ValueError(f"{len(pair[0])} and {len(pair[1])} rows: the same rows are needed")
         means = [float(values.mean()) if len(values) else math.nan for values in pair]
-        return cls(ours=means[0], theirs=means[1], better=better, samples=(pair[0] - pair[1],), absolute=absolute)
+        gaps = pair[0] - pair[1]
+        gaps = gaps if clusters is None else clustered(gaps, clusters)
+        return cls(ours=means[0], theirs=means[1], better=better, samples=(gaps,), absolute=absolute)
 
     @classmethod
     def of_folds(cls, ours: ArrayLike, theirs: ArrayLike, folds: NDArray[np.int64], better: Better) -> Self:

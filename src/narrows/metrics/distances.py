@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from narrows.errors import InputError
-from narrows.metrics.comparison import Comparison
+from narrows.metrics.comparison import Comparison, clustered
 
 __all__ = [
     "compare_kernel_distances",
@@ -73,12 +73,12 @@ def kernel_rows(A: Any, B: Any, width: float) -> Floats:
     return parts
 
 
-def compare_kernel_distances(ours: Any, theirs: Any, real: Any, width: float) -> Comparison:
+def compare_kernel_distances(ours: Any, theirs: Any, real: Any, width: float, clusters: Any = None) -> Comparison:
     """Compare the kernel distances of two sets of rows from real ones, in which all three sets are samples.
 
     The noise is that of a difference of two dependent distances (Bounliphone et al. 2016, section 3), less the part of
     second order, which projections on single rows count twice (Efron & Stein 1981): without that, two samplers that
-    are nearly perfect could never be told apart.
+    are nearly perfect could never be told apart. ``clusters`` (n,) are those of real rows that depend on each other.
 
     Examples
     --------
@@ -88,7 +88,9 @@ def compare_kernel_distances(ours: Any, theirs: Any, real: Any, width: float) ->
     pair = [kernel_rows(sampled, real, width) for sampled in (ours, theirs)]
     checked = [_rows(sampled, real) for sampled in (ours, theirs)]
     kernels = [(_kernel(A, A, width), _kernel(A, B, width)) for A, B in checked]
-    samples = (pair[0] - pair[1], *(_projected(within, cross) for within, cross in kernels))
+    gaps = pair[0] - pair[1]
+    gaps = gaps if clusters is None else clustered(gaps, clusters)
+    samples = (gaps, *(_projected(within, cross) for within, cross in kernels))
     twice = sum(_second_order(within, cross) for within, cross in kernels)
     values = pair[0].mean(), pair[1].mean()
     return Comparison.of_samples(*values, "lower", *samples, counted_twice=twice, absolute=True)

@@ -27,6 +27,7 @@ from narrows.networks.pyramid import Style as Style
 from narrows.networks.resample import MaxPool as MaxPool
 from narrows.networks.residual import Residual as Residual
 from narrows.networks.resnet import ResNet as ResNet
+from narrows.networks.sequence import Sequence as Sequence
 from narrows.networks.stack import Stack as Stack
 from narrows.networks.unet import UNet as UNet
 
@@ -52,6 +53,7 @@ __all__ = [
     "ResNet",
     "Reshape",
     "Residual",
+    "Sequence",
     "Shuffle",
     "Sizes",
     "Stack",

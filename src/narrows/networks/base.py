@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -52,6 +52,10 @@ class Network(Part, ABC):
     def multiple(self) -> int:
         """What the sides of pictures of other sizes than it is built for must divide by; 0: it takes no others."""
         return 0
+
+    def of_steps(self, channels: int) -> Self:
+        """Return the network for flat windows of a series, all channels of a step, then those of the next one."""
+        return self
 
     @abstractmethod
     def build(self, sizes: Sizes) -> tuple[nn.Module, nn.Module]:

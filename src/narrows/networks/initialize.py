@@ -11,7 +11,7 @@ from narrows import moments
 
 __all__ = ["sample_size", "unit_variance_start"]
 
-_WEIGHTED = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
+_WEIGHTED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d)
 _FIRST_SCALE = 0.1  # the decoder's last layer starts this small, around the mean target, if its spread is in ...
 _USUAL_SPREADS = (0.2, 2.0)  # ... this range; else as much smaller or larger
 _FLAT = 1e-6  # an output that varies less than this is constant: there is nothing to scale

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from narrows.base_measure import Measure
 from narrows.data.tables.schema import TableSchema
+from narrows.data.windows import Windows
 from narrows.errors import InputError
 from narrows.estimator.base import Estimator
 from narrows.estimator.inputs import unit
@@ -64,8 +65,14 @@ class Rows(NamedTuple):
     feature_names: tuple[str, ...] = ()
     columns: tuple[Block, ...] = ()  # of a table; their widths add up to the encoded numbers
     units: str = "per value"  # what a squared error of 1 means
+    clusters: np.ndarray | None = None  # (n,): rows of one are not independent of each other; None: all are
     split: Split = Split.HELD_OUT  # what they are, where they are measured on
     table: TableSchema | None = None  # how they became numbers, where they are of a table
+
+    def take(self, index: np.ndarray) -> Self:
+        """Return the rows at ``index``."""
+        labels, clusters = (None if of is None else of[index] for of in (self.labels, self.clusters))
+        return self._replace(X=self.X[index], labels=labels, clusters=clusters)
 
 
 class NewRows(NamedTuple):
@@ -146,6 +153,10 @@ class Task(Tabular, BaseEstimator):
     @abstractmethod
     def evaluate(self, train: Rows, held: Rows) -> Evaluation:
         """Return how the fitted task does on ``held``, with competitors fitted on ``train``."""
+
+    def evaluate_windows(self, learnt: Windows, held: Windows) -> Evaluation:
+        """Return how the fitted task does on windows of a series, with competitors fitted on ``learnt`` ones."""
+        return self.evaluate(rows_of_windows(learnt), rows_of_windows(held))
 
     @abstractmethod
     def outputs(self, X: Any, *, fresh: bool) -> dict[str, np.ndarray]:
@@ -283,8 +294,15 @@ def spaced(n: int, most: int) -> np.ndarray:
 
 def pick(rows: Rows, most: int) -> Rows:
     """Return at most so many rows, evenly spaced."""
-    index = spaced(rows.X.shape[0], most)
-    return rows._replace(X=rows.X[index], labels=None if rows.labels is None else rows.labels[index])
+    return rows.take(spaced(rows.X.shape[0], most))
+
+
+def rows_of_windows(windows: Windows) -> Rows:
+    """Return windows of a series as rows, of which neighbours are not independent."""
+    units = "in standard deviations of the channel, squared: 1 is no better than its mean"
+    return Rows(
+        windows.rows(), feature_names=windows.feature_names, units=units, clusters=windows.clusters_of(windows.starts)
+    )
 
 
 def blocks(X: Any) -> Iterator[Any]:

@@ -1,6 +1,7 @@
 """Denoising, judged against the best linear denoiser, a median filter and the noisy input."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar, NotRequired, Self, TypedDict
 
@@ -11,12 +12,14 @@ from sklearn.base import TransformerMixin
 from sklearn.utils import assert_all_finite
 
 from narrows.baselines import LinearDenoiser, MedianFilter, NoisyInput, NonLocalMeans, TotalVariation
+from narrows.baselines.series import MovingFilter
 from narrows.corruption import Corruption
 from narrows.data.images.crops import crops
 from narrows.data.images.intensity import DIM, filled
 from narrows.data.images.tiles import pad
 from narrows.data.pairs import Pairs
 from narrows.data.scale import unit_pictures
+from narrows.data.windows import Windows
 from narrows.errors import InputError, Setting
 from narrows.estimator.base import Estimator
 from narrows.estimator.inputs import checked_rows, checked_weights, dense, model_rows, n_axes
@@ -26,6 +29,7 @@ from narrows.metrics import Comparison
 from narrows.params import param
 from narrows.parts import as_part
 from narrows.tasks.base import Evaluation, Metric, Picture, Rows, Task, error_rows, pick, unit
+from narrows.tasks.excerpts import excerpts
 from narrows.tasks.frames import SameColumns, gives_rows, learns
 from narrows.tasks.images import Examples, PicturesTask, averaged
 from narrows.tasks.restore import (
@@ -156,7 +160,7 @@ class Denoiser(SameColumns, PicturesTask, TransformerMixin, Task, name="denoise"
 
     fitted: ClassVar[Any] = State
     summary = "clean rows or pictures, or noisy and clean ones; against linear, median, variation, non-local means"
-    workflows: ClassVar[tuple[str, ...]] = ("denoise", "stream", "rows")
+    workflows: ClassVar[tuple[str, ...]] = ("windows", "denoise", "stream", "rows")
     writes: ClassVar[tuple[str, ...]] = ("cleaned",)
 
     paired_ = False  # whether it was fitted to noisy and clean ones
@@ -332,6 +336,36 @@ class Denoiser(SameColumns, PicturesTask, TransformerMixin, Task, name="denoise"
             pictures.append(Picture("reconstructions", "Clean, noisy, cleaned", caption, data))
         comparison = Comparison.of_rows(ours, errors[best_baseline], "lower")
         return Evaluation(metrics, baselines, "mse", best_baseline, len(clean), comparison, pictures, notes)
+
+    def evaluate_windows(self, learnt: Windows, held: Windows) -> Evaluation:
+        """Return the error on a newly noised series, whose windows' results are averaged, beside the competitors'."""
+        clean = held.values
+        noisy = self.corrupted(clean, seed=1)
+        train, test = (replace(windows, values=noisy) for windows in (learnt, held))
+        baseline_results = {"the noisy input": noisy}
+        for kind in ("average", "median"):
+            moving = MovingFilter(kind).fit(noisy, clean, learnt.runs)
+            baseline_results[moving.name] = moving.denoise(noisy, held.runs)
+        notes = [f"Learnt from and measured with --noise {self.noise_}, in standard deviations of the channels."]
+        try:
+            few = [windows.drawn(_MAX_TRAIN_ROWS, 0).rows() for windows in (train, learnt)]
+            baseline_results["the best linear denoiser"] = test.means(LinearDenoiser().fit(*few).denoise)
+        except InputError as error:  # very long windows
+            notes.append(f"The best linear denoiser is left out: {error}")
+        result = test.means(self.denoise)
+        steps = np.flatnonzero(held.runs >= 0)
+        ours, *others = (np.square(cleaned - clean)[steps].mean(1) for cleaned in (result, *baseline_results.values()))
+        errors = dict(zip(baseline_results, others, strict=True))
+        best = min(errors, key=lambda name: float(errors[name].mean()))
+        clusters = held.clusters_of(steps)
+        comparison = Comparison.of_rows(ours, errors[best], "lower", clusters=clusters)
+        metrics = {
+            "mse": Metric(comparison.ours, "mean squared error", "in standard deviations of the channel, squared")
+        }
+        baselines = {name: {"mse": float(error.mean())} for name, error in errors.items()}
+        pictures = [excerpts(held, {"noisy": noisy, "original": clean, "cleaned": result})]
+        measured = Evaluation(metrics, baselines, "mse", best, len(steps), comparison, pictures, notes)
+        return replace(measured, unit="step", piece="window")
 
     def _sides(self, rows: Rows, seed: int) -> tuple[np.ndarray, np.ndarray]:
         """Return noisy rows and the clean ones."""

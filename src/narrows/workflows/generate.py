@@ -17,9 +17,9 @@ from narrows.workflows.base import Request, Say
 from narrows.workflows.outputs import decode, write_table
 from narrows.workflows.tables import RowsWorkflow, schema_of
 
-__all__ = ["NewRowsWorkflow"]
+__all__ = ["DEFAULT_ROWS", "NewRowsWorkflow"]
 
-_DEFAULT_ROWS = 64
+DEFAULT_ROWS = 64
 
 
 class Wanted(NamedTuple):
@@ -47,7 +47,7 @@ class NewRowsWorkflow(RowsWorkflow):
         """Train, and draw rows that meet the conditions."""
         facts = super().fit(task, request, say)
         wanted, seed = self._wanted(self.learnt.schema, self.where), task.estimator_.seed_
-        self.drawn = _said(cast("Generator", task).new_rows(_DEFAULT_ROWS, wanted.label, seed, wanted.ranges), say)
+        self.drawn = _said(cast("Generator", task).new_rows(DEFAULT_ROWS, wanted.label, seed, wanted.ranges), say)
         return facts
 
     def schema_of(self, task: Task, learn: Source) -> Schema:
@@ -75,7 +75,7 @@ class NewRowsWorkflow(RowsWorkflow):
             came = f"{request.data} came for new rows" if request.data else "--decode came without codes"
             raise InputError(came, "narrows apply RUN -o OUT -n 64, or codes with --decode", "leave DATA out")
         wanted = self._wanted(schema, options.get("where"))
-        n, label = options.get("n", _DEFAULT_ROWS), options.get("label", wanted.label)
+        n, label = options.get("n", DEFAULT_ROWS), options.get("label", wanted.label)
         rows = cast("Generator", task).new_rows(n, label, options.get("random_state"), wanted.ranges)
         return self._written(schema, _said(rows, say), out, "samples")
 

@@ -17,6 +17,7 @@ from narrows.reporting.figures.curves import elbow as elbow
 from narrows.reporting.figures.curves import loss_curves as loss_curves
 from narrows.reporting.figures.densities import densities as densities
 from narrows.reporting.figures.densities import marginals as marginals
+from narrows.reporting.figures.excerpts import excerpts as excerpts
 from narrows.reporting.figures.image_grids import before_after_filters as before_after_filters
 from narrows.reporting.figures.image_grids import manifold_grid as manifold_grid
 from narrows.reporting.figures.image_grids import picture_rows as picture_rows
@@ -52,6 +53,7 @@ __all__ = [
     "densities",
     "elbow",
     "epoch_strips",
+    "excerpts",
     "filters",
     "heat_maps",
     "importance",

@@ -8,20 +8,23 @@ from typing import Any
 import numpy as np
 
 from narrows import conformal, metrics
+from narrows.baselines.series import MovingFilter
 from narrows.conformal import Threshold
 from narrows.data.series import drawn_starts, step_means, window_starts, windows_at
+from narrows.holdout import Role
 from narrows.tasks.anomaly.baselines import PCAResidual, rolling_z
 from narrows.tasks.anomaly.dependence import correlation_time, independent
 from narrows.tasks.anomaly.evaluate import flags_of
 from narrows.tasks.anomaly.outliers import teaching, trusted
 from narrows.tasks.base import Evaluation, Metric, Picture
 
-__all__ = ["DividedSeries", "evaluation", "plant", "step_threshold", "stretches"]
+__all__ = ["DividedSeries", "evaluation", "plant", "smoothed", "smoothing", "step_threshold", "stretches"]
 
 Baseline = Callable[[np.ndarray], np.ndarray]  # values (m, c) to the score of every step, (m,)
 
 _OURS = "the autoencoder"
 _MAX_WINDOWS = 5000  # windows that principal components are fitted on
+_SMOOTHED_SHARE = 8  # windows are so many times as long as what a score is averaged over
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,30 @@ class DividedSeries:
     labels: np.ndarray | None  # which steps are anomalous; None: nobody says
     series: np.ndarray  # the number of each step's series
     series_names: Sequence[str]
+
+
+def smoothing(window: int) -> int:
+    """Return over how many steps squared scores are averaged: an odd number, about an eighth of a window.
+
+    Examples
+    --------
+    >>> smoothing(64), smoothing(16), smoothing(4)
+    (9, 3, 1)
+    """
+    return window // _SMOOTHED_SHARE | 1
+
+
+def smoothed(squares: np.ndarray, pieces: np.ndarray, part: np.ndarray, width: int) -> np.ndarray:
+    """Return squared scores (m, k) averaged over ``width`` steps of one piece and one part of the time; NaN stays.
+
+    Examples
+    --------
+    >>> one = np.zeros(4, int)
+    >>> smoothed(np.array([[0.0], [3.0], [6.0], [np.nan]]), one, one, 3).ravel().tolist()
+    [1.0, 3.0, 5.0, nan]
+    """
+    runs = np.where(np.isfinite(squares[:, 0]), len(Role) * pieces + part, -1)
+    return MovingFilter("average", width).denoise(squares, runs)
 
 
 def step_threshold(
@@ -184,7 +211,9 @@ def _principal(series: DividedSeries, odd: np.ndarray, seed: int, *, clean: bool
 
     def residual(values: np.ndarray) -> np.ndarray:
         starts = window_starts(series.pieces, series.window)
-        return np.asarray(np.sqrt(step_means(values, starts, series.part, series.window, missed).sum(1)))
+        squares = step_means(values, starts, series.part, series.window, missed).sum(1, keepdims=True)
+        width = smoothing(series.window)
+        return np.asarray(np.sqrt(smoothed(squares, series.pieces, series.part, width))[:, 0])
 
     return residual
 
@@ -212,7 +241,8 @@ def stretches(steps: np.ndarray, labels: np.ndarray, window: int) -> np.ndarray:
 def _notes(task: Any, threshold: Threshold, labelled: bool, steps: int, n_left_out: int) -> list[str]:
     notes = [
         f"A window's score is its distance to the mean of the {task.neighbours} nearest windows of the fit, in what "
-        f"the autoencoder makes of it and, {task.weight:g} times, in what it misses; a step has its windows' mean."
+        f"the autoencoder makes of it and, {task.weight:g} times, in what it misses. A step has, squared, the mean of "
+        "what its windows say of it and of its neighbours, about an eighth of a window in all."
     ]
     if not labelled:
         notes.append(

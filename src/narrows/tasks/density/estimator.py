@@ -76,6 +76,7 @@ class DensityEstimator(Units, Gaps, Task, name="density"):
     """
 
     summary = "how likely every row is, in nats; against a Gaussian, a mixture and kernels"
+    workflows: ClassVar[tuple[str, ...]] = ("windows", "rows")
     writes: ClassVar[tuple[str, ...]] = ("logp",)
     fitted: ClassVar[Any] = State
     arrays: ClassVar[dict[str, tuple[int | str, ...]]] = {"background_": (-1,)}
@@ -186,23 +187,19 @@ class DensityEstimator(Units, Gaps, Task, name="density"):
         every_log_p = {_OURS: estimate.value, **baseline_log_p}
         results = {name: self._numbers(log_p, sure, rare) for name, log_p in every_log_p.items()}
         bars = {name: numbers["nats"] for name, numbers in results.items()}
-        ours = results.pop(_OURS)
+        ours, middle = results.pop(_OURS), float(np.nanmedian(estimate.effective[sure]))
         metrics = {
             "nats": Metric(ours["nats"], "negative log-likelihood", "nats per row"),
             "bits": Metric(ours["bits"], "bits per dimension", f"{self._columns()} columns"),
             "error": Metric(float(np.nanmean(estimate.error[sure])), "standard error of a row's log p", "nats"),
-            "effective": Metric(
-                float(np.nanmedian(estimate.effective[sure])),
-                "effective sample size",
-                f"median, of {self.samples}",
-                "higher",
-            ),
+            "effective": Metric(middle, "effective sample size", f"median, of {self.samples}", "higher"),
         }
         if rare is not None:
             metrics["auroc"] = Metric(ours["auroc"], f"AUROC of {rare.name!r}", "by low log p", "higher")
         best_baseline, word = min(results, key=lambda name: results[name]["nats"]), held.split.word
         theirs = baseline_log_p[best_baseline]
-        comparison = Comparison.of_rows(-estimate.value[sure], -theirs[sure], "lower", absolute=True)
+        pair, clusters = (-estimate.value[sure], -theirs[sure]), held.take(sure).clusters
+        comparison = Comparison.of_rows(*pair, "lower", absolute=True, clusters=clusters)
         pictures = [
             Picture("bars", "Nats per row", _BARS_CAPTION.format(word), {"values": bars, "label": "nats per row"}),
             Picture(

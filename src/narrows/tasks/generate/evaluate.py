@@ -1,5 +1,7 @@
 """How new rows are judged: those of a table in four measures, others by how far they are from real ones."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from narrows import metrics
@@ -76,8 +78,10 @@ def _words(ours: Realism, judge: Judge, split: Split) -> list[str]:
     return sentences
 
 
-def codes_evaluation(task: Sampler, train: Rows, held: Rows) -> Evaluation:
-    """Return how far new rows are from ``held``, beside new rows on PCA codes."""
+def codes_evaluation(
+    task: Sampler, train: Rows, held: Rows, more: Mapping[str, np.ndarray] | None = None
+) -> Evaluation:
+    """Return how far new rows are from ``held``, beside new rows on PCA codes and ``more`` rows of competitors."""
     held, word = pick(held, _MAX_JUDGED_ROWS), held.split.word
     truth, learnt = task.read(held.X), task.read(pick(train, 5000).X)
     n, draw = max(2, len(truth)), np.random.default_rng(task.estimator_.seed_)
@@ -86,6 +90,7 @@ def codes_evaluation(task: Sampler, train: Rows, held: Rows) -> Evaluation:
     for parts in (1, None):
         sampler = PCASampler(parts, task.measures if task.draws_ else ()).fit(learnt)
         sets[sampler.name] = sampler.sample(n, draw)
+    sets |= {name: task.read(rows) for name, rows in (more or {}).items()}
     sets[_SAME] = learnt[draw.permutation(len(learnt))[:n]]
     target = features(truth)
     features_of = {name: features(unit(rows).reshape(-1, *truth.shape[1:])) for name, rows in sets.items()}
@@ -99,7 +104,7 @@ def codes_evaluation(task: Sampler, train: Rows, held: Rows) -> Evaluation:
     }
     best_baseline = min(judged, key=lambda name: judged[name]["kernel"])
     comparison = metrics.compare_kernel_distances(
-        features_of[_OURS], features_of[best_baseline], target, features.width
+        features_of[_OURS], features_of[best_baseline], target, features.width, held.clusters
     )
     shown = sets[_OURS].reshape(-1, *truth.shape[1:])
     pictures = drawn_pictures(task, learnt, train, held) if truth.ndim > 2 else [marginals(truth, shown, held)]

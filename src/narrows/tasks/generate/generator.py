@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any, ClassVar, Literal, NotRequired, Self, TypedDict
 
@@ -10,8 +11,10 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 
 from narrows.base_measure import Measure
+from narrows.baselines.series import Autoregression, BlockBootstrap
 from narrows.bottlenecks import Quantizer
 from narrows.data.disk.memory import require_memory
+from narrows.data.windows import Windows
 from narrows.errors import ArtefactError, InputError, Sentence, Setting
 from narrows.estimator.base import Estimator
 from narrows.estimator.inputs import checked_rows, flat, label_text, label_texts
@@ -23,7 +26,8 @@ from narrows.likelihood import Gaussian, Laplace, Mixed
 from narrows.networks import Autoregressive
 from narrows.params import param
 from narrows.parts import as_part
-from narrows.tasks.base import Evaluation, NewRows, Rows, Task, unit
+from narrows.tasks.base import Evaluation, NewRows, Picture, Rows, Task, rows_of_windows, unit
+from narrows.tasks.excerpts import excerpts
 from narrows.tasks.frames import learns
 from narrows.tasks.generate.by_column import ByColumn, draws_columns
 from narrows.tasks.generate.evaluate import codes_evaluation, table_evaluation
@@ -38,6 +42,7 @@ __all__ = ["Generator"]
 
 _MAX_CODED_ROWS = 1000  # rows between whose codes walks lead
 _MAX_COLUMNS = 256  # columns up to which a table is drawn column by column
+_MAX_JUDGED_WINDOWS = 1000  # drawn windows of a series that are compared
 _UNITS = 128  # numbers of the code of a column
 _OF_CODES = {"prior", "parts", "network", "likelihood", "corruption", "penalties", "beta", "free_bits"}
 _ARRAYS_AT_ONCE = 4  # arrays of drawn rows at once: codes, decoded, in their own units, as cells
@@ -77,7 +82,7 @@ class Generator(ByColumn, Gaps, Task, name="generate"):
     """
 
     summary = "new rows like yours; of tables against a copula, a tree of columns and columns drawn by themselves"
-    workflows: ClassVar[tuple[str, ...]] = ("new-rows",)
+    workflows: ClassVar[tuple[str, ...]] = ("new-windows", "new-rows")
     writes: ClassVar[tuple[str, ...]] = ("samples", "traversals", "interpolations")
     fitted: ClassVar[Any] = State
     reads_missing: ClassVar[bool] = True
@@ -307,6 +312,20 @@ class Generator(ByColumn, Gaps, Task, name="generate"):
         if self.draws_ and len(self.measures) <= _MAX_COLUMNS:
             return table_evaluation(self, train, held)
         return codes_evaluation(self, train, held)
+
+    def evaluate_windows(self, learnt: Windows, held: Windows) -> Evaluation:
+        """Return how far new windows are from those held out, beside blocks put together, and an autoregression."""
+        draw, n = np.random.default_rng(self.estimator_.seed_), min(len(held), _MAX_JUDGED_WINDOWS)
+        samplers = (BlockBootstrap().fit(learnt), Autoregression().fit(learnt))
+        more = {sampler.name: sampler.sample(max(2, n), draw) for sampler in samplers}
+        measured = codes_evaluation(self, rows_of_windows(learnt), rows_of_windows(held), more)
+        return replace(measured, pictures=self._excerpts(held))
+
+    def _excerpts(self, held: Windows) -> list[Picture]:
+        """Return the figures of drawn windows and of held-out ones."""
+        rows = self.sample(8, random_state=self.estimator_.seed_).reshape(-1, len(held.names))
+        drawn = Windows(rows, np.arange(8) * held.window, held.window, held.names)
+        return [excerpts(drawn, {"drawn": rows}, "drawn"), excerpts(held, {"held-out": held.values})]
 
     def values(self, X: Any) -> np.ndarray:
         """Return encoded rows of a table as the autoencoder sees them, with NaN where a value is missing."""

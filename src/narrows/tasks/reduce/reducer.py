@@ -1,6 +1,7 @@
 """Dimensionality reduction, judged against PCA with as many numbers."""
 
 import math
+from dataclasses import replace
 from typing import Any, ClassVar, Literal, NotRequired, Self, TypedDict
 
 import numpy as np
@@ -10,12 +11,14 @@ from narrows.baselines import PCABaseline
 from narrows.data.scale import Scale
 from narrows.data.tables.impute import impute_shrunk
 from narrows.data.tables.own_units import column_errors, errors_table
+from narrows.data.windows import Windows
 from narrows.estimator.base import Estimator
 from narrows.estimator.inputs import checked_weights
 from narrows.families.autoencoder import AutoEncoder
 from narrows.metrics import Comparison
 from narrows.params import check_params, param
 from narrows.tasks.base import Evaluation, Metric, Picture, Rows, Task, error_rows, pick, unit
+from narrows.tasks.excerpts import excerpts
 from narrows.tasks.frames import decodes, gives_rows, learns, reads
 from narrows.tasks.reduce.latent_dim import CodeSize, sweep
 from narrows.typed_json import Scalar
@@ -50,7 +53,7 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="red
     """
 
     summary = "compress rows to a few numbers and back; against PCA"
-    workflows: ClassVar[tuple[str, ...]] = ("stream", "rows")
+    workflows: ClassVar[tuple[str, ...]] = ("windows", "stream", "rows")
     writes: ClassVar[tuple[str, ...]] = ("codes", "reconstruction")
 
     fitted: ClassVar[Any] = State
@@ -150,7 +153,7 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="red
         if hasattr(self, "code_size_"):
             notes.append(f"Length of the code, chosen by a sweep: {self.code_size_['reason']}")
         pictures = self._pictures(held, truth, result, pca)
-        comparison = Comparison.of_rows(ours, theirs, "lower")
+        comparison = Comparison.of_rows(ours, theirs, "lower", clusters=held.clusters)
         baselines = {best_baseline: theirs_in}
         evaluation = Evaluation(metrics, baselines, "mse", best_baseline, len(truth), comparison, pictures, notes)
         if held.table is not None:
@@ -159,6 +162,13 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="red
             self.errors_ = errors["the autoencoder"]
             evaluation.tables.append(errors_table(held.table, errors, _LEAD.format(word=held.split.word)))
         return evaluation
+
+    def evaluate_windows(self, learnt: Windows, held: Windows) -> Evaluation:
+        """Return the reconstruction error on windows beside PCA's with as many components."""
+        measured = super().evaluate_windows(learnt, held)
+        shown = [picture for picture in measured.pictures if picture.kind != "columns"]
+        lines = {"original": held.values, "reconstructed": held.means(self.reconstruct)}
+        return replace(measured, pictures=[excerpts(held, lines), *shown])
 
     def _pictures(self, held: Rows, truth: np.ndarray, result: np.ndarray, pca: np.ndarray) -> list[Picture]:
         few, word = slice(0, 12), held.split.word
