@@ -141,8 +141,8 @@ def test_corpus_is_large() -> None:
     assert len(CORPUS) >= 50
 
 
-def test_many_bad_images_are_counted(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"i4\.png.*; and 3 more"):
+def test_all_bad_images_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"8 of 8 images cannot be read: i0\.png .*; i7\.png"):
         read(CORPUS["many bad"][0](tmp_path))
 
 

@@ -213,7 +213,7 @@ def faint_folder(home: Path) -> str:
     """Good pictures of waves, and bad ones whose waves are faint: components span both."""
     rng = draw()
     x = np.arange(32) + np.zeros((32, 1))
-    for kind, count, height in (("good", 14, 60), ("bad", 10, 25)):
+    for kind, count, height in (("good", 24, 60), ("bad", 16, 25)):
         for i in range(count):
             wave = height * np.sin(0.8 * x + rng.uniform(0, 2 * np.pi))
             picture(home / "faint" / kind / f"{kind}{i}.png", 128 + wave + rng.normal(0, 6, x.shape))
