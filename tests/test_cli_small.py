@@ -67,11 +67,11 @@ def test_no_flag_collides() -> None:
 
 
 def test_help_shows_meanings_defaults_and_names_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["fit", "denoise", "--no-figures", "--help"]) == 0
+    assert main(["fit", "denoise", "--help"]) == 0
     shown = " ".join(capsys.readouterr().out.split())
     assert "--noise TEXT what is done to clean rows" in shown
     assert "numbers in the code (128)" in shown  # the family's own default
-    assert main(["fit", "reduce", "--no-figures", "--help"]) == 0
+    assert main(["fit", "reduce", "--help"]) == 0
     assert "against PCA." in capsys.readouterr().out
 
 

@@ -10,6 +10,7 @@ from PIL import Image
 
 from narrows.cli import main
 from narrows.data import read
+from narrows.data.disk.chunks import ImageChunks
 from narrows.data.images.frames import frames
 from narrows.data.images.masks import read_masks, write_masks
 from narrows.data.images.sets import matched, read_pictures, write_pictures
@@ -103,6 +104,16 @@ def test_rows_of_frames_and_their_reconstructions(tmp_path: Path) -> None:
         assert main(words.split()) == 0
     stacked = read_pictures(tmp_path / "run" / "reconstruction" / "m.tif")
     assert np.stack(stacked.arrays).shape == (5, 1, 9, 7)
+
+
+def test_frames_are_rows_also_where_a_folder_is_read_from_disk(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "m.tif", DEEP, photometric="minisblack")
+    pieces, memory = ImageChunks(tmp_path, None), read(tmp_path)
+    assert len(pieces) == 5
+    assert pieces.sample().notes == memory.notes
+    picked = pieces.pick(np.array([3, 1]), memory.fit_schema())
+    assert picked.ids.tolist() == ["m.tif#3", "m.tif#1"]
+    np.testing.assert_array_equal(picked.values, DEEP[[3, 1], None])
 
 
 # ---- masks of two values that were resized ---------------------------------------------------------------------------

@@ -15,7 +15,8 @@ import polars.selectors as cs
 from narrows.data.base import Schema, Source, digest
 from narrows.data.datasets import meant
 from narrows.data.disk.stored import DiskArray, stored
-from narrows.data.images.files import image_names
+from narrows.data.images.files import image_items
+from narrows.data.images.frames import Frame
 from narrows.data.images.pixels import FORMATS
 from narrows.data.images.source import ImageSchema, load_images
 from narrows.data.npy import require_uncut
@@ -157,13 +158,14 @@ class ImageChunks(Chunks):
     """A folder of images, decoded by several threads."""
 
     def __init__(self, folder: Path, image_size: tuple[int, int] | None):
-        root, names, notes = image_names(folder)
-        self.paths, self.found = [root / name for name in names], tuple(notes)
-        self.folder, self.name, self.image_size = folder, folder.name, image_size
+        self.names, self.items, notes = image_items(folder)
+        files = [item.path if isinstance(item, Frame) else item for item in self.items]
+        self.paths, self.found = list(dict.fromkeys(files)), tuple(notes)
+        self.name, self.image_size = folder.name, image_size
         self.row_bytes = 3 * 128 * 128 if image_size is None else 4 * image_size[0] * image_size[1]
 
     def __len__(self) -> int:
-        return len(self.paths)
+        return len(self.items)
 
     def read(self, start: int, stop: int, like: Schema | None = None) -> Source:
         """Return some images, at the size of the fit."""
@@ -188,10 +190,9 @@ class ImageChunks(Chunks):
         return replace(source, notes=(*self.found, *source.notes))
 
     def _source(self, at: Any, like: Schema | None) -> Source:
-        files = [self.paths[i] for i in at]
-        ids = [file.relative_to(self.folder).as_posix() for file in files]
+        items, ids = [self.items[i] for i in at], [self.names[i] for i in at]
         fitted = like if isinstance(like, ImageSchema) else None
-        return replace(load_images(files, ids, self.name, fitted, self.image_size), id_name="file")
+        return replace(load_images(items, ids, self.name, fitted, self.image_size), id_name="file")
 
 
 class Decoded:

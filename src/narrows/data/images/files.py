@@ -74,7 +74,7 @@ def image_names(folder: Path, more: tuple[str, ...] = ()) -> tuple[Path, list[Pa
     return root, images, notes
 
 
-def image_items(folder: Path, more: tuple[str, ...] = ()) -> tuple[list[str], list[Item], list[Note]]:
+def image_items(folder: Path, more: tuple[str, ...] = ()) -> tuple[list[str], list[Path | Frame], list[Note]]:
     """Return the pictures below a folder, by name and as what is read; frames of a file are pictures of their own.
 
     Examples
@@ -88,7 +88,7 @@ def image_items(folder: Path, more: tuple[str, ...] = ()) -> tuple[list[str], li
     """
     root, paths, notes = image_names(folder, more)
     names: list[str] = []
-    items: list[Item] = []
+    items: list[Path | Frame] = []
     stacks = []
     for path in paths:
         several = frames(root / path)

@@ -35,18 +35,13 @@ class Frame:
 
     Examples
     --------
-    >>> Frame(Path("movie.tif"), (12,)).name
-    'movie.tif#12'
+    >>> Frame(Path("movie.tif"), (12,)).pages
+    (12,)
     """
 
     path: Path
     pages: tuple[int, ...]
     known: bool = True
-
-    @property
-    def name(self) -> str:
-        """What messages call it."""
-        return f"{self.path.name}#{self.pages[0]}"
 
 
 def frames(path: Path) -> list[Frame]:
@@ -61,8 +56,8 @@ def frames(path: Path) -> list[Frame]:
     >>> with TemporaryDirectory() as folder:
     ...     path, one = Path(folder, "a.gif"), Image.new("L", (4, 4))
     ...     one.save(path, save_all=True, append_images=[Image.new("L", (4, 4), 9)])
-    ...     [frame.name for frame in frames(path)]
-    ['a.gif#0', 'a.gif#1']
+    ...     [frame.pages for frame in frames(path)]
+    [(0,), (1,)]
     """
     suffix = path.suffix.lower()
     try:

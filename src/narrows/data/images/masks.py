@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from narrows.data.disk.memory import require_memory
-from narrows.data.images.files import each_image, image_items
+from narrows.data.images.files import each_image
 from narrows.data.images.frames import place_in_stack
 from narrows.data.images.pixels import FORMATS, Item, opened
-from narrows.data.images.sets import Pictures, law_of, natural
+from narrows.data.images.sets import Pictures, law_of, sorted_items
 from narrows.data.images.smoothed import cut_at_half, two_values
 from narrows.data.images.write import stacks
 from narrows.data.paths import data_path
@@ -126,8 +126,7 @@ def read_masks(path: str | Path) -> tuple[Pictures, Encoding]:
     folder = data_path(path)
     if not folder.exists():
         raise InputError(f"There is no file or folder {str(path)!r}", "a folder of masks", "check the path")
-    unsorted, files, notes = image_items(folder)
-    names, items = zip(*sorted(zip(unsorted, files, strict=True), key=lambda pair: natural(pair[0])), strict=True)
+    names, items, notes = sorted_items(folder)
     rooms = each_image(_room, items, names, also=partial(_values, kind="colour"))
     require_memory(sum(rooms), f"{folder.name!r} is to be read", "fewer masks, or smaller ones")
     kinds = each_image(_kind, items, names)
@@ -135,7 +134,7 @@ def read_masks(path: str | Path) -> tuple[Pictures, Encoding]:
     if {level for level, _ in kinds} <= set(_LEVELS):
         kind = max((level for level, _ in kinds), key=_LEVELS.index)
     arrays = each_image(partial(_values, kind=kind), items, names, max(rooms) * _MEMORY_FACTOR)
-    lossy = [i for i, name in enumerate(names) if PurePosixPath(name).suffix.lower() in (".jpg", ".jpeg")]
+    lossy = [i for i, name in enumerate(names) if FORMATS.get(PurePosixPath(name).suffix.lower()) == "JPEG"]
     if lossy and kind == "grey":
         for i in lossy:
             arrays[i] = np.where(arrays[i] > 127, np.uint8(255), np.uint8(0))
@@ -226,7 +225,7 @@ def _require_levels(values: Array, kind: str) -> None:
         raise ValueError("levels of grey among masks of colours")
 
 
-def _few(arrays: list[Array], names: Sequence[str], folder: str) -> None:
+def _few(arrays: list[Array], names: list[str], folder: str) -> None:
     """Refuse masks with more values than classes can have."""
     values: set[int] = set()
     for array, name in zip(arrays, names, strict=True):

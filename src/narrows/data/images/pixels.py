@@ -29,6 +29,7 @@ __all__ = [
     "resize",
     "room",
     "suffix_for",
+    "to_depth",
     "widen",
 ]
 
@@ -149,19 +150,34 @@ def pixels(item: Item, channels: int, depth: int, size: tuple[int, int]) -> NDAr
     [105, 105, 105]
     """
     if isinstance(item, Frame) and not item.known:
-        return resize(widen(_deeper(_channel_pages(item), depth), channels), size)
+        return resize(widen(_at_least(_channel_pages(item), depth), channels), size)
     with opened(item) as image:
         if is_deep(image) and not isinstance(item, Image.Image):
             array = read_deep(item) if isinstance(item, Path) else read_deep(item.path, item.pages[0])
         else:
             turned = image.getexif().get(0x0112, 1) != 1
             array = _array(ImageOps.exif_transpose(image) if turned else image, getattr(image, "tag_v2", {}))
-        return resize(widen(_deeper(array, depth), channels), size)
+        return resize(widen(_at_least(array, depth), channels), size)
 
 
-def _deeper(array: NDArray[Any], depth: int) -> NDArray[Any]:
-    """Return pixels of 8 bit as 16 bit where these are wanted."""
-    return array.astype(np.uint16) * np.uint16(257) if depth == 16 and array.dtype == np.uint8 else array
+def to_depth(array: NDArray[Any], dtype: Any) -> NDArray[Any]:
+    """Give pixels, uint8 or uint16, another bit depth; those that have it pass as they are.
+
+    Examples
+    --------
+    >>> deep = to_depth(np.array([1, 255], np.uint8), np.uint16)
+    >>> deep.tolist(), to_depth(deep, np.uint8).tolist()
+    ([257, 65535], [1, 255])
+    """
+    if array.dtype == dtype:
+        return array
+    if array.dtype == np.uint8:
+        return array.astype(np.uint16) * np.uint16(257)
+    return np.rint(array / 257).astype(np.uint8)
+
+
+def _at_least(array: NDArray[Any], depth: int) -> NDArray[Any]:
+    return to_depth(array, np.uint16) if depth == 16 else array
 
 
 def _channel_pages(frame: Frame) -> NDArray[Any]:

@@ -16,12 +16,13 @@ from narrows.data.arrays import to_dtype
 from narrows.data.base import digest
 from narrows.data.disk.memory import require_memory
 from narrows.data.images.files import ARRAYS, conversions, each_image, image_items, picture_size, read_picture
-from narrows.data.images.frames import place_in_stack
-from narrows.data.images.pixels import widen
+from narrows.data.images.frames import Frame, place_in_stack
+from narrows.data.images.pixels import to_depth, widen
 from narrows.data.images.write import write_images
 from narrows.data.paths import data_path
 from narrows.data.scale import is_levels, unit_pictures
 from narrows.errors import InputError, listed
+from narrows.notes import Note
 
 __all__ = ["Pictures", "alike", "law_of", "matched", "read_pictures", "write_pictures"]
 
@@ -89,13 +90,31 @@ def read_pictures(path: str | Path) -> Pictures:
     folder = data_path(path)
     if not folder.exists():
         raise InputError(f"There is no file or folder {str(path)!r}", "a folder of pictures", "check the path")
-    unsorted, items, notes = image_items(folder, ARRAYS)
-    names, files = zip(*sorted(zip(unsorted, items, strict=True), key=lambda pair: natural(pair[0])), strict=True)
+    names, files, notes = sorted_items(folder, ARRAYS)
     sizes = each_image(picture_size, files, names, also=read_picture)
     require_memory(2 * sum(sizes), f"{folder.name!r} is to be read", "fewer pictures, or smaller ones")
     pictures = each_image(read_picture, files, names, max(sizes) * _MEMORY_FACTOR)
     heads = [head for head, _ in pictures if head is not None]
-    return Pictures(folder.name, names, [array for _, array in pictures], (*notes, *conversions(heads, folder.name)))
+    return Pictures(
+        folder.name, tuple(names), [array for _, array in pictures], (*notes, *conversions(heads, folder.name))
+    )
+
+
+def sorted_items(folder: Path, more: tuple[str, ...] = ()) -> tuple[list[str], list[Path | Frame], list[Note]]:
+    """Return what ``image_items`` does, 2 before 10.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     for name in ("10.png", "2.png"):
+    ...         Path(folder, name).touch()
+    ...     sorted_items(Path(folder))[0]
+    ['2.png', '10.png']
+    """
+    names, items, notes = image_items(folder, more)
+    order = sorted(range(len(names)), key=lambda i: natural(names[i]))
+    return [names[i] for i in order], [items[i] for i in order], notes
 
 
 def natural(name: str) -> list[tuple[int, int, str]]:
@@ -213,12 +232,8 @@ def write_pictures(values: Sequence[Array], like: Pictures, folder: Path) -> lis
 
 def _deep(array: Array, dtype: np.dtype[Any]) -> Array:
     """Give pixels another bit depth."""
-    if array.dtype == dtype:
-        return array
-    if array.dtype == np.uint8 and dtype == np.uint16:
-        return array.astype(np.uint16) * np.uint16(257)
-    if array.dtype == np.uint16 and dtype == np.uint8:
-        return np.rint(array / 257).astype(np.uint8)
+    if array.dtype == dtype or (array.dtype.kind == "u" and dtype.kind == "u"):
+        return to_depth(array, dtype)
     if array.dtype.kind == "u" and dtype.kind == "f":
         return (array / np.iinfo(array.dtype).max).astype(dtype)
     return to_dtype(array, dtype)

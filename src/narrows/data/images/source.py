@@ -18,7 +18,7 @@ from narrows.data.arrays import Length, to_dtype
 from narrows.data.base import Schema, Source, class_folders, digest, row_numbers
 from narrows.data.disk.memory import require_memory
 from narrows.data.images.files import conversions, each_image, image_items, lessened, read_picture
-from narrows.data.images.pixels import Header, Item, header, pixels, resize, room, widen
+from narrows.data.images.pixels import Header, Item, header, pixels, resize, room, to_depth, widen
 from narrows.data.images.write import write_images
 from narrows.errors import InputError, Setting
 from narrows.notes import Note, SavedNote
@@ -137,8 +137,8 @@ def load_images(
     need = len(items) * channels * depth // 8 * int(np.prod(size))
     require_memory(2 * need, f"{name!r} is to be read", "a smaller image_size (--image-size)")
     values = np.stack(each_image(read, items, ids, max(room(head.height, head.width, head.depth) for head in heads)))
-    if like is not None and values.dtype != np.dtype(like.dtype):
-        values = np.rint(values / 257).astype(np.uint8)
+    if like is not None:
+        values = to_depth(values, np.dtype(like.dtype))
     policy = (*policy, *_channel_policy(heads, channels, name)) if like is None else ()
     return ImageSource(
         name=name,
@@ -236,10 +236,7 @@ class ImageSchema(Schema):
         if values.ndim != 4 or values.dtype not in (np.uint8, np.uint16) or values.shape[1] not in (1, 3, 4):
             came = f"{source.name!r} holds rows of shape {values.shape[1:]} and type {values.dtype}"
             raise InputError(came, f"images like those of the fit: {self.shape}, {dtype}")
-        if values.dtype != dtype:
-            values = (
-                values.astype(np.uint16) * np.uint16(257) if dtype == np.uint16 else np.rint(values / 257).astype(dtype)
-            )
+        values = to_depth(values, dtype)
         if values.shape[1:] == self.shape:
             return values
         channels, height, width = self.shape

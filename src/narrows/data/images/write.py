@@ -66,11 +66,10 @@ def write_images(arrays: Sequence[Array], names: Sequence[str], folder: Path) ->
 def _write(pixels: Array, name: str, folder: Path) -> Path:
     suffix = PurePosixPath(name).suffix.lower()
     if pixels.dtype.kind == "f" or len(pixels) not in (1, 3, 4) or suffix == ".npy":
+        if suffix in TIFF and len(pixels) == 1:
+            return _write_tiff(pixels[0], folder / PurePosixPath(name))
         if suffix in TIFF:
-            several = {"planarconfig": "separate"} if len(pixels) > 1 else {}
-            return _write_tiff(
-                pixels.squeeze(0) if len(pixels) == 1 else pixels, folder / PurePosixPath(name), **several
-            )
+            return _write_tiff(pixels, folder / PurePosixPath(name), planarconfig="separate")
         return write_array(pixels, folder / PurePosixPath(name if suffix == ".npy" else f"{name}.npy"))
     path = placed(folder, name, len(pixels), 8 * pixels.dtype.itemsize)
     with whole(path) as draft, draft.open("wb") as file:

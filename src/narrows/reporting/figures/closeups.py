@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from narrows import metrics
+from narrows.data.images.intensity import DIM
 from narrows.errors import InputError
 from narrows.reporting.figures.base import draws
 from narrows.reporting.figures.image_rows import rgb
@@ -19,7 +20,6 @@ __all__ = ["closeups"]
 
 _DOTS_PER_INCH = 150  # as figures are saved
 _MAX_FIGURE_PIXELS, _MAX_DETAIL_PIXELS = 1350, 128  # pixels of the figure's width at most, and of a detail
-_MIN_DRAWN_RANGE = 0.5  # of the range 0 to 1: pictures that fill less are drawn on their own
 _GAP, _HEAD, _LINE = 12, 88, 30  # pixels between details, above them, and for a line of text
 
 
@@ -75,7 +75,7 @@ def closeups(columns: Mapping[str, Sequence[Array]], *, most: int = 4) -> "Figur
 def _drawn_range(details: Sequence[Sequence[Array]]) -> tuple[float, float]:
     """Return between what pictures are drawn: 0 and 1, or where nearly all of the truth lies if that is little."""
     low, high = (float(end) for end in np.percentile(np.concatenate([d[-1].ravel() for d in details]), (0.5, 99.5)))
-    return (low, high) if 0 < high - low < _MIN_DRAWN_RANGE else (0, 1)
+    return (low, high) if 0 < high - low < DIM else (0, 1)
 
 
 def _finding(names: Sequence[str], details: Sequence[Sequence[Array]], zoom: int) -> str:
