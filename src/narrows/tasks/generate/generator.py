@@ -290,8 +290,9 @@ class Generator(ByColumn, Gaps, Task, name="generate"):
         self, n: int, label: Any = None, random_state: Any = None, where: Mapping[int, Range] | None = None
     ) -> NewRows:
         """Return new rows with names: of every class in its own folder, for images."""
+        rows = self._drawn(n, label, random_state, where or {})
         ids = np.array([f"{i + 1:0{len(str(n))}d}" for i in range(n)])
-        return self._drawn(n, label, random_state, where or {})._replace(ids=ids, id_name="sample")
+        return rows._replace(ids=ids, id_name="sample")
 
     def as_read(self, rows: Rows) -> Rows | None:
         """Return rows with missing values filled; none where levels are read."""
