@@ -80,7 +80,7 @@ def density(seed: int, quick: bool) -> Measured:
     for name, path in adbench()[: 2 if quick else None]:
         with np.load(path) as file:
             rows = file["X"][file["y"].ravel() == 0]
-        rows = rows[np.random.default_rng(seed).permutation(len(rows))[:_ROWS]]
+        rows = rows[np.random.default_rng(seed).permutation(len(rows))[: 400 if quick else _ROWS]]
         learn, held = np.split(rows, [round(0.8 * len(rows))])
         model = nw.DensityEstimator(epochs=2 if quick else None, random_state=seed).fit(learn)
         found = model.evaluate(Rows(learn), Rows(held))
