@@ -19,35 +19,10 @@ def title(figure: object) -> str:
     return " ".join(figure.get_suptitle().split())  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize(("units", "columns"), [(8, 40), (200, 40), (8, 784), (200, 784), (5, 25)])
-def test_the_heaviest_columns_are_those_over_all_columns_and_units(units: int, columns: int) -> None:
-    """It summed 30 of the 78 columns of a tenth, over the 30 strongest units alone."""
-    weights = draw.normal(size=(units, columns)) * (1 + np.arange(columns)) ** -0.3
-    weights[units // 2 :, columns // 2 :] *= 3  # weak units, which are not drawn, have their weight elsewhere
-    tenth = -(-columns // 10)
-    size = np.abs(weights).sum(0)
-    share = np.sort(size)[-tenth:].sum() / size.sum()
-    figure = figures.filters(weights, None)
-    said = (
-        f"The heaviest {tenth} of {columns} columns carry {percent(share)} of the absolute weight of all {units} units"
-    )
-    assert title(figure).startswith(said)
-    axes = figure.axes[0]
-    assert f"({min(30, columns)} of {columns})" in axes.get_xlabel()
-    assert f"({min(30, units)} of {units})" in axes.get_ylabel()
-    shown = np.asarray(axes.images[0].get_array())
-    order, rows = np.argsort(-size)[:30], np.argsort(-np.linalg.norm(weights, axis=1))[:30]
-    assert np.allclose(shown, np.abs(weights)[np.ix_(rows, order)])
-
-
-def test_equal_columns_carry_equal_shares() -> None:
-    assert "The heaviest 40 of 400 columns carry 10 %" in title(figures.filters(np.ones((50, 400)), None))
-
-
 def test_weak_units_are_counted_against_the_strongest() -> None:
     weights = np.vstack([np.ones((3, 16)), 1e-4 * np.ones((2, 16))])
-    for shape in (None, (4, 4)):
-        assert "2 of 5 units have less than 1 % of the norm of the strongest" in title(figures.filters(weights, shape))
+    said = "2 of 5 units have less than 1 % of the norm of the strongest"
+    assert said in title(figures.filters(weights, (4, 4)))
 
 
 @pytest.mark.parametrize(

@@ -210,6 +210,7 @@ class Generator(ByColumn, Gaps, Task, name="generate"):
 
         ``where`` are conditions on columns of a table, by number or name: a value, or a pair of ends.
         """
+        check_is_fitted(self)
         values = self.draw(n, label, random_state, self.conditions(where or {}))[0]
         table = self.table_ if self.gives_frames else None
         return values if table is None else table.rows_like(None, values)
