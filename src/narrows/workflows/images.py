@@ -124,6 +124,10 @@ class PicturesWorkflow(Workflow):
         """Write the results for all pictures of the data."""
         return self.save(self.learnt.task, self.learnt.all.x, folder, fresh=False)
 
+    def losses(self, task: Any, pictures: Pictures) -> Sequence[str]:
+        """Return in words what new pictures lose because those of the fit did not have it."""
+        return smaller(pictures, task.estimator_.shapes_[0][0])
+
     def state(self) -> dict[str, Any]:
         """Return nothing: the task knows its channels."""
         return {}
@@ -131,7 +135,7 @@ class PicturesWorkflow(Workflow):
     def apply(self, task: Any, state: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
         """Write the results for new pictures."""
         pictures = self.inputs(request)
-        for note in (*pictures.notes, *smaller(pictures, task.estimator_.shapes_[0][0])):
+        for note in (*pictures.notes, *self.losses(task, pictures)):
             say(note)
         return self.save(task, pictures, out, fresh=True)
 

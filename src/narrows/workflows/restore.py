@@ -1,7 +1,6 @@
 """Pictures that come back better: noisy ones cleaned, small ones enlarged."""
 
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -87,14 +86,11 @@ class DenoiseWorkflow(RestoreWorkflow):
         noisy = Path(request.data).expanduser() / "noisy"
         return read_pictures(noisy if noisy.is_dir() else request.data)
 
-    def apply(self, task: Any, state: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
-        """Write the results for new pictures."""
-        pictures = self.inputs(request)
+    def losses(self, task: Any, pictures: Pictures) -> list[str]:
+        """Return in words that grey pictures are cleaned less well where colours were learnt from."""
         grey = sum(len(array) == 1 for array in pictures.arrays) if task.estimator_.shapes_[0][0] == 3 else 0
         hint = "learnt from colour pictures, whose noise differs between the colours: it takes less out of these"
-        for note in (*pictures.notes, *([f"{grey} pictures are grey, and the model has {hint}"] if grey else [])):
-            say(note)
-        return self.save(task, pictures, out, fresh=True)
+        return [f"{grey} pictures are grey, and the model has {hint}"] if grey else []
 
     def save(self, task: Any, pictures: Pictures, folder: Path, *, fresh: bool) -> list[Path]:
         """Write cleaned pictures; clean ones that were learnt from need none."""
@@ -108,6 +104,10 @@ class UpscaleWorkflow(RestoreWorkflow):
 
     def channels(self, pictures: Pictures) -> list[str]:
         """Return nothing: all are learnt from by their luminance."""
+        return []
+
+    def losses(self, task: Any, pictures: Pictures) -> list[str]:
+        """Return nothing: every picture keeps its colours."""
         return []
 
     def accepts(self, task: Task, request: Request) -> bool:
