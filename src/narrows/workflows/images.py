@@ -100,6 +100,7 @@ class PicturesWorkflow(Workflow):
         if pairs.y is not None:
             request.refuse(self.unpaired)
         examples = train.examples()
+        _settle(task, request, examples.x)
         task.fit_pictures(examples.x, examples.y)
         self.learnt = FittedPictures(task, pairs, train, held_out, where)
         return {
@@ -171,6 +172,13 @@ def smaller(pictures: Pictures, channels: int, dtype: str | None = None) -> list
     bits = 64 if dtype is None else 8 * np.dtype(dtype).itemsize
     kinds = [(len(array), 8 * array.dtype.itemsize) for array in pictures.arrays]
     return lessened(kinds, channels, bits, pictures.name)
+
+
+def _settle(task: Any, request: Request, pictures: Sequence[np.ndarray]) -> None:
+    """Give the task's autoencoder the settings that pictures ask for, where the user said nothing else."""
+    asked = {*request.given} | ({"network", "start"} if {"family", "network"} & {*request.given} else set())
+    suited = {name: value for name, value in task.suited_pictures(pictures).items() if name not in asked}
+    task.set_params(estimator=task.resolve().set_params(**suited))
 
 
 def _valid(request: Request) -> Request:

@@ -8,19 +8,10 @@ from narrows.data.images.pixels import FORMATS
 from narrows.data.images.sets import Pictures, matched, read_pictures, write_pictures
 from narrows.errors import InputError, listed
 from narrows.tasks.base import Task
-from narrows.workflows.base import Request, Say
+from narrows.workflows.base import Request
 from narrows.workflows.images import PicturePairs, PicturesWorkflow, outside
 
 __all__ = ["DenoiseWorkflow", "UpscaleWorkflow"]
-
-
-def settled(task: Any, request: Request) -> None:
-    """Give the task's autoencoder the settings that pictures ask for, where the user said nothing else."""
-    suited = task.suited_pictures()
-    if "family" in request.given or "network" in request.given:
-        suited = {name: value for name, value in suited.items() if name not in ("network", "start")}
-    settings = {name: value for name, value in suited.items() if name not in request.given}
-    task.set_params(estimator=task.resolve().set_params(**settings))
 
 
 def is_pictures(path: str) -> bool:
@@ -31,16 +22,7 @@ def is_pictures(path: str) -> bool:
     return place.is_dir() and any(file.suffix.lower() in FORMATS for file in place.rglob("*"))
 
 
-class RestoreWorkflow(PicturesWorkflow):
-    """Pictures in, the same pictures out, better."""
-
-    def fit(self, task: Task, request: Request, say: Say) -> dict[str, Any]:
-        """Read the pictures, put some aside, and train on the others."""
-        settled(task, request)
-        return super().fit(task, request, say)
-
-
-class DenoiseWorkflow(RestoreWorkflow):
+class DenoiseWorkflow(PicturesWorkflow):
     """A folder of clean pictures; or noisy ones and clean ones of the same names, in two folders or noisy/ and clean/.
 
     Pictures stay as they are: sizes, channels, bit depth.
@@ -99,7 +81,7 @@ class DenoiseWorkflow(RestoreWorkflow):
         return _written(task, pictures, folder / "cleaned")
 
 
-class UpscaleWorkflow(RestoreWorkflow):
+class UpscaleWorkflow(PicturesWorkflow):
     """A folder of sharp pictures of any sizes, channels and depths."""
 
     def channels(self, pictures: Pictures) -> list[str]:
