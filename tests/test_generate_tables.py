@@ -250,3 +250,21 @@ def test_the_verdict_on_a_table_says_all_four(fitted: nw.Generator) -> None:
     words = " ".join(evaluation.caveats)
     for part in ("learns from drawn rows", "No drawn row of 300 holds a value outside", "copy a training row"):
         assert part in words
+
+
+def test_a_column_of_one_value_is_missing_where_it_was() -> None:
+    draw = np.random.default_rng(0)
+    gone = draw.random(300) < 0.4
+    cells = {name: [None if hole else value for hole in gone] for name, value in {"day": "Monday", "pay": 7}.items()}
+    frame = pl.DataFrame({"size": draw.normal(size=300), **cells})
+    task = nw.Generator(latent_dim=8, epochs=15, random_state=0).fit(frame)
+    drawn = task.sample(400, random_state=0)
+    assert drawn.schema == frame.schema
+    assert drawn["day"].is_null().mean() == pytest.approx(gone.mean(), abs=0.08)
+    assert drawn["day"].is_null().equals(drawn["pay"].is_null())  # as in every row of the fit
+    assert drawn.drop_nulls()["day"].unique().to_list() == ["Monday"]
+    schema = task.table_.schema_
+    assert "'pay' holds one value in the rows learnt from, 7 (and" in " ".join(map(str, schema.notes))
+    assert cell_ranges({"pay": "7"}, schema)[2] == pytest.approx((0, 0), abs=1e-6)
+    with pytest.raises(InputError, match="Accepted: 7"):
+        cell_ranges({"pay": "8"}, schema)

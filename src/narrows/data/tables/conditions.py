@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from narrows.data.tables.categorical import CategoryColumn
+from narrows.data.tables.categorical import CategoryColumn, ConstantColumn
 from narrows.data.tables.column import Column
 from narrows.data.tables.columns import NumericColumn
 from narrows.data.tables.conform import conform
@@ -84,7 +84,7 @@ def _ends(column: Column, wanted: str, decimal_comma: bool) -> tuple[float, floa
         values = conform(cells, column, decimal_comma)
     except InputError:
         values = pl.Series([None, None])
-    if values.null_count():
+    if values.null_count() or (isinstance(column, ConstantColumn) and column.differs(values).any()):
         raise InputError(f"{column.name}={wanted} came", column.extent(), _SHAPE)
     first, last = sorted(column.encode(values)[:, 0].tolist())
     if isinstance(column, NumericColumn) and column.support is not None:

@@ -13,7 +13,9 @@ from sklearn.utils.validation import check_is_fitted
 from narrows.base_measure import Measure
 from narrows.baselines.series import Autoregression, BlockBootstrap
 from narrows.bottlenecks import Quantizer
+from narrows.data import Schema, Source
 from narrows.data.disk.memory import require_memory
+from narrows.data.tables.schema import TableSchema
 from narrows.data.windows import Windows
 from narrows.errors import ArtefactError, InputError, Sentence, Setting
 from narrows.estimator.base import Estimator
@@ -123,6 +125,11 @@ class Generator(ByColumn, Gaps, Task, name="generate"):
         """Refuse an autoencoder that gives back shares, but for those of levels."""
         if not draws_columns(chosen):
             super().require_rows(chosen)
+
+    def schema_of(self, source: Source) -> Schema:
+        """Return how rows become numbers, in which a column of one value is missing where it was."""
+        schema = super().schema_of(source)
+        return schema.with_holes() if isinstance(schema, TableSchema) else schema
 
     def suited(self, shape: tuple[int, ...]) -> dict[str, Any]:
         """Return a code that is shorter than the rows, where there is one."""
