@@ -54,6 +54,8 @@ def test_what_is_drawn_could_have_been_in_the_file(fitted: nw.Generator) -> None
 
 
 def test_conditions_are_met(fitted: nw.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match="A condition on 0 came: 'old'"):
+        fitted.sample(where={0: "old"})
     drawn = fitted.sample(300, random_state=0, where={0: (30, 40), 3: 12.5})
     assert ((drawn[:, 0] >= 30) & (drawn[:, 0] <= 40)).all()
     assert set(drawn[:, 2]) == {1.0}  # what the name of the grade follows from
@@ -268,3 +270,9 @@ def test_a_column_of_one_value_is_missing_where_it_was() -> None:
     assert cell_ranges({"pay": "7"}, schema)[2] == pytest.approx((0, 0), abs=1e-6)
     with pytest.raises(InputError, match="Accepted: 7"):
         cell_ranges({"pay": "8"}, schema)
+    some = task.sample(30, random_state=0, where={"day": "Monday", "size": (1, 0)})
+    assert some["day"].to_list() == ["Monday"] * 30
+    assert some["size"].is_between(0, 1).all()
+    for where, words in (({"sise": 1}, "Accepted: size, day, pay"), ({"size": (1, 2, 3)}, "3 ends came")):
+        with pytest.raises(InputError, match=words):
+            task.sample(where=where)

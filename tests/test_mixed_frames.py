@@ -173,7 +173,10 @@ def test_categories_of_polars_are_filled_as_such() -> None:
     frame = pl.DataFrame(
         {"size": sizes, "x": np.arange(40.0), "town": pl.Series(["Ulm", "Bonn"] * 20).cast(pl.Categorical)}
     )
-    filled = nw.Imputer(epochs=1, members=1, random_state=0).fit_transform(frame)
+    task = nw.Imputer(epochs=1, members=1, random_state=0).fit(frame)
+    filled = task.transform(frame)
     assert filled.schema == frame.schema
     assert filled.null_count().row(0) == (0, 0, 0)
     assert filled.filter(sizes.is_not_null()).equals(frame.filter(sizes.is_not_null()))
+    empty = frame.head(4).with_columns(pl.Series("town", [None] * 4))  # no cell says that it holds texts
+    assert set(task.transform(empty)["town"].to_list()) <= {"Ulm", "Bonn"}

@@ -15,6 +15,7 @@ from narrows.baselines.series import Autoregression, BlockBootstrap
 from narrows.bottlenecks import Quantizer
 from narrows.data import Schema, Source
 from narrows.data.disk.memory import require_memory
+from narrows.data.tables.conditions import cell_ranges, conditions_of
 from narrows.data.tables.schema import TableSchema
 from narrows.data.windows import Windows
 from narrows.errors import ArtefactError, InputError, Sentence, Setting
@@ -217,8 +218,12 @@ class Generator(ByColumn, Gaps, Task, name="generate"):
 
         ``where`` are conditions on columns of a table, by number or name: a value, or a pair of ends.
         """
-        values = self.draw(n, label, random_state, self.conditions(where or {}))[0]
-        table = self.table_ if self.gives_frames else None
+        table, where = self.table_ if self.gives_frames else None, where or {}
+        if table is None:
+            ranges = self.conditions(where)
+        else:
+            ranges = cell_ranges(conditions_of(where, table.schema_), table.schema_)
+        values = self.draw(n, label, random_state, ranges)[0]
         return values if table is None else table.rows_like(None, values)
 
     def draw(
