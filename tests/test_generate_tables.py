@@ -258,6 +258,7 @@ def test_a_column_of_one_value_is_missing_where_it_was() -> None:
     draw = np.random.default_rng(0)
     gone = draw.random(300) < 0.4
     cells = {name: [None if hole else value for hole in gone] for name, value in {"day": "Monday", "pay": 7}.items()}
+    cells["town"] = [["Ulm", "Bonn", "Kiel"][i % 3] for i in range(300)]
     frame = pl.DataFrame({"size": draw.normal(size=300), **cells})
     task = nw.Generator(latent_dim=8, epochs=15, random_state=0).fit(frame)
     drawn = task.sample(400, random_state=0)
@@ -270,9 +271,11 @@ def test_a_column_of_one_value_is_missing_where_it_was() -> None:
     assert cell_ranges({"pay": "7"}, schema)[2] == pytest.approx((0, 0), abs=1e-6)
     with pytest.raises(InputError, match="Accepted: 7"):
         cell_ranges({"pay": "8"}, schema)
-    some = task.sample(30, random_state=0, where={"day": "Monday", "size": (1, 0)})
+    some = task.sample(30, random_state=0, where={"day": "Monday", "size": (1, 0), "town": "Kiel"})
     assert some["day"].to_list() == ["Monday"] * 30
+    assert set(some["town"]) == {"Kiel"}
     assert some["size"].is_between(0, 1).all()
-    for where, words in (({"sise": 1}, "Accepted: size, day, pay"), ({"size": (1, 2, 3)}, "3 ends came")):
+    assert task.table.measures == list(schema.measures)  # a category is one column, and no numbers of its own
+    for where, words in (({"sise": 1}, "Accepted: size, day, pay, town"), ({"size": (1, 2, 3)}, "3 ends came")):
         with pytest.raises(InputError, match=words):
             task.sample(where=where)

@@ -132,6 +132,13 @@ class Generator(ByColumn, Gaps, Task, name="generate"):
         schema = super().schema_of(source)
         return schema.with_holes() if isinstance(schema, TableSchema) else schema
 
+    def learn_table(self, X: Any) -> Any:
+        """Return rows to learn from as numbers; of a frame it is known which of them are one column."""
+        rows = super().learn_table(X)
+        if self.table_ is not None:
+            self._announced = self.table_.schema_.measures
+        return rows
+
     def suited(self, shape: tuple[int, ...]) -> dict[str, Any]:
         """Return a code that is shorter than the rows, where there is one."""
         by_columns = self.estimator is not None and draws_columns(self.estimator)
@@ -154,8 +161,9 @@ class Generator(ByColumn, Gaps, Task, name="generate"):
         if self.estimator is None:
             model.set_params(**self.suited(tuple(np.shape(X))[1:]))
         spec = as_part("likelihood", model.likelihood)
+        measures, self._announced = self._announced, ()
         if isinstance(spec, Mixed) and not spec.columns:
-            measures, self._announced = self._announced or (self.learn_units(rows) if table else ()), ()
+            measures = measures or (self.learn_units(rows) if table else ())
             model.set_params(likelihood=spec.for_columns(measures) if table else "gaussian:learnt")
         self.draws_, rows = table, self.coded(rows)
         self.estimator_ = self.fit_filled(model, rows, y) if table else model.fit(X, y)
