@@ -13,6 +13,7 @@ from narrows.data.tables.schema import TableSchema
 from narrows.data.tables.source import TableSource
 from narrows.errors import InputError
 from narrows.tasks.impute import Imputer
+from narrows.workflows.base import Request, Say
 from narrows.workflows.outputs import write_table
 from narrows.workflows.tables import RowsWorkflow
 
@@ -27,6 +28,15 @@ class ImputeWorkflow(RowsWorkflow):
 
     knows: ClassVar[tuple[str, ...]] = ()  # what is decoded is filled cells, and no code of a row
     writes: ClassVar[tuple[str, ...]] = ("imputed", "imputed_intervals")
+
+    def fit(self, task: Any, request: Request, say: Say) -> dict[str, Any]:
+        """Read the table, put some rows aside, and train on the others.
+
+        Raises InputError for another --likelihood than mixed.
+        """
+        if "likelihood" in request.given:
+            task.mixed(request.given["likelihood"])
+        return super().fit(task, request, say)
 
     def read(self, data: str, like: Schema | None, image_size: tuple[int, int] | None = None) -> Source:
         """Read a table.

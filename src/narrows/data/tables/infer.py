@@ -32,6 +32,7 @@ DATE_LIKE = re.compile(
 PLAIN = r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$"
 WHOLE = r"^[+-]?\d+$"
 LEADING_ZERO = r"^[+-]?0\d"
+_DAYS = (pl.Date, pl.Datetime)
 _MAX_FORM_ROWS = 10_000  # rows that show how times are written
 _MIN_YEAR = 100  # an earlier one was written with two digits
 _MAX_ODD_CELLS, _MAX_ODD_SHARE = 3, 0.01  # of a column of numbers that are read as missing where they are none
@@ -128,6 +129,8 @@ def as_type(text: pl.Series, dtype: pl.DataType, format: str | None = None, deci
     --------
     >>> as_type(pl.Series("a", ["1", "NA"]), pl.Float64()).to_list()
     [1.0, None]
+    >>> as_type(pl.Series("a", ["2024-01-05"]), pl.Datetime("us"), "%Y-%m-%d %H:%M").to_list()
+    [datetime.datetime(2024, 1, 5, 0, 0)]
     """
     stripped = text.str.strip_chars()
     missing = _missing(stripped)
@@ -135,6 +138,8 @@ def as_type(text: pl.Series, dtype: pl.DataType, format: str | None = None, deci
         values, wanted = _booleans(stripped), "true or false"
     elif dtype.is_temporal():
         values, wanted = _as_temporal(stripped.set(missing, None), format), "a date or time, as at fit"
+        if dtype in _DAYS and values.dtype in _DAYS:
+            values = values.cast(dtype)  # days where there were times, or the other way round
     else:
         values, wanted = _as_numbers(stripped, missing, format, decimal_comma), "a number, as at fit"
         values = values.cast(pl.Float64) if dtype.is_float() else values
