@@ -187,3 +187,39 @@ def test_a_table_that_memory_cannot_hold_is_refused(tmp_path: Path, monkeypatch:
         read(file)
     monkeypatch.setattr("narrows.data.disk.memory.free_memory", lambda: 95_000)
     assert len(read(file)) == 1000
+
+
+@pytest.mark.parametrize(
+    ("content", "titles"),
+    [
+        ("Sales 2024\n\nshop,sum,n\na,1.5,2\nb,3.5,4\n", "a line above the header is passed over ('Sales 2024')"),
+        ("Sales, in euros\nas of 3 May\nshop,sum,n,m\na,1.5,2,3\nb,3.5,4,5\n", "2 lines above the header"),
+        ("Sales 2024;;\nshop;sum;n\na;1,5;2\nb;3,5;4\n", "a line above the header"),
+        ("Sales 2024,\nshop,sum\na,1.5\nb,3.5\n", "a line above the header"),
+        ("sep=;\nSales 2024\nshop;sum\na;1,5\nb;3,5\n", "a line above the header"),
+    ],
+)
+def test_titles_above_the_header_are_passed_over(content: str, titles: str, tmp_path: Path) -> None:
+    source = read(written(tmp_path, content))
+    assert (source.frame["shop"].to_list(), source.frame["sum"].to_list()) == (["a", "b"], [1.5, 3.5])
+    assert titles in source.notes[0]
+    assert read(written(tmp_path, content, "new.csv"), like=source.fit_schema()).frame["sum"].to_list() == [1.5, 3.5]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "shop,sum,n\na,,\nb,1.5,2\nc,2.5,4\n",  # the first row has holes
+        ",x\na,1\nb,2\n",  # a pandas index
+        "shop\na\nb\n",
+    ],
+)
+def test_a_header_above_holes_is_no_title(content: str, tmp_path: Path) -> None:
+    source = read(written(tmp_path, content))
+    assert len(source) == content.count("\n") - 1
+    assert not any("above the header" in note for note in source.notes)
+
+
+def test_the_line_of_an_error_counts_the_titles_above(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="line 5 has 3 values and the header has 2"):
+        read(written(tmp_path, "Sales 2024\n\nshop,sum\na,1\nb,2,3\n" + "c,3\n" * 300))
