@@ -28,7 +28,7 @@ from narrows.notes import Note
 
 __all__ = ["Hints", "TextTable", "parsed_text", "read_text_table", "text_cells", "to_parquet"]
 
-SEPARATORS = (",", ";", "\t", "|")
+SEPARATORS: tuple[str, ...] = (",", ";", "\t", "|")
 ACCEPTED = "a text table with a header line and one row per line"
 _BYTES_PER_FILE_BYTE, _BYTES_PER_CELL = 2, 25  # of memory, for a text table while it is read, at least
 Places = np.ndarray[tuple[int], np.dtype[np.intp]]
