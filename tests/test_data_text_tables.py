@@ -231,7 +231,7 @@ def test_dates_in_several_forms_are_dates(tmp_path: Path) -> None:
     want = [date(2024, 1, 13), date(2024, 3, 2), date(2024, 3, 4), date(2024, 4, 5)]
     assert source.frame["d"].to_list() == want
     assert source.formats == {"d": "%d/%m/%Y"}
-    ways = "'d' is written in 3 ways ('13/01/2024' in 2 rows, '2024-03-04' in 1 rows, '5 Apr 2024' in 1 rows)"
+    ways = "'d' is written in 3 ways ('13/01/2024' in 2 rows, '2024-03-04' in 1 row, '5 Apr 2024' in 1 row)"
     assert source.notes[0] == f"{ways}: it comes back like '13/01/2024'"
     new = written(tmp_path, "d,x\n04/05/2024,1\n2024-05-06,2\n", "new.csv")  # the day stands first, as at fit
     assert read(new, like=source.fit_schema()).frame["d"].to_list() == [date(2024, 5, 4), date(2024, 5, 6)]

@@ -140,7 +140,7 @@ def _dates(known: pl.Series, written: list[_Written]) -> Dates:
 
 def _several(known: pl.Series, written: list[_Written], first: _Written) -> Note:
     ways = [(known.filter(one.dates.is_not_null())[0], _count(one.dates)) for one in written]
-    shown = ", ".join(f"{example!r} in {count} rows" for example, count in ways)
+    shown = ", ".join(f"{example!r} in {count} row{'s' * (count != 1)}" for example, count in ways)
     back = known.filter(first.dates.is_not_null())[0]
     return Note(
         f"{known.name!r} is written in {len(ways)} ways ({shown}): it comes back like {back!r}", where=known.name
