@@ -12,6 +12,7 @@ import pytest
 from narrows.errors import ArtefactError
 from narrows.reporting.figures import save
 from narrows.reporting.figures.style import canvas
+from narrows.reporting.formatting import words
 from narrows.reporting.html import page as pages
 from narrows.reporting.html.map import write_explorer
 from narrows.reporting.html.page import write_report
@@ -153,6 +154,13 @@ def test_what_is_counted_is_called_by_its_name():
     assert "All on the same pictures." in page
     assert "rows learnt from" not in page
     assert "rows learnt from" in render(REPORT)
+
+
+def test_a_sample_of_the_held_out_rows_is_called_one():
+    assert f"All on the same {words(10_000)} held-out rows." in render(REPORT)
+    page = render(REPORT | {"data": REPORT["data"] | {"measured": 2000}})
+    assert f"All on the same {words(2000)} of {words(10_000)} held-out rows." in page
+    assert "rows measured on" in page
 
 
 def test_a_stale_figure_says_so_in_the_page_and_is_marked_in_the_json(picture, tmp_path):

@@ -198,7 +198,7 @@ class Session:
         planned, rows = plan(job)
         messages = []
         if rows < len(job.pairs):
-            most = f"one epoch takes longer than {job.settings.minutes:g} minutes"
+            most = f"one epoch takes longer than {job.settings.minutes:g} minute{'s' * (job.settings.minutes != 1)}"
             messages = [f"only {rows:,} of {len(job.pairs):,} rows are learnt from: {most}"]
         return cls(planned, rows, [], messages, {}, minutes=job.settings.minutes)
 
@@ -254,7 +254,7 @@ class Session:
             return f"no better on what was held out for {patience} epochs"
         spent = [entry["seconds"] for entry in self.history[self.since :]]
         if self.minutes and spent and sum(spent) + last["seconds"] > 60 * self.minutes:
-            return f"{self.minutes:g} minutes were over"
+            return "1 minute was over" if self.minutes == 1 else f"{self.minutes:g} minutes were over"
         return ""
 
     def outcome(self, stopped: str, finished: bool, last: dict[str, Tensor]) -> Outcome:
