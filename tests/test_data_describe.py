@@ -122,3 +122,9 @@ def test_the_command_prints_the_table(tmp_path: Path, capsys: pytest.CaptureFixt
     wide.write_csv(tmp_path / "w.csv")
     assert main(["check", str(tmp_path / "w.csv")]) == 0
     assert "... and 10 more columns" in capsys.readouterr().out
+
+
+def test_examples_are_written_as_in_the_file(tmp_path: Path) -> None:
+    rows = "".join(f'{day:02}/01/2024,"$1,2{day:02}.50"\n' for day in range(1, 29))
+    (tmp_path / "t.csv").write_text("day,pay\n" + rows)
+    assert nw.describe(tmp_path / "t.csv")["example"].to_list() == ["01/01/2024", "$1,201.50"]
