@@ -258,8 +258,8 @@ class Session:
         spent = [entry["seconds"] for entry in self.history[self.since :]]
         over = self.minutes and spent and sum(spent) + last["seconds"] > 60 * self.minutes
         if over or seconds_left() < last["seconds"]:
-            short = {None: "the time budget was", 1: "1 minute was"}
-            return short.get(self.minutes, f"{self.minutes} minutes were") + " over"
+            budget: dict[float | None, str] = {None: "the time budget was", 1: "1 minute was"}
+            return budget.get(self.minutes, f"{self.minutes or 0:g} minutes were") + " over"
         return ""
 
     def outcome(self, stopped: str, finished: bool, last: dict[str, Tensor]) -> Outcome:
