@@ -21,6 +21,7 @@ _ALLOWED_SPIKES = 5  # values that may recur by themselves: where more do, and b
 _MAX_CHANCE_SHARE = 0.05
 _STEP_TOLERANCE = 0.1  # of a step: a number so close to a whole multiple tells the step better
 _MAX_DECIMALS = 6
+_NEARLY = 0.99  # share of the numbers that have no more decimals: a few may have been computed
 _SAMPLE = 1000  # numbers that rule decimals out
 _MIN_STEP_SHARE = 1e-7  # steps finer than this share of the range are no grid: single precision does not see them
 
@@ -114,7 +115,7 @@ def grid_step(levels: NDArray[Any]) -> float:
 
 
 def decimal_step(values: NDArray[Any]) -> float:
-    """Return what the last decimal counts that numbers are written with; 0 for more than six decimals.
+    """Return what the last decimal counts that nearly all numbers are written with; 0 for more than six decimals.
 
     Examples
     --------
@@ -123,7 +124,7 @@ def decimal_step(values: NDArray[Any]) -> float:
     """
     numbers = np.asarray(values, np.float64)
     for places in range(_MAX_DECIMALS + 1):
-        if all(np.array_equal(part.round(places), part) for part in (numbers[:_SAMPLE], numbers)):
+        if all(np.mean(part.round(places) == part) >= _NEARLY for part in (numbers[:_SAMPLE], numbers)):
             return float(10.0**-places)
     return 0.0
 
