@@ -65,11 +65,11 @@ def _real(values: NDArray[Any]) -> Law:
         return "gaussian", 0.0, 1.0
     spikes = np.sort(counts)[-_ALLOWED_SPIKES:].sum()
     recurring = counts[counts > 1].sum() - min(spikes, counts[counts > 1].sum())
-    if len(values) == spikes or recurring > _MAX_CHANCE_SHARE * (len(values) - spikes):
-        if step := grid_step(levels):
-            step = max(step, decimal_step(levels, share=1.0))  # decimals are a grid too, and may be a coarser one
-            origin = float(levels[0] % step)
-            return "rounded", 0.0 if min(origin, step - origin) < 1e-3 * step else origin, step
+    gridded = len(values) == spikes or recurring > _MAX_CHANCE_SHARE * (len(values) - spikes)
+    if gridded and (step := grid_step(levels)):
+        step = max(step, decimal_step(levels, share=1.0))  # decimals are a grid too, and may be a coarser one
+        origin = float(levels[0] % step)
+        return "rounded", 0.0 if min(origin, step - origin) < 1e-3 * step else origin, step
     return "gaussian", 0.0, 1.0, *_recurring(levels, counts)
 
 
