@@ -78,6 +78,13 @@ def test_decimals_are_those_of_the_file() -> None:
     assert came == [round(value, 3) for value in came]
 
 
+def test_ages_in_twelfths_with_three_decimals_come_back_with_three() -> None:
+    ages = pl.Series("age", np.round(16 + RNG.integers(0, 84, N) / 12, 3))
+    schema = read(pl.DataFrame([ages])).fit_schema()
+    came = schema.decode(WIDE)["age"].to_list()
+    assert came == [round(value, 3) for value in came]
+
+
 def test_days_of_the_week_are_kept() -> None:
     _, schema = schema_of("monday")
     assert set(schema.decode(WIDE)["monday"].dt.weekday()) == {1}

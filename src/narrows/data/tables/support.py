@@ -77,7 +77,9 @@ class Support:
         if self.step:
             rest = self.low % self.step
             steps = rest + self.step * np.rint((out - rest) / self.step)
-            out = np.clip(steps.round(_STEP_DIGITS - math.floor(math.log10(self.step))), self.low, self.high)
+            if self.step < 1:
+                steps = steps.round(_STEP_DIGITS - math.floor(math.log10(self.step)))
+            out = np.clip(steps, self.low, self.high)
         for below, above in self.gaps:
             inside = (out > below) & (out < above)
             out = np.where(inside, np.where(out - below <= above - out, below, above), out)
