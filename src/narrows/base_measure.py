@@ -69,8 +69,8 @@ class Measure(NamedTuple):
     """How the encoded values of a column, or of a block of one-hot columns, are priced.
 
     ``centre + scale * encoded`` is the value that the kind speaks of: 0 or 1 for ``bernoulli``, a whole number for
-    ``poisson`` and ``rounded``, the original value for ``gaussian``; ``categorical`` is one-hot. ``atoms`` are values
-    of a ``gaussian`` column that have a probability of their own.
+    ``poisson``, ``negative-binomial`` and ``rounded``, the original value for ``gaussian``; ``categorical`` is one-hot.
+    ``atoms`` are values of a ``gaussian`` column that have a probability of their own.
     """
 
     kind: str

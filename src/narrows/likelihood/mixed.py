@@ -23,11 +23,12 @@ class Mixed(Likelihood):
     """The columns of a table, each by its own law, independent given the code; missing values have weight 0.
 
     A word ``KIND*K`` says what the next K encoded columns are: real numbers (``gaussian``) and whole numbers
-    (``rounded``: a Gaussian value rounded), bits (``bernoulli``), counts (``poisson``), or the one-hot block of one
-    category (``categorical``). ``gaussian@A`` is a real number that is A with a probability of its own, as the zeros of
-    an amount, ``gaussian@A@B`` one with two such values. The scale of a number is predicted by the decoder, or learnt
-    for its column. ``shift + scale * encoded`` is the value that is priced, so that nats are those of the original
-    values: densities of real numbers, probabilities of all others.
+    (``rounded``: a Gaussian value rounded), bits (``bernoulli``), counts (``poisson``, or ``negative-binomial`` where
+    they vary more), or the one-hot block of one category (``categorical``). ``gaussian@A`` is a real number that is A
+    with a probability of its own, as the zeros of an amount, ``gaussian@A@B`` one with two such values. The scale of a
+    number, and how counts are dispersed, are predicted by the decoder, or learnt for the column.
+    ``shift + scale * encoded`` is the value that is priced, so that nats are those of the original values: densities of
+    real numbers, probabilities of all others.
 
     Without words, tasks find them out from the data.
 

@@ -9,13 +9,14 @@ from torch import Tensor, nn
 
 from narrows import moments
 from narrows.base_measure import Measure
+from narrows.likelihood import negative_binomial
 from narrows.likelihood.atoms import Atoms
 from narrows.likelihood.base import LikelihoodModule, normal, uniform
 from narrows.likelihood.discrete import Poisson
 
 __all__ = ["KINDS", "MixedColumns"]
 
-KINDS = ("gaussian", "rounded", "bernoulli", "poisson", "categorical")
+KINDS = ("gaussian", "rounded", "bernoulli", "poisson", "negative-binomial", "categorical")
 _LOG_2PI = math.log(2 * math.pi)
 _GAIN = 10.0  # as for a lone scale: it settles within an epoch
 _NARROWEST, _WIDEST = -7.0, 7.0  # log-scales in encoded units: a column may be known to a thousandth of its deviation
@@ -26,7 +27,7 @@ _POISSON = Poisson()
 
 
 class MixedColumns(nn.Module, LikelihoodModule):
-    """What ``Mixed`` says; scales of numbers are weights, which further channels of the decoder may change.
+    """What ``Mixed`` says; scales of numbers and dispersions are weights, which further channels may change.
 
     The channels are one per encoded column, one per scale where those are predicted, and a logit for every atom.
     """
@@ -54,51 +55,56 @@ class MixedColumns(nn.Module, LikelihoodModule):
                 atoms[start] = measure.atoms
             start += measure.width
         self.numbers = self.places["gaussian"] + self.places["rounded"]
-        self.raw = nn.Parameter(torch.zeros(len(self.numbers)))
-        self.atoms = Atoms(atoms, centre, scale, start + (len(self.numbers) if predicted else 0))
+        self.dispersed = self.places["negative-binomial"]
+        self.n_scales = len(self.numbers) + len(self.dispersed)
+        self.raw = nn.Parameter(torch.zeros(self.n_scales))
+        self.atoms = Atoms(atoms, centre, scale, start + (self.n_scales if predicted else 0))
 
     def n_out(self, shape: tuple[int, ...]) -> int:
         """Return how many channels the decoder must give."""
-        return shape[0] + (len(self.numbers) if self.predicted else 0) + self.atoms.count
+        return shape[0] + (self.n_scales if self.predicted else 0) + self.atoms.count
 
     def log_scale(self, params: Tensor) -> Tensor:
-        """Return the logarithms of the scales of the numbers in encoded units: first gaussian, then rounded ones."""
+        """Return logarithms: of the scales of gaussian, then rounded numbers in encoded units, then of dispersions."""
         base, first = (self.raw * _GAIN).to(params), len(self.scales)
-        changes = params[:, first : first + len(self.numbers)]
+        changes = params[:, first : first + self.n_scales]
         return (base + changes if self.predicted else base).clamp(_NARROWEST, _WIDEST)
 
     def start(self, target: Tensor, weight: Tensor | None = None) -> None:
-        """Start at the deviations of the columns."""
-        if self.numbers:
+        """Start at the deviations and dispersions of the columns."""
+        if self.n_scales:
             with torch.no_grad():
-                self.raw.copy_(self._log_deviation(target, weight) / _GAIN)
+                self.raw.copy_(self._log_spread(target, weight) / _GAIN)
 
     def constant_params(self, target: Tensor, weight: Tensor | None = None) -> Tensor | None:
         """Return means, log-odds, logarithms of rates and of shares, no change of the scales, and logits of atoms."""
         mean = moments.mean(target, self._counts(target, weight))
         value = (mean * self.scales + self.centres).to(mean)
-        bits, counts, levels = (self.places[kind] for kind in ("bernoulli", "poisson", "categorical"))
+        bits, counts = self.places["bernoulli"], self.places["poisson"] + self.dispersed + self.places["categorical"]
         mean[bits] = value[bits].clamp(_RARE, 1 - _RARE).logit()
         mean[counts] = value[counts].clamp_min(_RARE).log()
-        mean[levels] = value[levels].clamp_min(_RARE).log()
-        changes = mean.new_zeros(len(self.numbers) if self.predicted else 0)
+        changes = mean.new_zeros(self.n_scales if self.predicted else 0)
         return torch.cat([mean, changes, self.atoms.constant_params(target, weight)])
 
     @torch.no_grad()
     def marginal(self, target: Tensor) -> Tensor | None:
-        """Return ``constant_params``, with the deviations of the columns as scales where those are predicted."""
+        """Return ``constant_params``, with the spread of the columns as scales where those are predicted."""
         values = self.constant_params(target)
         if values is not None and self.predicted:
-            place = slice(len(self.scales), len(self.scales) + len(self.numbers))
-            values[place] = self._log_deviation(target, None).to(values) - self.raw.to(values) * _GAIN
+            place = slice(len(self.scales), len(self.scales) + self.n_scales)
+            values[place] = self._log_spread(target, None).to(values) - self.raw.to(values) * _GAIN
         return values
 
-    def _log_deviation(self, target: Tensor, weight: Tensor | None) -> Tensor:
+    def _log_spread(self, target: Tensor, weight: Tensor | None) -> Tensor:
+        """Return the logarithms of the deviations of numbers, then of the dispersions of counts."""
         counts = self._counts(target, weight)
-        if counts is not None and counts.ndim > 1:
-            counts = counts[:, self.numbers]
-        deviation = moments.variance(target[:, self.numbers], counts).sqrt()
-        return deviation.clamp(math.exp(_NARROWEST), math.exp(_WIDEST)).log()
+        numbers, events = (
+            counts[:, places] if counts is not None and counts.ndim > 1 else counts
+            for places in (self.numbers, self.dispersed)
+        )
+        deviation = moments.variance(target[:, self.numbers], numbers).sqrt()
+        dispersion = negative_binomial.log_dispersion(self._whole(target, self.dispersed), events)
+        return torch.cat([deviation.clamp(math.exp(_NARROWEST), math.exp(_WIDEST)).log(), dispersion])
 
     def _counts(self, target: Tensor, weight: Tensor | None) -> Tensor | None:
         """Return how often each value counts: atoms have a law of their own, and no part in means and deviations."""
@@ -125,7 +131,7 @@ class MixedColumns(nn.Module, LikelihoodModule):
             gap = (target[:, numbers] - params[:, numbers]) * torch.exp(-log_sigma)
             out[:, numbers] = -0.5 * gap.square() - log_sigma - 0.5 * _LOG_2PI - self.scales[numbers].log().to(params)
         if rounded:
-            log_sigma, unit = log_scale[..., len(numbers) :], self.scales[rounded].to(params)
+            log_sigma, unit = log_scale[..., len(numbers) : len(self.numbers)], self.scales[rounded].to(params)
             gap = (target[:, rounded] - params[:, rounded]) * torch.exp(-log_sigma)
             out[:, rounded] = _log_cell(gap, torch.exp(-log_sigma) / unit)
         if bits := self.places["bernoulli"]:
@@ -134,6 +140,9 @@ class MixedColumns(nn.Module, LikelihoodModule):
             out[:, bits] = torch.where((values == 0) | (values == 1), -price, -torch.inf)
         if counts := self.places["poisson"]:
             out[:, counts] = _POISSON.log_prob(params[:, counts], self._whole(target, counts).to(target))
+        if counts := self.dispersed:
+            dispersion, values = log_scale[..., len(self.numbers) :], self._whole(target, counts)
+            out[:, counts] = negative_binomial.log_prob(params[:, counts], dispersion, values)
         for blocks in self.categories.values():
             chosen = target[:, blocks]  # (B, blocks, width)
             share = params[:, blocks].log_softmax(2) * chosen
@@ -144,7 +153,8 @@ class MixedColumns(nn.Module, LikelihoodModule):
     def background(self, params: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
         """Return the nll (B,) with a thousandth of every discrete column for what was impossible at fit."""
         price = self.log_prob(params, target)
-        discrete = [*self.places["bernoulli"], *self.places["poisson"], *(b[0] for b in self._blocks())]
+        discrete = [*self.places["bernoulli"], *self.places["poisson"], *self.dispersed]
+        discrete += [block[0] for block in self._blocks()]
         log_probs = price[:, discrete]
         price[:, discrete] = torch.where(log_probs == -torch.inf, math.log(_NEW), log_probs + math.log1p(-_NEW))
         return self._weighted(-price, weight)
@@ -174,7 +184,11 @@ class MixedColumns(nn.Module, LikelihoodModule):
             lambda levels: _one_hot(levels, generator),
         )
         rounded = self.places["rounded"]
-        rows[:, self.numbers] += normal(params[:, self.numbers], generator) * self.log_scale(params).exp()
+        log_scale, many = self.log_scale(params).broadcast_to(len(params), self.n_scales), len(self.numbers)
+        rows[:, self.numbers] += normal(params[:, self.numbers], generator) * log_scale[:, :many].exp()
+        if counts := self.dispersed:
+            values = negative_binomial.draw(params[:, counts], log_scale[:, many:], generator)
+            rows[:, counts] = self._coded(values, counts).to(rows)
         rows[:, rounded] = self._coded(self._whole(rows, rounded), rounded).to(rows)
         return self.atoms.sample(rows, params, generator)
 
@@ -184,7 +198,7 @@ class MixedColumns(nn.Module, LikelihoodModule):
     def _encoded(self, params: Tensor, bits, counts, levels) -> Tensor:  # type: ignore[no-untyped-def]
         """Return params with the columns that are no numbers replaced."""
         rows = params[:, : len(self.scales)].clone()
-        for kind, function in (("bernoulli", bits), ("poisson", counts)):
+        for kind, function in (("bernoulli", bits), ("poisson", counts), ("negative-binomial", _POISSON.mean)):
             if places := self.places[kind]:
                 rows[:, places] = self._coded(function(params[:, places]), places).to(rows)
         for blocks in self.categories.values():

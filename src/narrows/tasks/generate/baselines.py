@@ -71,6 +71,7 @@ def snapped(rows: NDArray[Any], measures: Sequence[Sequence[Any]]) -> NDArray[An
         if kind == "categorical":
             values[:, block] = np.eye(width)[rows[:, block].argmax(1)]
         elif kind != "gaussian":
-            low, high = {"bernoulli": (0, 1), "poisson": (0, np.inf)}.get(kind, (-np.inf, np.inf))
+            low = -np.inf if kind == "rounded" else 0
+            high = 1 if kind == "bernoulli" else np.inf
             values[:, block] = (np.rint(rows[:, block] * scale + shift).clip(low, high) - shift) / scale
     return values
