@@ -1,4 +1,4 @@
-"""The corpora of ``make fuzz`` in miniature: a dozen calls of the command, each in a process of its own."""
+"""The corpora of ``make fuzz`` in miniature: some calls of the command, each in a process of its own."""
 
 import json
 import os
@@ -30,6 +30,8 @@ CASES = {
     "sparse: outside (check)": 2,
     "parquet: declares more rows (check)": 2,
     "parquet: narrow (check)": 0,
+    "parquet: structs (check)": 0,
+    "pictures-gif: declared huge (check)": 2,
     "pictures-png: bomb of 16 bit (check)": 2,
     "special: 'pipe.csv' (check)": 2,
     "special: '/dev/zero' (check)": 2,

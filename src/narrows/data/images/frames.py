@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -64,9 +65,9 @@ def frames(path: Path) -> list[Frame]:
         pages = list(_tiff_pages(path)) if suffix in TIFF else []
         if suffix not in _OTHERS and len(pages) < 2:
             return []
-        with path.open("rb") as file, Image.open(file) as image:
+        with warnings.catch_warnings(action="ignore"), path.open("rb") as file, Image.open(file) as image:
             count = getattr(image, "n_frames", 1)
-    except DAMAGED:  # it is named where its pixels are read
+    except (*DAMAGED, Image.DecompressionBombError):  # it is named where its pixels are read
         return []
     if suffix in _OTHERS:
         pages = [(page,) for page in range(count)]

@@ -143,7 +143,7 @@ def _of_pairs(columns: Sequence[Column], frame: pl.DataFrame) -> Iterator[Oddity
     rows = np.unique(np.linspace(0, len(frame) - 1, min(len(frame), _SAMPLE)).astype(np.int64))
     some = frame[rows]
     few = [column.name for column in columns if _few_levels(column, frame[column.name])]
-    for empty in never_known(frame, few):
+    for empty in never_known(frame.select(column.name for column in columns), few):
         fix = f"--drop {shlex.quote(empty.column)} leaves it out"
         yield Oddity(empty.column, f"empty {empty.where}", empty.sentence(), fix)
     codes = {name: some[name].rank("dense").fill_null(0).to_numpy().astype(np.int64) for name in few}
