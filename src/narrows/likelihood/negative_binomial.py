@@ -55,6 +55,7 @@ def log_dispersion(target: Tensor, weight: Tensor | None = None) -> Tensor:
 def draw(log_mean: Tensor, log_dispersion: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """Return counts of these means and dispersions: Poisson's, with rates of a gamma law."""
     size = torch.exp(-log_dispersion)
+    size = size.detach()
     level = uniform(size.double(), generator)
     rate = torch.from_numpy(gammaincinv(size.double().cpu().numpy(), level.cpu().numpy())).to(size)
     return torch.poisson(log_mean.clamp_max(_MAX_LOG_MEAN).exp() * rate / size, generator=generator)

@@ -1,9 +1,10 @@
-"""Columns of numbers, to their encoding and back: numbers, whole numbers, dates and times."""
+"""Columns of numbers, to their encoding and back."""
 
 from __future__ import annotations
 
 import math
 import sys
+from abc import abstractmethod
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -14,30 +15,29 @@ from numpy.typing import NDArray
 from narrows.base_measure import Measure
 from narrows.data.tables.amounts import AmountForm, amount_texts
 from narrows.data.tables.column import Column, Floats
-from narrows.data.tables.dtypes import dtype_name, limits
-from narrows.data.tables.formatting import as_text, cell_text
-from narrows.data.tables.kinds import Law, atoms_of, decimal_step, law_of, measure_of
+from narrows.data.tables.dtypes import dtype_name
+from narrows.data.tables.formatting import cell_text
+from narrows.data.tables.kinds import EVENTS, MAX_COUNT, Law, atoms_of, decimal_step, law_of, measure_of
 from narrows.data.tables.support import Support
 from narrows.data.tables.tails import Tails, Units
 from narrows.data.tables.times import DateForm, date_text
 from narrows.errors import InputError
 from narrows.typed_json import Range
 
-__all__ = ["NumberColumn", "NumericColumn", "WholeColumn", "in_file_form"]
+__all__ = ["NumberColumn", "NumericColumn", "in_file_form", "median_of", "moments_of"]
 
 Positive = Annotated[float, Range(sys.float_info.min, sys.float_info.max)]
-Whole = Annotated[int, Range(-(2**63), 2**63)]
 # of a column: its kind, origin and unit, then atoms
-SavedLaw = tuple[Literal["bernoulli", "poisson", "rounded", "gaussian"], float, Positive, *tuple[float, ...]]
-WIDE = 2**50
-"""Whole numbers further than this from their mean are scaled by a power of two, which loses no digit."""
+SavedKind = Literal["bernoulli", "poisson", "negative-binomial", "rounded", "gaussian"]
+SavedLaw = tuple[SavedKind, float, Positive, *tuple[float, ...]]
 
 
-def _median(values: Floats) -> float:
+def median_of(values: Floats) -> float:
+    """Return the median of the numbers (n,) that are not NaN."""
     return float(np.median(values[~np.isnan(values)]))
 
 
-def _moments(values: Floats, name: str) -> tuple[float, float]:
+def moments_of(values: Floats, name: str) -> tuple[float, float]:
     """Mean and standard deviation as StandardScaler takes them, with 1 for a deviation of zero."""
     with np.errstate(over="ignore", invalid="ignore"):
         mean, variance = float(values.mean()), float(values.var())
@@ -64,13 +64,14 @@ class NumericColumn(Column):
     support: Support | None = None
     tails: Tails | None = None
     chosen: str | None = None  # what the user said that it holds
+    format: DateForm | AmountForm | None = None  # how a text file writes it
 
     @classmethod
     def _units(
         cls, filled: Floats, moments: tuple[float, float], law: Law, zero: float | None, kind: str | None, linear: bool
     ) -> dict[str, Any]:
         """Return mean, scale, tails and law of numbers, missing ones filled; bits and counts keep their distances."""
-        if linear or law[0] in ("bernoulli", "poisson"):
+        if linear or law[0] in ("bernoulli", *EVENTS):
             return {"mean": moments[0], "scale": moments[1], "told": law, "chosen": kind}
         units = Units.of(filled, moments, zero if kind in (None, "amount") else None, amount=kind == "amount")
         law = law if units.tails.unit is None else ("gaussian", 0.0, 1.0, *atoms_of(filled))
@@ -96,6 +97,25 @@ class NumericColumn(Column):
         return Measure("gaussian", 1, 0.0, slope, tuple(atoms.tolist()))
 
     @property
+    @abstractmethod
+    def zero(self) -> float:
+        """What law and support call the number 0."""
+
+    @abstractmethod
+    def with_law(self, law: str, series: pl.Series, *, linear: bool) -> Self:
+        """Return the column of whole numbers from 0 on, as this law of counts has them."""
+
+    def may_count(self, series: pl.Series) -> bool:
+        """Return whether cells may be counts: as the column alone tells, or small whole numbers from 0 on, none far."""
+        if not self.type.is_numeric() or self.chosen not in (None, "count") or self.support is None:
+            return False
+        if self.told[0] in EVENTS:
+            return True
+        kind, origin, unit, *_ = self.told
+        small = self.support.low == self.zero and self.support.high - self.zero <= MAX_COUNT
+        return small and (kind, origin, unit) == ("rounded", 0.0, 1.0) and not self.far(series).any()
+
+    @property
     def is_amount(self) -> bool:
         """Whether it is seen on a logarithmic scale, or is an amount as the user said."""
         return self.chosen == "amount" or (self.tails is not None and self.tails.unit is not None)
@@ -108,7 +128,7 @@ class NumericColumn(Column):
             return "date" if self.type == pl.Date else "time"
         if self.told[0] == "bernoulli" or self.support is None:
             return "number" if self.support is None else "two values"
-        if self.told[0] == "poisson" and self.support.low == self.told[1]:  # from 0 on
+        if self.told[0] in EVENTS and self.support.low == self.told[1]:  # from 0 on
             return "count"
         if self.support.levels:
             return "ordinal"
@@ -174,7 +194,6 @@ class NumberColumn(NumericColumn):
     """
 
     kind: ClassVar[str] = "number"
-    format: AmountForm | None = None
 
     @staticmethod
     def holds(dtype: pl.DataType) -> bool:
@@ -183,18 +202,38 @@ class NumberColumn(NumericColumn):
 
     @classmethod
     def fit(
-        cls, series: pl.Series, format: str | None = None, kind: str | None = None, *, linear: bool = False
+        cls,
+        series: pl.Series,
+        format: str | None = None,
+        kind: str | None = None,
+        *,
+        linear: bool = False,
+        law: str | None = None,
     ) -> Self:
-        """Learn median, mean and scale from a series of numbers with at least one value; ``kind`` is the user's."""
+        """Learn median, mean and scale from a series of numbers with at least one value.
+
+        ``kind`` is the user's; ``law`` is that of whole numbers from 0 on, where the other columns tell it.
+        """
         values = series.cast(pl.Float64).to_numpy()
-        median, known = _median(values), values[~np.isnan(values)]
+        median, known = median_of(values), values[~np.isnan(values)]
         filled = np.where(np.isnan(values), median, values)
-        moments = _moments(filled, series.name)
-        law: Law = ("poisson", 0.0, 1.0) if kind == "count" else law_of(known, counts=kind is None)
-        units = cls._units(filled, moments, law, 0.0, kind, linear)
-        support = cls._support(known, law[2] if law[0] == "rounded" else decimal_step(known), 0.0, kind)
+        moments = moments_of(filled, series.name)
+        if law is None and kind == "count":
+            law = "poisson"
+        priced: Law = law_of(known, counts=kind is None) if law is None else (law, 0.0, 1.0)
+        units = cls._units(filled, moments, priced, 0.0, kind, linear)
+        support = cls._support(known, priced[2] if priced[0] == "rounded" else decimal_step(known), 0.0, kind)
         fields = {"name": series.name, "dtype": dtype_name(series.dtype), "format": format}
         return cls(**fields, median=median, support=support, **units)  # type: ignore[arg-type]
+
+    @property
+    def zero(self) -> float:
+        """The number 0."""
+        return 0.0
+
+    def with_law(self, law: str, series: pl.Series, *, linear: bool) -> Self:
+        """Return the column of whole numbers from 0 on, as this law of counts has them."""
+        return self.fit(series, self.format, self.chosen, law=law, linear=linear)
 
     def encode(self, series: pl.Series) -> Floats:
         """Impute and standardise, shape ``(n, 1)``."""
@@ -212,123 +251,6 @@ class NumberColumn(NumericColumn):
         return plain.cast(self.type, strict=False)
 
 
-@dataclass(frozen=True, kw_only=True)
-class WholeColumn(NumericColumn):
-    """Integers, booleans, dates and times: differences to a whole origin, standardised, so that no digit is lost.
-
-    The encoded value is that of NumberColumn; ``origin + mean`` is the mean, and ``median`` counts from the origin, as
-    do law and support.
-
-    Examples
-    --------
-    >>> from datetime import date
-    >>> series = pl.Series("day", [date(2024, 1, 1), date(2024, 1, 3)])
-    >>> column = WholeColumn.fit(series)
-    >>> column.encode(series).ravel().tolist(), column.decode(column.encode(series)).to_list() == series.to_list()
-    ([-1.0, 1.0], True)
-    """
-
-    kind: ClassVar[str] = "whole"
-    origin: Whole
-    format: DateForm | AmountForm | None = None
-    step: Annotated[int, Range(1, 2**63)] = 1
-
-    @staticmethod
-    def holds(dtype: pl.DataType) -> bool:
-        """Return whether a type is one of whole numbers, truth values, dates or times."""
-        return dtype.is_integer() or dtype.is_temporal() or dtype == pl.Boolean
-
-    @classmethod
-    def fit(
-        cls, series: pl.Series, format: str | None = None, kind: str | None = None, *, linear: bool = False
-    ) -> Self:
-        """Learn origin, median, mean and scale from a series with at least one value; ``kind`` is the user's."""
-        whole = _physical(series)
-        origin, step = round(float(whole.cast(pl.Float64).mean())), _step(series)  # type: ignore[arg-type]
-        offset = (whole - origin).cast(pl.Float64).to_numpy()
-        median, known = _median(offset), offset[~np.isnan(offset)]
-        filled = np.where(np.isnan(offset), median, offset)
-        moments = _moments(filled, series.name)
-        law = _law_of_offsets(known, origin, series, step, kind)
-        if np.abs(filled).max() >= WIDE:
-            units: dict[str, Any] = {"mean": 0.0, "scale": float(2.0 ** round(np.log2(moments[1]))), "told": law}
-        else:
-            zero = float(-origin) if series.dtype.is_integer() else None
-            units = cls._units(filled, moments, law, zero, kind, linear)
-        units |= {"median": median, "support": cls._support(known, _common_step(whole), float(-origin), kind)}
-        return cls(name=series.name, dtype=dtype_name(series.dtype), format=format, step=step, origin=origin, **units)
-
-    def encode(self, series: pl.Series) -> Floats:
-        """Impute and standardise, shape ``(n, 1)``."""
-        floats = series.dtype.is_float() or series.dtype.is_decimal()
-        whole = series.cast(pl.Float64) if floats else _physical(series)
-        return self._encoded((whole - self.origin).cast(pl.Float64).to_numpy())
-
-    def filling(self) -> str:
-        """Return the median: a number as it is, a date or truth value as the nearest that there is."""
-        if self.type.is_integer():
-            return f"{self.origin + self.median:.15g}"
-        near = self.decode(self._encoded(np.array([self.median])))
-        return str((date_text(near, self.format) if self.format and self.type.is_temporal() else as_text(near))[0])
-
-    def decode(self, values: Floats) -> pl.Series:
-        """Undo the standardisation, round to whole steps within the type's range; not-a-number becomes missing."""
-        low, high = limits(self.type)
-        offset = self._in_steps(self._decoded(values))
-        missing = np.isnan(offset)
-        clipped = np.clip(np.where(missing, 0.0, offset), float(low - self.origin), float(high - self.origin))
-        whole = np.clip(clipped.astype(np.int64) + self.origin, low, high)
-        out = pl.Series(self.name, whole, dtype=pl.Int64).set(pl.Series(missing), None)
-        return out.cast(self.type)
-
-    def _in_steps(self, offset: Floats) -> Floats:
-        """Round offsets so that the whole numbers are multiples of the step, as at fit."""
-        shift = self.origin % self.step
-        return np.rint((offset + shift) / self.step) * self.step - shift if self.step > 1 else np.rint(offset)
-
-
-def _law_of_offsets(offset: Floats, origin: int, series: pl.Series, step: int, chosen: str | None) -> Law:
-    """Tell what whole numbers are, from their differences to the origin: bits, counts, or multiples of the step."""
-    if chosen == "count":
-        return "poisson", -float(origin), 1.0
-    kind, _, unit, *_ = law_of(offset + origin, counts=chosen is None and not series.dtype.is_temporal())
-    if kind == "bernoulli":
-        return kind, float(offset.min()), unit
-    return (kind, -float(origin), 1.0) if kind == "poisson" else ("rounded", -float(origin % step), float(step))
-
-
-def _common_step(whole: pl.Series) -> float:
-    """Return the largest number that all differences of whole numbers are multiples of.
-
-    Examples
-    --------
-    >>> _common_step(pl.Series([1003, 1008, None, 1053]))
-    5.0
-    """
-    known = whole.drop_nulls()
-    return float(max(1, np.gcd.reduce((known - known.min()).to_numpy())))
-
-
-def _step(series: pl.Series) -> int:
-    """Return what every time of a column is a multiple of, in its own unit; 1 for what is no time.
-
-    Examples
-    --------
-    >>> _step(pl.Series(["2024-01-31 12:30"]).str.to_datetime("%Y-%m-%d %H:%M", time_unit="us"))
-    60000000
-    """
-    if not isinstance(series.dtype, (pl.Datetime, pl.Duration)):
-        return 1
-    second = {"ms": 10**3, "us": 10**6, "ns": 10**9}[series.dtype.time_unit]
-    known = _physical(series).drop_nulls()
-    steps = [86_400 * second, 60 * second, second, second // 1000]
-    return next((step for step in steps if step > 1 and bool((known % step == 0).all())), 1)
-
-
-def _physical(series: pl.Series) -> pl.Series:
-    return series.to_physical().cast(pl.Int64)
-
-
 def in_file_form(series: pl.Series, column: Column, *, texts: bool = True, digits: bool = True) -> pl.Series:
     """Give a column the form of its file: dates as they were written, numbers without the digits below float32.
 
@@ -338,9 +260,9 @@ def in_file_form(series: pl.Series, column: Column, *, texts: bool = True, digit
     >>> in_file_form(series, NumberColumn.fit(series)).to_list()  # the ends of the range have all their digits
     [0.123456789, 0.3, 2.0]
     """
-    if texts and isinstance(column, WholeColumn) and column.format is not None and series.dtype.is_temporal():
+    if texts and isinstance(column, NumericColumn) and column.format and series.dtype.is_temporal():
         return date_text(series, column.format)
-    if texts and isinstance(column, NumberColumn | WholeColumn) and column.format and series.dtype.is_numeric():
+    if texts and isinstance(column, NumericColumn) and column.format and series.dtype.is_numeric():
         written = amount_texts(series, column.format)
         if written.dtype == pl.String:
             return written

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import polars as pl
 import polars.selectors as cs
 
-from narrows.data.tables.columns import NumberColumn, WholeColumn
+from narrows.data.tables.columns import NumberColumn
 from narrows.data.tables.csv_text import Hints, TextTable, parsed_text, read_text_table, text_cells
 from narrows.data.tables.infer import as_numbers, infer_all
 from narrows.data.tables.packed import PACKED, unpacked
@@ -18,6 +18,7 @@ from narrows.data.tables.records import json_lines, json_records, sqlite_table
 from narrows.data.tables.schema import TableSchema
 from narrows.data.tables.source import TableSource, table_source
 from narrows.data.tables.spreadsheets import SPREADSHEETS, sheet_cells
+from narrows.data.tables.whole_column import WholeColumn
 from narrows.errors import InputError
 
 if TYPE_CHECKING:

@@ -8,12 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from narrows.base_measure import Measure
+from narrows.data.tables.count_laws import ENOUGH_ROWS, MAX_OTHERS, count_law
 
-__all__ = ["Law", "decimal_step", "law_of", "measures_of"]
+__all__ = ["EVENTS", "MAX_COUNT", "Law", "decimal_step", "law_of", "measures_of"]
 
 Law = tuple[str, float, float, *tuple[float, ...]]
+EVENTS = ("poisson", "negative-binomial")
+"""Laws of counts."""
+MAX_COUNT = 1000
+"""A larger count is no matter of single events."""
 
-_MAX_COUNT = 1000  # a larger count is no matter of single events
 _SMALL_MEAN, _MAX_DISPERSION = 10, 4  # counts of a larger mean vary by at most so many means, or they are measured
 _MIN_ATOM_SHARE = 0.01  # share of the values from which on a real number that recurs has a probability ...
 _MIN_ATOM_ROWS = 3  # ... where it recurs so often
@@ -55,7 +59,7 @@ def law_of(values: NDArray[Any], *, counts: bool = True) -> Law:
     numbers = np.asarray(values, np.float64)
     mean, variance = numbers.mean(), numbers.var()
     events = low < high and mean / 2 <= variance and (mean <= _SMALL_MEAN or variance <= _MAX_DISPERSION * mean)
-    return "poisson" if counts and events and low >= 0 and high <= _MAX_COUNT else "rounded", 0.0, 1.0
+    return "poisson" if counts and events and low >= 0 and high <= MAX_COUNT else "rounded", 0.0, 1.0
 
 
 def _real(values: NDArray[Any]) -> Law:
@@ -140,12 +144,46 @@ def measures_of(X: NDArray[Any]) -> tuple[Measure, ...]:
     ['bernoulli', 'gaussian', 'poisson']
     """
     full = float(np.iinfo(X.dtype).max) if X.dtype in (np.uint8, np.uint16) else 1.0
-    measures = []
-    for column in X.T:
-        known = column[~np.isnan(column)] if column.dtype.kind == "f" else column
-        law: Law = law_of(known, counts=full == 1) if len(known) else ("gaussian", 0.0, 1.0)
-        measures.append(measure_of(law, 0.0, full))
-    return tuple(measures)
+    laws = [_law_of_column(column, counts=full == 1) for column in X.T]
+    if full == 1:
+        laws = _by_the_others(X, laws)
+    return tuple(measure_of(law, 0.0, full) for law in laws)
+
+
+def _law_of_column(column: NDArray[Any], *, counts: bool) -> Law:
+    known = column[~np.isnan(column)] if column.dtype.kind == "f" else column
+    return law_of(known, counts=counts) if len(known) else ("gaussian", 0.0, 1.0)
+
+
+def _by_the_others(X: NDArray[Any], laws: list[Law]) -> list[Law]:
+    """Return the laws of columns (n, d) of which those that may be counts have the one that the others tell."""
+    counts = [i for i, law in enumerate(laws) if law[0] in EVENTS or law == ("rounded", 0.0, 1.0)]
+    if not counts:
+        return laws
+    draw, chosen = np.random.default_rng(0), list(laws)
+    rows = np.asarray(X[draw.permutation(len(X))[:ENOUGH_ROWS]], np.float64)
+    columns = draw.permutation(X.shape[1])[:MAX_OTHERS]
+    others = standardised(rows[:, columns])
+    for i in counts:
+        values = rows[:, i]
+        if laws[i][0] in EVENTS or (np.nanmin(values) == 0 and np.nanmax(values) <= MAX_COUNT):
+            chosen[i] = (count_law(values, others[:, columns != i], laws[i][0]), 0.0, 1.0)
+    return chosen
+
+
+def standardised(rows: NDArray[Any]) -> NDArray[np.float64]:
+    """Return columns (n, d) with means of 0 and deviations of 1, and 0 where a value is missing.
+
+    Examples
+    --------
+    >>> standardised(np.array([[1.0, 5.0], [np.nan, 5.0], [3.0, 5.0]])).tolist()
+    [[-1.0, 0.0], [0.0, 0.0], [1.0, 0.0]]
+    """
+    known = ~np.isnan(rows)
+    many = known.sum(0).clip(1)
+    centred = np.where(known, rows - np.where(known, rows, 0).sum(0) / many, 0)
+    spread = np.sqrt(np.square(centred).sum(0) / many)
+    return np.asarray(centred / np.where(spread > 0, spread, 1))
 
 
 def measure_of(law: Law, mean: float, scale: float) -> Measure:

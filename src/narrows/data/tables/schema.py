@@ -16,9 +16,10 @@ from narrows.base_measure import Measure
 from narrows.data.base import Schema, Source
 from narrows.data.tables.categorical import CategoryColumn, ConstantColumn, shortened
 from narrows.data.tables.column import Column
-from narrows.data.tables.columns import NumberColumn, NumericColumn, WholeColumn, in_file_form
+from narrows.data.tables.columns import NumberColumn, NumericColumn, in_file_form
 from narrows.data.tables.conform import conform, require_finite
 from narrows.data.tables.formatting import cell_text, with_ids, writable, write_csv
+from narrows.data.tables.whole_column import WholeColumn
 from narrows.errors import ArtefactError, InputError
 from narrows.files import whole, write_array
 from narrows.notes import Note, NoteKind, SavedNote

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 import polars as pl
@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 from narrows.data.base import Source, Treatment, digest, row_numbers
 from narrows.data.tables.categorical import LONG, CategoryColumn, ConstantColumn
 from narrows.data.tables.column import Column
-from narrows.data.tables.columns import NumberColumn, WholeColumn
+from narrows.data.tables.columns import NumberColumn, NumericColumn
 from narrows.data.tables.conform import require_finite
+from narrows.data.tables.count_laws import ENOUGH_ROWS, MAX_OTHERS, count_law
 from narrows.data.tables.dtypes import SAFE
 from narrows.data.tables.formatting import as_text
 from narrows.data.tables.schema import TableSchema
+from narrows.data.tables.whole_column import WholeColumn
 from narrows.errors import InputError, listed
 from narrows.notes import Note, NoteKind
 
@@ -30,6 +32,7 @@ ID_CAMEL = re.compile(r"[a-z](Id|ID|Idx|Index|Key|No|Nr|Number|Uuid|UUID|Guid|GU
 
 _MAX_SHOWN_COLUMNS = 12  # columns that are shown of a row
 _MAX_COLOURED_COLUMNS = 64  # columns by which rows may be coloured
+_MAX_COUNTS = 1000  # columns whose law of counts is chosen by the others
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -128,6 +131,7 @@ class TableSource(Source):
                 "add such a column",
             )
         id_name = self.id_name if self.id_columns else "row"
+        columns = _with_count_laws(columns, features, linear=self.straight)
         return TableSchema.build(columns, left_out, id_name, self.array, notes, self.decimal_comma)
 
     def _fit_column(self, series: pl.Series) -> tuple[Column | None, Note | None]:
@@ -158,6 +162,26 @@ class TableSource(Source):
             wide = Note(f"{name!r} holds whole numbers beyond 2**61: kept to 15 digits", where=name)
             return NumberColumn.fit(series, kind=kind, linear=self.straight), wide
         return WholeColumn.fit(series, self.formats.get(name), kind, linear=self.straight), imputed
+
+
+def _with_count_laws(columns: Sequence[Column], frame: pl.DataFrame, *, linear: bool) -> list[Column]:
+    """Return columns of which those that may be counts have the law that the others tell; the first 1000 of them."""
+    chosen = list(columns)
+    counts = [i for i, c in enumerate(columns) if isinstance(c, NumericColumn) and c.may_count(frame[c.name])]
+    if not counts:
+        return chosen
+    draw = np.random.default_rng(0)
+    rows = frame[np.sort(draw.permutation(len(frame))[:ENOUGH_ROWS])]
+    names = draw.permutation(len(columns))[:MAX_OTHERS].tolist()
+    others = {i: columns[i].encode(rows[columns[i].name]) for i in names if columns[i].features}
+    for i in counts[:_MAX_COUNTS]:
+        column = cast("NumericColumn", columns[i])
+        series, known = frame[column.name], [block for j, block in others.items() if j != i]
+        encoded = np.concatenate([np.zeros((len(rows), 0)), *known], axis=1)
+        values = rows[column.name].cast(pl.Float64).to_numpy()
+        law = count_law(values, encoded, column.told[0], events=column.chosen == "count")
+        chosen[i] = column if law == column.told[0] else column.with_law(law, series, linear=linear)
+    return chosen
 
 
 def _coloured(series: pl.Series) -> tuple[str, NDArray[Any] | None]:

@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from narrows.data.base import Source
 from narrows.data.series import Steps, regular_steps
 from narrows.data.tables.column import Column
-from narrows.data.tables.columns import NumberColumn, WholeColumn
+from narrows.data.tables.columns import NumberColumn
 from narrows.data.tables.drop_columns import without_column
 from narrows.data.tables.formatting import as_text
 from narrows.data.tables.infer import as_type
 from narrows.data.tables.source import TableSource
 from narrows.data.tables.times import date_text, interval_of, time_texts
+from narrows.data.tables.whole_column import WholeColumn
 from narrows.errors import InputError, nearest
 from narrows.notes import Note
 
