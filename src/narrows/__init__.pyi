@@ -46,6 +46,7 @@ from .likelihood.discrete import Categorical as Categorical
 from .likelihood.discrete import Multinomial as Multinomial
 from .likelihood.discrete import Poisson as Poisson
 from .likelihood.mixed import Mixed as Mixed
+from .likelihood.negative_binomial import NegativeBinomial as NegativeBinomial
 from .model import Model as Model
 from .networks.autoregressive import Autoregressive as Autoregressive
 from .networks.conv import Conv as Conv
@@ -129,6 +130,7 @@ __all__ = [
     "Mixed",
     "Model",
     "Multinomial",
+    "NegativeBinomial",
     "Neighbours",
     "Orthogonal",
     "Pairs",

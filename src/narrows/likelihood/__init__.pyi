@@ -14,6 +14,7 @@ from narrows.likelihood.discrete import Multinomial as Multinomial
 from narrows.likelihood.discrete import Poisson as Poisson
 from narrows.likelihood.mixed import Mixed as Mixed
 from narrows.likelihood.mixed_columns import MixedColumns as MixedColumns
+from narrows.likelihood.negative_binomial import NegativeBinomial as NegativeBinomial
 
 __all__ = [
     "Atoms",
@@ -28,6 +29,7 @@ __all__ = [
     "Mixed",
     "MixedColumns",
     "Multinomial",
+    "NegativeBinomial",
     "Poisson",
     "PredictedGaussian",
 ]
