@@ -16,6 +16,7 @@ from narrows.data import read, schema_from_json
 from narrows.data.tables.kinds import measures_of
 from narrows.errors import InputError
 from narrows.likelihood import Mixed, Poisson
+from narrows.likelihood.mixed_columns import _log_cell
 from narrows.parts import as_part, part_from_json, part_json
 from narrows.tasks.base import Rows
 
@@ -116,6 +117,32 @@ def test_the_probabilities_of_rounded_numbers_add_up_to_one(deviation):
     for params in (torch.zeros(1, 1), torch.full((1, 1), 0.45)):
         total = made.log_prob(params.expand(len(values), 1), values).exp().sum().item()
         assert total == pytest.approx(1, abs=1e-3)
+
+
+def test_a_rounded_number_far_off_has_a_finite_price_and_gradient():
+    draws = torch.Generator().manual_seed(0)
+    gap = torch.rand(100_000, generator=draws) * 10 ** (8 * torch.rand(100_000, generator=draws))
+    step = 10 ** (5 * torch.rand(100_000, generator=draws) - 1.5)
+    gap.requires_grad_(), step.requires_grad_()
+    price = _log_cell(gap, step)
+    price.sum().backward()
+    assert all(torch.isfinite(values).all() for values in (price, gap.grad, step.grad))
+    exact = _log_cell(gap.detach().double(), step.detach().double())
+    near = gap.detach() < 30
+    upper = (0.5 * step.detach() - gap.detach())[near].double()
+    top = torch.special.log_ndtr(upper)
+    share = torch.special.log_ndtr(upper - step.detach()[near].double()) - top
+    assert_close(exact[near], top + torch.log(-torch.expm1(share)), rtol=1e-3, atol=1e-3)
+    assert_close(price.detach().double(), exact, rtol=1e-4, atol=1e-4)
+
+
+def test_a_rounded_number_that_is_nearly_always_the_same_has_no_boundless_price():
+    made = Mixed(("rounded",), (0.0,), (0.02,), "learnt").build((1,))
+    with torch.no_grad():
+        made.raw.fill_(-0.7)  # a deviation of a thousandth of the column's, which is of a fiftieth of a step
+    prices = -made.log_prob(torch.zeros(2, 1), torch.tensor([[0.0], [50 * 255.0]]))
+    assert prices[0].item() < 1e-5  # the usual value
+    assert prices[1].item() == pytest.approx(0.5 * (254.5 / 0.1) ** 2, rel=0.01)
 
 
 def test_a_missing_value_costs_nothing_and_an_impossible_one_everything(rng):

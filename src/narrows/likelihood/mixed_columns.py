@@ -23,6 +23,8 @@ _NARROWEST, _WIDEST = -7.0, 7.0  # log-scales in encoded units: a column may be 
 _NEW = 1e-3  # share of what was never seen, in a column by itself
 _RARE = 0.01  # a probability that logits start at, at least
 _FINE = 0.02  # steps of less than so many deviations: the density is the probability
+_TAIL = -10.0  # deviations from where on the expansion of the tail is exact in single precision
+_SURE = 0.1  # of a step: a smaller deviation of a rounded number says no more, and one that is off costs without bound
 _POISSON = Poisson()
 
 
@@ -132,6 +134,7 @@ class MixedColumns(nn.Module, LikelihoodModule):
             out[:, numbers] = -0.5 * gap.square() - log_sigma - 0.5 * _LOG_2PI - self.scales[numbers].log().to(params)
         if rounded:
             log_sigma, unit = log_scale[..., len(numbers) : len(self.numbers)], self.scales[rounded].to(params)
+            log_sigma = torch.maximum(log_sigma, math.log(_SURE) - unit.abs().log())
             gap = (target[:, rounded] - params[:, rounded]) * torch.exp(-log_sigma)
             out[:, rounded] = _log_cell(gap, torch.exp(-log_sigma) / unit)
         if bits := self.places["bernoulli"]:
@@ -218,10 +221,35 @@ def _log_cell(gap: Tensor, step: Tensor) -> Tensor:
     density = -0.5 * gap.square() - 0.5 * _LOG_2PI + step.log()
     width = torch.where(fine, 1.0, step)
     upper = 0.5 * width - gap.abs()  # the cell mirrored below zero, where the tails are exact
+    far = upper < _TAIL
+    near = torch.where(far, _TAIL, upper)  # so that what is not taken has a gradient
+    top = torch.special.log_ndtr(near)
+    exact = top + _log_rest(torch.special.log_ndtr(near - width) - top)
+    beyond = torch.where(far, upper, _TAIL)
+    return torch.where(fine, density, torch.where(far, _log_far_cell(beyond, width), exact))
+
+
+def _log_far_cell(upper: Tensor, width: Tensor) -> Tensor:
+    """Return log(Phi(upper) - Phi(upper - width)) far below zero, by the first terms of the tail's expansion.
+
+    ``log_ndtr`` has no gradient there in single precision: it is the exponential of a difference of squares.
+
+    Examples
+    --------
+    >>> exact = torch.special.log_ndtr(torch.tensor([-12.0, -13.0]).double()).exp()
+    >>> far = _log_far_cell(torch.tensor(-12.0), torch.tensor(1.0)).exp().item()
+    >>> round(far / (exact[0] - exact[1]).item(), 3)
+    1.0
+    """
     lower = upper - width
-    top = torch.special.log_ndtr(upper)
-    exact = top + torch.log(-torch.expm1((torch.special.log_ndtr(lower) - top).clamp_max(-1e-6)))
-    return torch.where(fine, density, exact)
+    top = -0.5 * upper.square() - 0.5 * _LOG_2PI - (-upper).log() + torch.log1p(-1 / upper.square())
+    below = 0.5 * width * (upper + lower) + torch.log(upper / lower)
+    return top + _log_rest(below + torch.log1p(-1 / lower.square()) - torch.log1p(-1 / upper.square()))
+
+
+def _log_rest(log_share: Tensor) -> Tensor:
+    """Return the logarithm of what a share leaves."""
+    return torch.log(-torch.expm1(log_share.clamp_max(-1e-6)))
 
 
 def _one_hot(logits: Tensor, generator: torch.Generator | None) -> Tensor:

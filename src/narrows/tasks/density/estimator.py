@@ -16,6 +16,7 @@ from narrows.estimator.log_likelihood import LogLikelihood, bits_per_dimension, 
 from narrows.families.vae import VAE
 from narrows.likelihood import Mixed
 from narrows.metrics import Comparison, auroc
+from narrows.networks import Dense
 from narrows.params import param
 from narrows.parts import as_part
 from narrows.tasks.base import Evaluation, Metric, Picture, Rows, Task, pick, unit
@@ -27,6 +28,7 @@ from narrows.typed_json import Numbers
 
 __all__ = ["DensityEstimator"]
 
+_WIDTHS = (256, 256)  # a narrower network is a blunter density, also of few columns
 _MAX_JUDGED_ROWS = 2000  # held-out rows that are measured at most
 _BACKGROUND_SHARE = 0.01  # share of the density that is that of the columns by themselves
 _MAX_BACKGROUND_ROWS = 10_000  # rows that these are told from
@@ -91,7 +93,7 @@ class DensityEstimator(Units, Gaps, Task, name="density"):
 
     def default(self) -> Estimator:
         """Return a variational autoencoder with a law for every column."""
-        return VAE(likelihood="mixed")
+        return VAE(likelihood="mixed", network=Dense(_WIDTHS))
 
     def suited(self, shape: tuple[int, ...]) -> dict[str, Any]:
         """Return a short code."""
