@@ -143,7 +143,7 @@ def test_the_difference_is_that_of_the_areas_picture_by_picture() -> None:
     rng = np.random.default_rng(0)
     labels, pictures = np.array([0, 0, 0, 1, 1]), [rng.random((1, 8, 8)) for _ in range(5)]
     maps = [[np.full((8, 8), v) for v in row] for row in ([1, 2, 3, 2.5, 9], [4, 2, 3, 1, 3])]
-    made = evaluate_maps(pictures, labels, [None] * 5, *maps, "rival")
+    made = evaluate_maps(pictures, labels, [None] * 5, maps[0], {"rival": maps[1]})
     assert list(map(len, made.comparison.samples)) == [2, 3]  # the ordinary pictures are a sample too
     gap = made.metrics["image_auroc"].value - made.baselines["rival"]["image_auroc"]
     assert made.comparison.gap == pytest.approx(gap)

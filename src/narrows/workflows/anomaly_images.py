@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypedDict
 
@@ -14,9 +15,11 @@ from narrows.data.images.pixels import FORMATS
 from narrows.data.images.sets import Pictures, alike, law_of, read_pictures, write_pictures
 from narrows.data.scale import Scale
 from narrows.errors import InputError, listed
+from narrows.families.linear import LinearAutoEncoder
 from narrows.holdout import GOOD_PICTURES, Split
 from narrows.params import param
 from narrows.tasks.anomaly.evaluate import flags_of
+from narrows.tasks.anomaly.features import N_FILTERS, FilterFeatures, View, small_patches
 from narrows.tasks.anomaly.images import (
     PatchResidual,
     drawn_patches,
@@ -26,6 +29,8 @@ from narrows.tasks.anomaly.images import (
     parts_of,
     planted,
 )
+from narrows.tasks.anomaly.memory import FeatureMemory
+from narrows.tasks.anomaly.reconstruction import reconstruction_heat
 from narrows.tasks.images import shown
 from narrows.training.random import seed_of
 from narrows.typed_json import Range
@@ -37,6 +42,7 @@ __all__ = ["ImageAnomalyWorkflow"]
 
 GOOD, MASKS = ("good", "normal", "ok", "ordinary"), ("masks", "mask", "ground_truth")
 _MAX_PATCHES = 20_000  # that are learnt from
+_OF_PICTURES = {"features", "held_out", "fpr", "contamination", "clean", "random_state", "verbose", "device"}
 
 
 class ImagesState(TypedDict):
@@ -60,6 +66,9 @@ class ImageAnomalyWorkflow(Workflow):
         GOOD_PICTURES.share, "share of the good images that set the threshold and are measured on", gt=0, lt=1
     )
     patch: int = param(16, "side in pixels of the patches that are compared", ge=4)
+    features: str | None = param(
+        None, "what is compared: filters, or patches as an autoencoder gives them back; none: suited to the other flags"
+    )
 
     def accepts(self, task: Any, request: Request) -> bool:
         """Return whether there is a folder of images."""
@@ -81,15 +90,11 @@ class ImageAnomalyWorkflow(Workflow):
         self.task, self.good, self.held, self.seed = task, good, held, seed
         self.fine, self.bad, self.masks = fine, bad, masks
         self.channels = max(len(array) for array in good.arrays)
-        self.patches = drawn_patches(self.seen(good.take(learn)), self.patch, _MAX_PATCHES, seed)
-        for name, value in task.suited(self.patches.shape[1:]).items():
-            if name not in request.given:
-                task.set_params(**{name: value})
-        say(f"anomaly: {len(self.patches):,} patches of {len(learn)} good images, {sizes(good)}")
-        task.fit(self.patches)
-        self.maps = [heat(parts_of(task), picture, self.patch) for picture in self.seen(good)]
-        too_strange = task.n_set_aside_ - task.n_apart_  # the others are of those put aside for patches
-        notes.append(f"{too_strange:,} patches were too strange to learn from and were left out")
+        seen = self.seen(good.take(learn))
+        self.patches = drawn_patches(seen, self.patch, _MAX_PATCHES, seed)
+        learnt = self._fit_patches if self.by_patches(request) else self._fit_memory
+        notes += learnt(seen, request, f"{len(learn)} good images, {sizes(good)}", say)
+        self.maps = self._heats(self.seen(good))
         scores = np.array([image_score(heat_map) for heat_map in self.maps])
         exceeded = None
         if task.contamination is not None:
@@ -108,6 +113,40 @@ class ImageAnomalyWorkflow(Workflow):
             "split": Split.HELD_OUT if len(fine) else parts.split,
         }
 
+    def by_patches(self, request: Request) -> bool:
+        """Return whether patches are compared: where that is asked for, or settings of an autoencoder are."""
+        if self.features not in (None, "filters", "patches"):
+            raise InputError(f"--features {self.features!r} came", "filters or patches", "leave it out")
+        if self.features == "filters":
+            trained = request.given.keys() - _OF_PICTURES
+            request.refuse(dict.fromkeys(sorted(trained), "filters are solved for, with no autoencoder to set"))
+        return self.features == "patches" or (self.features is None and bool(request.given.keys() - _OF_PICTURES))
+
+    def _fit_patches(self, seen: list[np.ndarray], request: Request, good: str, say: Say) -> list[str]:
+        """Train the autoencoder on patches of pictures, and return notes."""
+        for name, value in self.task.suited(self.patches.shape[1:]).items():
+            if name not in request.given:
+                self.task.set_params(**{name: value})
+        say(f"anomaly: {len(self.patches):,} patches of {good}")
+        self.task.fit(self.patches)
+        too_strange = self.task.n_set_aside_ - self.task.n_apart_  # the others are of those put aside for patches
+        return [f"{too_strange:,} patches were too strange to learn from and were left out"]
+
+    def _fit_memory(self, seen: list[np.ndarray], request: Request, good: str, say: Say) -> list[str]:
+        """Solve for the filters of pictures, remember what they find, and return notes."""
+        say(f"anomaly: {N_FILTERS} filters and their responses in {good}")
+        checkpoint = self.task.resolve().checkpoint
+        self.task.set_params(estimator=LinearAutoEncoder(latent_dim=N_FILTERS, checkpoint=checkpoint))
+        self.task.fit(small_patches(seen, View.of(seen), self.seed))
+        features = FilterFeatures.from_patches(self.task.estimator_)
+        memory = FeatureMemory(features, clean=self.task.clean, random_state=self.seed).fit(seen)
+        self.task.remember(memory)
+        held = f"{len(memory.vectors_):,} vectors of {memory.vectors_.shape[1]} features are remembered"
+        return [held, f"{memory.n_left_out_} good images were too far from the others to be remembered"]
+
+    def _heats(self, pictures: list[np.ndarray]) -> list[np.ndarray]:
+        return heat_maps(self.task, pictures, self.patch)
+
     def seen(self, pictures: Pictures) -> list[np.ndarray]:
         """Return pictures with the channels and the type that the detector knows."""
         dtype = self.patches.dtype if hasattr(self, "patches") else None
@@ -115,7 +154,7 @@ class ImageAnomalyWorkflow(Workflow):
 
     def evaluate(self) -> Evaluated:
         """Measure on good test images, or those put aside, and on bad ones; without these, on planted ones."""
-        self.fine_maps = [heat(parts_of(self.task), picture, self.patch) for picture in self.seen(self.fine)]
+        self.fine_maps = self._heats(self.seen(self.fine))
         ordinary, maps = self.good.take(self.held), [self.maps[i] for i in self.held]
         if len(self.fine):
             ordinary, maps = self.fine, self.fine_maps
@@ -131,18 +170,27 @@ class ImageAnomalyWorkflow(Workflow):
                 "No bad images came: measured on good ones with a piece of another pasted in, 15 % of the range off."
             )
         labels = np.repeat([0, 1], [len(pictures), len(strange)])
-        baseline = PatchResidual(int(self.task.estimator_._n_features_out)).fit(self.patches, clean=self.task.clean)
-        new = [heat(parts_of(self.task), picture, self.patch) for picture in strange]
+        new = self._heats(strange)
         self.bad_maps = new if len(self.bad) else []
         everything = [*pictures, *strange]
-        theirs = [heat(baseline, picture, self.patch) for picture in everything]
-        evaluation = evaluate_maps(everything, labels, masks + known, maps + new, theirs, baseline.name)
+        evaluation = evaluate_maps(everything, labels, masks + known, maps + new, self._competitors(everything))
         evaluation.flags = flags_of(self.threshold, labels, {}, {}, drawn=())
         evaluation.notes += [*notes, evaluation.flags["said"]]
         if not self.task.clean:
             note = "The rate holds where no image put aside is bad; where some are, fewer images are flagged."
             evaluation.notes.append(note)
         return Evaluated(evaluation, None)
+
+    def _competitors(self, pictures: list[np.ndarray]) -> dict[str, list[np.ndarray]]:
+        """Return the heat maps of pictures by principal components of patches, and by what the filters alone miss."""
+        memory, learnt = self.task.memory, self.task.estimator_._n_features_out
+        length = learnt if memory is None else self.task.suited(self.patches.shape[1:]).get("latent_dim", learnt)
+        pca = PatchResidual(int(length)).fit(self.patches, clean=self.task.clean)
+        maps = {pca.name: [heat(pca, picture, self.patch) for picture in pictures]}
+        if memory is None:
+            return maps
+        missed = partial(reconstruction_heat, self.task.estimator_, memory.view_)
+        return maps | {"plain reconstruction": list(map(missed, pictures))}
 
     def write(self, folder: Path) -> list[Path]:
         """Write scores and heat maps of all images."""
@@ -161,7 +209,7 @@ class ImageAnomalyWorkflow(Workflow):
         for note in (*pictures.notes, *smaller(pictures, state["channels"], state["dtype"])):
             say(note)
         arrays = alike(pictures.arrays, state["channels"], state["dtype"])
-        maps = [heat(parts_of(task), array, self.patch) for array in arrays]
+        maps = heat_maps(task, arrays, self.patch)
         return save(_asked(Threshold(**state["threshold"]), task), pictures, maps, out)
 
 
@@ -169,6 +217,14 @@ def _asked(threshold: Threshold, task: Any) -> Threshold:
     """Return the threshold of images for what is asked of a task: by default the finest rate that they allow."""
     usual = max(USUAL_FPR, finest(threshold.calibration))
     return threshold.asked(usual if task.fpr is None else task.fpr, task.contamination)
+
+
+def heat_maps(task: Any, pictures: list[np.ndarray], patch: int) -> list[np.ndarray]:
+    """Return how strange every pixel of pictures is, by the memory of a detector, or else by its patches."""
+    memory = task.memory
+    if memory is not None:
+        return [memory.heat(picture) for picture in pictures]
+    return [heat(parts_of(task), picture, patch) for picture in pictures]
 
 
 def save(threshold: Threshold, pictures: Pictures, maps: list[np.ndarray], folder: Path) -> list[Path]:

@@ -1,6 +1,6 @@
 """Anomalies in pictures: a detector of patches, its heat maps, and how well they find what is wrong."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from typing import Any
 
@@ -157,22 +157,28 @@ def planted(picture: Array, other: Array, scale: Scale, seed: int) -> tuple[Arra
 
 
 def evaluate_maps(
-    pictures: list[Array], labels: Array, masks: list[Array | None], ours: list[Array], theirs: list[Array], name: str
+    pictures: list[Array],
+    labels: Array,
+    masks: list[Array | None],
+    ours: list[Array],
+    theirs: Mapping[str, list[Array]],
 ) -> Evaluation:
     """Return how well heat maps tell pictures labelled 1 from those labelled 0, and pixels in masks from others.
 
-    ``theirs`` are the maps of the competitor of this ``name``; a mask is None where it is not known.
+    ``theirs`` are the maps of each competitor; a mask is None where it is not known.
     """
     labels_of = {
         "image_auroc": "area under the ROC curve of pictures",
         "pixel_auroc": "area under the ROC curve of pixels",
     }
     measures = {key: Metric(value, labels_of[key], "", "higher") for key, value in _aurocs(labels, masks, ours).items()}
-    baselines = {name: _aurocs(labels, masks, theirs)}
-    comparison = compare_aurocs(labels, *([image_score(heat_map) for heat_map in maps] for maps in (ours, theirs)))
+    baselines = {name: _aurocs(labels, masks, maps) for name, maps in theirs.items()}
+    best = max(baselines, key=lambda name: baselines[name]["image_auroc"])
+    scores = ([image_score(heat_map) for heat_map in maps] for maps in (ours, theirs[best]))
+    comparison = compare_aurocs(labels, *scores)
     drawings = [_drawing(pictures, labels, masks, ours)]
     return Evaluation(
-        measures, baselines, "image_auroc", name, len(pictures), comparison, drawings, unit="picture", piece="patch"
+        measures, baselines, "image_auroc", best, len(pictures), comparison, drawings, unit="picture", piece="patch"
     )
 
 
