@@ -68,7 +68,7 @@ def _psnr(truth: list[np.ndarray], made: list[np.ndarray], rim: int) -> float:
 def _fitted(model: Any, learnt: list[np.ndarray], row: str, quick: bool) -> Any:
     """Fit the task's own network for a fixed number of steps."""
     crops = grid([each.shape[1:] for each in learnt], (CROP, CROP))
-    model.estimator = model.default().set_params(**model.suited_pictures())
+    model.estimator = model.default().set_params(**model.suited_pictures(learnt))
     epochs = 1 if quick else max(1, round(STEPS[row] * 16 / len(crops)))
     model.estimator.set_params(epochs=epochs, minutes=MINUTES[row])
     return model.fit_pictures(learnt)

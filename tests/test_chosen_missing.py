@@ -10,6 +10,7 @@ from narrows.data import read
 from narrows.data.check import check
 from narrows.data.tables.chosen_missing import with_missing
 from narrows.errors import InputError
+from narrows.workflows.series import SeriesWorkflow
 
 AGES = [31, 45, 99, 52, 28, 99, 63, 37, 41, 99, 58, 33] * 3
 
@@ -54,3 +55,11 @@ def test_what_cannot_be_meant_is_refused(missing: str, words: str) -> None:
     with pytest.raises(InputError, match=words):
         with_missing(read(frame()), missing)
     assert with_missing(read(frame()), "agee=99", fitted=True).frame.equals(read(frame()).frame)
+
+
+def test_a_series_takes_them_too(tmp_path: Path) -> None:
+    values = [-999.0 if step % 9 == 4 else step / 10 for step in range(60)]
+    steps = pl.datetime_range(pl.datetime(2024, 1, 1), pl.datetime(2024, 1, 3, 11), "1h", eager=True)
+    pl.DataFrame({"t": steps, "v": values}).write_csv(tmp_path / "s.csv")
+    workflow = SeriesWorkflow(time="t", missing="v=-999")
+    assert workflow.source(f"{tmp_path}/s.csv", None).frame["v"].null_count() == 7

@@ -94,6 +94,10 @@ def test_no_labels_and_few_rows(tmp_path: Path, n: int, odd: int) -> None:
     assert len(rows) == n
     assert all(float(row["score"]) >= 0 for row in rows)
     assert "planted anomalies" in report["verdict"]["text"]
+    strangest = sorted(rows, key=lambda row: -float(row["score"]))[:10]
+    assert [line[0] for line in report["tables"][0]["rows"]] == [next(iter(row.values())) for row in strangest]
+    why = f"{strangest[0]['column_1']} is {strangest[0]['seen_1']}, expected {strangest[0]['expected_1']}"
+    assert report["tables"][0]["rows"][0][3].startswith(why)
     assert any("planted" in note for note in report["warnings"])
 
 

@@ -111,3 +111,12 @@ def test_report_is_written_again_as_it_was(tmp_path: Path, capsys: pytest.Captur
     assert capsys.readouterr().out == said
     assert {name: (run / name).read_bytes() for name in before} == before
     assert json.loads(before["report.json"])["verdict"]["text"] == said.splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("word", "family"),
+    [("aae", "adversarial"), ("WAE", "wasserstein"), ("vq-vae", "vqvae"), ("dae", "denoising"), ("lineer", "linear")],
+)
+def test_a_family_is_known_by_its_acronym(word: str, family: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", "reduce", "digits", "--family", word, "-o", "out"]) == 2
+    assert capsys.readouterr().err.endswith(f"Try: --family {family}.\n")

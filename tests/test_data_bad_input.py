@@ -116,6 +116,7 @@ CORPUS: dict[str, tuple[Callable[[Path], object], str]] = {
     "folder like a file": (lambda f: ((f / "t.csv").mkdir(), f / "t.csv")[1], "'t.csv' holds no files"),
     "both infinities": (lambda f: np.array([[[np.inf, -np.inf]]] * 2), "4 missing or infinite values"),
     "a long cell": (text("a,b\n1,2\n" + "x" * 200_000), "line 3 has 1 values and the header has 2"),
+    "an old spreadsheet": (text("PK", "t.xls"), "a file of type '.xls'"),
     "no images": (folder_of(a__txt=b"x", b__txt=b"x", c__csv=b"x"), "holds no images, but 2 .txt, 1 .csv"),
     "zero bytes": (folder_of(good__png=png(), empty__png=b""), "1 of 2 images cannot be read: empty.png (0 bytes)"),
     "truncated": (folder_of(good__png=png(), cut__png=png()[:900]), "1 of 2 images cannot be read: cut.png ("),

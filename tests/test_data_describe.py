@@ -122,3 +122,21 @@ def test_the_command_prints_the_table(tmp_path: Path, capsys: pytest.CaptureFixt
     wide.write_csv(tmp_path / "w.csv")
     assert main(["check", str(tmp_path / "w.csv")]) == 0
     assert "... and 10 more columns" in capsys.readouterr().out
+
+
+def test_examples_are_written_as_in_the_file(tmp_path: Path) -> None:
+    rows = "".join(f'{day:02}/01/2024,"$1,2{day:02}.50"\n' for day in range(1, 29))
+    (tmp_path / "t.csv").write_text("day,pay\n" + rows)
+    assert nw.describe(tmp_path / "t.csv")["example"].to_list() == ["01/01/2024", "$1,201.50"]
+
+
+def test_a_column_that_is_empty_where_another_holds_a_value_is_named() -> None:
+    dead = np.arange(N) % 3 == 0
+    cause = pl.Series(RNG.choice(["fall", "flu"], N)).set(pl.Series(~dead), None)
+    frame = pl.DataFrame({"age": RNG.integers(18, 80, N), "dead": np.where(dead, "yes", "no"), "cause": cause})
+    (found,) = [finding for finding in check(frame) if "is empty in all" in finding.what]
+    assert found.what.startswith("'cause' is empty in all 200 rows where 'dead' is no: ")
+    assert "--drop cause" in found.fix
+    holes = pl.Series(RNG.random(N) < 0.6)
+    chance = frame.with_columns(cause=pl.Series(RNG.choice(["fall", "flu"], N)).set(holes, None))
+    assert not any("is empty in all" in finding.what for finding in check(chance))

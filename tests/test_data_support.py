@@ -20,6 +20,7 @@ COLUMNS = {
     "number": RNG.normal(50, 4, N),
     "single": RNG.normal(0, 1e-3, N).astype(np.float32),
     "step": np.round(RNG.integers(20, 900, N) * 0.05, 2),
+    "thousandths": RNG.lognormal(3, 2, N).round(3),
     "whole": RNG.integers(-40, 90, N),
     "tens": RNG.integers(3, 90, N) * 10 + 7,
     "visits": RNG.poisson(4, N),
@@ -68,6 +69,20 @@ def test_rounding_steps_are_kept(name: str, step: float) -> None:
     series, schema = schema_of(name)
     steps = (schema.decode(WIDE)[name].to_numpy() - series.min()) / step
     np.testing.assert_allclose(steps, np.rint(steps), atol=1e-6)
+
+
+def test_decimals_are_those_of_the_file() -> None:
+    _, schema = schema_of("thousandths")
+    came = schema.decode(WIDE)["thousandths"].to_list()
+    assert len(set(came)) > 200
+    assert came == [round(value, 3) for value in came]
+
+
+def test_ages_in_twelfths_with_three_decimals_come_back_with_three() -> None:
+    ages = pl.Series("age", np.round(16 + RNG.integers(0, 84, N) / 12, 3))
+    schema = read(pl.DataFrame([ages])).fit_schema()
+    came = schema.decode(WIDE)["age"].to_list()
+    assert came == [round(value, 3) for value in came]
 
 
 def test_days_of_the_week_are_kept() -> None:

@@ -187,3 +187,71 @@ def test_a_table_that_memory_cannot_hold_is_refused(tmp_path: Path, monkeypatch:
         read(file)
     monkeypatch.setattr("narrows.data.disk.memory.free_memory", lambda: 95_000)
     assert len(read(file)) == 1000
+
+
+@pytest.mark.parametrize(
+    ("content", "titles"),
+    [
+        ("Sales 2024\n\nshop,sum,n\na,1.5,2\nb,3.5,4\n", "a line above the header is passed over ('Sales 2024')"),
+        ("Sales, in euros\nas of 3 May\nshop,sum,n,m\na,1.5,2,3\nb,3.5,4,5\n", "2 lines above the header"),
+        ("Sales 2024;;\nshop;sum;n\na;1,5;2\nb;3,5;4\n", "a line above the header"),
+        ("Sales 2024,\nshop,sum\na,1.5\nb,3.5\n", "a line above the header"),
+        ("sep=;\nSales 2024\nshop;sum\na;1,5\nb;3,5\n", "a line above the header"),
+    ],
+)
+def test_titles_above_the_header_are_passed_over(content: str, titles: str, tmp_path: Path) -> None:
+    source = read(written(tmp_path, content))
+    assert (source.frame["shop"].to_list(), source.frame["sum"].to_list()) == (["a", "b"], [1.5, 3.5])
+    assert titles in source.notes[0]
+    assert read(written(tmp_path, content, "new.csv"), like=source.fit_schema()).frame["sum"].to_list() == [1.5, 3.5]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "shop,sum,n\na,,\nb,1.5,2\nc,2.5,4\n",  # the first row has holes
+        ",x\na,1\nb,2\n",  # a pandas index
+        "shop\na\nb\n",
+    ],
+)
+def test_a_header_above_holes_is_no_title(content: str, tmp_path: Path) -> None:
+    source = read(written(tmp_path, content))
+    assert len(source) == content.count("\n") - 1
+    assert not any("above the header" in note for note in source.notes)
+
+
+def test_the_line_of_an_error_counts_the_titles_above(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="line 5 has 3 values and the header has 2"):
+        read(written(tmp_path, "Sales 2024\n\nshop,sum\na,1\nb,2,3\n" + "c,3\n" * 300))
+
+
+def test_dates_in_several_forms_are_dates(tmp_path: Path) -> None:
+    cells = ["13/01/2024", "02/03/2024", "2024-03-04", "5 Apr 2024"]
+    source = read(written(tmp_path, "d,x\n" + "".join(f"{cell},{i}\n" for i, cell in enumerate(cells))))
+    want = [date(2024, 1, 13), date(2024, 3, 2), date(2024, 3, 4), date(2024, 4, 5)]
+    assert source.frame["d"].to_list() == want
+    assert source.formats == {"d": "%d/%m/%Y"}
+    ways = "'d' is written in 3 ways ('13/01/2024' in 2 rows, '2024-03-04' in 1 row, '5 Apr 2024' in 1 row)"
+    assert source.notes[0] == f"{ways}: it comes back like '13/01/2024'"
+    new = written(tmp_path, "d,x\n04/05/2024,1\n2024-05-06,2\n", "new.csv")  # the day stands first, as at fit
+    assert read(new, like=source.fit_schema()).frame["d"].to_list() == [date(2024, 5, 4), date(2024, 5, 6)]
+
+
+def test_times_among_dates_stay(tmp_path: Path) -> None:
+    source = read(written(tmp_path, "d,x\n2024-01-05,1\n2024-01-06,2\n2024-01-07 10:30,3\n"))
+    assert source.frame["d"].to_list() == [datetime(2024, 1, 5), datetime(2024, 1, 6), datetime(2024, 1, 7, 10, 30)]
+
+
+@pytest.mark.parametrize("odd", ["2024-02-30", "unknown", "31/12/2023 or so"])
+def test_a_cell_that_is_no_date_is_missing_among_dates(odd: str, tmp_path: Path) -> None:
+    lines = [f"2024-01-{day:02},{day}\n" for day in range(1, 29)]
+    source = read(written(tmp_path, f"d,x\n{odd},0\n" + "".join(lines)))
+    assert source.frame["d"].to_list() == [None, *(date(2024, 1, day) for day in range(1, 29))]
+    assert source.notes[0] == f"'d': row 0 holds {odd!r}, no date: read as missing; correct the cell, or leave it empty"
+
+
+def test_dates_in_both_orders_stay_text(tmp_path: Path) -> None:
+    cells = ["13/01/2024", "14/01/2024", "15/01/2024", "01/16/2024", "01/17/2024"]
+    source = read(written(tmp_path, "d,x\n" + "".join(f"{cell},{i}\n" for i, cell in enumerate(cells * 3))))
+    assert source.frame["d"].to_list() == cells * 3
+    assert "'d' holds dates, but row 3 holds '01/16/2024': the column is read as text" in source.notes

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from PIL import Image
 
 import narrows as nw
 from narrows.cli import main, run_folder
@@ -23,6 +24,7 @@ FITS = {  # runs that hold what `narrows apply` does not write
     "sparse rows.npy": {"dictionary", "features"},
     "anomaly table.csv --time t --window 4": {"series_scores", "intervals"},
     "impute holes.csv": {"imputed", "imputed_intervals"},
+    "translate photos": {"pictures", "translated"},
 }
 
 
@@ -37,6 +39,9 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     pl.DataFrame(holes).write_csv(home / "holes.csv")
     np.save(home / "rows.npy", rows.astype(np.float32))
     np.savez(home / "rows.npz", X=rows.reshape(60, 1, 5), y=kinds)
+    for name in ("A/a.png", "A/b.png", "B/a.png", "B/b.png"):
+        (home / "photos" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(draw.integers(0, 256, (16, 16), np.uint8)).save(home / "photos" / name)
     folders = {}
     for i, words in enumerate(FITS):
         folders[words] = home / f"run{i}"

@@ -54,6 +54,8 @@ def test_what_is_drawn_could_have_been_in_the_file(fitted: nw.Generator) -> None
 
 
 def test_conditions_are_met(fitted: nw.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match="A condition on 0 came: 'old'"):
+        fitted.sample(where={0: "old"})
     drawn = fitted.sample(300, random_state=0, where={0: (30, 40), 3: 12.5})
     assert ((drawn[:, 0] >= 30) & (drawn[:, 0] <= 40)).all()
     assert set(drawn[:, 2]) == {1.0}  # what the name of the grade follows from
@@ -250,3 +252,30 @@ def test_the_verdict_on_a_table_says_all_four(fitted: nw.Generator) -> None:
     words = " ".join(evaluation.caveats)
     for part in ("learns from drawn rows", "No drawn row of 300 holds a value outside", "copy a training row"):
         assert part in words
+
+
+def test_a_column_of_one_value_is_missing_where_it_was() -> None:
+    draw = np.random.default_rng(0)
+    gone = draw.random(300) < 0.4
+    cells = {name: [None if hole else value for hole in gone] for name, value in {"day": "Monday", "pay": 7}.items()}
+    cells["town"] = [["Ulm", "Bonn", "Kiel"][i % 3] for i in range(300)]
+    frame = pl.DataFrame({"size": draw.normal(size=300), **cells})
+    task = nw.Generator(latent_dim=8, epochs=15, random_state=0).fit(frame)
+    drawn = task.sample(400, random_state=0)
+    assert drawn.schema == frame.schema
+    assert drawn["day"].is_null().mean() == pytest.approx(gone.mean(), abs=0.08)
+    assert drawn["day"].is_null().equals(drawn["pay"].is_null())  # as in every row of the fit
+    assert drawn.drop_nulls()["day"].unique().to_list() == ["Monday"]
+    schema = task.table_.schema_
+    assert "'pay' holds one value in the rows learnt from, 7 (and" in " ".join(map(str, schema.notes))
+    assert cell_ranges({"pay": "7"}, schema)[2] == pytest.approx((0, 0), abs=1e-6)
+    with pytest.raises(InputError, match="Accepted: 7"):
+        cell_ranges({"pay": "8"}, schema)
+    some = task.sample(30, random_state=0, where={"day": "Monday", "size": (1, 0), "town": "Kiel"})
+    assert some["day"].to_list() == ["Monday"] * 30
+    assert set(some["town"]) == {"Kiel"}
+    assert some["size"].is_between(0, 1).all()
+    assert task.table.measures == list(schema.measures)  # a category is one column, and no numbers of its own
+    for where, words in (({"sise": 1}, "Accepted: size, day, pay, town"), ({"size": (1, 2, 3)}, "3 ends came")):
+        with pytest.raises(InputError, match=words):
+            task.sample(where=where)

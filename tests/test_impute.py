@@ -266,3 +266,12 @@ def test_what_is_no_table_is_refused(tmp_path: Path, capsys: Any) -> None:
     np.save(tmp_path / "p.npy", np.zeros((30, 8, 8), np.uint8))
     assert main(["fit", "impute", f"{tmp_path}/p.npy", "-o", f"{tmp_path}/run"]) == 2
     assert "holds no table" in capsys.readouterr().err
+
+
+def test_a_typed_likelihood_is_refused_also_where_it_is_that_of_the_family(tmp_path: Path, capsys: Any) -> None:
+    pl.DataFrame(plane(40)).write_csv(tmp_path / "t.csv")
+    assert main(["fit", "impute", f"{tmp_path}/t.csv", "-o", f"{tmp_path}/run", "--likelihood", "gaussian"]) == 2
+    assert (
+        "'gaussian' came for impute. Accepted: a law for every column. Try: --likelihood mixed"
+        in capsys.readouterr().err
+    )

@@ -166,3 +166,17 @@ def test_errors_by_column_are_in_the_units_of_the_frame(frame: pd.DataFrame, red
 def median(frame: pd.DataFrame) -> float:
     """What stands in for a missing debt."""
     return float(frame["debt"].median())
+
+
+def test_categories_of_polars_are_filled_as_such() -> None:
+    sizes = pl.Series("size", ["S", "L", None, "L"] * 10, dtype=pl.Enum(["S", "M", "L"]))
+    frame = pl.DataFrame(
+        {"size": sizes, "x": np.arange(40.0), "town": pl.Series(["Ulm", "Bonn"] * 20).cast(pl.Categorical)}
+    )
+    task = nw.Imputer(epochs=1, members=1, random_state=0).fit(frame)
+    filled = task.transform(frame)
+    assert filled.schema == frame.schema
+    assert filled.null_count().row(0) == (0, 0, 0)
+    assert filled.filter(sizes.is_not_null()).equals(frame.filter(sizes.is_not_null()))
+    empty = frame.head(4).with_columns(pl.Series("town", [None] * 4))  # no cell says that it holds texts
+    assert set(task.transform(empty)["town"].to_list()) <= {"Ulm", "Bonn"}

@@ -65,7 +65,7 @@ def test_what_becomes_of_missing_cells_is_said_whole_whatever_the_column_is_call
     assert texts == {
         "MEDIAN": (f"'{name}': missing in 1 row, filled with the median, 2.5",),
         "NEIGHBOURS": (f"'{name}': missing in 1 row, filled between neighbours in time",),
-        "NO_PRICE": (f"'{name}': missing in 1 row: of no price there",),
+        "NO_PRICE": (f"'{name}': missing in 1 row, left out of the loss",),
         "MODEL": (f"'{name}': missing in 1 row, filled by the model",),
     }
 

@@ -155,6 +155,16 @@ def test_what_is_counted_is_called_by_its_name():
     assert "rows learnt from" in render(REPORT)
 
 
+def test_a_sample_of_the_held_out_rows_is_called_one():
+    whole, part = (
+        render(REPORT | {"data": REPORT["data"] | more}).replace("\N{NO-BREAK SPACE}", " ")
+        for more in ({}, {"measured": 2000})
+    )
+    assert "All on the same 10 000 held-out rows." in whole
+    assert "All on the same 2 000 of 10 000 held-out rows." in part
+    assert "rows measured on" in part
+
+
 def test_a_stale_figure_says_so_in_the_page_and_is_marked_in_the_json(picture, tmp_path):
     figure = {"title": "Scores", "caption": "All rows.", "file": "figures/figure.png"}
     assert STALE not in render({"figures": [figure]}, tmp_path)

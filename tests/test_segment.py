@@ -102,6 +102,9 @@ def test_it_learns_and_its_numbers_are_those_of_its_masks(tmp_path: Path) -> Non
     data = report["data"]
     assert (data["rows"], data["used"], data["held_out"], data["split"]) == (8, 6, 2, "held-out")
     held = np.random.default_rng(0).permutation(8)[:2]
+    parts = dict(line.split(",") for line in (tmp_path / "run" / "pictures.csv").read_text().splitlines()[1:])
+    assert {name for name, part in parts.items() if part == "held-out"} == {f"cell{i * i}.png" for i in held}
+    assert sorted(parts.values()) == ["held-out"] * 2 + ["training"] * 6
     found = [np.asarray(Image.open(tmp_path / "run" / "masks" / f"cell{i * i}.png")) == 255 for i in sorted(held)]
     matrix = confusion_matrix(np.stack([classes[i] == 1 for i in sorted(held)]), np.stack(found), 2)
     assert report["metrics"]["dice"]["value"] == pytest.approx(dice(matrix)[1])

@@ -138,3 +138,8 @@ def test_it_is_a_step_of_a_pipeline(fitted: Any) -> None:
         nw.Table().transform(frame)
     with pytest.warns(UserWarning, match="not seen in the rows learnt from"):
         assert table.transform(frame.assign(town="Rom")).filter(like="town=").to_numpy().sum() == 0
+
+
+def test_columns_of_one_name_are_refused_in_one_message() -> None:
+    with pytest.raises(InputError, match="columns of the same name: 'x'"):
+        nw.Table().fit(pd.DataFrame([[1.0, 2.0], [3.0, 5.0]], columns=["x", "x"]))

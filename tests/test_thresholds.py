@@ -13,7 +13,7 @@ from PIL import Image
 
 import narrows as nw
 from narrows.cli import main
-from narrows.conformal import Threshold
+from narrows.conformal import Threshold, tally
 from narrows.tasks.anomaly.images import drawn_patches
 
 OLD = Path(__file__).parent / "saved_runs" / "0.1.0"
@@ -166,3 +166,13 @@ def test_a_share_that_came_after_the_fit_is_refused(home: Path, tmp_path: Path) 
             detector.offset_  # noqa: B018
         detector.save(tmp_path / kind)
         assert main(["apply", str(tmp_path / kind), str(new_data(home, kind)), "-o", str(tmp_path / "out")]) == 2
+
+
+def test_a_score_that_a_processor_rounds_otherwise_is_the_same_score() -> None:
+    threshold = Threshold("row", [float(i) for i in range(1, 100)], fpr=0.05)
+    same = np.array([95.0, 96.0])
+    for factor in (1 - 1e-7, 1.0, 1 + 1e-7):
+        columns = threshold.columns(same * factor)
+        np.testing.assert_allclose(columns["p_value"], [0.06, 0.05], rtol=1e-12)
+        assert columns["flag"].tolist() == [0, 1]
+        assert tally([0, 1], same * factor, threshold.calibration)["ordinary"] == [[5, 1]]

@@ -72,9 +72,10 @@ def test_the_network_beats_bicubic_and_lanczos(fitted):
         ("below/same.bmp", sharp(58, 21, 30), 8),
     ],
 )
-def test_any_picture_comes_back_twice_as_large(fitted, tmp_path, name, picture, depth):
+def test_any_picture_comes_back_twice_as_large(fitted, tmp_path, name, picture, depth, capsys):
     write(tmp_path / "in" / name, picture, depth)
     assert main(["apply", str(fitted / "run"), str(tmp_path / "in"), "-o", str(tmp_path / "out")]) == 0
+    assert "become grey" not in "".join(capsys.readouterr())  # colours are enlarged beside the luminance
     before, after = (seen(path) for path in (tmp_path / "in" / name, tmp_path / "out" / "enlarged" / name))
     assert after[0].shape[:2] == (2 * before[0].shape[0], 2 * before[0].shape[1])
     assert after[1:] == before[1:]
@@ -184,7 +185,10 @@ def test_a_short_fit_to_few_pictures_is_no_worse_than_bicubic(count):
     assert any("too few to put some aside" in note for note in done.notes) == (count == 2)
 
 
-@pytest.mark.parametrize(("crops", "epochs"), [(2, 2000), (16, 2000), (64, 500)])
-def test_a_fit_of_few_crops_takes_no_more_steps_than_one_of_many(crops, epochs):
+@pytest.mark.parametrize(
+    ("crops", "pixels", "epochs"),
+    [(2, 10**7, 2000), (16, 10**6, 2000), (64, 10**6, 500), (64, 250_000, 250), (96, 120_000, 150)],
+)
+def test_a_fit_of_few_crops_takes_no_more_steps_than_one_of_many(crops, pixels, epochs):
     model = nw.AutoEncoder(batch_size=16, device="cpu")
-    assert plan(model, crops)["epochs"] == epochs
+    assert plan(model, crops, pixels)["epochs"] == epochs

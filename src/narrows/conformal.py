@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["USUAL_FPR", "Threshold", "finest", "flag_measures", "rounded_up", "rule", "tally", "threshold"]
 
 USUAL_FPR = 0.01  # the rate of false alarms where none is asked for, and enough scores allow it
+_ROUNDING = 1e-6  # by which scores that are equal may differ, relatively, from processor to processor
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Threshold:
     --------
     >>> import numpy as np
     >>> threshold = Threshold("image", [float(i) for i in range(99)])
-    >>> threshold.rate, threshold.limit, threshold.asked(0.05, None).limit
+    >>> threshold.rate, round(threshold.limit, 2), round(threshold.asked(0.05, None).limit, 2)
     (0.02, 97.0, 94.0)
     >>> threshold.columns(np.array([5.5, 99.0]))["flag"].tolist(), threshold.rule()
     ([0, 1], 'Flagged are images with p-values of at most 0.02, by 99 images put aside.')
@@ -82,17 +83,22 @@ class Threshold:
 
     @property
     def limit(self) -> float:
-        """The score above which all are flagged; inf where too few were put aside for this rate."""
+        """The score above which all are flagged; inf where too few were put aside for this rate.
+
+        It lies above the score that it is taken from by what processors round differently.
+        """
+        score = threshold(self.calibration, self.rate)
         if self.contamination is not None and self.exceeded is not None:
-            return self.exceeded
-        return threshold(self.calibration, self.rate)
+            score = self.exceeded
+        return score + _ROUNDING * abs(score)
 
     def p_values(self, scores: "NDArray[Any]") -> "NDArray[np.float64]":
         """Return conformal p-values of scores (n,): the share of ordinary ones that are as strange."""
         import numpy as np
 
         n = len(self.calibration)
-        return np.asarray((1 + n - np.searchsorted(self.calibration, scores, "left")) / (n + 1), np.float64)
+        below = np.searchsorted(self.calibration, scores - _ROUNDING * np.abs(scores), "left")
+        return np.asarray((1 + n - below) / (n + 1), np.float64)
 
     def columns(self, scores: "NDArray[Any]") -> "dict[str, NDArray[Any]]":
         """Return what is written of scores (n,): the score, its p-value, and 1 where it is flagged."""
@@ -198,7 +204,7 @@ def tally(labels: Iterable[int], scores: Iterable[float], calibration: Sequence[
     """
     counts: tuple[Counter[int], Counter[int]] = Counter(), Counter()
     for label, score in zip(labels, scores, strict=True):
-        counts[int(label)][len(calibration) - bisect_left(calibration, score)] += 1
+        counts[int(label)][len(calibration) - bisect_left(calibration, score - _ROUNDING * abs(score))] += 1
     tallies = {
         name: [list(pair) for pair in sorted(counter.items())] for name, counter in zip(_KINDS, counts, strict=True)
     }

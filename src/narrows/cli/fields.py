@@ -19,9 +19,22 @@ def table() -> dict[str, Any]:
     import_uses()
     return {
         "tasks": {name: _task(cls) for name, cls in sorted(TASKS.items())},
-        "families": {name: {"fields": _cards(cls)} for name, cls in sorted(FAMILIES.items())},
+        "families": {
+            name: {"acronym": _acronym(cls.__name__), "fields": _cards(cls)} for name, cls in sorted(FAMILIES.items())
+        },
         "writes": sorted({stem for cls in (*TASKS.values(), *WORKFLOWS.values()) for stem in cls.writes}),
     }
+
+
+def _acronym(class_name: str) -> str:
+    """Return the acronym that the papers have for a family.
+
+    Examples
+    --------
+    >>> _acronym("AdversarialAutoEncoder"), _acronym("ConditionalVAE")
+    ('aae', 'cvae')
+    """
+    return "".join(filter(str.isupper, class_name)).lower()
 
 
 def _task(cls: Any) -> dict[str, Any]:

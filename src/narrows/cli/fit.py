@@ -26,6 +26,7 @@ from narrows.reporting.report import Report
 from narrows.tasks.base import Task
 from narrows.training import ranks
 from narrows.training.checkpoint import StateError, changed, write_history
+from narrows.training.deadline import part_of_time, within
 from narrows.workflows.base import (
     Request,
     Say,
@@ -37,6 +38,8 @@ from narrows.workflows.base import (
 )
 
 __all__ = ["fit"]
+
+_FIT_SHARE = 0.8  # of a time budget; the rest is for comparisons, figures and results
 
 
 def fit(options: Options) -> int:
@@ -91,7 +94,8 @@ def make_run(options: Options, workflow: Workflow, task: Task, request: Request,
         if place != run:
             say(f"This run is made in {place}; {run} holds the one before until it is finished.")
         task.set_params(estimator__checkpoint=str(place))
-        return travel(workflow, task, request, place, say, asked, draw=options.figures)
+        with within(task.resolve().minutes):
+            return travel(workflow, task, request, place, say, asked, draw=options.figures)
 
 
 def refuse_another(run: Path, asked: dict[str, str], given: set[str]) -> None:
@@ -109,7 +113,8 @@ def travel(
 ) -> Report:
     """Fit, measure, and write the model, the outputs and the report, and return it; the resume state goes last."""
     started = time.perf_counter()
-    data = workflow.fit(task, request, say)
+    with part_of_time(_FIT_SHARE):
+        data = workflow.fit(task, request, say)
     fitted = time.perf_counter()
     say("comparing with the simple competitors")
     known = {key: data[key] for key in ("name", "rows", "used", "fingerprint") if key in data}

@@ -247,7 +247,8 @@ def _family(words: Sequence[str], default: str, table: dict[str, Any]) -> str:
     pairs += [after for word, after in pairwise(words) if word == "--family"]
     chosen = pairs[-1] if pairs else default
     if chosen not in table["families"]:
-        near = nearest(chosen, table["families"]) or default
+        acronyms = {card["acronym"]: name for name, card in table["families"].items()}
+        near = acronyms.get(chosen.casefold().replace("-", "")) or nearest(chosen, table["families"]) or default
         raise InputError(f"There is no family {chosen!r}", ", ".join(table["families"]), f"--family {near}")
     return chosen
 

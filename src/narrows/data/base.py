@@ -352,7 +352,7 @@ class Treatment(Enum):
 
     MEDIAN = ", filled with the median"
     NEIGHBOURS = ", filled between neighbours in time"
-    NO_PRICE = ": of no price there"
+    NO_PRICE = ", left out of the loss"
     MODEL = ", filled by the model"
 
 
@@ -364,7 +364,7 @@ def filling_notes(fillings: Fillings, treatment: Treatment) -> tuple[Note, ...]:
     >>> for treatment in (Treatment.MEDIAN, Treatment.NO_PRICE):
     ...     print(*filling_notes({"age": (3, "41.5")}, treatment))
     'age': missing in 3 rows, filled with the median, 41.5
-    'age': missing in 3 rows: of no price there
+    'age': missing in 3 rows, left out of the loss
     """
     named, others = list(fillings.items())[:_MAX_NAMED_COLUMNS], list(fillings.values())[_MAX_NAMED_COLUMNS:]
     notes = []

@@ -217,7 +217,8 @@ def _range(values: Any, name: str, likelihood: str | Likelihood) -> Iterator[Fin
     scale = np.iinfo(data.dtype).max if data.dtype in (np.uint8, np.uint16) else 1
     outside = (data < low * scale) | (data > high * scale)
     if outside.any():
-        came = f"{name!r}: {int(outside.sum())} encoded values from {data.min():.4g} to {data.max():.4g} are outside"
+        ends = f"from {np.nanmin(data):.4g} to {np.nanmax(data):.4g}"
+        came = f"{name!r}: {int(outside.sum())} encoded values {ends} are outside"
         others = "use another likelihood: mixed takes the columns of a table as they came"
         fix = "use the gaussian likelihood, or rescale" if high == 1 else others
         yield Finding("error", f"{came} what {spec.name} takes: {spec.accepted}", fix)

@@ -35,6 +35,7 @@ ACCEPTED = (
     ".zip), - for piped text, a folder of images, a named dataset (digits, mnist, fashion-mnist), an array, a data "
     "frame, a sparse matrix, a tensor"
 )
+_OTHER_SHEETS = (".xls", ".xlsb", ".numbers", ".gsheet")  # of spreadsheet programs that write .xlsx as well
 
 
 def read(
@@ -125,7 +126,9 @@ def _images(path: Path, like: Schema | None, image_size: tuple[int, int] | None)
 
     if path.is_file() and path.suffix.lower() not in FORMATS:
         ending = f"of type {path.suffix!r}" if path.suffix else "without an ending"
-        raise InputError(f"{path.name!r} is a file {ending}", ACCEPTED, "export it as CSV or Parquet")
+        old = path.suffix.lower() in _OTHER_SHEETS
+        hint = "save it as .xlsx or CSV" if old else "export it as CSV or Parquet"
+        raise InputError(f"{path.name!r} is a file {ending}", ACCEPTED, hint)
     return image_folder(path, like if isinstance(like, ImageSchema) else None, image_size)
 
 

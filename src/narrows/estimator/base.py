@@ -31,8 +31,10 @@ from narrows.networks.initialize import sample_size, unit_variance_start
 from narrows.params import FAMILIES, MOST_EPOCHS, check_params, kebab, param, register
 from narrows.parts import as_part, as_parts
 from narrows.penalties import Penalty
+from narrows.training.deadline import within
 from narrows.training.fit import Settings, Watch
-from narrows.training.random import draw_seed
+from narrows.training.flops import multiply_adds
+from narrows.training.random import draw_seed, fork_rng
 from narrows.training.runtime import Runtime
 from narrows.typed_json import Nothing
 
@@ -167,7 +169,7 @@ class Estimator(Decoding, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
     epochs: int | None = param(
         None, "passes over the rows; none: about 16 000 steps, at most 300 passes", ge=0, le=MOST_EPOCHS
     )
-    minutes: float | None = param(None, "time budget of the main training; fixes its epochs after a short trial", gt=0)
+    minutes: float | None = param(None, "time budget of a fit; fixes the epochs after a short trial", gt=0)
     start: Literal["data", "random"] = param("data", "first weights: fitted to a sample of the rows, or random")
     batch_size: int = param(128, "rows per step", ge=1)
     lr: float = param(2e-3, "peak learning rate of Adam", gt=0)
@@ -205,7 +207,9 @@ class Estimator(Decoding, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
     def prepare(self, model: Model, pairs: Pairs) -> None:
         """Start the model from the data before the first step: layers of unit variance around the mean target."""
         pairs = pairs.balanced()
-        batch = next(pairs.batches(sample_size(pairs.shapes[0]), torch.Generator().manual_seed(0)))
+        with fork_rng(0):
+            work = multiply_adds(model, pairs.batch(slice(0, 1)))
+        batch = next(pairs.batches(sample_size(pairs.shapes[0], work), torch.Generator().manual_seed(0)))
         varies = bool((batch.x != batch.x[:1]).any())
         if self.start == "data":
             if not varies:  # one row says it all: between equal ones rounding would be scaled up
@@ -290,7 +294,8 @@ class Estimator(Decoding, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
     ) -> Self:
         """Fit on explicit (input, target) pairs: the one funnel of every fit, which tasks call and users may."""
         check_params(self)
-        return self._keep(fit_model(self, pairs, likelihood, valid, watch))
+        with within(self.minutes):
+            return self._keep(fit_model(self, pairs, likelihood, valid, watch))
 
     def transform(self, X: Any) -> np.ndarray:
         """Return the code of every row, (n, latent_dim)."""

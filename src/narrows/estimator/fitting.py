@@ -27,6 +27,7 @@ from narrows.networks.initialize import sample_size
 from narrows.params import OF_TASK
 from narrows.parts import Part, as_part
 from narrows.training.checkpoint import Checkpoint
+from narrows.training.deadline import seconds_left
 from narrows.training.fit import Job, Outcome, Settings, Watch, fit
 from narrows.training.flops import multiply_adds
 from narrows.training.loop import train
@@ -244,6 +245,8 @@ def learn(estimator: Family, model: Model, pairs: Pairs, epochs: int) -> None:
         for epoch in train(model, pairs, epochs=epochs, seed=seed, runtime=runtime, **options):
             for listener in progress:
                 listener.epoch({**vars(epoch), "epoch": epoch.number})
+            if seconds_left() < epoch.seconds:
+                break
     for listener in progress:
         listener.close()
     model.to("cpu")

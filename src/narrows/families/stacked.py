@@ -21,8 +21,11 @@ from narrows.networks.dense import DenseDecoder, DenseEncoder
 from narrows.networks.initialize import unit_variance_start
 from narrows.params import MOST_EPOCHS, param
 from narrows.parts import as_part
+from narrows.training.deadline import part_of_time
 
 __all__ = ["StackedAutoEncoder"]
+
+_LAYER_SHARE = 0.1  # of what is left of a time budget, for every layer by itself
 
 
 class StackedAutoEncoder(Estimator):
@@ -83,7 +86,8 @@ class StackedAutoEncoder(Estimator):
             size = cast("nn.Linear", down[0]).out_features
             ends = DenseEncoder(down, rows.shapes[0][0]), DenseDecoder(up, shape)
             layer = Model(ends[0], Free(size), ends[1], priced, corruption=as_part("corruption", self.noise))
-            self._learn(layer, rows)
+            with part_of_time(_LAYER_SHARE):
+                self._learn(layer, rows)
             weight = rows.row_weight
             rows = Pairs(run(layer, rows, lambda model, batch: model.features(batch.x)), weight=weight)
             priced, shape = Gaussian(), (size,)

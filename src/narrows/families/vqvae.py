@@ -17,10 +17,12 @@ from narrows.likelihood import Categorical
 from narrows.model import Model
 from narrows.networks import Network, ResNet
 from narrows.params import MOST_EPOCHS, param
+from narrows.training.deadline import part_of_time, within
 from narrows.training.random import fork_rng
 
 __all__ = ["VQVAE"]
 
+_CODE_SHARE = 0.8  # of a time budget that the code may take; the rest is the prior's
 _MAX_PRIOR_STEPS = 2000  # that the prior is trained for at most, where nothing is said
 
 
@@ -79,7 +81,12 @@ class VQVAE(Estimator):
 
     def fit_pairs(self, pairs: Pairs, likelihood: Any = None, **more: Any) -> Self:
         """Fit the code, then the prior over its entries."""
-        super().fit_pairs(pairs, likelihood, **more)
+        with within(self.minutes):
+            with part_of_time(_CODE_SHARE if self.prior_epochs != 0 else 1.0):
+                super().fit_pairs(pairs, likelihood, **more)
+            return self._fit_prior(pairs)
+
+    def _fit_prior(self, pairs: Pairs) -> Self:
         code = cast("Quantizer", self.model_.bottleneck)
         if code.prior is not None:
             entries = run(self.model_, pairs.as_scored(), entries_of, self.scoring_device())

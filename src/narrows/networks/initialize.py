@@ -14,18 +14,21 @@ __all__ = ["sample_size", "unit_variance_start"]
 _WEIGHTED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d)
 _FIRST_SCALE = 0.1  # the decoder's last layer starts this small, around the mean target, if its spread is in ...
 _USUAL_SPREADS = (0.2, 2.0)  # ... this range; else as much smaller or larger
+_MIN_ROWS, _MAX_PRODUCTS = 64, 1e11  # that a start looks at at least; and multiply-adds that it takes otherwise
 _FLAT = 1e-6  # an output that varies less than this is constant: there is nothing to scale
 
 
-def sample_size(shape: tuple[int, ...]) -> int:
+def sample_size(shape: tuple[int, ...], work: float = 1.0) -> int:
     """Return how many rows of this shape a start looks at: 4096, fewer of large pictures.
+
+    Where a row takes much ``work``, in multiply-adds, fewer do as well.
 
     Examples
     --------
-    >>> sample_size((784,)), sample_size((3, 512, 512))
-    (4096, 85)
+    >>> sample_size((784,)), sample_size((3, 512, 512)), sample_size((1, 28, 28), 1.5e8)
+    (4096, 85, 666)
     """
-    return min(4096, max(16, 2**26 // math.prod(shape)))
+    return min(4096, max(16, 2**26 // math.prod(shape)), max(_MIN_ROWS, int(_MAX_PRODUCTS / max(work, 1.0))))
 
 
 @torch.no_grad()

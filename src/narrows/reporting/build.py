@@ -52,7 +52,7 @@ def make_report(
         verdict=first_line(evaluation, str(data.get("split", "held-out"))),
         metrics={name: cast(Metric, metric._asdict()) for name, metric in evaluation.metrics.items()},
         baselines={name: dict(values) for name, values in evaluation.baselines.items()},
-        data=cast(Data, dict(data)),
+        data=cast(Data, {**data, **_sample(evaluation, data)}),
         family=type(family).__name__,
         params={**params, **{k: v for k, v in task_params.items() if v is not None}},
         changed=sorted({*changed, *task_changed}),
@@ -76,6 +76,12 @@ def make_report(
     report.warnings += missing_fonts(boxed_letters)
     write_report(report, folder)
     return report
+
+
+def _sample(evaluation: Evaluation, data: Mapping[str, Any]) -> dict[str, int]:
+    """Return how many of the held-out rows were measured on, where they are fewer."""
+    fewer = evaluation.unit == "row" and 0 < evaluation.rows < int(data.get("held_out") or 0) and "unit" not in data
+    return {"measured": evaluation.rows} if fewer else {}
 
 
 def report(

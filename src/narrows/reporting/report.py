@@ -54,6 +54,7 @@ class Data(TypedDict):
     rows: NotRequired[Number]
     used: NotRequired[Number]
     held_out: NotRequired[Number]
+    measured: NotRequired[Number]  # of these, where a sample is enough
     notes: NotRequired[list[str]]
     unit: NotRequired[str]
 

@@ -78,8 +78,8 @@ def change(value: float, reference: float, absolute: bool = False) -> str:
 
     Examples
     --------
-    >>> change(0.0038, 0.0088), change(30.0, 2.0), change(-103.2, -100.0)
-    ('57 % lower', '15 times as high', '3.20 lower')
+    >>> change(0.0038, 0.0088), change(30.0, 2.0), change(-103.2, -100.0), change(1e-6, 1.0)
+    ('57 % lower', '15 times as high', '3.20 lower', '99.9 % lower')
     """
     way = "lower" if value < reference else "higher"
     if absolute or min(value, reference) <= 0:
@@ -87,6 +87,8 @@ def change(value: float, reference: float, absolute: bool = False) -> str:
     share = 100 * abs(value / reference - 1)
     if share >= 500:
         return f"{number(value / reference)} times as high"
+    if 99.5 <= share < 100:  # what is not all of it is not rounded to all of it
+        return f"{min(share, 99.9):.1f} % {way}"
     return f"{share:.0f} % {way}" if share >= 10 or share == 0 else f"{number(share, 2)} % {way}"
 
 

@@ -244,8 +244,8 @@ class Denoiser(SameColumns, PicturesTask, TransformerMixin, Task, name="denoise"
 
     # ---- pictures of any sizes ---------------------------------------------------------------------------------------
 
-    def suited_pictures(self) -> dict[str, Any]:
-        """Return the settings that pictures ask for, where the user says nothing."""
+    def suited_pictures(self, pictures: Sequence[np.ndarray]) -> dict[str, Any]:
+        """Return a network that corrects, and how it is trained."""
         return settings("residual")
 
     @property
@@ -257,7 +257,7 @@ class Denoiser(SameColumns, PicturesTask, TransformerMixin, Task, name="denoise"
         """Fit to clean pictures (C, H, W), or to noisy ones and the clean ones of their sizes; alpha is left out."""
         model = self.resolve()
         if self.estimator is None:
-            model.set_params(**self.suited_pictures())
+            model.set_params(**self.suited_pictures(x))
         model, clean = (self._noisy(model), None) if y is None else (model, unit_pictures(y))
         if y is None:
             _require_within_range(as_part("corruption", self.noise or _USUAL_NOISE))

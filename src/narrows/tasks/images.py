@@ -1,5 +1,6 @@
 """What tasks on pictures share: lists of pictures of any sizes in, lists of results of their sizes out."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Literal, NamedTuple, Self
@@ -33,6 +34,7 @@ __all__ = [
     "crop_size",
     "examples",
     "fit_crops",
+    "full_batch",
     "like_pictures",
     "resized",
     "shown",
@@ -74,7 +76,9 @@ def averaged(apply: Callable[[Array], Array], picture: Array, flips: Flips) -> A
 
 
 BOX = Image.Resampling.BILINEAR
-PIXELS = 40_000_000  # that a default fit learns from on a processor, all epochs together
+_PIXELS, _STEPS = 40_000_000, 600  # of a default fit on a processor, all epochs together
+_FULL_WINDOW, _MAX_BATCH = 256 * 256, 16  # pixels of the windows that few make a batch of; most windows of a batch
+_STEPS_OF_EPOCH = 5  # at least
 
 
 class Examples(NamedTuple):
@@ -96,6 +100,10 @@ class PicturesTask(ABC):
     def on_pictures(self) -> bool:
         """Return whether the fitted task works on lists of pictures, rather than on rows."""
         return True
+
+    @abstractmethod
+    def suited_pictures(self, pictures: Sequence[Array]) -> dict[str, Any]:
+        """Return the settings that such pictures (C, H, W) ask for, where the user says nothing."""
 
     @abstractmethod
     def fit_pictures(self, x: list[Array], y: list[Array] | None = None) -> Self:
@@ -198,19 +206,36 @@ def fit_crops(
     if dice and not model.penalties:
         model.set_params(penalties=(Dice(dice * pixels),))
     if model.epochs is None and model.minutes is None:
-        model.set_params(epochs=budget(model, len(pairs) * pixels))
+        model.set_params(epochs=budget(model, len(pairs), pixels))
     model.set_params(likelihood=likelihood).fit_pairs(pairs)
     model.messages_ += notes
     return model
 
 
-def budget(estimator: Estimator, pixels: int) -> int:
-    """Return the epochs of a default fit to so many pixels: a few minutes on two cores, at least 5, at most 300.
+def budget(estimator: Estimator, crops: int, pixels: int) -> int:
+    """Return the epochs of a default fit to crops of so many pixels: a few minutes on two cores, at least 5.
 
-    Where there is a graphics card, ten times as many.
+    Few crops, or small ones, are learnt in some hundred steps. Where there is a graphics card, ten times as many.
     """
-    much = PIXELS if estimator.scoring_device().type == "cpu" else 10 * PIXELS
-    return int(np.clip(round(much / pixels), 5, 300))
+    more = 1 if estimator.scoring_device().type == "cpu" else 10
+    by_pixels, by_steps = _PIXELS / (crops * pixels), _STEPS / math.ceil(crops / estimator.batch_size)
+    return max(5, min(300, round(more * min(by_pixels, by_steps))))
+
+
+def full_batch(pictures: Sequence[Array], side: int, usual: int) -> dict[str, Any]:
+    """Return the batch size for windows of pictures: ``usual`` of 256 x 256, more of smaller ones, up to 16.
+
+    Few small windows say too little of which way to go. An epoch still has five steps.
+
+    Examples
+    --------
+    >>> full_batch([np.zeros((1, 35, 35))] * 99, 256, 2), full_batch([np.zeros((3, 600, 400))] * 99, 256, 2)
+    ({'batch_size': 16}, {'batch_size': 2})
+    """
+    pixels = np.median([math.prod(min(length, side) for length in picture.shape[1:]) for picture in pictures])
+    return {
+        "batch_size": max(usual, min(_MAX_BATCH, len(pictures) // _STEPS_OF_EPOCH, int(usual * _FULL_WINDOW / pixels)))
+    }
 
 
 def shown(picture: Array) -> Array:

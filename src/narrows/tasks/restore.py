@@ -38,7 +38,8 @@ _TILE_SIDE = 384  # side of the tiles that large pictures are cut into
 _MAX_MEASURED_SIDE = 512  # side of what is measured of a large picture
 _TURNED = Flip(vertical=True, diagonal=True)
 _MAX_MEASURED_PICTURES = 20  # pictures that are measured
-_STEPS_BY_DEVICE = {"cpu": 2000, "other": 20_000}  # of a fit without epochs and minutes
+_STEPS_BY_DEVICE = {"cpu": 2000, "other": 20_000}  # of a fit without epochs and minutes ...
+_MANY_PIXELS, _LEAST_STEPS = 1_000_000, 0.45  # ... to so many pixels; fewer are learnt sooner, in at least so much
 
 
 class Window(NamedTuple):
@@ -138,7 +139,7 @@ def learn(model: Estimator, x: Sequence[Array], y: Sequence[Array] | None) -> tu
     most, augment = (CROP, CropFlip(WINDOW, _TURNED)) if multiple else (WINDOW, _TURNED)
     size = crop_size([picture.shape[1:] for picture in inputs or ()], most, multiple)
     pairs, remarks = crops(inputs or (), targets, size, augment=augment)
-    model.set_params(**plan(model, len(pairs)))
+    model.set_params(**plan(model, len(pairs), sum(picture[0].size for picture in inputs or ())))
     alone = model.validation > 0 and not replace(VALIDATION, share=model.validation).count(len(pairs))
     if alone:
         crop = "crop is" if len(pairs) == 1 else "crops are"
@@ -146,11 +147,15 @@ def learn(model: Estimator, x: Sequence[Array], y: Sequence[Array] | None) -> tu
     return model.fit_pairs(pairs, valid=pairs.as_scored() if alone else None), remarks
 
 
-def plan(estimator: Estimator, crops: int) -> dict[str, Any]:
-    """Return the epochs of a fit that the user set no length for, and the share of crops to validate on."""
+def plan(estimator: Estimator, crops: int, pixels: int) -> dict[str, Any]:
+    """Return the epochs of a fit that the user set no length for, and the share of crops to validate on.
+
+    ``pixels`` are those of the pictures that the crops are from: of few, the best weights come sooner.
+    """
     settings: dict[str, Any] = {"validation": min(estimator.validation, 100 / crops)}
     if estimator.epochs is None and estimator.minutes is None:
-        steps = _STEPS_BY_DEVICE.get(estimator.scoring_device().type, _STEPS_BY_DEVICE["other"])
+        device_steps = _STEPS_BY_DEVICE.get(estimator.scoring_device().type, _STEPS_BY_DEVICE["other"])
+        steps = device_steps * min(1.0, max(_LEAST_STEPS, math.sqrt(pixels / _MANY_PIXELS)))
         settings["epochs"] = max(1, round(steps / max(1, crops / estimator.batch_size)))
     return settings
 

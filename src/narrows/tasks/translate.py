@@ -1,5 +1,6 @@
 """Translation of pictures into pictures, judged against the input itself, the mean target and a table of colours."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, ClassVar, NotRequired, Self, TypedDict
 
@@ -26,6 +27,7 @@ from narrows.tasks.images import (
     as_pictures,
     averaged,
     fit_crops,
+    full_batch,
     like_pictures,
     resized,
     shown,
@@ -36,6 +38,7 @@ from narrows.tasks.images import (
 __all__ = ["Translator"]
 
 Array = NDArray[Any]
+_BATCH = 4  # windows of the default crop that are learnt from at a time
 _MAX_PAIRS_LEARNT = 400  # pairs that the competitors learn from
 _PICTURES_DRAWN = 6
 
@@ -73,7 +76,11 @@ class Translator(PicturesTask, Task, name="translate"):
 
     def default(self) -> Estimator:
         """Return a U-Net that learns from a few crops at a time."""
-        return AutoEncoder(latent_dim=256, network="unet", likelihood="laplace", batch_size=4, validation=0.0)
+        return AutoEncoder(latent_dim=256, network="unet", likelihood="laplace", batch_size=_BATCH, validation=0.0)
+
+    def suited_pictures(self, pictures: Sequence[Array]) -> dict[str, Any]:
+        """Return how many windows make a batch: more of small pictures."""
+        return full_batch(pictures, self.crop, _BATCH)
 
     def fit(self, X: Any, Y: Any) -> Self:
         """Fit to pictures X and what each becomes, Y."""
@@ -85,6 +92,8 @@ class Translator(PicturesTask, Task, name="translate"):
         Raises ``InputError`` where a picture has no partner of its size.
         """
         model = self.resolve()
+        if self.estimator is None:
+            model.set_params(**self.suited_pictures(x))
         if y is None or [picture.shape[1:] for picture in x] != [picture.shape[1:] for picture in y]:
             raise InputError(f"{len(x)} pictures A and {len(y or [])} pictures B", "a B of its size for every A")
         targets = alike(y)

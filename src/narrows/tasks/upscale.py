@@ -59,8 +59,8 @@ class Upscaler(PicturesTask, Task, name="upscale"):
         """Return an autoencoder that corrects; its network is chosen by the scale."""
         return AutoEncoder(latent_dim=48)
 
-    def suited_pictures(self) -> dict[str, Any]:
-        """Return the settings that pictures ask for, where the user says nothing."""
+    def suited_pictures(self, pictures: Sequence[Array]) -> dict[str, Any]:
+        """Return a network that corrects, and how it is trained."""
         return settings(Residual(width=48 if self.scale == 2 else 64, blocks=3, levels=1, fold=self.scale))
 
     def fit(self, X: Any, y: Any = None) -> Self:
@@ -77,7 +77,7 @@ class Upscaler(PicturesTask, Task, name="upscale"):
         """Fit to sharp pictures (C, H, W) of any sizes."""
         model = self.resolve()
         if self.estimator is None:
-            model.set_params(**self.suited_pictures())
+            model.set_params(**self.suited_pictures(x))
         share = min(1.0, math.sqrt(_PIXELS / sum(picture[0].size for picture in x)))
         sharp = [self._brightness(Window.of(picture, self.scale, share).cut(picture)) for picture in unit_pictures(x)]
         soft = [_like(enlarged(reduced(picture, self.scale), self.scale), picture) for picture in sharp]

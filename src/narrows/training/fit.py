@@ -17,6 +17,7 @@ from narrows.data.pairs import Pairs
 from narrows.model import Model
 from narrows.training.checkpoint import Checkpoint, Keeper
 from narrows.training.config import Steps, TrainingConfig
+from narrows.training.deadline import seconds_left, within
 from narrows.training.loop import Epoch, Part, evaluate, passes, train
 from narrows.training.progress import Listener, listeners
 from narrows.training.random import derive_seed
@@ -34,14 +35,16 @@ _MAX_TRIAL_STEPS = 40  # steps that are measured at most
 
 def plan(job: Job) -> tuple[int, int]:
     """Return the number of epochs and of rows: as asked, as a time budget allows, or ``STEPS`` steps of them."""
-    asked, minutes, rows = job.settings.epochs, job.settings.minutes, len(job.pairs)
+    asked, rows = job.settings.epochs, len(job.pairs)
     per_epoch = math.ceil(rows / job.settings.batch_size)
-    if minutes is None or asked == 0:
+    with within(job.settings.minutes):
+        seconds = job.runtime.first(seconds_left)
+    if seconds == math.inf or asked == 0:
         return (max(1, min(MOST, round(STEPS / per_epoch))) if asked is None else asked), rows
     step = trial(job, 1)
-    step = trial(job, max(1, min(per_epoch, _MAX_TRIAL_STEPS, int(_TRIAL_SHARE * 60 * minutes / step))))
+    step = trial(job, max(1, min(per_epoch, _MAX_TRIAL_STEPS, int(_TRIAL_SHARE * seconds / step))))
     checks = len(job.held) / job.settings.batch_size / 3 if job.held is not None else 0.0
-    fit_in = _EPOCHS_SHARE * 60 * minutes / (step * (per_epoch + checks))
+    fit_in = _EPOCHS_SHARE * seconds / (step * (per_epoch + checks))
     if fit_in < 1:
         return 1, max(min(rows, job.settings.batch_size), int(fit_in * rows))
     return (int(fit_in) if asked is None else min(int(fit_in), asked)), rows
@@ -198,7 +201,7 @@ class Session:
         planned, rows = plan(job)
         messages = []
         if rows < len(job.pairs):
-            most = f"one epoch takes longer than {job.settings.minutes:g} minutes"
+            most = "one epoch takes longer than the time budget"
             messages = [f"only {rows:,} of {len(job.pairs):,} rows are learnt from: {most}"]
         return cls(planned, rows, [], messages, {}, minutes=job.settings.minutes)
 
@@ -253,8 +256,10 @@ class Session:
         if last["valid"] and last["epoch"] - self.best >= patience:
             return f"no better on what was held out for {patience} epochs"
         spent = [entry["seconds"] for entry in self.history[self.since :]]
-        if self.minutes and spent and sum(spent) + last["seconds"] > 60 * self.minutes:
-            return f"{self.minutes:g} minutes were over"
+        over = self.minutes and spent and sum(spent) + last["seconds"] > 60 * self.minutes
+        if over or seconds_left() < last["seconds"]:
+            budget: dict[float | None, str] = {None: "the time budget was", 1: "1 minute was"}
+            return budget.get(self.minutes, f"{self.minutes or 0:g} minutes were") + " over"
         return ""
 
     def outcome(self, stopped: str, finished: bool, last: dict[str, Tensor]) -> Outcome:

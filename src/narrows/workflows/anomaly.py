@@ -1,7 +1,7 @@
 """Rows among which anomalies are looked for: labels when there are some, and reasons in the user's own units."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -24,14 +24,16 @@ from narrows.holdout import ROWS, Split
 from narrows.notes import Note, NoteKind
 from narrows.params import param
 from narrows.tasks.anomaly.labels import ACCEPTED, strange_names
+from narrows.tasks.base import Evaluation
 from narrows.workflows.base import Request, Say
 from narrows.workflows.outputs import write_outputs, write_table
-from narrows.workflows.tables import RowsWorkflow, split
+from narrows.workflows.tables import FittedRows, RowsWorkflow, split
 
-__all__ = ["AnomalyWorkflow", "labelled", "reasons"]
+__all__ = ["AnomalyWorkflow", "labelled", "reasons", "strangest"]
 
 _CLASS_NAMES = ("ordinary", "anomalous")
 _MAX_REASONS = 3
+_MAX_STRANGEST = 10  # rows that the page names
 
 
 class AnomalyWorkflow(RowsWorkflow):
@@ -103,17 +105,64 @@ class AnomalyWorkflow(RowsWorkflow):
         """Return the user's own rows with the labels of their column."""
         return self.named(held)
 
+    def evaluation(self, learnt: FittedRows) -> Evaluation:
+        """Return how anomalies are told, and of a table the strangest of all its rows."""
+        evaluation, source = super().evaluation(learnt), learnt.source
+        if not isinstance(learnt.schema, TableSchema):
+            return evaluation
+        X = learnt.task.encoded(learnt.schema, source)
+        self.scores = _scored(learnt.task, learnt.schema, source, X, fresh=False)
+        return replace(evaluation, tables=[*evaluation.tables, strangest(self.scores, source)])
+
+    def write(self, folder: Path) -> list[Path]:
+        """Write scores.csv for all rows of the data."""
+        source = self.learnt.source
+        if not isinstance(self.learnt.schema, TableSchema):
+            return super().write(folder)
+        return [write_table(self.scores, folder / "scores.csv", source.ids, source.id_name)]
+
     def put(
         self, task: Any, schema: Schema, source: Source, X: Any, folder: Path, *, fresh: bool = False
     ) -> list[Path]:
         """Write scores.csv: score, p-value, flag, and the columns that made them so."""
         if not isinstance(schema, TableSchema):
             return write_outputs(task, schema, source, X, folder, fresh=fresh)
-        scores, explained = task.examine(X, fresh=fresh)
-        why = reasons(schema, source, explained.contributions, explained.expected)
-        return [
-            write_table({**task.threshold_.columns(-scores), **why}, folder / "scores.csv", source.ids, source.id_name)
-        ]
+        scores = _scored(task, schema, source, X, fresh=fresh)
+        return [write_table(scores, folder / "scores.csv", source.ids, source.id_name)]
+
+
+def _scored(task: Any, schema: TableSchema, source: Source, X: Any, *, fresh: bool) -> dict[str, Any]:
+    """Return what scores.csv says of every row."""
+    scores, explained = task.examine(X, fresh=fresh)
+    why = reasons(schema, source, explained.contributions, explained.expected)
+    return {**task.threshold_.columns(-scores), **why}
+
+
+def strangest(scores: Mapping[str, Any], source: Source) -> dict[str, Any]:
+    """Return the table of a page that names the rows with the highest scores, and what is strange about them.
+
+    Examples
+    --------
+    >>> from narrows.data import read
+    >>> why = {"column_1": ["age", "age"], "seen_1": ["230", "31"], "expected_1": ["28", "30"]}
+    >>> source = read(pl.DataFrame({"id": [7, 9], "age": [230, 31]}))
+    >>> strangest({"score": np.array([9.0, 1.0]), "p_value": np.array([0.01, 0.7]), **why}, source)["rows"][0]
+    ['7', 9.0, 0.01, 'age is 230, expected 28']
+    """
+    order = np.argsort(-scores["score"], kind="stable")[:_MAX_STRANGEST].tolist()
+    ranks = [rank for rank in range(1, _MAX_REASONS + 1) if f"column_{rank}" in scores]
+    rows = []
+    for row in order:
+        cells = [[scores[f"{word}_{rank}"][row] for word in ("column", "seen", "expected")] for rank in ranks]
+        why = "; ".join(f"{name} is {seen}, expected {expected}" for name, seen, expected in cells)
+        rows.append([str(source.ids[row]), float(scores["score"][row]), float(scores["p_value"][row]), why])
+    lead = f"Those of all {len(source):,} rows with the highest scores; scores.csv holds every row."
+    return {
+        "title": "The strangest rows",
+        "lead": lead,
+        "columns": (source.id_name, "score", "p-value", "why"),
+        "rows": rows,
+    }
 
 
 def _bare(source: Source) -> Source:

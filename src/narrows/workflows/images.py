@@ -12,6 +12,7 @@ import numpy as np
 from narrows.data.images.files import lessened
 from narrows.data.images.pixels import FORMATS
 from narrows.data.images.sets import Pictures, read_pictures
+from narrows.errors import listed
 from narrows.holdout import PICTURES, Split
 from narrows.notes import Note
 from narrows.params import param
@@ -19,6 +20,7 @@ from narrows.tasks.images import Examples
 from narrows.training.random import seed_of
 from narrows.workflows.base import Evaluated, Request, Say, Workflow
 from narrows.workflows.copies import copied
+from narrows.workflows.outputs import write_table
 
 __all__ = ["PicturePairs", "PicturesWorkflow", "inside", "outside", "unmasked"]
 
@@ -55,6 +57,7 @@ class PicturesWorkflow(Workflow):
     """Pictures of any sizes. Subclasses say how they are found and how results are written."""
 
     honours: ClassVar[tuple[str, ...]] = ("valid",)
+    writes: ClassVar[tuple[str, ...]] = ("pictures",)
     unpaired: ClassVar[dict[str, str]] = {}  # flags that only pictures with nothing beside them have a use for
 
     held_out: float = param(PICTURES.share, "share of the pictures that the verdict is measured on", gt=0, lt=1)
@@ -89,16 +92,15 @@ class PicturesWorkflow(Workflow):
             train, held_out, where = pairs, other, Split.VALIDATION
             words = f"measured on the {len(held_out.x)} pictures of {request.valid}"
         few_note = f"{len(pairs.x)} pictures are too few to put some aside: measured on those that were learnt"
-        copy_notes = [] if where.learnt else copied(train.x.arrays, held_out.x.arrays, "picture")
-        notes = list(
-            dict.fromkeys((*pairs.notes, *self.channels(pairs.x), *held_out.notes, words or few_note, *copy_notes))
-        )
+        split_notes = (words or few_note, *([] if where.learnt else _held_out_notes(where, train.x, held_out.x)))
+        notes = list(dict.fromkeys((*pairs.notes, *self.channels(pairs.x), *held_out.notes, *split_notes)))
         for note in notes:
             say(note)
         say(f"{task.name}: {len(train.x):,} pictures, {sizes(train.x)}, from {pairs.x.name}")
         if pairs.y is not None:
             request.refuse(self.unpaired)
         examples = train.examples()
+        _settle(task, request, examples.x)
         task.fit_pictures(examples.x, examples.y)
         self.learnt = FittedPictures(task, pairs, train, held_out, where)
         return {
@@ -121,8 +123,17 @@ class PicturesWorkflow(Workflow):
         return Evaluated(learnt.task.evaluate_pictures(learnt.train.examples(), held), None)
 
     def write(self, folder: Path) -> list[Path]:
-        """Write the results for all pictures of the data."""
-        return self.save(self.learnt.task, self.learnt.all.x, folder, fresh=False)
+        """Write which part every picture was in, and the results for all pictures of the data."""
+        learnt = self.learnt
+        held = () if learnt.split.learnt else learnt.held.x.names
+        parts = [*[Split.TRAINING.value] * len(learnt.train.x), *[learnt.split.value] * len(held)]
+        names = np.array([*learnt.train.x.names, *held])
+        table = write_table({"part": parts}, folder / "pictures.csv", names, "file")
+        return [table, *self.save(learnt.task, learnt.all.x, folder, fresh=False)]
+
+    def losses(self, task: Any, pictures: Pictures) -> Sequence[str]:
+        """Return in words what new pictures lose because those of the fit did not have it."""
+        return smaller(pictures, task.estimator_.shapes_[0][0])
 
     def state(self) -> dict[str, Any]:
         """Return nothing: the task knows its channels."""
@@ -131,9 +142,15 @@ class PicturesWorkflow(Workflow):
     def apply(self, task: Any, state: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
         """Write the results for new pictures."""
         pictures = self.inputs(request)
-        for note in (*pictures.notes, *smaller(pictures, task.estimator_.shapes_[0][0])):
+        for note in (*pictures.notes, *self.losses(task, pictures)):
             say(note)
         return self.save(task, pictures, out, fresh=True)
+
+
+def _held_out_notes(split: Split, train: Pictures, held: Pictures) -> list[str]:
+    """Say which pictures are held out, and which of them are copies of those learnt from."""
+    names = f"{split.value}: {listed(held.names)}; pictures.csv has them all"
+    return [names, *copied(train.arrays, held.arrays, "picture")]
 
 
 def mixed(pictures: Pictures) -> list[str]:
@@ -155,6 +172,13 @@ def smaller(pictures: Pictures, channels: int, dtype: str | None = None) -> list
     bits = 64 if dtype is None else 8 * np.dtype(dtype).itemsize
     kinds = [(len(array), 8 * array.dtype.itemsize) for array in pictures.arrays]
     return lessened(kinds, channels, bits, pictures.name)
+
+
+def _settle(task: Any, request: Request, pictures: Sequence[np.ndarray]) -> None:
+    """Give the task's autoencoder the settings that pictures ask for, where the user said nothing else."""
+    asked = {*request.given} | ({"network", "start"} if {"family", "network"} & {*request.given} else set())
+    suited = {name: value for name, value in task.suited_pictures(pictures).items() if name not in asked}
+    task.set_params(estimator=task.resolve().set_params(**suited))
 
 
 def _valid(request: Request) -> Request:

@@ -1,5 +1,6 @@
 """A table with empty cells, and the table without them."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -9,10 +10,14 @@ import polars as pl
 from narrows.data import Schema, Source
 from narrows.data.tables.formatting import as_text
 from narrows.data.tables.impute import file_form, filled, holes, write_imputed
+from narrows.data.tables.never_known import never_known
+from narrows.data.tables.oddities import few_levels
 from narrows.data.tables.schema import TableSchema
 from narrows.data.tables.source import TableSource
 from narrows.errors import InputError
+from narrows.notes import Note
 from narrows.tasks.impute import Imputer
+from narrows.workflows.base import Request, Say
 from narrows.workflows.outputs import write_table
 from narrows.workflows.tables import RowsWorkflow
 
@@ -28,6 +33,15 @@ class ImputeWorkflow(RowsWorkflow):
     knows: ClassVar[tuple[str, ...]] = ()  # what is decoded is filled cells, and no code of a row
     writes: ClassVar[tuple[str, ...]] = ("imputed", "imputed_intervals")
 
+    def fit(self, task: Any, request: Request, say: Say) -> dict[str, Any]:
+        """Read the table, put some rows aside, and train on the others.
+
+        Raises InputError for another --likelihood than mixed.
+        """
+        if "likelihood" in request.given:
+            task.mixed(request.given["likelihood"])
+        return super().fit(task, request, say)
+
     def read(self, data: str, like: Schema | None, image_size: tuple[int, int] | None = None) -> Source:
         """Read a table.
 
@@ -40,6 +54,16 @@ class ImputeWorkflow(RowsWorkflow):
                 came, "a table: csv, xlsx, json, SQLite, parquet, npy, ...", "narrows fit impute table.csv"
             )
         return source
+
+    def open(self, data: str, like: Schema | None = None) -> Source:
+        """Read a table, and name the columns that are empty wherever another one holds a value."""
+        source = super().open(data, like)
+        if not isinstance(source, TableSource):
+            return source
+        frame = source.plain()
+        few = [series.name for series in frame if few_levels(series.n_unique(), len(series))]
+        notes = (Note(empty.sentence(), where=empty.column) for empty in never_known(frame, few))
+        return replace(source, notes=(*source.notes, *notes))
 
     def put(
         self, task: Any, schema: Schema, source: Source, X: Any, folder: Path, *, fresh: bool = False

@@ -1,7 +1,6 @@
 """Pictures that come back better: noisy ones cleaned, small ones enlarged."""
 
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -9,19 +8,10 @@ from narrows.data.images.pixels import FORMATS
 from narrows.data.images.sets import Pictures, matched, read_pictures, write_pictures
 from narrows.errors import InputError, listed
 from narrows.tasks.base import Task
-from narrows.workflows.base import Request, Say
+from narrows.workflows.base import Request
 from narrows.workflows.images import PicturePairs, PicturesWorkflow, outside
 
 __all__ = ["DenoiseWorkflow", "UpscaleWorkflow"]
-
-
-def settled(task: Any, request: Request) -> None:
-    """Give the task's autoencoder the settings that pictures ask for, where the user said nothing else."""
-    suited = task.suited_pictures()
-    if "family" in request.given or "network" in request.given:
-        suited = {name: value for name, value in suited.items() if name not in ("network", "start")}
-    settings = {name: value for name, value in suited.items() if name not in request.given}
-    task.set_params(estimator=task.resolve().set_params(**settings))
 
 
 def is_pictures(path: str) -> bool:
@@ -32,16 +22,7 @@ def is_pictures(path: str) -> bool:
     return place.is_dir() and any(file.suffix.lower() in FORMATS for file in place.rglob("*"))
 
 
-class RestoreWorkflow(PicturesWorkflow):
-    """Pictures in, the same pictures out, better."""
-
-    def fit(self, task: Task, request: Request, say: Say) -> dict[str, Any]:
-        """Read the pictures, put some aside, and train on the others."""
-        settled(task, request)
-        return super().fit(task, request, say)
-
-
-class DenoiseWorkflow(RestoreWorkflow):
+class DenoiseWorkflow(PicturesWorkflow):
     """A folder of clean pictures; or noisy ones and clean ones of the same names, in two folders or noisy/ and clean/.
 
     Pictures stay as they are: sizes, channels, bit depth.
@@ -87,14 +68,11 @@ class DenoiseWorkflow(RestoreWorkflow):
         noisy = Path(request.data).expanduser() / "noisy"
         return read_pictures(noisy if noisy.is_dir() else request.data)
 
-    def apply(self, task: Any, state: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
-        """Write the results for new pictures."""
-        pictures = self.inputs(request)
+    def losses(self, task: Any, pictures: Pictures) -> list[str]:
+        """Return in words that grey pictures are cleaned less well where colours were learnt from."""
         grey = sum(len(array) == 1 for array in pictures.arrays) if task.estimator_.shapes_[0][0] == 3 else 0
         hint = "learnt from colour pictures, whose noise differs between the colours: it takes less out of these"
-        for note in (*pictures.notes, *([f"{grey} pictures are grey, and the model has {hint}"] if grey else [])):
-            say(note)
-        return self.save(task, pictures, out, fresh=True)
+        return [f"{grey} pictures are grey, and the model has {hint}"] if grey else []
 
     def save(self, task: Any, pictures: Pictures, folder: Path, *, fresh: bool) -> list[Path]:
         """Write cleaned pictures; clean ones that were learnt from need none."""
@@ -103,11 +81,15 @@ class DenoiseWorkflow(RestoreWorkflow):
         return _written(task, pictures, folder / "cleaned")
 
 
-class UpscaleWorkflow(RestoreWorkflow):
+class UpscaleWorkflow(PicturesWorkflow):
     """A folder of sharp pictures of any sizes, channels and depths."""
 
     def channels(self, pictures: Pictures) -> list[str]:
         """Return nothing: all are learnt from by their luminance."""
+        return []
+
+    def losses(self, task: Any, pictures: Pictures) -> list[str]:
+        """Return nothing: every picture keeps its colours."""
         return []
 
     def accepts(self, task: Task, request: Request) -> bool:

@@ -33,7 +33,7 @@ class SegmentWorkflow(PicturesWorkflow):
     """
 
     keeps: ClassVar[Any] = SegmentationState
-    writes: ClassVar[tuple[str, ...]] = ("overlays",)
+    writes: ClassVar[tuple[str, ...]] = (*PicturesWorkflow.writes, "overlays")
 
     def fit(self, task: Any, request: Request, say: Say) -> dict[str, Any]:
         """Read the pictures, put some aside, and train on the others.

@@ -12,6 +12,7 @@ from narrows.data import read
 from narrows.data.base import Treatment
 from narrows.data.series import filled_between, grid_steps, holes, window_starts
 from narrows.data.tables.chosen_kinds import with_kinds
+from narrows.data.tables.chosen_missing import with_missing
 from narrows.data.tables.formatting import as_text, with_ids
 from narrows.data.tables.schema import TableSchema
 from narrows.data.tables.source import TableSource
@@ -61,6 +62,9 @@ class TimedWorkflow(Workflow):
     encoding: str | None = param(None, "encoding of a text file that is not UTF-8: cp949, shift_jis, gbk, cp1251, ...")
     column: str | None = param(
         None, "NAME=KIND of columns that are read as something else, again or with commas: zip=category", several=True
+    )
+    missing: str | None = param(
+        None, "NAME=VALUE of values that stand for a missing cell, again or with commas: age=-1", several=True
     )
     by: str | None = param(None, "columns that name the series, with commas between; none: all rows are one series")
     window: int = param(64, "steps that are looked at together", ge=2)
@@ -248,6 +252,7 @@ class TimedWorkflow(Workflow):
     def source(self, data: str, schema: TableSchema | None) -> TableSource:
         """Return the table of a file."""
         rows = read(data, like=schema, encoding=self.encoding)
+        rows = with_missing(rows, self.missing, fitted=schema is not None)
         return column_of_times(with_kinds(rows, self.column) if schema is None else rows, str(self.time))
 
     @property

@@ -101,7 +101,8 @@ class CategoryColumn(Column):
 class ConstantColumn(Column):
     """A column of one value, or of none: it is left out and comes back at decode.
 
-    Where it is ``watched`` it has one number, 0 for the value of the fit and 1 for any other.
+    Where it is ``watched`` it has one number, 0 for the value of the fit and 1 for any other. Where it is ``holed`` it
+    has one, 0, which stands for the value, as not-a-number does for a missing cell.
 
     Examples
     --------
@@ -111,6 +112,8 @@ class ConstantColumn(Column):
     >>> from dataclasses import replace
     >>> replace(column, watched=True).encode(pl.Series("a", [7, 8, None])).ravel().tolist()
     [0.0, 1.0, 0.0]
+    >>> replace(column, holed=True).decode(np.array([[0.0], [np.nan]])).to_list()
+    [7, None]
     """
 
     kind: ClassVar[str] = "constant"
@@ -118,6 +121,7 @@ class ConstantColumn(Column):
     enum: Levels | None = None
     missing: int = 0  # cells of the fit, beside the value
     watched: bool = False
+    holed: bool = False
 
     @classmethod
     def fit(cls, series: pl.Series) -> Self:
@@ -130,8 +134,8 @@ class ConstantColumn(Column):
 
     @property
     def features(self) -> tuple[str, ...]:
-        """No encoded columns, or one where it is watched."""
-        return (self.name,) if self.watched else ()
+        """No encoded columns, or one where it is watched or holed."""
+        return (self.name,) if self.watched or self.holed else ()
 
     def holding(self) -> str:
         """Return that it is one value."""
@@ -143,11 +147,12 @@ class ConstantColumn(Column):
 
     def measure(self) -> Measure:
         """Say that nothing is encoded, or whether the value is another one."""
-        return Measure("bernoulli", 1) if self.watched else Measure("categorical", 0)
+        return Measure("bernoulli", 1) if self.features else Measure("categorical", 0)
 
     def filling(self) -> str | None:
-        """Return the value that a missing cell is read as, where it is watched; a missing text is one of its own."""
-        return self.words() if self.watched and self.value is not None and not self._missing_differs else None
+        """Return the value that a missing cell is read as, where one is encoded; watched, a text is another value."""
+        differs = self.watched and self._missing_differs
+        return self.words() if self.features and self.value is not None and not differs else None
 
     def words(self) -> str:
         """Return the value as it is named in a note."""
@@ -163,6 +168,8 @@ class ConstantColumn(Column):
             empty = f"{self.name!r} is empty in every row learnt from: any value in it is an anomaly"
             text = empty if self.value is None else f"{self.name!r} holds {contents}: any other is an anomaly"
             return Note(text, where=self.name)
+        if self.holed:
+            return Note(f"{self.name!r} holds {contents}: only where it is missing is learnt", where=self.name)
         empty = "every value is missing; it comes back empty"
         reason = empty if self.value is None else f"{contents}; it comes back at decode"
         return Note(f"{self.name!r} is left out: {reason}", NoteKind.LEFT_OUT, self.name)
@@ -180,7 +187,9 @@ class ConstantColumn(Column):
 
     def encode(self, series: pl.Series) -> Floats:
         """Give nothing, shape ``(n, 0)``, or where it is watched whether the value is another one, ``(n, 1)``."""
-        return self.differs(series)[:, None].astype(np.float64) if self.watched else np.zeros((len(series), 0))
+        if self.watched:
+            return self.differs(series)[:, None].astype(np.float64)
+        return np.zeros((len(series), len(self.features)))
 
     @property
     def _missing_differs(self) -> bool:
@@ -191,11 +200,11 @@ class ConstantColumn(Column):
         return str(as_text(self.decode(np.zeros((1, 1))))[0])
 
     def decode(self, values: Floats) -> pl.Series:
-        """Repeat the value, once per row."""
+        """Repeat the value, once per row; where it is holed, not-a-number becomes missing."""
         dtype = pl.Enum(self.enum) if self.enum is not None else self.type
         cells = [self.value] * len(values)
         base = pl.Series(self.name, cells) if self.value is not None else pl.Series(self.name, cells, dtype=pl.Null)
-        return base.cast(dtype)
+        return base.cast(dtype).set(pl.Series(np.isnan(values).any(1)), None) if self.holed else base.cast(dtype)
 
 
 def json_cells(series: pl.Series) -> pl.Series:

@@ -16,7 +16,7 @@ from narrows.data.tables.amounts import AmountForm, amount_texts
 from narrows.data.tables.column import Column, Floats
 from narrows.data.tables.dtypes import dtype_name, limits
 from narrows.data.tables.formatting import as_text, cell_text
-from narrows.data.tables.kinds import Law, atoms_of, law_of, measure_of
+from narrows.data.tables.kinds import Law, atoms_of, decimal_step, law_of, measure_of
 from narrows.data.tables.support import Support
 from narrows.data.tables.tails import Tails, Units
 from narrows.data.tables.times import DateForm, date_text
@@ -192,7 +192,7 @@ class NumberColumn(NumericColumn):
         moments = _moments(filled, series.name)
         law: Law = ("poisson", 0.0, 1.0) if kind == "count" else law_of(known, counts=kind is None)
         units = cls._units(filled, moments, law, 0.0, kind, linear)
-        support = cls._support(known, law[2] if law[0] == "rounded" else 0.0, 0.0, kind)
+        support = cls._support(known, law[2] if law[0] == "rounded" else decimal_step(known), 0.0, kind)
         fields = {"name": series.name, "dtype": dtype_name(series.dtype), "format": format}
         return cls(**fields, median=median, support=support, **units)  # type: ignore[arg-type]
 

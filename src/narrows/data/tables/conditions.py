@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import polars as pl
 
-from narrows.data.tables.categorical import CategoryColumn
+from narrows.data.tables.categorical import CategoryColumn, ConstantColumn
 from narrows.data.tables.column import Column
 from narrows.data.tables.columns import NumericColumn
 from narrows.data.tables.conform import conform
 from narrows.data.tables.schema import TableSchema
 from narrows.errors import InputError, listed
 
-__all__ = ["cell_ranges", "named_conditions"]
+__all__ = ["cell_ranges", "conditions_of", "named_conditions"]
 
 _SHAPE = "NAME=VALUE, or NAME=LOW..HIGH for numbers and dates"
 _ROUNDING = 1e-7  # of an encoded value
@@ -45,6 +46,41 @@ def named_conditions(text: str, names: Sequence[str]) -> dict[str, str]:
             raise InputError(f"Two conditions on {last!r} came", "one for a column", f"--where {last}=LOW..HIGH")
         result[last] = piece.strip()[len(last) + 1 :]
     return result
+
+
+def conditions_of(where: Mapping[Any, Any], schema: TableSchema) -> dict[str, str]:
+    """Return conditions on the columns of a frame as text: a value, or a pair of ends.
+
+    Raises InputError for a column that the fit did not see, and for ends that are no pair.
+
+    Examples
+    --------
+    >>> from narrows.data import read
+    >>> schema = read(pl.DataFrame({"size": [1.0, 3.0, 5.5], "colour": ["red", "blue", "red"]})).fit_schema()
+    >>> conditions_of({"size": (1, 3), "colour": "red"}, schema)
+    {'size': '1..3', 'colour': 'red'}
+    """
+    names = [column.name for column in schema.columns]
+    result = {}
+    for name, wanted in where.items():
+        if str(name) not in names:
+            raise InputError(f"A condition on {name!r} came", listed(names))
+        result[str(name)] = "..".join(map(str, as_ends(name, wanted))) if is_pair(wanted) else str(wanted)
+    return result
+
+
+def is_pair(wanted: Any) -> bool:
+    """Return whether a condition has two ends."""
+    return isinstance(wanted, tuple | list)
+
+
+def as_ends(name: Any, wanted: Any) -> tuple[Any, Any]:
+    """Return both ends of a condition: of a value twice it. Raises InputError for ends that are no pair."""
+    if not is_pair(wanted):
+        return wanted, wanted
+    if len(wanted) != 2:
+        raise InputError(f"A condition on {name!r} of {len(wanted)} ends came", "a value, or a pair of ends")
+    return wanted[0], wanted[1]
 
 
 def cell_ranges(conditions: Mapping[str, str], schema: TableSchema) -> dict[int, tuple[float, float]]:
@@ -84,7 +120,7 @@ def _ends(column: Column, wanted: str, decimal_comma: bool) -> tuple[float, floa
         values = conform(cells, column, decimal_comma)
     except InputError:
         values = pl.Series([None, None])
-    if values.null_count():
+    if values.null_count() or (isinstance(column, ConstantColumn) and column.differs(values).any()):
         raise InputError(f"{column.name}={wanted} came", column.extent(), _SHAPE)
     first, last = sorted(column.encode(values)[:, 0].tolist())
     if isinstance(column, NumericColumn) and column.support is not None:

@@ -8,7 +8,8 @@ from collections.abc import Collection, Sequence
 import numpy as np
 import polars as pl
 
-from narrows.data.tables.infer import DATE_LIKE, MISSING
+from narrows.data.tables.dates import DATE_LIKE
+from narrows.data.tables.infer import MISSING
 
 __all__ = ["has_header"]
 

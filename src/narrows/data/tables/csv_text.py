@@ -9,7 +9,7 @@ import re
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -22,12 +22,13 @@ from narrows.data.tables.csv_header import has_header
 from narrows.data.tables.csv_numbers import plain_marks
 from narrows.data.tables.encodings import to_utf8
 from narrows.data.tables.formatting import unguarded, unguarded_name
+from narrows.data.tables.titles import below_titles, title_lines, title_note
 from narrows.errors import InputError
 from narrows.notes import Note
 
 __all__ = ["Hints", "TextTable", "parsed_text", "read_text_table", "text_cells", "to_parquet"]
 
-SEPARATORS = (",", ";", "\t", "|")
+SEPARATORS: tuple[str, ...] = (",", ";", "\t", "|")
 ACCEPTED = "a text table with a header line and one row per line"
 _BYTES_PER_FILE_BYTE, _BYTES_PER_CELL = 2, 25  # of memory, for a text table while it is read, at least
 Places = np.ndarray[tuple[int], np.dtype[np.intp]]
@@ -116,7 +117,8 @@ def text_cells(
     >>> text_cells(pl.DataFrame({"c0": ["size", "1"], "c1": ["kind", "x"]}), [], "a").frame.columns
     ['size', 'kind']
     """
-    frame = unguarded(frame)
+    frame, title_notes = below_titles(unguarded(frame), name, hints.known, hints.names)
+    notes = [*notes, *title_notes]
     if has_header(frame, hints.known, hints.names):
         columns = _names([cell or "" for cell in frame.row(0)], name)
         frame = frame[1:].rename(dict(zip(frame.columns, columns, strict=True)))
@@ -143,7 +145,7 @@ def to_parquet(path: Path) -> str:
     """
     sample = _sample(_start(path))
     with _any_length():
-        separator = _separator(sample, ",") if sample else ","
+        separator = _separator(sample) if sample else ","
     options = "" if separator == "," else f"separator={separator!r}, "
     options += "decimal_comma=True, " if separator == ";" and re.search(r"\d,\d", "".join(sample)) else ""
     call = f"scan_csv(a, glob=False, {options}infer_schema_length=100_000).sink_parquet(b)"
@@ -180,7 +182,7 @@ def _any_length() -> Iterator[None]:
 
 def _rows(data: bytes, name: str) -> tuple[pl.DataFrame, str, list[Note]]:
     """Return every line that is not blank as a row of the columns c0, c1, ..., the separator, and what is odd."""
-    text, (data, separator) = data, _separated(data, "\t" if name.lower().endswith((".tsv", ".tab")) else ",")
+    text, (data, separator, title_notes) = data, _separated(data, name)
     above = text.count(b"\n", 0, len(text) - len(data))
     sample = _sample(data)
     names = [f"c{i}" for i in range(len(next(csv.reader(sample, delimiter=separator))))]
@@ -188,8 +190,8 @@ def _rows(data: bytes, name: str) -> tuple[pl.DataFrame, str, list[Note]]:
     quotes = _quotes(data)
     blank = _blank(quotes, separator, len(names))
     if blank is None:
-        return _rows_one_by_one(data, separator, names, name, above), separator, []
-    notes = _swallowed(data, quotes, separator, len(names), name, above)
+        return _rows_one_by_one(data, separator, names, name, above), separator, title_notes
+    notes = [*title_notes, *_swallowed(data, quotes, separator, len(names), name, above)]
     frame = pl.read_csv(data, separator=separator, has_header=False, new_columns=names, infer_schema=False)
     if len(blank):
         keep = np.ones(len(frame), bool)
@@ -206,19 +208,27 @@ def _sample(data: bytes) -> list[str]:
     return data[:stop].decode("utf-8", errors="ignore").splitlines()[:200]
 
 
-def _separated(data: bytes, default: str) -> tuple[bytes, str]:
-    """Return the lines and their separator: what Excel's first line ``sep=;`` says, which is dropped, or a guess."""
-    data = data.lstrip(b"\n")
+def _separated(data: bytes, name: str) -> tuple[bytes, str, list[Note]]:
+    """Return the lines from the header on, their separator, and a note on titles above the header.
+
+    The separator is the one that Excel's first line ``sep=;`` names, which is dropped, or a guess.
+    """
+    data, separators = data.lstrip(b"\n"), SEPARATORS
     declaration = re.match(rb'"?sep=([,;|\t])"?\n', data, re.IGNORECASE)
     if declaration is not None and len(data) > declaration.end():
-        return data[declaration.end() :].lstrip(b"\n"), declaration[1].decode()
-    return data, _separator(_sample(data), default)
+        data, separators = data[declaration.end() :].lstrip(b"\n"), (declaration[1].decode(),)
+    elif name.lower().endswith((".tsv", ".tab")):
+        separators = ("\t", *separators)
+    sample, notes = _sample(data), list[Note]()
+    if lines := title_lines(sample, separators):
+        data, notes = data.split(b"\n", lines)[lines].lstrip(b"\n"), [title_note(name, sample[:lines])]
+    return data, separators[0] if declaration is not None else _separator(_sample(data), separators), notes
 
 
-def _separator(sample: list[str], default: str) -> str:
-    """Find the separator that gives the most rows as many fields as the header has, more than one."""
-    best, best_score = default, (0.0, 0)
-    for separator in (default, *(s for s in SEPARATORS if s != default)):
+def _separator(sample: list[str], separators: Sequence[str] = SEPARATORS) -> str:
+    """Find the separator that gives the most rows as many fields as the header has, more than one; else the first."""
+    best, best_score = separators[0], (0.0, 0)
+    for separator in separators:
         counts = Counter(len(row) for row in csv.reader(sample, delimiter=separator) if row)
         header = len(next(csv.reader(sample, delimiter=separator)))
         score = (counts[header] / max(1, counts.total()), header)

@@ -9,7 +9,7 @@ import polars as pl
 
 from narrows.data.base import Source
 from narrows.data.tables.column import Column
-from narrows.data.tables.columns import NumericColumn
+from narrows.data.tables.columns import NumericColumn, in_file_form
 from narrows.data.tables.formatting import cell_text
 from narrows.errors import InputError
 
@@ -64,7 +64,8 @@ def described(source: TableSource, schema: TableSchema, found: Iterable[Oddity])
         if column is not None:
             kind = column.holding() + _zeros(column, known)
             cells |= {"kind": kind, "scale": column.scaling(plain), "range": column.extent()}
-        example = "" if known.is_empty() else cell_text(known[0])
+        first = known[:1] if column is None else in_file_form(known[:1], column, digits=False)
+        example = "" if first.is_empty() else cell_text(first[0])
         cells |= {"missing": plain.null_count(), "example": example, "odd": "; ".join(odd.get(series.name, []))}
         rows.append(cells)
     return pl.DataFrame(rows, schema=dict.fromkeys(HEAD, pl.String) | {"missing": pl.Int64}, infer_schema_length=None)

@@ -31,7 +31,7 @@ class Form(NamedTuple):
     """What rows came as: a frame of pandas or of polars, or an array; results are given back as such."""
 
     library: str  # pandas, polars or numpy
-    dtypes: dict[str, Any]  # of pandas, by the text of the column's name
+    dtypes: dict[str, Any]  # of the columns of a frame, by the text of the column's name
     labels: dict[str, Any]  # the names of pandas, which need not be texts
     index: Any = None  # of pandas
 
@@ -46,7 +46,7 @@ class Form(NamedTuple):
         """
         library = type(X).__module__.partition(".")[0] if is_frame(X) else "numpy"
         if library != "pandas":
-            return cls(library, {}, {})
+            return cls(library, dict(X.collect_schema()) if library == "polars" else {}, {})
         names = [str(name) for name in X.columns]
         return cls(library, dict(zip(names, X.dtypes, strict=True)), dict(zip(names, X.columns, strict=True)), X.index)
 
@@ -69,8 +69,10 @@ class Form(NamedTuple):
         >>> form.table(pl.DataFrame({"a": ["y"]})).loc["k", "a"]
         'y'
         """
-        if self.library != "pandas":
-            return frame if self.library == "polars" else frame.to_numpy()
+        if self.library == "polars":
+            return frame.with_columns(_with_levels(series, self.dtypes.get(series.name)) for series in frame)
+        if self.library == "numpy":
+            return frame.to_numpy()
         import pandas as pd
 
         columns = {
@@ -88,6 +90,12 @@ class Form(NamedTuple):
         import pandas as pd
 
         return pd.DataFrame(values, index=self.index, columns=names)
+
+
+def _with_levels(series: pl.Series, dtype: Any) -> pl.Series:
+    """Return a column as a category of polars, where that is its type and has all of its levels."""
+    within = isinstance(dtype, pl.Enum) and series.cast(pl.String).is_in(dtype.categories).all()
+    return series.cast(dtype) if within or dtype == pl.Categorical else series
 
 
 def _to_pandas(series: pl.Series, dtype: Any, index: Any) -> pd.Series[Any]:

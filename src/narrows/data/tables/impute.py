@@ -141,6 +141,8 @@ def file_form(schema: TableSchema, frame: pl.DataFrame) -> pl.DataFrame:
 
 def _put(series: pl.Series, value: pl.Series) -> pl.Series:
     """Fill the empty cells of a series from another one."""
+    if series.dtype == pl.Null:  # no cell says of what type it is
+        return value
     plain = series.fill_nan(None) if series.dtype.is_float() else series
     return plain.fill_null(value.cast(series.dtype))
 

@@ -2,38 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 import polars as pl
 
 from narrows.data.tables.amounts import Amounts, amount_texts, amounts, with_signs
-from narrows.data.tables.times import own_form, parsed_times
+from narrows.data.tables.dates import Dates, as_dates
+from narrows.data.tables.times import parsed_times
 from narrows.errors import InputError
 from narrows.notes import Note
 
 __all__ = ["MISSING", "Parsed", "as_numbers", "as_type", "infer", "infer_all"]
 
 MISSING = ("", "na", "n/a", "nan", "null", "none", "?", "-", "#n/a")
-DATES = ("%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y")
-SHORT_YEARS = ("%d.%m.%y", "%d/%m/%y", "%m/%d/%y")
-NAMED_MONTHS = tuple(
-    form.replace("%b", month)
-    for form in ("%d %b %Y", "%b %d, %Y", "%b %d %Y", "%d-%b-%Y", "%d-%b-%y")
-    for month in ("%b", "%B")
-)
-TIMES = ("%H:%M:%S%.f", "%H:%M", "%H:%M:%S%.f%#z", "%I:%M %p", "%I:%M:%S %p", "%H:%M:%S%.f %#z")
-_MONTH = "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
-DATE_LIKE = re.compile(
-    rf"(?:\d{{1,4}}[-/.]\d{{1,2}}[-/.]\d{{1,4}}|\d{{1,2}}[ -]{_MONTH}[ -]\d{{2,4}}|{_MONTH} \d{{1,2}},? \d{{4}})"
-    r"(?:[ T]\d{1,2}:\d\d.*)?",
-    re.IGNORECASE,
-)
 PLAIN = r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$"
 WHOLE = r"^[+-]?\d+$"
 LEADING_ZERO = r"^[+-]?0\d"
-_MAX_FORM_ROWS = 10_000  # rows that show how times are written
-_MIN_YEAR = 100  # an earlier one was written with two digits
+_DAYS = (pl.Date, pl.Datetime)
 _MAX_ODD_CELLS, _MAX_ODD_SHARE = 3, 0.01  # of a column of numbers that are read as missing where they are none
 _SAMPLE = 1000  # cells of a column that are looked at first
 DECIMAL_COMMA = r"^[+-]?\d*,\d+(?:[eE][+-]?\d+)?$"
@@ -72,9 +57,8 @@ def infer(text: pl.Series, decimal_comma: bool = False) -> Parsed:
     truth = _booleans(stripped)
     if truth.null_count() == missing.sum():
         return Parsed(truth, notes=_token_note(stripped, missing))
-    dates = _dates(stripped.set(missing, None), len(known))
-    if dates is not None:
-        return dates
+    if (dates := as_dates(stripped.set(missing, None))) is not None:
+        return _with_dates(text, stripped, missing, dates)
     odd = stripped.filter(numbers.is_null() & ~missing)
     signed = amounts(stripped.set(missing, None)) if with_signs(odd) and known.n_unique() > 1 else None
     if signed is not None and _few(signed.numbers, missing):
@@ -128,6 +112,8 @@ def as_type(text: pl.Series, dtype: pl.DataType, format: str | None = None, deci
     --------
     >>> as_type(pl.Series("a", ["1", "NA"]), pl.Float64()).to_list()
     [1.0, None]
+    >>> as_type(pl.Series("a", ["2024-01-05"]), pl.Datetime("us"), "%Y-%m-%d %H:%M").to_list()
+    [datetime.datetime(2024, 1, 5, 0, 0)]
     """
     stripped = text.str.strip_chars()
     missing = _missing(stripped)
@@ -135,6 +121,8 @@ def as_type(text: pl.Series, dtype: pl.DataType, format: str | None = None, deci
         values, wanted = _booleans(stripped), "true or false"
     elif dtype.is_temporal():
         values, wanted = _as_temporal(stripped.set(missing, None), format), "a date or time, as at fit"
+        if dtype in _DAYS and values.dtype in _DAYS:
+            values = values.cast(dtype)  # days where there were times, or the other way round
     else:
         values, wanted = _as_numbers(stripped, missing, format, decimal_comma), "a number, as at fit"
         values = values.cast(pl.Float64) if dtype.is_float() else values
@@ -203,41 +191,30 @@ def _booleans(stripped: pl.Series) -> pl.Series:
     return (low == "true").set(~low.is_in(["true", "false"]).fill_null(False), None)
 
 
-def _dates(known: pl.Series, n: int) -> Parsed | None:
-    """Try the date formats; two that both fit but differ leave the column as text, with a note."""
-    if not DATE_LIKE.fullmatch(known.drop_nulls()[0]):
-        return None
-    fits = []
-    first = known.drop_nulls().head(100)
-    for day in (*DATES, *SHORT_YEARS, *NAMED_MONTHS):
-        for full in (day, *(f"{day}{gap}{time}" for gap in " T" for time in TIMES)):
-            if parsed_times(first, full).null_count():
-                continue
-            dates = parsed_times(known, full)
-            if dates.len() - dates.null_count() == n and int(dates.dt.year().min()) >= _MIN_YEAR:  # type: ignore[arg-type]
-                fits.append(Parsed(dates, full))
-                break
-    distinct = [fit for fit in fits[1:] if not fit.series.equals(fits[0].series)]
-    if distinct:
-        both = f"{known.name!r} holds dates that read both as day/month and month/day: write them as 2024-01-31"
-        return Parsed(known, notes=(Note(both, where=known.name),))
-    if not fits:
-        return None
-    dates = fits[0].series
-    return Parsed(dates, own_form(known.head(_MAX_FORM_ROWS), dates.head(_MAX_FORM_ROWS), str(fits[0].format)))
+def _with_dates(text: pl.Series, stripped: pl.Series, missing: pl.Series, dates: Dates) -> Parsed:
+    """Return a column of dates, of which a few may be mistakes; of text where they are more, or cannot be told."""
+    notes = () if dates.note is None else (dates.note,)
+    if dates.series is None:
+        return Parsed(_text(text), notes=notes)
+    if not _few(dates.series, missing):
+        row = int((dates.series.is_null() & ~missing).arg_true()[0])
+        mixed = f"{text.name!r} holds dates, but row {row} holds {text[row]!r}: the column is read as text"
+        return Parsed(_text(text), notes=(Note(mixed, where=text.name),))
+    return Parsed(dates.series, dates.form, (*notes, *_odd_cells(stripped, dates.series, missing, "date")))
 
 
 def _as_temporal(text: pl.Series, format: str | None) -> pl.Series:
-    if format is not None:
-        times = parsed_times(text, format)
-        if times.null_count() == text.null_count():
-            return times
-    known = text.len() - text.null_count()
-    parsed = _dates(text, known) if known else None
-    good = parsed is not None and parsed.series.dtype.is_temporal()
-    if good and parsed is not None:
-        return parsed.series
-    return parsed_times(text, format or "%Y-%m-%d")
+    """Read dates in the form of the fit, and those that are not in one of their own."""
+    times = parsed_times(text, format or "%Y-%m-%d")
+    left = text.set(times.is_not_null(), None)
+    if left.null_count() == len(left):
+        return times
+    others = as_dates(left)
+    if others is None or others.series is None:
+        return times
+    if times.null_count() == len(times):
+        return others.series
+    return times.zip_with(times.is_not_null(), others.series.cast(times.dtype))
 
 
 def _zeros_note(known: pl.Series) -> tuple[Note, ...]:
@@ -263,17 +240,16 @@ def _amount_notes(stripped: pl.Series, signed: Amounts) -> list[Note]:
     return notes
 
 
-def _odd_cells(stripped: pl.Series, numbers: pl.Series, missing: pl.Series) -> tuple[Note, ...]:
-    """Say what cells of a column of numbers are read as missing: words for it, and the few that are no numbers."""
-    rows = (numbers.is_null() & ~missing).arg_true().to_list()
+def _odd_cells(stripped: pl.Series, values: pl.Series, missing: pl.Series, what: str = "number") -> tuple[Note, ...]:
+    """Say what cells of a column are read as missing: words for it, and the few that are not what it holds."""
+    rows = (values.is_null() & ~missing).arg_true().to_list()
     if not rows:
         return _token_note(stripped, missing)
     shown = ", ".join(f"row {row} holds {stripped[row]!r}" for row in rows[:_MAX_ODD_CELLS])
     more = f" and {len(rows) - _MAX_ODD_CELLS} more" if len(rows) > _MAX_ODD_CELLS else ""
-    what, cells = (
-        ("no number", "the cell, or leave it") if len(rows) == 1 else ("no numbers", "the cells, or leave them")
-    )
-    text = f"{stripped.name!r}: {shown}{more}, {what}: read as missing; correct {cells} empty"
+    plural = "s" * (len(rows) > 1)
+    mend = "correct the cells, or leave them empty" if plural else "correct the cell, or leave it empty"
+    text = f"{stripped.name!r}: {shown}{more}, no {what}{plural}: read as missing; {mend}"
     return (*_token_note(stripped, missing), Note(text, where=stripped.name))
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from narrows.base_measure import Measure
 
-__all__ = ["Law", "law_of", "measures_of"]
+__all__ = ["Law", "decimal_step", "law_of", "measures_of"]
 
 Law = tuple[str, float, float, *tuple[float, ...]]
 
@@ -20,6 +20,9 @@ _MIN_ATOM_ROWS = 3  # ... where it recurs so often
 _ALLOWED_SPIKES = 5  # values that may recur by themselves: where more do, and beyond chance, the others lie on a grid
 _MAX_CHANCE_SHARE = 0.05
 _STEP_TOLERANCE = 0.1  # of a step: a number so close to a whole multiple tells the step better
+_MAX_DECIMALS = 6
+_NEARLY = 0.99  # share of the numbers that have no more decimals: a few may have been computed
+_SAMPLE = 1000  # numbers that rule decimals out
 _MIN_STEP_SHARE = 1e-7  # steps finer than this share of the range are no grid: single precision does not see them
 
 
@@ -62,11 +65,11 @@ def _real(values: NDArray[Any]) -> Law:
         return "gaussian", 0.0, 1.0
     spikes = np.sort(counts)[-_ALLOWED_SPIKES:].sum()
     recurring = counts[counts > 1].sum() - min(spikes, counts[counts > 1].sum())
-    if len(values) == spikes or recurring > _MAX_CHANCE_SHARE * (len(values) - spikes):
-        step = grid_step(levels)
-        if step:
-            origin = float(levels[0] % step)
-            return "rounded", 0.0 if min(origin, step - origin) < 1e-3 * step else origin, step
+    gridded = len(values) == spikes or recurring > _MAX_CHANCE_SHARE * (len(values) - spikes)
+    if gridded and (step := grid_step(levels)):
+        step = max(step, decimal_step(levels, share=1.0))  # decimals are a grid too, and may be a coarser one
+        origin = float(levels[0] % step)
+        return "rounded", 0.0 if min(origin, step - origin) < 1e-3 * step else origin, step
     return "gaussian", 0.0, 1.0, *_recurring(levels, counts)
 
 
@@ -108,6 +111,21 @@ def grid_step(levels: NDArray[Any]) -> float:
         if bool((rest <= rounding).all()):
             return step
         step = float(rest[rest > rounding].min())
+    return 0.0
+
+
+def decimal_step(values: NDArray[Any], *, share: float = _NEARLY) -> float:
+    """Return what the last decimal counts that a share of the numbers are written with; 0 for more than six decimals.
+
+    Examples
+    --------
+    >>> decimal_step(np.array([18.25, 17.583])), decimal_step(np.array([1 / 3]))
+    (0.001, 0.0)
+    """
+    numbers = np.asarray(values, np.float64)
+    for places in range(_MAX_DECIMALS + 1):
+        if all(np.mean(part.round(places) == part) >= share for part in (numbers[:_SAMPLE], numbers)):
+            return float(10.0**-places)
     return 0.0
 
 

@@ -16,6 +16,7 @@ from narrows.data.tables.categorical import CategoryColumn, ConstantColumn, shor
 from narrows.data.tables.column import Column
 from narrows.data.tables.columns import NumericColumn
 from narrows.data.tables.formatting import cell_text
+from narrows.data.tables.never_known import never_known
 from narrows.data.tables.schema import TableSchema
 from narrows.data.tables.source import TableSource
 
@@ -136,12 +137,15 @@ def _lost_zeros(known: pl.Series) -> Iterator[Oddity]:
 
 
 def _of_pairs(columns: Sequence[Column], frame: pl.DataFrame) -> Iterator[Oddity]:
-    """Name columns that another one determines: level by level, or as a multiple of it."""
+    """Name columns that another one determines: level by level, as a multiple of it, or where they are empty."""
     if len(columns) > _MAX_COLUMNS:
         return
     rows = np.unique(np.linspace(0, len(frame) - 1, min(len(frame), _SAMPLE)).astype(np.int64))
     some = frame[rows]
     few = [column.name for column in columns if _few_levels(column, frame[column.name])]
+    for empty in never_known(frame, few):
+        fix = f"--drop {shlex.quote(empty.column)} leaves it out"
+        yield Oddity(empty.column, f"empty {empty.where}", empty.sentence(), fix)
     codes = {name: some[name].rank("dense").fill_null(0).to_numpy().astype(np.int64) for name in few}
     followers = set()
     for one, other in permutations(few, 2):

@@ -122,7 +122,7 @@ class TableSchema(Schema):
     @property
     def varying_shape(self) -> tuple[int, ...]:
         """The shape of one encoded row without the columns that hold one value."""
-        return (self.shape[0] - sum(isinstance(c, ConstantColumn) and c.watched for c in self.columns),)
+        return (self.shape[0] - sum(len(c.features) for c in self.columns if isinstance(c, ConstantColumn)),)
 
     def by_column(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return numbers of encoded columns (n, d), added up by the columns of the table that are encoded."""
@@ -132,13 +132,24 @@ class TableSchema(Schema):
     def watching(self) -> Self:
         """Return the schema in which a column of one value says whether a row holds another one."""
         columns = [replace(c, watched=True) if isinstance(c, ConstantColumn) else c for c in self.columns]
-        watched_notes = {column.name: column.note() for column in columns if isinstance(column, ConstantColumn)}
-        return self._with(columns, [watched_notes.get(note.where, note) for note in self.notes])
+        return self._with_constants(columns)
+
+    def with_holes(self) -> Self:
+        """Return the schema in which a column of one value is missing where it was, instead of one value throughout."""
+        columns = [
+            replace(c, holed=True) if isinstance(c, ConstantColumn) and c.missing and c.value is not None else c
+            for c in self.columns
+        ]
+        return self._with_constants(columns)
 
     def of_sample(self) -> Self:
         """Return the schema whose numbers come back as they are decoded, beyond the range of the sample too."""
         columns = [replace(c, support=None) if isinstance(c, NumericColumn) else c for c in self.columns]
         return self._with(columns, self.notes)
+
+    def _with_constants(self, columns: Sequence[Column]) -> Self:
+        constant_notes = {column.name: column.note() for column in columns if isinstance(column, ConstantColumn)}
+        return self._with(columns, [constant_notes.get(note.where, note) for note in self.notes])
 
     def _with(self, columns: Sequence[Column], notes: Sequence[Note]) -> Self:
         return self.build(columns, self.left_out, self.id_name, self.array, notes, self.decimal_comma)
@@ -147,7 +158,7 @@ class TableSchema(Schema):
         """Return the schema in which a missing category is not a level but missing, as a missing number is."""
         columns = [replace(c, missing=False, blank=True) if isinstance(c, CategoryColumn) else c for c in self.columns]
         notes = [note for note in self.notes if note.kind is not NoteKind.LEVEL]
-        return self.build(columns, self.left_out, self.id_name, self.array, notes, self.decimal_comma)
+        return self._with(columns, notes)
 
     def known(self, source: Source) -> NDArray[np.bool_]:
         """Say which encoded numbers were there, shape ``(n, d)``; a missing category is one, where it is a level."""

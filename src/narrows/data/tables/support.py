@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import chain
 from typing import Self
@@ -14,6 +15,7 @@ __all__ = ["Support"]
 
 _MAX_LEVELS = 20  # a number with so few different values is a scale of levels ...
 _MIN_ROWS_PER_LEVEL = 5  # ... where so many rows, on average, are on each
+_STEP_DIGITS = 9  # of a step, to which its multiples are rounded: 0.3 and not 0.30000000000000004
 _MIN_MASS_SHARE, _MIN_MASS_ROWS = 0.05, 5  # a value that so many rows share is a point mass, as a zero or a cap
 
 
@@ -74,7 +76,10 @@ class Support:
         out = np.clip(values, self.low, self.high)
         if self.step:
             rest = self.low % self.step
-            out = np.clip(rest + self.step * np.rint((out - rest) / self.step), self.low, self.high)
+            steps = rest + self.step * np.rint((out - rest) / self.step)
+            if self.step < 1:
+                steps = steps.round(_STEP_DIGITS - math.floor(math.log10(self.step)))
+            out = np.clip(steps, self.low, self.high)
         for below, above in self.gaps:
             inside = (out > below) & (out < above)
             out = np.where(inside, np.where(out - below <= above - out, below, above), out)

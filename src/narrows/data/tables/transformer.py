@@ -94,6 +94,8 @@ class Table(TransformerMixin, BaseEstimator):
         if self.missing not in ("fill", "keep"):
             raise ParameterError(type(self), "missing", "'fill' or 'keep'", self.missing)
         source = as_table(self._looked_at(X, reset=True), columns=self.columns)
+        if is_frame(X):
+            validate_data(self, X, skip_check_array=True)  # keeps its names
         return self._keep(source.fit_schema(), Form.of(X), source.notes)
 
     def transform(self, X: Any) -> Any:
@@ -146,8 +148,6 @@ class Table(TransformerMixin, BaseEstimator):
     def _looked_at(self, X: Any, *, reset: bool) -> Any:
         """Return X after scikit-learn has looked at it; columns of a frame are found by name, in any order."""
         if is_frame(X) or isinstance(X, Source):
-            if reset and is_frame(X):
-                validate_data(self, X, skip_check_array=True)
             return X
         return validate_data(
             self,

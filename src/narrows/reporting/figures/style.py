@@ -100,12 +100,12 @@ def bare(axes: "Axes") -> "Axes":
 
 
 def legend(holder: "Axes | Figure", handles: list[Any], labels: list[str], title: str = "") -> None:
-    """Small legend outside at the right of a figure, or inside axes."""
+    """Small legend outside at the right of a figure, below its title, or inside axes."""
     from matplotlib.figure import Figure
 
     names = [escaped(f" {label}" if label.startswith("_") else label) for label in labels]
     if isinstance(holder, Figure):
-        box = holder.legend(handles, names, loc="outside right upper", frameon=False, title=title)
+        box = holder.legend(handles, names, loc="outside right center", frameon=False, title=title)
     else:
         box = holder.legend(handles, names, loc="best", frameon=False, title=title)
     box.get_title().set(fontsize=8.5, color=QUIET, fontfamily=fonts())

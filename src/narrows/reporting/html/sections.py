@@ -81,10 +81,11 @@ def _arrow(report: Report, what: str) -> str | None:
 
 def measured_on(report: Report) -> str:
     """Return what all were measured on; empty where nothing competes."""
-    unit, held_out = report.data.get("unit"), report.data.get("held_out")
+    unit, held_out, sample = (report.data.get(name) for name in ("unit", "held_out", "measured"))
     if not report.baselines:
         return ""
-    return f"{words(held_out)} held-out rows" if held_out and unit is None else f"{unit or 'row'}s"
+    count = words(held_out) if sample is None else f"{words(sample)} of {words(held_out)}"
+    return f"{count} held-out rows" if held_out and unit is None else f"{unit or 'row'}s"
 
 
 def races(report: Report) -> list[Race]:
@@ -161,7 +162,7 @@ def images(report: Report, run: Path) -> list[Image]:
 def received(report: Report) -> Pairs:
     """Return what came in and what was used."""
     unit = report.data.get("unit", "row")
-    phrases = {"rows": "that came in", "used": "learnt from", "held_out": "held out"}
+    phrases = {"rows": "that came in", "used": "learnt from", "held_out": "held out", "measured": "measured on"}
     names = {"name": "data", **{key: f"{unit}s {phrase}" for key, phrase in phrases.items()}}
     data: dict[str, Any] = {key: value for key, value in report.data.items() if key not in ("notes", "unit")}
     return [(names.get(key, key), data[key]) for key in (*names, *sorted(set(data) - set(names))) if key in data]

@@ -234,9 +234,12 @@ def _notes(detector: Detector, rule: str) -> list[str]:
         notes.append(f"{detector.n_labelled_} rows labelled as anomalous were left out of training.")
     untrained = detector.n_set_aside_ - detector.n_apart_
     if untrained:
+        one = untrained == 1
+        rows, verb = ("1 row", "was") if one else (f"{untrained} rows", "were")
+        reason = "it may be an anomaly" if one else "they may be anomalies"
         notes.append(
-            f"{untrained} rows far from all others were left out of training, as they may be anomalies. The rate of "
-            "false alarms does not depend on it."
+            f"{rows} far from all others {verb} left out of training, as {reason}. The rate of false alarms does not "
+            "depend on it."
         )
     if detector.share_apart_ > MOST:
         notes.append(

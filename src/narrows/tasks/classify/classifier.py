@@ -31,11 +31,14 @@ from narrows.tasks.classify.evaluate import cross_validated, evaluate_labels, in
 from narrows.tasks.classify.label_budgets import with_budgets
 from narrows.tasks.frames import learns, reads
 from narrows.training.checkpoint import Checkpoint
+from narrows.training.deadline import part_of_time, within
 from narrows.training.fit import Settings
 from narrows.training.random import draw_seed
 from narrows.typed_json import Distinct, Labels
 
 __all__ = ["CodeClassifier"]
+
+_CODE_SHARE = 0.6  # of a time budget that the code may take; the rest is for the labels
 
 
 class State(TypedDict):
@@ -117,9 +120,11 @@ class CodeClassifier(ClassifierMixin, Task, name="classify"):
         checkpoint = self._checkpoint(Pairs(rows, places), X, unlabelled) if self.tune_checkpoint else None
         saved = checkpoint.load() if checkpoint else None
         seed = saved["seed"] if saved else draw_seed(self.random_state)
-        base = model if self.prefit else self._coded(model, X, unlabelled, seed)
-        tuning = replace(self.tuning(), verbose=base.verbose)
-        tuned_model, outcome = tune(base, rows, places, len(classes), tuning, seed, checkpoint)
+        with within(model.minutes):
+            with part_of_time(_CODE_SHARE):
+                base = model if self.prefit else self._coded(model, X, unlabelled, seed)
+            tuning = replace(self.tuning(), verbose=base.verbose)
+            tuned_model, outcome = tune(base, rows, places, len(classes), tuning, seed, checkpoint)
         self.history_, self.stopped_, self.finished_ = outcome.history, outcome.stopped, outcome.finished
         self.model_, self.classes_, self.estimator_ = tuned_model, classes, base
         return self

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from narrows.base_measure import Measure
 from narrows.data.pairs import Pairs
+from narrows.data.tables.conditions import as_ends
 from narrows.errors import InputError, listed
 from narrows.estimator.base import Estimator
 from narrows.likelihood import Categorical
@@ -97,14 +98,17 @@ class ByColumn(Gaps):
     def conditions(self, where: Mapping[Any, Any]) -> dict[int, Range]:
         """Return conditions on the columns of an array, by number or name, on its encoded cells.
 
-        Raises ``InputError`` for a column that the fit did not see.
+        Raises ``InputError`` for a column that the fit did not see, and for what is no number.
         """
         result: dict[int, Range] = {}
         names = list(getattr(self.estimator_, "feature_names_in_", range(self.estimator_.n_features_in_)))
         for name, wanted in where.items():
             if name not in names:
                 raise InputError(f"A condition on {name!r} came", listed([*map(str, names)]))
-            ends = np.array(wanted if isinstance(wanted, (tuple, list)) else (wanted, wanted), np.float64)
+            try:
+                ends = np.sort(np.array(as_ends(name, wanted), np.float64))
+            except (TypeError, ValueError):
+                raise InputError(f"A condition on {name!r} came: {wanted!r}", "a number, or a pair of ends") from None
             column = names.index(name)
             mean, spread = (0.0, 1.0) if self.units_ is None else np.array(self.units_)[:2, column]
             result[column] = around(*((ends - mean) / spread).tolist())

@@ -1,6 +1,7 @@
 """How new rows are judged: those of a table in four measures, others by how far they are from real ones."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -108,12 +109,13 @@ def codes_evaluation(
     )
     shown = sets[_OURS].reshape(-1, *truth.shape[1:])
     pictures = drawn_pictures(task, learnt, train, held) if truth.ndim > 2 else [marginals(truth, shown, held)]
-    notes = _notes(ours, held.split)
+    notes = _notes(ours, held.split, task.estimator_)
     return Evaluation(values, judged, "kernel", best_baseline, len(truth), comparison, pictures, notes)
 
 
-def _notes(ours: dict[str, float], split: Split) -> list[str]:
+def _notes(ours: dict[str, float], split: Split, model: Any) -> list[str]:
     if ours["spread"] >= _MIN_SPREAD:
         return []
     sentence = f"The samples vary {ours['spread']:.0%} as much as the {split.word} rows: they are too much alike"
-    return [f"{sentence}. Try --beta 0.5 or --free-bits 0.1, a smaller --latent-dim, or more epochs."]
+    cheaper = "--beta 0.5 or --free-bits 0.1, " if hasattr(model, "beta") else ""
+    return [f"{sentence}. Try {cheaper}a smaller --latent-dim, or more epochs."]

@@ -13,7 +13,10 @@ from sklearn.utils.validation import check_is_fitted
 from narrows.base_measure import Measure
 from narrows.baselines.series import Autoregression, BlockBootstrap
 from narrows.bottlenecks import Quantizer
+from narrows.data import Schema, Source
 from narrows.data.disk.memory import require_memory
+from narrows.data.tables.conditions import cell_ranges, conditions_of
+from narrows.data.tables.schema import TableSchema
 from narrows.data.windows import Windows
 from narrows.errors import ArtefactError, InputError, Sentence, Setting
 from narrows.estimator.base import Estimator
@@ -124,6 +127,18 @@ class Generator(ByColumn, Gaps, Task, name="generate"):
         if not draws_columns(chosen):
             super().require_rows(chosen)
 
+    def schema_of(self, source: Source) -> Schema:
+        """Return how rows become numbers, in which a column of one value is missing where it was."""
+        schema = super().schema_of(source)
+        return schema.with_holes() if isinstance(schema, TableSchema) else schema
+
+    def learn_table(self, X: Any) -> Any:
+        """Return rows to learn from as numbers; of a frame it is known which of them are one column."""
+        rows = super().learn_table(X)
+        if self.table_ is not None:
+            self._announced = self.table_.schema_.measures
+        return rows
+
     def suited(self, shape: tuple[int, ...]) -> dict[str, Any]:
         """Return a code that is shorter than the rows, where there is one."""
         by_columns = self.estimator is not None and draws_columns(self.estimator)
@@ -146,8 +161,9 @@ class Generator(ByColumn, Gaps, Task, name="generate"):
         if self.estimator is None:
             model.set_params(**self.suited(tuple(np.shape(X))[1:]))
         spec = as_part("likelihood", model.likelihood)
+        measures, self._announced = self._announced, ()
         if isinstance(spec, Mixed) and not spec.columns:
-            measures, self._announced = self._announced or (self.learn_units(rows) if table else ()), ()
+            measures = measures or (self.learn_units(rows) if table else ())
             model.set_params(likelihood=spec.for_columns(measures) if table else "gaussian:learnt")
         self.draws_, rows = table, self.coded(rows)
         self.estimator_ = self.fit_filled(model, rows, y) if table else model.fit(X, y)
@@ -211,8 +227,12 @@ class Generator(ByColumn, Gaps, Task, name="generate"):
         ``where`` are conditions on columns of a table, by number or name: a value, or a pair of ends.
         """
         check_is_fitted(self)
-        values = self.draw(n, label, random_state, self.conditions(where or {}))[0]
-        table = self.table_ if self.gives_frames else None
+        table, where = self.table_ if self.gives_frames else None, where or {}
+        if table is None:
+            ranges = self.conditions(where)
+        else:
+            ranges = cell_ranges(conditions_of(where, table.schema_), table.schema_)
+        values = self.draw(n, label, random_state, ranges)[0]
         return values if table is None else table.rows_like(None, values)
 
     def draw(

@@ -25,7 +25,7 @@ _OURS = "the autoencoder"
 _LEAD = (
     "Known cells of {word} rows, hidden as cells of other rows are missing, and a tenth of a column at least. Numbers: "
     "the root mean square error in their own unit; categories: the share of wrong levels. "
-    "All fillings are put into the form of their column first."
+    "All fillings are put into the form of their column first. The columns that are filled worst stand first."
 )
 _CAPTION = "The mean over columns of the error on the same hidden cells of {word} rows; {scale}."
 _SCALE = (

@@ -113,10 +113,7 @@ class Imputer(SameColumns, TransformerMixin, Gaps, Task, name="impute"):
         Raises ``InputError`` for another likelihood than ``mixed``.
         """
         model, self.units_ = self.resolve(), None
-        spec = as_part("likelihood", model.likelihood)
-        if not isinstance(spec, Mixed):
-            came = f"The likelihood {str(spec)!r} came for {self.name}"
-            raise InputError(came, "a law for every column", Setting("likelihood", "mixed"))
+        spec = self.mixed(model.likelihood)
         rows = flat(checked_rows(model, X, reset=True, missing=True))
         self.measures_ = spec.measures if spec.columns else self.learn_units(rows)
         rows, cells = self.coded(rows), Cells(self.measures_)
@@ -152,6 +149,15 @@ class Imputer(SameColumns, TransformerMixin, Gaps, Task, name="impute"):
         if self.members_.shape[1] != weights:
             raise ArtefactError(f"members_ holds {self.members_.shape[1]} weights of a model", str(weights))
         return self
+
+    @classmethod
+    def mixed(cls, likelihood: Any) -> Mixed:
+        """Return the likelihood that has a law for every column; raises ``InputError`` for another one."""
+        spec = as_part("likelihood", likelihood)
+        if not isinstance(spec, Mixed):
+            came = f"The likelihood {str(spec)!r} came for {cls.name}"
+            raise InputError(came, "a law for every column", Setting("likelihood", "mixed"))
+        return spec
 
     def start(self, place: int) -> Gaussian:
         """Return by what a member is told, before it has learnt, what is not known: every second by the means alone."""

@@ -14,6 +14,7 @@ from narrows.estimator.base import Estimator
 from narrows.estimator.diagnostics import latent_use
 from narrows.estimator.inputs import checked_rows, unit
 from narrows.holdout import CODE_SIZES
+from narrows.training.deadline import part_of_time
 from narrows.training.flops import multiply_adds
 
 __all__ = ["CodeSize", "active_units", "sweep"]
@@ -25,6 +26,7 @@ _ENOUGH_SHARE = 0.95  # of what the best code explains, which the chosen one mus
 _STEP_LIMITS = (60, 2000)  # that one trial takes, fewer where a step is long ...
 _MIN_TRIAL_STEPS = 300  # that one trial takes also where the user asked for fewer epochs, if its work allows it
 _MAX_PRODUCTS = 1e11  # ... so that it stays below so many multiply-adds
+_TRIAL_SHARE = 0.1  # of what is left of a time budget, for every trial
 _ACTIVE_SHARE = 0.01  # of the mean variance of a code's numbers, above which a number is active
 
 
@@ -76,7 +78,8 @@ def sweep(model: Estimator, X: Any, weight: np.ndarray | None = None) -> CodeSiz
 
     def explains(size: int) -> float:
         if size not in outcomes:
-            fitted = clone(trial).set_params(latent_dim=size).fit(learn)
+            with part_of_time(_TRIAL_SHARE):
+                fitted = clone(trial).set_params(latent_dim=size).fit(learn)
             outcomes[size] = _mse(truth, fitted.reconstruct(held).reshape(truth.shape)), active_units(fitted, held)
         return 1 - outcomes[size][0] / spread if spread else 0.0
 

@@ -21,6 +21,7 @@ from narrows.tasks.base import Evaluation, Metric, Picture, Rows, Task, error_ro
 from narrows.tasks.excerpts import excerpts
 from narrows.tasks.frames import decodes, gives_rows, learns, reads
 from narrows.tasks.reduce.latent_dim import CodeSize, sweep
+from narrows.training.deadline import within
 from narrows.typed_json import Scalar
 
 __all__ = ["Reducer"]
@@ -72,13 +73,14 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="red
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Fit to rows X: a table (n, d), or images (n, H, W) or (n, C, H, W), with a ``sample_weight`` (n,) or none."""
         model = self.resolve()
-        if self.latent_dim == "auto":
-            code_size = sweep(model, X, None if sample_weight is None else checked_weights(sample_weight, X))
-            self.code_size_ = code_size._asdict()
-            model.set_params(latent_dim=code_size.chosen)
-        elif self.estimator is None:
-            model.set_params(**self.suited(tuple(X.shape if hasattr(X, "shape") else np.asarray(X).shape)[1:]))
-        self.estimator_ = model.fit(X, sample_weight=sample_weight)
+        with within(model.minutes):
+            if self.latent_dim == "auto":
+                code_size = sweep(model, X, None if sample_weight is None else checked_weights(sample_weight, X))
+                self.code_size_ = code_size._asdict()
+                model.set_params(latent_dim=code_size.chosen)
+            elif self.estimator is None:
+                model.set_params(**self.suited(tuple(X.shape if hasattr(X, "shape") else np.asarray(X).shape)[1:]))
+            self.estimator_ = model.fit(X, sample_weight=sample_weight)
         self.__dict__.pop("errors_", None)
         if self.table_ is not None:
             self.errors_ = column_errors(self.table_.schema_, X, self.estimator_.reconstruct(X))

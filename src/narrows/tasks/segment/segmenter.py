@@ -1,5 +1,6 @@
 """Segmentation: the class of every pixel, judged against a threshold, the class of each place, and filtered pixels."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Any, ClassVar, Literal, NotRequired, Self, TypedDict
 
@@ -22,6 +23,7 @@ from narrows.tasks.images import (
     as_pictures,
     averaged,
     fit_crops,
+    full_batch,
     like_pictures,
     through,
     windows,
@@ -32,6 +34,7 @@ from narrows.typed_json import Distinct, Natural
 __all__ = ["Segmenter"]
 
 Array = NDArray[Any]
+_BATCH = 2  # windows of the default crop that are learnt from at a time
 _MAX_CLASSES = 250  # classes: with void and those that were not learnt they fit a byte
 
 
@@ -80,7 +83,11 @@ class Segmenter(PicturesTask, Task, name="segment"):
 
     def default(self) -> Estimator:
         """Return a U-Net that learns from a few crops at a time."""
-        return AutoEncoder(latent_dim=256, network="unet", likelihood="bernoulli", batch_size=2, validation=0.0)
+        return AutoEncoder(latent_dim=256, network="unet", likelihood="bernoulli", batch_size=_BATCH, validation=0.0)
+
+    def suited_pictures(self, pictures: Sequence[Array]) -> dict[str, Any]:
+        """Return how many windows make a batch: more of small pictures."""
+        return full_batch(pictures, self.crop, _BATCH)
 
     def fit(self, X: Any, Y: Any) -> Self:
         """Fit to pictures X and masks Y."""
@@ -89,6 +96,8 @@ class Segmenter(PicturesTask, Task, name="segment"):
     def fit_pictures(self, x: list[Array], y: list[Array] | None = None) -> Self:
         """Fit to pictures (C, H, W) of any sizes and masks (H, W) or (1, H, W) of whole numbers."""
         model = self.resolve()
+        if self.estimator is None:
+            model.set_params(**self.suited_pictures(x))
         self.intensity_ = Intensity.of(x, self.intensity)
         x = [self.intensity_(picture) for picture in x]
         masks = [mask.reshape(mask.shape[-2:]) for mask in y or []]
