@@ -277,7 +277,8 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
     def remember(self, memory: FeatureMemory) -> None:
         """Keep a fitted memory of features with the detector."""
         self.memory_, arrays = memory.kept()
-        vars(self).update(arrays)
+        for name, values in arrays.items():
+            setattr(self, name, values)
 
     def rethreshold(self, fpr: float) -> Self:
         """Flag a share of at most ``fpr`` of ordinary rows from now on; nothing is trained."""

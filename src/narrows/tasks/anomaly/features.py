@@ -161,5 +161,5 @@ def _framed(picture: Tensor) -> Tensor:
 def _pooled(values: Tensor, cells: list[int]) -> Tensor:
     """Return the mean in every cell, or between the places where these are fewer than the cells."""
     if values.shape[2] >= cells[0] and values.shape[3] >= cells[1]:
-        return adaptive_avg_pool2d(values, cells)
+        return adaptive_avg_pool2d(values, (cells[0], cells[1]))
     return interpolate(values, size=cells, mode="bilinear")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, NamedTuple, Self, TypedDict
 
@@ -13,7 +14,7 @@ from sklearn.base import BaseEstimator
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate, softplus
 
-from narrows.errors import ArtefactError
+from narrows.errors import ArtefactError, InputError
 from narrows.tasks.anomaly.features import FILTER_SIDE, Features, FilterFeatures, View, features_of
 from narrows.tasks.anomaly.outliers import teaching
 from narrows.tasks.images import as_pictures
@@ -28,7 +29,6 @@ _PROJECTED = 32  # dimensions in which the coreset is chosen
 _PLACES = 32  # across and down, at which the usual distance is known
 _USUAL_PICTURES = 10  # as many count the mean of all places in the usual distance of one
 _SMOOTHNESS = 1 / 64  # of a picture's side, by which its heat map is smoothed
-
 
 FILTERS = "memory_filters_"
 MEMORY_ARRAYS: dict[str, tuple[int | str, ...]] = {
@@ -76,7 +76,8 @@ class Overall:
     def __init__(self, rows: Tensor):
         self.rows = rows
         self._mean, self._spread = rows.mean(0), rows.std(0).clamp_min(1e-6)
-        apart = torch.cdist(*[self._scaled(rows)] * 2).fill_diagonal_(torch.inf).min(1).values
+        scaled = self._scaled(rows)
+        apart = torch.cdist(scaled, scaled).fill_diagonal_(torch.inf).min(1).values
         self._usual, self._usual_spread = apart.mean(), apart.std() + 0.1 * apart.mean() + 1e-6
 
     def beyond(self, row: Tensor) -> Tensor:
@@ -124,15 +125,18 @@ class FeatureMemory(BaseEstimator):
     def fit(self, X: Any, y: Any = None) -> Self:
         """Remember good pictures: an array (n, C, H, W) or (n, H, W), or a list of arrays of any sizes.
 
-        ``n_left_out_`` counts those that were too far from the others. Raises ``InputError`` for what is no picture.
+        ``n_left_out_`` counts those that were too far from the others. Raises ``InputError`` for what is no
+        picture, and for a single one.
         """
         pictures, seed = as_pictures(X), draw_seed(self.random_state)
+        if len(pictures) < 2:
+            raise InputError("One picture came", "at least 2 good ones to remember")
         self.view_ = View.of(pictures)
         self.features_ = FilterFeatures.of(pictures, self.view_, seed) if self.features is None else self.features
         maps, wholes = zip(*[self._maps(picture) for picture in pictures], strict=True)
         draw = torch.Generator().manual_seed(seed)
-        each = max(1, _POOL // len(maps))
-        rows = [part.flatten(1).T[torch.randperm(part[0].numel(), generator=draw)[:each]] for part in maps]
+        n_rows = max(1, _POOL // len(maps))
+        rows = [part.flatten(1).T[torch.randperm(part[0].numel(), generator=draw)[:n_rows]] for part in maps]
         owners = torch.repeat_interleave(torch.tensor([len(part) for part in rows]))
         pool = torch.cat(rows)
         self.centre_ = torch.stack([pool.mean(0), pool.std(0).clamp_min(1e-6)])
@@ -200,18 +204,20 @@ class FeatureMemory(BaseEstimator):
         maps = self.features_(self.view_(picture), self.view_.stride)
         middle, spread = maps.mean((1, 2)), maps.flatten(1).std(1, correction=0) + 1e-3
         own = (maps - middle[:, None, None]) / spread[:, None, None]
-        return avg_pool2d(own[None], 3, 1, 1, count_include_pad=False)[0], torch.cat([middle, spread.log()])
+        averaged: Tensor = avg_pool2d(own[None], 3, 1, 1, count_include_pad=False)[0]
+        return averaged, torch.cat([middle, spread.log()])
 
     def _scaled(self, rows: Tensor) -> Tensor:
-        mean, spread = self.centre_
-        return (rows - mean) / spread / rows.shape[1] ** 0.5
+        scaled: Tensor = (rows - self.centre_[0]) / self.centre_[1] / math.sqrt(rows.shape[1])
+        return scaled
 
     def _distance(self, maps: Tensor, among: Tensor | None = None) -> Tensor:
         """Return the distance of every cell to the nearest vector, or the nearest ``among`` some."""
         known = self.vectors_ if among is None or not among.any() else self.vectors_[among]
         rows = self._scaled(maps.flatten(1).T)
         squared = torch.addmm(known.square().sum(1)[None], rows, known.T, alpha=-2).min(1).values
-        return (squared + rows.square().sum(1)).clamp_min(0).sqrt().reshape(maps.shape[1:])
+        distance: Tensor = (squared + rows.square().sum(1)).clamp_min(0).sqrt().reshape(maps.shape[1:])
+        return distance
 
 
 def coreset(rows: Tensor, most: int, draw: torch.Generator) -> Tensor:
@@ -233,7 +239,7 @@ def coreset(rows: Tensor, most: int, draw: torch.Generator) -> Tensor:
         last = chosen[-1]
         nearest = torch.minimum(nearest, lengths + lengths[last] - 2 * (rows @ rows[last]))
         chosen.append(int(nearest.argmax()))
-    return torch.tensor(chosen).unique()
+    return torch.tensor(sorted(set(chosen)))
 
 
 def _resized(values: Tensor, size: tuple[int, ...]) -> Tensor:
