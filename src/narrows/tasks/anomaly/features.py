@@ -25,8 +25,8 @@ N_FILTERS = 12
 _PATCHES = 12_000  # that the filters are learnt from
 _SCALES = 3
 _SIDE = 256  # pixels across that usual pictures are brought to, where they are larger
-_CELLS = 32  # that lie across a usual picture, about; each has its features
-_STRIDES = (2, 4, 8)
+_CELLS = 32  # that lie across a usual picture, at least about; each has its features
+_STRIDES = (2, 4)
 _POWER = 0.75  # of responses: between 1, which sees large ones, and 0.5, which sees that some are missing
 
 
@@ -37,11 +37,11 @@ class View(NamedTuple):
     --------
     >>> view = View.of([np.zeros((1, 512, 512), np.uint8)])
     >>> view.factor, view.stride, tuple(view(np.zeros((1, 100, 512), np.uint8)).shape)
-    (0.5, 8, (1, 1, 50, 256))
+    (0.5, 4, (1, 1, 50, 256))
     """
 
     factor: float = 1.0
-    stride: int = 8  # pixels from cell to cell
+    stride: int = 4  # pixels from cell to cell
 
     @classmethod
     def of(cls, pictures: Sequence[Array]) -> Self:
