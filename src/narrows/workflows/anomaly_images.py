@@ -30,6 +30,7 @@ from narrows.tasks.anomaly.images import (
     planted,
 )
 from narrows.tasks.anomaly.memory import FeatureMemory
+from narrows.tasks.anomaly.pretrained import PretrainedFeatures, PretrainedNetwork
 from narrows.tasks.anomaly.reconstruction import reconstruction_heat
 from narrows.tasks.images import shown
 from narrows.training.random import seed_of
@@ -40,6 +41,7 @@ from narrows.workflows.outputs import write_table
 
 __all__ = ["ImageAnomalyWorkflow"]
 
+PATCHES = "patches"
 GOOD, MASKS = ("good", "normal", "ok", "ordinary"), ("masks", "mask", "ground_truth")
 _MAX_PATCHES = 20_000  # that are learnt from
 _OF_PICTURES = {"features", "held_out", "fpr", "contamination", "clean", "random_state", "verbose", "device"}
@@ -67,7 +69,9 @@ class ImageAnomalyWorkflow(Workflow):
     )
     patch: int = param(16, "side in pixels of the patches that are compared", ge=4)
     features: str | None = param(
-        None, "what is compared: filters, or patches as an autoencoder gives them back; none: suited to the other flags"
+        None,
+        "what is compared: filters, with what a network of an installed PACKAGE sees beside them, or patches as an "
+        "autoencoder gives them back; none: suited to the other flags",
     )
 
     def accepts(self, task: Any, request: Request) -> bool:
@@ -78,6 +82,8 @@ class ImageAnomalyWorkflow(Workflow):
     def fit(self, task: Any, request: Request, say: Say) -> dict[str, Any]:
         """Read the images, put some good ones aside, and train on patches of the others."""
         request.refuse({"image_shape": "patches have their own shape"})
+        known = (None, FilterFeatures.name, PATCHES)
+        self.pretrained = None if self.features in known else PretrainedNetwork.of(str(self.features))
         good, fine, bad, masks, notes = sorted_images(Path(request.data).expanduser())
         if len(good) < 2:
             raise InputError(f"{good.name!r} holds {len(good)} good image", "at least 2 to learn from")
@@ -115,12 +121,10 @@ class ImageAnomalyWorkflow(Workflow):
 
     def by_patches(self, request: Request) -> bool:
         """Return whether patches are compared: where that is asked for, or settings of an autoencoder are."""
-        if self.features not in (None, "filters", "patches"):
-            raise InputError(f"--features {self.features!r} came", "filters or patches", "leave it out")
-        if self.features == "filters":
+        if self.features not in (None, PATCHES):
             trained = request.given.keys() - _OF_PICTURES
             request.refuse(dict.fromkeys(sorted(trained), "filters are solved for, with no autoencoder to set"))
-        return self.features == "patches" or (self.features is None and bool(request.given.keys() - _OF_PICTURES))
+        return self.features == PATCHES or (self.features is None and bool(request.given.keys() - _OF_PICTURES))
 
     def _fit_patches(self, seen: list[np.ndarray], request: Request, good: str, say: Say) -> list[str]:
         """Train the autoencoder on patches of pictures, and return notes."""
@@ -138,11 +142,13 @@ class ImageAnomalyWorkflow(Workflow):
         checkpoint = self.task.resolve().checkpoint
         self.task.set_params(estimator=LinearAutoEncoder(latent_dim=N_FILTERS, checkpoint=checkpoint))
         self.task.fit(small_patches(seen, View.of(seen), self.seed))
-        features = FilterFeatures.from_patches(self.task.estimator_)
+        filters = FilterFeatures.from_patches(self.task.estimator_)
+        features = filters if self.pretrained is None else PretrainedFeatures(filters, self.pretrained)
         memory = FeatureMemory(features, clean=self.task.clean, random_state=self.seed).fit(seen)
         self.task.remember(memory)
-        held = f"{len(memory.vectors_):,} vectors of {memory.vectors_.shape[1]} features are remembered"
-        return [held, f"{memory.n_left_out_} good images were too far from the others to be remembered"]
+        held = f"{len(memory.vectors_):,} vectors of {len(memory.axes_)} features are remembered"
+        seen_by = [] if self.pretrained is None else [f"beside the filters, features of {self.pretrained.words()}"]
+        return [*seen_by, held, f"{memory.n_left_out_} good images were too far from the others to be remembered"]
 
     def _heats(self, pictures: list[np.ndarray]) -> list[np.ndarray]:
         return heat_maps(self.task, pictures, self.patch)

@@ -12,12 +12,11 @@ from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d, adaptive_max_pool2d, avg_pool2d, conv2d, interpolate, pad
 
 from narrows.data.images.intensity import Intensity
-from narrows.errors import InputError
 from narrows.estimator.base import Estimator
 from narrows.families.linear import LinearAutoEncoder
 from narrows.tasks.anomaly.images import drawn_patches
 
-__all__ = ["FILTER_SIDE", "N_FILTERS", "Features", "FilterFeatures", "View", "features_of", "pyramid", "small_patches"]
+__all__ = ["FILTER_SIDE", "N_FILTERS", "Features", "FilterFeatures", "View", "pyramid", "small_patches"]
 
 Array = NDArray[Any]
 FILTER_SIDE = 7  # pixels
@@ -119,13 +118,6 @@ class FilterFeatures:
             if 2 ** (level + 1) <= stride:  # a cell covers several places
                 parts.append(adaptive_max_pool2d(responses, cells) ** _POWER)
         return torch.cat(parts, 1)[0]
-
-
-def features_of(name: str, checksum: str, filters: Tensor | None) -> Features:
-    """Return the features that a run was fitted with."""
-    if filters is None:
-        raise InputError(f"The features {name!r} are not known here", FilterFeatures.name)
-    return FilterFeatures(filters)
 
 
 def small_patches(pictures: Sequence[Array], view: View, seed: int) -> Array:

@@ -15,8 +15,9 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate, softplus
 
 from narrows.errors import ArtefactError, InputError
-from narrows.tasks.anomaly.features import FILTER_SIDE, Features, FilterFeatures, View, features_of
+from narrows.tasks.anomaly.features import FILTER_SIDE, Features, FilterFeatures, View
 from narrows.tasks.anomaly.outliers import teaching
+from narrows.tasks.anomaly.pretrained import features_of
 from narrows.tasks.images import as_pictures
 from narrows.training.random import draw_seed
 from narrows.typed_json import Range
@@ -25,15 +26,18 @@ __all__ = ["MEMORY_ARRAYS", "FeatureMemory", "MemoryState", "coreset"]
 
 Array = NDArray[Any]
 _VECTORS, _POOL = 4000, 40_000  # that are remembered, and that these are chosen from
-_PROJECTED = 32  # dimensions in which the coreset is chosen
+_AXES, _PROJECTED = 128, 32  # dimensions in which distances are taken, and in which the coreset is chosen
+_CHUNK = 256  # rows whose distances are taken together: they stay in the processor's cache
 _PLACES = 32  # across and down, at which the usual distance is known
 _USUAL_PICTURES = 10  # as many count the mean of all places in the usual distance of one
 _SMOOTHNESS = 1 / 64  # of a picture's side, by which its heat map is smoothed
 
 FILTERS = "memory_filters_"
+_KEPT = ("vectors", "centre", "axes")
 MEMORY_ARRAYS: dict[str, tuple[int | str, ...]] = {
     "memory_vectors_": (-1, -1),
     "memory_centre_": (2, -1),
+    "memory_axes_": (-1, -1),
     "memory_places_": (2, _PLACES, _PLACES),
     "memory_overall_": (-1, -1),
     FILTERS: (-1, -1, FILTER_SIDE, FILTER_SIDE),
@@ -46,7 +50,7 @@ class MemoryState(TypedDict):
     factor: Annotated[float, Range(1e-4, 1)]
     stride: Annotated[int, Range(1, 64)]
     features: str
-    checksum: str  # of pretrained weights; empty: the filters are with the run
+    checksum: str  # of pretrained weights; empty: there are none
 
 
 class Places(NamedTuple):
@@ -140,6 +144,7 @@ class FeatureMemory(BaseEstimator):
         owners = torch.repeat_interleave(torch.tensor([len(part) for part in rows]))
         pool = torch.cat(rows)
         self.centre_ = torch.stack([pool.mean(0), pool.std(0).clamp_min(1e-6)])
+        self.axes_ = _principal_axes((pool - self.centre_[0]) / self.centre_[1])
         pool = self._scaled(pool)
         kept = coreset(pool, _VECTORS, draw)
         self.vectors_, owners = pool[kept], owners[kept]
@@ -181,21 +186,23 @@ class FeatureMemory(BaseEstimator):
             "checksum": self.features_.checksum,
         }
         places, overall = torch.stack(tuple(self.places_)), self.overall_.rows
-        arrays = {"vectors": self.vectors_, "centre": self.centre_, "places": places, "overall": overall}
+        arrays = {"vectors": self.vectors_, "centre": self.centre_, "axes": self.axes_}
+        arrays |= {"places": places, "overall": overall}
         return state, {f"memory_{name}_": values for name, values in (arrays | self.features_.arrays()).items()}
 
     @classmethod
     def from_kept(cls, state: MemoryState, arrays: Mapping[str, Tensor]) -> Self:
         """Return the memory that ``kept`` described.
 
-        Raises ``ArtefactError`` where arrays are missing, and ``InputError`` where pretrained weights are not the same.
+        Raises ``ArtefactError`` where arrays are missing, or pretrained weights are others, and ``InputError`` where
+        these are not there.
         """
-        memory, missing = cls(), sorted(MEMORY_ARRAYS.keys() - arrays.keys() - {FILTERS})
-        if missing or (state["features"] == FilterFeatures.name and FILTERS not in arrays):
-            raise ArtefactError(f"{(missing or [FILTERS])[0]} is missing", "the files of one fit")
-        memory.features_ = features_of(state["features"], state["checksum"], arrays.get(FILTERS))
+        memory, missing = cls(), sorted(MEMORY_ARRAYS.keys() - arrays.keys())
+        if missing:
+            raise ArtefactError(f"{missing[0]} is missing", "the files of one fit")
+        memory.features_ = features_of(state["features"], state["checksum"], arrays[FILTERS])
         memory.view_ = View(state["factor"], state["stride"])
-        memory.vectors_, memory.centre_ = arrays["memory_vectors_"], arrays["memory_centre_"]
+        memory.vectors_, memory.centre_, memory.axes_ = (arrays[f"memory_{name}_"] for name in _KEPT)
         memory.places_, memory.overall_ = Places(*arrays["memory_places_"]), Overall(arrays["memory_overall_"])
         return memory
 
@@ -208,14 +215,15 @@ class FeatureMemory(BaseEstimator):
         return averaged, torch.cat([middle, spread.log()])
 
     def _scaled(self, rows: Tensor) -> Tensor:
-        scaled: Tensor = (rows - self.centre_[0]) / self.centre_[1] / math.sqrt(rows.shape[1])
+        scaled: Tensor = (rows - self.centre_[0]) / self.centre_[1] @ self.axes_
         return scaled
 
     def _distance(self, maps: Tensor, among: Tensor | None = None) -> Tensor:
         """Return the distance of every cell to the nearest vector, or the nearest ``among`` some."""
         known = self.vectors_ if among is None or not among.any() else self.vectors_[among]
         rows = self._scaled(maps.flatten(1).T)
-        squared = torch.addmm(known.square().sum(1)[None], rows, known.T, alpha=-2).min(1).values
+        lengths, turned = known.square().sum(1)[None], -2 * known.T
+        squared = torch.cat([torch.addmm(lengths, part, turned).amin(1) for part in torch.split(rows, _CHUNK)])
         distance: Tensor = (squared + rows.square().sum(1)).clamp_min(0).sqrt().reshape(maps.shape[1:])
         return distance
 
@@ -240,6 +248,13 @@ def coreset(rows: Tensor, most: int, draw: torch.Generator) -> Tensor:
         nearest = torch.minimum(nearest, lengths + lengths[last] - 2 * (rows @ rows[last]))
         chosen.append(int(nearest.argmax()))
     return torch.tensor(sorted(set(chosen)))
+
+
+def _principal_axes(rows: Tensor) -> Tensor:
+    """Return the directions in which rows (n, d) of mean 0 spread most, (d, k), over the root of d."""
+    _, axes = torch.linalg.eigh(rows.T @ rows)
+    main: Tensor = axes[:, -_AXES:] / math.sqrt(len(axes))
+    return main
 
 
 def _resized(values: Tensor, size: tuple[int, ...]) -> Tensor:
