@@ -1,4 +1,4 @@
-"""Features of a pretrained network: its arithmetic, weights that run no code, and runs that know their weights again."""
+"""Features of a pretrained network: its arithmetic, weights that run no code, runs that know their weights."""
 
 import json
 import os
