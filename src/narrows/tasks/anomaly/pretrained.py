@@ -94,7 +94,7 @@ def features_of(name: str, checksum: str, filters: Tensor) -> Features:
 
 def _weight_files(package: str) -> list[Path]:
     """Return the files of weights in an installed package, found without running any of its code."""
-    spec = find_spec(package) if package.isidentifier() else None
+    spec = find_spec(package) if package.isidentifier() and package != "__main__" else None
     if spec is None:
         came = Sentence(Setting("features", package), " came, and no package of that name is installed")
         accepted = f"filters, patches, or an installed package with the weights of {EfficientNetLite.title}"
