@@ -94,7 +94,7 @@ class ImageAnomalyWorkflow(Workflow):
         for note in notes:
             say(note)
         self.task, self.good, self.held, self.seed = task, good, held, seed
-        self.fine, self.bad, self.masks = fine, bad, masks
+        self.fine, self.bad, self.masks, self.held_apart = fine, bad, masks, not parts.split.learnt
         self.channels = max(len(array) for array in good.arrays)
         seen = self.seen(good.take(learn))
         self.patches = drawn_patches(seen, self.patch, _MAX_PATCHES, seed)
@@ -203,7 +203,16 @@ class ImageAnomalyWorkflow(Workflow):
         parts = (self.good, self.fine, self.bad)
         names = tuple(name for part in parts for name in part.names)
         pictures = Pictures(self.good.name, names, [array for part in parts for array in part.arrays])
-        return save(self.threshold, pictures, self.maps + self.fine_maps + self.bad_maps, folder)
+        return save(self.threshold, pictures, self.maps + self.fine_maps + self.bad_maps, folder, self._parts())
+
+    def _parts(self) -> list[str]:
+        """Return what every image was used for, good ones first, those of the test part, and bad ones."""
+        held = Split.TRAINING.value
+        if self.held_apart:
+            held = "calibration" if len(self.fine) else Split.HELD_OUT.value  # these set the threshold as well
+        parts = np.full(len(self.good), Split.TRAINING.value, object)
+        parts[self.held] = held
+        return [*parts, *["good test"] * len(self.fine), *["bad test"] * len(self.bad)]
 
     def state(self) -> dict[str, Any]:
         """Return the channels and the type of the images, and what sets their threshold."""
@@ -233,15 +242,21 @@ def heat_maps(task: Any, pictures: list[np.ndarray], patch: int) -> list[np.ndar
     return [heat(parts_of(task), picture, patch) for picture in pictures]
 
 
-def save(threshold: Threshold, pictures: Pictures, maps: list[np.ndarray], folder: Path) -> list[Path]:
-    """Write scores.csv, and every image under its heat map, red where it is at the threshold or beyond."""
+def save(
+    threshold: Threshold, pictures: Pictures, maps: list[np.ndarray], folder: Path, parts: list[str] | None = None
+) -> list[Path]:
+    """Write scores.csv, and every image under its heat map, red where it is at the threshold or beyond.
+
+    ``parts`` is what each was used for in the fit; None for new ones.
+    """
     scores = np.array([image_score(heat_map) for heat_map in maps])
     top = threshold.limit if np.isfinite(threshold.limit) else max(threshold.calibration, default=1.0)
     painted = [paint(*pair, top) for pair in zip(pictures.arrays, maps, strict=True)]
     overlays = Pictures("heatmaps", law_of(pictures.names), painted)
     paths = write_pictures(painted, overlays, folder / "heatmaps")
     ids = np.array(pictures.names)
-    return [write_table(threshold.columns(scores), folder / "scores.csv", ids, "file"), *paths]
+    columns = threshold.columns(scores) | ({} if parts is None else {"part": np.array(parts)})
+    return [write_table(columns, folder / "scores.csv", ids, "file"), *paths]
 
 
 class SortedImages(NamedTuple):
