@@ -42,6 +42,10 @@ from narrows.workflows.outputs import write_table
 __all__ = ["ImageAnomalyWorkflow"]
 
 PATCHES = "patches"
+_BY_PATCHES = (
+    "patches are compared, as settings of an autoencoder came: without these, features of whole pictures are, which "
+    "find more of most defects"
+)
 GOOD, MASKS = ("good", "normal", "ok", "ordinary"), ("masks", "mask", "ground_truth")
 _MAX_PATCHES = 20_000  # that are learnt from
 _OF_PICTURES = {"features", "held_out", "fpr", "contamination", "clean", "random_state", "verbose", "device"}
@@ -80,7 +84,7 @@ class ImageAnomalyWorkflow(Workflow):
         return data.is_dir() and any(path.suffix.lower() in FORMATS for path in data.rglob("*"))
 
     def fit(self, task: Any, request: Request, say: Say) -> dict[str, Any]:
-        """Read the images, put some good ones aside, and train on patches of the others."""
+        """Read the images, put some good ones aside, and learn features or patches of the others."""
         request.refuse({"image_shape": "patches have their own shape"})
         known = (None, FilterFeatures.name, PATCHES)
         self.pretrained = None if self.features in known else PretrainedNetwork.of(str(self.features))
@@ -131,14 +135,18 @@ class ImageAnomalyWorkflow(Workflow):
         for name, value in self.task.suited(self.patches.shape[1:]).items():
             if name not in request.given:
                 self.task.set_params(**{name: value})
-        say(f"anomaly: {len(self.patches):,} patches of {good}")
+        notes = [] if self.features == PATCHES else [_BY_PATCHES]
+        for note in (*notes, f"anomaly: {len(self.patches):,} patches of {good}"):
+            say(note)
         self.task.fit(self.patches)
         too_strange = self.task.n_set_aside_ - self.task.n_apart_  # the others are of those put aside for patches
-        return [f"{too_strange:,} patches were too strange to learn from and were left out"]
+        return [*notes, f"{too_strange:,} patches were too strange to learn from and were left out"]
 
     def _fit_memory(self, seen: list[np.ndarray], request: Request, good: str, say: Say) -> list[str]:
         """Solve for the filters of pictures, remember what they find, and return notes."""
-        say(f"anomaly: {N_FILTERS} filters and their responses in {good}")
+        seen_by = [] if self.pretrained is None else [f"beside the filters, features of {self.pretrained.words()}"]
+        for note in (f"anomaly: {N_FILTERS} filters and their responses in {good}", *seen_by):
+            say(note)
         checkpoint = self.task.resolve().checkpoint
         self.task.set_params(estimator=LinearAutoEncoder(latent_dim=N_FILTERS, checkpoint=checkpoint))
         self.task.fit(small_patches(seen, View.of(seen), self.seed))
@@ -147,7 +155,6 @@ class ImageAnomalyWorkflow(Workflow):
         memory = FeatureMemory(features, clean=self.task.clean, random_state=self.seed).fit(seen)
         self.task.remember(memory)
         held = f"{len(memory.vectors_):,} vectors of {len(memory.axes_)} features are remembered"
-        seen_by = [] if self.pretrained is None else [f"beside the filters, features of {self.pretrained.words()}"]
         return [*seen_by, held, f"{memory.n_left_out_} good images were too far from the others to be remembered"]
 
     def _heats(self, pictures: list[np.ndarray]) -> list[np.ndarray]:
