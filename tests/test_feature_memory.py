@@ -12,6 +12,7 @@ from scipy.spatial.distance import cdist
 
 import narrows as nw
 from narrows.cli import main
+from narrows.errors import ArtefactError, InputError
 from narrows.tasks.anomaly.features import FilterFeatures, View, pyramid
 from narrows.tasks.anomaly.memory import FeatureMemory, coreset
 
@@ -72,6 +73,20 @@ def test_distances_are_those_to_the_nearest_vector(memory: FeatureMemory, pictur
     rows = ((maps.flatten(1).T - mean) / spread @ memory.axes_).numpy()
     expected = cdist(rows, memory.vectors_.numpy()).min(1).reshape(3, 4)
     np.testing.assert_allclose(memory._distance(maps), expected, rtol=1e-4)
+
+
+def test_arrays_that_do_not_fit_and_other_channels_are_refused(memory: FeatureMemory) -> None:
+    state, arrays = memory.kept()
+    assert FeatureMemory.from_kept(state, arrays).vectors_.shape == memory.vectors_.shape
+    for name in ("vectors", "centre", "axes", "overall"):
+        with pytest.raises(ArtefactError, match="do not fit its"):
+            FeatureMemory.from_kept(state, {**arrays, f"memory_{name}_": arrays[f"memory_{name}_"][:, 1:]})
+    with pytest.raises(ArtefactError, match="memory_axes_ is missing"):
+        FeatureMemory.from_kept(state, {name: values for name, values in arrays.items() if "axes" not in name})
+    with pytest.raises(InputError, match="3 channels"):
+        memory.heat_maps([np.zeros((3, 20, 20))])
+    with pytest.raises(InputError, match="One picture"):
+        FeatureMemory().fit([np.zeros((1, 20, 20))])
 
 
 def test_a_coreset_covers_better_than_chance() -> None:

@@ -167,7 +167,13 @@ class FeatureMemory(BaseEstimator):
         return np.array([-np.sqrt(heat.max()) for heat in self.heat_maps(X)])
 
     def heat(self, picture: Array) -> Array:
-        """Return how strange every pixel of a picture (C, H, W) is, (H, W)."""
+        """Return how strange every pixel of a picture (C, H, W) is, (H, W).
+
+        Raises ``InputError`` for a picture of other channels than those of the fit.
+        """
+        channels = self.features_.arrays()["filters"].shape[1]
+        if len(picture) != channels:
+            raise InputError(f"A picture of {len(picture)} channels came", f"{channels}, as in the fit")
         maps, whole = self._maps(picture)
         beyond = self.places_.beyond(self._distance(maps))
         size = picture.shape[1:]
@@ -194,8 +200,8 @@ class FeatureMemory(BaseEstimator):
     def from_kept(cls, state: MemoryState, arrays: Mapping[str, Tensor]) -> Self:
         """Return the memory that ``kept`` described.
 
-        Raises ``ArtefactError`` where arrays are missing, or pretrained weights are others, and ``InputError`` where
-        these are not there.
+        Raises ``ArtefactError`` where arrays are missing or do not fit each other, or pretrained weights are others, and
+        ``InputError`` where these are not there.
         """
         memory, missing = cls(), sorted(MEMORY_ARRAYS.keys() - arrays.keys())
         if missing:
@@ -204,6 +210,15 @@ class FeatureMemory(BaseEstimator):
         memory.view_ = View(state["factor"], state["stride"])
         memory.vectors_, memory.centre_, memory.axes_ = (arrays[f"memory_{name}_"] for name in _KEPT)
         memory.places_, memory.overall_ = Places(*arrays["memory_places_"]), Overall(arrays["memory_overall_"])
+        channels = arrays[FILTERS].shape[1]
+        n_features = len(memory.features_(torch.zeros(1, channels, FILTER_SIDE, FILTER_SIDE), memory.view_.stride))
+        shapes = [tuple(values.shape) for values in (memory.centre_, memory.axes_, memory.overall_.rows)]
+        n_known, n_axes = memory.vectors_.shape
+        if (
+            shapes != [(2, n_features), (n_features, n_axes), (len(memory.overall_.rows), 2 * n_features)]
+            or not n_known
+        ):
+            raise ArtefactError(f"The memory's arrays do not fit its {n_features} features", "the files of one fit")
         return memory
 
     def _maps(self, picture: Array) -> tuple[Tensor, Tensor]:
