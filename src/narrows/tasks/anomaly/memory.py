@@ -200,8 +200,8 @@ class FeatureMemory(BaseEstimator):
     def from_kept(cls, state: MemoryState, arrays: Mapping[str, Tensor]) -> Self:
         """Return the memory that ``kept`` described.
 
-        Raises ``ArtefactError`` where arrays are missing or do not fit each other, or pretrained weights are others, and
-        ``InputError`` where these are not there.
+        Raises ``ArtefactError`` where arrays are missing or do not fit each other, or pretrained weights are others,
+        and ``InputError`` where these are not there.
         """
         memory, missing = cls(), sorted(MEMORY_ARRAYS.keys() - arrays.keys())
         if missing:
@@ -212,12 +212,9 @@ class FeatureMemory(BaseEstimator):
         memory.places_, memory.overall_ = Places(*arrays["memory_places_"]), Overall(arrays["memory_overall_"])
         channels = arrays[FILTERS].shape[1]
         n_features = len(memory.features_(torch.zeros(1, channels, FILTER_SIDE, FILTER_SIDE), memory.view_.stride))
-        shapes = [tuple(values.shape) for values in (memory.centre_, memory.axes_, memory.overall_.rows)]
-        n_known, n_axes = memory.vectors_.shape
-        if (
-            shapes != [(2, n_features), (n_features, n_axes), (len(memory.overall_.rows), 2 * n_features)]
-            or not n_known
-        ):
+        (n_known, n_axes), (n_good, n_overall) = memory.vectors_.shape, memory.overall_.rows.shape
+        shapes = [tuple(memory.centre_.shape), tuple(memory.axes_.shape), (n_overall,)]
+        if shapes != [(2, n_features), (n_features, n_axes), (2 * n_features,)] or not n_known or n_good < 2:
             raise ArtefactError(f"The memory's arrays do not fit its {n_features} features", "the files of one fit")
         return memory
 
