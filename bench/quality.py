@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import rows_anomaly
 import rows_codes
+import rows_defects
 import rows_generate
 import rows_impute
 import rows_lists
@@ -49,6 +50,8 @@ ROWS = {
     "impute": Row(rows_impute.impute, 1.0, 1.0, "lower", {"level or better": 0.8}),
     "generate": Row(rows_generate.generate, None, 0.70),
     "anomaly": Row(rows_anomaly.anomaly, 82.75, 87.55, "higher"),
+    "anomaly-images": Row(rows_defects.anomaly_images, 0.52, 0.75, "higher", {"pixels": 0.70}),
+    "anomaly-images-pretrained": Row(rows_defects.anomaly_images_pretrained, 0.52, 0.85, "higher", {"pixels": 0.80}),
     "series": Row(rows_series.series, None, 0.0, "higher"),
     "one-class": Row(rows_anomaly.one_class, 95.53, 96.96, "higher"),
     "sparse": Row(rows_codes.sparse, None, 0.90, "higher"),

@@ -14,7 +14,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import narrows as nw
 from narrows import conformal
 from narrows.conformal import flag_measures, tally
-from narrows.metrics import Comparison, auroc, placements
+from narrows.metrics import Comparison, auroc, placements, region_overlap
 from narrows.tasks.anomaly.constants import move_distance
 from narrows.tasks.anomaly.evaluate import planted
 from narrows.tasks.anomaly.neighbours import Neighbourhood
@@ -251,6 +251,23 @@ def test_placements_are_pairs_counted() -> None:
     pairs = [(a > b) + 0.5 * (a == b) for a in scores[labels == 1] for b in scores[labels == 0]]
     assert placements(labels, scores).mean() == pytest.approx(np.mean(pairs))
     assert auroc(labels, scores) == pytest.approx(np.mean(pairs))
+
+
+@pytest.mark.parametrize("limit", [0.3, 1.0])
+def test_overlaps_with_regions_are_those_of_all_thresholds(limit: float) -> None:
+    masks = [np.zeros((12, 15), bool) for _ in range(3)]
+    masks[0][2:5, 3:9], masks[1][1, 1], masks[1][2, 2], masks[1][8:11, 4:7] = True, True, True, True
+    maps = [RNG.normal(size=mask.shape) + mask for mask in masks]
+    regions = [(0, np.s_[2:5, 3:9]), (1, ([1, 2], [1, 2])), (1, np.s_[8:11, 4:7])]  # corners meet in the second
+    ordinary = np.concatenate([values[~mask] for mask, values in zip(masks, maps, strict=True)])
+    thresholds = np.sort(ordinary)[::-1]  # at the k-th a share of k / n lies above
+    covered = [np.mean([(maps[i][place] > t).mean() for i, place in regions]) for t in thresholds]
+    rates = np.arange(len(ordinary) + 1) / len(ordinary)
+    widths = np.diff(rates.clip(0, limit))
+    assert region_overlap(masks, maps, limit) == pytest.approx(widths @ covered / limit)
+    one = region_overlap(masks[:1], maps[:1], 1.0)
+    assert one == pytest.approx(auroc(masks[0].ravel(), maps[0].ravel()))
+    assert np.isnan(region_overlap(masks[2:], maps[2:]))
 
 
 def test_names_of_columns_are_kept_and_few_rows_flag_nothing(tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ def lines(path):
         "density",
         "nll",
         "anomaly",
+        "anomaly-images",
         "series",
         "one-class",
         "sparse",

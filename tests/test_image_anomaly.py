@@ -77,6 +77,9 @@ def test_bad_images_are_found_where_they_are_bad(style: str, tmp_path: Path) -> 
     assert all(row["flag"] == "1" for name, row in found.items() if "/" in name)
     assert len(list((tmp_path / "run" / "heatmaps").rglob("*.png"))) == 16
     assert report["data"]["bad"] == 4
+    assert {found[name]["part"] for name in names} == {"held-out"}
+    assert {row["part"] for name, row in found.items() if "/" in name} == {"bad test"}
+    assert [row["part"] for row in found.values()].count("training") == 8
 
 
 def mvtec(root: Path, good: int = 9, fine: int = 5, bad: int = 3) -> None:
@@ -119,6 +122,9 @@ def test_good_images_of_the_test_part_are_measured_on_and_never_learnt_from(
     assert [report["data"][name] for name in ("rows", "used", "held_out", "bad")] == [18, 6, 8, 4]
     rows = scores(tmp_path / "run")
     assert set(rows) == {*good.names, *fine.names, *bad.names}
+    assert {rows[good.names[i]]["part"] for i in held} == {"calibration"}
+    parts = [row["part"] for row in rows.values()]
+    assert [parts.count(part) for part in ("training", "calibration", "good test", "bad test")] == [6, 3, 5, 4]
     seen = [float(rows[name]["score"]) for name in (*fine.names, *bad.names)]
     expected = roc_auc_score([0] * 5 + [1] * 4, seen)
     assert report["metrics"]["image_auroc"]["value"] == pytest.approx(expected)
@@ -143,7 +149,7 @@ def test_the_difference_is_that_of_the_areas_picture_by_picture() -> None:
     rng = np.random.default_rng(0)
     labels, pictures = np.array([0, 0, 0, 1, 1]), [rng.random((1, 8, 8)) for _ in range(5)]
     maps = [[np.full((8, 8), v) for v in row] for row in ([1, 2, 3, 2.5, 9], [4, 2, 3, 1, 3])]
-    made = evaluate_maps(pictures, labels, [None] * 5, *maps, "rival")
+    made = evaluate_maps(pictures, labels, [None] * 5, maps[0], {"rival": maps[1]})
     assert list(map(len, made.comparison.samples)) == [2, 3]  # the ordinary pictures are a sample too
     gap = made.metrics["image_auroc"].value - made.baselines["rival"]["image_auroc"]
     assert made.comparison.gap == pytest.approx(gap)
@@ -165,6 +171,8 @@ def test_new_images_of_any_size_and_another_threshold(tmp_path: Path, capsys: py
     assert "about 0.9 of ordinary images are flagged from now on" in capsys.readouterr().out
     assert main(["apply", str(tmp_path / "run"), str(tmp_path / "new"), "-o", str(tmp_path / "again")]) == 0
     after = scores(tmp_path / "again")
+    assert all("part" not in row for row in after.values())
+    assert {row["part"] for row in scores(tmp_path / "run").values()} == {"training", "held-out", "bad test"}
     assert [row["score"] for row in before.values()] == [row["score"] for row in after.values()]
     assert after["large.png"]["flag"] == "1"
 
@@ -261,3 +269,17 @@ def test_a_figure_of_heat_maps_shows_masks_only_where_bad_pictures_have_some():
     fine, mask = np.zeros((8, 8), bool), np.ones((8, 8), bool)
     drawn = [_drawing(pictures, np.array([0, 1]), [fine, bad], maps).data["rows"] for bad in (mask, None)]
     assert [list(rows) for rows in drawn] == [["picture", "heat map", "true mask"], ["picture", "heat map"]]
+
+
+def test_drawn_maps_have_one_scale_on_which_an_ordinary_picture_is_dim_and_keep_their_proportions():
+    rng = np.random.default_rng(0)
+    shapes, labels = [(8, 8), (8, 16), (8, 8), (8, 8), (8, 8), (8, 8)], np.array([1, 1, 1, 0, 0, 0])
+    maps = [np.zeros(shape) for shape in shapes]
+    for values, peak in zip(maps, (9, 900, 25, 1, 4, 16), strict=True):  # one defect is by far the strangest
+        values[2, 3] = peak
+    drawn = _drawing([rng.random((1, *shape)) for shape in shapes], labels, [None] * 6, maps)
+    heat_maps = drawn.data["rows"]["heat map"]
+    assert heat_maps.shape == (4, 3, 8, 8)
+    assert heat_maps[:, 0].max((1, 2)).tolist() == pytest.approx([9 / 25, 1, 1, 4 / 25])
+    assert (heat_maps[1][:, [0, 1, 6, 7]] == 1).all()  # white above and below a wide one
+    assert "white is a score of 5 or more" in drawn.caption

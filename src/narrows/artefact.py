@@ -228,7 +228,7 @@ def _task(card: UseCard, family: Any, arrays: dict[str, Any], where: str) -> Any
     sizes = {"row": family.shapes_[0], "code": (family._n_features_out,)}
     typed(card["fitted"], task.fitted, f"{where}.fitted", sizes)
     task.estimator_ = family
-    for name, axes in task.arrays.items():
+    for name, axes in {**task.arrays, **{k: v for k, v in task.optional_arrays.items() if k in arrays}}.items():
         shape, wanted = tuple(arrays[name].shape) if name in arrays else (), Numbers(*axes).shape(sizes)
         if not _alike(shape, wanted):
             came = f"{WEIGHTS} holds {OF_TASK}{name} of shape {shape}" if name in arrays else f"{name} is missing"

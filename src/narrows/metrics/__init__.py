@@ -1,6 +1,6 @@
 """How far results are from the truth: plain functions of plain arrays, all sums in float64."""
 
-from narrows.metrics.anomaly import auroc, average_precision, compare_aurocs, f1, placements
+from narrows.metrics.anomaly import auroc, average_precision, compare_aurocs, f1, placements, region_overlap
 from narrows.metrics.comparison import Better, Comparison, Doubt, Outcome, clustered
 from narrows.metrics.distances import (
     compare_kernel_distances,
@@ -49,6 +49,7 @@ __all__ = [
     "psnr",
     "r2_columns",
     "recall_at_k",
+    "region_overlap",
     "resampled_spread",
     "ssim",
     "stratified_folds",

@@ -130,6 +130,7 @@ class Task(Tabular, BaseEstimator):
     summary: ClassVar[str] = ""
     fitted: ClassVar[Any] = Nothing  # a TypedDict: attributes that the artefact keeps, and what they are
     arrays: ClassVar[dict[str, tuple[int | str, ...]]] = {}  # those beside the weights, and their shapes
+    optional_arrays: ClassVar[dict[str, tuple[int | str, ...]]] = {}  # those that only some fits leave
     imputes: ClassVar[bool] = False  # whether its method ``complete`` fills the holes of a table
     reads_shares: ClassVar[bool] = False  # whether its autoencoder may give back shares, of labels or items, for rows
     law: ClassVar[str | None] = None  # the likelihood of a family that keeps its own default
@@ -221,7 +222,8 @@ class Task(Tabular, BaseEstimator):
 
     def fitted_arrays(self) -> dict[str, torch.Tensor]:
         """Return the arrays that ``fit`` learnt besides the autoencoder."""
-        return {name: torch.as_tensor(np.ascontiguousarray(getattr(self, name))) for name in self.arrays}
+        names = [*self.arrays, *(name for name in self.optional_arrays if hasattr(self, name))]
+        return {name: torch.as_tensor(np.ascontiguousarray(getattr(self, name))) for name in names}
 
     def adopt_state(self, state: dict[str, Any]) -> Self:
         """Take what ``fitted_state`` gave."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Annotated, Any, ClassVar, NamedTuple, NotRequired, Self, TypedDict, cast
 
 import numpy as np
+import torch
 from sklearn.base import OutlierMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
@@ -23,6 +24,7 @@ from narrows.parts import as_part
 from narrows.tasks.anomaly.constants import Constants, move_distance
 from narrows.tasks.anomaly.evaluate import evaluation
 from narrows.tasks.anomaly.labels import ordinary_rows
+from narrows.tasks.anomaly.memory import MEMORY_ARRAYS, FeatureMemory, MemoryState
 from narrows.tasks.anomaly.neighbours import Neighbourhood, Overlap, reference_places, remoteness
 from narrows.tasks.anomaly.normal_scale import NormalScale
 from narrows.tasks.anomaly.outliers import LEAST, groups_apart, teaching
@@ -78,6 +80,7 @@ class State(TypedDict):
     seed_: Natural
     n_features_in_: Natural
     feature_names_in_: NotRequired[list[str]]
+    memory_: NotRequired[MemoryState]
 
 
 class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
@@ -111,6 +114,7 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
     writes: ClassVar[tuple[str, ...]] = ("scores",)
     fitted = State
     arrays: ClassVar[dict[str, tuple[int | str, ...]]] = {"reference_": (-1, "row")}
+    optional_arrays = MEMORY_ARRAYS
     about_labels = True
     input_scale_ = cast("Scale | None", None)  # until there is a fit
     constant_, move_ = Constants(), 0.0  # of images, and of detectors saved before there were any
@@ -174,7 +178,8 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
         self.n_apart_ = int((~trusted_rows).sum())
         self.n_set_aside_ += self.n_apart_
         self.calibration_ = np.sort(strange[trusted_rows].astype(np.float64)).tolist()
-        self.__dict__.pop("contaminated_", None)  # of another fit
+        for name in ("contaminated_", "memory_", *self.optional_arrays):  # of another fit
+            self.__dict__.pop(name, None)
         if self.contamination is not None:
             self.contaminated_ = float(np.percentile(self._scores_of(rows, itself=False), 100 * self.contamination))
         if self.fpr is not None and math.isinf(self.offset_):
@@ -260,6 +265,20 @@ class AnomalyDetector(OutlierMixin, Task, name="anomaly"):
     def offset_(self) -> float:
         """The score below which a row is flagged; -inf when too few rows were put aside for this ``fpr``."""
         return -self.threshold_.limit
+
+    @property
+    def memory(self) -> FeatureMemory | None:
+        """The memory of the features of whole pictures, where the run has one; its patches say less."""
+        if "memory_" not in vars(self):
+            return None
+        known = {name: torch.as_tensor(getattr(self, name)) for name in self.optional_arrays if hasattr(self, name)}
+        return FeatureMemory.from_kept(self.memory_, known)
+
+    def remember(self, memory: FeatureMemory) -> None:
+        """Keep a fitted memory of features with the detector."""
+        self.memory_, arrays = memory.kept()
+        for name, values in arrays.items():
+            setattr(self, name, values)
 
     def rethreshold(self, fpr: float) -> Self:
         """Flag a share of at most ``fpr`` of ordinary rows from now on; nothing is trained."""

@@ -1,6 +1,6 @@
 """Anomalies in pictures: a detector of patches, its heat maps, and how well they find what is wrong."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from typing import Any
 
@@ -157,22 +157,28 @@ def planted(picture: Array, other: Array, scale: Scale, seed: int) -> tuple[Arra
 
 
 def evaluate_maps(
-    pictures: list[Array], labels: Array, masks: list[Array | None], ours: list[Array], theirs: list[Array], name: str
+    pictures: list[Array],
+    labels: Array,
+    masks: list[Array | None],
+    ours: list[Array],
+    theirs: Mapping[str, list[Array]],
 ) -> Evaluation:
     """Return how well heat maps tell pictures labelled 1 from those labelled 0, and pixels in masks from others.
 
-    ``theirs`` are the maps of the competitor of this ``name``; a mask is None where it is not known.
+    ``theirs`` are the maps of each competitor; a mask is None where it is not known.
     """
     labels_of = {
         "image_auroc": "area under the ROC curve of pictures",
         "pixel_auroc": "area under the ROC curve of pixels",
     }
     measures = {key: Metric(value, labels_of[key], "", "higher") for key, value in _aurocs(labels, masks, ours).items()}
-    baselines = {name: _aurocs(labels, masks, theirs)}
-    comparison = compare_aurocs(labels, *([image_score(heat_map) for heat_map in maps] for maps in (ours, theirs)))
+    baselines = {name: _aurocs(labels, masks, maps) for name, maps in theirs.items()}
+    best = max(baselines, key=lambda name: baselines[name]["image_auroc"])
+    scores = ([image_score(heat_map) for heat_map in maps] for maps in (ours, theirs[best]))
+    comparison = compare_aurocs(labels, *scores)
     drawings = [_drawing(pictures, labels, masks, ours)]
     return Evaluation(
-        measures, baselines, "image_auroc", name, len(pictures), comparison, drawings, unit="picture", piece="patch"
+        measures, baselines, "image_auroc", best, len(pictures), comparison, drawings, unit="picture", piece="patch"
     )
 
 
@@ -190,20 +196,37 @@ def _aurocs(labels: Array, masks: list[Array | None], maps: list[Array]) -> dict
 
 def _drawing(pictures: list[Array], labels: Array, masks: list[Array | None], maps: list[Array]) -> Picture:
     """Return some anomalous pictures and an ordinary one with their maps and masks."""
-    strange = np.flatnonzero(labels == 1)
+    strange, ordinary = np.flatnonzero(labels == 1), np.flatnonzero(labels == 0)
     some = strange[np.unique(np.linspace(0, len(strange) - 1, _PICTURES_DRAWN - 1).astype(int))].tolist()
-    some += np.flatnonzero(labels == 0)[:1].tolist()
-    size = pictures[some[0]].shape[1:]
-    most = max(float(maps[i].max()) for i in some) or 1.0
+    peaks = np.array([float(values.max()) for values in maps])
+    usual = ordinary[np.argsort(peaks[ordinary], kind="stable")[len(ordinary) // 2 :][:1]]
+    white = max(float(np.median(peaks[some])), 2 * float(peaks[usual].max(initial=0.0))) or 1.0
+    some += usual.tolist()
+    height, width = np.median([pictures[i].shape[1:] for i in some], axis=0).astype(int)
     rows = {
-        "picture": np.stack([resized(_colour(pictures[i]), size) for i in some]),
-        "heat map": np.stack([resized(_colour(maps[i][None] / most), size) for i in some]),
+        "picture": np.stack([_framed(_colour(pictures[i]), (height, width)) for i in some]),
+        "heat map": np.stack([_framed(_colour((maps[i][None] / white).clip(0, 1)), (height, width)) for i in some]),
     }
     if any(masks[i] is not None and labels[i] for i in some):
         empty = [np.zeros(pictures[i].shape[1:]) if masks[i] is None else masks[i] for i in some]
-        rows["true mask"] = np.stack([resized(_colour(np.asarray(mask, np.float32)[None]), size) for mask in empty])
-    caption = "Pictures with something wrong, the last one without; all maps on one scale, white the strangest."
+        truth = [_framed(_colour(np.asarray(mask, np.float32)[None]), (height, width)) for mask in empty]
+        rows["true mask"] = np.stack(truth)
+    caption = (
+        "Pictures with something wrong, the last one an ordinary one of middling score. All maps are on one scale: "
+        f"white is a score of {np.sqrt(white):.3g} or more, and a picture's score is that of its strangest pixel."
+    )
     return Picture("heat", "Heat maps", caption, {"title": "Where the pictures are strange", "rows": rows})
+
+
+def _framed(picture: Array, size: tuple[int, int]) -> Array:
+    """Return a picture as large as fits into a size, in its own proportions, with white beside it."""
+    height, width = picture.shape[1:]
+    scale = min(size[0] / height, size[1] / width)
+    small = resized(picture, (max(1, round(scale * height)), max(1, round(scale * width))))
+    frame = np.ones((len(picture), *size), small.dtype)
+    top, left = (size[0] - small.shape[1]) // 2, (size[1] - small.shape[2]) // 2
+    frame[:, top : top + small.shape[1], left : left + small.shape[2]] = small
+    return frame
 
 
 def _colour(picture: Array) -> Array:
