@@ -5,7 +5,7 @@ Real numbers have densities in their original units, all other columns probabili
 
 import warnings
 from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,22 @@ _MAX_FULL_NUMBERS = 100
 _MAX_ROUNDS = 100
 _MAX_PATTERN_VISITS = 10_000  # that are gone through for one part, in all rounds
 _LOG_2PI = float(np.log(2 * np.pi))
+
+
+class Products(NamedTuple):
+    """What the sums over rows of parts without correlations need: numbers less a centre, 0 where missing; squares."""
+
+    numbers: Floats
+    squares: Floats
+    known: Floats  # 1 where a number is known
+    centre: Floats
+
+    @classmethod
+    def of(cls, cells: Cells, centre: Floats) -> Self:
+        """Return the products of rows; ``centre`` is subtracted so that differences of squares are exact."""
+        known = ~np.isnan(cells.numbers)
+        numbers = np.where(known, cells.numbers - centre, 0)
+        return cls(numbers, np.square(numbers), known.astype(np.float64), centre)
 
 
 @dataclass
@@ -59,10 +75,11 @@ class MixtureDensity:
         self.full_ = self.k == 1 or max(numbers.shape[1], len(patterns)) <= _MAX_FULL_NUMBERS
         shares = np.eye(self.k)[self._first(numbers, cells)]
         self.means_, self.spreads_ = np.tile(mean, (self.k, 1)), [self._spread(np.diag(variance))] * self.k
-        last = -np.inf
+        self.centre_, last = mean, -np.inf
+        products = None if self.full_ else Products.of(cells, mean)
         for _ in range(max(3, min(_MAX_ROUNDS, _MAX_PATTERN_VISITS // len(patterns))) if self.full_ else _MAX_ROUNDS):
-            self._maximise(cells, shares, patterns)
-            joint = self._joint(cells, patterns)
+            self._maximise(cells, shares, patterns, products)
+            joint = self._joint(cells, patterns, products)
             total = logsumexp(joint, axis=1)
             shares = np.exp(joint - total[:, None])
             if (self.k == 1 and known.all()) or total.mean() - last < 1e-4:
@@ -72,7 +89,8 @@ class MixtureDensity:
 
     def log_prob(self, cells: Cells) -> Floats:
         """Return log p of what is known of every row, (n,)."""
-        log_p: Floats = logsumexp(self._joint(cells, _patterns(cells) if self.full_ else []), axis=1)
+        products = None if self.full_ else Products.of(cells, self.centre_)
+        log_p: Floats = logsumexp(self._joint(cells, _patterns(cells) if self.full_ else [], products), axis=1)
         return log_p
 
     def _first(self, numbers: Floats, cells: Cells) -> NDArray[np.int64]:
@@ -88,16 +106,29 @@ class MixtureDensity:
             groups: NDArray[np.int64] = KMeans(self.k, n_init=1, random_state=self.seed).fit_predict(np.hstack(sides))
         return groups
 
-    def _maximise(self, cells: Cells, shares: Floats, patterns: Patterns) -> None:
+    def _maximise(self, cells: Cells, shares: Floats, patterns: Patterns, products: Products | None) -> None:
         weights = shares.sum(0) + 1e-9
         self.log_weights_ = np.log(weights / weights.sum())
-        for part, (share, weight) in enumerate(zip(shares.T, weights, strict=True)):
+        if products is not None:
+            self._maximise_diagonals(products, shares, weights[:, None])
+        for part, (share, weight) in enumerate(zip(shares.T, weights, strict=True) if self.full_ else ()):
             numbers, unsure = self._completed(cells, share, part, patterns)
             self.means_[part] = share @ numbers / weight
             gap = numbers - self.means_[part]
-            scatter = (gap.T * share) @ gap if self.full_ else np.diag(share @ gap**2)
+            scatter = (gap.T * share) @ gap
             self.spreads_[part] = self._spread((scatter + unsure) / weight)
         self.tables_ = [log_shares(shares.T @ table) for table in one_hot(cells)]
+
+    def _maximise_diagonals(self, products: Products, shares: Floats, weights: Floats) -> None:
+        """Take means and variances (k, d) of parts without correlations; a missing number is as its part expects."""
+        before, spreads = self.means_ - products.centre, np.stack(self.spreads_)
+        totals, masses = shares.T @ products.numbers, shares.T @ products.known
+        missing = (weights - masses).clip(0)
+        means = (totals + missing * before) / weights
+        squares = shares.T @ products.squares - 2 * means * totals + masses * np.square(means)
+        unsure = missing * (np.square(before - means) + spreads)
+        self.means_ = means + products.centre
+        self.spreads_ = list((squares.clip(0) + unsure) / weights + self.floor_)
 
     def _spread(self, covariance: Floats) -> Floats:
         """Return a covariance with its floor; where the parts are diagonal its diagonal."""
@@ -107,9 +138,6 @@ class MixtureDensity:
         """Return the numbers with the missing ones as a part expects them, and the sum of their covariances."""
         numbers, spread, mean = cells.numbers.copy(), self.spreads_[part], self.means_[part]
         unsure = np.zeros((len(mean), len(mean)))
-        if not self.full_:
-            missing = np.isnan(numbers)
-            return np.where(missing, mean, numbers), np.diag((share @ missing) * spread)
         for rows, known in patterns:
             lost = ~known
             if not lost.any():
@@ -121,13 +149,13 @@ class MixtureDensity:
             unsure[block] += mass * (spread[block] - across.T @ slope)
         return numbers, unsure
 
-    def _joint(self, cells: Cells, patterns: Patterns) -> Floats:
+    def _joint(self, cells: Cells, patterns: Patterns, products: Products | None) -> Floats:
         """Return log p(row, part), (n, k): missing cells are integrated out."""
         out = np.tile(self.log_weights_, (len(cells.numbers), 1))
         for place, table in enumerate(self.tables_):
             out += np.hstack([table, np.zeros((self.k, 1))])[:, cells.codes[:, place]].T
-        if not self.full_:
-            return out + self._diagonal(cells)
+        if products is not None:
+            return out + self._diagonal(products, cells.jacobian)
         for rows, known in patterns:
             if known.any():
                 values = cells.numbers[np.ix_(rows, known)]
@@ -135,13 +163,14 @@ class MixtureDensity:
                 out[rows] += np.stack(log_p, 1) - cells.jacobian[known].sum()
         return out
 
-    def _diagonal(self, cells: Cells) -> Floats:
+    def _diagonal(self, products: Products, jacobian: Floats) -> Floats:
         """Return log p(known numbers | part), (n, k), of parts without correlations."""
-        known, out = ~np.isnan(cells.numbers), np.empty((len(cells.numbers), self.k))
-        for part, (mean, variance) in enumerate(zip(self.means_, self.spreads_, strict=True)):
-            squares = np.where(known, (cells.numbers - mean) ** 2 / variance, 0).sum(1)
-            out[:, part] = -0.5 * squares - known @ (0.5 * np.log(variance) + 0.5 * _LOG_2PI + cells.jacobian)
-        return out
+        means, precisions = self.means_ - products.centre, 1 / np.stack(self.spreads_)
+        squares = products.squares @ precisions.T - 2 * products.numbers @ (means * precisions).T
+        squares += products.known @ (np.square(means) * precisions).T
+        constant = products.known @ (jacobian - 0.5 * np.log(precisions) + 0.5 * _LOG_2PI).T
+        log_p: Floats = -0.5 * squares.clip(0) - constant
+        return log_p
 
     def _gaussian(self, values: Floats, part: int, pattern: NDArray[np.bool_]) -> Floats:
         gap, spread = values - self.means_[part][pattern], self.spreads_[part]
