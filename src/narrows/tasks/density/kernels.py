@@ -1,5 +1,6 @@
 """Kernel density of mixed rows with missing values."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
@@ -60,6 +61,7 @@ class KernelDensity:
         self.spread_ = np.where(spread > 0, spread, 1.0)
         self.numbers_ = np.nan_to_num((cells.numbers - self.mean_) / self.spread_)
         self.levels_ = one_hot(cells)
+        self.filled_ = _filled(self.levels_, len(self.numbers_))
         self.shares_ = [log_shares(table.sum(0)) for table in self.levels_]
         return self
 
@@ -70,12 +72,12 @@ class KernelDensity:
         there, missing = self.known_.T.astype(float), ~self.known_.T
         squares = values**2 @ there - 2 * values @ self.numbers_.T + known @ (self.numbers_**2).T
         alone = (-0.5 * (values**2 + _LOG_2PI) * known) @ missing
-        unequal, equal = np.zeros(squares.shape), np.zeros(squares.shape)
-        for table, levels, shares in zip(one_hot(cells), self.levels_, self.shares_, strict=True):
-            same = table @ levels.T
-            both = np.outer(table.sum(1), levels.sum(1))
-            equal, unequal = equal + same, unequal + both - same
-            alone += np.outer(table @ shares, 1 - levels.sum(1))
+        ours = one_hot(cells)
+        equal = _side_by_side(ours, len(values)) @ _side_by_side(self.levels_, len(self.numbers_)).T
+        here = _filled(ours, len(values))
+        unequal = here @ self.filled_.T - equal
+        prices = [table @ shares for table, shares in zip(ours, self.shares_, strict=True)]
+        alone += np.reshape(prices, (len(ours), len(values))).T @ (1 - self.filled_).T
         return Gaps(np.maximum(squares, 0), known @ there, unequal, equal, alone)
 
     def log_prob(self, cells: Cells, gaps: Gaps | None = None) -> Floats:
@@ -89,8 +91,16 @@ class KernelDensity:
 
     def _tables(self, cells: Cells) -> Floats:
         """Return the logarithms of what the kernels of the tables that both rows have add up to, (n, rows)."""
-        total = np.zeros((len(cells.codes), len(self.known_)))
-        for place, levels in enumerate(self.levels_):
-            price = np.log1p((cells.sizes[place] - 1) * np.exp(-self.contrast))
-            total += np.outer((cells.codes[:, place] >= 0) * price, levels.sum(1))
+        prices = np.log1p((np.array(cells.sizes, np.float64) - 1) * np.exp(-self.contrast))
+        total: Floats = ((cells.codes >= 0) * prices) @ self.filled_.T
         return total
+
+
+def _side_by_side(tables: Sequence[Floats], n: int) -> Floats:
+    """Return the one-hot levels of all tables, (n, levels)."""
+    return np.hstack([np.zeros((n, 0)), *tables])
+
+
+def _filled(tables: Sequence[Floats], n: int) -> Floats:
+    """Return where rows have a level, (n, tables)."""
+    return np.reshape([table.sum(1) for table in tables], (len(tables), n)).T
