@@ -62,6 +62,15 @@ def beams_npy(home: Path) -> str:
     return "beams.npy"
 
 
+def swings_csv(home: Path) -> str:
+    """Two channels that swing together, hour by hour."""
+    steps = np.arange(900)
+    times = pl.datetime_range(pl.datetime(2024, 1, 1), pl.datetime(2030, 1, 1), "1h", eager=True)[:900]
+    swings = np.stack([np.sin(steps / 5), np.cos(steps / 5)]) + 0.1 * draw().normal(size=(2, 900))
+    pl.DataFrame({"when": times, "level": swings[0], "flow": swings[1]}).write_csv(home / "swings.csv")
+    return "swings.csv"
+
+
 def noise_npy(home: Path) -> str:
     np.save(home / "noise.npy", draw().normal(size=(600, 8)))
     return "noise.npy"
@@ -286,6 +295,8 @@ CASES: dict[str, tuple[Callable[[Path], str], str, str]] = {
     "impute, untrained": (holed_npy, f"impute DATA {UNTRAINED}", "loses"),
     "generate": (beams_npy, "generate DATA --valid beams_new.npy --epochs 30", "wins"),
     "generate, untrained": (spiral_npy, f"generate DATA {UNTRAINED}", "loses"),
+    "density of windows, untrained": (swings_csv, f"density DATA --time when --window 12 {UNTRAINED}", "loses"),
+    "windows drawn untrained": (swings_csv, f"generate DATA --time when --window 12 {UNTRAINED}", "loses"),
     "sparse": (planted_npy, "sparse DATA --latent-dim 64 --k 3 --epochs 300 --batch-size 64", "wins"),
     "sparse, untrained": (planted_npy, "sparse DATA --latent-dim 64 --k 3 --epochs 1 --lr 1e-6", "loses"),
     "anomaly": (sheet_csv, "anomaly DATA --label odd --epochs 60 --latent-dim 6", "wins"),
