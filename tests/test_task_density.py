@@ -209,3 +209,14 @@ def test_a_value_without_a_probability_is_impossible_and_named() -> None:
     assert np.isinf(model.score_samples(held)).tolist() == [True, True] + [False] * 38
     found = model.evaluate(Rows(X), Rows(held))
     assert (found.rows, any("2 held-out rows hold a value without" in said for said in found.notes)) == (38, True)
+
+
+def test_many_rows_of_the_fit_are_scored_with_fewer_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    X = np.random.default_rng(0).normal(size=(400, 3))
+    task = nw.DensityEstimator(epochs=2, samples=200, random_state=0).fit(X[:300])
+    monkeypatch.setattr("narrows.tasks.density.estimator._SCORED_VALUES", 400 * 3 * 20)
+    own, new = (task.outputs(X, fresh=fresh)["logp"] for fresh in (False, True))
+    assert own["effective_sample_size"].max() <= 20 < new["effective_sample_size"].max() <= 200
+    assert own["log_p"].mean() == pytest.approx(new["log_p"].mean(), abs=0.2)
+    notes = task.evaluate(Rows(X[:300]), Rows(X[300:])).notes
+    assert any("from 20 importance samples each" in note for note in notes)

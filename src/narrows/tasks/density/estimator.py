@@ -33,6 +33,7 @@ _MAX_JUDGED_ROWS = 2000  # held-out rows that are measured at most
 _BACKGROUND_SHARE = 0.01  # share of the density that is that of the columns by themselves
 _MAX_BACKGROUND_ROWS = 10_000  # rows that these are told from
 _MIN_SAMPLES = 10  # effective samples below which an estimate is a guess
+_SCORED_VALUES, _FEWEST_SAMPLES = 10**9, 10  # values of rows of the fit, by samples, that are priced at most
 _OURS = "the autoencoder"
 _BARS_CAPTION = (
     "Mean of -log p over the same {} rows, in one measure: densities of real numbers, probabilities of others."
@@ -136,10 +137,11 @@ class DensityEstimator(Units, Gaps, Task, name="density"):
         return np.zeros(0, np.float32) if params is None else params.numpy()
 
     @reads
-    def estimate(self, X: Any, *, quick: bool = False) -> LogLikelihood:
+    def estimate(self, X: Any, *, quick: bool = False, samples: int | None = None) -> LogLikelihood:
         """Return log p of every row, (n,), with its standard error and its effective number of samples.
 
-        ``quick`` decodes in float32, several times as fast.
+        ``quick`` decodes in float32, several times as fast; ``samples`` are importance samples of every row instead of
+        those of the task.
         """
         check_is_fitted(self)
         model = self.estimator_
@@ -148,7 +150,7 @@ class DensityEstimator(Units, Gaps, Task, name="density"):
         keys = [zlib.crc32(row.tobytes()) for row in np.ascontiguousarray(coarse)]  # the same draws, quick or not
         pairs = self.gappy_pairs(model, coarse if quick else rows)
         estimate = log_likelihood(
-            model.model_, pairs, self.samples, seed=model.seed_, keys=keys, where=model.scoring_device()
+            model.model_, pairs, samples or self.samples, seed=model.seed_, keys=keys, where=model.scoring_device()
         )
         params = self.background_
         estimate = (
@@ -166,7 +168,8 @@ class DensityEstimator(Units, Gaps, Task, name="density"):
 
     def outputs(self, X: Any, *, fresh: bool) -> dict[str, Any]:
         """Return log p, its standard error and the effective sample size of every row, and its bits per column."""
-        estimate = self.estimate(X, quick=True)
+        many = self.samples if fresh else self._affordable(len(X))
+        estimate = self.estimate(X, quick=True, samples=many)
         size = (self._columns(),)
         columns = {
             "log_p": estimate.value,
@@ -174,6 +177,10 @@ class DensityEstimator(Units, Gaps, Task, name="density"):
             "effective_sample_size": estimate.effective,
         }
         return {"logp": {**columns, "bits_per_dimension": bits_per_dimension(-estimate.value, size)}}
+
+    def _affordable(self, rows: int) -> int:
+        """Return the importance samples that so many rows of the fit are scored with."""
+        return min(self.samples, max(_FEWEST_SAMPLES, _SCORED_VALUES // (rows * math.prod(self.row_shape))))
 
     def as_read(self, rows: Rows) -> Rows:
         """Return rows flat, with missing values filled."""
@@ -212,6 +219,11 @@ class DensityEstimator(Units, Gaps, Task, name="density"):
             ),
         ]
         notes = _notes(estimate, sure, held, rare)
+        if (many := self._affordable(len(train.X) + len(held.X))) < self.samples:
+            notes.append(
+                f"The rows of the fit are many: their log p is written from {many} importance samples each, and that "
+                f"of the {word} rows here, as that of new rows, is from {self.samples}."
+            )
         if self.background_.size:
             notes.append(
                 f"{_BACKGROUND_SHARE:.0%} of the density is that of independent columns, which keeps rare rows finite."
