@@ -16,6 +16,7 @@ import rows_generate
 import rows_impute
 import rows_lists
 import rows_masks
+import rows_quick
 import rows_restore
 import rows_rows
 import rows_series
@@ -59,6 +60,7 @@ ROWS = {
     "segment": Row(rows_masks.segment, 0.543, 0.78, "higher", {"accuracy": 0.92}),
     "segment-multi": Row(rows_masks.segment_multi, 0.17, 0.40, "higher"),
     "translate": Row(rows_masks.translate, 0.1831, 0.165),
+    "quick": Row(rows_quick.quick, None, 0.0),
 }
 
 
