@@ -175,6 +175,7 @@ def test_a_run_names_its_network_and_knows_other_weights(
     assert "--epochs" in capsys.readouterr().err
     assert main([*words, "--quiet", "--no-figures"]) == 0
     report = json.loads((tmp_path / "run" / "report.json").read_text(encoding="utf-8"))
+    assert report["verdict"]["text"].startswith("The memory of pretrained features ")
     (note,) = [note for note in report["data"]["notes"] if "EfficientNet-Lite0" in note]
     assert f"tiny_net_weights (net.pth, SHA-256 {PretrainedNetwork.of('tiny_net_weights').checksum[:12]})" in note
     again = ["apply", str(tmp_path / "run"), str(tmp_path / "data" / "bad"), "-o", str(tmp_path / "out")]

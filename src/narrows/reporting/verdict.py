@@ -63,7 +63,7 @@ def verdict(
 def first_line(evaluation: "Evaluation", rows: str) -> Verdict:
     """Return the verdict of an evaluation on held-out, test or training ``rows``."""
     line = verdict(
-        "The autoencoder",
+        evaluation.subject,
         evaluation.best_baseline,
         evaluation.comparison,
         metric=f"{rows} {evaluation.metrics[evaluation.headline].label}",

@@ -106,6 +106,7 @@ class Evaluation:
     piece: str = "row"  # what is learnt from, and the loss is counted by
     flags: dict[str, Any] | None = None  # of a threshold that may change: how many rows are flagged at any rate
     caveats: tuple[str, ...] = ()  # sentences that a reader of the verdict must know
+    subject: str = "The autoencoder"  # of the verdict
 
     def __post_init__(self) -> None:
         metric, compared = self.metrics[self.headline], self.comparison

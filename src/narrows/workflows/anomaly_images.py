@@ -187,6 +187,8 @@ class ImageAnomalyWorkflow(Workflow):
         self.bad_maps = new if len(self.bad) else []
         everything = [*pictures, *strange]
         evaluation = evaluate_maps(everything, labels, masks + known, maps + new, self._competitors(everything))
+        if self.pretrained is not None:
+            evaluation.subject = "The memory of pretrained features"
         evaluation.flags = flags_of(self.threshold, labels, {}, {}, drawn=())
         evaluation.notes += [*notes, evaluation.flags["said"]]
         if not self.task.clean:
