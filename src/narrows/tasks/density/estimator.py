@@ -219,16 +219,22 @@ class DensityEstimator(Units, Gaps, Task, name="density"):
             ),
         ]
         notes = _notes(estimate, sure, held, rare)
-        if (many := self._affordable(len(train.X) + len(held.X))) < self.samples:
-            notes.append(
+        notes += self._caution(len(train.X) + len(held.X), word)
+        return Evaluation(metrics, results, "nats", best_baseline, int(sure.sum()), comparison, pictures, notes)
+
+    def _caution(self, rows: int, word: str) -> list[str]:
+        """Return what the densities of rows are not: all of many samples, and all of the model."""
+        cautions = []
+        if (many := self._affordable(rows)) < self.samples:
+            cautions.append(
                 f"The rows of the fit are many: their log p is written from {many} importance samples each, and that "
                 f"of the {word} rows here, as that of new rows, is from {self.samples}."
             )
         if self.background_.size:
-            notes.append(
+            cautions.append(
                 f"{_BACKGROUND_SHARE:.0%} of the density is that of independent columns, which keeps rare rows finite."
             )
-        return Evaluation(metrics, results, "nats", best_baseline, int(sure.sum()), comparison, pictures, notes)
+        return cautions
 
     def _numbers(self, log_p: np.ndarray, sure: np.ndarray, rare: Rare | None) -> dict[str, float]:
         nats = float(-log_p[sure].mean())
