@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,7 @@ def read(
     encoding: str | None = None,
     columns: Mapping[str, str] | None = None,
     missing: Mapping[str, Sequence[object]] | None = None,
+    skip_unreadable: bool = False,
 ) -> Source:
     """Read rows from wherever they are.
 
@@ -65,6 +66,8 @@ def read(
         whole, count, amount, share, ordinal, category, date, text, identifier.
     missing : mapping of str to sequence, optional
         Values of columns that stand for a missing cell: ``{"age": [-1, 99]}``.
+    skip_unreadable : bool
+        Images of a folder that cannot be read are left out, and named in a note; otherwise they raise InputError.
 
     Returns
     -------
@@ -77,7 +80,7 @@ def read(
     >>> source.kind, source.fit_schema().feature_names
     ('table', ('c0', 'c1'))
     """
-    source = _read(data, like, image_size, encoding)
+    source = _read(data, like, Reading(image_size, encoding, skip_unreadable))
     if not columns and not missing:
         return source
     from narrows.data.tables.chosen_kinds import with_kinds
@@ -86,29 +89,35 @@ def read(
     return with_kinds(with_missing(source, missing), columns)
 
 
-def _read(data: object, like: Schema | None, image_size: tuple[int, int] | None, encoding: str | None) -> Source:
+class Reading(NamedTuple):
+    """How files are read, where it does not follow from them."""
+
+    image_size: tuple[int, int] | None = None
+    encoding: str | None = None
+    skip_unreadable: bool = False
+
+
+def _read(data: object, like: Schema | None, reading: Reading) -> Source:
     name = datasets.meant(data)
     if name is not None:
         return datasets.load(name)
     if isinstance(data, str) and data == STDIN:
         from narrows.data.tables.files import text_bytes
 
-        return text_bytes(piped(), "stdin", like, encoding)
+        return text_bytes(piped(), "stdin", like, reading.encoding)
     if isinstance(data, str | Path):
         path, part = data_part(data)
         try:
-            return _path(path, part, like, image_size, encoding)
+            return _path(path, part, like, reading)
         except OSError as error:
             came = f"{path.name!r} cannot be opened ({error.strerror or error})"
             raise InputError(came, ACCEPTED, "check the path and its permissions") from error
     from narrows.data.read import from_object
 
-    return from_object(data, like, image_size)
+    return from_object(data, like, reading.image_size)
 
 
-def _path(
-    path: Path, part: str | None, like: Schema | None, image_size: tuple[int, int] | None, encoding: str | None
-) -> Source:
+def _path(path: Path, part: str | None, like: Schema | None, reading: Reading) -> Source:
     if not path.exists():
         raise _not_found(path)
     if path.suffix.lower() in (".npy", ".npz") and path.is_file():
@@ -116,11 +125,11 @@ def _path(
     from narrows.data.tables.files import is_table, table_file
 
     if part is not None or is_table(path):
-        return table_file(path, part, like, encoding)
-    return _images(path, like, image_size)
+        return table_file(path, part, like, reading.encoding)
+    return _images(path, like, reading)
 
 
-def _images(path: Path, like: Schema | None, image_size: tuple[int, int] | None) -> Source:
+def _images(path: Path, like: Schema | None, reading: Reading) -> Source:
     from narrows.data.images.pixels import FORMATS
     from narrows.data.images.source import ImageSchema, image_folder
 
@@ -129,7 +138,8 @@ def _images(path: Path, like: Schema | None, image_size: tuple[int, int] | None)
         old = path.suffix.lower() in _OTHER_SHEETS
         hint = "save it as .xlsx or CSV" if old else "export it as CSV or Parquet"
         raise InputError(f"{path.name!r} is a file {ending}", ACCEPTED, hint)
-    return image_folder(path, like if isinstance(like, ImageSchema) else None, image_size)
+    fitted = like if isinstance(like, ImageSchema) else None
+    return image_folder(path, fitted, reading.image_size, skip_unreadable=reading.skip_unreadable)
 
 
 def _not_found(path: Path) -> InputError:

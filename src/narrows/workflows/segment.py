@@ -7,7 +7,7 @@ from typing import Any, ClassVar, TypedDict
 import numpy as np
 
 from narrows.data.images.masks import Encoding, read_masks, write_masks
-from narrows.data.images.sets import Pictures, alike, law_of, matched, read_pictures, write_pictures
+from narrows.data.images.sets import Pictures, alike, law_of, matched, write_pictures
 from narrows.errors import InputError
 from narrows.tasks.images import shown
 from narrows.workflows.base import Request, Say
@@ -51,7 +51,7 @@ class SegmentWorkflow(PicturesWorkflow):
         Raises InputError where a picture and its mask differ in size, or where masks are of two kinds.
         """
         images, folder = folders(request)
-        pictures, (masks, encoding) = read_pictures(images), read_masks(folder)
+        pictures, (masks, encoding) = self.pictures(images), read_masks(folder, skip_unreadable=self.skip_unreadable)
         earlier = getattr(self, "encoding", encoding)
         if encoding.kind != earlier.kind:
             came = f"The masks in {str(folder)!r} are written as {encoding.kind}, those before as {earlier.kind}"
@@ -85,7 +85,7 @@ class SegmentWorkflow(PicturesWorkflow):
 
     def inputs(self, request: Request) -> Pictures:
         """Read the pictures of ``apply``: those in images/ where there are such."""
-        return read_pictures(inside(Path(request.data).expanduser(), IMAGES) or request.data)
+        return self.pictures(inside(Path(request.data).expanduser(), IMAGES) or request.data)
 
     def state(self) -> dict[str, Any]:
         """Return how masks are written."""

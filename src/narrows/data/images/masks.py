@@ -106,13 +106,14 @@ def value_of(text: str) -> int:
         raise InputError(f"{text!r} is no value of a mask", "a number, or a colour as #rrggbb") from None
 
 
-def read_masks(path: str | Path) -> tuple[Pictures, Encoding]:
+def read_masks(path: str | Path, *, skip_unreadable: bool = False) -> tuple[Pictures, Encoding]:
     """Read all masks below a folder as values, (1, H, W), and how they are written.
 
     Levels of grey, whole numbers up to 65535, and places in a palette are the values themselves, colours are packed as
     0xRRGGBB. Masks of colours or palettes that differ in kind are read as colours. Grey JPEG files are cut at half:
     above it 255, below 0; smoothed edges between two values are cut at half. More than 64 different values raise
-    InputError.
+    InputError, and so does a file that cannot be read; with ``skip_unreadable`` such files are left out, and named in a
+    note.
 
     Examples
     --------
@@ -126,8 +127,8 @@ def read_masks(path: str | Path) -> tuple[Pictures, Encoding]:
     folder = data_path(path)
     if not folder.exists():
         raise InputError(f"There is no file or folder {str(path)!r}", "a folder of masks", "check the path")
-    names, items, notes = sorted_items(folder)
-    rooms = each_image(_room, items, names, also=partial(_values, kind="colour"))
+    names, items, notes = sorted_items(folder, sift=_own_values if skip_unreadable else None)
+    rooms = each_image(_room, items, names, also=_own_values)
     require_memory(sum(rooms), f"{folder.name!r} is to be read", "fewer masks, or smaller ones")
     kinds = each_image(_kind, items, names)
     kind, palette = kinds[0] if len(set(kinds)) == 1 else ("colour", ())
@@ -199,6 +200,11 @@ def _kind(item: Item) -> tuple[str, tuple[int, ...]]:
     with opened(item) as image:
         kind = _MODES.get(image.mode, "colour")
         return kind, tuple(image.getpalette() or ()) if kind == "index" else ()
+
+
+def _own_values(item: Item) -> Array:
+    """Return the values of one mask as it is written, whatever the others are."""
+    return _values(item, _kind(item)[0])
 
 
 def _values(item: Item, kind: str) -> Array:

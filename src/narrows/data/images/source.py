@@ -76,9 +76,15 @@ class ImageSource(Source):
 
 
 def image_folder(
-    folder: Path, like: ImageSchema | None = None, image_size: tuple[int, int] | None = None
+    folder: Path,
+    like: ImageSchema | None = None,
+    image_size: tuple[int, int] | None = None,
+    *,
+    skip_unreadable: bool = False,
 ) -> ImageSource:
     """Read all images below a folder; an unreadable one, or none at all, raises InputError.
+
+    With ``skip_unreadable`` those that cannot be read are left out, and named in a note.
 
     Examples
     --------
@@ -88,7 +94,7 @@ def image_folder(
     ...     image_folder(Path(folder)).ids.tolist()
     ['1.png']
     """
-    ids, items, notes = image_items(folder)
+    ids, items, notes = image_items(folder, sift=whole_pixels if skip_unreadable else None)
     source = load_images(items, ids, folder.name, like, image_size)
     images = [PurePosixPath(name) for name in ids]
     named = replace(source, notes=(*notes, *source.notes), id_name="file")
@@ -114,6 +120,18 @@ def image_list(
     [[4, 8], [4, 4]]
     """
     return load_images(list(images), row_numbers(len(images)).tolist(), name, like, image_size)
+
+
+def whole_pixels(item: Item) -> NDArray[Any]:
+    """Return the pixels of one image at its own size, uint8 or uint16, (C, H, W).
+
+    Examples
+    --------
+    >>> whole_pixels(Image.new("RGB", (5, 3))).shape
+    (3, 3, 5)
+    """
+    head = header(item)
+    return pixels(item, head.channels, head.depth, (head.height, head.width))
 
 
 def load_images(
