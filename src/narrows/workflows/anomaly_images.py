@@ -61,7 +61,9 @@ class ImagesState(TypedDict):
 class ImageAnomalyWorkflow(Workflow):
     """A folder of good images, or one that holds good/, folders of bad ones, and masks/ of what is wrong in these.
 
-    Also read: train/good, test/good, test/... and ground_truth/..., as in MVTec AD; test/good is measured on only.
+    Also read: train/good, validation/good, test/good, test/KIND and ground_truth/KIND, as in MVTec AD and LOCO, and
+    Images/Normal, Images/Anomaly and Masks, as in VisA. test/good is measured on only, validation/good sets the
+    threshold.
     """
 
     keeps: ClassVar[Any] = ImagesState
@@ -88,15 +90,17 @@ class ImageAnomalyWorkflow(Workflow):
         request.refuse({"image_shape": "patches have their own shape"})
         known = (None, FilterFeatures.name, PATCHES)
         self.pretrained = None if self.features in known else PretrainedNetwork.of(str(self.features))
-        good, fine, bad, masks, notes = sorted_images(
-            Path(request.data).expanduser(), skip_unreadable=self.skip_unreadable
-        )
-        if len(good) < 2:
-            raise InputError(f"{good.name!r} holds {len(good)} good image", "at least 2 to learn from")
+        images = sorted_images(Path(request.data).expanduser(), skip_unreadable=self.skip_unreadable)
+        good, fine, bad, masks, notes = images[:5]
+        if len(good) - images.n_aside < 2:
+            raise InputError(f"{good.name!r} holds {len(good) - images.n_aside} good image", "at least 2 to learn from")
+        if images.n_aside:
+            request.refuse({"held_out": "a folder of its own holds out"})
         seed = seed_of(task.random_state)
-        parts = replace(GOOD_PICTURES, share=self.held_out).pictures(good.names, seed)
+        parts = images.parts(replace(GOOD_PICTURES, share=self.held_out), seed)
         learn, held = parts[:2]
-        notes += [*mixed(good), parts.why or f"{len(good)} good images are too few to put some aside"]
+        few = f"{len(good)} good images are too few to put some aside"
+        notes += [*mixed(good), *([] if images.n_aside else [parts.why or few])]
         for note in notes:
             say(note)
         self.task, self.good, self.held, self.seed = task, good, held, seed

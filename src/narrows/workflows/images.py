@@ -4,7 +4,7 @@ from abc import abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -202,12 +202,13 @@ def inside(data: Path, names: Sequence[str]) -> Path | None:
 
 def unmasked(data: str, masks: Sequence[str], *, skip_unreadable: bool = False) -> Pictures:
     """Return the pictures of a folder without those that are masks by their folder, and a note on these."""
-    pictures, place = read_pictures(data, skip_unreadable=skip_unreadable), inside(Path(data).expanduser(), masks)
-    index = [i for i, name in enumerate(pictures.names) if place is None or not name.startswith(f"{place.name}/")]
-    n_masks = len(pictures) - len(index)
-    if place is None or not n_masks or not index:
+    pictures = read_pictures(data, skip_unreadable=skip_unreadable)
+    places = [[part for part in PurePosixPath(name).parts[:-1] if part.lower() in masks] for name in pictures.names]
+    index = [i for i, parts in enumerate(places) if not parts]
+    n_masks, folders = len(pictures) - len(index), sorted({parts[0] for parts in places if parts})
+    if not n_masks or not index:
         return pictures
-    note = f"{n_masks} images in {place.name!r} are masks by their folder, and are not read"
+    note = f"{n_masks} images in {', '.join(map(repr, folders))} are masks by their folder, and are not read"
     return replace(pictures.take(index), notes=(*pictures.notes, note))
 
 
