@@ -59,7 +59,7 @@ class ImagesState(TypedDict):
 
 
 class ImageAnomalyWorkflow(Workflow):
-    """A folder of good images, or one that holds good/, folders of bad ones, and masks/ of what is wrong in these.
+    """A folder of good images, or good/, folders of bad ones and masks/ in one, or train/, test/ and ground_truth/.
 
     Also read: train/good, validation/good, test/good, test/KIND and ground_truth/KIND, as in MVTec AD and LOCO, and
     Images/Normal, Images/Anomaly and Masks, as in VisA. test/good is measured on only, validation/good sets the

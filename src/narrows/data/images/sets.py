@@ -24,7 +24,7 @@ from narrows.data.scale import is_levels, unit_pictures
 from narrows.errors import InputError, listed
 from narrows.notes import Note
 
-__all__ = ["Pictures", "alike", "law_of", "matched", "read_pictures", "write_pictures"]
+__all__ = ["Pictures", "alike", "law_of", "matched", "natural", "read_pictures", "stem", "write_pictures"]
 
 Array = NDArray[Any]
 _MEMORY_FACTOR = 5  # times as much memory takes a picture while it is read
