@@ -92,15 +92,12 @@ class ImageAnomalyWorkflow(Workflow):
         self.pretrained = None if self.features in known else PretrainedNetwork.of(str(self.features))
         images = sorted_images(Path(request.data).expanduser(), skip_unreadable=self.skip_unreadable)
         good, fine, bad, masks, notes = images[:5]
-        if len(good) - images.n_aside < 2:
-            raise InputError(f"{good.name!r} holds {len(good) - images.n_aside} good image", "at least 2 to learn from")
         if images.n_aside:
             request.refuse({"held_out": "a folder of its own holds out"})
         seed = seed_of(task.random_state)
         parts = images.parts(replace(GOOD_PICTURES, share=self.held_out), seed)
         learn, held = parts[:2]
-        few = f"{len(good)} good images are too few to put some aside"
-        notes += [*mixed(good), *([] if images.n_aside else [parts.why or few])]
+        notes += [*mixed(good), *filter(None, [parts.why])]
         for note in notes:
             say(note)
         self.task, self.good, self.held, self.seed = task, good, held, seed

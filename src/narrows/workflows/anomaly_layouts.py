@@ -139,11 +139,17 @@ class SortedImages(NamedTuple):
     n_aside: int = 0  # of the good ones, at their end, that a folder of their own puts aside
 
     def parts(self, rule: HoldOut, seed: int) -> Parts:
-        """Return which of the good images are learnt from and which set the threshold, by their folders or a rule."""
-        n = len(self.good)
+        """Return which of the good images are learnt from and which set the threshold, by their folders or a rule.
+
+        Raises InputError where less than two can be learnt from.
+        """
+        n, n_learnt = len(self.good), len(self.good) - self.n_aside
+        if n_learnt < 2:
+            raise InputError(f"{self.good.name!r} holds {n_learnt} good image", "at least 2 to learn from")
         if self.n_aside:
-            return Parts(np.arange(n - self.n_aside), np.arange(n - self.n_aside, n))
-        return rule.pictures(self.good.names, seed)
+            return Parts(np.arange(n_learnt), np.arange(n_learnt, n))
+        parts = rule.pictures(self.good.names, seed)
+        return parts._replace(why=parts.why or f"{n} good images are too few to put some aside")
 
 
 def sorted_images(data: Path, *, skip_unreadable: bool = False) -> SortedImages:
