@@ -12,7 +12,6 @@ from narrows.conformal import USUAL_FPR, Threshold, finest
 from narrows.data.images.pixels import FORMATS
 from narrows.data.images.sets import Pictures, alike, law_of, write_pictures
 from narrows.data.scale import Scale
-from narrows.errors import InputError
 from narrows.families.linear import LinearAutoEncoder
 from narrows.holdout import GOOD_PICTURES, Split
 from narrows.params import param
