@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from narrows.data import datasets
+from narrows.data.array_stores import is_store, opened_store
 from narrows.data.arrays import array_source, sparse_source
 from narrows.data.base import Source
 from narrows.data.disk.memory import require_room
@@ -28,12 +29,12 @@ if TYPE_CHECKING:
     from narrows.data.base import Schema, Source
     from narrows.data.tables.source import TableSource
 
-__all__ = ["array_file", "dense", "from_object", "read"]
+__all__ = ["array_file", "dense", "from_object", "read", "store_arrays"]
 
 ACCEPTED = (
-    "a .csv, .tsv, .json, .jsonl, .xlsx, .ods, .parquet, .feather, SQLite, .npy or .npz file (text also as .gz or "
-    ".zip), - for piped text, a folder of images, a named dataset (digits, mnist, fashion-mnist), an array, a data "
-    "frame, a sparse matrix, a tensor"
+    "a .csv, .tsv, .json, .jsonl, .xlsx, .ods, .parquet, .feather, SQLite, .npy, .npz or .h5 file (text also as .gz or "
+    ".zip), - for piped text, a .zarr folder, a folder of images, a named dataset (digits, mnist, fashion-mnist), an "
+    "array, a data frame, a sparse matrix, a tensor"
 )
 _OTHER_SHEETS = (".xls", ".xlsb", ".numbers", ".gsheet")  # of spreadsheet programs that write .xlsx as well
 
@@ -122,6 +123,8 @@ def _path(path: Path, part: str | None, like: Schema | None, reading: Reading) -
         raise _not_found(path)
     if path.suffix.lower() in (".npy", ".npz") and path.is_file():
         return array_file(path, like)
+    if is_store(path):
+        return store_arrays(path, part, like)
     from narrows.data.tables.files import is_table, table_file
 
     if part is not None or is_table(path):
@@ -304,6 +307,21 @@ def array_file(path: Path, like: Schema | None = None) -> Source:
         raise
     except DAMAGED as error:
         raise damaged(path.name, error) from error
+
+
+def store_arrays(path: Path, part: str | None, like: Schema | None = None) -> Source:
+    """Read an array of an HDF5 file or a Zarr folder; ``part`` is its name, which one that is alone does not need.
+
+    Raises InputError where it is not clear which one is meant, or where it cannot be read.
+    """
+    try:
+        with opened_store(path) as store:
+            source = _choose(store.part(part, ROWS), path, like)
+    except InputError:
+        raise
+    except DAMAGED as error:
+        raise damaged(path.name, error, "a whole HDF5 file or Zarr folder") from error
+    return source if part is None else replace(source, name=f"{source.name}::{part}")
 
 
 def _arrays(path: Path) -> Mapping[str, NDArray[Any]]:

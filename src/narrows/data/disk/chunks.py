@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 import polars.selectors as cs
 
+from narrows.data.array_stores import is_store
 from narrows.data.base import Schema, Source, digest
 from narrows.data.datasets import meant
 from narrows.data.disk.stored import DiskArray, stored
@@ -237,7 +238,7 @@ def pieces_of(data: str, image_size: tuple[int, int] | None = None, *, skip_unre
         return None
     path = data_path(data)
     if path.is_dir():
-        return ImageChunks(path, image_size, skip_unreadable=skip_unreadable)
+        return None if is_store(path) else ImageChunks(path, image_size, skip_unreadable=skip_unreadable)
     if path.suffix.lower() == ".npy" and path.is_file():
         return ArrayChunks(path)
     return ParquetChunks(path) if path.suffix.lower() == ".parquet" and path.is_file() else None
