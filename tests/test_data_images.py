@@ -144,6 +144,46 @@ def test_sizes(sizes: list[tuple[int, int]], expected: tuple[int, int], tmp_path
     assert source.fit_schema().notes == source.notes
 
 
+@pytest.mark.parametrize("odd", [(120, 100), (50, 60), (300, 200)])
+def test_a_few_of_another_size_are_named_and_leave_the_others_as_they_are(odd: tuple[int, int], tmp_path: Path) -> None:
+    made = [noise(100, 120) for _ in range(5)]
+    for i, pixels in enumerate(made):
+        save(tmp_path / f"{i}.png", pixels)
+    save(tmp_path / "odd.png", noise(*odd))
+    source = read(tmp_path)
+    np.testing.assert_array_equal(source.values[:5, 0], np.stack(made))
+    size = f"{odd[0]} x {odd[1]}"
+    (note,) = source.notes
+    assert note.endswith(
+        f"1 of 6 images are resized to 100 x 120 (height x width), the size of the others: odd.png {size}"
+    )
+    schema = source.fit_schema()
+    assert schema.warnings(source) == ()  # it is said
+    assert schema.shape == (1, 100, 120)
+    assert (schema.encode(read(tmp_path, like=schema)) == source.values).all()
+
+
+def test_a_picture_on_its_side_by_exif_is_none_of_another_size(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for i in range(4):
+        save(tmp_path / f"{i}.png", noise(80, 60))
+    save(tmp_path / "turned.png", noise(60, 80), exif=exif)
+    source = read(tmp_path)
+    assert source.values.shape == (5, 1, 80, 60)
+    assert not any("resized" in note for note in source.notes)
+
+
+def test_large_pictures_are_brought_to_the_proportions_of_most(tmp_path: Path) -> None:
+    for i in range(9):
+        save(tmp_path / f"{i}.png", noise(300, 400))
+    save(tmp_path / "odd.png", noise(400, 300))
+    source = read(tmp_path)
+    assert source.values.shape == (10, 1, 48, 64)
+    assert "10 of 10 images are resized" in source.notes[0]
+    assert "; others than most, 300 x 400: odd.png 400 x 300" in source.notes[0]
+
+
 def test_image_size_and_apply_at_the_size_of_the_fit(tmp_path: Path) -> None:
     save(tmp_path / "fit" / "1.png", noise(20, 10))
     save(tmp_path / "fit" / "2.png", noise(20, 10))

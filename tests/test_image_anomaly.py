@@ -100,7 +100,7 @@ def test_good_images_of_the_test_part_are_measured_on_and_never_learnt_from(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mvtec(tmp_path / "data")
-    good, fine, bad, masks, notes = sorted_images(tmp_path / "data")
+    good, fine, bad, masks, notes = sorted_images(tmp_path / "data")[:5]
     assert good.names == tuple(f"g{i * i}.png" for i in range(9))
     assert fine.names == tuple(f"good/{i:03}.png" for i in range(5))
     assert bad.names == ("hole/000.png", "hole/001.png", "hole/002.png", "scratch/000.png")

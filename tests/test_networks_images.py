@@ -1,5 +1,8 @@
 """Explicit layers, unpooling, U-Net and residual networks against what they are defined to be."""
 
+import re
+from dataclasses import fields
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -99,6 +102,17 @@ def test_layers_are_pytorchs():
         ours.load_state_dict(dict(zip(ours.state_dict(), weights, strict=True)))
         assert_close(ours(x), theirs(x))
     assert Reshape(2, 3, 3).build((18,))(torch.arange(36.0).reshape(2, 18)).shape == (2, 2, 3, 3)
+
+
+def test_the_example_of_a_stack_is_one_and_stands_where_it_is_needed():
+    example = as_part("network", Stack.example)
+    encoder, decoder = example.build(Sizes((1, 28, 28), (1, 28, 28), code_in=4, code_out=4, out=1))
+    assert decoder(encoder(torch.rand(2, 1, 28, 28))[-1]).shape == (2, 1, 28, 28)
+    assert Stack.example in {spec.name: spec.metadata["help"] for spec in fields(nw.AutoEncoder)}["network"]
+    texts = ("stak:encoder=conv", "stack:encode=conv", "stack:encoder=conv,stride=2", "stack:encoder=conv:8;strid=2")
+    for text in texts:
+        with pytest.raises(InputError, match=re.escape(f"{Stack.example!r}.")):
+            as_part("network", text)
 
 
 def test_a_stack_reads_back_from_its_text():

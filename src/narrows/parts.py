@@ -159,6 +159,7 @@ class Part:
     kind: ClassVar[str] = ""
     name: ClassVar[str] = ""
     plain: ClassVar[bool] = False  # True: a plain function will do for a part of this kind
+    example: ClassVar[str] = ""  # a text of it, where its grammar does not speak for itself
 
     def __post_init__(self) -> None:
         """Keep lists as tuples, so that a part can be hashed, and check every field."""
@@ -223,7 +224,8 @@ def as_part(kind: str, value: Any) -> Any:
         cls = known.get(name) or _installed(kind, lambda entry: entry.name == name)
         if cls is None:
             near = nearest(name, known)
-            raise InputError(f"There is no {kind} {name!r}", accepted, repr(near) if near else "")
+            hint = repr(known[near].example or near) if near else ""
+            raise InputError(f"There is no {kind} {name!r}", accepted, hint)
         return cls(**read_fields(cls, text))
     if isinstance(value, type) and issubclass(value, Part):
         raise InputError(f"{value.__name__} is a class, not yet a {kind}", accepted, f"{value.__name__}()")

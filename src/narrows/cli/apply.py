@@ -2,9 +2,9 @@
 
 import json
 import sys
+from collections.abc import Set
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 from narrows.artefact import load
 from narrows.cli.claim import opened
@@ -23,7 +23,9 @@ __all__ = ["apply"]
 
 _FLAGS = {"history": "--history", "titles": "--titles", "n": "-n", "label": "--class", "where": "--where"}
 _FLAGS |= {"random_state": "--random-state"}
-_READING = {"encoding": "--encoding"}  # of how a fit read its data, what a call may say anew
+# what a call may say anew of how a fit read its data, and what of that held for the files of the fit alone
+_READING = {"encoding": "--encoding", "skip_unreadable": "--skip-unreadable"}
+_OF_ONE_CALL = {"skip_unreadable": False}
 _OPTION_WORDS = {"decode": "--decode", "second": "DATA2"} | _FLAGS | _READING  # what not every run reads
 
 
@@ -45,9 +47,7 @@ def apply(options: Options) -> int:
         )
     workflow, workflow_state = workflow_from_state(card["journey"])
     settings = {name: value for name in (*_FLAGS, *_READING) if (value := getattr(options, name)) is not None}
-    for name in settings.keys() & _READING.keys() & {spec.name for spec in fields(workflow)}:
-        setattr(workflow, name, settings.pop(name))
-    _require(workflow, options, settings)
+    _require(workflow, options, settings.keys() - _anew(workflow, options))
     request = Request(options.data, options.second, decode=options.decode, given=settings)
     notes: list[str] = []
 
@@ -81,10 +81,20 @@ def _earlier(out: Path) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in files if path.is_file()}
 
 
-def _require(workflow: Workflow, options: Options, settings: dict[str, Any]) -> None:
+def _anew(workflow: Workflow, options: Options) -> set[str]:
+    """Set how new data are read where the call says it, and return what a run of this kind may be told of that."""
+    known = _READING.keys() & {spec.name for spec in fields(workflow)}
+    for name in known:
+        value = getattr(options, name)
+        if value is not None or name in _OF_ONE_CALL:
+            setattr(workflow, name, value or _OF_ONE_CALL.get(name))
+    return known
+
+
+def _require(workflow: Workflow, options: Options, settings: Set[str]) -> None:
     """Refuse what a run does not read, and a call without what it needs."""
     more = {name for name in ("decode", "second") if getattr(options, name)}
-    useless = sorted((settings.keys() | more) - set(workflow.knows))
+    useless = sorted((settings | more) - set(workflow.knows))
     if useless:
         came = ", ".join(_OPTION_WORDS[name] for name in useless)
         raise InputError(f"{came} came for a run that has no use for it", _owners(useless[0]), "leave it out")

@@ -34,13 +34,17 @@ def report(options: Options) -> int:
 
 def check(options: Options) -> int:
     """Say what would go wrong with DATA; exit code 2 when training would be refused."""
+    from narrows.cli.messages import translated
     from narrows.data import read
     from narrows.data.check import examined
     from narrows.data.tables.chosen_kinds import with_kinds
     from narrows.data.tables.chosen_missing import with_missing
 
-    source = with_missing(read(options.data, encoding=options.encoding), options.missing)
-    source = with_kinds(source, options.column)
+    try:
+        source = read(options.data, encoding=options.encoding, skip_unreadable=bool(options.skip_unreadable))
+    except InputError as error:
+        raise translated(error, ["skip_unreadable"]) from None
+    source = with_kinds(with_missing(source, options.missing), options.column)
     findings, columns = examined(source, likelihood=options.likelihood, label=options.label)
     sys.stdout.write("" if columns is None else _table(columns))
     for finding in findings:

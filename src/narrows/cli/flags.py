@@ -16,6 +16,8 @@ __all__ = ["Options", "field_table", "parse"]
 Options = argparse.Namespace
 DATA = "a table (csv, xlsx, json, SQLite, parquet, npy, ...; - is piped text), a folder of images, or a named dataset"
 
+SKIP = "leave out images that cannot be read, and name them"
+
 
 class Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, with the nearest flag or command."""
@@ -128,6 +130,7 @@ def _apply(commands: Any) -> None:
     )
     parser.add_argument("--titles", metavar="FILE", help="titles of the items of a recommender; none: those of the fit")
     parser.add_argument("--encoding", metavar="NAME", help="the encoding of a text file that is not UTF-8")
+    parser.add_argument("--skip-unreadable", action="store_true", default=None, help=SKIP)
     parser.add_argument("--decode", action="store_true", help="DATA holds codes; turn them into rows")
     parser.add_argument("--overwrite", action="store_true", help="write into OUT although it holds files")
     parser.add_argument("-n", type=int, metavar="N", help="generate: how many new rows (64)")
@@ -154,6 +157,7 @@ def _small(commands: Any) -> None:
         "--label", metavar="COLUMN", help="the column that holds labels; those that give it away are named"
     )
     parser.add_argument("--encoding", metavar="NAME", help="the encoding of a text file that is not UTF-8")
+    parser.add_argument("--skip-unreadable", action="store_true", default=None, help=SKIP)
     parser.add_argument(
         "--column", action=Joined, metavar="NAME=KIND", help="read a column as something else: zip=category"
     )

@@ -40,6 +40,7 @@ def content_digest(data: str) -> str:
     paths = sorted(file for file in files if file.is_file() and not file.name.startswith("."))
     names = [file.relative_to(path).as_posix() if path.is_dir() else file.name for file in paths]
     parts = [f"{name} {_file(file)}" for name, file in zip(names, paths, strict=True)]
+    parts += [] if part is None else [part]
     return hashlib.sha256("\n".join(parts or [data]).encode("utf-8", "surrogateescape")).hexdigest()
 
 

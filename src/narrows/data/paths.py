@@ -53,7 +53,7 @@ def data_path(name: str | Path) -> Path:
 
 
 def data_part(name: str | Path) -> tuple[Path, str | None]:
-    """Return the path of the user's data, and what of it is named behind ``::``: a sheet, a table, a packed file.
+    """Return the path of the user's data, and what of it is named behind ``::``: a sheet, a table, an array.
 
     Raises InputError as ``data_path`` does.
 
@@ -67,7 +67,7 @@ def data_part(name: str | Path) -> tuple[Path, str | None]:
         return path, None
     place, _, part = str(name).rpartition("::")
     whole = data_path(place) if place else path
-    return (whole, part) if whole.is_file() else (path, None)
+    return (whole, part) if whole.is_file() or whole.suffix.lower() == ".zarr" else (path, None)
 
 
 def require_utf8(name: str) -> None:

@@ -6,12 +6,13 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from narrows.data import datasets
+from narrows.data.array_stores import is_store, opened_store
 from narrows.data.arrays import array_source, sparse_source
 from narrows.data.base import Source
 from narrows.data.disk.memory import require_room
@@ -28,12 +29,12 @@ if TYPE_CHECKING:
     from narrows.data.base import Schema, Source
     from narrows.data.tables.source import TableSource
 
-__all__ = ["array_file", "dense", "from_object", "read"]
+__all__ = ["array_file", "dense", "from_object", "read", "store_arrays"]
 
 ACCEPTED = (
-    "a .csv, .tsv, .json, .jsonl, .xlsx, .ods, .parquet, .feather, SQLite, .npy or .npz file (text also as .gz or "
-    ".zip), - for piped text, a folder of images, a named dataset (digits, mnist, fashion-mnist), an array, a data "
-    "frame, a sparse matrix, a tensor"
+    "a .csv, .tsv, .json, .jsonl, .xlsx, .ods, .parquet, .feather, SQLite, .npy, .npz or .h5 file (text also as .gz or "
+    ".zip), - for piped text, a .zarr folder, a folder of images, a named dataset (digits, mnist, fashion-mnist), an "
+    "array, a data frame, a sparse matrix, a tensor"
 )
 _OTHER_SHEETS = (".xls", ".xlsb", ".numbers", ".gsheet")  # of spreadsheet programs that write .xlsx as well
 
@@ -46,6 +47,7 @@ def read(
     encoding: str | None = None,
     columns: Mapping[str, str] | None = None,
     missing: Mapping[str, Sequence[object]] | None = None,
+    skip_unreadable: bool = False,
 ) -> Source:
     """Read rows from wherever they are.
 
@@ -65,6 +67,8 @@ def read(
         whole, count, amount, share, ordinal, category, date, text, identifier.
     missing : mapping of str to sequence, optional
         Values of columns that stand for a missing cell: ``{"age": [-1, 99]}``.
+    skip_unreadable : bool
+        Images of a folder that cannot be read are left out, and named in a note; otherwise they raise InputError.
 
     Returns
     -------
@@ -77,7 +81,7 @@ def read(
     >>> source.kind, source.fit_schema().feature_names
     ('table', ('c0', 'c1'))
     """
-    source = _read(data, like, image_size, encoding)
+    source = _read(data, like, Reading(image_size, encoding, skip_unreadable))
     if not columns and not missing:
         return source
     from narrows.data.tables.chosen_kinds import with_kinds
@@ -86,41 +90,49 @@ def read(
     return with_kinds(with_missing(source, missing), columns)
 
 
-def _read(data: object, like: Schema | None, image_size: tuple[int, int] | None, encoding: str | None) -> Source:
+class Reading(NamedTuple):
+    """How files are read, where it does not follow from them."""
+
+    image_size: tuple[int, int] | None = None
+    encoding: str | None = None
+    skip_unreadable: bool = False
+
+
+def _read(data: object, like: Schema | None, reading: Reading) -> Source:
     name = datasets.meant(data)
     if name is not None:
         return datasets.load(name)
     if isinstance(data, str) and data == STDIN:
         from narrows.data.tables.files import text_bytes
 
-        return text_bytes(piped(), "stdin", like, encoding)
+        return text_bytes(piped(), "stdin", like, reading.encoding)
     if isinstance(data, str | Path):
         path, part = data_part(data)
         try:
-            return _path(path, part, like, image_size, encoding)
+            return _path(path, part, like, reading)
         except OSError as error:
             came = f"{path.name!r} cannot be opened ({error.strerror or error})"
             raise InputError(came, ACCEPTED, "check the path and its permissions") from error
     from narrows.data.read import from_object
 
-    return from_object(data, like, image_size)
+    return from_object(data, like, reading.image_size)
 
 
-def _path(
-    path: Path, part: str | None, like: Schema | None, image_size: tuple[int, int] | None, encoding: str | None
-) -> Source:
+def _path(path: Path, part: str | None, like: Schema | None, reading: Reading) -> Source:
     if not path.exists():
         raise _not_found(path)
     if path.suffix.lower() in (".npy", ".npz") and path.is_file():
         return array_file(path, like)
+    if is_store(path):
+        return store_arrays(path, part, like)
     from narrows.data.tables.files import is_table, table_file
 
     if part is not None or is_table(path):
-        return table_file(path, part, like, encoding)
-    return _images(path, like, image_size)
+        return table_file(path, part, like, reading.encoding)
+    return _images(path, like, reading)
 
 
-def _images(path: Path, like: Schema | None, image_size: tuple[int, int] | None) -> Source:
+def _images(path: Path, like: Schema | None, reading: Reading) -> Source:
     from narrows.data.images.pixels import FORMATS
     from narrows.data.images.source import ImageSchema, image_folder
 
@@ -129,7 +141,8 @@ def _images(path: Path, like: Schema | None, image_size: tuple[int, int] | None)
         old = path.suffix.lower() in _OTHER_SHEETS
         hint = "save it as .xlsx or CSV" if old else "export it as CSV or Parquet"
         raise InputError(f"{path.name!r} is a file {ending}", ACCEPTED, hint)
-    return image_folder(path, like if isinstance(like, ImageSchema) else None, image_size)
+    fitted = like if isinstance(like, ImageSchema) else None
+    return image_folder(path, fitted, reading.image_size, skip_unreadable=reading.skip_unreadable)
 
 
 def _not_found(path: Path) -> InputError:
@@ -294,6 +307,21 @@ def array_file(path: Path, like: Schema | None = None) -> Source:
         raise
     except DAMAGED as error:
         raise damaged(path.name, error) from error
+
+
+def store_arrays(path: Path, part: str | None, like: Schema | None = None) -> Source:
+    """Read an array of an HDF5 file or a Zarr folder; ``part`` is its name, which one that is alone does not need.
+
+    Raises InputError where it is not clear which one is meant, or where it cannot be read.
+    """
+    try:
+        with opened_store(path) as store:
+            source = _choose(store.part(part, ROWS), path, like)
+    except InputError:
+        raise
+    except DAMAGED as error:
+        raise damaged(path.name, error, "a whole HDF5 file or Zarr folder") from error
+    return source if part is None else replace(source, name=f"{source.name}::{part}")
 
 
 def _arrays(path: Path) -> Mapping[str, NDArray[Any]]:

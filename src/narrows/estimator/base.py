@@ -23,7 +23,7 @@ from narrows.estimator.diagnostics import diagnose
 from narrows.estimator.fitting import FitResult, fit_model
 from narrows.estimator.inference import run
 from narrows.estimator.inputs import checked_rows, checked_weights, like_rows, model_rows, n_axes, odd_scale, present
-from narrows.estimator.problem import Problem, network_for
+from narrows.estimator.problem import NETWORKS, Problem, network_for
 from narrows.likelihood import Likelihood, LikelihoodModule
 from narrows.model import Model
 from narrows.networks import Network
@@ -162,7 +162,7 @@ class Estimator(Decoding, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
     rows_network: ClassVar[str] = "dense"  # for tables and small images, where the user names none
 
     latent_dim: int = param(16, "numbers in the code", ge=1)
-    network: str | Network | None = param(None, "dense, conv, linear, ...; none: by the data", kind="network")
+    network: str | Network | None = param(None, NETWORKS, kind="network")
     likelihood: str | Likelihood = param("gaussian", "what the decoder's numbers mean", kind="likelihood")
     corruption: str | Corruption | None = param(None, "what is done to the input while training", kind="corruption")
     penalties: str | Penalty | tuple[Penalty, ...] = param((), "further terms of the loss", kind="penalty")

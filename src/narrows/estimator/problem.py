@@ -7,12 +7,13 @@ from narrows.bottlenecks import Bottleneck
 from narrows.corruption import Corruption
 from narrows.likelihood import LikelihoodModule
 from narrows.model import Model
-from narrows.networks import Network, Sizes
+from narrows.networks import Network, Sizes, Stack
 from narrows.parts import as_part
 from narrows.penalties import Penalty
 
-__all__ = ["Problem", "network_for"]
+__all__ = ["NETWORKS", "Problem", "network_for"]
 
+NETWORKS = f"dense, conv, unet, ..., or layer by layer, as for 28 x 28 pixels {Stack.example!r}; none: by the data"
 _MAX_DENSE_VALUES = 3 * 32 * 32  # values of an image up to which a dense network is faster and no worse
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -36,14 +36,25 @@ class Stack(Network):
     (torch.Size([2, 4, 4, 4]), torch.Size([2, 1, 9, 9]), torch.Size([2, 1, 9, 9]))
     """
 
+    example: ClassVar[str] = (  # for pictures of 28 x 28
+        "stack:encoder=conv:8;relu/pool/linear, decoder=linear:1568/reshape:8;14;14/upsample/conv"
+    )
+
     encoder: tuple[str | Layer, ...] = param(("linear",), "layers down to the code", kind="layer")
     decoder: tuple[str | Layer, ...] = param(("linear",), "layers from the code to the likelihood", kind="layer")
 
     def __post_init__(self) -> None:
-        """Read the layers that came as text."""
+        """Read the layers that came as text.
+
+        Raises ``InputError`` for a layer that is not understood.
+        """
         super().__post_init__()
-        for name in ("encoder", "decoder"):
-            object.__setattr__(self, name, tuple(map(_layer, getattr(self, name))))
+        try:
+            for name in ("encoder", "decoder"):
+                object.__setattr__(self, name, tuple(map(_layer, getattr(self, name))))
+        except InputError as error:
+            hint = f"{error.hint}, as in" if error.hint else "/ between layers and ; within one, as in"
+            raise InputError(error.came, error.accepted, f"{hint} {self.example!r}") from None
 
     @property
     def guided(self) -> bool:

@@ -1,20 +1,17 @@
 """Pictures among which anomalies are looked for, pixel by pixel."""
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypedDict
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, TypedDict
 
 import numpy as np
 
 from narrows.conformal import USUAL_FPR, Threshold, finest
-from narrows.data.images.masks import read_masks
 from narrows.data.images.pixels import FORMATS
-from narrows.data.images.sets import Pictures, alike, law_of, read_pictures, write_pictures
+from narrows.data.images.sets import Pictures, alike, law_of, write_pictures
 from narrows.data.scale import Scale
-from narrows.errors import InputError, listed
 from narrows.families.linear import LinearAutoEncoder
 from narrows.holdout import GOOD_PICTURES, Split
 from narrows.params import param
@@ -35,8 +32,9 @@ from narrows.tasks.anomaly.reconstruction import reconstruction_heat
 from narrows.tasks.images import shown
 from narrows.training.random import seed_of
 from narrows.typed_json import Range
+from narrows.workflows.anomaly_layouts import MASKS, sorted_images
 from narrows.workflows.base import Evaluated, Request, Say, Workflow
-from narrows.workflows.images import inside, mixed, outside, sizes, smaller, unmasked
+from narrows.workflows.images import mixed, sizes, smaller, unmasked
 from narrows.workflows.outputs import write_table
 
 __all__ = ["ImageAnomalyWorkflow"]
@@ -46,9 +44,9 @@ _BY_PATCHES = (
     "patches are compared, as settings of an autoencoder came: without these, features of whole pictures are, which "
     "find more of most defects"
 )
-GOOD, MASKS = ("good", "normal", "ok", "ordinary"), ("masks", "mask", "ground_truth")
 _MAX_PATCHES = 20_000  # that are learnt from
 _OF_PICTURES = {"features", "held_out", "fpr", "contamination", "clean", "random_state", "verbose", "device"}
+_OF_PICTURES |= {"skip_unreadable"}
 
 
 class ImagesState(TypedDict):
@@ -60,9 +58,11 @@ class ImagesState(TypedDict):
 
 
 class ImageAnomalyWorkflow(Workflow):
-    """A folder of good images, or one that holds good/, folders of bad ones, and masks/ of what is wrong in these.
+    """A folder of good images, or good/, folders of bad ones and masks/ in one, or train/, test/ and ground_truth/.
 
-    Also read: train/good, test/good, test/... and ground_truth/..., as in MVTec AD; test/good is measured on only.
+    Also read: train/good, validation/good, test/good, test/KIND and ground_truth/KIND, as in MVTec AD and LOCO, and
+    Images/Normal, Images/Anomaly and Masks, as in VisA. test/good is measured on only, validation/good sets the
+    threshold.
     """
 
     keeps: ClassVar[Any] = ImagesState
@@ -71,6 +71,7 @@ class ImageAnomalyWorkflow(Workflow):
     held_out: float = param(
         GOOD_PICTURES.share, "share of the good images that set the threshold and are measured on", gt=0, lt=1
     )
+    skip_unreadable: bool = param(False, "leave out images that cannot be read, and name them; no: they are refused")
     patch: int = param(16, "side in pixels of the patches that are compared", ge=4)
     features: str | None = param(
         None,
@@ -88,13 +89,14 @@ class ImageAnomalyWorkflow(Workflow):
         request.refuse({"image_shape": "patches have their own shape"})
         known = (None, FilterFeatures.name, PATCHES)
         self.pretrained = None if self.features in known else PretrainedNetwork.of(str(self.features))
-        good, fine, bad, masks, notes = sorted_images(Path(request.data).expanduser())
-        if len(good) < 2:
-            raise InputError(f"{good.name!r} holds {len(good)} good image", "at least 2 to learn from")
+        images = sorted_images(Path(request.data).expanduser(), skip_unreadable=self.skip_unreadable)
+        good, fine, bad, masks, notes = images[:5]
+        if images.n_aside:
+            request.refuse({"held_out": "a folder of its own holds out"})
         seed = seed_of(task.random_state)
-        parts = replace(GOOD_PICTURES, share=self.held_out).pictures(good.names, seed)
+        parts = images.parts(replace(GOOD_PICTURES, share=self.held_out), seed)
         learn, held = parts[:2]
-        notes += [*mixed(good), parts.why or f"{len(good)} good images are too few to put some aside"]
+        notes += [*mixed(good), *filter(None, [parts.why])]
         for note in notes:
             say(note)
         self.task, self.good, self.held, self.seed = task, good, held, seed
@@ -229,7 +231,7 @@ class ImageAnomalyWorkflow(Workflow):
 
     def apply(self, task: Any, state: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
         """Write scores and heat maps of new images."""
-        pictures = unmasked(request.data, MASKS)
+        pictures = unmasked(request.data, MASKS, skip_unreadable=self.skip_unreadable)
         for note in (*pictures.notes, *smaller(pictures, state["channels"], state["dtype"])):
             say(note)
         arrays = alike(pictures.arrays, state["channels"], state["dtype"])
@@ -268,80 +270,6 @@ def save(
     return [write_table(columns, folder / "scores.csv", ids, "file"), *paths]
 
 
-class SortedImages(NamedTuple):
-    """The images of a folder by what they are used for, the mask of each bad one where there is one, and notes."""
-
-    good: Pictures  # learnt from, and put aside from
-    fine: Pictures  # good ones that are measured on only
-    bad: Pictures
-    masks: list[np.ndarray | None]
-    notes: list[str]
-
-
-def sorted_images(data: Path) -> SortedImages:
-    """Return good images, good ones of the test part, bad ones, masks of these, and notes."""
-    good, test, truth = inside(data, GOOD), inside(data, ("test",)), inside(data, MASKS)
-    train = inside(data, ("train",))
-    if good is None and train is not None:
-        good = inside(train, GOOD)
-    if good is None:
-        pictures = read_pictures(data)
-        return SortedImages(pictures, Pictures("good", (), []), Pictures("bad", (), []), [], list(pictures.notes))
-    left = {good, test, truth, train}
-    beside = [path for path in sorted(data.iterdir()) if path.is_dir() and path not in left]
-    tested = [path for path in sorted(test.iterdir()) if path.is_dir()] if test is not None else []
-    fine, bad = (
-        _together(name, [path for path in [*beside, *tested] if (path.name.lower() in GOOD) == (name == "good")])
-        for name in ("good", "bad")
-    )
-    ordinary = read_pictures(good)
-    masks, mask_notes = masks_of(bad, truth)
-    notes = [*ordinary.notes, *fine.notes, *bad.notes, *mask_notes]
-    if len(fine):
-        notes.append(f"{len(fine)} good images of the test part are measured on, and not learnt from")
-    places = sorted({name.partition("/")[0] for name in bad.names})
-    notes.append(f"{len(bad)} bad images are measured on, in {', '.join(places) or 'no folders'}")
-    read = [good, *beside, *tested, *([truth] if truth else [])]
-    return SortedImages(ordinary, fine, bad, masks, [*notes, *_unused(data, read)])
-
-
-def _together(name: str, folders: list[Path]) -> Pictures:
-    """Return the pictures of several folders, each named by its folder and its file."""
-    parts = [(folder.name, read_pictures(folder)) for folder in folders]
-    names = tuple(f"{folder}/{file}" for folder, part in parts for file in part.names)
-    arrays = [array for _, part in parts for array in part.arrays]
-    return Pictures(name, names, arrays, tuple(note for _, part in parts for note in part.notes))
-
-
-def _unused(data: Path, read: list[Path]) -> list[str]:
-    """Return a note on the images that are in none of the folders that were read, if there are any."""
-    left = outside(data, read)
-    sentence = f"{len(left)} images are neither good, bad nor masks by their folder, and are not used"
-    return [f"{sentence} ({listed(left)})"] if left else []
-
-
-def masks_of(bad: Pictures, truth: Path | None) -> tuple[list[np.ndarray | None], list[str]]:
-    """Return the mask of every bad image, matched by name with ``_mask`` or without, and notes on those without.
-
-    Raises InputError where an image and its mask differ in size.
-    """
-    if truth is None or not len(bad):
-        return [None] * len(bad), []
-    masks, _ = read_masks(truth)
-    known = {_key(name): array[0] > 0 for name, array in zip(masks.names, masks.arrays, strict=True)}
-    file_keys = [_key(PurePosixPath(name).name) for name in bad.names]
-    counts = Counter(file_keys)  # of several images of one name, nobody knows whose mask it is
-    bad_masks = [
-        known.get(_key(name), known.get(key) if counts[key] == 1 else None)
-        for name, key in zip(bad.names, file_keys, strict=True)
-    ]
-    for name, mask, array in zip(bad.names, bad_masks, bad.arrays, strict=True):
-        if mask is not None and mask.shape != array.shape[1:]:
-            raise InputError(f"{name!r} and its mask differ in size", "masks of their images' sizes")
-    alone = [name for name, mask in zip(bad.names, bad_masks, strict=True) if mask is None]
-    return bad_masks, [f"{len(alone)} bad images have no mask in {truth.name!r} ({listed(alone)})"] if alone else []
-
-
 def paint(picture: np.ndarray, heat_map: np.ndarray, top: float) -> np.ndarray:
     """Return a picture that turns red where its map reaches ``top``, (3, H, W), uint8."""
     share = np.clip(np.sqrt(np.maximum(heat_map, 0)) / (top or 1.0), 0, 1) ** 2 * 0.7
@@ -349,8 +277,3 @@ def paint(picture: np.ndarray, heat_map: np.ndarray, top: float) -> np.ndarray:
     red = np.array([0.9, 0.1, 0.1])[:, None, None]
     pixels: np.ndarray = np.rint(255 * ((1 - share) * grey + share * red)).astype(np.uint8)
     return pixels
-
-
-def _key(name: str) -> str:
-    """Return what an image and its mask share."""
-    return PurePosixPath(name).with_suffix("").as_posix().removesuffix("_mask")

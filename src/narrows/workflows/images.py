@@ -4,7 +4,7 @@ from abc import abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -61,6 +61,7 @@ class PicturesWorkflow(Workflow):
     unpaired: ClassVar[dict[str, str]] = {}  # flags that only pictures with nothing beside them have a use for
 
     held_out: float = param(PICTURES.share, "share of the pictures that the verdict is measured on", gt=0, lt=1)
+    skip_unreadable: bool = param(False, "leave out images that cannot be read, and name them; no: they are refused")
 
     @abstractmethod
     def read_pairs(self, request: Request) -> PicturePairs:
@@ -72,7 +73,11 @@ class PicturesWorkflow(Workflow):
 
     def inputs(self, request: Request) -> Pictures:
         """Read the pictures of ``apply``."""
-        return read_pictures(request.data)
+        return self.pictures(request.data)
+
+    def pictures(self, place: str | Path) -> Pictures:
+        """Read the pictures below a folder."""
+        return read_pictures(place, skip_unreadable=self.skip_unreadable)
 
     def channels(self, pictures: Pictures) -> list[str]:
         """Return in words what becomes of pictures with different channels."""
@@ -195,14 +200,15 @@ def inside(data: Path, names: Sequence[str]) -> Path | None:
     return next((folders[name] for name in names if name in folders), None)
 
 
-def unmasked(data: str, masks: Sequence[str]) -> Pictures:
+def unmasked(data: str, masks: Sequence[str], *, skip_unreadable: bool = False) -> Pictures:
     """Return the pictures of a folder without those that are masks by their folder, and a note on these."""
-    pictures, place = read_pictures(data), inside(Path(data).expanduser(), masks)
-    index = [i for i, name in enumerate(pictures.names) if place is None or not name.startswith(f"{place.name}/")]
-    n_masks = len(pictures) - len(index)
-    if place is None or not n_masks or not index:
+    pictures = read_pictures(data, skip_unreadable=skip_unreadable)
+    places = [[part for part in PurePosixPath(name).parts[:-1] if part.lower() in masks] for name in pictures.names]
+    index = [i for i, parts in enumerate(places) if not parts]
+    n_masks, folders = len(pictures) - len(index), sorted({parts[0] for parts in places if parts})
+    if not n_masks or not index:
         return pictures
-    note = f"{n_masks} images in {place.name!r} are masks by their folder, and are not read"
+    note = f"{n_masks} images in {', '.join(map(repr, folders))} are masks by their folder, and are not read"
     return replace(pictures.take(index), notes=(*pictures.notes, note))
 
 

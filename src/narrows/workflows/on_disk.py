@@ -10,7 +10,7 @@ import polars as pl
 
 from narrows.data import Schema, Source, schema_from_json
 from narrows.data.base import Fillings, Treatment, filling_notes, together
-from narrows.data.disk.chunks import Chunks, pieces_of, size_of
+from narrows.data.disk.chunks import Chunks, ImageChunks, pieces_of, size_of
 from narrows.data.disk.encode import encode_to_disk
 from narrows.data.disk.memory import free_memory
 from narrows.data.disk.stored import DiskArray
@@ -29,7 +29,7 @@ from narrows.tasks.base import Task, spaced
 from narrows.training import ranks
 from narrows.workflows.base import Evaluated, Request, Say
 from narrows.workflows.map_items import require_colour
-from narrows.workflows.tables import FittedRows, RowsWorkflow, rows_of, schema_of, settle, size_of_images
+from narrows.workflows.tables import NO_IMAGES, FittedRows, RowsWorkflow, rows_of, schema_of, settle, size_of_images
 
 __all__ = ["StreamWorkflow"]
 
@@ -66,7 +66,7 @@ class StreamWorkflow(RowsWorkflow):
 
     def fit(self, task: Task, request: Request, say: Say) -> dict[str, Any]:
         """Learn the schema from a sample, put a fixed part of the rows aside, and train from disk on the others."""
-        pieces, sample = self._opened(request.data)
+        pieces, sample = self._opened(request)
         parts = Parts.of_all(len(pieces)) if request.valid else ROWS_ON_DISK.numbers(len(pieces))
         where = Split.VALIDATION if request.valid else parts.split
         unseen = parts.measure[: parts.n_held]
@@ -106,7 +106,7 @@ class StreamWorkflow(RowsWorkflow):
             "split": where,
         }
 
-    def _opened(self, data: str) -> tuple[Chunks, Source]:
+    def _opened(self, request: Request) -> tuple[Chunks, Source]:
         """Return the rows on disk and a sample; what names columns that cannot be had is refused."""
         for flag, value in (
             ("--label", self.label),
@@ -116,11 +116,13 @@ class StreamWorkflow(RowsWorkflow):
         ):
             if value is not None:
                 came, hint = (
-                    f"{flag} came for {data}, which is read from disk",
+                    f"{flag} came for {request.data}, which is read from disk",
                     f"leave {flag} out, or make the file smaller",
                 )
                 raise InputError(came, "data whose columns are all learnt from", hint)
-        pieces = _pieces(data, self.image_size)
+        pieces = _pieces(request.data, self.image_size, skip_unreadable=self.skip_unreadable)
+        if not isinstance(pieces, ImageChunks):
+            request.refuse(NO_IMAGES)
         sample = pieces.sample()
         if self.colour is not None:
             require_colour(sample, self.colour)
@@ -154,14 +156,19 @@ class StreamWorkflow(RowsWorkflow):
 
     def apply(self, task: Task, state: Mapping[str, Any], request: Request, out: Path, say: Say) -> list[Path]:
         """Write the outputs for new rows, piece by piece where the file allows it."""
-        pieces = None if request.decode else pieces_of(request.data, size_of_images(self.image_size))
+        size, skip = size_of_images(self.image_size), self.skip_unreadable
+        pieces = None if request.decode else pieces_of(request.data, size, skip_unreadable=skip)
         if pieces is None:
             return super().apply(task, state, request, out, say)
+        if not isinstance(pieces, ImageChunks):
+            request.refuse(NO_IMAGES)
+        for note in pieces.notes:
+            say(note)
         return write_pieces(task, schema_of(state, task), pieces, out, fresh=True, say=say)
 
 
-def _pieces(data: str, image_size: str | None) -> Chunks:
-    pieces = pieces_of(data, size_of_images(image_size))
+def _pieces(data: str, image_size: str | None, *, skip_unreadable: bool) -> Chunks:
+    pieces = pieces_of(data, size_of_images(image_size), skip_unreadable=skip_unreadable)
     if pieces is None or len(pieces) < 2:
         raise InputError(f"{data} has no rows to learn from", "at least 2 rows")
     return pieces

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from narrows.data.images.pixels import FORMATS
-from narrows.data.images.sets import Pictures, matched, read_pictures, write_pictures
+from narrows.data.images.sets import Pictures, matched, write_pictures
 from narrows.errors import InputError, listed
 from narrows.tasks.base import Task
 from narrows.workflows.base import Request
@@ -47,12 +47,12 @@ class DenoiseWorkflow(PicturesWorkflow):
             came = f"{request.data!r} holds noisy/ and no clean/"
             raise InputError(came, "noisy/ and clean/ with the same names, or clean pictures", "another DATA")
         elif not clean.is_dir():
-            pictures = read_pictures(folder)
+            pictures = self.pictures(folder)
             return PicturePairs(pictures, None, pictures.notes)
         elif not noisy.is_dir():
-            pictures = read_pictures(clean)
+            pictures = self.pictures(clean)
             return beside(PicturePairs(pictures, None, pictures.notes), folder, [clean])
-        x, y = read_pictures(noisy), read_pictures(clean)
+        x, y = self.pictures(noisy), self.pictures(clean)
         a, b, notes = matched(x, y)
         pairs = same_sizes(a, b, [*x.notes, *y.notes, *notes])
         return pairs if request.second is not None else beside(pairs, folder, [noisy, clean])
@@ -66,7 +66,7 @@ class DenoiseWorkflow(PicturesWorkflow):
     def inputs(self, request: Request) -> Pictures:
         """Read noisy pictures."""
         noisy = Path(request.data).expanduser() / "noisy"
-        return read_pictures(noisy if noisy.is_dir() else request.data)
+        return self.pictures(noisy if noisy.is_dir() else request.data)
 
     def losses(self, task: Any, pictures: Pictures) -> list[str]:
         """Return in words that grey pictures are cleaned less well where colours were learnt from."""
@@ -98,7 +98,7 @@ class UpscaleWorkflow(PicturesWorkflow):
 
     def read_pairs(self, request: Request) -> PicturePairs:
         """Read sharp pictures."""
-        pictures = read_pictures(request.data)
+        pictures = self.pictures(request.data)
         return PicturePairs(pictures, None, pictures.notes)
 
     def save(self, task: Any, pictures: Pictures, folder: Path, *, fresh: bool) -> list[Path]:

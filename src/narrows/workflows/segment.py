@@ -6,8 +6,9 @@ from typing import Any, ClassVar, TypedDict
 
 import numpy as np
 
+from narrows.data.images.mask_kinds import mask_kinds, read_mask_kinds
 from narrows.data.images.masks import Encoding, read_masks, write_masks
-from narrows.data.images.sets import Pictures, alike, law_of, matched, read_pictures, write_pictures
+from narrows.data.images.sets import Pictures, alike, law_of, matched, write_pictures
 from narrows.errors import InputError
 from narrows.tasks.images import shown
 from narrows.workflows.base import Request, Say
@@ -27,9 +28,10 @@ class SegmentationState(TypedDict):
 
 
 class SegmentWorkflow(PicturesWorkflow):
-    """A folder that holds images/ and masks/, or two folders: pictures, and masks of the same names.
+    """Pictures in images/ and masks of their names in masks/, or in masks/KIND/ for each kind; or two such folders.
 
-    Masks hold one value for each class: 0 and 255, numbers, places in a palette, or colours.
+    Masks hold one value for each class: 0 and 255, numbers, places in a palette, or colours. Those of one kind hold
+    two: masks/scratch/a.png, masks/hole/a.png.
     """
 
     keeps: ClassVar[Any] = SegmentationState
@@ -43,7 +45,10 @@ class SegmentWorkflow(PicturesWorkflow):
         if "likelihood" in request.given:
             came = f"--likelihood {request.given['likelihood']} came for masks, whose classes say what it is"
             raise InputError(came, "no --likelihood: bernoulli of two, categorical of more", "leave it out")
-        return super().fit(task, request, say)
+        facts = super().fit(task, request, say)
+        if self.encoding.kinds and task.class_names is None:
+            task.class_names = tuple(map(self.encoding.name, task.classes_))
+        return facts
 
     def read_pairs(self, request: Request) -> PicturePairs:
         """Read pictures and masks, and match them.
@@ -51,8 +56,13 @@ class SegmentWorkflow(PicturesWorkflow):
         Raises InputError where a picture and its mask differ in size, or where masks are of two kinds.
         """
         images, folder = folders(request)
-        pictures, (masks, encoding) = read_pictures(images), read_masks(folder)
+        pictures = self.pictures(images)
+        masks, encoding = self.masks(folder, pictures)
         earlier = getattr(self, "encoding", encoding)
+        if encoding.kinds != earlier.kinds:
+            held = [", ".join(one.kinds) or "none" for one in (encoding, earlier)]
+            came = f"The masks in {str(folder)!r} are of the kinds {held[0]}, those before of {held[1]}"
+            raise InputError(came, "a folder for each kind, the same in both")
         if encoding.kind != earlier.kind:
             came = f"The masks in {str(folder)!r} are written as {encoding.kind}, those before as {earlier.kind}"
             raise InputError(came, "masks of one kind")
@@ -64,6 +74,13 @@ class SegmentWorkflow(PicturesWorkflow):
                 sizes = [" x ".join(map(str, array.shape[1:])) for array in (picture, mask)]
                 raise InputError(f"{name!r} is {sizes[0]} and its mask {sizes[1]}", "masks of their pictures' sizes")
         return PicturePairs(pictures, masks, [*notes, *alone, self.classes(masks)])
+
+    def masks(self, folder: Path, pictures: Pictures) -> tuple[Pictures, Encoding]:
+        """Read masks, with a value for each class, or with a folder for each kind."""
+        kinds = mask_kinds(folder, pictures.names)
+        if kinds:
+            return read_mask_kinds(folder, kinds, skip_unreadable=self.skip_unreadable)
+        return read_masks(folder, skip_unreadable=self.skip_unreadable)
 
     def classes(self, masks: Pictures) -> str:
         """Return in words which classes there are."""
@@ -85,7 +102,7 @@ class SegmentWorkflow(PicturesWorkflow):
 
     def inputs(self, request: Request) -> Pictures:
         """Read the pictures of ``apply``: those in images/ where there are such."""
-        return read_pictures(inside(Path(request.data).expanduser(), IMAGES) or request.data)
+        return self.pictures(inside(Path(request.data).expanduser(), IMAGES) or request.data)
 
     def state(self) -> dict[str, Any]:
         """Return how masks are written."""

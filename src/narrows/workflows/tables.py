@@ -27,6 +27,7 @@ from narrows.workflows.map_items import Shown, items_of, require_colour
 from narrows.workflows.outputs import decode, write_outputs
 
 __all__ = [
+    "NO_IMAGES",
     "FittedRows",
     "RowsWorkflow",
     "counted",
@@ -36,6 +37,9 @@ __all__ = [
     "size_of_images",
     "split",
 ]
+
+
+NO_IMAGES = {"skip_unreadable": "only images of a folder are left out"}
 
 
 def treatment_by(task: Task) -> Treatment:
@@ -84,6 +88,7 @@ class RowsWorkflow(Workflow):
     writes: ClassVar[tuple[str, ...]] = ("imputed",)
 
     image_size: str | None = param(None, "HEIGHTxWIDTH that images of a folder are brought to")
+    skip_unreadable: bool = param(False, "leave out images that cannot be read, and name them; no: they are refused")
     encoding: str | None = param(None, "encoding of a text file that is not UTF-8: cp949, shift_jis, gbk, cp1251, ...")
     label: str | None = param(None, "the column of a table that holds labels; nothing is learnt from it")
     drop: str | None = param(None, "columns of a table that are left out, with commas between")
@@ -103,7 +108,7 @@ class RowsWorkflow(Workflow):
         start = None if request.start is None else schema_from_json(request.start["schema"])
         source = self.open(request.data, start)
         if source.kind != "images":
-            request.refuse({"image_size": "only images of a folder are brought to a size"})
+            request.refuse({"image_size": "only images of a folder are brought to a size"} | NO_IMAGES)
         if source.kind != "table":
             request.refuse({"encoding": "only the text of a table is written in one"})
         if not task.mapped or source.kind != "table":
@@ -202,6 +207,8 @@ class RowsWorkflow(Workflow):
         if request.decode:
             return decode(task, schema, request.data, out)
         source = self.named(self.read(request.data, schema), state.get("classes") or ())
+        if source.kind != "images":
+            request.refuse(NO_IMAGES)
         filled_notes = schema.filled(source, treatment_by(task))
         for note in dict.fromkeys((*source.notes, *schema.warnings(source), *filled_notes)):
             say(note)
@@ -213,7 +220,8 @@ class RowsWorkflow(Workflow):
 
     def read(self, data: str, like: Schema | None, image_size: tuple[int, int] | None = None) -> Source:
         """Read rows without the columns that are to be left out; ``like`` is the schema of the fit."""
-        rows = read(data, like=like, image_size=image_size, encoding=self.encoding)
+        skip = self.skip_unreadable
+        rows = read(data, like=like, image_size=image_size, encoding=self.encoding, skip_unreadable=skip)
         source = without_columns(rows, self.drop, fitted=like is not None)
         source = with_missing(source, self.missing, fitted=like is not None)
         return with_kinds(source, self.column) if like is None else source

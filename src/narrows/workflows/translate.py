@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypedDict
 import numpy as np
 
 from narrows.data.arrays import to_dtype
-from narrows.data.images.sets import Pictures, alike, matched, read_pictures, write_pictures
+from narrows.data.images.sets import Pictures, alike, matched, write_pictures
 from narrows.errors import InputError, Setting
 from narrows.params import param
 from narrows.typed_json import Range
@@ -51,13 +51,13 @@ class TranslateWorkflow(PicturesWorkflow):
         if request.second is not None:
             first, second = data, Path(request.second).expanduser()
         if first is not None and second is not None:
-            A, B = read_pictures(first), read_pictures(second)
+            A, B = self.pictures(first), self.pictures(second)
             notes = [*A.notes, *B.notes]
             A, B, alone = matched(A, B)
             notes += alone
             self.proportions = 0.0
         else:
-            pictures = read_pictures(data)
+            pictures = self.pictures(data)
             self.proportions = float(np.median([a.shape[2] / a.shape[1] for a in pictures.arrays]))
             if self.proportions < _LEAST_PROPORTIONS and not self.side_by_side:
                 came = (
@@ -76,7 +76,7 @@ class TranslateWorkflow(PicturesWorkflow):
     def inputs(self, request: Request) -> Pictures:
         """Read new pictures: those in A/ (or B/) where there are such, and the half of those that are side by side."""
         data = Path(request.data).expanduser()
-        pictures = read_pictures(inside(data, ("a" if self.direction == "AtoB" else "b",)) or data)
+        pictures = self.pictures(inside(data, ("a" if self.direction == "AtoB" else "b",)) or data)
         shapes = [array.shape for array in pictures.arrays]
         if not self.proportions or any(abs(w / h / self.proportions - 1) > _PROPORTION_TOLERANCE for _, h, w in shapes):
             return pictures

@@ -12,21 +12,23 @@ import numpy as np
 import polars as pl
 import polars.selectors as cs
 
+from narrows.data.array_stores import is_store
 from narrows.data.base import Schema, Source, digest
 from narrows.data.datasets import meant
 from narrows.data.disk.stored import DiskArray, stored
 from narrows.data.images.files import image_items
 from narrows.data.images.frames import Frame
 from narrows.data.images.pixels import FORMATS
-from narrows.data.images.source import ImageSchema, load_images
+from narrows.data.images.source import ImageSchema, load_images, whole_pixels
 from narrows.data.npy import require_uncut
 from narrows.data.paths import data_path
 from narrows.data.read import dense
 from narrows.data.tables.parquet import open_parquet, whole_parquet
 from narrows.data.tables.schema import TableSchema
 from narrows.data.tables.source import table_source
+from narrows.notes import Note
 
-__all__ = ["Chunks", "pieces_of", "size_of"]
+__all__ = ["Chunks", "ImageChunks", "pieces_of", "size_of"]
 
 SAMPLE = 100_000  # rows that a schema is learnt from
 PIECE = 64 << 20  # bytes of a piece, roughly
@@ -38,6 +40,7 @@ class Chunks(ABC):
     name: str
     row_bytes: int
     paths: list[Path]  # of the files
+    notes: tuple[Note, ...] = ()  # on what was left out
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -157,10 +160,10 @@ class ParquetChunks(Chunks):
 class ImageChunks(Chunks):
     """A folder of images, decoded by several threads."""
 
-    def __init__(self, folder: Path, image_size: tuple[int, int] | None):
-        self.names, self.items, notes = image_items(folder)
+    def __init__(self, folder: Path, image_size: tuple[int, int] | None, *, skip_unreadable: bool = False):
+        self.names, self.items, notes = image_items(folder, sift=whole_pixels if skip_unreadable else None)
         files = [item.path if isinstance(item, Frame) else item for item in self.items]
-        self.paths, self.found = list(dict.fromkeys(files)), tuple(notes)
+        self.paths, self.notes = list(dict.fromkeys(files)), tuple(notes)
         self.name, self.image_size = folder.name, image_size
         self.row_bytes = 3 * 128 * 128 if image_size is None else 4 * image_size[0] * image_size[1]
 
@@ -187,7 +190,7 @@ class ImageChunks(Chunks):
     def sample(self) -> Source:
         """Return the images that are sampled; their sizes settle that of all."""
         source = self._source(self.sampled, None)
-        return replace(source, notes=(*self.found, *source.notes))
+        return replace(source, notes=(*self.notes, *source.notes))
 
     def _source(self, at: Any, like: Schema | None) -> Source:
         items, ids = [self.items[i] for i in at], [self.names[i] for i in at]
@@ -226,13 +229,16 @@ class Decoded:
         return self.schema.encode(self.pieces.pick(rows, self.schema))
 
 
-def pieces_of(data: str, image_size: tuple[int, int] | None = None) -> Chunks | None:
-    """Return the rows of a file piece by piece, or None where it can only be read as a whole."""
+def pieces_of(data: str, image_size: tuple[int, int] | None = None, *, skip_unreadable: bool = False) -> Chunks | None:
+    """Return the rows of a file piece by piece, or None where it can only be read as a whole.
+
+    With ``skip_unreadable`` all images of a folder are read once, and those that cannot be are left out, with a note.
+    """
     if meant(data):
         return None
     path = data_path(data)
     if path.is_dir():
-        return ImageChunks(path, image_size)
+        return None if is_store(path) else ImageChunks(path, image_size, skip_unreadable=skip_unreadable)
     if path.suffix.lower() == ".npy" and path.is_file():
         return ArrayChunks(path)
     return ParquetChunks(path) if path.suffix.lower() == ".parquet" and path.is_file() else None

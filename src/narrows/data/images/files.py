@@ -18,7 +18,7 @@ from narrows.data.images.frames import TIFF, Frame, frames, tiff_array
 from narrows.data.images.pixels import FORMATS, Header, Item, OtherPixels, header, pixels
 from narrows.data.npy import DAMAGED, load_npy
 from narrows.data.paths import require_utf8
-from narrows.errors import InputError, listed
+from narrows.errors import InputError, Sentence, Setting, listed
 from narrows.notes import Note
 
 __all__ = [
@@ -36,6 +36,7 @@ ACCEPTED = "images: " + ", ".join(FORMATS)
 T = TypeVar("T")
 _MAX_NAMED = 20  # files that one message names
 _MAX_BYTES_AT_ONCE = 1 << 29  # bytes of images that are worked on at the same time
+_MEMORY_FACTOR = 5  # times as much memory takes a picture while it is read
 
 
 def image_names(folder: Path, more: tuple[str, ...] = ()) -> tuple[Path, list[Path], list[Note]]:
@@ -74,8 +75,13 @@ def image_names(folder: Path, more: tuple[str, ...] = ()) -> tuple[Path, list[Pa
     return root, images, notes
 
 
-def image_items(folder: Path, more: tuple[str, ...] = ()) -> tuple[list[str], list[Path | Frame], list[Note]]:
+def image_items(
+    folder: Path, more: tuple[str, ...] = (), sift: Callable[[Item], Any] | None = None
+) -> tuple[list[str], list[Path | Frame], list[Note]]:
     """Return the pictures below a folder, by name and as what is read; frames of a file are pictures of their own.
+
+    Those that ``sift`` cannot read are left out, and named in a note; where it is None, nothing is read. Raises
+    InputError where none is left.
 
     Examples
     --------
@@ -97,7 +103,29 @@ def image_items(folder: Path, more: tuple[str, ...] = ()) -> tuple[list[str], li
         stacks += [f"{path.as_posix()}#0 to #{len(several) - 1}"] if several else []
     if stacks:
         notes.append(Note(f"{folder.name!r}: every frame of a file is a picture ({listed(stacks)})"))
-    return names, items, notes
+    if sift is None:
+        return names, items, notes
+    index, left_out = _sifted(sift, items, names, folder.name)
+    return [names[i] for i in index], [items[i] for i in index], [*notes, *left_out]
+
+
+def _sifted(
+    read: Callable[[Item], Any], items: Sequence[Item], names: Sequence[str], folder: str
+) -> tuple[list[int], list[Note]]:
+    """Return which images can be read, and a note on the others."""
+
+    def look(item: Item) -> None:
+        read(item)  # and let go of
+
+    sizes = [size for size in _attempts(picture_size, items, 0) if not isinstance(size, Exception)]
+    results = _attempts(look, items, max(sizes, default=0) * _MEMORY_FACTOR)
+    index = [i for i, result in enumerate(results) if result is None]
+    failures = _failures(items, names, results)
+    if not index:
+        raise InputError(
+            f"Nothing is left: {_named(failures, items)}", f"whole 8 or 16 bit {ACCEPTED}", "replace these files"
+        )
+    return index, [Note(f"{folder!r}: left out: {_named(failures, items)}")] if failures else []
 
 
 def each_image(
@@ -121,18 +149,23 @@ def each_image(
         good = [i for i, result in enumerate(results) if not isinstance(result, Exception)]
         for i, result in zip(good, _attempts(also, [items[i] for i in good], room), strict=True):
             failed[i] = result
-    failures = [
+    hint = Sentence("replace or remove these files, or go on without them: ", Setting("skip_unreadable", True))
+    raise InputError(_named(_failures(items, ids, failed), items), f"whole 8 or 16 bit {ACCEPTED}", hint)
+
+
+def _failures(items: Sequence[Item], names: Sequence[str], results: Sequence[Any]) -> list[str]:
+    """Return the names of the images that gave an exception, each with the reason."""
+    return [
         f"{name} ({_why(item, result)})"
-        for name, item, result in zip(ids, items, failed, strict=True)
+        for name, item, result in zip(names, items, results, strict=True)
         if isinstance(result, Exception)
     ]
-    named = "; ".join(failures[:_MAX_NAMED])
+
+
+def _named(failures: Sequence[str], items: Sequence[Item]) -> str:
+    """Return in words how many of the images cannot be read, and which."""
     more = f"; and {len(failures) - _MAX_NAMED} more" if len(failures) > _MAX_NAMED else ""
-    raise InputError(
-        f"{len(failures)} of {len(items)} images cannot be read: {named}{more}",
-        f"whole 8 or 16 bit {ACCEPTED}",
-        "replace or remove these files",
-    )
+    return f"{len(failures)} of {len(items)} images cannot be read: {'; '.join(failures[:_MAX_NAMED])}{more}"
 
 
 def _attempts(work: Callable[[Item], T], items: Sequence[Item], room: int) -> list[T | Exception]:

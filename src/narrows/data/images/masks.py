@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Self
@@ -25,7 +25,7 @@ from narrows.files import whole
 from narrows.notes import Note
 from narrows.typed_json import Matching, Range, typed
 
-__all__ = ["Encoding", "colour_name", "read_masks", "value_of", "write_masks"]
+__all__ = ["MOST", "Encoding", "colour_name", "read_masks", "value_of", "write_masks"]
 
 Array = NDArray[Any]
 MOST = 64  # classes
@@ -47,6 +47,8 @@ class Encoding:
         Red, green, blue, red, ... of an ``index``.
     suffix : str
         Of the files.
+    kinds : tuple of str
+        Where every class has a folder of masks of its own: these folders, the first of which is the value 1.
 
     Examples
     --------
@@ -57,9 +59,12 @@ class Encoding:
     kind: Annotated[str, Matching("bits|grey|deep|index|colour", "bits, grey, deep, index or colour")]
     palette: tuple[Annotated[int, Range(0, 255)], ...] = ()
     suffix: str = ".png"
+    kinds: tuple[Annotated[str, Matching(r"(?!\.{1,2}$)[^/\\\x00]+", "the name of a folder")], ...] = ()
 
     def name(self, value: int) -> str:
         """Return what a class of this value is called."""
+        if self.kinds:
+            return ("background", *self.kinds)[value]
         return colour_name(value) if self.kind == "colour" else str(value)
 
     def image(self, values: Array) -> Image.Image:
@@ -76,7 +81,8 @@ class Encoding:
 
     def to_json(self) -> dict[str, Any]:
         """Describe it by JSON values only."""
-        return {"kind": self.kind, "palette": list(self.palette), "suffix": self.suffix}
+        kinds = {"kinds": list(self.kinds)} if self.kinds else {}
+        return {"kind": self.kind, "palette": list(self.palette), "suffix": self.suffix, **kinds}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
@@ -106,13 +112,14 @@ def value_of(text: str) -> int:
         raise InputError(f"{text!r} is no value of a mask", "a number, or a colour as #rrggbb") from None
 
 
-def read_masks(path: str | Path) -> tuple[Pictures, Encoding]:
+def read_masks(path: str | Path, *, skip_unreadable: bool = False) -> tuple[Pictures, Encoding]:
     """Read all masks below a folder as values, (1, H, W), and how they are written.
 
     Levels of grey, whole numbers up to 65535, and places in a palette are the values themselves, colours are packed as
     0xRRGGBB. Masks of colours or palettes that differ in kind are read as colours. Grey JPEG files are cut at half:
     above it 255, below 0; smoothed edges between two values are cut at half. More than 64 different values raise
-    InputError.
+    InputError, and so does a file that cannot be read; with ``skip_unreadable`` such files are left out, and named in a
+    note.
 
     Examples
     --------
@@ -126,8 +133,8 @@ def read_masks(path: str | Path) -> tuple[Pictures, Encoding]:
     folder = data_path(path)
     if not folder.exists():
         raise InputError(f"There is no file or folder {str(path)!r}", "a folder of masks", "check the path")
-    names, items, notes = sorted_items(folder)
-    rooms = each_image(_room, items, names, also=partial(_values, kind="colour"))
+    names, items, notes = sorted_items(folder, sift=_own_values if skip_unreadable else None)
+    rooms = each_image(_room, items, names, also=_own_values)
     require_memory(sum(rooms), f"{folder.name!r} is to be read", "fewer masks, or smaller ones")
     kinds = each_image(_kind, items, names)
     kind, palette = kinds[0] if len(set(kinds)) == 1 else ("colour", ())
@@ -163,7 +170,8 @@ def _sharpened(arrays: list[Array], kind: str, folder: str) -> list[Note]:
 def write_masks(values: list[Array], encoding: Encoding, like: Pictures, folder: Path) -> list[Path]:
     """Write masks (H, W) or (1, H, W) of values below ``folder``, named as the pictures they are of; return the files.
 
-    Those of the frames of one file are one stack.
+    Those of the frames of one file are one stack; where kinds have folders of their own, every picture has a mask in
+    each.
 
     Examples
     --------
@@ -174,6 +182,13 @@ def write_masks(values: list[Array], encoding: Encoding, like: Pictures, folder:
     ...     path.relative_to(folder).as_posix(), read_masks(folder)[0].arrays[0].ravel().tolist()
     ('a/1.png', [7, 7, 7, 7])
     """
+    if encoding.kinds:
+        one = replace(encoding, kinds=())
+        return [
+            path
+            for value, kind in enumerate(encoding.kinds, 1)
+            for path in write_masks([np.where(mask == value, 255, 0) for mask in values], one, like, folder / kind)
+        ]
     paths = []
     images = [encoding.image(mask.reshape(mask.shape[-2:])) for mask in values]
     alone = law_of(like.names, encoding.suffix)
@@ -199,6 +214,11 @@ def _kind(item: Item) -> tuple[str, tuple[int, ...]]:
     with opened(item) as image:
         kind = _MODES.get(image.mode, "colour")
         return kind, tuple(image.getpalette() or ()) if kind == "index" else ()
+
+
+def _own_values(item: Item) -> Array:
+    """Return the values of one mask as it is written, whatever the others are."""
+    return _values(item, _kind(item)[0])
 
 
 def _values(item: Item, kind: str) -> Array:

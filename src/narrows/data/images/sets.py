@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Self
@@ -17,14 +17,14 @@ from narrows.data.base import digest
 from narrows.data.disk.memory import require_memory
 from narrows.data.images.files import ARRAYS, conversions, each_image, image_items, picture_size, read_picture
 from narrows.data.images.frames import Frame, place_in_stack
-from narrows.data.images.pixels import to_depth, widen
+from narrows.data.images.pixels import Item, to_depth, widen
 from narrows.data.images.write import write_images
 from narrows.data.paths import data_path
 from narrows.data.scale import is_levels, unit_pictures
 from narrows.errors import InputError, listed
 from narrows.notes import Note
 
-__all__ = ["Pictures", "alike", "law_of", "matched", "read_pictures", "write_pictures"]
+__all__ = ["Pictures", "alike", "law_of", "matched", "natural", "read_pictures", "stem", "write_pictures"]
 
 Array = NDArray[Any]
 _MEMORY_FACTOR = 5  # times as much memory takes a picture while it is read
@@ -71,10 +71,11 @@ class Pictures:
         return digest(*self.arrays)
 
 
-def read_pictures(path: str | Path) -> Pictures:
+def read_pictures(path: str | Path, *, skip_unreadable: bool = False) -> Pictures:
     """Read all pictures below a folder, or a single file, upright, each with its own size, channels and bit depth.
 
-    They are sorted by name, 2 before 10. A file that cannot be read, or a folder without pictures, raises InputError.
+    They are sorted by name, 2 before 10. A file that cannot be read, or a folder without pictures, raises InputError;
+    with ``skip_unreadable`` such files are left out, and named in a note.
 
     Examples
     --------
@@ -90,7 +91,7 @@ def read_pictures(path: str | Path) -> Pictures:
     folder = data_path(path)
     if not folder.exists():
         raise InputError(f"There is no file or folder {str(path)!r}", "a folder of pictures", "check the path")
-    names, files, notes = sorted_items(folder, ARRAYS)
+    names, files, notes = sorted_items(folder, ARRAYS, read_picture if skip_unreadable else None)
     sizes = each_image(picture_size, files, names, also=read_picture)
     require_memory(2 * sum(sizes), f"{folder.name!r} is to be read", "fewer pictures, or smaller ones")
     pictures = each_image(read_picture, files, names, max(sizes) * _MEMORY_FACTOR)
@@ -100,7 +101,9 @@ def read_pictures(path: str | Path) -> Pictures:
     )
 
 
-def sorted_items(folder: Path, more: tuple[str, ...] = ()) -> tuple[list[str], list[Path | Frame], list[Note]]:
+def sorted_items(
+    folder: Path, more: tuple[str, ...] = (), sift: Callable[[Item], Any] | None = None
+) -> tuple[list[str], list[Path | Frame], list[Note]]:
     """Return what ``image_items`` does, 2 before 10.
 
     Examples
@@ -112,7 +115,7 @@ def sorted_items(folder: Path, more: tuple[str, ...] = ()) -> tuple[list[str], l
     ...     sorted_items(Path(folder))[0]
     ['2.png', '10.png']
     """
-    names, items, notes = image_items(folder, more)
+    names, items, notes = image_items(folder, more, sift)
     order = sorted(range(len(names)), key=lambda i: natural(names[i]))
     return [names[i] for i in order], [items[i] for i in order], notes
 

@@ -20,7 +20,7 @@ from narrows.data.disk.memory import require_memory
 from narrows.data.images.files import conversions, each_image, image_items, lessened, read_picture
 from narrows.data.images.pixels import Header, Item, header, pixels, resize, room, to_depth, widen
 from narrows.data.images.write import write_images
-from narrows.errors import InputError, Setting
+from narrows.errors import InputError, Setting, listed
 from narrows.notes import Note, SavedNote
 from narrows.typed_json import typed
 
@@ -76,9 +76,15 @@ class ImageSource(Source):
 
 
 def image_folder(
-    folder: Path, like: ImageSchema | None = None, image_size: tuple[int, int] | None = None
+    folder: Path,
+    like: ImageSchema | None = None,
+    image_size: tuple[int, int] | None = None,
+    *,
+    skip_unreadable: bool = False,
 ) -> ImageSource:
     """Read all images below a folder; an unreadable one, or none at all, raises InputError.
+
+    With ``skip_unreadable`` those that cannot be read are left out, and named in a note.
 
     Examples
     --------
@@ -88,7 +94,7 @@ def image_folder(
     ...     image_folder(Path(folder)).ids.tolist()
     ['1.png']
     """
-    ids, items, notes = image_items(folder)
+    ids, items, notes = image_items(folder, sift=whole_pixels if skip_unreadable else None)
     source = load_images(items, ids, folder.name, like, image_size)
     images = [PurePosixPath(name) for name in ids]
     named = replace(source, notes=(*notes, *source.notes), id_name="file")
@@ -116,6 +122,18 @@ def image_list(
     return load_images(list(images), row_numbers(len(images)).tolist(), name, like, image_size)
 
 
+def whole_pixels(item: Item) -> NDArray[Any]:
+    """Return the pixels of one image at its own size, uint8 or uint16, (C, H, W).
+
+    Examples
+    --------
+    >>> whole_pixels(Image.new("RGB", (5, 3))).shape
+    (3, 3, 5)
+    """
+    head = header(item)
+    return pixels(item, head.channels, head.depth, (head.height, head.width))
+
+
 def load_images(
     items: Sequence[Item],
     ids: list[str],
@@ -127,7 +145,7 @@ def load_images(
     heads = each_image(header, items, ids, also=read_picture)
     channels, depth = max(head.channels for head in heads), max(head.depth for head in heads)
     sizes = np.array([(head.height, head.width) for head in heads], np.int64)
-    size, policy = _size(sizes, name, image_size)
+    size, policy = _size(sizes, ids, name, image_size)
     sentences = conversions(heads, name)
     if like is not None:
         channels, depth, policy = like.shape[0], 8 * np.dtype(like.dtype).itemsize, ()
@@ -151,18 +169,13 @@ def load_images(
 
 
 def _size(
-    sizes: NDArray[np.int64], name: str, wanted: tuple[int, int] | None
+    sizes: NDArray[np.int64], ids: Sequence[str], name: str, wanted: tuple[int, int] | None
 ) -> tuple[tuple[int, int], tuple[Note, ...]]:
-    """Settle the height and width of all images, and the policy in words."""
-    different = np.unique(sizes, axis=0)
-    low, high = different[different.prod(axis=1).argmin()], different[different.prod(axis=1).argmax()]
-    span = f"{low[0]} x {low[1]}" + (f" to {high[0]} x {high[1]}" if len(different) > 1 else "")
-    first = (int(sizes[0, 0]), int(sizes[0, 1]))
+    """Settle the height and width of all images, and the policy in words: a few of another size change no others."""
+    usual = _usual(sizes)
     if wanted is None:
-        if len(different) == 1 and sizes.max() <= LARGEST:
-            return first, ()
-        middle = (median(sizes[:, 0].tolist()), median(sizes[:, 1].tolist()))
-        shrink = min(1.0, DEFAULT / max(middle))
+        middle = usual or (median(sizes[:, 0].tolist()), median(sizes[:, 1].tolist()))
+        shrink = 1.0 if usual and max(usual) <= LARGEST else min(1.0, DEFAULT / max(middle))
         wanted = (max(1, round(middle[0] * shrink)), max(1, round(middle[1] * shrink)))
     if min(wanted) < 1:
         accepted = "a height and a width of at least 1"
@@ -170,11 +183,29 @@ def _size(
     changed = int((sizes != wanted).any(axis=1).sum())
     if not changed:
         return wanted, ()
-    sentence = (
-        f"{name!r}: {changed} of {len(sizes)} images are resized to {wanted[0]} x {wanted[1]} (height x width); "
-        f"they come in {len(different)} {'size' if len(different) == 1 else 'sizes'}, {span}"
-    )
-    return wanted, (Note(sentence),)
+    sentence = f"{name!r}: {changed} of {len(sizes)} images are resized to {wanted[0]} x {wanted[1]} (height x width)"
+    return wanted, (Note(sentence + _odd_sizes(sizes, ids, usual, wanted)),)
+
+
+def _odd_sizes(
+    sizes: NDArray[np.int64], ids: Sequence[str], usual: tuple[int, int] | None, wanted: tuple[int, int]
+) -> str:
+    """Return the end of a sentence: which images are of another size than most, or which sizes there are."""
+    different = np.unique(sizes, axis=0)
+    if usual is not None and len(different) > 1:
+        odd = [f"{ids[i]} {sizes[i, 0]} x {sizes[i, 1]}" for i in np.flatnonzero((sizes != usual).any(axis=1)).tolist()]
+        most = ", the size of the others" if wanted == usual else f"; others than most, {usual[0]} x {usual[1]}"
+        return f"{most}: {listed(odd)}"
+    low, high = different[different.prod(axis=1).argmin()], different[different.prod(axis=1).argmax()]
+    span = f"{low[0]} x {low[1]}" + (f" to {high[0]} x {high[1]}" if len(different) > 1 else "")
+    return f"; they come in {len(different)} {'size' if len(different) == 1 else 'sizes'}, {span}"
+
+
+def _usual(sizes: NDArray[np.int64]) -> tuple[int, int] | None:
+    """Return the size, upright, that more than half of the images have; None where there is none."""
+    different, counts = np.unique(sizes, axis=0, return_counts=True)
+    height, width = different[counts.argmax()].tolist()
+    return (height, width) if 2 * counts.max() > len(sizes) else None
 
 
 def _channel_policy(heads: Sequence[Header], channels: int, name: str) -> tuple[Note, ...]:
@@ -243,9 +274,11 @@ class ImageSchema(Schema):
         return np.stack([resize(widen(image, channels), (height, width)) for image in values])
 
     def warnings(self, source: Source) -> tuple[str, ...]:
-        """Count the images that are resized."""
+        """Count the images that are resized, unless the notes on these have it."""
         self.require_kind(source, "images", "array")
         values = cast("ImageSource", source).values
+        if getattr(source, "policy", ()) and values.shape[-2:] == self.shape[1:]:
+            return ()
         sizes = getattr(source, "sizes", np.tile(values.shape[-2:], (len(source), 1)))
         changed = int((sizes != self.shape[1:]).any(axis=1).sum())
         if not changed:
