@@ -31,6 +31,8 @@ _LEAD = (
     "the share of wrong levels."
 )
 
+_FEW_PICTURES = 2000
+
 
 class State(TypedDict):
     """What the artefact keeps of a fitted reducer."""
@@ -73,6 +75,8 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task, name="red
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Fit to rows X: a table (n, d), or images (n, H, W) or (n, C, H, W), with a ``sample_weight`` (n,) or none."""
         model = self.resolve()
+        if type(model) is AutoEncoder and model.network is None and _few_pictures(X, model.image_shape):
+            model.set_params(network=model.rows_network)
         with within(model.minutes):
             if self.latent_dim == "auto":
                 code_size = sweep(model, X, None if sample_weight is None else checked_weights(sample_weight, X))
@@ -210,3 +214,15 @@ def _rounded(errors: np.ndarray, spread: float) -> np.ndarray:
 
 def _same(size: int) -> str:
     return "one number" if size == 1 else f"the same {size} numbers"
+
+
+def _few_pictures(X: Any, image_shape: tuple[int, ...] | None) -> bool:
+    """Return whether rows are pictures, and fewer than filters need to give back more than principal axes do.
+
+    Examples
+    --------
+    >>> _few_pictures(np.zeros((9, 48, 48)), None), _few_pictures(np.zeros((9, 48)), None)
+    (True, False)
+    """
+    shape = np.shape(X)
+    return (len(shape) > 2 or image_shape is not None) and shape[0] < _FEW_PICTURES
