@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, ClassVar, NotRequired, Self, TypedDict
+from typing import Any, ClassVar, Literal, NotRequired, Self, TypedDict
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from narrows.baselines import LinearDenoiser, MedianFilter, NoisyInput, NonLocal
 from narrows.baselines.series import MovingFilter
 from narrows.corruption import Corruption
 from narrows.data.images.crops import crops
-from narrows.data.images.intensity import DIM, filled
+from narrows.data.images.intensity import Intensity, Shared
 from narrows.data.images.tiles import pad
 from narrows.data.pairs import Pairs
 from narrows.data.scale import unit_pictures
@@ -35,13 +35,16 @@ from narrows.tasks.images import Examples, PicturesTask, averaged
 from narrows.tasks.restore import (
     Window,
     apart,
+    beside_range,
     corrected,
     evaluation,
+    kept,
     learn,
-    rounded,
     score,
+    seen_words,
     settings,
     some,
+    span_of,
     split_alpha,
 )
 from narrows.training.random import derive_seed, fork_rng
@@ -56,35 +59,40 @@ _PATCH_SIDES = {1: 12}  # side of the linear denoiser's patches by channels ...
 _USUAL_PATCH_SIDE = 8  # ... of others
 
 
-def compared(held: Sides, train: Sides, clean: Callable[[Array], Array], channels: int, split: Split) -> Evaluation:
-    """Measure ``clean`` and the competitors, fitted on ``train``, on the middles of held-out pictures."""
+def compared(
+    held: Sides, train: Sides, clean: Callable[[Array], Array], channels: int, split: Split, seen: Intensity
+) -> Evaluation:
+    """Measure ``clean`` and the competitors, fitted on ``train``, on the middles of held-out pictures.
+
+    Noisy pictures, and what becomes of them, are on the range ``seen``; clean ones are as they came.
+    """
     index, notes = some(len(held[0]), split)
     windows = [Window.of(held[1][i]) for i in index]
     noisy, truth = ([w.cut(part[i]) for w, i in zip(windows, index, strict=True)] for part in held)
     large = sum(picture.shape != held[1][i].shape for picture, i in zip(truth, index, strict=True))
     if large:
         notes.append(f"Of {large} large pictures the middle of 512 x 512 pixels is measured.")
+
+    def results(denoise: Callable[[Array], Array]) -> list[Array]:
+        return [kept(denoise(picture), like.dtype, seen) for picture, like in zip(noisy, truth, strict=True)]
+
     baseline_results = {"the noisy input": noisy}
-    for name, denoise in competitors(train, channels).items():
-        baseline_results[name] = [
-            rounded(denoise(picture), like.dtype) for picture, like in zip(noisy, truth, strict=True)
-        ]
-    ours = [rounded(clean(picture), like.dtype) for picture, like in zip(noisy, truth, strict=True)]
-    targets = [unit(picture) for picture in truth]
-    scores = {name: score(targets, results) for name, results in baseline_results.items()}
+    rivals = competitors((train[0], list(map(seen.scaled, train[1]))), channels)
+    baseline_results |= {name: results(denoise) for name, denoise in rivals.items()}
+    ours, targets = results(clean), list(map(seen.scaled, truth))
+    scores = {name: score(targets, pictures) for name, pictures in baseline_results.items()}
     best = min(scores, key=lambda name: float(scores[name].mse.mean()))
     shown = {"noisy": noisy, best.removeprefix("the ").removeprefix("a "): baseline_results[best], "cleaned": ours}
     if best == "the noisy input":
         shown = {"noisy": noisy, "cleaned": ours}
-    return evaluation(score(targets, ours), scores, "", {**shown, "clean": targets}, notes, split)
+    shown["clean"] = targets
+    return evaluation(score(targets, ours), scores, "", shown, notes, split, span_of(truth, seen))
 
 
 def competitors(train: Sides, channels: int) -> dict[str, Callable[[Array], Array]]:
     """Return the classical denoisers by name, with their strengths chosen on crops of the training pictures."""
     noisy, clean = (apart(part, channels) for part in train)
-    pairs, _ = crops(
-        noisy, [unit(picture) for picture in clean], (_CROP_SIDE, _CROP_SIDE), where="random", count=_CROPS_LEARNT
-    )
+    pairs, _ = crops(noisy, clean, (_CROP_SIDE, _CROP_SIDE), where="random", count=_CROPS_LEARNT)
     x, y = (np.asarray(column) for column in pairs.columns[:2])
     side = _PATCH_SIDES.get(channels, _USUAL_PATCH_SIDE)
     linear = LinearDenoiser(patch=side).fit(x, y)
@@ -104,15 +112,6 @@ def _require_within_range(noise: Corruption) -> None:
         came = f"Noise of standard deviation {noise.deviation:g} for pictures, whose values go from 0 to 1"
         accepted = "a deviation on that scale"
         raise InputError(came, accepted, Setting("noise", f"gaussian:{noise.deviation:g}/255"))
-
-
-def _beside_range(noise: Corruption, pictures: Sequence[Array]) -> list[str]:
-    """Say what noise is beside the range that pictures fill, where that is a small part of 0 to 1."""
-    share, deviation = filled(pictures), noise.deviation
-    if deviation is None or share >= DIM:
-        return []
-    times = f"a deviation of {deviation:.3g} is {deviation / max(share, 1e-12):.2g} times what they span"
-    return [f"The pictures fill {100 * share:.2g} % of the range of their type: {times}."]
 
 
 def whole(denoiser: Any) -> Callable[[Array], Array]:
@@ -142,6 +141,7 @@ class State(TypedDict):
 
     paired_: bool
     remarks_: NotRequired[list[str]]
+    intensity_: NotRequired[tuple[Literal["type", "set"], float, float]]
 
 
 class Denoiser(SameColumns, PicturesTask, TransformerMixin, Task, name="denoise"):
@@ -164,6 +164,7 @@ class Denoiser(SameColumns, PicturesTask, TransformerMixin, Task, name="denoise"
     writes: ClassVar[tuple[str, ...]] = ("cleaned",)
 
     paired_ = False  # whether it was fitted to noisy and clean ones
+    intensity_ = Intensity()  # where a fit kept none
 
     noise: str | Corruption | None = param(
         None,
@@ -172,6 +173,9 @@ class Denoiser(SameColumns, PicturesTask, TransformerMixin, Task, name="denoise"
         kind="corruption",
     )
     ensemble: bool = param(False, "pictures: the mean over flips and turns: a little better, eight times slower")
+    intensity: Shared = param(
+        "auto", "pictures: range that is 0 to 1, of their type or of the set; auto: of the set where it is dim"
+    )
 
     def default(self) -> Estimator:
         """Return a denoising autoencoder with a wide code."""
@@ -262,24 +266,29 @@ class Denoiser(SameColumns, PicturesTask, TransformerMixin, Task, name="denoise"
         if y is None:
             _require_within_range(as_part("corruption", self.noise or _USUAL_NOISE))
         noisy = unit_pictures(x, noisy=y is not None)
+        seen = self.intensity_ = Intensity.shared(x if y is None else y, self.intensity)
+        if seen.kind == "set":
+            noisy, clean = list(map(seen.scaled, noisy)), None if clean is None else list(map(seen.scaled, clean))
         self.estimator_, self.remarks_, self.paired_ = *learn(model, noisy, clean), y is not None
         return self
 
     def predict_pictures(self, x: list[np.ndarray]) -> list[np.ndarray]:
         """Return cleaned pictures: floats in [0, 1], alpha as it came."""
-        results = []
+        results, seen = [], Intensity(*self.intensity_)
         for picture in unit_pictures(x, noisy=True):
             colours, alpha = split_alpha(unit(picture))
-            cleaned = self._cleaned(colours).clip(0, 1)
+            cleaned = seen.restored(self._cleaned(seen.scaled(colours))).clip(0, 1)
             results.append(cleaned if alpha is None else np.concatenate([cleaned, alpha]))
         return results
 
     def evaluate_pictures(self, train: Examples, held: Examples) -> Evaluation:
         """Return the error on held-out pictures beside the competitors', all on the same noise."""
-        notes = [] if self.paired_ else [self._said(), *_beside_range(self.noise_, train.x)]
-        model = self._fitted()
+        notes, seen = [] if self.paired_ else [self._said()], Intensity(*self.intensity_)
+        if not self.paired_ and seen.kind == "type":
+            notes += beside_range(self.noise_.deviation, train.x)
+        notes += seen_words(train.x, seen)
         sides = self._pairs(held, 1), self._pairs(train, 2)
-        result = compared(*sides, self._cleaned, model.shapes_[0][0], held.split)
+        result = compared(*sides, self._cleaned, self._fitted().shapes_[0][0], held.split, seen)
         result.notes[:0] = [*notes, *getattr(self, "remarks_", [])]
         return result
 
@@ -293,14 +302,16 @@ class Denoiser(SameColumns, PicturesTask, TransformerMixin, Task, name="denoise"
         return f"Learnt from and measured with {words}; levels are on the scale 0 to 1."
 
     def _pairs(self, examples: Examples, stream: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Return noisy pictures and the clean ones, without alpha."""
+        """Return noisy pictures on the range they are seen on, and the clean ones as they came, without alpha."""
+        seen = Intensity(*self.intensity_)
         clean = [split_alpha(picture)[0] for picture in (examples.x if examples.y is None else examples.y)]
         if self.paired_ and examples.y is None:
             came = f"Clean pictures ({len(clean)}) came without noisy ones to a model that learnt from both"
             raise InputError(came, "noisy and clean pictures of the same names")
         if examples.y is not None:
-            return [unit(split_alpha(picture)[0]) for picture in examples.x], clean
-        return [self.corrupted(picture[None], derive_seed(stream, i))[0] for i, picture in enumerate(clean)], clean
+            return [seen.scaled(split_alpha(picture)[0]) for picture in examples.x], clean
+        scaled = (seen.scaled(picture)[None] for picture in clean)
+        return [self.corrupted(picture, derive_seed(stream, i))[0] for i, picture in enumerate(scaled)], clean
 
     def evaluate(self, train: Rows, held: Rows) -> Evaluation:
         """Return the error on newly noised ``held`` rows beside the competitors', all on the same noise.
