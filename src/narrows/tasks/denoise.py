@@ -1,6 +1,6 @@
 """Denoising, judged against the best linear denoiser, a median filter and the noisy input."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar, Literal, NotRequired, Self, TypedDict
@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 from sklearn.base import TransformerMixin
 from sklearn.utils import assert_all_finite
 
-from narrows.baselines import LinearDenoiser, MedianFilter, NoisyInput, NonLocalMeans, TotalVariation
+from narrows.baselines import LinearDenoiser, MedianFilter, NoisyInput
 from narrows.baselines.series import MovingFilter
 from narrows.corruption import Corruption
-from narrows.data.images.crops import crops
 from narrows.data.images.intensity import Intensity, Shared
-from narrows.data.images.tiles import pad
+from narrows.data.images.tiles import joined
 from narrows.data.pairs import Pairs
 from narrows.data.scale import unit_pictures
 from narrows.data.windows import Windows
@@ -24,86 +23,28 @@ from narrows.errors import InputError, Setting
 from narrows.estimator.base import Estimator
 from narrows.estimator.inputs import checked_rows, checked_weights, dense, model_rows, n_axes
 from narrows.families.denoising import DenoisingAutoEncoder
-from narrows.holdout import Split
 from narrows.metrics import Comparison
 from narrows.params import param
 from narrows.parts import as_part
 from narrows.tasks.base import Evaluation, Metric, Picture, Rows, Task, error_rows, pick, unit
+from narrows.tasks.denoise_pictures import compared
 from narrows.tasks.excerpts import excerpts
 from narrows.tasks.frames import SameColumns, gives_rows, learns
-from narrows.tasks.images import Examples, PicturesTask, averaged
+from narrows.tasks.images import Examples, PicturesTask, averaged, averaged_bands
 from narrows.tasks.restore import (
-    Window,
-    apart,
     beside_range,
     corrected,
-    evaluation,
-    kept,
+    corrected_bands,
     learn,
-    score,
     seen_words,
     settings,
-    some,
-    span_of,
     split_alpha,
 )
 from narrows.training.random import derive_seed, fork_rng
 
-__all__ = ["Denoiser", "compared"]
+__all__ = ["Denoiser"]
 
 Array = NDArray[Any]
-Sides = tuple[list[Array], list[Array]]  # noisy floats, clean pictures
-
-_CROPS_LEARNT, _CROP_SIDE = 100, 64  # crops that competitors are fitted on, and their side
-_PATCH_SIDES = {1: 12}  # side of the linear denoiser's patches by channels ...
-_USUAL_PATCH_SIDE = 8  # ... of others
-
-
-def compared(
-    held: Sides, train: Sides, clean: Callable[[Array], Array], channels: int, split: Split, seen: Intensity
-) -> Evaluation:
-    """Measure ``clean`` and the competitors, fitted on ``train``, on the middles of held-out pictures.
-
-    Noisy pictures, and what becomes of them, are on the range ``seen``; clean ones are as they came.
-    """
-    index, notes = some(len(held[0]), split)
-    windows = [Window.of(held[1][i]) for i in index]
-    noisy, truth = ([w.cut(part[i]) for w, i in zip(windows, index, strict=True)] for part in held)
-    large = sum(picture.shape != held[1][i].shape for picture, i in zip(truth, index, strict=True))
-    if large:
-        notes.append(f"Of {large} large pictures the middle of 512 x 512 pixels is measured.")
-
-    def results(denoise: Callable[[Array], Array]) -> list[Array]:
-        return [kept(denoise(picture), like.dtype, seen) for picture, like in zip(noisy, truth, strict=True)]
-
-    baseline_results = {"the noisy input": noisy}
-    rivals = competitors((train[0], list(map(seen.scaled, train[1]))), channels)
-    baseline_results |= {name: results(denoise) for name, denoise in rivals.items()}
-    ours, targets = results(clean), list(map(seen.scaled, truth))
-    scores = {name: score(targets, pictures) for name, pictures in baseline_results.items()}
-    best = min(scores, key=lambda name: float(scores[name].mse.mean()))
-    shown = {"noisy": noisy, best.removeprefix("the ").removeprefix("a "): baseline_results[best], "cleaned": ours}
-    if best == "the noisy input":
-        shown = {"noisy": noisy, "cleaned": ours}
-    shown["clean"] = targets
-    return evaluation(score(targets, ours), scores, "", shown, notes, split, span_of(truth, seen))
-
-
-def competitors(train: Sides, channels: int) -> dict[str, Callable[[Array], Array]]:
-    """Return the classical denoisers by name, with their strengths chosen on crops of the training pictures."""
-    noisy, clean = (apart(part, channels) for part in train)
-    pairs, _ = crops(noisy, clean, (_CROP_SIDE, _CROP_SIDE), where="random", count=_CROPS_LEARNT)
-    x, y = (np.asarray(column) for column in pairs.columns[:2])
-    side = _PATCH_SIDES.get(channels, _USUAL_PATCH_SIDE)
-    linear = LinearDenoiser(patch=side).fit(x, y)
-    denoisers: dict[str, Callable[[Array], Array]] = {
-        "the best linear denoiser": lambda picture: in_patches(linear, picture, channels, side),
-    }
-    filters: dict[str, Any] = {"a median filter": MedianFilter, "total variation": TotalVariation}
-    filters["non-local means"] = NonLocalMeans
-    for name, kind in filters.items():
-        denoisers[name] = whole(kind().fit(x, y))
-    return denoisers
 
 
 def _require_within_range(noise: Corruption) -> None:
@@ -112,24 +53,6 @@ def _require_within_range(noise: Corruption) -> None:
         came = f"Noise of standard deviation {noise.deviation:g} for pictures, whose values go from 0 to 1"
         accepted = "a deviation on that scale"
         raise InputError(came, accepted, Setting("noise", f"gaussian:{noise.deviation:g}/255"))
-
-
-def whole(denoiser: Any) -> Callable[[Array], Array]:
-    """Return a denoiser of many pictures as one of a single picture (C, H, W)."""
-    return lambda picture: np.asarray(denoiser.denoise(picture[None])[0])
-
-
-def in_patches(linear: LinearDenoiser, picture: Array, channels: int, side: int) -> Array:
-    """Return a picture denoised in patches, channel by channel where it has others than were learnt.
-
-    As for the network, a channel goes through a filter of colours as so many equal ones, of which the mean is taken.
-    """
-    alike = len(picture) == channels
-    parts: Sequence[Array] = [picture] if alike else [channel[None].repeat(channels, 0) for channel in picture]
-    tall, wide = (max(length, side) for length in picture.shape[1:])
-    cleaned = [linear.denoise(pad(part, tall, wide)[None])[0] for part in parts]
-    cleaned = cleaned if alike else [part.mean(0, keepdims=True) for part in cleaned]
-    return np.concatenate(cleaned)[:, : picture.shape[1], : picture.shape[2]]
 
 
 _USUAL_NOISE = "gaussian:0.1"
@@ -274,12 +197,17 @@ class Denoiser(SameColumns, PicturesTask, TransformerMixin, Task, name="denoise"
 
     def predict_pictures(self, x: list[np.ndarray]) -> list[np.ndarray]:
         """Return cleaned pictures: floats in [0, 1], alpha as it came."""
-        results, seen = [], Intensity(*self.intensity_)
-        for picture in unit_pictures(x, noisy=True):
-            colours, alpha = split_alpha(unit(picture))
-            cleaned = seen.restored(self._cleaned(seen.scaled(colours))).clip(0, 1)
-            results.append(cleaned if alpha is None else np.concatenate([cleaned, alpha]))
-        return results
+        return [joined(self.bands(picture), picture) for picture in unit_pictures(x, noisy=True)]
+
+    def bands(self, picture: np.ndarray) -> Iterator[np.ndarray]:
+        """Yield the cleaned rows of one picture from top to bottom: floats in [0, 1], alpha as it came."""
+        seen, (colours, alpha) = Intensity(*self.intensity_), split_alpha(picture)
+        apply, top = partial(corrected_bands, self._fitted(), seen=seen.scaled), 0
+        unit_pictures(picture, noisy=True)
+        for band in averaged_bands(apply, colours, "all" if self.ensemble else "none"):
+            cleaned, top = seen.restored(band).clip(0, 1), top + band.shape[1]
+            rows = None if alpha is None else unit(alpha[:, top - band.shape[1] : top])
+            yield cleaned if rows is None else np.concatenate([cleaned, rows])
 
     def evaluate_pictures(self, train: Examples, held: Examples) -> Evaluation:
         """Return the error on held-out pictures beside the competitors', all on the same noise."""

@@ -1,7 +1,7 @@
 """What tasks that give pictures back, better, share: colour and alpha apart, tiles, errors of each, figures."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -12,18 +12,20 @@ from narrows import metrics
 from narrows.data.images.augment import CropFlip, Flip
 from narrows.data.images.crops import crops
 from narrows.data.images.intensity import DIM, Intensity, filled
+from narrows.data.images.tiles import joined
 from narrows.data.scale import top
 from narrows.estimator.base import Estimator
 from narrows.holdout import VALIDATION, Split
 from narrows.metrics import Better, Comparison
 from narrows.tasks.base import Evaluation, Metric, Picture
-from narrows.tasks.images import crop_size, through
+from narrows.tasks.images import crop_size, through_bands
 
 __all__ = [
     "Scores",
     "Window",
     "beside_range",
     "corrected",
+    "corrected_bands",
     "evaluation",
     "kept",
     "learn",
@@ -105,16 +107,21 @@ def corrected(estimator: Estimator, picture: Array) -> Array:
 
     Grey goes through a network of colours as three equal channels, of which the mean is taken.
     """
+    return joined(corrected_bands(estimator, picture), picture)
+
+
+def corrected_bands(
+    estimator: Estimator, picture: Array, seen: Callable[[Array], Array] | None = None
+) -> Iterator[Array]:
+    """Yield the rows of what ``corrected`` returns for a picture, whose tiles ``seen`` brings to floats."""
     channels = estimator.shapes_[0][0]
     if len(picture) == channels:
-        return through(estimator, picture, _TILE_SIDE)
-    if channels == 1:
-        return np.concatenate([through(estimator, channel[None], _TILE_SIDE) for channel in picture])
-    alike = [
-        through(estimator, np.repeat(channel[None], channels, 0), _TILE_SIDE).mean(0, keepdims=True)
-        for channel in picture
-    ]
-    return np.concatenate(alike)
+        yield from through_bands(estimator, picture, _TILE_SIDE, seen)
+        return
+    repeated = (np.repeat(channel[None], channels, 0) for channel in picture)
+    parts = [through_bands(estimator, channel, _TILE_SIDE, seen) for channel in repeated]
+    for band in zip(*parts, strict=True):
+        yield np.concatenate([channel.mean(0, keepdims=True) for channel in band])
 
 
 def settings(network: Any) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Translation of pictures into pictures, judged against the input itself, the mean target and a table of colours."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, ClassVar, Literal, NotRequired, Self, TypedDict
 
@@ -12,6 +12,7 @@ from narrows import metrics
 from narrows.baselines import ColourTable
 from narrows.data.images.intensity import Asked, Intensity
 from narrows.data.images.sets import alike
+from narrows.data.images.tiles import joined
 from narrows.data.scale import Scale
 from narrows.errors import InputError
 from narrows.estimator.base import Estimator
@@ -26,13 +27,13 @@ from narrows.tasks.images import (
     Flips,
     PicturesTask,
     as_pictures,
-    averaged,
+    averaged_bands,
     fit_crops,
     full_batch,
     like_pictures,
     resized,
     shown,
-    through,
+    through_bands,
     windows,
 )
 from narrows.tasks.restore import seen_words, span_of
@@ -122,11 +123,15 @@ class Translator(PicturesTask, Task, name="translate"):
 
     def predict_pictures(self, x: list[Array]) -> list[Array]:
         """Return what each picture becomes, (C, H, W), floats."""
+        return [joined(self.bands(picture), picture) for picture in x]
+
+    def bands(self, picture: Array) -> Iterator[Array]:
+        """Yield what a picture becomes from top to bottom, (C, h, W), floats."""
         check_is_fitted(self)
         flips: Flips = self.flips if self.ensemble else "none"
-        seen, levels = Intensity(*self.intensity_), Intensity(*self.target_intensity_)
-        results = [levels.restored(averaged(partial(through, self.estimator_), seen(picture), flips)) for picture in x]
-        return [result.clip(0, 1) for result in results] if self.whole_ else results
+        levels, seen = Intensity(*self.target_intensity_), Intensity(*self.intensity_).alone(picture).__call__
+        for band in averaged_bands(partial(through_bands, self.estimator_, seen=seen), picture, flips):
+            yield levels.restored(band).clip(0, 1) if self.whole_ else levels.restored(band)
 
     def evaluate_pictures(self, train: Examples, held: Examples) -> Evaluation:
         """Return the distance to the true pictures of ``held``, beside the competitors'."""

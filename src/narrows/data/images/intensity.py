@@ -95,6 +95,10 @@ class Intensity(NamedTuple):
         low, high = (end * levels for end in (self.low, self.high))
         return f"{low:.4g} to {high:.4g}" if levels == 1 else f"{low:.0f} to {high:.0f}"
 
+    def alone(self, picture: Array) -> Intensity:
+        """Return the range that one picture, and every part of it, is seen on."""
+        return Intensity("set", *_range(picture)) if self.kind == "each" else self
+
     def __call__(self, picture: Array) -> Array:
         """Return a picture on this range, floats from 0 to 1; an alpha stays as it is."""
         if self.kind == "type":
