@@ -1,18 +1,20 @@
 """Tiles of networks: the picture in one piece where they share what the network looks around, bounded elsewhere."""
 
 from collections.abc import Callable
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
 import torch
 from scipy.ndimage import correlate
 
-from narrows.data.images.tiles import reach, starts, tiled, tiled_network
+import narrows as nw
+from narrows.data.images.tiles import bands, ramp, reach, starts, tiled, tiled_network
 from narrows.data.pairs import Pairs
 from narrows.families.autoencoder import AutoEncoder
-from narrows.tasks.images import through
+from narrows.tasks.images import averaged, averaged_bands, through, through_bands
 from narrows.tasks.restore import corrected
+from narrows.workflows.segment import INK, paint
 
 RNG = np.random.default_rng(0)
 REACH = {"unet:4": 10, "unet:4,8": 26, "unet:4,skip=none": 10, "conv:4,8,flat=no,norm=batch": 8}
@@ -95,3 +97,58 @@ def test_pictures_larger_than_those_of_the_fit_are_seamless() -> None:
     np.testing.assert_allclose(corrected(model, large), mean_of(model)(large[None])[0], rtol=0, atol=1e-5)
     bytes_ = (image * 255).astype(np.uint8)
     np.testing.assert_allclose(through(model, bytes_), through(model, bytes_ / np.float32(255)), rtol=0, atol=1e-5)
+
+
+def test_bands_are_the_blended_tiles_of_the_whole_picture_at_once() -> None:
+    """The weighted mean of all tiles, summed up as one array."""
+    image, tile, overlap = RNG.random((2, 41, 30)), 16, 6
+    places = [starts(length, tile, 2, overlap) for length in (42, 30)]
+    padded = np.pad(image, ((0, 0), (0, 1), (0, 0)), mode="reflect")
+    total, weight = np.zeros((2, 84, 60)), np.zeros((84, 60))
+
+    def twice(x: np.ndarray) -> np.ndarray:
+        return np.asarray(x.repeat(2, axis=2).repeat(2, axis=3) * (1 + np.arange(2 * x.shape[3])), np.float32)
+
+    for top, left in product(*places):
+        lines = []
+        for start, length, along in zip((top, left), (42, 30), places, strict=True):
+            shared = tile - max(b - a for a, b in pairwise(along))
+            rise, ones = ramp(2 * tile, 2 * shared, 2 * (3 * shared // 8)), np.ones(2 * tile)
+            lines.append(np.minimum(rise if start else ones, rise[::-1] if start + tile < length else ones))
+        part = (slice(2 * top, 2 * (top + tile)), slice(2 * left, 2 * (left + tile)))
+        total[:, *part] += twice(padded[None, :, top : top + tile, left : left + tile])[0] * np.outer(*lines)
+        weight[part] += np.outer(*lines)
+    parts = list(bands(twice, image, tile, 2, overlap))
+    assert len(parts) > 2
+    np.testing.assert_allclose(np.concatenate(parts, axis=1), (total / weight)[:, :82, :60], rtol=1e-6)
+
+
+@pytest.mark.parametrize("flips", ["none", "horizontal", "all"])
+def test_bands_over_flips_are_the_mean_over_flips(flips: str) -> None:
+    model, picture = fitted("unet:4", 32), RNG.random((1, 101, 75), np.float32)
+
+    def apply(seen: np.ndarray) -> np.ndarray:
+        return through(model, seen)
+
+    parts = averaged_bands(lambda seen: through_bands(model, seen), picture, flips)
+    np.testing.assert_allclose(np.concatenate(list(parts), axis=1), averaged(apply, picture, flips), atol=1e-6)
+
+
+def test_a_picture_in_the_type_of_its_file_is_the_result_rounded() -> None:
+    pictures = [RNG.integers(0, 256, (channels, 90, 70), np.uint8) for channels in (1, 3, 4)]
+    estimator = nw.DenoisingAutoEncoder(network="residual:4,1,1,2", latent_dim=4)
+    model = nw.Denoiser(estimator=estimator, epochs=1, random_state=0).fit_pictures(pictures[:1] * 3)
+    for picture in pictures:
+        expected = np.rint(model.predict_pictures([picture])[0] * 255)
+        np.testing.assert_array_equal(model.predict_as(picture, np.uint8), expected.astype(np.uint8))
+
+
+def test_a_painted_picture_is_the_mean_of_picture_and_colours() -> None:
+    picture, mask = RNG.integers(0, 256, (1, 300, 20), np.uint8), RNG.integers(0, 3, (300, 20))
+    seen = paint(picture, mask, [0, 1, 2])
+    expected = 0.6 * picture + 0.4 * np.moveaxis(np.array(INK)[mask], 2, 0)
+    np.testing.assert_allclose(seen, expected, atol=0.51)
+    two = paint(picture, np.where(mask == 1, 9, 4), [4, 9])
+    np.testing.assert_array_equal(two[:, mask != 1], np.broadcast_to(picture, two.shape)[:, mask != 1])
+    expected = 0.6 * picture + 0.4 * np.array(INK[0])[:, None, None]
+    np.testing.assert_allclose(two[:, mask == 1], expected[:, mask == 1], atol=0.51)

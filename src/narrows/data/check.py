@@ -164,6 +164,14 @@ def _fit(
     for note in schema.described(source, Treatment.MEDIAN):
         if note not in source.notes:
             yield Finding("warning" if note.kind is NoteKind.LEFT_OUT else "note", str(note))
+    if source.kind == "images":
+        from narrows.data.images.intensity import Intensity
+
+        values = cast("ArraySource", source).values
+        seen = Intensity.shared(list(values), "auto")
+        if seen.kind == "set":
+            message = f"{source.name!r}: pixels go from {seen.ends(values.dtype)} of {Intensity().ends(values.dtype)}"
+            yield Finding("note", message, "denoise, upscale, segment and translate see that range: --intensity")
     if likelihood is not None:
         yield from _range(schema.encode(source), source.name, likelihood)
     size = len(source) * int(np.prod(schema.shape))

@@ -1,9 +1,9 @@
 """Denoising, judged against the best linear denoiser, a median filter and the noisy input."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, ClassVar, NotRequired, Self, TypedDict
+from typing import Any, ClassVar, Literal, NotRequired, Self, TypedDict
 
 import numpy as np
 import torch
@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 from sklearn.base import TransformerMixin
 from sklearn.utils import assert_all_finite
 
-from narrows.baselines import LinearDenoiser, MedianFilter, NoisyInput, NonLocalMeans, TotalVariation
+from narrows.baselines import LinearDenoiser, MedianFilter, NoisyInput
 from narrows.baselines.series import MovingFilter
 from narrows.corruption import Corruption
-from narrows.data.images.crops import crops
-from narrows.data.images.intensity import DIM, filled
-from narrows.data.images.tiles import pad
+from narrows.data.images.intensity import Intensity, Shared
+from narrows.data.images.tiles import joined
 from narrows.data.pairs import Pairs
 from narrows.data.scale import unit_pictures
 from narrows.data.windows import Windows
@@ -24,78 +23,28 @@ from narrows.errors import InputError, Setting
 from narrows.estimator.base import Estimator
 from narrows.estimator.inputs import checked_rows, checked_weights, dense, model_rows, n_axes
 from narrows.families.denoising import DenoisingAutoEncoder
-from narrows.holdout import Split
 from narrows.metrics import Comparison
 from narrows.params import param
 from narrows.parts import as_part
 from narrows.tasks.base import Evaluation, Metric, Picture, Rows, Task, error_rows, pick, unit
+from narrows.tasks.denoise_pictures import compared
 from narrows.tasks.excerpts import excerpts
 from narrows.tasks.frames import SameColumns, gives_rows, learns
-from narrows.tasks.images import Examples, PicturesTask, averaged
+from narrows.tasks.images import Examples, PicturesTask, averaged, averaged_bands
 from narrows.tasks.restore import (
-    Window,
-    apart,
+    beside_range,
     corrected,
-    evaluation,
+    corrected_bands,
     learn,
-    rounded,
-    score,
+    seen_words,
     settings,
-    some,
     split_alpha,
 )
 from narrows.training.random import derive_seed, fork_rng
 
-__all__ = ["Denoiser", "compared"]
+__all__ = ["Denoiser"]
 
 Array = NDArray[Any]
-Sides = tuple[list[Array], list[Array]]  # noisy floats, clean pictures
-
-_CROPS_LEARNT, _CROP_SIDE = 100, 64  # crops that competitors are fitted on, and their side
-_PATCH_SIDES = {1: 12}  # side of the linear denoiser's patches by channels ...
-_USUAL_PATCH_SIDE = 8  # ... of others
-
-
-def compared(held: Sides, train: Sides, clean: Callable[[Array], Array], channels: int, split: Split) -> Evaluation:
-    """Measure ``clean`` and the competitors, fitted on ``train``, on the middles of held-out pictures."""
-    index, notes = some(len(held[0]), split)
-    windows = [Window.of(held[1][i]) for i in index]
-    noisy, truth = ([w.cut(part[i]) for w, i in zip(windows, index, strict=True)] for part in held)
-    large = sum(picture.shape != held[1][i].shape for picture, i in zip(truth, index, strict=True))
-    if large:
-        notes.append(f"Of {large} large pictures the middle of 512 x 512 pixels is measured.")
-    baseline_results = {"the noisy input": noisy}
-    for name, denoise in competitors(train, channels).items():
-        baseline_results[name] = [
-            rounded(denoise(picture), like.dtype) for picture, like in zip(noisy, truth, strict=True)
-        ]
-    ours = [rounded(clean(picture), like.dtype) for picture, like in zip(noisy, truth, strict=True)]
-    targets = [unit(picture) for picture in truth]
-    scores = {name: score(targets, results) for name, results in baseline_results.items()}
-    best = min(scores, key=lambda name: float(scores[name].mse.mean()))
-    shown = {"noisy": noisy, best.removeprefix("the ").removeprefix("a "): baseline_results[best], "cleaned": ours}
-    if best == "the noisy input":
-        shown = {"noisy": noisy, "cleaned": ours}
-    return evaluation(score(targets, ours), scores, "", {**shown, "clean": targets}, notes, split)
-
-
-def competitors(train: Sides, channels: int) -> dict[str, Callable[[Array], Array]]:
-    """Return the classical denoisers by name, with their strengths chosen on crops of the training pictures."""
-    noisy, clean = (apart(part, channels) for part in train)
-    pairs, _ = crops(
-        noisy, [unit(picture) for picture in clean], (_CROP_SIDE, _CROP_SIDE), where="random", count=_CROPS_LEARNT
-    )
-    x, y = (np.asarray(column) for column in pairs.columns[:2])
-    side = _PATCH_SIDES.get(channels, _USUAL_PATCH_SIDE)
-    linear = LinearDenoiser(patch=side).fit(x, y)
-    denoisers: dict[str, Callable[[Array], Array]] = {
-        "the best linear denoiser": lambda picture: in_patches(linear, picture, channels, side),
-    }
-    filters: dict[str, Any] = {"a median filter": MedianFilter, "total variation": TotalVariation}
-    filters["non-local means"] = NonLocalMeans
-    for name, kind in filters.items():
-        denoisers[name] = whole(kind().fit(x, y))
-    return denoisers
 
 
 def _require_within_range(noise: Corruption) -> None:
@@ -104,33 +53,6 @@ def _require_within_range(noise: Corruption) -> None:
         came = f"Noise of standard deviation {noise.deviation:g} for pictures, whose values go from 0 to 1"
         accepted = "a deviation on that scale"
         raise InputError(came, accepted, Setting("noise", f"gaussian:{noise.deviation:g}/255"))
-
-
-def _beside_range(noise: Corruption, pictures: Sequence[Array]) -> list[str]:
-    """Say what noise is beside the range that pictures fill, where that is a small part of 0 to 1."""
-    share, deviation = filled(pictures), noise.deviation
-    if deviation is None or share >= DIM:
-        return []
-    times = f"a deviation of {deviation:.3g} is {deviation / max(share, 1e-12):.2g} times what they span"
-    return [f"The pictures fill {100 * share:.2g} % of the range of their type: {times}."]
-
-
-def whole(denoiser: Any) -> Callable[[Array], Array]:
-    """Return a denoiser of many pictures as one of a single picture (C, H, W)."""
-    return lambda picture: np.asarray(denoiser.denoise(picture[None])[0])
-
-
-def in_patches(linear: LinearDenoiser, picture: Array, channels: int, side: int) -> Array:
-    """Return a picture denoised in patches, channel by channel where it has others than were learnt.
-
-    As for the network, a channel goes through a filter of colours as so many equal ones, of which the mean is taken.
-    """
-    alike = len(picture) == channels
-    parts: Sequence[Array] = [picture] if alike else [channel[None].repeat(channels, 0) for channel in picture]
-    tall, wide = (max(length, side) for length in picture.shape[1:])
-    cleaned = [linear.denoise(pad(part, tall, wide)[None])[0] for part in parts]
-    cleaned = cleaned if alike else [part.mean(0, keepdims=True) for part in cleaned]
-    return np.concatenate(cleaned)[:, : picture.shape[1], : picture.shape[2]]
 
 
 _WITHIN_MINUTES = {"batch_size": 4, "lr": 3e-3}  # fewer pictures are seen, and more is learnt
@@ -143,6 +65,7 @@ class State(TypedDict):
 
     paired_: bool
     remarks_: NotRequired[list[str]]
+    intensity_: NotRequired[tuple[Literal["type", "set"], float, float]]
 
 
 class Denoiser(SameColumns, PicturesTask, TransformerMixin, Task, name="denoise"):
@@ -165,6 +88,7 @@ class Denoiser(SameColumns, PicturesTask, TransformerMixin, Task, name="denoise"
     writes: ClassVar[tuple[str, ...]] = ("cleaned",)
 
     paired_ = False  # whether it was fitted to noisy and clean ones
+    intensity_ = Intensity()  # where a fit kept none
 
     noise: str | Corruption | None = param(
         None,
@@ -173,6 +97,9 @@ class Denoiser(SameColumns, PicturesTask, TransformerMixin, Task, name="denoise"
         kind="corruption",
     )
     ensemble: bool = param(False, "pictures: the mean over flips and turns: a little better, eight times slower")
+    intensity: Shared = param(
+        "auto", "pictures: range that is 0 to 1, of their type or of the set; auto: of the set where it is dim"
+    )
 
     def default(self) -> Estimator:
         """Return a denoising autoencoder with a wide code."""
@@ -263,24 +190,34 @@ class Denoiser(SameColumns, PicturesTask, TransformerMixin, Task, name="denoise"
         if y is None:
             _require_within_range(as_part("corruption", self.noise or _USUAL_NOISE))
         noisy = unit_pictures(x, noisy=y is not None)
+        seen = self.intensity_ = Intensity.shared(x if y is None else y, self.intensity)
+        if seen.kind == "set":
+            noisy, clean = list(map(seen.scaled, noisy)), None if clean is None else list(map(seen.scaled, clean))
         self.estimator_, self.remarks_, self.paired_ = *learn(model, noisy, clean), y is not None
         return self
 
     def predict_pictures(self, x: list[np.ndarray]) -> list[np.ndarray]:
         """Return cleaned pictures: floats in [0, 1], alpha as it came."""
-        results = []
-        for picture in unit_pictures(x, noisy=True):
-            colours, alpha = split_alpha(unit(picture))
-            cleaned = self._cleaned(colours).clip(0, 1)
-            results.append(cleaned if alpha is None else np.concatenate([cleaned, alpha]))
-        return results
+        return [joined(self.bands(picture), picture) for picture in unit_pictures(x, noisy=True)]
+
+    def bands(self, picture: np.ndarray) -> Iterator[np.ndarray]:
+        """Yield the cleaned rows of one picture from top to bottom: floats in [0, 1], alpha as it came."""
+        seen, (colours, alpha) = Intensity(*self.intensity_), split_alpha(picture)
+        apply, top = partial(corrected_bands, self._fitted(), seen=seen.scaled), 0
+        unit_pictures(picture, noisy=True)
+        for band in averaged_bands(apply, colours, "all" if self.ensemble else "none"):
+            cleaned, top = seen.restored(band).clip(0, 1), top + band.shape[1]
+            rows = None if alpha is None else unit(alpha[:, top - band.shape[1] : top])
+            yield cleaned if rows is None else np.concatenate([cleaned, rows])
 
     def evaluate_pictures(self, train: Examples, held: Examples) -> Evaluation:
         """Return the error on held-out pictures beside the competitors', all on the same noise."""
-        notes = [] if self.paired_ else [self._said(), *_beside_range(self.noise_, train.x)]
-        model = self._fitted()
+        notes, seen = [] if self.paired_ else [self._said()], Intensity(*self.intensity_)
+        if not self.paired_ and seen.kind == "type":
+            notes += beside_range(self.noise_.deviation, train.x)
+        notes += seen_words(train.x, seen)
         sides = self._pairs(held, 1), self._pairs(train, 2)
-        result = compared(*sides, self._cleaned, model.shapes_[0][0], held.split)
+        result = compared(*sides, self._cleaned, self._fitted().shapes_[0][0], held.split, seen)
         result.notes[:0] = [*notes, *getattr(self, "remarks_", [])]
         return result
 
@@ -294,14 +231,16 @@ class Denoiser(SameColumns, PicturesTask, TransformerMixin, Task, name="denoise"
         return f"Learnt from and measured with {words}; levels are on the scale 0 to 1."
 
     def _pairs(self, examples: Examples, stream: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Return noisy pictures and the clean ones, without alpha."""
+        """Return noisy pictures on the range they are seen on, and the clean ones as they came, without alpha."""
+        seen = Intensity(*self.intensity_)
         clean = [split_alpha(picture)[0] for picture in (examples.x if examples.y is None else examples.y)]
         if self.paired_ and examples.y is None:
             came = f"Clean pictures ({len(clean)}) came without noisy ones to a model that learnt from both"
             raise InputError(came, "noisy and clean pictures of the same names")
         if examples.y is not None:
-            return [unit(split_alpha(picture)[0]) for picture in examples.x], clean
-        return [self.corrupted(picture[None], derive_seed(stream, i))[0] for i, picture in enumerate(clean)], clean
+            return [seen.scaled(split_alpha(picture)[0]) for picture in examples.x], clean
+        scaled = (seen.scaled(picture)[None] for picture in clean)
+        return [self.corrupted(picture, derive_seed(stream, i))[0] for i, picture in enumerate(scaled)], clean
 
     def evaluate(self, train: Rows, held: Rows) -> Evaluation:
         """Return the error on newly noised ``held`` rows beside the competitors', all on the same noise.

@@ -2,18 +2,19 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from narrows.data.arrays import to_dtype
 from narrows.data.base import channels_last
 from narrows.data.images.augment import CropFlip, Flip
 from narrows.data.images.crops import crops
 from narrows.data.images.sets import alike
-from narrows.data.images.tiles import pad, tiled, tiled_network
+from narrows.data.images.tiles import bands, cut, joined, network_bands, pad
 from narrows.data.pairs import Pairs
 from narrows.data.scale import refuse_scale
 from narrows.errors import InputError
@@ -30,6 +31,8 @@ __all__ = [
     "PicturesTask",
     "as_pictures",
     "averaged",
+    "averaged_bands",
+    "brought",
     "budget",
     "crop_size",
     "examples",
@@ -38,7 +41,9 @@ __all__ = [
     "like_pictures",
     "resized",
     "shown",
+    "shown_range",
     "through",
+    "through_bands",
     "windows",
 ]
 
@@ -67,12 +72,34 @@ def averaged(apply: Callable[[Array], Array], picture: Array, flips: Flips) -> A
     >>> averaged(lambda seen: seen * [1, 0, 0], picture, "horizontal")[0].tolist()
     [[0.0, 0.0, 1.0], [1.5, 0.0, 2.5]]
     """
-    results = []
+    total: Array | None = None
     for turns, mirrored in _VIEWS[flips]:
         view = np.rot90(picture, turns, (1, 2))
         result = apply(np.ascontiguousarray(view[..., ::-1] if mirrored else view))
-        results.append(np.rot90(result[..., ::-1] if mirrored else result, -turns, (1, 2)))
-    return results[0] if len(results) == 1 else np.ascontiguousarray(np.mean(results, axis=0, dtype=results[0].dtype))
+        back = np.rot90(result[..., ::-1] if mirrored else result, -turns, (1, 2))
+        total = np.array(back) if total is None else np.add(total, back, out=total)
+    mean: Array = np.asarray(total) / np.asarray(len(_VIEWS[flips]), np.asarray(total).dtype)
+    return mean
+
+
+def averaged_bands(apply: Callable[[Array], Iterator[Array]], picture: Array, flips: Flips) -> Iterator[Array]:
+    """Yield the rows of what ``averaged`` returns, where ``apply`` yields bands; a turned picture is done at once.
+
+    Examples
+    --------
+    >>> picture = np.arange(6.0).reshape(1, 2, 3)
+    >>> parts = averaged_bands(lambda seen: iter([seen[:, :1] * [1, 0, 0], seen[:, 1:]]), picture, "horizontal")
+    >>> [part.tolist() for part in parts]
+    [[[[0.0, 0.0, 1.0]]], [[[3.0, 4.0, 5.0]]]]
+    """
+    if flips == "none":
+        yield from apply(picture)
+    elif flips == "horizontal":
+        mirrored = apply(np.ascontiguousarray(picture[..., ::-1]))
+        for band, other in zip(apply(picture), mirrored, strict=True):
+            yield (band + other[..., ::-1]) / np.asarray(2, band.dtype)
+    else:
+        yield averaged(lambda view: joined(apply(view), view), picture, flips)
 
 
 BOX = Image.Resampling.BILINEAR
@@ -112,6 +139,15 @@ class PicturesTask(ABC):
     @abstractmethod
     def predict_pictures(self, x: list[Array]) -> list[Array]:
         """Return the result for every picture, in its size."""
+
+    def bands(self, picture: Array) -> Iterator[Array]:
+        """Yield the result for one picture from top to bottom, (C, h, W)."""
+        yield self.predict_pictures([picture])[0]
+
+    def predict_as(self, picture: Array, dtype: Any) -> Array:
+        """Return the result for one picture in a type of pixels, of which no more is held than of a few rows."""
+        kind = np.dtype(dtype)
+        return np.concatenate([to_dtype(band, kind) for band in self.bands(picture)], axis=1)
 
     @abstractmethod
     def evaluate_pictures(self, train: Examples, held: Examples) -> Evaluation:
@@ -248,12 +284,39 @@ def shown(picture: Array) -> Array:
     >>> shown(np.array([[[100, 300]]], np.uint16)).ravel().tolist()
     [0.0, 1.0]
     """
+    return brought(picture, *shown_range(picture))
+
+
+def shown_range(picture: Array) -> tuple[float, float]:
+    """Return between which values a picture is shown.
+
+    Examples
+    --------
+    >>> shown_range(np.zeros((1, 2, 2), np.uint8)), shown_range(np.ones((1, 2, 2)))
+    ((0, 255), (0, 1))
+    """
+    some = picture[:3] if len(picture) >= 3 else picture[:1]
+    if some.dtype == np.uint8:
+        return 0, 255
+    if some.dtype.kind == "f" and some.min() >= 0 and some.max() <= 1:
+        return 0, 1
+    low, high = np.percentile(some, (0.5, 99.5))
+    return float(low), float(high)
+
+
+def brought(picture: Array, low: float, high: float) -> Array:
+    """Return grey or colour of a picture, or of some rows of it, on a range that becomes 0 to 1, cut to it.
+
+    Examples
+    --------
+    >>> brought(np.array([[[0, 51, 255]]], np.uint8), 0, 255).round(1).tolist()
+    [[[0.0, 0.2, 1.0]]]
+    """
     some = picture[:3] if len(picture) >= 3 else picture[:1]
     if some.dtype == np.uint8:
         return some / np.float32(255)
-    if some.dtype.kind == "f" and some.min() >= 0 and some.max() <= 1:
+    if (low, high) == (0, 1):
         return some
-    low, high = np.percentile(some, (0.5, 99.5))
     stretched: Array = ((some - low) / (high - low or 1)).clip(0, 1).astype(np.float32)
     return stretched
 
@@ -286,23 +349,29 @@ def through(estimator: Estimator, image: Array, side: int | None = None) -> Arra
     >>> through(model, np.zeros((1, 21, 50), np.float32)).shape
     (1, 21, 50)
     """
+    return joined(through_bands(estimator, image, side), image)
+
+
+def through_bands(
+    estimator: Estimator, image: Array, side: int | None = None, seen: Callable[[Array], Array] | None = None
+) -> Iterator[Array]:
+    """Yield the rows of what ``through`` returns for a picture, whose tiles ``seen`` brings to what was learnt from."""
     refuse_scale(estimator.input_scale_, image)
     channels, *fitted = estimator.shapes_[0]
     (image,) = alike([image], channels, image.dtype)
 
     def mean(x: Array) -> Array:
+        x = x if seen is None else seen(x[0])[None]
         floats = x if x.dtype in (np.uint8, np.uint16) else np.ascontiguousarray(x, np.float32)
         pairs = Pairs(floats).read_by(estimator.model_.likelihood)
         return run(estimator.model_, pairs, lambda model, batch: model.reconstruct(batch.x), estimator.scoring_device())
 
     height, width = fitted
     if image.shape[1:] == (height, width):
-        result: Array = mean(image[None])[0]
-        return result
+        return iter([mean(image[None])[0]])
     multiple = estimator.chosen_network(estimator.shapes_[0]).multiple
     if multiple and min(side or width, side or height) >= multiple:
         tall, wide = ((side or length) // multiple * multiple for length in fitted)
-        return tiled_network(mean, image, (tall, wide), multiple)
+        return network_bands(mean, image, (tall, wide), multiple)
     whole = pad(image, max(image.shape[1], height), max(image.shape[2], width))
-    result = tiled(mean, whole, (height, width))
-    return result[:, : image.shape[1], : image.shape[2]]
+    return cut(bands(mean, whole, (height, width)), whole.shape[2], image.shape[1:])

@@ -1,7 +1,7 @@
 """What tasks that give pictures back, better, share: colour and alpha apart, tiles, errors of each, figures."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -11,23 +11,30 @@ from numpy.typing import NDArray
 from narrows import metrics
 from narrows.data.images.augment import CropFlip, Flip
 from narrows.data.images.crops import crops
+from narrows.data.images.intensity import DIM, Intensity, filled
+from narrows.data.images.tiles import joined
 from narrows.data.scale import top
 from narrows.estimator.base import Estimator
 from narrows.holdout import VALIDATION, Split
 from narrows.metrics import Better, Comparison
 from narrows.tasks.base import Evaluation, Metric, Picture
-from narrows.tasks.images import crop_size, through
+from narrows.tasks.images import crop_size, through_bands
 
 __all__ = [
     "Scores",
     "Window",
+    "beside_range",
     "corrected",
+    "corrected_bands",
     "evaluation",
+    "kept",
     "learn",
     "rounded",
     "score",
+    "seen_words",
     "settings",
     "some",
+    "span_of",
     "split_alpha",
 ]
 
@@ -100,16 +107,21 @@ def corrected(estimator: Estimator, picture: Array) -> Array:
 
     Grey goes through a network of colours as three equal channels, of which the mean is taken.
     """
+    return joined(corrected_bands(estimator, picture), picture)
+
+
+def corrected_bands(
+    estimator: Estimator, picture: Array, seen: Callable[[Array], Array] | None = None
+) -> Iterator[Array]:
+    """Yield the rows of what ``corrected`` returns for a picture, whose tiles ``seen`` brings to floats."""
     channels = estimator.shapes_[0][0]
     if len(picture) == channels:
-        return through(estimator, picture, _TILE_SIDE)
-    if channels == 1:
-        return np.concatenate([through(estimator, channel[None], _TILE_SIDE) for channel in picture])
-    alike = [
-        through(estimator, np.repeat(channel[None], channels, 0), _TILE_SIDE).mean(0, keepdims=True)
-        for channel in picture
-    ]
-    return np.concatenate(alike)
+        yield from through_bands(estimator, picture, _TILE_SIDE, seen)
+        return
+    repeated = (np.repeat(channel[None], channels, 0) for channel in picture)
+    parts = [through_bands(estimator, channel, _TILE_SIDE, seen) for channel in repeated]
+    for band in zip(*parts, strict=True):
+        yield np.concatenate([channel.mean(0, keepdims=True) for channel in band])
 
 
 def settings(network: Any) -> dict[str, Any]:
@@ -180,27 +192,28 @@ def evaluation(
     shown: Mapping[str, Sequence[Array]],
     notes: Sequence[str],
     split: Split,
+    span: str,
 ) -> Evaluation:
     """Return the evaluation: means over pictures, the best competitor, and the figures.
 
-    ``shown`` are rows of pictures by name, the truth last.
+    ``shown`` are rows of pictures by name, the truth last, on the range ``span``.
     """
     best_baseline = min(baseline_results, key=lambda name: float(baseline_results[name].mse.mean()))
     numbers = ours.means()
     known: dict[str, tuple[str, str, Better]] = {
-        "mse": ("mean squared error" + label, "on the scale 0 to 1", "lower"),
-        "psnr": ("peak signal-to-noise ratio" + label, "dB", "higher"),
-        "ssim": ("structural similarity" + label, "", "higher"),
+        "mse": ("mean squared error" + label, f"where {span} is 0 to 1", "lower"),
+        "psnr": (f"peak signal-to-noise ratio{label} on a range of {span}", "dB", "higher"),
+        "ssim": (f"structural similarity{label} on a range of {span}", "", "higher"),
     }
     measures = {name: Metric(value, *known[name]) for name, value in numbers.items()}
     baselines = {name: result.means() for name, result in baseline_results.items()}
     columns = {name: list(column) for name, column in shown.items()}
-    caption = f"From pictures that {split.were} learnt from, pixel by pixel; PSNR of what is shown."
+    caption = f"From pictures that {split.were} learnt from, pixel by pixel, from {span}; PSNR of what is shown."
     pictures = [Picture("closeups", "What it does to pictures", caption, {"columns": columns})]
     ratios = {name: values["psnr"] for name, values in baselines.items()} | {"the autoencoder": numbers["psnr"]}
     if np.isfinite(list(ratios.values())).all():
         caption = "Mean over the pictures that are measured; 1 dB more is a fifth less squared error."
-        data = {"values": ratios, "label": "PSNR (dB)", "better": "higher"}
+        data = {"values": ratios, "label": f"PSNR on a range of {span} (dB)", "better": "higher"}
         pictures.append(Picture("psnr", "Beside the competitors", caption, data, "bars"))
     comparison = Comparison.of_rows(ours.mse, baseline_results[best_baseline].mse, "lower")
     return Evaluation(
@@ -233,3 +246,50 @@ def rounded(picture: Array, dtype: Any) -> Array:
     """
     most = top(np.dtype(dtype))
     return picture if most == 1 else np.rint(picture.clip(0, 1) * most) / np.float32(most)
+
+
+def kept(picture: Array, dtype: Any, seen: Intensity) -> Array:
+    """Return a result on the range that pictures are seen on as a file of this type keeps it, on that range.
+
+    Examples
+    --------
+    >>> kept(np.array([[[0.5, 1.0]]]), np.dtype(np.uint8), Intensity("set", 0, 4 / 255)).round(4).tolist()
+    [[[0.5, 1.0]]]
+    """
+    return seen.scaled(rounded(seen.restored(picture), dtype))
+
+
+def beside_range(deviation: float | None, pictures: Sequence[Array]) -> list[str]:
+    """Say what the deviation of a noise is beside the range that pictures fill, where that is a small part of 0 to 1.
+
+    Examples
+    --------
+    >>> beside_range(0.1, [np.array([[[0, 51]]], np.uint8)])
+    ['The pictures fill 20 % of the range of their type: a deviation of 0.1 is 0.5 times what they span.']
+    """
+    share = filled(pictures)
+    if deviation is None or share >= DIM:
+        return []
+    times = f"a deviation of {deviation:.3g} is {deviation / max(share, 1e-12):.2g} times what they span"
+    return [f"The pictures fill {100 * share:.2g} % of the range of their type: {times}."]
+
+
+def span_of(pictures: Sequence[Array], seen: Intensity) -> str:
+    """Return from where to where the range of pictures goes, in the levels of their type.
+
+    Examples
+    --------
+    >>> span_of([np.zeros((1, 2, 2), np.uint16)], Intensity())
+    '0 to 65535'
+    """
+    types = {picture.dtype for picture in pictures}
+    return seen.ends(types.pop() if len(types) == 1 else np.float32)
+
+
+def seen_words(pictures: Sequence[Array], seen: Intensity) -> list[str]:
+    """Say on which range pictures are seen, where it is not that of their type."""
+    if seen.kind == "type":
+        return []
+    whole = Intensity().ends(pictures[0].dtype)
+    span = span_of(pictures, seen)
+    return [f"The pictures are seen, and errors are given, on their own range of {span} of {whole}; files keep theirs."]

@@ -1,8 +1,8 @@
 """Translation of pictures into pictures, judged against the input itself, the mean target and a table of colours."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Any, ClassVar, NotRequired, Self, TypedDict
+from typing import Any, ClassVar, Literal, NotRequired, Self, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from narrows import metrics
 from narrows.baselines import ColourTable
+from narrows.data.images.intensity import Asked, Intensity
 from narrows.data.images.sets import alike
+from narrows.data.images.tiles import joined
 from narrows.data.scale import Scale
 from narrows.errors import InputError
 from narrows.estimator.base import Estimator
@@ -25,15 +27,16 @@ from narrows.tasks.images import (
     Flips,
     PicturesTask,
     as_pictures,
-    averaged,
+    averaged_bands,
     fit_crops,
     full_batch,
     like_pictures,
     resized,
     shown,
-    through,
+    through_bands,
     windows,
 )
+from narrows.tasks.restore import seen_words, span_of
 
 __all__ = ["Translator"]
 
@@ -48,6 +51,8 @@ class State(TypedDict):
 
     whole_: bool
     target_scale_: NotRequired[Scale]
+    intensity_: NotRequired[tuple[Literal["type", "set", "each"], float, float]]
+    target_intensity_: NotRequired[tuple[Literal["type", "set"], float, float]]
 
 
 class Translator(PicturesTask, Task, name="translate"):
@@ -69,10 +74,14 @@ class Translator(PicturesTask, Task, name="translate"):
     fitted: ClassVar[Any] = State
     belongs = "pictures B"
     target_scale_ = Scale(0.0, 1.0, False)  # where a fit kept none
+    intensity_ = target_intensity_ = Intensity()
 
     crop: int = param(256, "side in pixels of the crops that are learnt from", ge=16)
     flips: Flips = param("horizontal", "how crops are flipped; all: turned as well")
     ensemble: bool = param(True, "the result is the mean over the flips; no: faster")
+    intensity: Asked = param(
+        "auto", "range that pictures are seen on: of their type, of the set, of each (A only); auto: suited"
+    )
 
     def default(self) -> Estimator:
         """Return a U-Net that learns from a few crops at a time."""
@@ -98,9 +107,14 @@ class Translator(PicturesTask, Task, name="translate"):
             raise InputError(f"{len(x)} pictures A and {len(y or [])} pictures B", "a B of its size for every A")
         targets = alike(y)
         self.whole_ = targets[0].dtype.kind == "u"  # results are levels of grey in [0, 1]
-        self.target_scale_ = Scale.of(targets)
+        self.target_scale_, self.intensity_ = Scale.of(targets), Intensity.of(x, self.intensity)
+        levels = "auto" if self.intensity == "each" else self.intensity
+        self.target_intensity_ = Intensity.shared(y, levels) if self.target_scale_.grey else Intensity()
+        if self.target_intensity_.kind == "set":
+            targets = list(map(self.target_intensity_.scaled, targets))
         likelihood: Likelihood = as_part("likelihood", model.likelihood)
-        self.estimator_ = fit_crops(model, x, targets, likelihood, windows(self.crop, self.flips))
+        seen = [self.intensity_(picture) for picture in x]
+        self.estimator_ = fit_crops(model, seen, targets, likelihood, windows(self.crop, self.flips))
         return self
 
     def predict(self, X: Any) -> Any:
@@ -109,29 +123,46 @@ class Translator(PicturesTask, Task, name="translate"):
 
     def predict_pictures(self, x: list[Array]) -> list[Array]:
         """Return what each picture becomes, (C, H, W), floats."""
+        return [joined(self.bands(picture), picture) for picture in x]
+
+    def bands(self, picture: Array) -> Iterator[Array]:
+        """Yield what a picture becomes from top to bottom, (C, h, W), floats."""
         check_is_fitted(self)
         flips: Flips = self.flips if self.ensemble else "none"
-        results = [averaged(partial(through, self.estimator_), picture, flips) for picture in x]
-        return [result.clip(0, 1) for result in results] if self.whole_ else results
+        levels, seen = Intensity(*self.target_intensity_), Intensity(*self.intensity_).alone(picture).__call__
+        for band in averaged_bands(partial(through_bands, self.estimator_, seen=seen), picture, flips):
+            yield levels.restored(band).clip(0, 1) if self.whole_ else levels.restored(band)
 
     def evaluate_pictures(self, train: Examples, held: Examples) -> Evaluation:
         """Return the distance to the true pictures of ``held``, beside the competitors'."""
         check_is_fitted(self)
         truth = [unit(picture) for picture in alike(held.y or [])]
-        results, peak = self.predict_pictures(held.x), Scale(*self.target_scale_).peak
+        results, scale, levels = (
+            self.predict_pictures(held.x),
+            Scale(*self.target_scale_),
+            Intensity(*self.target_intensity_),
+        )
         others = baseline_pictures(train, held.x, truth)
+        if levels.kind == "set":  # errors are given on the range of B
+            truth, results = list(map(levels.scaled, truth)), list(map(levels.scaled, results))
+            others = {name: list(map(levels.scaled, pictures)) for name, pictures in others.items()}
+        peak, span = (
+            scale.peak,
+            span_of(train.y or [], levels) if scale.grey else f"{scale.low:.4g} to {scale.high:.4g}",
+        )
         values = {name: scores_of(truth, theirs, peak) for name, theirs in others.items()}
         best_baseline = min(values, key=lambda name: values[name]["l1"])
         comparison = compare_l1(truth, results, others[best_baseline])
         labels: dict[str, tuple[str, str, Better]] = {
-            "l1": ("mean absolute error", "in the units of B" if peak != 1 else "on the scale 0 to 1", "lower"),
-            "psnr": ("peak signal-to-noise ratio", "dB" if peak == 1 else f"dB; peak {peak:.4g}", "higher"),
-            "ssim": ("structural similarity", "", "higher"),
+            "l1": ("mean absolute error", f"where {span} is 0 to 1" if scale.grey else "in the units of B", "lower"),
+            "psnr": (f"peak signal-to-noise ratio on a range of {span}", "dB", "higher"),
+            "ssim": (f"structural similarity on a range of {span}", "", "higher"),
         }
         measures = {name: Metric(value, *labels[name]) for name, value in scores_of(truth, results, peak).items()}
-        pictures = [drawing(held, results, truth)]
+        pictures, notes = [drawing(held, results, truth)], Intensity(*self.intensity_).words(train.x)
+        notes += seen_words(train.y or [], levels)
         return Evaluation(
-            measures, values, "l1", best_baseline, len(truth), comparison, pictures, unit="picture", piece="crop"
+            measures, values, "l1", best_baseline, len(truth), comparison, pictures, notes, unit="picture", piece="crop"
         )
 
 

@@ -10,15 +10,28 @@ import torch
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from narrows.data.images.intensity import Intensity, Shared
 from narrows.data.scale import unit_pictures
 from narrows.estimator.base import Estimator
 from narrows.families.autoencoder import AutoEncoder
 from narrows.networks import Residual
 from narrows.params import param
 from narrows.resize import Kernel, luminance, resize, shrink
-from narrows.tasks.base import Evaluation, Task, unit
+from narrows.tasks.base import Evaluation, Task
 from narrows.tasks.images import Examples, Flips, PicturesTask, as_pictures, averaged, like_pictures
-from narrows.tasks.restore import Window, corrected, evaluation, learn, rounded, score, settings, some, split_alpha
+from narrows.tasks.restore import (
+    Window,
+    corrected,
+    evaluation,
+    kept,
+    learn,
+    score,
+    seen_words,
+    settings,
+    some,
+    span_of,
+    split_alpha,
+)
 
 __all__ = ["Upscaler"]
 
@@ -31,6 +44,7 @@ class State(TypedDict):
     """What the artefact keeps of a fitted upscaler."""
 
     remarks_: NotRequired[list[str]]
+    intensity_: NotRequired[tuple[Literal["type", "set"], float, float]]
 
 
 class Upscaler(PicturesTask, Task, name="upscale"):
@@ -51,9 +65,14 @@ class Upscaler(PicturesTask, Task, name="upscale"):
     summary = "make pictures 2, 3 or 4 times larger; against bicubic and Lanczos enlargement"
     workflows: ClassVar[tuple[str, ...]] = ("upscale",)
     writes: ClassVar[tuple[str, ...]] = ("enlarged",)
+    intensity_ = Intensity()  # where a fit kept none
 
     scale: Literal[2, 3, 4] = param(2, "how many times larger")
     ensemble: bool = param(False, "the result is the mean over flips and turns: a little better, eight times slower")
+    intensity: Shared = param(
+        "auto",
+        "range that is 0 to 1: that of the type of the pictures, or of the set; auto: of the set where it is dim",
+    )
 
     def default(self) -> Estimator:
         """Return an autoencoder that corrects; its network is chosen by the scale."""
@@ -78,6 +97,7 @@ class Upscaler(PicturesTask, Task, name="upscale"):
         model = self.resolve()
         if self.estimator is None:
             model.set_params(**self.suited_pictures(x))
+        self.intensity_ = Intensity.shared(x, self.intensity)
         share = min(1.0, math.sqrt(_PIXELS / sum(picture[0].size for picture in x)))
         sharp = [self._brightness(Window.of(picture, self.scale, share).cut(picture)) for picture in unit_pictures(x)]
         soft = [_like(enlarged(reduced(picture, self.scale), self.scale), picture) for picture in sharp]
@@ -91,7 +111,8 @@ class Upscaler(PicturesTask, Task, name="upscale"):
     def predict_pictures(self, x: list[Array]) -> list[Array]:
         """Return pictures ``scale`` times larger: floats in [0, 1]."""
         check_is_fitted(self)
-        return [self._enlarged(picture) for picture in unit_pictures(x)]
+        seen = Intensity(*self.intensity_)
+        return [seen.restored(self._enlarged(seen.scaled(picture))).clip(0, 1) for picture in unit_pictures(x)]
 
     def evaluate_pictures(self, train: Examples, held: Examples) -> Evaluation:
         """Return the error of the luminance on held-out pictures, made smaller and larger again.
@@ -99,45 +120,49 @@ class Upscaler(PicturesTask, Task, name="upscale"):
         The protocol is that of published figures: of colours the Y of MATLAB's rgb2ycbcr counts, 16 to 235 of 255, for
         PSNR and SSIM (Wang et al. 2004) with a range of 255, and a rim of ``scale`` pixels counts nowhere.
         """
-        index, notes = some(len(held.x), held.split)
+        seen, (index, notes) = Intensity(*self.intensity_), some(len(held.x), held.split)
         colours = [split_alpha(held.x[i])[0] for i in index]
         sharp = [Window.of(picture, self.scale).cut(picture) for picture in colours]
-        small = [reduced(unit(picture), self.scale) for picture in sharp]
+        truth = list(map(seen.scaled, sharp))
+        small = [reduced(picture, self.scale) for picture in truth]
         kinds: dict[str, Kernel] = {"bicubic enlargement": "bicubic", "Lanczos enlargement": "lanczos"}
         results = {name: [enlarged(picture, self.scale, kernel) for picture in small] for name, kernel in kinds.items()}
         results["enlarged"] = [self._enlarged(picture) for picture in small]
         results = {name: self._kept(pictures, sharp) for name, pictures in results.items()}
-        truth = self._measured([unit(picture) for picture in sharp])
-        scores = {name: score(truth, self._measured(pictures)) for name, pictures in results.items()}
+        targets = self._measured(truth)
+        scores = {name: score(targets, self._measured(pictures)) for name, pictures in results.items()}
         ours = scores.pop("enlarged")
         best = min(scores, key=lambda name: float(scores[name].mse.mean()))
         shown = {best.partition(" ")[0]: results[best], "enlarged": results["enlarged"]}
         how = f"Made {self.scale} times smaller bicubically, with antialiasing, and larger again"
-        notes = [*self.__dict__.get("remarks_", []), *notes]
+        notes = [*self.__dict__.get("remarks_", []), *seen_words(train.x, seen), *notes]
         notes.append(
             f"{how}; measured on the luminance without a rim of {self.scale} pixels, of colours on Y of BT.601 from 16 "
             "to 235 of 255, as published figures are; SSIM with a Gaussian of 1.5 pixels."
         )
-        last = {"sharp": [unit(picture) for picture in sharp]}
-        return evaluation(ours, scores, " of the luminance", {**shown, **last}, notes, held.split)
+        shown["sharp"] = truth
+        return evaluation(ours, scores, " of the luminance", shown, notes, held.split, span_of(sharp, seen))
 
     def _brightness(self, picture: Array) -> Array:
-        """Return the luminance of a picture, (1, H, W)."""
-        bright: Array = luminance(torch.from_numpy(np.ascontiguousarray(unit(split_alpha(picture)[0])))).numpy()
+        """Return the luminance of a picture on the range it is seen on, (1, H, W)."""
+        colours = Intensity(*self.intensity_).scaled(split_alpha(picture)[0])
+        bright: Array = luminance(torch.from_numpy(np.ascontiguousarray(colours))).numpy()
         return bright
 
     def _enlarged(self, picture: Array) -> Array:
-        """Return one picture larger: bicubic, with the network's correction of the luminance in every colour."""
-        large = enlarged(unit(picture), self.scale)
+        """Return one picture of floats larger: bicubic, with the correction of the luminance in every colour."""
+        large = enlarged(picture, self.scale)
         colours, alpha = split_alpha(large)
         bright = luminance(torch.from_numpy(colours)).numpy()
         views: Flips = "all" if self.ensemble else "none"
         better = colours + (averaged(partial(corrected, self.estimator_), bright, views) - bright)
-        return (better if alpha is None else np.concatenate([better, alpha])).clip(0, 1)
+        return better if alpha is None else np.concatenate([better, alpha])
 
     def _kept(self, results: Sequence[Array], like: Sequence[Array]) -> list[Array]:
-        """Return pictures as their files would keep them."""
-        return [rounded(_like(picture, one), one.dtype) for picture, one in zip(results, like, strict=True)]
+        """Return pictures as their files would keep them, from 0 to 1 of their type."""
+        seen = Intensity(*self.intensity_)
+        cut = [seen.scaled(seen.restored(_like(*pair)).clip(0, 1)) for pair in zip(results, like, strict=True)]
+        return [kept(picture, one.dtype, seen) for picture, one in zip(cut, like, strict=True)]
 
     def _measured(self, pictures: Sequence[Array]) -> list[Array]:
         """Return what is measured: of colours the Y of MATLAB's rgb2ycbcr, 16 to 235 of 255, grey as it is, no rim.

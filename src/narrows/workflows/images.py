@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar, NamedTuple
@@ -11,7 +11,8 @@ import numpy as np
 
 from narrows.data.images.files import lessened
 from narrows.data.images.pixels import FORMATS
-from narrows.data.images.sets import Pictures, read_pictures
+from narrows.data.images.sets import Pictures, read_pictures, write_pictures
+from narrows.data.images.write import stacks
 from narrows.errors import listed
 from narrows.holdout import PICTURES, Split
 from narrows.notes import Note
@@ -22,7 +23,7 @@ from narrows.workflows.base import Evaluated, Request, Say, Workflow
 from narrows.workflows.copies import copied
 from narrows.workflows.outputs import write_table
 
-__all__ = ["PicturePairs", "PicturesWorkflow", "inside", "outside", "unmasked"]
+__all__ = ["PicturePairs", "PicturesWorkflow", "inside", "outside", "unmasked", "write_results"]
 
 
 class PicturePairs(NamedTuple):
@@ -150,6 +151,16 @@ class PicturesWorkflow(Workflow):
         for note in (*pictures.notes, *self.losses(task, pictures)):
             say(note)
         return self.save(task, pictures, out, fresh=True)
+
+
+def write_results(result: Callable[[np.ndarray], np.ndarray], pictures: Pictures, folder: Path) -> list[Path]:
+    """Write what becomes of pictures, file by file, so that no more is held than the pictures of one."""
+    paths: list[Path] = []
+    for _, index in stacks(pictures.names):
+        part = pictures.take(index)
+        outputs = [result(picture) for picture in part.arrays]
+        paths += write_pictures(outputs, replace(part, arrays=outputs), folder)
+    return paths
 
 
 def _held_out_notes(split: Split, train: Pictures, held: Pictures) -> list[str]:

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from narrows.data.images.pixels import FORMATS
-from narrows.data.images.sets import Pictures, matched, write_pictures
+from narrows.data.images.sets import Pictures, matched
 from narrows.errors import InputError, listed
 from narrows.tasks.base import Task
 from narrows.workflows.base import Request
-from narrows.workflows.images import PicturePairs, PicturesWorkflow, outside
+from narrows.workflows.images import PicturePairs, PicturesWorkflow, outside, write_results
 
 __all__ = ["DenoiseWorkflow", "UpscaleWorkflow"]
 
@@ -132,9 +132,5 @@ def same_sizes(a: Pictures, b: Pictures, notes: list[str]) -> PicturePairs:
 
 
 def _written(task: Any, pictures: Pictures, folder: Path) -> list[Path]:
-    """Write the results one by one, so that no more than one is held."""
-    paths: list[Path] = []
-    for i in range(len(pictures)):
-        picture = pictures.take([i])
-        paths += write_pictures(task.predict_pictures(picture.arrays), picture, folder)
-    return paths
+    """Write the results in the type of the pictures."""
+    return write_results(lambda picture: task.predict_as(picture, picture.dtype), pictures, folder)

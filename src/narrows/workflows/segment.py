@@ -1,6 +1,7 @@
 """Pictures and their masks, matched by name."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, TypedDict
 
@@ -8,9 +9,10 @@ import numpy as np
 
 from narrows.data.images.mask_kinds import mask_kinds, read_mask_kinds
 from narrows.data.images.masks import Encoding, read_masks, write_masks
-from narrows.data.images.sets import Pictures, alike, law_of, matched, write_pictures
+from narrows.data.images.sets import Pictures, law_of, matched, write_pictures
+from narrows.data.images.write import stacks
 from narrows.errors import InputError
-from narrows.tasks.images import shown
+from narrows.tasks.images import brought, shown_range
 from narrows.workflows.base import Request, Say
 from narrows.workflows.images import PicturePairs, PicturesWorkflow, inside
 
@@ -18,6 +20,7 @@ __all__ = ["SegmentWorkflow"]
 
 IMAGES = ("images", "image", "imgs", "img", "x", "pictures", "input", "inputs")
 MASKS = ("masks", "mask", "labels", "label", "annotations", "annot", "annots", "y", "gt", "target", "targets")
+_ROWS_PAINTED, _UNDER = 256, 0.6  # rows at a time; how much of a picture is seen through the colour of its mask
 INK = ((0, 114, 178), (230, 159, 0), (0, 158, 115), (204, 121, 167), (213, 94, 0), (240, 228, 66), (86, 180, 233))
 
 
@@ -94,11 +97,16 @@ class SegmentWorkflow(PicturesWorkflow):
 
     def save(self, task: Any, pictures: Pictures, folder: Path, *, fresh: bool) -> list[Path]:
         """Write masks in the encoding of those of the fit, and overlays to look at."""
-        masks = task.predict_pictures(pictures.arrays)
-        paths = write_masks(masks, self.encoding, pictures, folder / "masks")
-        painted = [paint(*pair, task.order_) for pair in zip(pictures.arrays, masks, strict=True)]
-        overlays = Pictures("overlays", law_of(pictures.names), painted)
-        return paths + write_pictures(painted, overlays, folder / "overlays")
+        names, paths = law_of(pictures.names), []
+        for _, index in stacks(pictures.names):
+            part = pictures.take(index)
+            masks = task.predict_pictures(part.arrays)
+            alone = part if len(index) > 1 else replace(part, names=(names[index[0]],))
+            paths += write_masks(masks, self.encoding, alone, folder / "masks")
+            painted = [paint(*pair, task.order_) for pair in zip(part.arrays, masks, strict=True)]
+            overlays = replace(part, names=tuple(names[i] for i in index), arrays=painted)
+            paths += write_pictures(painted, overlays, folder / "overlays")
+        return paths
 
     def inputs(self, request: Request) -> Pictures:
         """Read the pictures of ``apply``: those in images/ where there are such."""
@@ -134,13 +142,15 @@ def folders(request: Request) -> tuple[Path, Path]:
 
 def paint(picture: np.ndarray, mask: np.ndarray, classes: list[int]) -> np.ndarray:
     """Return a picture under the colours of its mask, (3, H, W), uint8; the first class of two is left as it is."""
-    from skimage.color import label2rgb
-
-    index = np.searchsorted(np.sort(classes), mask)
-    if len(classes) == 2:
-        index = (mask == classes[1]).astype(int)
-    grey = alike([np.rint(255 * shown(picture)).astype(np.uint8)], 3)[0]
-    under = np.moveaxis(grey, 0, 2)
-    colours = np.array(INK) / 255
-    over = label2rgb(index, under, colors=colours, alpha=0.4, bg_label=0 if len(classes) == 2 else -1, bg_color=None)
-    return np.moveaxis(np.rint(255 * over).astype(np.uint8), 2, 0)
+    colours, low, high = np.array(INK, np.float32), *shown_range(picture)
+    painted = np.empty((3, *mask.shape), np.uint8)
+    for top in range(0, len(mask), _ROWS_PAINTED):
+        rows = slice(top, top + _ROWS_PAINTED)
+        index = np.searchsorted(np.sort(classes), mask[rows]) % len(INK)
+        over = (mask[rows] == classes[1]) if len(classes) == 2 else np.ones_like(index, bool)
+        index = np.zeros_like(index) if len(classes) == 2 else index
+        seen = 255 * brought(picture[:, rows], low, high)
+        under = np.broadcast_to(np.rint(seen), (3, *index.shape))
+        tinted = np.rint(_UNDER * under + (1 - _UNDER) * np.moveaxis(colours[index], 2, 0))
+        painted[:, rows] = np.where(over, tinted, under)
+    return painted

@@ -7,13 +7,12 @@ from typing import Annotated, Any, ClassVar, Literal, TypedDict
 
 import numpy as np
 
-from narrows.data.arrays import to_dtype
-from narrows.data.images.sets import Pictures, alike, matched, write_pictures
+from narrows.data.images.sets import Pictures, alike, matched
 from narrows.errors import InputError, Setting
 from narrows.params import param
 from narrows.typed_json import Range
 from narrows.workflows.base import Request, Say
-from narrows.workflows.images import PicturePairs, PicturesWorkflow, inside
+from narrows.workflows.images import PicturePairs, PicturesWorkflow, inside, write_results
 
 __all__ = ["TranslateWorkflow", "halves"]
 
@@ -85,8 +84,7 @@ class TranslateWorkflow(PicturesWorkflow):
 
     def save(self, task: Any, pictures: Pictures, folder: Path, *, fresh: bool) -> list[Path]:
         """Write what the pictures become, in their names and sizes, with the channels and the depth of the others."""
-        outputs = [to_dtype(array, np.dtype(self.kind)) for array in task.predict_pictures(pictures.arrays)]
-        return write_pictures(outputs, replace(pictures, arrays=outputs), folder / "translated")
+        return write_results(lambda picture: task.predict_as(picture, self.kind), pictures, folder / "translated")
 
     def state(self) -> dict[str, Any]:
         """Return the type of the results, and the proportions of pictures that are side by side."""

@@ -8,14 +8,16 @@ from typing import Any, Literal, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from narrows.data.scale import unit
+from narrows.data.scale import top, unit
 
-__all__ = ["DIM", "Asked", "Intensity", "filled"]
+__all__ = ["DIM", "Asked", "Intensity", "Shared", "filled"]
 
 Array = NDArray[Any]
 Asked = Literal["auto", "type", "set", "each"]
+Shared = Literal["auto", "type", "set"]
 _PERCENTILES = (0.5, 99.5)  # of the pixels of a picture: a few that are dead or hot do not count
 DIM = 0.5  # of the type's range: pictures that fill less are seen on their own
+_BEYOND = 3.0  # how far beyond a shared range pixels are kept, in ranges
 _UNEVEN_SPANS, _UNEVEN_LEVELS = 2.0, 0.25  # from which pictures differ more from each other than within
 
 
@@ -49,6 +51,53 @@ class Intensity(NamedTuple):
         ends = float(low.min()), float(high.max())
         kind = _suited(low, high) if asked == "auto" else asked
         return cls(kind, *ends) if kind == "set" else cls(kind)
+
+    @classmethod
+    def shared(cls, pictures: Sequence[Array], asked: Shared) -> Self:
+        """Return a range for all pictures, such that results come back from it; ``auto``: theirs where they are dim.
+
+        Examples
+        --------
+        >>> deep = [np.array([[[0, 1400, 2800]]], np.uint16)]
+        >>> seen = Intensity.shared(deep, "auto")
+        >>> seen.ends(deep[0].dtype), seen.scaled(deep[0]).round(2).tolist()
+        ('14 to 2786', [[[-0.01, 0.5, 1.01]]])
+        """
+        low, high = np.array([_range(picture) for picture in pictures]).T
+        ends = float(low.min()), float(high.max())
+        dim = ends[1] - ends[0] > 0 and (asked == "set" or ends[1] - ends[0] < DIM)
+        return cls("set", *ends) if dim and asked != "type" else cls()
+
+    @property
+    def span(self) -> float:
+        """Which share of the range of their type this one is; 1 where every picture has its own."""
+        return max(self.high - self.low, 1e-12)
+
+    def scaled(self, picture: Array) -> Array:
+        """Return a picture on this shared range, floats; what lies beyond stays so, up to three ranges away."""
+        values = unit(picture)
+        if self.kind == "type":
+            return values
+        colours, alpha = (values[:3], values[3:]) if len(values) == 4 else (values, values[:0])
+        seen = np.asarray((colours - values.dtype.type(self.low)) / values.dtype.type(self.span), values.dtype)
+        return np.concatenate([seen.clip(-_BEYOND, 1 + _BEYOND), alpha])
+
+    def restored(self, values: Array) -> Array:
+        """Return floats on this shared range as floats on the range of the type, which is 0 to 1."""
+        if self.kind == "type":
+            return values
+        colours, alpha = (values[:3], values[3:]) if len(values) == 4 else (values, values[:0])
+        return np.concatenate([colours * values.dtype.type(self.span) + values.dtype.type(self.low), alpha])
+
+    def ends(self, dtype: Any) -> str:
+        """Return from where to where the range goes, in the levels of a type of pixels."""
+        levels = top(np.dtype(dtype))
+        low, high = (end * levels for end in (self.low, self.high))
+        return f"{low:.4g} to {high:.4g}" if levels == 1 else f"{low:.0f} to {high:.0f}"
+
+    def alone(self, picture: Array) -> Intensity:
+        """Return the range that one picture, and every part of it, is seen on."""
+        return Intensity("set", *_range(picture)) if self.kind == "each" else self
 
     def __call__(self, picture: Array) -> Array:
         """Return a picture on this range, floats from 0 to 1; an alpha stays as it is."""
@@ -92,7 +141,6 @@ def _suited(low: Array, high: Array) -> Literal["type", "set", "each"]:
 
 def _range(picture: Array) -> tuple[float, float]:
     """Return between what nearly all pixels of a picture lie, or all of them where these are one value."""
-    values = unit(picture)
-    colours = values[:3] if len(values) == 4 else values
-    low, high = (float(end) for end in np.percentile(colours, _PERCENTILES))
-    return (low, high) if high > low else (float(colours.min()), float(colours.max()))
+    colours, levels = picture[:3] if len(picture) == 4 else picture, top(picture)
+    low, high = (float(end) / levels for end in np.percentile(colours, _PERCENTILES))
+    return (low, high) if high > low else (float(colours.min()) / levels, float(colours.max()) / levels)

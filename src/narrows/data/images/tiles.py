@@ -1,8 +1,8 @@
 """A network over a picture of any size: overlapping tiles, blended without seams."""
 
 import math
-from collections.abc import Callable
-from itertools import pairwise, product
+from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from narrows.errors import InputError
 
-__all__ = ["pad", "ramp", "reach", "starts", "tiled", "tiled_network"]
+__all__ = ["bands", "joined", "network_bands", "pad", "ramp", "reach", "starts", "tiled", "tiled_network"]
 
 Array = NDArray[Any]
 
@@ -59,6 +59,25 @@ def tiled(
     >>> bool(np.allclose(tiled(lambda x: 2 * x, image, size=4, multiple=2, overlap=2), 2 * image))
     True
     """
+    return joined(bands(function, image, size, multiple, overlap, reach), image)
+
+
+def bands(
+    function: Callable[[Array], Array],
+    image: Array,
+    size: int | tuple[int, int] = 512,
+    multiple: int = 1,
+    overlap: int | None = None,
+    reach: int | None = None,
+) -> Iterator[Array]:
+    """Yield the rows of what ``tiled`` returns, from the first to the last, so that few of a large picture are held.
+
+    Examples
+    --------
+    >>> image = np.arange(35.0).reshape(1, 5, 7)
+    >>> [band.shape for band in bands(lambda x: 2 * x, image, size=4, multiple=2, overlap=2)]
+    [(1, 2, 7), (1, 3, 7)]
+    """
     tile = (size, size) if isinstance(size, int) else size
     overlap = min(tile) // 8 if overlap is None else overlap
     if not 0 <= overlap < min(tile) or multiple < 1:
@@ -67,12 +86,47 @@ def tiled(
     tall, wide = (_up(side, multiple) for side in tile)
     padded = pad(image, _up(height, multiple), _up(width, multiple))
     if padded.shape[1] <= tall and padded.shape[2] <= wide:
-        output = np.asarray(function(padded[None]), np.float32)[0]
+        outputs = iter([np.asarray(function(padded[None]), np.float32)[0]])
     else:
-        output = _blended(function, padded, (tall, wide), multiple, overlap, reach)
-    ratio = output.shape[1] // padded.shape[1]
-    cut: Array = output[:, : ratio * height, : ratio * width]
-    return cut
+        outputs = _blended(function, padded, (tall, wide), multiple, overlap, reach)
+    yield from cut(outputs, padded.shape[2], (height, width))
+
+
+def cut(outputs: Iterator[Array], width: int, size: tuple[int, int]) -> Iterator[Array]:
+    """Yield bands of what became of a padded picture of this width, up to the size that the picture had.
+
+    Examples
+    --------
+    >>> [band.shape for band in cut(iter([np.zeros((1, 4, 6))] * 3), 6, (6, 5))]
+    [(1, 4, 5), (1, 2, 5)]
+    """
+    top = 0
+    for output in outputs:
+        ratio = output.shape[2] // width
+        band = output[:, : max(0, ratio * size[0] - top), : ratio * size[1]]
+        top += output.shape[1]
+        if band.shape[1]:
+            yield band
+
+
+def joined(parts: Iterator[Array], image: Array) -> Array:
+    """Return bands (K, h, r W) of what became of a picture (C, H, W) as one array (K, r H, r W).
+
+    Examples
+    --------
+    >>> joined(iter([np.zeros((2, 4, 6)), np.ones((2, 2, 6))]), np.zeros((1, 3, 3))).shape
+    (2, 6, 6)
+    """
+    first = next(parts)
+    ratio, top = first.shape[2] // image.shape[2], first.shape[1]
+    if top == ratio * image.shape[1]:
+        return first
+    whole = np.empty((len(first), ratio * image.shape[1], first.shape[2]), first.dtype)
+    whole[:, :top] = first
+    for part in parts:
+        whole[:, top : top + part.shape[1]] = part
+        top += part.shape[1]
+    return whole
 
 
 def tiled_network(function: Callable[[Array], Array], image: Array, size: tuple[int, int], multiple: int) -> Array:
@@ -100,12 +154,27 @@ def tiled_network(function: Callable[[Array], Array], image: Array, size: tuple[
     >>> bool(np.allclose(tiled_network(mean, image, (6, 6), 1)[:, :, 1:], mean(image[None])[0, :, :, 1:]))
     True
     """
+    return joined(network_bands(function, image, size, multiple), image)
+
+
+def network_bands(
+    function: Callable[[Array], Array], image: Array, size: tuple[int, int], multiple: int
+) -> Iterator[Array]:
+    """Yield the rows of what ``tiled_network`` returns, from the first to the last.
+
+    Examples
+    --------
+    >>> image = np.arange(135.0).reshape(1, 9, 15)
+    >>> parts = network_bands(lambda x: 2 * x, image, (6, 6), 1)
+    >>> bool((joined(parts, image) == tiled_network(lambda x: 2 * x, image, (6, 6), 1)).all())
+    True
+    """
     widest = min(size) // 3
     if image.shape[1] <= size[0] and image.shape[2] <= size[1]:
-        return tiled(function, image, size, multiple)
+        return bands(function, image, size, multiple)
     side = min(_up(widest + 2 * multiple + 2, multiple), min(size) // multiple * multiple)
     distance = reach(function, len(image), side, multiple)
-    return tiled(function, image, size, multiple, widest if distance is None else min(2 * distance, widest), distance)
+    return bands(function, image, size, multiple, widest if distance is None else min(2 * distance, widest), distance)
 
 
 def reach(function: Callable[[Array], Array], channels: int, side: int, multiple: int) -> int | None:
@@ -167,28 +236,28 @@ def _blended(
     multiple: int,
     overlap: int,
     reach: int | None,
-) -> Array:
-    """Return the weighted mean of the tiles."""
-    total = weight = None
-    ratio, whole = 1, image.shape[1:]
+) -> Iterator[Array]:
+    """Yield the weighted mean of the tiles, the rows that no later tile reaches at a time."""
+    whole = image.shape[1:]
     sides = [min(pair) for pair in zip(tile, whole, strict=True)]
     places = [starts(length, side, multiple, overlap) for length, side in zip(whole, tile, strict=True)]
-    for corner in product(*places):
-        parts = [slice(start, start + side) for start, side in zip(corner, sides, strict=True)]
-        output = np.asarray(function(image[None, :, parts[0], parts[1]]), np.float32)[0]
-        if total is None or weight is None:
-            ratio = output.shape[1] // sides[0]
-            total = np.zeros((len(output), *(ratio * length for length in whole)))
-            weight = np.zeros(total.shape[1:])
-        lines = [_weights(*axis, reach, ratio) for axis in zip(corner, sides, whole, places, strict=True)]
-        window = np.outer(*lines)
-        rows, columns = (slice(ratio * part.start, ratio * part.stop) for part in parts)
-        total[:, rows, columns] += output * window
-        weight[rows, columns] += window
-    if total is None or weight is None:
-        raise InputError(f"A picture of shape {image.shape}", "a picture with pixels")
-    blended: Array = (total / weight).astype(np.float32)
-    return blended
+    total, weight, ratio = np.zeros((0, 0, 0)), np.zeros((0, 0)), 0
+    for top, below in pairwise([*places[0], whole[0]]):
+        for left in places[1]:
+            window = image[None, :, top : top + sides[0], left : left + sides[1]]
+            output = np.asarray(function(window), np.float32)[0]
+            if not ratio:
+                ratio = output.shape[1] // sides[0]
+                total = np.zeros((len(output), ratio * sides[0], ratio * whole[1]))
+                weight = np.zeros(total.shape[1:])
+            lines = [_weights(*axis, reach, ratio) for axis in zip((top, left), sides, whole, places, strict=True)]
+            columns = slice(ratio * left, ratio * (left + sides[1]))
+            total[:, :, columns] += output * np.outer(*lines)
+            weight[:, columns] += np.outer(*lines)
+        done = ratio * (below - top)
+        yield (total[:, :done] / weight[:done]).astype(np.float32)
+        total = np.concatenate([total[:, done:], np.zeros_like(total[:, :done])], axis=1)
+        weight = np.concatenate([weight[done:], np.zeros_like(weight[:done])])
 
 
 def _weights(start: int, side: int, length: int, places: list[int], reach: int | None, ratio: int) -> Array:

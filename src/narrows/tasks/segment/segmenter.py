@@ -1,6 +1,6 @@
 """Segmentation: the class of every pixel, judged against a threshold, the class of each place, and filtered pixels."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Annotated, Any, ClassVar, Literal, NotRequired, Self, TypedDict
 
@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from narrows.data.images.intensity import Asked, Intensity
 from narrows.data.images.masks import value_of
+from narrows.data.images.tiles import joined
 from narrows.errors import ArtefactError, InputError
 from narrows.estimator.base import Estimator
 from narrows.families.autoencoder import AutoEncoder
@@ -21,11 +22,11 @@ from narrows.tasks.images import (
     Flips,
     PicturesTask,
     as_pictures,
-    averaged,
+    averaged_bands,
     fit_crops,
     full_batch,
     like_pictures,
-    through,
+    through_bands,
     windows,
 )
 from narrows.tasks.segment.evaluate import evaluate_masks
@@ -110,7 +111,7 @@ class Segmenter(PicturesTask, Task, name="segment"):
 
     def predict(self, X: Any) -> Any:
         """Return masks in the values of those of the fit: (n, H, W) for an array, a list for a list."""
-        return like_pictures(self.predict_pictures(as_pictures(X)), X)
+        return like_pictures([mask.astype(np.int64) for mask in self.predict_pictures(as_pictures(X))], X)
 
     def predict_proba(self, X: Any) -> Any:
         """Return the probability of every class, in the order of ``classes_``: (n, K, H, W), or a list."""
@@ -119,10 +120,10 @@ class Segmenter(PicturesTask, Task, name="segment"):
         return like_pictures([self._shares(picture)[places] for picture in as_pictures(X)], X)
 
     def predict_pictures(self, x: list[Array]) -> list[Array]:
-        """Return the mask of every picture, (H, W)."""
+        """Return the mask of every picture, (H, W), in the narrowest type that holds the values."""
         check_is_fitted(self)
-        values = np.asarray(self.order_)
-        return [values[self._shares(picture).argmax(axis=0)] for picture in x]
+        values = np.asarray(self.order_, np.min_scalar_type(max(self.order_)))
+        return [values[self._classes(picture)] for picture in x]
 
     def evaluate_pictures(self, train: Examples, held: Examples) -> Evaluation:
         """Return the overlaps of classes on ``held``, all pixels together, beside the competitors'."""
@@ -134,7 +135,7 @@ class Segmenter(PicturesTask, Task, name="segment"):
         ]  # those it could not learn, too
         void = None if self.void_ is None else len(values)
         learnt, truth = ([self._index(mask, values) for mask in part.y or []] for part in (train, held))
-        masks = [self._shares(picture).argmax(axis=0) for picture in held.x]
+        masks = [self._classes(picture) for picture in held.x]
         names = [self.class_name(value) for value in values]
         evaluation = evaluate_masks(train._replace(y=learnt), held._replace(y=truth), masks, names, void)
         evaluation.notes += self._intensity().words(train.x)
@@ -205,8 +206,16 @@ class Segmenter(PicturesTask, Task, name="segment"):
         """Return the range that pictures are seen on; older runs keep none, and saw that of the type."""
         return Intensity(*getattr(self, "intensity_", ()))
 
+    def _classes(self, picture: Array) -> Array:
+        """Return the place of the most probable class in ``order_`` at every pixel, (H, W)."""
+        return np.concatenate([shares.argmax(axis=0).astype(np.uint8) for shares in self._share_bands(picture)])
+
     def _shares(self, picture: Array) -> Array:
         """Return the probability of every class, in the order of ``order_``: (K, H, W)."""
-        seen = self._intensity()(picture)
-        shares = averaged(partial(through, self.estimator_), seen, self.flips if self.ensemble else "none")
-        return np.concatenate([1 - shares, shares]) if len(shares) == 1 else shares
+        return joined(self._share_bands(picture), picture)
+
+    def _share_bands(self, picture: Array) -> Iterator[Array]:
+        """Yield the rows of the probabilities from top to bottom."""
+        apply = partial(through_bands, self.estimator_, seen=self._intensity().alone(picture).__call__)
+        for shares in averaged_bands(apply, picture, self.flips if self.ensemble else "none"):
+            yield np.concatenate([1 - shares, shares]) if len(shares) == 1 else shares
