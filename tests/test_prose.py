@@ -22,7 +22,9 @@ ALLOWED = {
         "argparse hands its parser nothing but the sentence",
     ),
     "data/npy.py": {"Object arrays": "NumPy raises the ValueError of any other damage"},
-    "tasks/denoise.py": {"the ": "the title of a picture leaves out the article that the name has in sentences"},
+    "tasks/denoise_pictures.py": {
+        "the ": "the title of a picture leaves out the article that the name has in sentences"
+    },
 }
 
 
