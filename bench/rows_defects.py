@@ -18,7 +18,7 @@ from narrows.tasks.anomaly.images import PatchResidual, drawn_patches, heat, ima
 from narrows.tasks.anomaly.memory import FeatureMemory
 from narrows.tasks.anomaly.pretrained import PretrainedFeatures, PretrainedNetwork
 from narrows.tasks.anomaly.reconstruction import reconstruction_heat
-from narrows.workflows.anomaly_images import sorted_images
+from narrows.workflows.anomaly_layouts import sorted_images
 
 _PATCH, _PATCHES, _COMPONENTS = 16, 20_000, 32  # as `fit anomaly` has them
 _LEARN, _TEST = 60, 100  # windows of a texture
@@ -101,7 +101,7 @@ def _of_textures(areas: Mapping[str, Mapping[str, Areas]]) -> dict[str, float]:
 
 def _tiles(seed: int, quick: bool) -> Pictures:
     """Return the tiles: a fifth of the good ones, drawn by the seed, and all bad ones to measure on."""
-    good, _, bad, masks, _ = sorted_images(folder("tiles"))
+    good, _, bad, masks, *_ = sorted_images(folder("tiles"))
     parts = GOOD_PICTURES.rows(len(good), seed)
     truth = [np.zeros(p.shape[1:], bool) if m is None else m for p, m in zip(bad.arrays, masks, strict=True)]
     learn, held = ([good.arrays[i] for i in part] for part in (parts.learn, parts.measure))

@@ -309,7 +309,7 @@ def brought(picture: Array, low: float, high: float) -> Array:
 
     Examples
     --------
-    >>> brought(np.array([[[0, 51, 255]]], np.uint8), 0, 255).round(1).tolist()
+    >>> brought(np.array([[[0, 51, 255]]], np.uint8), 0, 255).astype(float).round(1).tolist()
     [[[0.0, 0.2, 1.0]]]
     """
     some = picture[:3] if len(picture) >= 3 else picture[:1]

@@ -265,7 +265,7 @@ def beside_range(deviation: float | None, pictures: Sequence[Array]) -> list[str
     Examples
     --------
     >>> beside_range(0.1, [np.array([[[0, 51]]], np.uint8)])
-    ['The pictures fill 20 % of the range of their type: a deviation of 0.1 is 0.5 times what they span.']
+    ['The pictures fill 20 % of the range of their type: a deviation of 0.1 is 0.51 times what they span.']
     """
     share = filled(pictures)
     if deviation is None or share >= DIM:

@@ -60,7 +60,7 @@ class Intensity(NamedTuple):
         --------
         >>> deep = [np.array([[[0, 1400, 2800]]], np.uint16)]
         >>> seen = Intensity.shared(deep, "auto")
-        >>> seen.ends(deep[0].dtype), seen.scaled(deep[0]).round(2).tolist()
+        >>> seen.ends(deep[0].dtype), seen.scaled(deep[0]).astype(float).round(2).tolist()
         ('14 to 2786', [[[-0.01, 0.5, 1.01]]])
         """
         low, high = np.array([_range(picture) for picture in pictures]).T
