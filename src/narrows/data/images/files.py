@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from narrows.data.images.dicom import DICOM, dicom_array, require_pydicom
 from narrows.data.images.frames import TIFF, Frame, frames, tiff_array
 from narrows.data.images.pixels import FORMATS, Header, Item, OtherPixels, header, pixels
 from narrows.data.npy import DAMAGED, load_npy
@@ -93,6 +94,9 @@ def image_items(
     ['1.png', 'z.tif#0', 'z.tif#1']
     """
     root, paths, notes = image_names(folder, more)
+    for path in paths:
+        if path.suffix.lower() in DICOM:
+            require_pydicom(path.name)
     names: list[str] = []
     items: list[Path | Frame] = []
     stacks = []
@@ -199,6 +203,7 @@ def conversions(heads: Sequence[Header], name: str) -> list[Note]:
         "turned upright, as their EXIF orientation says": sum(head.oriented for head in heads),
         "of 16 bit in inks, or opened before: read as 8 bit": sum(head.reduced for head in heads),
     }
+    counts |= Counter(words for head in heads for words in head.read_as)
     return [Note(f"{name!r}: {count} images {what}") for what, count in counts.items() if count]
 
 
@@ -267,8 +272,10 @@ def _file_of(item: Item) -> Path | None:
 
 
 def _bands(item: Item) -> Array | None:
-    """Read a TIFF file of more bands than Pillow knows, or of floats; None where it is none."""
+    """Read a TIFF file of more bands than Pillow knows, or one of floats, or DICOM; None where it is none."""
     path = _file_of(item)
+    if path is not None and path.suffix.lower() in DICOM:
+        return _channels_first(dicom_array(path, item.pages[0] if isinstance(item, Frame) else 0)[0])
     if path is None or path.suffix.lower() not in TIFF:
         return None
     try:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from narrows.data.disk.memory import require_room
+from narrows.data.images.dicom import DICOM, n_frames
 from narrows.data.npy import DAMAGED
 
 __all__ = ["TIFF", "Frame", "frames", "place_in_stack", "tiff_array"]
@@ -62,6 +63,8 @@ def frames(path: Path) -> list[Frame]:
     """
     suffix = path.suffix.lower()
     try:
+        if suffix in DICOM:
+            return [Frame(path, (page,)) for page in range(count)] if (count := n_frames(path)) > 1 else []
         pages = list(_tiff_pages(path)) if suffix in TIFF else []
         if suffix not in _OTHERS and len(pages) < 2:
             return []
@@ -123,4 +126,4 @@ def place_in_stack(name: str) -> tuple[str, int | None]:
     """
     file, mark, number = name.rpartition("#")
     suffix = PurePosixPath(file).suffix.lower()
-    return (file, int(number)) if mark and number.isdecimal() and suffix in (*TIFF, *_OTHERS) else (name, None)
+    return (file, int(number)) if mark and number.isdecimal() and suffix in (*TIFF, *_OTHERS, *DICOM) else (name, None)

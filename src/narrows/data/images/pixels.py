@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from narrows.data.disk.memory import require_memory, require_room
+from narrows.data.images.dicom import DICOM, READ_AS, dicom_image
 from narrows.data.images.frames import Frame, tiff_array
 from narrows.data.images.uint16 import is_deep, read_deep, write_deep
 
@@ -48,6 +49,8 @@ FORMATS = {
     ".avif": "AVIF",
     ".heic": "HEIF",
     ".heif": "HEIF",
+    ".dcm": "DICOM",
+    ".dicom": "DICOM",
 }
 _BYTES_PER_RESIZED_PIXEL = 9  # while a picture is resampled: two planes of float32, and what comes out
 CHANNELS = {"1": 1, "L": 1, "I;16": 1, "I;16B": 1, "I;16L": 1, "I": 1, "RGB": 3, "YCbCr": 3, "CMYK": 3, "LAB": 3}
@@ -69,6 +72,7 @@ class Header:
     depth: int
     oriented: bool
     reduced: bool
+    read_as: tuple[str, ...] = ()  # what else was changed on reading, in words
 
 
 class OtherPixels(OSError):
@@ -91,6 +95,9 @@ def opened(item: Item) -> Iterator[Image.Image]:
         yield item
         return
     path, page = (item.path, item.pages[0]) if isinstance(item, Frame) else (item, 0)
+    if path.suffix.lower() in DICOM:
+        yield dicom_image(path, page)
+        return
     if path.suffix.lower() in _HEIF:
         _register_heif()
     with path.open("rb") as file, Image.open(file) as image:
@@ -138,7 +145,8 @@ def header(item: Item) -> Header:
             raise OtherPixels(f"pixels of mode {mode!r}: 8 and 16 bit images are read; {kept}")
         depth = 16 if deep or mode.startswith("I") else 8
         reduced = written_deep != deep or _deep_inks(image)
-        return Header(height, width, CHANNELS[mode], depth, orientation not in (0, 1), reduced)
+        words = tuple(image.info.get(READ_AS, ()))
+        return Header(height, width, CHANNELS[mode], depth, orientation not in (0, 1), reduced, words)
 
 
 def pixels(item: Item, channels: int, depth: int, size: tuple[int, int]) -> NDArray[Any]:
