@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln, log_ndtr
 
-__all__ = ["ENOUGH_ROWS", "MAX_OTHERS", "count_law"]
-
-ENOUGH_ROWS = 4000
-"""Rows that laws are chosen by, where there are more."""
-MAX_OTHERS = 200
-"""Columns that a mean is sought in, where there are more."""
+__all__ = ["count_law", "count_laws", "looked_at"]
 
 Floats = NDArray[np.float64]
 Price = Callable[[Floats, Floats], Floats]  # log-probabilities of counts of known means
 
+_ENOUGH_ROWS, _MAX_OTHERS = 4000, 200  # of a table, rows and columns that laws are chosen by
 _ROWS, _FEWEST = 2000, 60  # rows that are looked at, and with fewer known ones nothing is chosen
 _REGRESSORS = 12  # columns that the mean depends on, and their squares
 _PENALTY = 1e-2  # of the regression, in standardised columns
@@ -26,6 +22,40 @@ _DISPERSIONS = 10.0 ** np.linspace(-3, 1, 17)
 _POWERS = (0.0, 0.5, 1.0)  # of the mean, which a deviation may go with
 _LOWEST = -30.0  # nats that one row may cost: it is not the law that is wrong there
 _CLEAR = 2.0  # standard errors by which a law must be better to be taken instead of another
+
+
+def looked_at(rows: int, columns: int) -> tuple[NDArray[np.int64], list[int]]:
+    """Return which rows and columns of a table laws are chosen by, drawn where there are many.
+
+    Examples
+    --------
+    >>> [len(part) for part in looked_at(10_000, 300)]
+    [4000, 200]
+    """
+    draw = np.random.default_rng(0)
+    return draw.permutation(rows)[:_ENOUGH_ROWS], draw.permutation(columns)[:_MAX_OTHERS].tolist()
+
+
+def count_laws(
+    counts: Mapping[int, Floats], laws: Mapping[int, str], blocks: Mapping[int, Floats], events: Collection[int] = ()
+) -> dict[int, str]:
+    """Return the law of every column of ``counts``, (n,) each by its place, given the ``blocks`` of the others.
+
+    ``laws`` are those of the columns by themselves, ``events`` the places of known counts; see ``count_law``.
+
+    Examples
+    --------
+    >>> z = np.random.default_rng(0).normal(size=800)
+    >>> y = np.rint(9 + 3 * z).clip(0)
+    >>> count_laws({1: y}, {1: "poisson"}, {0: z[:, None], 1: y[:, None]})
+    {1: 'rounded'}
+    """
+    chosen = {}
+    for place, values in counts.items():
+        others = [block for other, block in blocks.items() if other != place]
+        encoded = np.concatenate([np.zeros((len(values), 0)), *others], axis=1)
+        chosen[place] = count_law(values, encoded, laws[place], events=place in events)
+    return chosen
 
 
 def count_law(counts: Floats, others: Floats, law: str = "poisson", *, events: bool = False) -> str:

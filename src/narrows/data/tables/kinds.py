@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from narrows.base_measure import Measure
-from narrows.data.tables.count_laws import ENOUGH_ROWS, MAX_OTHERS, count_law
+from narrows.data.tables.count_laws import count_laws, looked_at
 
 __all__ = ["EVENTS", "MAX_COUNT", "Law", "decimal_step", "law_of", "measures_of"]
 
@@ -160,15 +160,16 @@ def _by_the_others(X: NDArray[Any], laws: list[Law]) -> list[Law]:
     counts = [i for i, law in enumerate(laws) if law[0] in EVENTS or law == ("rounded", 0.0, 1.0)]
     if not counts:
         return laws
-    draw, chosen = np.random.default_rng(0), list(laws)
-    rows = np.asarray(X[draw.permutation(len(X))[:ENOUGH_ROWS]], np.float64)
-    columns = draw.permutation(X.shape[1])[:MAX_OTHERS]
-    others = standardised(rows[:, columns])
-    for i in counts:
-        values = rows[:, i]
-        if laws[i][0] in EVENTS or (np.nanmin(values) == 0 and np.nanmax(values) <= MAX_COUNT):
-            chosen[i] = (count_law(values, others[:, columns != i], laws[i][0]), 0.0, 1.0)
-    return chosen
+    places, others = looked_at(*X.shape)
+    rows = np.asarray(X[places], np.float64)
+    blocks = {i: block[:, None] for i, block in zip(others, standardised(rows[:, others]).T, strict=True)}
+    values = {i: rows[:, i] for i in counts if laws[i][0] in EVENTS or _from_0(rows[:, i])}
+    chosen = count_laws(values, {i: laws[i][0] for i in values}, blocks)
+    return [(chosen[i], 0.0, 1.0) if i in chosen else law for i, law in enumerate(laws)]
+
+
+def _from_0(values: NDArray[np.float64]) -> bool:
+    return bool(np.nanmin(values) == 0 and np.nanmax(values) <= MAX_COUNT)
 
 
 def standardised(rows: NDArray[Any]) -> NDArray[np.float64]:

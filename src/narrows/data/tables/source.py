@@ -17,7 +17,7 @@ from narrows.data.tables.categorical import LONG, CategoryColumn, ConstantColumn
 from narrows.data.tables.column import Column
 from narrows.data.tables.columns import NumberColumn, NumericColumn
 from narrows.data.tables.conform import require_finite
-from narrows.data.tables.count_laws import ENOUGH_ROWS, MAX_OTHERS, count_law
+from narrows.data.tables.count_laws import count_laws, looked_at
 from narrows.data.tables.dtypes import SAFE
 from narrows.data.tables.formatting import as_text
 from narrows.data.tables.schema import TableSchema
@@ -170,17 +170,16 @@ def _with_count_laws(columns: Sequence[Column], frame: pl.DataFrame, *, linear: 
     counts = [i for i, c in enumerate(columns) if isinstance(c, NumericColumn) and c.may_count(frame[c.name])]
     if not counts:
         return chosen
-    draw = np.random.default_rng(0)
-    rows = frame[np.sort(draw.permutation(len(frame))[:ENOUGH_ROWS])]
-    names = draw.permutation(len(columns))[:MAX_OTHERS].tolist()
-    others = {i: columns[i].encode(rows[columns[i].name]) for i in names if columns[i].features}
-    for i in counts[:_MAX_COUNTS]:
-        column = cast("NumericColumn", columns[i])
-        series, known = frame[column.name], [block for j, block in others.items() if j != i]
-        encoded = np.concatenate([np.zeros((len(rows), 0)), *known], axis=1)
-        values = rows[column.name].cast(pl.Float64).to_numpy()
-        law = count_law(values, encoded, column.told[0], events=column.chosen == "count")
-        chosen[i] = column if law == column.told[0] else column.with_law(law, series, linear=linear)
+    places, others = looked_at(len(frame), len(columns))
+    rows = frame[np.sort(places)]
+    blocks = {i: columns[i].encode(rows[columns[i].name]) for i in others if columns[i].features}
+    fitted = {i: cast("NumericColumn", columns[i]) for i in counts[:_MAX_COUNTS]}
+    values = {i: rows[column.name].cast(pl.Float64).to_numpy() for i, column in fitted.items()}
+    laws = {i: column.told[0] for i, column in fitted.items()}
+    events = [i for i, column in fitted.items() if column.chosen == "count"]
+    for i, law in count_laws(values, laws, blocks, events).items():
+        if law != laws[i]:
+            chosen[i] = fitted[i].with_law(law, frame[fitted[i].name], linear=linear)
     return chosen
 
 
