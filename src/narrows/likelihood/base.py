@@ -113,6 +113,22 @@ class Likelihood(LikelihoodModule, Part):
         return self
 
 
+class BuiltLikelihood(Likelihood):
+    """A likelihood that prices by the module that it builds: by itself, as that is before it has learnt anything."""
+
+    def log_prob(self, params: Tensor, target: Tensor) -> Tensor:
+        """Return the log-probability of every value, with the first scales or dispersions of the module."""
+        return self.build(tuple(target.shape[1:])).log_prob(params, target)
+
+    def mean(self, params: Tensor) -> Tensor:
+        """Return the expected row."""
+        return self.build(tuple(params.shape[1:])).mean(params)
+
+    def sample(self, params: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Return a draw, with the first scales or dispersions of the module."""
+        return self.build(tuple(params.shape[1:])).sample(params, generator)
+
+
 def per_value(errors: Tensor, weight: Tensor | None) -> Tensor:
     """Return the mean of the values of every row, (B,), weighted where there are weights; 0 for a row without any.
 

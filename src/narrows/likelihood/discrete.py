@@ -16,7 +16,7 @@ from narrows.parts import part
 
 __all__ = ["Bernoulli", "Categorical", "Multinomial", "Poisson"]
 
-_MAX_LOG_RATE = 20.0  # the largest logarithm of a rate that is believed
+MAX_LOG_RATE = 20.0  # the largest logarithm of a rate that is believed
 _RARE = 0.01  # logits do not start beyond this probability, where gradients would vanish
 
 
@@ -188,15 +188,8 @@ class Multinomial(Likelihood):
         return torch.zeros_like(params).scatter_(1, chosen, 1)
 
 
-@part("poisson")
-class Poisson(Likelihood):
-    """Counts, with ``params`` the logarithm of the rate.
-
-    Examples
-    --------
-    >>> round(Poisson().nll(torch.zeros(1, 1), torch.tensor([[2.0]])).item(), 4)  # 1 + log 2!
-    1.6931
-    """
+class Counts(Likelihood):
+    """What the likelihoods of counts share: whole numbers from 0 on are possible, and nothing else."""
 
     counts = True
     base = Counting()
@@ -215,19 +208,30 @@ class Poisson(Likelihood):
         """The counts, in words."""
         return "whole numbers from 0"
 
+
+@part("poisson")
+class Poisson(Counts):
+    """Counts, with ``params`` the logarithm of the rate.
+
+    Examples
+    --------
+    >>> round(Poisson().nll(torch.zeros(1, 1), torch.tensor([[2.0]])).item(), 4)  # 1 + log 2!
+    1.6931
+    """
+
     def constant_params(self, target: Tensor, weight: Tensor | None = None) -> Tensor | None:
         """Return the logarithms of the mean row, from a count of 0.01 on."""
         return moments.mean(target, weight).clamp_min(_RARE).log()
 
     def log_prob(self, params: Tensor, target: Tensor) -> Tensor:
         """Return the log-probability of every count, in nats; -inf for a negative one."""
-        log_rate = params.clamp_max(_MAX_LOG_RATE)
+        log_rate = params.clamp_max(MAX_LOG_RATE)
         exact = target * log_rate - log_rate.exp() - torch.lgamma(target.clamp_min(0) + 1)
         return torch.where(target < 0, -torch.inf, exact)
 
     def mean(self, params: Tensor) -> Tensor:
         """Return the rates."""
-        return params.clamp_max(_MAX_LOG_RATE).exp()
+        return params.clamp_max(MAX_LOG_RATE).exp()
 
     def sample(self, params: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Return counts."""

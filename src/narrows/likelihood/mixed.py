@@ -5,12 +5,9 @@ from dataclasses import replace
 from itertools import starmap
 from typing import Any, Literal, Self
 
-import torch
-from torch import Tensor
-
 from narrows.base_measure import BaseMeasure, Measure
 from narrows.errors import InputError, Setting
-from narrows.likelihood.base import Likelihood, LikelihoodModule
+from narrows.likelihood.base import BuiltLikelihood, LikelihoodModule
 from narrows.likelihood.mixed_columns import KINDS, MixedColumns
 from narrows.params import param
 from narrows.parts import part
@@ -19,7 +16,7 @@ __all__ = ["Mixed"]
 
 
 @part("mixed")
-class Mixed(Likelihood):
+class Mixed(BuiltLikelihood):
     """The columns of a table, each by its own law, independent given the code; missing values have weight 0.
 
     A word ``KIND*K`` says what the next K encoded columns are: real numbers (``gaussian``) and whole numbers
@@ -34,6 +31,7 @@ class Mixed(Likelihood):
 
     Examples
     --------
+    >>> import torch
     >>> priced = Mixed(("bernoulli", "categorical*2")).build((3,))
     >>> round(priced.nll(torch.zeros(1, 3), torch.tensor([[1.0, 0.0, 1.0]])).item(), 4)  # log 2 + log 2
     1.3863
@@ -98,18 +96,6 @@ class Mixed(Likelihood):
                 came, "a table, and a word for each of its columns", Setting("likelihood", "gaussian:learnt")
             )
         return MixedColumns(self.measures, self.spread == "predicted")
-
-    def log_prob(self, params: Tensor, target: Tensor) -> Tensor:
-        """Return the log-probability of every value, with scales of 1 in encoded units: nothing is learnt yet."""
-        return self.build(tuple(target.shape[1:])).log_prob(params, target)
-
-    def mean(self, params: Tensor) -> Tensor:
-        """Return the expected row in encoded units."""
-        return self.build(tuple(params.shape[1:])).mean(params)
-
-    def sample(self, params: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Return a draw in encoded units, with scales of 1."""
-        return self.build(tuple(params.shape[1:])).sample(params, generator)
 
 
 def _parsed(word: str) -> tuple[str, int, tuple[float, ...]]:

@@ -9,15 +9,14 @@ from scipy.special import gammaincinv
 from torch import Tensor, nn
 
 from narrows import moments
-from narrows.base_measure import Counting
-from narrows.likelihood.base import Likelihood, LikelihoodModule, uniform
+from narrows.likelihood.base import BuiltLikelihood, LikelihoodModule, uniform
+from narrows.likelihood.discrete import MAX_LOG_RATE, Counts
 from narrows.params import param
 from narrows.parts import part
 
 __all__ = ["NegativeBinomial", "draw", "log_dispersion", "log_prob"]
 
 _RARE = 0.01  # a mean that parameters start at, at least
-_MAX_LOG_MEAN = 20.0  # the largest logarithm of a mean that is believed
 _LEAST, _MOST = -7.0, 7.0  # log-dispersions: at the least, of a mean of 100, the variance is a tenth above Poisson's
 _GAIN = 10.0  # as for a learnt scale: it settles within an epoch
 
@@ -31,7 +30,7 @@ def log_prob(log_mean: Tensor, log_dispersion: Tensor, target: Tensor) -> Tensor
     >>> [round(chance, 4) for chance in chances.tolist()]
     [0.5, 0.25, 0.125]
     """
-    ratio = log_mean.clamp_max(_MAX_LOG_MEAN) + log_dispersion
+    ratio = log_mean.clamp_max(MAX_LOG_RATE) + log_dispersion
     size = torch.exp(-log_dispersion.double())
     count = target.clamp_min(0).double()
     ways = torch.lgamma(count + size) - torch.lgamma(size) - torch.lgamma(count + 1)
@@ -58,11 +57,11 @@ def draw(log_mean: Tensor, log_dispersion: Tensor, generator: torch.Generator | 
     size = size.detach()
     level = uniform(size.double(), generator)
     rate = torch.from_numpy(gammaincinv(size.double().cpu().numpy(), level.cpu().numpy())).to(size)
-    return torch.poisson(log_mean.clamp_max(_MAX_LOG_MEAN).exp() * rate / size, generator=generator)
+    return torch.poisson(log_mean.clamp_max(MAX_LOG_RATE).exp() * rate / size, generator=generator)
 
 
 @part("negative-binomial")
-class NegativeBinomial(Likelihood):
+class NegativeBinomial(BuiltLikelihood, Counts):
     """Counts, with ``params`` the logarithm of the mean m, and a variance of m + dispersion m² (Hilbe 2011, NB2).
 
     Where the dispersion goes to 0 they are Poisson's. ``dispersion="learnt"`` fits one for every feature, "predicted"
@@ -76,42 +75,13 @@ class NegativeBinomial(Likelihood):
     1.36
     """
 
-    counts = True
-    base = Counting()
-
     dispersion: Literal["learnt", "predicted"] = param(
         "learnt", "what the variance exceeds the mean by, over its square: of a feature, or of every value"
     )
 
-    @property
-    def support(self) -> tuple[float, float]:
-        """From 0."""
-        return 0.0, math.inf
-
-    def impossible(self, values: Tensor) -> Tensor:
-        """Return which targets are no counts: fractions have no probability."""
-        return super().impossible(values) | (values != values.round())
-
-    @property
-    def accepted(self) -> str:
-        """The counts, in words."""
-        return "whole numbers from 0"
-
     def build(self, shape: tuple[int, ...]) -> LikelihoodModule:
         """Return the module that owns or reads the dispersions."""
         return LearntDispersion(shape) if self.dispersion == "learnt" else PredictedDispersion()
-
-    def log_prob(self, params: Tensor, target: Tensor) -> Tensor:
-        """Return the log-probability of every count, where no dispersion is predicted with one of 1: none is learnt."""
-        return self.build(tuple(target.shape[1:])).log_prob(params, target)
-
-    def mean(self, params: Tensor) -> Tensor:
-        """Return the means."""
-        return self.build(tuple(params.shape[1:])).mean(params)
-
-    def sample(self, params: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Return counts, with the same dispersions."""
-        return self.build(tuple(params.shape[1:])).sample(params, generator)
 
 
 class LearntDispersion(nn.Module, LikelihoodModule):
@@ -144,7 +114,7 @@ class LearntDispersion(nn.Module, LikelihoodModule):
 
     def mean(self, params: Tensor) -> Tensor:
         """Return the means."""
-        return params.clamp_max(_MAX_LOG_MEAN).exp()
+        return params.clamp_max(MAX_LOG_RATE).exp()
 
     def sample(self, params: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Return counts."""
@@ -172,7 +142,7 @@ class PredictedDispersion(LikelihoodModule):
 
     def mean(self, params: Tensor) -> Tensor:
         """Return the means."""
-        return params.chunk(2, 1)[0].clamp_max(_MAX_LOG_MEAN).exp()
+        return params.chunk(2, 1)[0].clamp_max(MAX_LOG_RATE).exp()
 
     def sample(self, params: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Return counts."""
