@@ -63,10 +63,12 @@ class Intensity(NamedTuple):
         >>> seen.ends(deep[0].dtype), seen.scaled(deep[0]).astype(float).round(2).tolist()
         ('14 to 2786', [[[-0.01, 0.5, 1.01]]])
         """
+        if asked == "type":
+            return cls()
         low, high = np.array([_range(picture) for picture in pictures]).T
         ends = float(low.min()), float(high.max())
         dim = ends[1] - ends[0] > 0 and (asked == "set" or ends[1] - ends[0] < DIM)
-        return cls("set", *ends) if dim and asked != "type" else cls()
+        return cls("set", *ends) if dim else cls()
 
     @property
     def span(self) -> float:
@@ -78,7 +80,7 @@ class Intensity(NamedTuple):
         values = unit(picture)
         if self.kind == "type":
             return values
-        colours, alpha = (values[:3], values[3:]) if len(values) == 4 else (values, values[:0])
+        colours, alpha = _colours_and_alpha(values)
         seen = np.asarray((colours - values.dtype.type(self.low)) / values.dtype.type(self.span), values.dtype)
         return np.concatenate([seen.clip(-_BEYOND, 1 + _BEYOND), alpha])
 
@@ -86,7 +88,7 @@ class Intensity(NamedTuple):
         """Return floats on this shared range as floats on the range of the type, which is 0 to 1."""
         if self.kind == "type":
             return values
-        colours, alpha = (values[:3], values[3:]) if len(values) == 4 else (values, values[:0])
+        colours, alpha = _colours_and_alpha(values)
         return np.concatenate([colours * values.dtype.type(self.span) + values.dtype.type(self.low), alpha])
 
     def ends(self, dtype: Any) -> str:
@@ -105,7 +107,7 @@ class Intensity(NamedTuple):
             return picture
         values = np.array(unit(picture), np.float32)
         low, high = (self.low, self.high) if self.kind == "set" else _range(picture)
-        colours = values[:3] if len(values) == 4 else values
+        colours, _ = _colours_and_alpha(values)
         colours[...] = ((colours - low) / max(high - low, 1e-12)).clip(0, 1)
         return values
 
@@ -139,8 +141,14 @@ def _suited(low: Array, high: Array) -> Literal["type", "set", "each"]:
     return "set" if high.max() - low.min() < DIM else "type"
 
 
+def _colours_and_alpha(picture: Array) -> tuple[Array, Array]:
+    """Return views of the colours of a picture (C, H, W) and of its alpha, which has no channel where there is none."""
+    colours = 3 if len(picture) == 4 else len(picture)
+    return picture[:colours], picture[colours:]
+
+
 def _range(picture: Array) -> tuple[float, float]:
     """Return between what nearly all pixels of a picture lie, or all of them where these are one value."""
-    colours, levels = picture[:3] if len(picture) == 4 else picture, top(picture)
+    colours, levels = _colours_and_alpha(picture)[0], top(picture)
     low, high = (float(end) / levels for end in np.percentile(colours, _PERCENTILES))
     return (low, high) if high > low else (float(colours.min()) / levels, float(colours.max()) / levels)
